@@ -1,0 +1,70 @@
+"""What Clew raises on purpose, split by who is to blame.
+
+Everything here is the user's input being wrong: one message that says where, what was
+expected, what was found and what to do, and exit status 64. Our own bugs are failed
+assertions and are never caught.
+"""
+
+from __future__ import annotations
+
+EXIT_VALID = 0
+EXIT_INVALID = 1
+EXIT_UNKNOWN = 2
+EXIT_USAGE = 64
+
+
+class ClewError(Exception):
+    """The user's input can't be used.
+
+    Args:
+        problem: what is wrong, as one clause without a full stop.
+        where: the place, such as ``scenario.toml:12`` or ``history.edn:3``.
+        expected: what would have been right.
+        found: what was there instead.
+        fix: what to do, as one sentence without a full stop.
+
+    ``str()`` gives the whole message on one line.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.fix = fix
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        text = f"{self.where}: {self.problem}" if self.where else self.problem
+        if self.expected is not None:
+            text += f": expected {self.expected}"
+        if self.found is not None:
+            text += f", found {self.found}" if self.expected is not None else f": {self.found}"
+        text += "."
+        if self.fix is not None:
+            text += f" {self.fix}."
+        return text
+
+
+class UsageError(ClewError):
+    """A command line, or an argument of the Python interface, is wrong."""
+
+
+class ScenarioError(ClewError):
+    """A scenario, a plan or a repro file is wrong."""
+
+
+class HistoryError(ClewError):
+    """A recorded history can't be read, or is no history."""
+
+
+class NodeError(ClewError):
+    """A node file or class can't be loaded, or breaks the rules of the Node interface."""

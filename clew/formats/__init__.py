@@ -1,0 +1,1 @@
+"""Recorded histories: the file formats, in and out, recognised by content."""

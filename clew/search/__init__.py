@@ -1,0 +1,1 @@
+"""How seeds are spent."""
