@@ -1,0 +1,1 @@
+"""Planted bugs, each a small override of a model; `clew list bugs` prints them."""

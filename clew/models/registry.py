@@ -1,0 +1,92 @@
+"""The models that ship and their planted bugs, as one table; nothing is imported until asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from clew.sim.node import Node
+
+
+class ModelEntry(NamedTuple):
+    """A model that ships.
+
+    Attributes:
+        module: where it lives.
+        node_class: the name of its class there.
+        workload: what ``clew test`` runs it against.
+        summary: one line for ``clew list models``.
+    """
+
+    module: str
+    node_class: str
+    workload: str
+    summary: str
+
+    def load(self) -> type[Node]:
+        """The class."""
+        node_class: type[Node] = getattr(import_module(self.module), self.node_class)
+        return node_class
+
+
+class Bug(NamedTuple):
+    """A planted bug: a small override of a model.
+
+    Attributes:
+        node_class: the model's class with the bug in it.
+        summary: what is wrong, in one line.
+        source: where the mistake is described, or who has made it.
+        scenario: what it takes to show: options of a scenario that hold where the user names none.
+    """
+
+    node_class: type[Node]
+    summary: str
+    source: str
+    scenario: Mapping[str, Any]
+
+
+MODELS: dict[str, ModelEntry] = {
+    "echo": ModelEntry("clew.models.echo", "Echo", "echo", "says back what it is told"),
+    "unique-ids": ModelEntry(
+        "clew.models.unique_ids", "UniqueIds", "unique-ids",
+        "ids from the clock, the node and a count; safe when the clock jumps",
+    ),
+    "gossip": ModelEntry(
+        "clew.models.gossip", "Gossip", "broadcast",
+        "broadcast that retries until every neighbour has each value",
+    ),
+    "g-set": ModelEntry(
+        "clew.models.crdt", "GSet", "g-set", "a grow-only set CRDT",
+    ),
+    "g-counter": ModelEntry(
+        "clew.models.crdt", "GCounter", "g-counter", "a grow-only counter CRDT",
+    ),
+    "pn-counter": ModelEntry(
+        "clew.models.crdt", "PNCounter", "pn-counter", "a counter CRDT that goes up and down",
+    ),
+    "abd": ModelEntry(
+        "clew.models.abd", "ABD", "lin-kv",
+        "a multi-writer quorum register store with write-back on reads",
+    ),
+    "raft": ModelEntry(
+        "clew.models.raft", "Raft", "lin-kv",
+        "a replicated key-value store over Raft, with snapshots and client sessions",
+    ),
+}  # fmt: skip
+
+_BUG_MODULES = {
+    "unique-ids": "clew.models.bugs.unique_ids",
+    "gossip": "clew.models.bugs.gossip",
+    "g-counter": "clew.models.bugs.crdt",
+    "abd": "clew.models.bugs.abd",
+    "raft": "clew.models.bugs.raft",
+}
+
+
+def bugs_of(model: str) -> dict[str, Bug]:
+    """The planted bugs of a model by name, in the order they are listed; empty for none."""
+    if model not in _BUG_MODULES:
+        return {}
+    bugs: dict[str, Bug] = import_module(_BUG_MODULES[model]).BUGS
+    return bugs

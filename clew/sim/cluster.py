@@ -1,0 +1,249 @@
+"""One run as one object graph: the world, the network, the hosts, the trace and the findings.
+
+A cluster is built from values alone and holds no module state; two of them can live side by side.
+What happens in it is decided by its arguments and by the calls that faults and clients make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from clew.sim.disk import Disk
+from clew.sim.entropy import Entropy
+from clew.sim.finding import Finding, users_place, users_traceback
+from clew.sim.invariants import Invariant, make_invariant
+from clew.sim.latency import Latency
+from clew.sim.message import Message
+from clew.sim.network import Endpoint, Network
+from clew.sim.node import Node
+from clew.sim.order import Order
+from clew.sim.process import Host, Process
+from clew.sim.trace import Trace
+from clew.sim.world import NS_PER_SECOND, World
+
+LIVELOCK_RECORDS = 500_000
+"""So many trace records without time advancing are a livelock."""
+
+FINDINGS_MAX = 100
+
+
+class Cluster:
+    """Nodes, the network between them, and all that was seen.
+
+    Args:
+        seed: every draw of the run comes from it.
+        node_class: what runs on each host.
+        node_ids: the hosts' names, in order.
+        latency: of every link.
+        services: classes of further endpoints by name, started when first sent to.
+        order: which pending event happens next; time order where None.
+        keep_trace: False keeps the trace's digest only.
+        stop_on_finding: end the run at the first finding.
+        events_max: a run of more events is stopped with a finding; None for no bound.
+
+    Attributes:
+        hosts: by name, in the order of `node_ids`.
+        nodes: the live instances by name.
+        findings: what went wrong, in order, each kind of thing once.
+        effects: rank of the first effect mark of a request, by (client, msg_id).
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        node_class: type[Node],
+        node_ids: Sequence[str],
+        *,
+        latency: Latency | None = None,
+        services: Mapping[str, type[Node]] | None = None,
+        order: Order | None = None,
+        keep_trace: bool = True,
+        stop_on_finding: bool = False,
+        events_max: int | None = None,
+    ) -> None:
+        self.world = World(order)
+        self.entropy = Entropy(seed)
+        self.trace = Trace(keep=keep_trace, on_batch=self._check_progress)
+        self.network = Network(
+            self.world, self.entropy, self.trace, latency or Latency(), self.endpoint
+        )
+        self.node_ids = list(node_ids)
+        self.hosts = {name: Host(self, name, node_class) for name in self.node_ids}
+        self.nodes: dict[str, Node] = {}
+        self.clients: dict[str, Endpoint] = {}
+        self.services: dict[str, Host] = {}
+        self._service_classes = dict(services or {})
+        self.findings: list[Finding] = []
+        self._seen: set[tuple[str, str, str]] = set()
+        self.effects: dict[tuple[str, int], int] = {}
+        self.stop_on_finding = stop_on_finding
+        self._events_max = events_max
+        self.next_request_id: Callable[[], int] = count(1).__next__
+        self._sync_bits: dict[str, Callable[[int], int]] = {}
+        self._invariants: list[Invariant] = [
+            make_invariant(declared, self.nodes) for declared in node_class.invariants
+        ]
+        self.watch: Callable[[Node], None] | None = self._watch if self._invariants else None
+        self._progress = (0, 0)
+
+    # Who is there.
+
+    def boot(self) -> None:
+        """Start every node."""
+        # All are there before the first begins: what it sends at once finds its receiver.
+        for process in [host.load() for host in self.hosts.values()]:
+            process.begin()
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The node, client or service of a name; None where there is none."""
+        found = self.hosts.get(name) or self.clients.get(name) or self.services.get(name)
+        if found is None and name in self._service_classes:
+            found = host = Host(self, name, self._service_classes[name], is_node=False)
+            self.services[name] = host
+            host.boot()
+        return found
+
+    def add_client(self, name: str) -> Endpoint:
+        """A new endpoint outside the cluster; its owner sets `Endpoint.process`."""
+        self.clients[name] = endpoint = Endpoint(name, is_node=False)
+        return endpoint
+
+    def live_hosts(self) -> list[Host]:
+        """The hosts whose process runs and is not paused, in order."""
+        return [
+            host
+            for host in self.hosts.values()
+            if host.process is not None and not host.process.paused
+        ]
+
+    def hosts_in_role(self, role: str) -> list[Host]:
+        """The live hosts whose node tells this role, in order."""
+        return [
+            host
+            for host in self.live_hosts()
+            if host.node is not None and self._role(host.node) == role
+        ]
+
+    def _role(self, node: Node) -> str | None:
+        try:
+            return node.role()
+        except Exception as error:  # noqa: BLE001 - a user's hook
+            self._report_exception(node.id, error, "role()")
+            return None
+
+    def forget(self, host: Host) -> None:
+        """A host's process is gone; invariants no longer see its node."""
+        self.nodes.pop(host.id, None)
+
+    def sync_bits(self, name: str) -> Callable[[int], int]:
+        """The stream that says how long a host's syncs take."""
+        if name not in self._sync_bits:
+            self._sync_bits[name] = self.entropy.bits("sync", name)
+        return self._sync_bits[name]
+
+    def disk(self, name: str) -> Disk:
+        """A host's disk."""
+        return self.hosts[name].disk
+
+    # What is wrong.
+
+    def find(self, finding: Finding) -> None:
+        """Keep a finding; the same one at the same place only once."""
+        key = (finding.kind, finding.place or finding.reason, finding.node)
+        if key in self._seen or len(self.findings) >= FINDINGS_MAX:
+            return
+        self._seen.add(key)
+        self.findings.append(finding)
+        self.trace.add(self.world.now, "finding", finding.kind, finding.node, finding.reason)
+        if self.stop_on_finding:
+            self.world.stop()
+
+    def _report(self, kind: str, node: str, reason: str, cause: str = "", place: str = "") -> None:
+        self.find(Finding(kind, reason, node, self.world.now, self.world.events, cause, place))
+
+    def raised(self, process: Process, error: Exception, cause: Message | str) -> None:
+        """A node's code raised."""
+        self._report_exception(process.id, error, _told(cause))
+
+    def _report_exception(self, node: str, error: BaseException, cause: str) -> None:
+        place, text = users_traceback(error)
+        self.find(
+            Finding(
+                "exception", f"{type(error).__name__}: {error}", node, self.world.now,
+                self.world.events, cause, place, text,
+            )
+        )  # fmt: skip
+
+    def refused(self, node: str, reason: str) -> None:
+        """A node's code tried what a simulated node may not."""
+        self._report("refused", node, reason, place=users_place())
+
+    def malformed(self, process: Process, reason: str) -> None:
+        """A node's code sent what is no message."""
+        self._report("malformed-message", process.id, reason, place=users_place())
+
+    def unknown_destination(self, process: Process, dest: str) -> None:
+        """A node's code sent to nobody."""
+        known = ", ".join([*self.hosts, *self._service_classes])
+        reason = f"sent a message to {dest!r}, which nobody is called: there are {known}"
+        self._report("unknown-destination", process.id, reason, place=users_place())
+
+    def unhandled(self, process: Process, message: Message) -> None:
+        """A message came that the node's class has no handler for."""
+        reason = f"has no handler for messages of type {message.body['type']!r}"
+        self._report("unhandled-message", process.id, reason, cause=_told(message))
+
+    def took_effect(self, process: Process, message: Message) -> None:
+        """A node marked where a request takes effect; the first mark counts."""
+        msg_id = message.body.get("msg_id")
+        if isinstance(msg_id, int):
+            self.effects.setdefault((message.src, msg_id), len(self.effects))
+            self.trace.add(self.world.now, "effect", process.id, message.src, msg_id)
+
+    # What is watched.
+
+    def _watch(self, node: Node) -> None:
+        for invariant in self._invariants:
+            try:
+                violation = invariant.after(node)
+            except Exception as error:  # noqa: BLE001 - a user's predicate
+                self._report_exception(node.id, error, f"invariant {invariant.name}")
+                self._invariants.remove(invariant)
+                return
+            if violation is not None:
+                values = tuple((name, repr(value)) for name, value in violation.values.items())
+                self._invariants.remove(invariant)
+                self.find(
+                    Finding(
+                        "invariant", f"{invariant.name}: {violation.reason}", node.id,
+                        self.world.now, self.world.events, nodes=violation.nodes, values=values,
+                    )
+                )  # fmt: skip
+                return
+
+    def _check_progress(self) -> None:
+        """Called once a batch of trace records: is virtual time advancing?"""
+        since, at = self._progress
+        if self.world.now != at:
+            self._progress = (len(self.trace), self.world.now)
+        elif len(self.trace) - since > LIVELOCK_RECORDS:
+            seconds = at / NS_PER_SECOND
+            self._report(
+                "livelock", "",
+                f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance",
+            )  # fmt: skip
+            self.world.stop()
+        if self._events_max is not None and self.world.events > self._events_max:
+            self._report(
+                "endless-loop", "", f"the run passed its budget of {self._events_max} events"
+            )
+            self.world.stop()
+
+
+def _told(cause: Message | str) -> str:
+    """A message or timer in words, short."""
+    if isinstance(cause, str):
+        return cause
+    text = f"{cause.body} from {cause.src}"
+    return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004 - a line on a screen

@@ -1,0 +1,212 @@
+"""A node's disk: a small file namespace with a page cache that a crash may lose.
+
+Writes go to the cache and are kept in order; ``sync`` makes them durable. A crash ends in one of
+three ways (`Unsynced`): all unsynced writes are lost, all are kept, or a prefix of them is, with
+the first one after it torn. Writes reach the disk in the order they were made, as in a
+journalling file system with ordered data; a dict entry is one atomic write, a file's data is not.
+
+Divergence from a real disk: ``fsync`` takes no virtual time and no space runs out.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from clew.sim.message import SCALARS, NotJson, frozen
+
+Unsynced: TypeAlias = Literal["lost", "kept", "torn"]
+
+
+class _Value(NamedTuple):
+    """A dict entry's content: JSON packed, so that nobody holds a part of it."""
+
+    packed: bytes
+
+
+class _Write(NamedTuple):
+    """One unsynced write: what a path holds after it; None where it is deleted."""
+
+    path: str
+    content: bytes | _Value | None
+    start: int
+    """Bytes below this were there before the write; a torn write keeps some from here on."""
+
+
+class Disk(MutableMapping[str, Any]):
+    """What a node sees of its disk: files of bytes, and a dict of JSON values beside them.
+
+    ``disk["term"] = 3`` replaces an entry atomically; `write`, `append`, `truncate` and `rename`
+    work on files of bytes. Nothing survives a crash for certain before `fsync` returned or
+    ``await sync()`` ended.
+
+    Attributes:
+        writes: how many writes were made, for statistics.
+        syncs: how many syncs made something durable.
+    """
+
+    __slots__ = ("_cache", "_durable", "_on_sync", "_settled", "_unsynced", "syncs", "writes")
+
+    def __init__(self) -> None:
+        self._durable: dict[str, bytes | _Value] = {}
+        self._cache: dict[str, bytes | _Value] = {}
+        self._unsynced: list[_Write] = []
+        self._on_sync: Callable[[bool], Any] | None = None
+        self._settled = 0
+        self.writes = 0
+        self.syncs = 0
+
+    # The dict of JSON values.
+
+    def __getitem__(self, key: str) -> Any:
+        """A fresh copy of an entry's value."""
+        content = self._cache[key]
+        if isinstance(content, bytes):
+            raise TypeError(f"{key!r} is a file; read it with disk.read({key!r})")
+        return marshal.loads(content.packed)  # noqa: S302 - our own bytes
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Replace an entry atomically with a copy of a JSON value."""
+        if type(value) not in SCALARS:
+            try:
+                value = frozen(value)
+            except NotJson as bad:
+                raise TypeError(f"disk[{key!r}] takes what JSON can say; {bad}") from None
+        self._put(key, _Value(marshal.dumps(value, 2)), 0)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._cache:
+            raise KeyError(key)
+        self._put(key, None, 0)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of entries and files, in the order they were first written."""
+        return iter(self._cache)
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    # Files of bytes.
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes, or a dict entry's as JSON; FileNotFoundError where there is none."""
+        content = self._cache.get(path)
+        if content is None:
+            raise FileNotFoundError(path)
+        if isinstance(content, _Value):
+            return json.dumps(self[path]).encode()
+        return content
+
+    def write(self, path: str, data: bytes) -> None:
+        """Replace a file's bytes; not atomic: a torn write leaves a prefix."""
+        self._put(path, bytes(data), 0)
+
+    def append(self, path: str, data: bytes) -> None:
+        """Add bytes at a file's end, making it if need be."""
+        before = self.read(path) if path in self._cache else b""
+        self._put(path, before + data, len(before))
+
+    def truncate(self, path: str, size: int) -> None:
+        """Cut a file to its first `size` bytes."""
+        before = self.read(path)
+        self._put(path, before[:size], min(size, len(before)))
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file or entry over another, atomically."""
+        if old not in self._cache:
+            raise FileNotFoundError(old)
+        content = self._cache[old]
+        self._put(new, content, len(content) if isinstance(content, bytes) else 0)
+        self._put(old, None, 0)
+
+    def delete(self, path: str) -> None:
+        """Remove a file or entry; FileNotFoundError where there is none."""
+        if path not in self._cache:
+            raise FileNotFoundError(path)
+        self._put(path, None, 0)
+
+    def _put(self, path: str, content: bytes | _Value | None, start: int) -> None:
+        self.writes += 1
+        self._unsynced.append(_Write(path, content, start))
+        _apply(self._cache, path, content)
+
+    # Durability.
+
+    def fsync(self) -> None:
+        """Make every write so far durable; returns when it is."""
+        if self._unsynced and self._on_sync is not None:
+            self._on_sync(False)  # noqa: FBT003 - the one question a sync asks
+        self.make_durable(self.mark())
+
+    def sync(self) -> Any:
+        """Make every write so far durable; await it. Other handlers run meanwhile.
+
+        What is written after the call is not covered. A crash before it ends may lose all of it.
+        """
+        if self._on_sync is None:
+            raise RuntimeError("this disk belongs to no running node")
+        return self._on_sync(True)  # noqa: FBT003
+
+    @property
+    def unsynced(self) -> int:
+        """How many writes a crash could lose now."""
+        return len(self._unsynced)
+
+    def attach(self, on_sync: Callable[[bool], Any]) -> None:
+        """Tell whom a sync concerns: called with True where it is awaited; the kernel's call."""
+        self._on_sync = on_sync
+
+    def mark(self) -> int:
+        """The rank of the next write, for `make_durable`."""
+        return self._settled + len(self._unsynced)
+
+    def make_durable(self, mark: int) -> None:
+        """Make every write before a mark durable; the kernel's call."""
+        count = mark - self._settled
+        if count <= 0:
+            return
+        self.syncs += 1
+        for path, content, _ in self._unsynced[:count]:
+            _apply(self._durable, path, content)
+        del self._unsynced[:count]
+        self._settled = mark
+
+    def crash(self, unsynced: Unsynced, below: Callable[[int], int]) -> tuple[int, int]:
+        """Lose, keep or tear what was not synced.
+
+        Args:
+            unsynced: which.
+            below: draws an integer in [0, bound), for where a write tears.
+
+        Returns:
+            How many writes were lost, and how many were torn (0 or 1).
+        """
+        self._settled = self.mark()
+        writes, self._unsynced = self._unsynced, []
+        kept = len(writes) if unsynced == "kept" else 0
+        torn = 0
+        if unsynced == "torn" and writes:
+            kept = below(len(writes))
+        for path, content, _ in writes[:kept]:
+            _apply(self._durable, path, content)
+        if unsynced == "torn" and writes:
+            torn = self._tear(writes[kept], below)
+        self._cache = dict(self._durable)
+        return len(writes) - kept - torn, torn
+
+    def _tear(self, write: _Write, below: Callable[[int], int]) -> int:
+        """Leave a part of one write's bytes; an atomic one is lost instead."""
+        if not isinstance(write.content, bytes) or len(write.content) == write.start:
+            return 0
+        size = write.start + below(len(write.content) - write.start)
+        self._durable[write.path] = write.content[:size]
+        return 1
+
+
+def _apply(image: dict[str, bytes | _Value], path: str, content: bytes | _Value | None) -> None:
+    if content is None:
+        image.pop(path, None)
+    else:
+        image[path] = content

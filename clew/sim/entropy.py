@@ -1,0 +1,94 @@
+"""Every random choice of a run, keyed: a value depends on the seed and its key alone.
+
+A key names what the draw is for, such as ``("link", "n1", "n2")`` or ``("client", 3, 9)``.
+Removing one fault or one operation from a plan leaves every other draw as it was; that is what
+lets a failing plan shrink. Draws are integers: no floating point, no libm, no ``hash()``, so a
+seed means the same on every platform and Python version.
+
+Streams step by SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014). The one stream that is drawn from once a message uses the Mersenne
+Twister of the standard library, whose ``getrandbits`` is C and the same in every version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableSequence, Sequence
+from hashlib import blake2b
+from random import Random  # noqa: TID251 - this is the one file that wraps it
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+class Stream:
+    """A sequence of integer draws that begins at a 64-bit state."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: int) -> None:
+        self._state = state & _MASK
+
+    def bits64(self) -> int:
+        """An integer in [0, 2**64)."""
+        self._state = z = (self._state + _GOLDEN) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
+
+    def below(self, bound: int) -> int:
+        """An integer in [0, bound); its bias is below bound / 2**64."""
+        return (self.bits64() * bound) >> 64
+
+    def between(self, low: int, high: int) -> int:
+        """An integer in the closed range [low, high]."""
+        return low + self.below(high - low + 1)
+
+    def chance(self, numerator: int, denominator: int) -> bool:
+        """True with probability numerator / denominator."""
+        return self.below(denominator) < numerator
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One element; `choices` must have an order of its own (no set)."""
+        return choices[self.below(len(choices))]
+
+    def shuffle(self, items: MutableSequence[T]) -> None:
+        """Permute in place (Fisher and Yates)."""
+        for last in range(len(items) - 1, 0, -1):
+            other = self.below(last + 1)
+            items[last], items[other] = items[other], items[last]
+
+    def sample(self, choices: Sequence[T], size: int) -> list[T]:
+        """`size` different elements, in drawn order."""
+        items = list(choices)
+        self.shuffle(items)
+        return items[:size]
+
+
+class Entropy:
+    """All streams of one seed."""
+
+    __slots__ = ("_key", "seed")
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._key = str(seed).encode()[:64]
+
+    def state(self, *key: str | int) -> int:
+        """The 64-bit value that belongs to a key."""
+        text = "\x1f".join([f"{type(part).__name__}:{part}" for part in key])
+        return int.from_bytes(blake2b(text.encode(), digest_size=8, key=self._key).digest())
+
+    def stream(self, *key: str | int) -> Stream:
+        """The stream that belongs to a key, from its beginning."""
+        return Stream(self.state(*key))
+
+    def bits(self, *key: str | int) -> Callable[[int], int]:
+        """A fast source of k-bit integers, for what draws once a message."""
+        return Random(self.state(*key)).getrandbits  # noqa: S311 - simulation, not secrets
+
+    def random(self, *key: str | int) -> Random:
+        """A `random.Random` for a user's node; its integer draws and ``random()`` are stable."""
+        return Random(self.state(*key))  # noqa: S311 - simulation, not secrets

@@ -1,0 +1,90 @@
+"""Findings: what a run shows to be wrong by itself, without a checker."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_SHIPPED = str(Path(__file__).resolve().parent.parent / "models")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that went wrong inside a run.
+
+    Attributes:
+        kind: ``exception``, ``invariant``, ``refused``, ``malformed-message``,
+            ``unknown-destination``, ``unhandled-message``, ``malformed-reply``,
+            ``endless-loop`` or ``livelock``.
+        reason: what happened, in plain words.
+        node: where.
+        time_ns: when.
+        event: the number of the world's event.
+        cause: the message or timer that led to it, in words; empty where there is none.
+        place: ``file:line`` of the user's code; empty where there is none.
+        traceback: the user's part of the traceback; empty where there is none.
+        nodes: further nodes that show it.
+        values: the values that show it.
+    """
+
+    kind: str
+    reason: str
+    node: str
+    time_ns: int
+    event: int
+    cause: str = ""
+    place: str = ""
+    traceback: str = ""
+    nodes: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def is_users(filename: str) -> bool:
+    """True for code that is a model's and not Clew's own or the standard library's machinery."""
+    return filename.startswith(_SHIPPED) or not (
+        filename.startswith((_PACKAGE, "<frozen")) or filename == "<string>"
+    )
+
+
+def users_place(frame: FrameType | None = None) -> str:
+    """``file:line`` of the innermost frame that is the user's; empty where there is none."""
+    frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    while frame is not None:
+        if is_users(frame.f_code.co_filename):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def users_traceback(error: BaseException) -> tuple[str, str]:
+    """The place of the user's innermost frame in a traceback, and the traceback's text.
+
+    Frames of Clew itself are left out: the user's story begins at the user's handler.
+    """
+    frames: list[TracebackType] = []
+    step = error.__traceback__
+    while step is not None:
+        if is_users(step.tb_frame.f_code.co_filename):
+            frames.append(step)
+        step = step.tb_next
+    if not frames:
+        return "", "".join(traceback.format_exception_only(error))
+    summary = [
+        traceback.FrameSummary(
+            tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name
+        )
+        for tb in frames
+    ]
+    last = frames[-1]
+    text = "".join(
+        [
+            "Traceback (most recent call last):\n",
+            *traceback.format_list(summary),
+            *traceback.format_exception_only(error),
+        ]
+    )
+    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}", text

@@ -1,0 +1,219 @@
+"""What a user writes: a node is a class.
+
+Volatile state is the instance's attributes and is lost in a crash; ``self.disk`` survives as far
+as it was synced. Handlers are plain functions or coroutines, named by the type of message they
+answer. The same class runs in the simulation and as a real process (``clew serve-node``): what
+it may touch is its own state and the calls below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from clew.sim.disk import Disk
+from clew.sim.message import Message
+from clew.sim.task import Future, Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ERROR_CODES: dict[int, tuple[str, bool]] = {
+    # code: (name, definite); source: the wire protocol, docs/reference/protocol.md
+    0: ("timeout", False),
+    1: ("node-not-found", True),
+    10: ("not-supported", True),
+    11: ("temporarily-unavailable", True),
+    12: ("malformed-request", True),
+    13: ("crash", False),
+    14: ("abort", True),
+    20: ("key-does-not-exist", True),
+    21: ("key-already-exists", True),
+    22: ("precondition-failed", True),
+    30: ("txn-conflict", True),
+}
+
+
+def is_definite(code: int) -> bool:
+    """True where an error of this code says the operation did not happen."""
+    return ERROR_CODES.get(code, ("", False))[1]
+
+
+class RPCError(Exception):
+    """An error reply: raise it in a handler to send one, catch it around ``await rpc(...)``.
+
+    Args:
+        code: a key of `ERROR_CODES`, or 1000 and up for the node's own.
+        text: what a person should know.
+    """
+
+    def __init__(self, code: int, text: str = "") -> None:
+        self.code = code
+        self.text = text or ERROR_CODES.get(code, ("error",))[0]
+        super().__init__(f"error {code}: {self.text}")
+
+
+class RPCTimeout(RPCError):  # noqa: N818 - the field's word
+    """No reply came in time: the request may or may not have taken effect."""
+
+    def __init__(self, text: str = "no reply in time") -> None:
+        super().__init__(0, text)
+
+
+class Timer(Protocol):
+    """What `Node.after` and `Node.every` return."""
+
+    def cancel(self) -> None:
+        """Never fire again; cancelling twice is harmless."""
+
+
+class Runtime(Protocol):
+    """What a running node stands on: the simulation's process, or a real one."""
+
+    disk: Disk
+
+    def send(self, dest: str, body: Mapping[str, Any]) -> None: ...  # noqa: D102 - see Node
+    def reply(self, msg: Message, body: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future: ...  # noqa: D102
+    def after(  # noqa: D102
+        self, seconds: float, callback: Callable[..., Any], *args: Any
+    ) -> Timer: ...
+    def every(  # noqa: D102
+        self, seconds: float, callback: Callable[..., Any], *args: Any
+    ) -> Timer: ...
+    def sleep(self, seconds: float) -> Future: ...  # noqa: D102
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task: ...  # noqa: D102
+    def now(self) -> float: ...  # noqa: D102
+    def monotonic(self) -> float: ...  # noqa: D102
+    def rng(self) -> Random: ...  # noqa: D102
+    def log(self, text: str) -> None: ...  # noqa: D102
+    def effect(self, msg: Message) -> None: ...  # noqa: D102
+
+
+def on(message_type: str) -> Callable[[F], F]:
+    """Mark a method as the handler of messages of a type.
+
+    A handler takes the `Message`. A plain function runs at one instant; a coroutine may
+    ``await`` and other handlers run meanwhile. Raising `RPCError` sends an error reply. A
+    subclass that overrides the method need not repeat the mark.
+    """
+
+    def mark(function: F) -> F:
+        function.__dict__["clew_message_type"] = message_type
+        return function
+
+    return mark
+
+
+class Node:
+    """Base class of every node.
+
+    Attributes:
+        id: this node's name, such as ``n1``.
+        node_ids: all nodes of the cluster, in order.
+        peers: the others, in order.
+        invariants: predicates over the whole cluster; see `clew.sim.invariants`.
+        bugs: planted bugs by name, each a subclass; see `clew.models`.
+        workload: the workload that ``clew test`` runs where none is named.
+    """
+
+    id: str
+    node_ids: list[str]
+    peers: list[str]
+    invariants: ClassVar[tuple[Any, ...]] = ()
+    workload: ClassVar[str | None] = None
+
+    _runtime: Runtime
+
+    def start(self) -> Any:
+        """Begin: called at boot and after every restart, before any message; may be a coroutine."""
+
+    def send(self, dest: str, body: Mapping[str, Any]) -> None:
+        """Send a message; it arrives later, perhaps out of order, perhaps not at all.
+
+        Args:
+            dest: a node's id, a client's, or a service's.
+            body: what JSON can say, with a str ``type``; it is copied.
+        """
+        self._runtime.send(dest, body)
+
+    def reply(self, msg: Message, body: Mapping[str, Any]) -> None:
+        """Send `body` to the sender of `msg`, as the answer to its ``msg_id``."""
+        self._runtime.reply(msg, body)
+
+    def rpc(self, dest: str, body: Mapping[str, Any], timeout: float = 1.0) -> Future:
+        """Send a request; await the body of its reply.
+
+        Raises (when awaited):
+            RPCTimeout: no reply within `timeout` seconds of this node's clock.
+            RPCError: the reply is an error.
+        """
+        return self._runtime.rpc(dest, body, timeout)
+
+    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> Timer:
+        """Call ``callback(*args)`` once, after `seconds` of this node's clock."""
+        return self._runtime.after(seconds, callback, *args)
+
+    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> Timer:
+        """Call ``callback(*args)`` again and again, `seconds` of this node's clock apart."""
+        return self._runtime.every(seconds, callback, *args)
+
+    def sleep(self, seconds: float) -> Future:
+        """Await this to wait `seconds` of this node's clock."""
+        return self._runtime.sleep(seconds)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
+        """Run a coroutine beside the handlers; it ends with the process. It can be awaited."""
+        return self._runtime.spawn(coroutine)
+
+    def now(self) -> float:
+        """This node's wall clock, seconds since 1970: it can be wrong, drift and jump."""
+        return self._runtime.now()
+
+    def monotonic(self) -> float:
+        """This node's monotonic clock, seconds: it can drift but never goes back."""
+        return self._runtime.monotonic()
+
+    @property
+    def rng(self) -> Random:
+        """This incarnation's own source of randomness, part of the seed."""
+        return self._runtime.rng()
+
+    @property
+    def disk(self) -> Disk:
+        """This node's disk: a dict of JSON values and files; see `clew.sim.disk.Disk`."""
+        return self._runtime.disk
+
+    def log(self, text: str) -> None:
+        """Write a line to the run's trace."""
+        self._runtime.log(text)
+
+    def effect(self, msg: Message) -> None:
+        """Mark this instant as where the operation that `msg` asks for takes effect.
+
+        The checkers try the order of these marks first. A wrong mark costs time, nothing else.
+        """
+        self._runtime.effect(msg)
+
+    def role(self) -> str | None:
+        """What this node is now, such as ``leader``, so that faults can aim at it."""
+        return None
+
+    def observe(self) -> Mapping[str, Any]:
+        """What of its state to show in traces and findings."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not name.startswith("_") and name not in {"id", "node_ids", "peers"}
+        }
+
+
+def handlers_of(node_class: type[Node]) -> dict[str, str]:
+    """The names of a class's handlers by message type, the most derived class's first."""
+    found: dict[str, str] = {}
+    for base in node_class.__mro__:
+        for name, member in vars(base).items():
+            message_type = getattr(member, "clew_message_type", None)
+            if message_type is not None:
+                found.setdefault(message_type, name)
+    return found

@@ -1,0 +1,135 @@
+"""What happened in a run, event by event, and the digest that identifies it.
+
+A record is a tuple ``(time_ns, kind, ...)`` of JSON scalars and frozen bodies; `KINDS` says what
+follows each kind. Records are packed in batches: marshal's format 2 has no references and is the
+same in every Python version, is four times faster than JSON, and its bytes take a fifth of the
+memory of the objects. The digest is the SHA-256 of the packed records.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple, TypeAlias
+
+Record: TypeAlias = tuple[Any, ...]
+
+BATCH = 512
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "send": ("message", "src", "dest", "body"),
+    "deliver": ("message",),
+    "drop": ("message", "why"),
+    "duplicate": ("message",),
+    "hold": ("message", "why"),
+    "start": ("node", "incarnation"),
+    "crash": ("node", "why", "unsynced"),
+    "pause": ("node",),
+    "resume": ("node",),
+    "timer": ("node", "name"),
+    "sync": ("node", "writes"),
+    "log": ("node", "text"),
+    "state": ("node", "state"),
+    "fault": ("id", "fault", "detail"),
+    "heal": ("id", "fault", "detail"),
+    "clock": ("node", "detail"),
+    "phase": ("name",),
+    "invoke": ("process", "f", "value", "node"),
+    "ok": ("process", "f", "value", "error"),
+    "fail": ("process", "f", "value", "error"),
+    "info": ("process", "f", "value", "error"),
+    "effect": ("node", "client", "request"),
+    "finding": ("finding", "node", "reason"),
+}
+
+
+class TraceEvent(NamedTuple):
+    """One record, with names.
+
+    Attributes:
+        number: its rank in the trace, from 0.
+        time: virtual nanoseconds.
+        kind: a key of `KINDS`.
+        fields: what `KINDS` says follows.
+    """
+
+    number: int
+    time: int
+    kind: str
+    fields: dict[str, Any]
+
+
+class Trace:
+    """A run's records and rolling digest.
+
+    Args:
+        keep: False keeps the digest only.
+        on_batch: called after each full batch; the world checks its budgets there.
+    """
+
+    __slots__ = ("_chunks", "_hash", "_length", "_on_batch", "batch", "keep")
+
+    def __init__(self, *, keep: bool = True, on_batch: Callable[[], None] | None = None) -> None:
+        self.keep = keep
+        self.batch: list[Record] = []
+        self._chunks: list[bytes] = []
+        self._hash = sha256()
+        self._length = 0
+        self._on_batch = on_batch
+
+    def __len__(self) -> int:
+        return self._length + len(self.batch)
+
+    def add(self, *record: Any) -> None:
+        """Record an event; values must be frozen already.
+
+        The network appends to `batch` itself and calls `flush` when it is full.
+        """
+        self.batch.append(record)
+        if len(self.batch) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Pack the batch into the digest."""
+        self._pack()
+        if self._on_batch is not None:
+            self._on_batch()
+
+    def _pack(self) -> None:
+        packed = marshal.dumps(self.batch, 2)
+        self._hash.update(packed)
+        self._length += len(self.batch)
+        self.batch.clear()
+        if self.keep:
+            self._chunks.append(packed)
+
+    def close(self) -> str:
+        """The digest of all records, as 64 hexadecimal digits; the run is over."""
+        if self.batch:
+            self._pack()
+        return self._hash.hexdigest()
+
+    def records(self) -> Iterator[Record]:
+        """All records in order; none of the packed ones where `keep` is False."""
+        for chunk in self._chunks:
+            yield from marshal.loads(chunk)  # noqa: S302 - our own bytes
+        yield from self.batch
+
+    def events(self) -> Iterator[TraceEvent]:
+        """All records in order, with the names of their fields."""
+        for number, (time, kind, *rest) in enumerate(self.records()):
+            yield TraceEvent(number, time, kind, dict(zip(KINDS[kind], rest, strict=True)))
+
+
+def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
+    """The rank of the first record that differs with both records; None where all are equal."""
+    left, right = ours.records(), theirs.records()
+    number = 0
+    while True:
+        a, b = next(left, None), next(right, None)
+        if a is None and b is None:
+            return None
+        if a != b:
+            return number, a, b
+        number += 1
