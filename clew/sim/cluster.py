@@ -20,7 +20,7 @@ from clew.sim.node import Node
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
 from clew.sim.trace import Trace
-from clew.sim.world import NS_PER_SECOND, World
+from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 
 LIVELOCK_RECORDS = 500_000
 """So many trace records without time advancing are a livelock."""
@@ -91,9 +91,16 @@ class Cluster:
 
     def boot(self) -> None:
         """Start every node."""
+        self.restart(list(self.hosts.values()))
+
+    def restart(self, hosts: Sequence[Host]) -> None:
+        """Start a process on each of some hosts that are down."""
         # All are there before the first begins: what it sends at once finds its receiver.
-        for process in [host.load() for host in self.hosts.values()]:
-            process.begin()
+        try:
+            for process in [host.load() for host in hosts]:
+                process.begin()
+        except EndlessLoop:
+            self.world.abandon()
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The node, client or service of a name; None where there is none."""
@@ -164,7 +171,7 @@ class Cluster:
 
     def raised(self, process: Process, error: Exception, cause: Message | str) -> None:
         """A node's code raised."""
-        self._report_exception(process.id, error, _told(cause))
+        self._report_exception(process.id, error, told(cause))
 
     def _report_exception(self, node: str, error: BaseException, cause: str) -> None:
         place, text = users_traceback(error)
@@ -192,7 +199,7 @@ class Cluster:
     def unhandled(self, process: Process, message: Message) -> None:
         """A message came that the node's class has no handler for."""
         reason = f"has no handler for messages of type {message.body['type']!r}"
-        self._report("unhandled-message", process.id, reason, cause=_told(message))
+        self._report("unhandled-message", process.id, reason, cause=told(message))
 
     def took_effect(self, process: Process, message: Message) -> None:
         """A node marked where a request takes effect; the first mark counts."""
@@ -228,12 +235,7 @@ class Cluster:
         if self.world.now != at:
             self._progress = (len(self.trace), self.world.now)
         elif len(self.trace) - since > LIVELOCK_RECORDS:
-            seconds = at / NS_PER_SECOND
-            self._report(
-                "livelock", "",
-                f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance",
-            )  # fmt: skip
-            self.world.stop()
+            self._livelocked(at / NS_PER_SECOND)
         if self._events_max is not None and self.world.events > self._events_max:
             self._report(
                 "endless-loop", "", f"the run passed its budget of {self._events_max} events"
@@ -241,7 +243,19 @@ class Cluster:
             self.world.stop()
 
 
-def _told(cause: Message | str) -> str:
+    def _livelocked(self, seconds: float) -> None:
+        reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"
+        process: Process | None = self.world.current
+        self.world.stop()
+        if process is None:
+            self._report("livelock", "", reason)
+            return
+        # One call of a node's code did all that: it may never end, so it ends here.
+        self._report("endless-loop", process.id, reason, told(process.cause), users_place())
+        raise EndlessLoop
+
+
+def told(cause: Message | str) -> str:
     """A message or timer in words, short."""
     if isinstance(cause, str):
         return cause

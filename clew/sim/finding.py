@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_LIBRARY = str(Path(traceback.__file__).parent)
 _SHIPPED = str(Path(__file__).resolve().parent.parent / "models")
 
 
@@ -43,11 +44,17 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
 
 
+class Refused(Exception):  # noqa: N818 - raised in the user's code, already told as a finding
+    """A node tried what a simulated node may not do."""
+
+
 def is_users(filename: str) -> bool:
     """True for code that is a model's and not Clew's own or the standard library's machinery."""
-    return filename.startswith(_SHIPPED) or not (
-        filename.startswith((_PACKAGE, "<frozen")) or filename == "<string>"
-    )
+    if filename.startswith(_SHIPPED):
+        return True
+    if filename.startswith(_LIBRARY):
+        return "site-packages" in filename
+    return not filename.startswith((_PACKAGE, "<frozen")) and filename != "<string>"
 
 
 def users_place(frame: FrameType | None = None) -> str:

@@ -35,28 +35,14 @@ class Message:
         src: the sender's id.
         dest: the receiver's id.
         body: the receiver's own copy.
-        number: the rank of the send in this run, from 1; 0 outside a simulation.
-        flat: True where no value of the body is a container.
-        target: the incarnation the message was sent to; private to the network.
     """
 
-    __slots__ = ("body", "dest", "flat", "number", "src", "target")
+    __slots__ = ("body", "dest", "src")
 
-    def __init__(  # noqa: PLR0917 - positional for speed: one a message
-        self,
-        src: str,
-        dest: str,
-        body: dict[str, Any],
-        number: int = 0,
-        flat: bool = False,  # noqa: FBT001, FBT002
-        target: Any = None,
-    ) -> None:
+    def __init__(self, src: str, dest: str, body: dict[str, Any]) -> None:
         self.src = src
         self.dest = dest
         self.body = body
-        self.number = number
-        self.flat = flat
-        self.target = target
 
     @property
     def type(self) -> str:

@@ -12,16 +12,21 @@ since is lost, as data on a reset connection is; what a crashed process had sent
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from clew.sim.entropy import Entropy
 from clew.sim.latency import Latency
 from clew.sim.message import Message, thawed
-from clew.sim.trace import BATCH, Trace
+from clew.sim.trace import BATCH, DELIVER, SEND, Trace
 from clew.sim.world import World
 
 if TYPE_CHECKING:
     from clew.sim.process import Receiver
+
+
+Packet: TypeAlias = "tuple[int, dict[str, Any], bool, Receiver | None]"
+"""A message under way: its number, its frozen body, whether the body is flat (holds no container),
+and the process it was sent to."""
 
 
 class Endpoint:
@@ -46,8 +51,11 @@ class Disturbance(Protocol):
 
     kind: str
 
-    def change(self, link: Link, message: Message, delays: list[int]) -> list[int]:
-        """The delays, ns, of the copies that go on their way: none for a lost message."""
+    def change(self, link: Link, delays: list[int]) -> list[int]:
+        """The delays, ns, of the copies that go on their way: none for a lost message.
+
+        Called for every message sent on the link, with no delays where it is lost already.
+        """
 
 
 class Link:
@@ -59,16 +67,17 @@ class Link:
         cut: how many faults cut it now.
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True where a message must take the slow path.
-        sent: how many messages were sent on it.
+        number: its rank among the links, by which the trace calls it.
     """
 
     __slots__ = (
-        "_network", "bits", "cut", "dest", "disturbances", "disturbed", "low_ns", "shape",
-        "span_ns", "src",
+        "_network", "bits", "cut", "dest", "disturbances", "disturbed", "low_ns", "number",
+        "shape", "span_ns", "src",
     )  # fmt: skip
 
-    def __init__(self, network: Network, src: Endpoint, dest: Endpoint) -> None:
+    def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
         self._network = network
+        self.number = number
         self.src = src
         self.dest = dest
         self.bits = network.entropy.bits("link", src.id, dest.id)
@@ -87,23 +96,21 @@ class Link:
             return self.low_ns + (self.bits(32) * self.span_ns >> 32)
         return self.shape(self.bits(32))
 
-    def arrive(self, message: Message) -> None:
+    def arrive(self, packet: Packet) -> None:
         """A message reaches the far end: deliver it, hold it or drop it."""
+        number, body, flat, process = packet
         network = self._network
-        process: Receiver | None = message.target
         if self.cut or process is not self.dest.process or process is None:
-            network.drop(message, "partition" if self.cut else "down")
+            network.drop(number, "partition" if self.cut else "down")
             return
         if process.paused:
-            process.hold(self.arrive, message)
+            process.hold(self.arrive, packet)
             return
         batch = network.batch
-        batch.append((network.world._now, "deliver", message.number))  # noqa: SLF001
+        batch.append((network.world._now, DELIVER, number))  # noqa: SLF001
         if len(batch) >= BATCH:
             network.trace.flush()
-        body = message.body
-        message.body = body.copy() if message.flat else thawed(body)
-        process.receive(message)
+        process.receive(Message(self.src.id, self.dest.id, body.copy() if flat else thawed(body)))
 
 
 class Network:
@@ -118,7 +125,6 @@ class Network:
 
     Attributes:
         messages: how many were sent.
-        server_messages: how many of those went from a node or service to one.
         dropped: how many were dropped, by reason.
         duplicated: how many copies were made.
     """
@@ -150,7 +156,9 @@ class Network:
             dest = self._find(dest_id)
             if dest is None:
                 return None
-            found = self._links[key] = Link(self, src, dest)
+            number = len(self._links)
+            found = self._links[key] = Link(self, number, src, dest)
+            self.trace.add(self.world.now, "link", number, src.id, dest.id)
         return found
 
     def links(self) -> list[Link]:
@@ -162,38 +170,33 @@ class Network:
         self.messages = number = self.messages + 1
         world = self.world
         now = world._now  # noqa: SLF001 - a property costs a frame, and this runs once a message
-        src, dest = link.src.id, link.dest
-        self.batch.append((now, "send", number, src, dest.id, body))
-        message = Message(src, dest.id, body, number, flat, dest.process)
+        self.batch.append((now, SEND, number, link.number, body))
+        packet = (number, body, flat, link.dest.process)
         if link.disturbed:
-            self._emit_disturbed(link, message)
+            self._emit_disturbed(link, packet)
             return
         delay = link.low_ns + (link.bits(32) * link.span_ns >> 32)
-        world.push((now + delay, 1, world.sequence(), link.arrive, message))
+        world.push((now + delay, 1, world.sequence(), link.arrive, packet))
 
-    def _emit_disturbed(self, link: Link, message: Message) -> None:
-        delays = [link.delay()]
-        if link.cut:
-            self.drop(message, "partition")
-            return
+    def _emit_disturbed(self, link: Link, packet: Packet) -> None:
+        # Every disturbance draws for every message, also for one that is lost already: ending
+        # one fault must not shift the draws of the others.
+        delay, why = link.delay(), "partition"
+        delays = [] if link.cut else [delay]
         for disturbance in link.disturbances:
-            delays = disturbance.change(link, message, delays)
-            if not delays:
-                self.drop(message, disturbance.kind)
-                return
-        world = self.world
-        for copy, delay in enumerate(delays):
-            carried = message
-            if copy:
-                self.duplicated += 1
-                self.trace.add(world.now, "duplicate", message.number)
-                carried = Message(
-                    message.src, message.dest, message.body, message.number, message.flat,
-                    message.target,
-                )  # fmt: skip
-            world.call_at(world.now + delay, link.arrive, carried)
+            before, delays = delays, disturbance.change(link, delays)
+            if before and not delays:
+                why = disturbance.kind
+        if not delays:
+            self.drop(packet[0], why)
+            return
+        for _ in delays[1:]:
+            self.duplicated += 1
+            self.trace.add(self.world.now, "duplicate", packet[0])
+        for each in delays:
+            self.world.call_at(self.world.now + each, link.arrive, packet)
 
-    def drop(self, message: Message, why: str) -> None:
+    def drop(self, number: int, why: str) -> None:
         """Lose a message, and say why."""
         self.dropped[why] = self.dropped.get(why, 0) + 1
-        self.trace.add(self.world.now, "drop", message.number, why)
+        self.trace.add(self.world.now, "drop", number, why)

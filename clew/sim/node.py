@@ -113,8 +113,8 @@ class Node:
         node_ids: all nodes of the cluster, in order.
         peers: the others, in order.
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
-        bugs: planted bugs by name, each a subclass; see `clew.models`.
         workload: the workload that ``clew test`` runs where none is named.
+        functions: what of the workload it answers, such as ``("read", "write")``; None for all.
     """
 
     id: str
@@ -122,6 +122,7 @@ class Node:
     peers: list[str]
     invariants: ClassVar[tuple[Any, ...]] = ()
     workload: ClassVar[str | None] = None
+    functions: ClassVar[tuple[str, ...] | None] = None
 
     _runtime: Runtime
 
@@ -204,7 +205,7 @@ class Node:
         return {
             name: value
             for name, value in vars(self).items()
-            if not name.startswith("_") and name not in {"id", "node_ids", "peers"}
+            if not name.startswith("_") and name not in {"id", "node_ids", "peers", "send"}
         }
 
 

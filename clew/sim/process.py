@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from clew.sim.clock import Clock
 from clew.sim.disk import Disk, Unsynced
+from clew.sim.finding import Refused
 from clew.sim.message import SCALARS, Message, NotJson, frozen
 from clew.sim.network import Endpoint, Link
 from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
@@ -43,10 +44,6 @@ class Receiver(Protocol):
 
 class PowerCut(BaseException):
     """Unwinds a handler whose machine died in the middle of a sync."""
-
-
-class EndlessLoop(BaseException):
-    """Unwinds a handler that does not end."""
 
 
 class Host(Endpoint):
@@ -91,8 +88,15 @@ class Host(Endpoint):
         self.process = process = Process(self._cluster, self)
         return process
 
-    def crash(self, why: str, unsynced: Unsynced) -> tuple[int, int]:
+    def crash(
+        self, why: str, unsynced: Unsynced, below: Callable[[int], int] | None = None
+    ) -> tuple[int, int]:
         """Kill the process; what its disk had not synced is lost, kept or torn.
+
+        Args:
+            why: for the trace.
+            unsynced: which.
+            below: draws where a write tears; a fault gives a stream of its own.
 
         Returns:
             How many writes were lost and how many torn.
@@ -103,8 +107,8 @@ class Host(Endpoint):
         process.end()
         self.process = None
         cluster = self._cluster
-        stream = cluster.entropy.stream("crash", self.id, self.incarnation)
-        lost, torn = self.disk.crash(unsynced, stream.below)
+        below = below or cluster.entropy.stream("crash", self.id, self.incarnation).below
+        lost, torn = self.disk.crash(unsynced, below)
         cluster.forget(self)
         cluster.trace.add(cluster.world.now, "crash", self.id, why, [unsynced, lost, torn])
         return lost, torn
@@ -137,6 +141,8 @@ class Process:
         host: where it runs.
         paused: True while a pause fault holds it.
         alive: False once it has crashed; its calls do nothing then.
+        held: how many callbacks pauses have kept back so far.
+        cause: the message or timer whose code runs, or ran last.
     """
 
     def __init__(self, cluster: Cluster, host: Host) -> None:
@@ -153,8 +159,9 @@ class Process:
         self.disk = host.disk
         self.disk.attach(self._sync)
         self.paused = False
+        self.held = 0
         self.alive = True
-        self._cause: Message | str = "start"
+        self.cause: Message | str = "start"
         self.node: Node = object.__new__(host.node_class)
         self._watch = cluster.watch if host.is_node else None
         self._handlers: dict[str, Callable[[Message], Any]] = {}
@@ -164,6 +171,8 @@ class Process:
         node, host = self.node, self.host
         self._cluster.trace.add(self._world.now, "start", self.id, host.incarnation)
         node._runtime = self  # noqa: SLF001 - the runtime is the node's other half
+        if type(node).send is Node.send:
+            node.__dict__["send"] = self.send  # one frame less for each message
         node.id = host.id
         node.node_ids = list(self._cluster.node_ids)
         node.peers = [other for other in node.node_ids if other != host.id]
@@ -207,7 +216,7 @@ class Process:
             return
         world = self._world
         world.current = self
-        self._cause = message
+        self.cause = message
         try:
             result = handler(message)
             if result is not None:
@@ -226,7 +235,7 @@ class Process:
             return
         world = self._world
         before, world.current = world.current, self
-        self._cause = cause
+        self.cause = cause
         try:
             callback()
         except Exception as error:  # noqa: BLE001 - whatever a user's node raises is a finding
@@ -268,7 +277,8 @@ class Process:
         if isinstance(error, RPCError) and isinstance(cause, Message):
             self.reply(cause, {"type": "error", "code": error.code, "text": error.text})
             return
-        self._cluster.raised(self, error, cause)
+        if not isinstance(error, Refused):
+            self._cluster.raised(self, error, cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
             self.reply(cause, {"type": "error", "code": 13, "text": f"{error!r}"})
 
@@ -282,6 +292,7 @@ class Process:
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
         """Keep a callback for when the pause ends."""
+        self.held += 1
         self._backlog.append((callback, argument))
 
     def resume(self) -> int:
@@ -296,16 +307,23 @@ class Process:
 
     def send(self, dest: str, body: Mapping[str, Any]) -> None:
         """See `Node.send`."""
-        if type(body) is dict:
+        # The hot path: a flat body along a link that is known.
+        flat = type(body) is dict
+        if flat:
             for key, value in body.items():
                 if type(value) not in SCALARS or type(key) is not str:
+                    flat = False
                     break
-            else:
-                self._emit(dest, body.copy(), True)  # noqa: FBT003 - hot path
-                return
-        copy = self._frozen(body)
-        if copy is not None:
-            self._emit(dest, copy, False)  # noqa: FBT003
+        copy = body.copy() if flat else self._frozen(body)  # type: ignore[attr-defined]
+        link = self._links.get(dest)
+        if link is None:
+            link = self._connect(dest)
+        if link is None or copy is None or not self.alive:
+            return
+        if type(copy.get("type")) is not str:
+            self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {copy}")
+            return
+        self._network.emit(link, copy, flat)
 
     def _frozen(self, body: Any) -> dict[str, Any] | None:
         try:
@@ -315,17 +333,6 @@ class Process:
             return None
         assert isinstance(copy, dict)
         return copy
-
-    def _emit(self, dest: str, body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001 - hot
-        link = self._links.get(dest)
-        if link is None:
-            link = self._connect(dest)
-        if link is None or not self.alive:
-            return
-        if type(body.get("type")) is not str:
-            self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {body}")
-            return
-        self._network.emit(link, body, flat)
 
     def _connect(self, dest: str) -> Link | None:
         link = self._network.link(self.host, dest)
@@ -405,7 +412,7 @@ class Process:
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
         """See `Node.spawn`."""
-        return self._start_task(coroutine, self._cause)
+        return self._start_task(coroutine, self.cause)
 
     def now(self) -> float:
         """See `Node.now`."""

@@ -20,6 +20,10 @@ from clew.sim.order import Order, TimeOrder
 NS_PER_SECOND = 1_000_000_000
 
 
+class EndlessLoop(BaseException):
+    """Unwinds a node's code that does not end; the run is over then."""
+
+
 def to_ns(seconds: float) -> int:
     """Seconds as integer nanoseconds, to the nearest."""
     return round(seconds * NS_PER_SECOND)
@@ -62,6 +66,17 @@ class World(simpy.Environment):
 
     def advance(self, until_ns: int) -> None:
         """Let everything up to and including a virtual time happen; then time is `until_ns`."""
+        try:
+            self._advance(until_ns)
+        except EndlessLoop:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Stop in the middle of an event that does not end."""
+        self._stopped = True
+        self.current = None
+
+    def _advance(self, until_ns: int) -> None:
         pending, pop = self._queue, self.order.pop
         while pending and not self._stopped:
             entry = pop()

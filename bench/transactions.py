@@ -1,0 +1,174 @@
+"""How long the transaction checkers take: ``python -m bench.transactions [--all]``.
+
+Histories are made by a small store that is correct by construction, so a verdict other than the
+one named in the table is a bug. Only the check is timed; pairing invocations with completions is
+part of it. Times are the best of three.
+"""
+
+from __future__ import annotations
+
+import sys
+from random import Random
+from time import perf_counter
+from typing import Any
+
+from clew.checkers.transactions import ListAppend
+from clew.checkers.verdict import Budget, Result
+from clew.history import Event, History
+
+KEYS = 5
+ENTANGLED_KEYS = 300
+ENTANGLED_CLIENTS = 1000
+WRITES_PER_KEY_MAX = 32
+
+
+class Workload:
+    """Transactions of one to four micro-operations over a few keys that are replaced when full."""
+
+    def __init__(self, random: Random, keys: int = KEYS) -> None:
+        self.random = random
+        self.active = list(range(keys))
+        self.written = dict.fromkeys(self.active, 0)
+        self.next_key = keys
+
+    def transaction(self) -> list[list[Any]]:
+        return [self._micro() for _ in range(self.random.randint(1, 4))]
+
+    def _micro(self) -> list[Any]:
+        place = self.random.randrange(len(self.active))
+        key = self.active[place]
+        if self.random.random() < 0.5:
+            return ["r", key, None]
+        self.written[key] += 1
+        value = self.written[key]
+        if value == WRITES_PER_KEY_MAX:
+            self.active[place] = self.next_key
+            self.written[self.next_key] = 0
+            self.next_key += 1
+        return ["append", key, value]
+
+
+def apply(state: dict[int, list[int]], transaction: list[list[Any]]) -> list[list[Any]]:
+    """Run a transaction on a state of lists, in place; its result."""
+    result = []
+    for f, key, value in transaction:
+        current = state.get(key, [])
+        if f == "r":
+            result.append(["r", key, current])
+        else:
+            state[key] = [*current, value]
+            result.append([f, key, value])
+    return result
+
+
+def strict_serializable(count: int, clients: int = 10, seed: int = 1) -> History:
+    """Each transaction runs whole at one moment between its invocation and its completion."""
+    random = Random(seed)
+    workload = Workload(random)
+    state: dict[int, list[int]] = {}
+    events: list[Event] = []
+    pending: dict[int, tuple[list[list[Any]], list[list[Any]] | None]] = {}
+    invoked = 0
+    while invoked < count or pending:
+        client = random.randrange(clients)
+        if client not in pending:
+            if invoked < count:
+                transaction = workload.transaction()
+                events.append(Event(client, "invoke", "txn", transaction))
+                pending[client] = (transaction, None)
+                invoked += 1
+        elif pending[client][1] is None:
+            transaction = pending[client][0]
+            pending[client] = (transaction, apply(state, transaction))
+        else:
+            events.append(Event(client, "ok", "txn", pending.pop(client)[1]))
+    return History(events)
+
+
+def snapshot_isolation(
+    count: int, clients: int = 10, keys: int = KEYS, seed: int = 1, *, stale: bool = False
+) -> History:
+    """Each transaction reads a snapshot taken at its start; the first committer wins.
+
+    With ``stale`` one transaction in the middle gets a snapshot from before a transaction that had
+    already ended, and reads a key that this one wrote.
+    """
+    random = Random(seed)
+    workload = Workload(random, keys)
+    state: dict[int, list[int]] = {}
+    version: dict[int, int] = {}
+    clock = invoked = 0
+    events: list[Event] = []
+    pending: dict[int, tuple[int, dict[int, list[int]], list[list[Any]]]] = {}
+    planted = not stale
+    ended: tuple[int, list[int]] | None = None
+    while invoked < count or pending:
+        client = random.randrange(clients)
+        if client not in pending:
+            if invoked >= count:
+                continue
+            transaction = workload.transaction()
+            if not planted and invoked > count // 2 and ended:
+                planted = True
+                events.append(Event(client, "invoke", "txn", [["r", ended[0], None]]))
+                events.append(Event(client, "ok", "txn", [["r", ended[0], ended[1]]]))
+            events.append(Event(client, "invoke", "txn", transaction))
+            snapshot = {micro[1]: state.get(micro[1], []) for micro in transaction}
+            pending[client] = (clock, snapshot, transaction)
+            invoked += 1
+            continue
+        start, snapshot, transaction = pending.pop(client)
+        result = apply(snapshot, transaction)
+        writes = [micro[1] for micro in transaction if micro[0] == "append"]
+        if any(version.get(key, 0) > start for key in writes):
+            events.append(Event(client, "fail", "txn", transaction))
+            continue
+        clock += 1
+        for key in writes:
+            ended = (key, state.get(key, []))
+            state[key] = snapshot[key]
+            version[key] = clock
+        events.append(Event(client, "ok", "txn", result))
+    return History(events)
+
+
+def entangled(count: int, seed: int = 1) -> History:
+    """One component of about ``count`` transactions under snapshot isolation, one read stale."""
+    return snapshot_isolation(count, clients=ENTANGLED_CLIENTS, keys=ENTANGLED_KEYS, seed=seed, stale=True)
+
+
+def timed(checker: Any, history: History, repeat: int = 3) -> tuple[float, Result]:
+    best = float("inf")
+    for _ in range(repeat):
+        fresh = History(history.events)
+        started = perf_counter()
+        result = checker.check(fresh, Budget(None))
+        best = min(best, perf_counter() - started)
+    return best, result
+
+
+def main() -> None:
+    sizes = [1_000, 10_000, 100_000, *([1_000_000] if "--all" in sys.argv else [])]
+    rows = []
+    for count in sizes:
+        history = strict_serializable(count)
+        seconds, result = timed(ListAppend(), history, 1 if count > 100_000 else 3)
+        rows.append((f"list-append, strict serializable, {count:,}", seconds, result))
+    for count in sizes:
+        history = snapshot_isolation(count)
+        models = ("snapshot-isolation",)
+        seconds, result = timed(ListAppend(models), history, 1)
+        rows.append((f"list-append, snapshot isolation, {count:,}", seconds, result))
+    for checker in (ListAppend(("strict-serializable",)),):
+        seconds, result = timed(checker, entangled(10_000), 1)
+        rows.append(("entangled, one stale read, 10,000", seconds, result))
+    print("| history | verdict | shortest witness | ms |")
+    print("|---|---|---|---|")
+    for name, seconds, result in rows:
+        lengths = [a.data["length"] for a in result.anomalies if "length" in a.data]
+        shortest = min(lengths, default="")
+        print(f"| {name} | {result.verdict.value} | {shortest} | {seconds * 1000:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

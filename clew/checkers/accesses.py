@@ -1,0 +1,235 @@
+"""Reads and writes of registers, sorted into sessions, each read with the write it reads from.
+
+The checkers of session guarantees, causality and sequential consistency all start here. They
+need written values to be unique for each key: only then is it known which write a read saw.
+
+Operations are ``write`` and ``read``. A register's write has its value as argument and a read
+its value as result; where there are several registers, a write's argument is ``[key, value]``, a
+read's argument ``[key, null]`` or the key, and its result ``[key, value]``. None is the initial
+value.
+
+A session is what one process does until an operation of unknown outcome: a process that goes on
+after that is read as a new client. Writes of unknown outcome count only where some read saw them;
+failed operations and unanswered reads never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from clew.checkers.values import Key, key_of, listed, shown
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.history import History, Operation
+
+INITIAL = -1
+
+
+class Access(NamedTuple):
+    """One read or write.
+
+    Attributes:
+        key: the register, as a dictionary key.
+        value: what was written or read, as a dictionary key.
+        source: for a read, the index of the write it saw, or `INITIAL`; for a write `INITIAL`.
+        session: the index of its session.
+        rank: its place in the session, from 0.
+    """
+
+    operation: Operation
+    is_write: bool
+    key: Key
+    value: Key
+    source: int
+    session: int
+    rank: int
+
+    @property
+    def text(self) -> str:
+        """The access in words, such as ``process 1 wrote 5 to "x"``."""
+        one = self.operation
+        verb = "wrote" if self.is_write else "read"
+        value = shown(_value(one, self.key))
+        where = (
+            "" if self.key is None else f" {'to' if self.is_write else 'from'} {_bare(self.key)}"
+        )
+        return f"process {one.process} {verb} {value}{where}"
+
+    @property
+    def shown_value(self) -> str:
+        """The value as a report prints it, with its key where there are several."""
+        value = shown(_value(self.operation, self.key))
+        return value if self.key is None else f"{_bare(self.key)} = {value}"
+
+
+def _bare(key: Key) -> str:
+    return str(key[0]) if isinstance(key, tuple) else str(key)
+
+
+def _value(one: Operation, key: Key) -> Any:
+    if key is None:
+        return _unsplit(one)
+    return _split(one)[1]
+
+
+_PAIR = 2
+
+
+@dataclass(slots=True)
+class Accesses:
+    """All accesses of a history that count.
+
+    Attributes:
+        all: the accesses; an index into this list names one everywhere else.
+        sessions: for each session the indices of its accesses in order.
+        writers: for each key its writes, per session the indices in order.
+        impossible: an anomaly ``thin-air-read`` for each read of a value that no write can have
+            left; such reads are not among the accesses.
+    """
+
+    all: list[Access] = field(default_factory=list)
+    sessions: list[list[int]] = field(default_factory=list)
+    writers: dict[Key, dict[int, list[int]]] = field(default_factory=dict)
+    impossible: list[Anomaly] = field(default_factory=list)
+
+    @property
+    def reads(self) -> list[int]:
+        """The indices of all reads."""
+        return [index for index, one in enumerate(self.all) if not one.is_write]
+
+    def operations(self, indices: Sequence[int]) -> tuple[Operation, ...]:
+        """The operations of some accesses, each once, in the order given."""
+        return tuple(self.all[index].operation for index in dict.fromkeys(indices))
+
+
+class _Raw(NamedTuple):
+    operation: Operation
+    key: Key
+    value: Key
+    session: int
+
+
+def accesses_of(name: str, history: History) -> Accesses | Result:
+    """The accesses of a history, or UNKNOWN where this kind of check can't decide it. O(n).
+
+    Args:
+        name: the checker's name, for the result.
+        history: any history.
+    """
+    strange = sorted({one.f for one in history.operations} - {"read", "write"})
+    if strange:
+        why = f"{listed(strange)} is neither read nor write, so what reads saw is not known."
+        return Result(name, Verdict.UNKNOWN, why[:1].upper() + why[1:])
+    raw = _raw(history.operations)
+    writes: dict[tuple[Key, Key], list[_Raw]] = {}
+    for one in raw:
+        if one.operation.f == "write":
+            writes.setdefault((one.key, one.value), []).append(one)
+    repeated = next((some for some in writes.values() if _ambiguous(some)), None)
+    if repeated is not None:
+        value = shown(_value(repeated[0].operation, repeated[0].key))
+        why = f"{value} was written more than once, so it is not known which write a read saw."
+        return Result(name, Verdict.UNKNOWN, why)
+    if not raw:
+        return Result(name, Verdict.UNKNOWN, "The history has no reads or writes.")
+    return _link(raw, writes)
+
+
+def _ambiguous(writes: list[_Raw]) -> bool:
+    live = [one for one in writes if one.operation.type != "fail"]
+    return len(live) > 1 or (bool(live) and live[0].value == key_of(None))
+
+
+def _raw(operations: Sequence[Operation]) -> list[_Raw]:
+    calls = [one.argument for one in operations if one.f == "write"]
+    calls = calls or [one.argument for one in operations]
+    asked = [one.argument for one in operations if one.f == "read"]
+    keyed = all(isinstance(call, list | tuple) and len(call) == _PAIR for call in calls)
+    keyed = keyed and all(argument is not None for argument in asked)
+    sessions: dict[Any, int] = {}
+    count = 0
+    found = []
+    for one in operations:
+        if one.process not in sessions:
+            sessions[one.process] = count
+            count += 1
+        key, value = _split(one) if keyed else (None, _unsplit(one))
+        found.append(_Raw(one, key, key_of(value), sessions[one.process]))
+        if one.type == "info":
+            del sessions[one.process]
+    return found
+
+
+def _split(one: Operation) -> tuple[Key, Any]:
+    argument = one.argument
+    pair = isinstance(argument, list | tuple) and len(argument) == _PAIR
+    key = key_of(argument[0] if pair else argument)
+    if one.f == "write":
+        return key, argument[1]
+    result = one.result
+    if isinstance(result, list | tuple) and len(result) == _PAIR and key_of(result[0]) == key:
+        result = result[1]
+    return key, result
+
+
+def _unsplit(one: Operation) -> Any:
+    return one.argument if one.f == "write" else one.result
+
+
+def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]]) -> Accesses:
+    """Drops what does not count, and numbers the rest."""
+    found = Accesses()
+    counted = _counted(raw, writes, found.impossible)
+    index_of = {one.operation.number: index for index, one in enumerate(counted)}
+    places: dict[int, int] = {}
+    for index, one in enumerate(counted):
+        session = places.setdefault(one.session, len(places))
+        if session == len(found.sessions):
+            found.sessions.append([])
+        is_write = one.operation.f == "write"
+        source = INITIAL
+        if not is_write and one.value != _NOTHING:
+            source = index_of[_live(writes[one.key, one.value])[0].operation.number]
+        rank = len(found.sessions[session])
+        access = Access(one.operation, is_write, one.key, one.value, source, session, rank)
+        found.all.append(access)
+        found.sessions[session].append(index)
+        if is_write:
+            found.writers.setdefault(one.key, {}).setdefault(session, []).append(index)
+    return found
+
+
+_NOTHING = key_of(None)
+
+
+def _counted(
+    raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], impossible: list[Anomaly]
+) -> list[_Raw]:
+    seen = {(one.key, one.value) for one in raw if one.operation[2:4] == ("read", "ok")}
+    counted = []
+    for one in raw:
+        name = (one.key, one.value)
+        kind = one.operation.type
+        if one.operation.f == "write":
+            if kind == "ok" or (kind == "info" and name in seen):
+                counted.append(one)
+        elif kind == "ok":
+            if one.value == _NOTHING or _live(writes.get(name, [])):
+                counted.append(one)
+            else:
+                impossible.append(_thin_air(one, writes.get(name, [])))
+    return counted
+
+
+def _live(writes: list[_Raw]) -> list[_Raw]:
+    return [one for one in writes if one.operation.type != "fail"]
+
+
+def _thin_air(read: _Raw, failed: list[_Raw]) -> Anomaly:
+    one = read.operation
+    why = "whose write failed" if failed else "which nobody wrote"
+    reason = f"Process {one.process} read {shown(_value(one, read.key))}, {why}."
+    operations = (*(write.operation for write in failed), one)
+    data = {"value": one.result, "node": one.node}
+    return Anomaly("thin-air-read", reason, operations, data)

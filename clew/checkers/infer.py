@@ -1,0 +1,169 @@
+"""Which checker a history asks for, told from the operations it holds.
+
+A literal table of rules; the first that fits decides. A guess comes with its reason, because a
+verdict is worth nothing where the recorded system promised something else. Where no rule fits,
+the user must say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+Test: TypeAlias = Callable[[Sequence[Operation]], bool]
+
+
+class Guess(NamedTuple):
+    """A checker's name, and one sentence that says what it was guessed from."""
+
+    model: str
+    reason: str
+
+
+class Rule(NamedTuple):
+    """One row: the checker, the functions it may hold and those it must hold, and its values.
+
+    Attributes:
+        model: the checker's name.
+        needs: functions of which at least one is there.
+        allows: functions that may be there besides.
+        because: what was seen, as the object of "the history has".
+        test: what the values must be.
+    """
+
+    model: str
+    needs: str
+    allows: str
+    because: str
+    test: Test = lambda _: True
+
+    def fits(self, functions: frozenset[str], operations: Sequence[Operation]) -> bool:
+        """Whether the history is one of these."""
+        needs = frozenset(self.needs.split())
+        return (
+            bool(functions & needs)
+            and functions <= needs | frozenset(self.allows.split())
+            and self.test(operations)
+        )
+
+
+_PAIR, _TRIPLE = 2, 3
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == _PAIR
+
+
+def _parts(words: frozenset[str]) -> Test:
+    """Every argument is a list of micro-operations of these words."""
+
+    def test(operations: Sequence[Operation]) -> bool:
+        arguments = [each.argument for each in operations]
+        return all(
+            isinstance(argument, list) and all(_is_part(part, words) for part in argument)
+            for argument in arguments
+        ) and any(arguments)
+
+    return test
+
+
+def _is_part(value: Any, words: frozenset[str]) -> bool:
+    return isinstance(value, list) and len(value) == _TRIPLE and value[0] in words
+
+
+def _pairs(operations: Sequence[Operation]) -> bool:
+    """Every argument is a pair of a key and a value."""
+    return all(_is_pair(each.argument) for each in operations)
+
+
+def _answers(operations: Sequence[Operation]) -> Iterator[Any]:
+    """What reads were answered, without nil and without the key of a keyed history."""
+    keyed = _pairs(operations)
+    for each in operations:
+        if each.f == "read" and each.type == "ok" and each.result is not None:
+            answer = each.result[1] if keyed and _is_pair(each.result) else each.result
+            if answer is not None:
+                yield answer
+
+
+def _reads(*kinds: type) -> Test:
+    """At least one read was answered, and all answers are of these types."""
+
+    def test(operations: Sequence[Operation]) -> bool:
+        kinds_seen = {type(answer) for answer in _answers(operations)}
+        return bool(kinds_seen) and kinds_seen <= set(kinds)
+
+    return test
+
+
+def _adds_again(operations: Sequence[Operation]) -> bool:
+    """No read was answered, and some number is added twice: no set is used so."""
+    added = [each.argument for each in operations if each.f == "add"]
+    numbers = [value for value in added if type(value) is int]
+    return not any(_answers(operations)) and len(set(numbers)) < len(numbers) == len(added)
+
+
+def _tokens(operations: Sequence[Operation]) -> bool:
+    """Acquiring gives a number that was not asked for."""
+    return any(
+        each.f == "acquire" and type(each.result) is int and each.result != each.argument
+        for each in operations
+    )
+
+
+_R_APPEND, _R_W = frozenset({"r", "append"}), frozenset({"r", "w"})
+_PARTS = _R_W | {"read", "write"}
+_KAFKA = "crash assign subscribe commit_offsets list_committed_offsets txn debug-topic-partitions"
+
+RULES: tuple[Rule, ...] = (
+    Rule("rw-register", "txn", "", "transactions of r and w", _parts(_R_W)),
+    Rule("list-append", "txn", "", "transactions of r and append", _parts(_R_APPEND)),
+    Rule("kafka", "send poll", _KAFKA, "send and poll"),
+    Rule("bank", "transfer", "read", "transfers"),
+    Rule("unique-ids", "generate", "", "the generation of ids"),
+    Rule("echo", "echo", "", "echoes"),
+    Rule("broadcast", "broadcast", "read", "broadcasts"),
+    Rule("fenced-lock", "acquire", "release", "an acquire that gives a token", _tokens),
+    Rule("mutex", "acquire release", "", "acquire and release"),
+    Rule("total-queue", "drain", "enqueue dequeue", "drains of a queue"),
+    Rule("fifo-queue", "enqueue dequeue", "", "enqueue and dequeue"),
+    Rule("stack", "push pop", "", "push and pop"),
+    Rule("key-value", "get put", "append cas delete", "get and put with a key", _pairs),
+    Rule("key-value", "delete", "read write cas", "operations with a key", _pairs),
+    Rule("set", "add", "read remove contains", "add and reads of lists", _reads(list)),
+    Rule("set", "contains", "add remove read", "add, remove and contains"),
+    Rule("counter", "add", "read", "add and reads of numbers", _reads(int, float)),
+    Rule("counter", "add", "read", "adds of the same number and no answered read", _adds_again),
+    Rule("counter", "increment decrement", "add read", "increment and decrement"),
+    Rule("append-log", "append", "read", "append and reads of lists", _reads(list)),
+    Rule("multi-register", "read write", "", "reads and writes of several keys", _parts(_PARTS)),
+    Rule("cas-register", "cas", "read write", "compare-and-set with a key", _pairs),
+    Rule("register", "read write", "", "reads and writes with a key", _pairs),
+    Rule("cas-register", "cas", "read write", "read, write and compare-and-set"),
+    Rule("register", "read write", "", "read and write"),
+)
+"""In the order that they are tried."""
+
+
+def infer(history: History) -> Guess:
+    """The checker that the history asks for; O(n) for each rule tried.
+
+    Raises:
+        HistoryError: no rule fits, or there is no client operation.
+    """
+    operations = history.operations
+    functions = frozenset(each.f for each in operations)
+    for rule in RULES:
+        if rule.fits(functions, operations):
+            return Guess(rule.model, f"The history has {rule.because}.")
+    seen = ", ".join(sorted(functions))
+    raise HistoryError(
+        "the model can't be inferred",
+        where=history.source,
+        expected="operations whose functions and values tell one model from the others",
+        found=seen or "no operation of a client",
+        fix="Name one with --model; clew list checkers describes them",
+    )

@@ -1,0 +1,171 @@
+"""What a Kafka history says of its logs: sends and polls, read off either form of operations.
+
+Single operations, as Maelstrom has them:
+
+- ``send``: argument ``[key, message]``; result ``[key, [offset, message]]``, or an object with
+  ``offset``, or the offset alone;
+- ``poll``: argument ``{key: offset}`` or nothing; result ``{key: [[offset, message], ...]}``;
+- ``commit_offsets`` and ``list_committed_offsets``, and ``assign`` and ``subscribe``: after the
+  last three a client may read on from elsewhere.
+
+Transactions, as Jepsen has them: ``txn`` (or ``send`` or ``poll``) whose value is a list of
+``["send", key, message]`` and ``["poll"]``, answered with ``["send", key, [offset, message]]`` and
+``["poll", {key: [[offset, message], ...]}]``.
+
+Keys are compared as text, because a key of a JSON object is always a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from clew.checkers.values import shown
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+MOVES = frozenset({"assign", "subscribe", "list_committed_offsets"})
+
+
+class Send(NamedTuple):
+    """One message sent; ``offset`` is None where no acknowledgement tells it."""
+
+    operation: Operation
+    key: str
+    message: Any
+    offset: int | None
+
+
+class Poll(NamedTuple):
+    """What one poll returned of one key; ``asked`` is the offset asked for, where it is known."""
+
+    operation: Operation
+    key: str
+    messages: list[tuple[int, Any]]
+    asked: int | None
+
+
+class Moved(NamedTuple):
+    """The operation's process may poll from anywhere from now on."""
+
+    operation: Operation
+
+
+Step = Send | Poll | Moved
+
+
+def steps_of(history: History) -> Iterator[Step]:
+    """The sends and polls of a history in order of invocation; inside a transaction, in its order.
+
+    Failed and unknown sends are among them, without offset. Polls that were not answered are not.
+    O(n).
+
+    Raises:
+        HistoryError: an operation has none of the forms above.
+    """
+    for one in history.operations:
+        try:
+            yield from _steps(one)
+        except _Malformed as wrong:
+            raise HistoryError(
+                f"a {one.f} can't be read",
+                where=history.place(one.invoked if one.type != "ok" else one.completed or 0),
+                expected=wrong.expected,
+                found=shown(wrong.found),
+            ) from None
+
+
+class _Malformed(Exception):  # noqa: N818 - turned into a HistoryError with its place
+    def __init__(self, expected: str, found: Any) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.found = found
+
+
+def _steps(one: Operation) -> Iterable[Step]:
+    if one.f in MOVES:
+        return [Moved(one)]
+    if one.f == "txn" or _is_transaction(one.argument):
+        return _transaction(one)
+    if one.f == "send":
+        return [_send(one)]
+    if one.f == "poll" and one.type == "ok":
+        return _polls(one, one.result, one.argument)
+    return []
+
+
+def _is_transaction(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(part, list | tuple) and part[:1] in _MICRO for part in value)
+    )
+
+
+_MICRO = (["send"], ["poll"], ("send",), ("poll",))
+
+
+def _transaction(one: Operation) -> Iterator[Step]:
+    value = one.result if one.type == "ok" else one.argument
+    if not isinstance(value, list | tuple):
+        raise _Malformed("a list of sends and polls", value)
+    for part in value:
+        if not isinstance(part, list | tuple) or part[:1] not in _MICRO:
+            raise _Malformed('["send", key, message] or ["poll"]', part)
+        if part[0] == "poll":
+            if one.type == "ok":
+                yield from _polls(one, part[1] if len(part) > 1 else {}, None)
+            continue
+        if len(part) != len(("send", "key", "message")):
+            raise _Malformed('["send", key, message]', part)
+        message, offset = part[2], None
+        if one.type == "ok" and isinstance(message, list | tuple):
+            offset, message = _pair(message)
+        yield Send(one, str(part[1]), message, offset)
+
+
+def _send(one: Operation) -> Send:
+    argument = one.argument
+    if isinstance(argument, dict) and {"key", "msg"} <= argument.keys():
+        key, message = argument["key"], argument["msg"]
+    elif isinstance(argument, list | tuple) and len(argument) == 2:  # noqa: PLR2004 - a pair
+        key, message = argument
+    else:
+        raise _Malformed("[key, message]", argument)
+    offset = _acknowledged(one.result) if one.type == "ok" else None
+    return Send(one, str(key), message, offset)
+
+
+def _acknowledged(result: Any) -> int | None:
+    """The offset in the reply of a send, None where the reply has none."""
+    if isinstance(result, dict):
+        result = result.get("offset")
+    elif isinstance(result, list | tuple) and len(result) == 2:  # noqa: PLR2004 - a pair
+        inner = result[1]
+        result = inner[0] if isinstance(inner, list | tuple) and inner else None
+    if result is not None and type(result) is not int:
+        raise _Malformed("an offset, or [key, [offset, message]]", result)
+    return result
+
+
+def _polls(one: Operation, result: Any, argument: Any) -> Iterator[Poll]:
+    if isinstance(result, Mapping) and set(result) == {"msgs"}:
+        result = result["msgs"]
+    if not isinstance(result, Mapping):
+        raise _Malformed("{key: [[offset, message], ...]}", result)
+    asked = argument if isinstance(argument, Mapping) else {}
+    if set(asked) == {"offsets"} and isinstance(asked["offsets"], Mapping):
+        asked = asked["offsets"]
+    wanted = {str(key): offset for key, offset in asked.items() if type(offset) is int}
+    returned = {str(key): messages for key, messages in result.items()}
+    for key in [*returned, *(key for key in wanted if key not in returned)]:
+        messages = returned.get(key, [])
+        if not isinstance(messages, list | tuple):
+            raise _Malformed("a list of [offset, message]", messages)
+        yield Poll(one, key, [_pair(pair) for pair in messages], wanted.get(key))
+
+
+def _pair(pair: Any) -> tuple[int, Any]:
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or type(pair[0]) is not int:  # noqa: PLR2004 - a pair
+        raise _Malformed("[offset, message] with an integer offset", pair)
+    return pair[0], pair[1]

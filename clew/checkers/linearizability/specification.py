@@ -1,0 +1,149 @@
+"""Sequential specifications: what an object does when operations happen one at a time.
+
+A specification is a small class with `Specification.initial` and `Specification.step`; the rest
+has defaults. The guide "Your own specification" builds one in 15 lines.
+
+Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
+ACM TOPLAS 1990, section 2 (sequential specifications); Horn and Kroening, "Faster
+linearizability checking via P-compositionality", FORTE 2015 (partitions).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+
+class _Unanswered(Enum):
+    """The result of an operation that has none."""
+
+    UNANSWERED = "?"
+
+    def __repr__(self) -> str:
+        return "UNANSWERED"
+
+
+UNANSWERED: Final = _Unanswered.UNANSWERED
+"""The result that `Specification.step` sees for a pending operation: nobody knows it."""
+
+
+class _Unseen(Enum):
+    """A value that no operation of a history sees."""
+
+    UNSEEN = "unseen"
+
+    def __repr__(self) -> str:
+        return "UNSEEN"
+
+
+UNSEEN: Final = _Unseen.UNSEEN
+"""What a fitted specification puts in place of every value that no operation sees."""
+
+
+class Call(NamedTuple):
+    """One operation as a specification sees it: lists are tuples, a keyed form is unwrapped."""
+
+    f: str
+    argument: Any
+    result: Any
+
+
+class Specification:
+    """One object's sequential behaviour; subclass it and write `initial` and `step`.
+
+    Values arrive frozen: a list of the history is a tuple, a map a tuple of sorted pairs. They
+    are compared as Python compares them. A state is any hashable value and is never changed in
+    place. ``step`` must be a function of its arguments alone: its answers are remembered.
+
+    Attributes:
+        name: the word the specification is called by.
+        functions: the values of ``f`` it knows; empty for any. Another one in a history is an
+            error of the input.
+        keyed: whether arguments and results are pairs ``[key, value]`` of independent objects,
+            one for each key, of which ``step`` sees the value alone. None: they are where every
+            argument of the history is a pair, and every result is one with the same key.
+        pairs: the functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
+        data_independent: whether the object only stores, orders and compares values, so that
+            operations on other values can be left out of an explanation (Wolper, "Expressing
+            interesting properties of programs in propositional temporal logic", POPL 1986).
+    """
+
+    name: str = "custom"
+    functions: tuple[str, ...] = ()
+    keyed: bool | None = None
+    pairs: tuple[str, ...] = ()
+    data_independent: bool = False
+
+    def initial(self) -> Hashable:
+        """The state before the first operation."""
+        raise NotImplementedError
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The states that the operation may lead to with this result; None or () where illegal.
+
+        One state for a deterministic object; several where it may choose. ``result`` is
+        `UNANSWERED` for a pending operation: answer with every state it may lead to, and with
+        the same state where it can change nothing.
+        """
+        raise NotImplementedError
+
+    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
+        """True only where the operation never changes any state; it makes the search faster."""
+        return False
+
+    def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
+        """The part of the object that the operation touches; None where it may touch all of it.
+
+        Parts must be independent: the history is linearizable exactly where each part's is.
+        One None in a history keeps it whole. ``result`` is `UNANSWERED` for a pending operation.
+        """
+        return None
+
+    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+        """The same question with fewer states: a specification, and each call as it is to see it.
+
+        The answer must be the same as for this specification and ``calls``. States that no
+        operation of the history can tell apart may become one.
+        """
+        return self, calls
+
+    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
+        """The operation in words, such as ``write 3`` or ``read -> 4``."""
+        text = f if argument is None else f"{f} {show(argument)}"
+        if result is UNANSWERED:
+            return f"{text} -> ?"
+        return text if result is None or result == argument else f"{text} -> {show(result)}"
+
+    def describe_state(self, state: Any) -> str:
+        """The state as a clause, such as ``the register holds 4``."""
+        return f"the state is {show(state)}"
+
+
+def freeze(value: Any) -> Any:
+    """A JSON value as a hashable one: lists become tuples, maps tuples of sorted pairs."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return tuple([freeze(item) if type(item) in _CONTAINERS else item for item in value])
+    if kind is dict:
+        return tuple(sorted(((key, freeze(item)) for key, item in value.items()), key=repr))
+    if kind is set or kind is frozenset:
+        return frozenset(freeze(item) for item in value)
+    return value
+
+
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+
+
+def show(value: Any) -> str:
+    """A value as JSON writes it, cut to 80 characters."""
+    if value is UNANSWERED:
+        return "?"
+    if isinstance(value, frozenset):
+        value = sorted(value, key=repr)
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 4]} ..."
+
+
+SHOWN_LENGTH = 80

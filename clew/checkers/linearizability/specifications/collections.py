@@ -1,0 +1,143 @@
+"""Sets, queues, stacks and priority queues.
+
+Leaves out bounded queues, and operations that wait for an element.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from clew.checkers.linearizability.specification import UNANSWERED, Specification, show
+from clew.errors import HistoryError
+
+
+class Set(Specification):
+    """A set: ``add x``, ``remove x``, ``contains x`` with a boolean, ``read`` with all elements.
+
+    A boolean result of ``add`` or ``remove`` says whether the set changed; any other is ignored.
+    """
+
+    name = "set"
+    functions = ("add", "remove", "contains", "read")
+    data_independent = True
+
+    def initial(self) -> Hashable:
+        """The empty set."""
+        return frozenset()
+
+    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
+        """True for ``contains`` and ``read``."""
+        return f in {"contains", "read"}
+
+    def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
+        """The element; None for ``read``, which touches them all."""
+        return None if f == "read" else (argument,)
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The set after the operation."""
+        if f == "read":
+            return (state,) if result is UNANSWERED or _is_set(state, result) else None
+        member = argument in state
+        if f == "contains":
+            return (state,) if result is UNANSWERED or result is member else None
+        changes = not member if f == "add" else member
+        if type(result) is bool and type(argument) is not bool and result is not changes:
+            return None
+        if not changes:
+            return (state,)
+        return (state | {argument},) if f == "add" else (state - {argument},)
+
+    def describe_state(self, state: Any) -> str:
+        """``the set holds [1, 2]``."""
+        return f"the set holds {show(state)}" if state else "the set is empty"
+
+
+def _is_set(state: frozenset[Any], result: Any) -> bool:
+    elements = () if result is None else result
+    return type(elements) in {tuple, frozenset} and state == frozenset(elements)
+
+
+class FifoQueue(Specification):
+    """A first-in first-out queue: ``enqueue x``, ``dequeue`` with the oldest element.
+
+    ``dequeue`` with the result nil says that the queue was empty.
+    """
+
+    name = "fifo-queue"
+    functions = ("enqueue", "dequeue")
+    data_independent = True
+    kind = "queue"
+    end = 0
+
+    def initial(self) -> Hashable:
+        """No elements."""
+        return ()
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The elements, oldest first, after the operation."""
+        if f == self.functions[0]:
+            return ((*state, argument),)
+        if not state:
+            return (state,) if result is None or result is UNANSWERED else None
+        if result is not UNANSWERED and (result is None or state[self.end] != result):
+            return None
+        return (state[1:] if self.end == 0 else state[:-1],)
+
+    def describe_state(self, state: Any) -> str:
+        """``the queue holds [1, 2], oldest first``."""
+        if not state:
+            return f"the {self.kind} is empty"
+        return f"the {self.kind} holds {show(state)}, oldest first"
+
+
+class Stack(FifoQueue):
+    """A last-in first-out stack: ``push x``, ``pop`` with the newest element.
+
+    ``pop`` with the result nil says that the stack was empty.
+    """
+
+    name = "stack"
+    functions = ("push", "pop")
+    kind = "stack"
+    end = -1
+
+
+class PriorityQueue(Specification):
+    """A queue by priority: ``insert x``, ``remove`` with the smallest element.
+
+    ``remove`` with the result nil says that the queue was empty. ``enqueue`` and ``dequeue`` are
+    other names of the two. Elements must be comparable with each other: numbers, strings, or
+    lists such as ``[priority, item]``.
+    """
+
+    name = "priority-queue"
+    functions = ("insert", "remove", "enqueue", "dequeue")
+    data_independent = True
+
+    def initial(self) -> Hashable:
+        """No elements."""
+        return ()
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The elements, smallest first, after the operation."""
+        if f in {"insert", "enqueue"}:
+            try:
+                place = bisect_right(state, argument)
+            except TypeError:
+                raise HistoryError(
+                    "an element of the priority queue has no order among the others",
+                    expected=f"an element that compares with {show(state)}",
+                    found=show(argument),
+                ) from None
+            return ((*state[:place], argument, *state[place:]),)
+        if not state:
+            return (state,) if result is None or result is UNANSWERED else None
+        if result is not UNANSWERED and (result is None or state[0] != result):
+            return None
+        return (state[1:],)
+
+    def describe_state(self, state: Any) -> str:
+        """``the queue holds [1, 2], smallest first``."""
+        return f"the queue holds {show(state)}, smallest first" if state else "the queue is empty"

@@ -1,0 +1,177 @@
+"""Registers: one value that is read, written and compared.
+
+Leaves out reads and writes of parts of a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal
+
+from clew.checkers.linearizability.specification import (
+    UNANSWERED,
+    UNSEEN,
+    Call,
+    Specification,
+    freeze,
+    show,
+)
+from clew.errors import HistoryError, UsageError
+
+
+class Register(Specification):
+    """A register: ``read`` gives the last value written, ``write`` replaces it.
+
+    Args:
+        initial: the value before the first write.
+        nil_reads: what a completed read of nil says. ``value``: it read nil, as any value.
+            ``any``: its value was not recorded, so it fits every state (the reading of Knossos).
+    """
+
+    name = "register"
+    functions: tuple[str, ...] = ("read", "write")
+    data_independent = True
+
+    def __init__(self, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> None:
+        if nil_reads not in {"value", "any"}:
+            raise UsageError("nil_reads is unknown", expected="value or any", found=repr(nil_reads))
+        self.first = freeze(initial)
+        self.nil_reads = nil_reads
+        self._nil_fits = nil_reads == "any"
+
+    def initial(self) -> Hashable:
+        """The initial value."""
+        return self.first  # type: ignore[no-any-return]
+
+    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
+        """True for ``read``."""
+        return f == "read"
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The register after a read or a write."""
+        if f == "write":
+            return (argument,)
+        fits = result == state or result is UNANSWERED or (result is None and self._nil_fits)
+        return (state,) if fits else None
+
+    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+        """All values that no read and no cas can see become the one value `UNSEEN`.
+
+        It pays where operations are pending: those that write such values become equal ones.
+        """
+        if all(call.result is not UNANSWERED for call in calls):
+            return self, calls
+        seen = {
+            pair(call.argument)[0] if call.f == "cas" else call.result
+            for call in calls
+            if call.f != "write"
+        }
+        return self, [_unseen(call, seen) for call in calls]
+
+    def describe_state(self, state: Any) -> str:
+        """``the register holds 4``."""
+        if state is UNSEEN:
+            return "the register holds a value that is never read"
+        return f"the register holds {show(state)}"
+
+
+def _unseen(call: Call, seen: set[Any]) -> Call:
+    if call.f == "write" and call.argument not in seen:
+        return Call("write", UNSEEN, call.result)
+    if call.f == "cas" and call.argument[1] not in seen:
+        return Call("cas", (call.argument[0], UNSEEN), call.result)
+    return call
+
+
+class CasRegister(Register):
+    """A register with ``cas`` of ``[from, to]``: it replaces ``from`` by ``to``, else it fails.
+
+    A compare-and-set that is known to have failed did not happen and is no part of the search.
+    """
+
+    name = "cas-register"
+    functions = ("read", "write", "cas")
+    pairs = ("cas",)
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        """The register after a read, a write or a successful compare-and-set."""
+        if f != "cas":
+            return super().step(state, f, argument, result)
+        expected, replacement = pair(argument)
+        return (replacement,) if expected == state else None
+
+
+def pair(argument: Any) -> tuple[Any, Any]:
+    """The two values of a compare-and-set.
+
+    Raises:
+        HistoryError: the argument is no pair.
+    """
+    if type(argument) is not tuple or len(argument) != 2:  # noqa: PLR2004 - a pair
+        raise HistoryError("a cas has no pair", expected="[from, to]", found=show(argument))
+    return argument
+
+
+class MultiRegister(Specification):
+    """Several registers, read and written together in one step.
+
+    The value of an operation, whatever its ``f``, is a list of ``[f, key, value]`` with ``f``
+    ``r`` or ``read``, ``w`` or ``write``; the result repeats it with the values read.
+
+    Args:
+        initial: the value of every register before its first write.
+    """
+
+    name = "multi-register"
+    functions = ("txn", "read", "write")
+    data_independent = True
+    keyed = False
+
+    def __init__(self, initial: Any = None) -> None:
+        self.first = freeze(initial)
+
+    def initial(self) -> Hashable:
+        """No register written."""
+        return frozenset()
+
+    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
+        """True where every part reads."""
+        return all(part[0] in _READS for part in _parts(argument))
+
+    def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
+        """The register, where the operation touches only one."""
+        keys = {part[1]: None for part in _parts(argument)}
+        return (next(iter(keys)),) if len(keys) == 1 else None
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
+        """The registers after the parts, done in order."""
+        values = dict(state)
+        answered = result if type(result) is tuple else argument
+        for kind, key, value in _parts(answered):
+            if kind not in _READS:
+                values[key] = value
+            elif result is not UNANSWERED and values.get(key, self.first) != value:
+                return None
+        return (frozenset(values.items()),)
+
+    def describe_state(self, state: Any) -> str:
+        """``the registers hold x=1, y=2``."""
+        held = ", ".join(f"{show(key)}={show(value)}" for key, value in sorted(state, key=repr))
+        return f"the registers hold {held}" if held else "no register has been written"
+
+
+_READS = frozenset({"r", "read"})
+_WRITES = frozenset({"w", "write"})
+
+
+def _parts(value: Any) -> tuple[tuple[str, Any, Any], ...]:
+    if type(value) is not tuple or not all(
+        type(part) is tuple and len(part) == 3 and part[0] in _READS | _WRITES  # noqa: PLR2004
+        for part in value
+    ):
+        raise HistoryError(
+            "an operation on several registers has no list of parts",
+            expected='[["r", key, null], ["w", key, value], ...]',
+            found=show(value),
+        )
+    return value

@@ -1,0 +1,126 @@
+"""The search of one partition, in stages.
+
+1. The search as it is, up to a number of configurations that decides nearly every history.
+2. Where pending operations made it longer: the same with every pending operation free to happen
+   any number of times. It has far fewer configurations. Where even that finds no order there is
+   none; where it finds one, nothing is said.
+3. The search as it is, to the end of the budget.
+
+Many operations whose outcome is unknown are what other checkers give up on; the second stage
+refutes most histories that are wrong for a reason that has nothing to do with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.search import Outcome, Search
+from clew.checkers.linearizability.specification import Call, Specification
+from clew.checkers.linearizability.timeline import Timeline, timeline
+from clew.checkers.verdict import Budget, OutOfBudget
+
+FIRST_STAGE_CONFIGURATIONS = 20_000
+
+
+class Searched(NamedTuple):
+    """A partition's search, with what an explanation needs.
+
+    Attributes:
+        key: the partition's key.
+        entries: its entries as the fitted specification sees them.
+        machine: the machine that was searched; it holds the fitted specification.
+        timeline: the timeline that was searched.
+        outcome: what the search found.
+        eager: whether reads were linearized as soon as they were legal.
+        freed: whether pending operations were free to happen any number of times.
+    """
+
+    key: Hashable
+    entries: Sequence[Entry]
+    machine: Machine
+    timeline: Timeline
+    outcome: Outcome
+    eager: bool
+    freed: bool
+
+
+def searched(
+    specification: Specification, key: Hashable, entries: Sequence[Entry], budget: Budget
+) -> Searched:
+    """Whether a partition is linearizable, and what was seen on the way.
+
+    Raises:
+        OutOfBudget: it was not decided within the budget.
+    """
+    specification, entries = _fitted(specification, entries)
+    if all(entry.completed is not None for entry in entries):
+        return _run(specification, key, entries, budget, freed=False)
+    first = FIRST_STAGE_CONFIGURATIONS + 4 * len(entries)
+    try:
+        return _run(specification, key, entries, _Share(budget, first), freed=False)
+    except _ShareSpentError:
+        pass
+    try:
+        found = _run(specification, key, entries, _Share(budget, 4 * first), freed=True)
+    except _ShareSpentError:
+        found = None
+    if found is not None and not found.outcome.linearizable:
+        return found
+    return _run(specification, key, entries, budget, freed=False)
+
+
+def _fitted(
+    specification: Specification, entries: Sequence[Entry]
+) -> tuple[Specification, Sequence[Entry]]:
+    if type(specification).fitted is Specification.fitted:
+        return specification, entries
+    calls = [Call._make(entry[2:5]) for entry in entries]
+    fitted, seen = specification.fitted(calls)
+    if seen is calls:
+        return fitted, entries
+    return fitted, [
+        Entry(entry.invoked, entry.completed, *call, entry.number)
+        for entry, call in zip(entries, seen, strict=True)
+    ]
+
+
+def _run(
+    specification: Specification,
+    key: Hashable,
+    entries: Sequence[Entry],
+    budget: Budget,
+    *,
+    freed: bool,
+) -> Searched:
+    for eager in (True, False):
+        machine = Machine(specification)
+        levels = timeline(machine, entries, eager=eager, freed=freed)
+        outcome = Search(machine, levels, budget).run()
+        # A read may narrow what a specification that chose can be: then it is no mere read.
+        if not (eager and machine.chose):
+            break
+    return Searched(key, entries, machine, levels, outcome, eager, freed)
+
+
+class _ShareSpentError(OutOfBudget):
+    """A stage spent its share; the whole budget may hold more."""
+
+
+class _Share(Budget):
+    """A part of a budget: what it spends, the whole spends."""
+
+    __slots__ = ("_whole",)
+
+    def __init__(self, whole: Budget, configurations: int) -> None:
+        super().__init__(seconds=None, configurations=configurations)
+        self._whole = whole
+
+    def spend(self, configurations: int) -> None:
+        self._whole.spend(configurations)
+        try:
+            super().spend(configurations)
+        except OutOfBudget as spent:
+            raise _ShareSpentError(str(spent)) from None

@@ -1,0 +1,217 @@
+"""Zones: registers whose written values are unique, decided in O(n log n).
+
+The operations on one value form its cluster: the write and the reads that returned it. Its zone
+lies between the earliest response and the latest invocation in it. Where the response comes
+first, the zone is forward: the register held the value all through it. Else it is backward: the
+cluster fits at one moment of it. The history is linearizable exactly where every read returns a
+value whose write was invoked before it responded, no two forward zones overlap, and no backward
+zone lies inside a forward one.
+
+The initial value is a cluster whose write came before everything. A pending write happened only
+if it was read, and has no response. With numpy present large histories are decided by it; both
+ways give the same answer.
+
+Source: Gibbons and Korach, "Testing shared memories", SIAM J. Comput. 1997, section 4.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specifications.key_value import KeyValue
+from clew.checkers.linearizability.specifications.registers import CasRegister, Register
+
+try:
+    import numpy as np
+except ImportError:  # pragma: no cover - depends on the machine
+    np = None  # type: ignore[assignment]
+
+NUMPY_ENTRIES_MIN = 2_000
+NEVER = 1 << 62
+"""The position of a response that never came."""
+
+
+def broken_zones(
+    specification: Specification, entries: Sequence[Entry], *, vectors: bool | None = None
+) -> tuple[Entry, ...] | None:
+    """Entries that break the rule of zones; empty where none do, None where it does not apply.
+
+    It applies to registers and key-value stores whose operations are reads and writes, and whose
+    values are written once each and never equal to the initial one.
+
+    Args:
+        specification: the specification.
+        entries: one partition.
+        vectors: whether to use numpy; None for large partitions, where it is installed.
+    """
+    if type(specification) not in {Register, CasRegister, KeyValue}:
+        return None
+    assert isinstance(specification, Register | KeyValue)
+    split = _writes_and_reads(specification, entries)
+    if split is None:
+        return None
+    writes, reads = split
+    first = specification.first
+    values = dict(zip([each.argument for each in writes], range(1, len(writes) + 1), strict=True))
+    if len(values) < len(writes) or first in values:
+        return None
+    values[first] = 0
+    results = _empty_reads(specification, values, reads)
+    if results is None:
+        return None
+    clusters = [values.get(result, -1) for result in results]
+    if vectors is None:
+        vectors = len(entries) >= NUMPY_ENTRIES_MIN
+    judge = _vectorised if vectors and np is not None else _by_hand
+    suspects = judge(writes, reads, clusters)
+    if suspects is None:
+        return ()
+    return _evidence(suspects, writes, reads, clusters)
+
+
+Suspects: TypeAlias = tuple[int, ...]
+"""What breaks the rule: two clusters; or one read, as -1 and its index."""
+
+
+def _writes_and_reads(
+    specification: Register | KeyValue, entries: Sequence[Entry]
+) -> tuple[list[Entry], list[Entry]] | None:
+    """The writes and the completed reads; None where there are other operations."""
+    names = {entry.f for entry in entries}
+    if not names <= {"read", "write", "get", "put"}:
+        return None
+    writes = [entry for entry in entries if entry.f in _WRITES]
+    reads = [entry for entry in entries if entry.f in _READS and entry.completed is not None]
+    if isinstance(specification, Register) and specification.nil_reads == "any":
+        reads = [entry for entry in reads if entry.result is not None]
+    return writes, reads
+
+
+_WRITES = frozenset({"write", "put"})
+_READS = frozenset({"read", "get"})
+
+
+def _empty_reads(
+    specification: Specification, values: dict[Any, int], reads: Sequence[Entry]
+) -> list[Any] | None:
+    """What the reads returned, where a get of the empty string found a missing key nil.
+
+    None where it may have found either.
+    """
+    results = [entry.result for entry in reads]
+    if not isinstance(specification, KeyValue) or None not in values:
+        return results
+    empty = [entry.f == "get" and entry.result == "" for entry in reads]
+    if not any(empty):
+        return results
+    if "" in values:
+        return None
+    return [None if each else result for each, result in zip(empty, results, strict=True)]
+
+
+def _by_hand(
+    writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
+) -> Suspects | None:
+    begun = [-1] + [entry.invoked for entry in writes]
+    responses = [-1] + [NEVER if each.completed is None else each.completed for each in writes]
+    invocations = list(begun)
+    for index, cluster in enumerate(clusters):
+        entry = reads[index]
+        completed = _response(entry)
+        if cluster < 0 or completed < begun[cluster]:
+            return (-1, index)
+        responses[cluster] = min(responses[cluster], completed)
+        invocations[cluster] = max(invocations[cluster], entry.invoked)
+    forward = sorted(
+        (low, high, cluster)
+        for cluster, (low, high) in enumerate(zip(responses, invocations, strict=True))
+        if low < high
+    )
+    for before, after in pairwise(forward):
+        if after[0] < before[1]:
+            return (before[2], after[2])
+    starts = [low for low, _, _ in forward]
+    for cluster, (high, low) in enumerate(zip(responses, invocations, strict=True)):
+        # Forward zones are disjoint here, so only the last that starts before may hold this one.
+        at = bisect_left(starts, low) - 1
+        if low < high and at >= 0 and high < forward[at][1]:
+            return (forward[at][2], cluster)
+    return None
+
+
+def _vectorised(
+    writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
+) -> Suspects | None:
+    count = len(writes) + 1
+    begun = np.full(count, -1, dtype=np.int64)
+    responses = np.full(count, -1, dtype=np.int64)
+    if writes:
+        begun[1:], responses[1:] = _times(writes)
+    invocations = begun.copy()
+    if reads:
+        of = np.array(clusters, dtype=np.int64)
+        starts, ends = _times(reads)
+        wrong = (of < 0) | (ends < begun[of])
+        if wrong.any():
+            return (-1, int(wrong.argmax()))
+        np.minimum.at(responses, of, ends)
+        np.maximum.at(invocations, of, starts)
+    forward = np.flatnonzero(responses < invocations)
+    forward = forward[np.argsort(responses[forward])]
+    low, high = responses[forward], invocations[forward]
+    overlap = low[1:] < high[:-1]
+    if overlap.any():
+        first = int(overlap.argmax())
+        return (int(forward[first]), int(forward[first + 1]))
+    if not len(forward):
+        return None
+    backward = np.flatnonzero(invocations < responses)
+    place = np.searchsorted(low, invocations[backward], side="left") - 1
+    inside = (place >= 0) & (responses[backward] < high[place])
+    if inside.any():
+        index = int(inside.argmax())
+        return (int(forward[place[index]]), int(backward[index]))
+    return None
+
+
+def _times(entries: Sequence[Entry]) -> tuple[Any, Any]:
+    """The invocations and the responses as arrays; `NEVER` where there is no response."""
+    invoked, completed, *_ = zip(*entries, strict=True)
+    if None in completed:
+        completed = tuple([NEVER if each is None else each for each in completed])
+    return np.array(invoked, dtype=np.int64), np.array(completed, dtype=np.int64)
+
+
+def _evidence(
+    suspects: Suspects, writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
+) -> tuple[Entry, ...]:
+    """The entries that make the suspects what they are, in order of invocation."""
+    if suspects[0] == -1:
+        read = reads[suspects[1]]
+        cluster = clusters[suspects[1]]
+        chosen = [read] if cluster < 0 else [writes[cluster - 1], read]
+        return tuple(sorted(chosen, key=_invocation))
+    found: dict[int, Entry] = {}
+    for suspect in suspects:
+        members = [reads[at] for at, cluster in enumerate(clusters) if cluster == suspect]
+        if suspect > 0:
+            members.append(writes[suspect - 1])
+            found[members[-1].number] = members[-1]
+        first = min(members, key=_response)
+        last = max(members, key=_invocation)
+        found[first.number] = first
+        found[last.number] = last
+    return tuple(sorted(found.values(), key=_invocation))
+
+
+def _response(entry: Entry) -> int:
+    return NEVER if entry.completed is None else entry.completed
+
+
+def _invocation(entry: Entry) -> int:
+    return entry.invoked

@@ -1,0 +1,398 @@
+"""Every checker by name: what it promises, what it costs, where it comes from.
+
+One literal table. ``clew check --model NAME[:KEY=VALUE]`` makes a checker from a row,
+``clew list checkers`` and the reference print the rows. A checker's module is loaded when one is
+made, so that listing them is quick.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from clew.checkers.verdict import Checker
+from clew.errors import UsageError
+
+
+class Option(NamedTuple):
+    """An option of a checker.
+
+    Attributes:
+        name: as the command line has it, such as ``nil-reads``; the argument of the checker is
+            the same word with underscores.
+        meaning: what it says, and its default.
+        read: from the text on the command line to the argument; raises ValueError.
+    """
+
+    name: str
+    meaning: str
+    read: Callable[[str], Any]
+
+
+def _value(text: str) -> Any:
+    """A JSON value, or the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words parted by commas; at least one."""
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError("words parted by commas")
+    return words
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
+
+
+def _nil_reads(text: str) -> str:
+    if text not in {"value", "any"}:
+        raise ValueError("value or any")
+    return text
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def _share(text: str) -> Any:
+    try:
+        return text if text == "total" else float(text)
+    except ValueError:
+        raise ValueError("total, or a fraction from 0 to 1") from None
+
+
+_INITIAL = Option("initial", "the value before the first write; nil", _value)
+_NIL_READS = Option(
+    "nil-reads",
+    "value: a read of nil read the initial value nil; any: its value was not recorded and it "
+    "fits every state, as Knossos has it; value",
+    _nil_reads,
+)
+_NODES = Option("nodes", "the replicas, where the history does not name them all", _words)
+_MODELS = Option(
+    "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
+)
+
+_LINEARIZABLE = "quick for most histories, exponential at worst; O(n log n) for unique values"
+_HERLIHY = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: a checker that can be made.
+
+    Attributes:
+        name: the word it is called by.
+        summary: what VALID promises.
+        complexity: time, in the number n of operations.
+        source: the paper or project it comes from.
+        at: ``module:Class``; for a specification of linearizability the class is looked up by
+            ``name`` and ``at`` is empty.
+        options: what the user may set.
+        fixed: arguments that make this row of a class that has several.
+    """
+
+    name: str
+    summary: str
+    complexity: str
+    source: str
+    at: str = ""
+    options: tuple[Option, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, options: Mapping[str, str] | None = None) -> Checker:
+        """The checker with these options, each a text as the command line has it.
+
+        Raises:
+            UsageError: no such option, or a value that it can't be.
+        """
+        arguments = dict(self.fixed)
+        for name, text in (options or {}).items():
+            option = next((each for each in self.options if each.name == name), None)
+            if option is None:
+                raise self._no_option(name)
+            try:
+                arguments[name.replace("-", "_")] = option.read(text)
+            except ValueError as error:
+                where = f"--model {self.name}"
+                raise UsageError(
+                    f"{name} is wrong", where=where, expected=str(error), found=repr(text)
+                ) from error
+        return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
+
+    def _no_option(self, name: str) -> UsageError:
+        known = ", ".join(each.name for each in self.options)
+        return UsageError(
+            f"{self.name} has no option {name}",
+            where=f"--model {self.name}",
+            expected=known or "no option",
+            found=name,
+        )
+
+
+def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
+    module, _, name = at.partition(":")
+    checker: Checker = getattr(import_module(module), name)(**arguments)
+    return checker
+
+
+def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+    linearizability = import_module("clew.checkers.linearizability")
+    specifications = import_module("clew.checkers.linearizability.specifications")
+    specification = specifications.SPECIFICATIONS[name](**arguments)
+    checker: Checker = linearizability.Linearizability(specification, name=name)
+    return checker
+
+
+def _linearizable(name: str, what: str, *options: Option) -> Entry:
+    return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options)
+
+
+CHECKERS: Mapping[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        _linearizable("register", "register: read, write; with keys too", _INITIAL, _NIL_READS),
+        _linearizable(
+            "cas-register", "register: read, write, cas; with keys too", _INITIAL, _NIL_READS
+        ),
+        _linearizable("multi-register", "registers, several in one operation", _INITIAL),
+        _linearizable("key-value", "store: get, put, append, cas, delete by key", _INITIAL),
+        _linearizable(
+            "counter",
+            "counter: add, increment, decrement, read",
+            Option("initial", "the sum before the first operation; 0", _whole),
+        ),
+        _linearizable("set", "set: add, remove, contains, read"),
+        _linearizable("fifo-queue", "first-in first-out queue: enqueue, dequeue"),
+        _linearizable("stack", "stack: push, pop"),
+        _linearizable("priority-queue", "priority queue: insert, remove"),
+        _linearizable("mutex", "mutex: acquire, release"),
+        _linearizable("fenced-lock", "lock whose acquire gives a growing token"),
+        _linearizable("append-log", "log: append, read"),
+        _linearizable("id-generator", "generator of ids that are never given twice"),
+        Entry(
+            "list-append",
+            "transactions of r and append show no anomaly that the models forbid",
+            "O(n log n) where nothing is wrong",
+            "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
+            "clew.checkers.transactions:ListAppend",
+            (_MODELS,),
+        ),
+        Entry(
+            "rw-register",
+            "transactions of r and w show no anomaly that the models forbid",
+            "O(n log n) where the version order is known",
+            "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
+            "clew.checkers.transactions:RwRegister",
+            (
+                _MODELS,
+                Option(
+                    "version-orders",
+                    "what is assumed of the order of versions, of initial-state, "
+                    "writes-follow-reads, sequential-keys, linearizable-keys, transaction-order, "
+                    "parted by commas; the first two",
+                    _words,
+                ),
+            ),
+        ),
+        Entry(
+            "sequential",
+            "one order of all reads and writes keeps each session's order",
+            "O(nk log n) for k sessions where that decides, then a search",
+            "Lamport, 1979; Zennou et al., CAV 2019",
+            "clew.checkers.sequential:Sequential",
+        ),
+        Entry(
+            "causal",
+            "reads of unique values are causally consistent",
+            "O(nk log n) for k sessions; PRAM and CM more",
+            "Bouajjani et al., POPL 2017",
+            "clew.checkers.causal:Causal",
+            (Option("model", "PRAM, CC, CCv or CM; CC", str),),
+        ),
+        Entry(
+            "sessions",
+            "each session reads what it may rely on",
+            "O(n) where nothing is wrong",
+            "Terry et al., PDIS 1994; Viotti and Vukolic, 2016",
+            "clew.checkers.sessions:Sessions",
+            (
+                Option(
+                    "guarantees",
+                    "of monotonic-reads, read-your-writes, monotonic-writes, "
+                    "writes-follow-reads, parted by commas; all",
+                    _words,
+                ),
+            ),
+        ),
+        Entry(
+            "kafka",
+            "logs lose, repeat and reorder no message; polls skip none",
+            "O(n log n)",
+            "the Kafka workloads of Jepsen and Maelstrom",
+            "clew.checkers.kafka:Kafka",
+        ),
+        Entry(
+            "total-queue",
+            "what was enqueued is dequeued, nothing else, and once",
+            "O(n)",
+            "Jepsen's total-queue",
+            "clew.checkers.queues:TotalQueue",
+            (Option("at-least-once", "whether it may come out more than once; false", _flag),),
+        ),
+        Entry(
+            "fifo-intervals",
+            "no element is lost, invented, doubled, or surely out of order",
+            "O(n log n)",
+            "Henzinger, Sezgin and Vafeiadis, CONCUR 2013",
+            "clew.checkers.queues:FifoQueue",
+            fixed={"name": "fifo-intervals"},
+        ),
+        Entry(
+            "mutex-intervals",
+            "no two clients surely held the lock at once; tokens grow",
+            "O(n log n)",
+            "Jepsen's mutex workloads; Gray and Cheriton, SOSP 1989",
+            "clew.checkers.mutex_intervals:MutexIntervals",
+            (Option("leases", "whether a lock may expire; false", _flag),),
+        ),
+        Entry(
+            "set-full",
+            "no element that was known to be in the set is lost",
+            "O(n + size of the reads)",
+            "Jepsen's set-full",
+            "clew.checkers.set_full:SetFull",
+            (
+                Option("linearizable", "whether stale reads are wrong too; false", _flag),
+                Option("by-replica", "whether each replica is judged alone; false", _flag),
+            ),
+        ),
+        Entry(
+            "broadcast",
+            "every acknowledged value reaches every node, nothing else shows",
+            "O(n + size of the reads)",
+            "Maelstrom's broadcast workload; Jepsen's set-full",
+            "clew.checkers.convergence:Convergence",
+            (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
+            {"f_add": "broadcast", "name": "broadcast"},
+        ),
+        Entry(
+            "g-set",
+            "every acknowledged element reaches every replica, nothing else shows",
+            "O(n + size of the reads)",
+            "Shapiro et al., SSS 2011; Jepsen's set-full",
+            "clew.checkers.convergence:Convergence",
+            (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
+            {"f_add": "add", "name": "g-set"},
+        ),
+        Entry(
+            "g-counter",
+            "final reads agree on a possible sum of the adds; no replica goes down",
+            "O(n log n) and the sums of unknown adds",
+            "Shapiro et al., SSS 2011",
+            "clew.checkers.counters:Counter",
+            (_NODES,),
+            {"name": "g-counter"},
+        ),
+        Entry(
+            "pn-counter",
+            "final reads agree on a possible sum of the adds",
+            "O(n log n) and the sums of unknown adds",
+            "Shapiro et al., SSS 2011",
+            "clew.checkers.counters:Counter",
+            (_NODES,),
+            {"name": "pn-counter", "monotonic": False},
+        ),
+        Entry(
+            "interval-counter",
+            "each read lies between the adds surely over and those that may have begun",
+            "O(n log n)",
+            "Jepsen's counter check",
+            "clew.checkers.counters:IntervalCounter",
+        ),
+        Entry(
+            "unique-ids",
+            "no id is acknowledged twice",
+            "O(n)",
+            "Maelstrom's unique-ids workload",
+            "clew.checkers.unique_ids:UniqueIds",
+        ),
+        Entry(
+            "echo",
+            "each reply carries its request's value",
+            "O(n)",
+            "Maelstrom's echo workload",
+            "clew.checkers.echo:Echo",
+        ),
+        Entry(
+            "availability",
+            "every operation, or a fraction of them, is answered",
+            "O(n)",
+            "Maelstrom's availability check; Gilbert and Lynch, 2002",
+            "clew.checkers.availability:Availability",
+            (Option("required", "total, or the least fraction answered; total", _share),),
+        ),
+        Entry(
+            "statistics",
+            "each function was acknowledged at least once",
+            "O(n log n)",
+            "Jepsen's stats check",
+            "clew.checkers.statistics:Statistics",
+        ),
+    )
+}
+"""Name -> row, in the order that they are listed."""
+
+
+def parse_model(text: str) -> tuple[str, dict[str, str]]:
+    """The name and the options in ``NAME[:KEY=VALUE[:KEY=VALUE...]]``.
+
+    Raises:
+        UsageError: an option has no value, or stands twice.
+    """
+    name, *parts = text.split(":")
+    options: dict[str, str] = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not equals or not key or key in options:
+            raise UsageError(
+                "an option of the model is wrong",
+                where=f"--model {text}",
+                expected="NAME or NAME:KEY=VALUE, each key once",
+                found=repr(part),
+            )
+        options[key] = value
+    return name, options
+
+
+def find(name: str) -> Entry:
+    """The row of this name.
+
+    Raises:
+        UsageError: there is none; the message names the nearest and all.
+    """
+    entry = CHECKERS.get(name)
+    if entry is not None:
+        return entry
+    near = difflib.get_close_matches(name, CHECKERS, n=1)
+    raise UsageError(
+        "unknown checker",
+        where=f"--model {name}",
+        expected=", ".join(CHECKERS),
+        found=repr(name),
+        fix=f"The nearest is {near[0]}" if near else "clew list checkers describes each",
+    )

@@ -1,0 +1,169 @@
+"""Sequential consistency of registers with unique values.
+
+There must be one order of all reads and writes that keeps each session's order and in which each
+read sees the last write. Deciding that is NP-hard in general, even with unique values, so:
+
+1. saturation adds everything that the reads force (`clew.checkers.saturation`); a cycle decides
+   INVALID, with the cycle as evidence. That finds almost every violation;
+2. otherwise a search for the order, which takes reads as soon as they fit, branches on writes
+   alone, keeps to the saturated order, and never visits a state twice. It stops at the budget:
+   UNKNOWN.
+
+Source: Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess
+Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memories", SIAM J. Comput.
+1997, for the hardness; Zennou et al., "Gradual Consistency Checking", CAV 2019.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from clew.checkers.accesses import INITIAL, Accesses, accesses_of
+from clew.checkers.saturation import Order
+from clew.checkers.values import Key, listed
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.history import History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequential:
+    """INVALID where no order of the accesses keeps all sessions' orders.
+
+    O(nk log n) a round of saturation with k sessions, then a search bounded by the budget.
+
+    Args:
+        name: the word in the report.
+    """
+
+    name: str = "sequential"
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """UNKNOWN where a value is written twice, or an operation is no read or write.
+
+        Raises:
+            OutOfBudget: the search did not end.
+        """
+        found = accesses_of(self.name, history)
+        if isinstance(found, Result):
+            return found
+        anomalies = list(found.impossible)
+        order = Order(found, range(len(found.all)))
+        cycle = order.saturate(budget, total=True)
+        engine, states = "saturation", 0
+        if cycle is not None:
+            anomalies.append(replace(cycle, kind="nonsequential"))
+        elif not anomalies:
+            engine = "search"
+            search = _Search(order)
+            states = search.run(budget)
+            if not search.done:
+                anomalies.append(search.stuck())
+        figures = {"accesses": len(found.all), "sessions": len(found.sessions), "states": states}
+        if anomalies:
+            verdict, reason = Verdict.INVALID, anomalies[0].reason
+        else:
+            verdict = Verdict.VALID
+            reason = f"One order explains all {len(found.all)} reads and writes."
+        return Result(self.name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+
+
+_State = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class _Search:
+    """Depth-first search for an order of all accesses.
+
+    A state is how far each session got, and the current write of each register: what comes after
+    depends on nothing else.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.found: Accesses = order.found
+        keys: dict[Key, int] = {}
+        self.register = [keys.setdefault(one.key, len(keys)) for one in self.found.all]
+        self.registers = len(keys)
+        self.readers: dict[int, list[int]] = {}
+        for index, one in enumerate(self.found.all):
+            if not one.is_write:
+                self.readers.setdefault(one.source, []).append(index)
+        self.done = False
+        self.deepest: tuple[int, ...] = (0,) * len(self.found.sessions)
+
+    def run(self, budget: Budget) -> int:
+        """Searches until an order is found or none is left; the states visited."""
+        start = self._advance((0,) * len(self.found.sessions), (INITIAL,) * self.registers)
+        seen = {start}
+        stack = [start]
+        while stack:
+            budget.spend(1)
+            state = stack.pop()
+            if sum(state[0]) > sum(self.deepest):
+                self.deepest = state[0]
+            if sum(state[0]) == len(self.found.all):
+                self.done = True
+                break
+            for following in self._writes(*state):
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+        return len(seen)
+
+    def _advance(self, positions: tuple[int, ...], current: tuple[int, ...]) -> _State:
+        """Takes every read that fits now; that never shuts out another way to go on."""
+        now = list(positions)
+        moved = True
+        while moved:
+            moved = False
+            for number, session in enumerate(self.found.sessions):
+                while now[number] < len(session):
+                    one = self.found.all[session[now[number]]]
+                    index = session[now[number]]
+                    if one.is_write or current[self.register[index]] != one.source:
+                        break
+                    now[number] += 1
+                    moved = True
+        return tuple(now), current
+
+    def _writes(self, positions: tuple[int, ...], current: tuple[int, ...]) -> list[_State]:
+        found = []
+        for number, session in enumerate(self.found.sessions):
+            if positions[number] == len(session):
+                continue
+            index = session[positions[number]]
+            if not self.found.all[index].is_write or not self._may_write(index, positions, current):
+                continue
+            now = (*positions[:number], positions[number] + 1, *positions[number + 1 :])
+            register = self.register[index]
+            values = (*current[:register], index, *current[register + 1 :])
+            found.append(self._advance(now, values))
+        return found
+
+    def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[int, ...]) -> bool:
+        """Whether all that comes before the write is done, and nobody still needs the old value."""
+        clock = self.order.clocks[write]
+        if any(rank >= position for rank, position in zip(clock, positions, strict=True)):
+            return False
+        old = current[self.register[write]]
+        register = self.register[write]
+        return all(
+            self.register[reader] != register
+            or self.found.all[reader].rank < positions[self.found.all[reader].session]
+            for reader in self.readers.get(old, ())
+        )
+
+    def stuck(self) -> Anomaly:
+        """The anomaly: no order exists; what each session would do next where the search got to."""
+        following = [
+            session[position]
+            for session, position in zip(self.found.sessions, self.deepest, strict=True)
+            if position < len(session)
+        ]
+        texts = [self.found.all[index].text for index in following]
+        reason = (
+            f"No order of the {len(self.found.all)} reads and writes keeps every session's own "
+            f"order. The longest try explains {sum(self.deepest)} of them; then none of these "
+            f"fits: {listed(texts)}."
+        )
+        data = {"explained": sum(self.deepest), "positions": list(self.deepest)}
+        return Anomaly("nonsequential", reason, self.found.operations(following), data)

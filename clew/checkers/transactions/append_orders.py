@@ -1,0 +1,444 @@
+"""The version order of each list, the edges that follow from it, and what contradicts it.
+
+Source: Kingsbury and Alvaro 2020, sections 4.3 (anomalies of list reads) and 5 (inferring
+dependencies); Adya 1999, sections 3.1 and 4.2; Berenson et al., "A Critique of ANSI SQL Isolation
+Levels", SIGMOD 1995, section 4.1 (lost update, P4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clew.checkers.transactions.cycles import KIND_NAMES
+from clew.checkers.transactions.evidence import Link, Recorder
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.reading import told
+from clew.checkers.values import Key, key_of
+from clew.history import Operation
+
+_NOBODY = -1
+
+
+class AppendKey:
+    """All that a history says of one key.
+
+    Attributes:
+        key: the key as the history writes it.
+        writers: for each value (as `values.key_of`) the operation that appended it.
+        failed: the writers that aborted.
+        intermediate: values that their own transaction appended to again; for each its writer and
+            the value that this one appended next.
+        reads: what each transaction first saw of the key, its own appends left out.
+        shown: reads that end in the transaction's own appends.
+        longest: the longest list that was read, by operation ``longest_by``.
+        odd: some value is neither an int nor a str.
+        unsure: the writers whose outcome is unknown.
+
+    The rest is filled in by `AppendOrders`: ``whole`` says whether all of ``longest`` is certain;
+    ``order`` is the part of ``longest`` that is
+    certain, as tokens; ``owners`` who committed each element, `_NOBODY` where it was no committed
+    transaction; ``unseen`` who committed an append that nobody saw.
+    """
+
+    __slots__ = (
+        "failed", "intermediate", "key", "longest", "longest_by", "odd", "order", "owners",
+        "reads", "shown", "unseen", "unsure", "whole", "writers",
+    )  # fmt: skip
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+        self.writers: dict[Key, int] = {}
+        self.failed: dict[int, None] = {}
+        self.intermediate: dict[Key, tuple[int, Key]] = {}
+        self.reads: list[tuple[int, list[Any]]] = []
+        self.shown: list[tuple[int, list[Any]]] = []
+        self.longest: list[Any] = []
+        self.longest_by = _NOBODY
+        self.odd = False
+        self.unsure: dict[int, None] = {}
+        self.whole = True
+        self.order: list[Any] = []
+        self.owners: list[int] = []
+        self.unseen: list[int] = []
+
+
+class AppendOrders:
+    """Draws the edges of each key and remembers why.
+
+    Args:
+        operations: the history's operations.
+        graph: receives the edges.
+        recorder: receives the anomalies.
+
+    Attributes:
+        committed: 1 for each operation that is known to have committed: it is ``ok``, or its
+            outcome is unknown but one of its writes was seen.
+    """
+
+    def __init__(
+        self, operations: Sequence[Operation], graph: DependencyGraph, recorder: Recorder
+    ) -> None:
+        self.operations = operations
+        self.graph = graph
+        self.recorder = recorder
+        self.keys: dict[Key, AppendKey] = {}
+        self.committed = bytearray(operation.type == "ok" for operation in operations)
+
+    def settle(self, record: AppendKey) -> None:
+        """The order of one key's versions; O(elements of its longest read + its reads)."""
+        self.keys[key_of(record.key)] = record
+        if record.odd or not _PLAIN.issuperset(map(type, record.longest)):
+            _tokenize(record)
+        known = self._agreed_length(record)
+        record.whole = known == len(record.longest)
+        record.order = record.longest if record.whole else record.longest[:known]
+        writers = record.writers
+        record.owners = owners = [writers.get(value, _NOBODY) for value in record.order]
+        if _NOBODY in owners or record.failed:
+            self._uncommitted(record)
+        if record.unsure:
+            for value in record.longest:
+                writer = writers.get(value, _NOBODY)
+                if writer in record.unsure:
+                    self.committed[writer] = 1
+
+    def draw(self, record: AppendKey) -> None:
+        """The edges that follow from one key, once every key is settled."""
+        owners = record.owners
+        self._link_writers(owners)
+        if record.whole and len(record.writers) > len(owners):
+            seen = set(record.order)
+            unseen = {
+                writer: None
+                for value, writer in record.writers.items()
+                if value not in seen and self.committed[writer]
+            }
+            record.unseen = list(unseen)
+        self._link_readers(record)
+        if record.intermediate:
+            self._intermediate_reads(record)
+            self._own_order(record)
+
+    def _link_writers(self, owners: list[int]) -> None:
+        before = _NOBODY
+        for owner in owners:
+            if owner == before or owner == _NOBODY:
+                continue
+            if before != _NOBODY:
+                self.graph.successors[before].append(owner * 4 + WW)
+            before = owner
+
+    def _link_readers(self, record: AppendKey) -> None:
+        """Draw wr and rw edges; find reads of the future and lost updates on the way."""
+        order, owners, whole = record.order, record.owners, record.whole
+        known = len(order)
+        following = _following(owners) if _NOBODY in owners else owners
+        first: dict[int, int] = {}
+        for position, owner in enumerate(owners):
+            first.setdefault(owner, position)
+        unseen = dict.fromkeys(record.unseen)
+        successors = self.graph.successors
+        last: list[int] = []
+        for number, value in record.reads:
+            length = len(value)
+            if not whole and (length > known or order[:length] != value):
+                self._read_beyond(record, number, value)
+                continue
+            if length and (owner := owners[length - 1]) not in (number, _NOBODY):
+                successors[owner].append(number * 4 + WR)
+            if length < known:
+                owner = following[length]
+                if owner not in (number, _NOBODY):
+                    successors[number].append(owner * 4 + RW)
+            elif whole:
+                last.append(number)
+            own = first.get(number)
+            if own is not None and own != length or number in unseen:
+                self._own_write(record, number, length, own)
+        if record.unseen:
+            self._link_unseen(record, last)
+
+    def _link_unseen(self, record: AppendKey, last: list[int]) -> None:
+        """Order what nobody saw after everything that was seen."""
+        unseen = dict.fromkeys(record.unseen)
+        owner = next((owner for owner in reversed(record.owners) if owner != _NOBODY), None)
+        if owner is not None:
+            for writer in unseen:
+                self.graph.add(owner, writer, WW)
+        only_readers = [number for number in dict.fromkeys(last) if number not in unseen]
+        self.graph.add_all(only_readers, record.unseen, RW)
+        both = [number for number in dict.fromkeys(last) if number in unseen]
+        if len(both) > 1:
+            self._lost_update(record, both[0], both[1], len(record.order))
+        elif both:
+            for writer in unseen:
+                self.graph.add(both[0], writer, OVERWRITE)
+
+    def _own_write(self, record: AppendKey, number: int, length: int, own: int | None) -> None:
+        """A transaction read the first ``length`` versions and wrote the key at ``own``."""
+        if own is not None and own < length:
+            self.recorder.add(
+                "future-read",
+                (number,),
+                f"{{0}} read key {told(record.key)} as {told(record.order[:length])} before it "
+                f"appended {told(record.order[own])} itself: it saw its own future.",
+                key=record.key,
+                read=record.order[:length],
+                value=record.order[own],
+            )
+            return
+        others = record.owners[length : own if own is not None else None]
+        between = [other for other in others if other not in (number, _NOBODY)]
+        if between:
+            self._lost_update(record, number, between[0], length)
+
+    def _lost_update(self, record: AppendKey, number: int, other: int, length: int) -> None:
+        read = record.order[:length]
+        self.recorder.add(
+            "lost-update",
+            (number, other),
+            f"{{0}} read key {told(record.key)} as {told(read)} and appended to it; {{1}} "
+            f"also appended to it after {told(read)}. {{0}}'s append is not based on {{1}}'s, so "
+            "one of the updates is lost to the other.",
+            key=record.key,
+            read=read,
+        )
+
+    def _read_beyond(self, record: AppendKey, number: int, value: list[Any]) -> None:
+        """A read past what is certain: it still depends on whoever wrote its last element."""
+        writer = record.writers.get(value[-1], _NOBODY)
+        if writer != _NOBODY and self.operations[writer].type != "fail":
+            self.graph.add(writer, number, WR)
+
+    def _intermediate_reads(self, record: AppendKey) -> None:
+        for number, value in record.reads:
+            writer, _ = record.intermediate.get(value[-1], _NONE) if value else _NONE
+            if writer not in (number, _NOBODY):
+                self.recorder.add(
+                    "G1b",
+                    (number, writer),
+                    f"{{0}} read key {told(record.key)} as {told(value)}, which ends in "
+                    f"{told(value[-1])}; {{1}} appended more to that key before it committed.",
+                    key=record.key,
+                    read=value,
+                    value=value[-1],
+                )
+
+    def _own_order(self, record: AppendKey) -> None:
+        """Report a transaction whose later append was seen without, or before, its earlier one."""
+        position = {value: place for place, value in enumerate(record.order)}
+        for earlier, (writer, later) in record.intermediate.items():
+            if self.operations[writer].type == "fail" or later not in position:
+                continue
+            if position.get(earlier, len(position)) > position[later]:
+                self.recorder.add(
+                    "incompatible-order",
+                    (writer, record.longest_by),
+                    f"{{0}} appended {told(earlier)} and then {told(later)} to key "
+                    f"{told(record.key)}, but {{1}} read that key as {told(record.longest)}.",
+                    key=record.key,
+                    reads=[record.longest],
+                )
+
+    def _agreed_length(self, record: AppendKey) -> int:
+        """How much of the longest read is certain: no other read disagrees, nothing is twice."""
+        longest = record.longest
+        known = len(longest)
+        for number, value in [*record.reads, *record.shown]:
+            if longest[: len(value)] != value:
+                known = min(known, _common_length(longest, value))
+                self._disagree(record, number, value)
+                self._duplicate(record, number, value)
+        if len(set(longest)) < len(longest):
+            known = min(known, self._duplicate(record, record.longest_by, longest))
+        return known
+
+    def _disagree(self, record: AppendKey, number: int, value: list[Any]) -> None:
+        self.recorder.add(
+            "incompatible-order",
+            (number, record.longest_by),
+            f"{{0}} read key {told(record.key)} as {told(value)} and {{1}} read it as "
+            f"{told(record.longest)}: neither is a prefix of the other, so there is no one order "
+            "of its versions.",
+            key=record.key,
+            reads=[value, record.longest],
+        )
+
+    def _duplicate(self, record: AppendKey, number: int, value: list[Any]) -> int:
+        """Report an element that stands twice in a read; where the second stands."""
+        met: set[Any] = set()
+        for position, element in enumerate(value):
+            if element in met:
+                self.recorder.add(
+                    "duplicate-elements",
+                    (number,),
+                    f"{{0}} read key {told(record.key)} as {told(value)}: {told(element)} stands "
+                    "in it twice, though it was appended once.",
+                    key=record.key,
+                    read=value,
+                    value=element,
+                )
+                return position
+            met.add(element)
+        return len(value)
+
+    def _uncommitted(self, record: AppendKey) -> None:
+        """Report elements that no committed transaction wrote, and forget their owners."""
+        owners = record.owners
+        for position, owner in enumerate(owners):
+            if owner == _NOBODY:
+                self._garbage(record, position)
+            elif self.operations[owner].type == "fail":
+                self._aborted(record, position, owner)
+                owners[position] = _NOBODY
+
+    def _reader_of(self, record: AppendKey, position: int) -> tuple[int, list[Any]]:
+        """The first committed read that saw an element."""
+        for number, value in [*record.reads, *record.shown]:
+            if len(value) > position and value[position] == record.order[position]:
+                return number, value
+        raise AssertionError(position)
+
+    def _garbage(self, record: AppendKey, position: int) -> None:
+        number, value = self._reader_of(record, position)
+        self.recorder.add(
+            "garbage-read",
+            (number,),
+            f"{{0}} read key {told(record.key)} as {told(value)}, but nobody ever appended "
+            f"{told(value[position])} to it.",
+            key=record.key,
+            read=value,
+            value=value[position],
+        )
+
+    def _aborted(self, record: AppendKey, position: int, owner: int) -> None:
+        number, value = self._reader_of(record, position)
+        self.recorder.add(
+            "G1a",
+            (number, owner),
+            f"{{0}} read key {told(record.key)} as {told(value)}, which holds "
+            f"{told(value[position])}; {{1}} appended that and aborted.",
+            key=record.key,
+            read=value,
+            value=value[position],
+        )
+        for later in range(position + 1, len(record.owners)):
+            writer = record.owners[later]
+            if writer != _NOBODY and self.operations[writer].type != "fail":
+                self.recorder.add(
+                    "dirty-update",
+                    (writer, owner, record.longest_by),
+                    f"{{0}} appended {told(record.order[later])} to key {told(record.key)} on top "
+                    f"of {told(value[position])}, which {{1}} appended before it aborted ({{2}} "
+                    f"saw {told(record.longest)}).",
+                    key=record.key,
+                    aborted=value[position],
+                    value=record.order[later],
+                )
+                return
+
+    def link(self, source: int, target: int, kind: int) -> Link:
+        """The evidence for one edge of the graph: the first key that shows it."""
+        for record in self._keys_of(source):
+            if kind == WW:
+                found = self._ww(record, source, target)
+            elif kind == WR:
+                found = self._wr(record, source, target)
+            elif kind == RW:
+                found = self._rw(record, source, target)
+            else:
+                found = self._overwrite(record, source, target)
+            if found is not None:
+                return found
+        raise AssertionError((source, target, KIND_NAMES[kind]))
+
+    def _keys_of(self, number: int) -> list[AppendKey]:
+        operation = self.operations[number]
+        micros = operation.result if operation.type == "ok" else operation.argument
+        return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
+
+    def _ww(self, record: AppendKey, source: int, target: int) -> Link | None:
+        owners = record.owners
+        before = _NOBODY
+        for position, owner in enumerate(owners):
+            if owner == _NOBODY:
+                continue
+            if before != _NOBODY and (owners[before], owner) == (source, target):
+                return Link(
+                    source, target, "ww", record.key, record.order[before],
+                    record.order[position], record.longest_by, record.longest,
+                )  # fmt: skip
+            before = position
+        if before != _NOBODY and owners[before] == source and target in record.unseen:
+            return Link(
+                source, target, "ww", record.key, record.order[before],
+                _value_of(record, target), record.longest_by, record.longest, _UNSEEN,
+            )  # fmt: skip
+        return None
+
+    def _wr(self, record: AppendKey, source: int, target: int) -> Link | None:
+        for number, value in record.reads:
+            if number == target and value and record.writers.get(value[-1]) == source:
+                return Link(source, target, "wr", record.key, value[-1], value)
+        return None
+
+    def _rw(self, record: AppendKey, source: int, target: int) -> Link | None:
+        following = _following(record.owners)
+        for number, value in record.reads:
+            if number != source or len(value) > len(record.order):
+                continue
+            if len(value) < len(record.order):
+                if following[len(value)] == target:
+                    written = record.order[record.owners.index(target, len(value))]
+                    return Link(
+                        source, target, "rw", record.key, value, written, record.longest_by,
+                        record.longest,
+                    )  # fmt: skip
+            elif target in record.unseen:
+                written = _value_of(record, target)
+                return Link(
+                    source, target, "rw", record.key, value, written, None, None, _UNSEEN
+                )
+        return None
+
+    def _overwrite(self, record: AppendKey, source: int, target: int) -> Link | None:
+        if source not in record.unseen or target not in record.unseen:
+            return None
+        return Link(
+            source, target, "ww", record.key, _value_of(record, source),
+            _value_of(record, target), None, None, _ELSE_LOST,
+        )  # fmt: skip
+
+
+_ELSE_LOST = "its own append came next after what it had read, or else one of the two is lost"
+_NONE = (_NOBODY, None)
+_PLAIN = {int, str}
+_UNSEEN = "it committed and no read ever saw it, so it was installed after all that were seen"
+
+
+def _tokenize(record: AppendKey) -> None:
+    """Make a key's lists hashable and distinct as JSON values are."""
+    record.reads = [(number, [*map(key_of, value)]) for number, value in record.reads]
+    record.shown = [(number, [*map(key_of, value)]) for number, value in record.shown]
+    record.longest = [*map(key_of, record.longest)]
+
+
+def _common_length(one: list[Any], other: list[Any]) -> int:
+    for position, (first, second) in enumerate(zip(one, other, strict=False)):
+        if first != second:
+            return position
+    return min(len(one), len(other))
+
+
+def _following(owners: list[int]) -> list[int]:
+    """For each position the owner there, or the next one that committed."""
+    following = owners[:]
+    for position in range(len(owners) - 2, -1, -1):
+        if following[position] == _NOBODY:
+            following[position] = following[position + 1]
+    return following
+
+
+def _value_of(record: AppendKey, number: int) -> Any:
+    return next(value for value, writer in record.writers.items() if writer == number)

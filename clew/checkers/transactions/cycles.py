@@ -1,0 +1,249 @@
+"""The cycles of a dependency graph, by kind, each with an exact shortest witness.
+
+Kinds (Adya 1999, chapters 3 and 4; G-nonadjacent from Cerone and Gotsman, "Analysing Snapshot
+Isolation", PODC 2016):
+
+- G0: ww edges only.
+- G1c: ww and wr edges, at least one wr.
+- G-single: exactly one rw edge, else ww and wr.
+- G-nonadjacent: two or more rw edges, no two of them next to each other.
+- G2-item: two or more rw edges, two of them next to each other.
+
+Each kind has three levels: plain, ``-process`` (edges of a session's order count too) and
+``-realtime`` (edges of real time count too).
+
+In each strongly connected component each kind is told once, by a shortest witness. G0, G1c and
+G-single at a wider level are told only where that order gives a shorter witness than the
+narrower level has; G-nonadjacent and G2-item at a wider level only where the narrower has none.
+A shortest walk of the last two kinds is a simple cycle unless its component also holds a graver
+kind; where it is not simple, that graver kind is told alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.reading import sessions
+from clew.checkers.transactions.walks import (
+    PROCESS,
+    REALTIME,
+    Level,
+    Region,
+    Rule,
+    Start,
+    Walks,
+    shortest,
+)
+from clew.checkers.verdict import Budget, OutOfBudget
+
+KIND_NAMES = {WW: "ww", WR: "wr", RW: "rw", OVERWRITE: "ww", PROCESS: "process", REALTIME: "realtime"}
+SUFFIXES = {Level.PLAIN: "", Level.PROCESS: "-process", Level.REALTIME: "-realtime"}
+
+WITNESSES_MAX = 8
+"""How many witnesses of one kind are looked for; more of the same teach nothing."""
+
+
+class Cycle(NamedTuple):
+    """One cycle: ``nodes[i]`` comes before ``nodes[i + 1]`` by an edge of ``kinds[i]``.
+
+    Attributes:
+        name: the kind with its level, such as ``G-single-realtime``.
+        nodes: operation numbers, each once; the last edge leads back to the first.
+        kinds: for each node the kind of the edge that leaves it.
+    """
+
+    name: str
+    nodes: tuple[int, ...]
+    kinds: tuple[int, ...]
+
+
+class Finding(NamedTuple):
+    """All that was found; ``whole`` is False where the budget ended the search."""
+
+    cycles: list[Cycle]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of cycle: the edges that open it, each of some kinds, and the rules of the way back.
+
+    ``start`` is the state after the opening, ``goal`` the state on arrival.
+    """
+
+    name: str
+    opening: tuple[tuple[int, ...], ...]
+    rules: tuple[Rule, ...]
+    start: int = 0
+    goal: int = 0
+    overlapping: bool = True
+
+
+_FLOW = (WW, WR)
+_DATA = (WW, WR, OVERWRITE)
+_ANY = (WW, WR, OVERWRITE, RW)
+
+_G0 = _Kind("G0", ((WW,),), (Rule(0, (WW,), True, 0),))
+_G1C = _Kind("G1c", ((WR,),), (Rule(0, _FLOW, True, 0),))
+_G_SINGLE = _Kind("G-single", ((RW, OVERWRITE),), (Rule(0, _DATA, True, 0),))
+# States: 0 after the opening rw, 1 after another edge; 2 and 3 the same once a second rw was met.
+_G_NONADJACENT = _Kind(
+    "G-nonadjacent",
+    ((RW,),),
+    (
+        Rule(0, _DATA, True, 1),
+        Rule(1, _DATA, True, 1),
+        Rule(1, (RW,), False, 3),
+        Rule(3, _DATA, True, 2),
+        Rule(2, _DATA, True, 2),
+        Rule(2, (RW,), False, 3),
+    ),
+    0,
+    2,
+    overlapping=False,
+)
+_G2_ITEM = _Kind("G2-item", ((RW,), (RW,)), (Rule(0, _ANY, True, 0),), overlapping=False)
+
+_FAMILIES: tuple[tuple[tuple[Rule, ...], tuple[_Kind, ...]], ...] = (
+    ((Rule(0, (WW,), True, 0),), (_G0,)),
+    ((Rule(0, _FLOW, True, 0),), (_G1C,)),
+    # No two rw next to each other: state 1 is "just after an rw".
+    (
+        (Rule(0, _DATA, True, 0), Rule(0, (RW,), False, 1), Rule(1, _DATA, True, 0)),
+        (_G_SINGLE, _G_NONADJACENT),
+    ),
+    ((Rule(0, _ANY, True, 0),), (_G2_ITEM,)),
+)
+"""Kinds that share a search: every cycle of these kinds lies in one component of these rules."""
+
+
+def find_cycles(graph: DependencyGraph, budget: Budget) -> Finding:
+    """Shortest witnesses for every kind of cycle; none, in linear time, where there is no cycle.
+
+    Where there is one: linear to find the components, then for a component of n nodes, e edges
+    and a shortest witness of w edges about ``e * w * n / 64`` machine words.
+    """
+    core = graph.cyclic_core()
+    if not core:
+        return Finding([], whole=True)
+    search = _Search(budget)
+    region = Region(graph, core, sessions(graph.operations))
+    try:
+        for rules, kinds in _FAMILIES:
+            search.family(region, rules, kinds, Level.REALTIME)
+    except OutOfBudget:
+        return Finding(search.cycles, whole=False)
+    return Finding(search.cycles, whole=True)
+
+
+class _Search:
+    """The cycles found so far, and how to find more."""
+
+    __slots__ = ("budget", "counts", "cycles")
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.cycles: list[Cycle] = []
+        self.counts: dict[str, int] = {}
+
+    def family(
+        self, region: Region, rules: Sequence[Rule], kinds: Sequence[_Kind], level: Level
+    ) -> set[str]:
+        """Search a region at a level and all narrower ones; the names of the kinds met."""
+        found: set[str] = set()
+        self.budget.spend(len(region.transactions))
+        for members in Walks(region, rules, level).parts():
+            part = region.part(members)
+            narrower: set[str] = set()
+            if level > Level.PLAIN:
+                narrower = self.family(part, rules, kinds, Level(level - 1))
+            found |= narrower
+            for kind in kinds:
+                if kind.overlapping or kind.name not in narrower:
+                    found |= self._one(part, kind, level)
+        return found
+
+    def _one(self, region: Region, kind: _Kind, level: Level) -> set[str]:
+        """Look for one cycle of one kind at one level; its name if there is one."""
+        name = kind.name + SUFFIXES[level]
+        if self.counts.get(name, 0) >= WITNESSES_MAX:
+            return {kind.name}
+        cycle = _witness(region, kind, level, self.budget)
+        if cycle is None:
+            return set()
+        self.cycles.append(Cycle(name, *cycle))
+        self.counts[name] = self.counts.get(name, 0) + 1
+        return {kind.name}
+
+
+def _witness(
+    region: Region, kind: _Kind, level: Level, budget: Budget
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """A shortest cycle of a kind as operation numbers and kinds of edge."""
+    wide = Walks(region, kind.rules, level)
+    narrow = Walks(region, kind.rules, Level(level - 1)) if level > Level.PLAIN else None
+    starts = list(_openings(region, wide, kind))
+    if not starts:
+        return None
+    hit = shortest(wide, narrow, starts, kind.goal, budget)
+    if hit is None:
+        return None
+    goal = kind.goal * wide.size + hit.start.source
+    walk = wide.path(hit.start.node, goal)
+    places = [node % wide.size for node in walk]
+    # The walk ends at the source, which opens the cycle.
+    cycle = [places[-1], *places[:-1]]
+    if len(kind.opening) == 1:
+        first = [region.kind_between(places[-1], places[0], kind.opening[0])]
+    else:
+        middle = _between(region, places[-1], places[0], cycle)
+        if middle is None:
+            return None
+        cycle.insert(1, middle)
+        first = [RW, RW]
+    if len(set(cycle)) < len(cycle):
+        return None
+    order = (PROCESS,) if level == Level.PROCESS else (REALTIME,) if level else ()
+    ways = [
+        _way(kind, walk[i] // wide.size, walk[i + 1] // wide.size, order)
+        for i in range(len(walk) - 1)
+    ]
+    edges = [*zip(places, places[1:], ways, strict=False)]
+    kinds = [*first, *(region.kind_between(*edge) for edge in edges)]
+    return tuple(region.transactions[place] for place in cycle), tuple(kinds)
+
+
+def _way(kind: _Kind, source: int, target: int, order: tuple[int, ...]) -> tuple[int, ...]:
+    """The kinds of edge that lead from one state of the automaton to another."""
+    for rule in kind.rules:
+        if rule.source == source and rule.target == target:
+            return (*rule.kinds, *order) if rule.ordered else rule.kinds
+    raise AssertionError((kind.name, source, target))
+
+
+def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
+    """Every edge, or pair of edges, that may open a cycle of a kind."""
+    if len(kind.opening) == 1:
+        for edge in kind.opening[0]:
+            for source, targets in enumerate(region.edges[edge]):
+                for target in targets:
+                    yield Start(source, walks.node(kind.start, target))
+        return
+    edges = region.edges[RW]
+    for source in range(walks.size):
+        reached = {
+            end: None for middle in region.targets(source, RW) for end in edges[middle]
+        }
+        for end in reached:
+            yield Start(source, walks.node(kind.start, end))
+
+
+def _between(region: Region, source: int, target: int, taken: Sequence[int]) -> int | None:
+    """The transaction between two rw edges, one that the cycle has not met yet."""
+    for middle in region.targets(source, RW):
+        if middle not in taken and target in region.targets(middle, RW):
+            return middle
+    return None

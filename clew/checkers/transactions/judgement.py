@@ -1,0 +1,146 @@
+"""From findings to a result: which models fall, which stand, and what that means for the verdict."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from clew.checkers.transactions.cycles import find_cycles
+from clew.checkers.transactions.evidence import Evidence, Recorder
+from clew.checkers.transactions.graph import DependencyGraph
+from clew.checkers.transactions.lattice import ANOMALIES, standing, violates
+from clew.checkers.transactions.telling import tell_cycle, tell_finding
+from clew.checkers.values import listed
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Garbage collection off inside, as it was before afterwards.
+
+    A check builds millions of small objects and no cycles of them: walking them halves its speed.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def judge(
+    name: str,
+    models: Sequence[str],
+    graph: DependencyGraph,
+    evidence: Evidence,
+    recorder: Recorder,
+    budget: Budget,
+) -> Result:
+    """The result of a transaction check: every cycle and finding held against the models."""
+    finding = find_cycles(graph, budget)
+    operations = graph.operations
+    anomalies = [tell_finding(found, operations) for found in recorder.findings]
+    anomalies += [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
+    anomalies.sort(key=_gravity)
+    return conclude(
+        name, models, graph, anomalies, dict(recorder.counts), whole=finding.whole
+    )
+
+
+def conclude(
+    name: str,
+    models: Sequence[str],
+    graph: DependencyGraph,
+    anomalies: Sequence[Anomaly],
+    counts: dict[str, int],
+    *,
+    whole: bool,
+) -> Result:
+    """The verdict that these anomalies give: INVALID where one breaks a model that was asked for.
+
+    Args:
+        counts: how many there were of the kinds that are counted beyond those told.
+        whole: False where the search for more was cut short.
+    """
+    for anomaly in anomalies:
+        counts.setdefault(anomaly.kind, 0)
+    for kind in counts:
+        told = sum(anomaly.kind == kind for anomaly in anomalies)
+        counts[kind] = max(counts[kind], told)
+    broken = [model for model in models if any(violates(kind, model) for kind in counts)]
+    forbidden = tuple(
+        anomaly
+        for anomaly in anomalies
+        if any(violates(anomaly.kind, model) for model in models)
+    )
+    others = [anomaly for anomaly in anomalies if anomaly not in forbidden]
+    committed = sum(operation.type == "ok" for operation in graph.operations)
+    verdict = Verdict.VALID
+    if broken:
+        verdict = Verdict.INVALID
+    elif not whole or not committed:
+        verdict = Verdict.UNKNOWN
+    stands = standing(counts)
+    statistics: dict[str, Any] = {
+        "transactions": len(graph.operations),
+        "committed": committed,
+        "edges": sum(map(len, graph.successors)),
+        "anomalies": dict(sorted(counts.items(), key=lambda item: _RANK[item[0]])),
+        "weakest_violated": list(stands.weakest),
+        "strongest_standing": list(stands.strongest) if whole else [],
+        "other_anomalies": [
+            {"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others
+        ],
+    }
+    reason = _reason(verdict, models, broken, forbidden, others, statistics, whole=whole)
+    return Result(name, verdict, reason, forbidden, "dependency cycles", 0.0, statistics)
+
+
+_RANK = {row.name: rank for rank, row in enumerate(ANOMALIES)}
+
+
+def _gravity(anomaly: Anomaly) -> tuple[int, int]:
+    """Graver kinds first, shorter witnesses first."""
+    return _RANK[anomaly.kind], anomaly.data.get("length", 0)
+
+
+def _reason(
+    verdict: Verdict,
+    models: Sequence[str],
+    broken: Sequence[str],
+    forbidden: Sequence[Anomaly],
+    others: Sequence[Anomaly],
+    statistics: dict[str, Any],
+    *,
+    whole: bool,
+) -> str:
+    """The verdict in words, with the weakest model that falls and the strongest that stands."""
+    committed = statistics["committed"]
+    if verdict == Verdict.INVALID:
+        kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in forbidden)))
+        verb = "does" if len(broken) == 1 else "do"
+        text = f"{listed(list(broken))} {verb} not hold: {kinds}"
+        return f"{text}. {_boundary(statistics)}"
+    if not committed:
+        return "No transaction committed, so nothing was tested."
+    if not whole:
+        return "The budget ended the search for cycles before it was complete."
+    text = f"{committed} committed transactions show no anomaly that {listed(list(models))} forbids"
+    if not others:
+        return f"{text}, nor any other."
+    kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in others)))
+    return f"{text}; they do show {kinds}. {_boundary(statistics)}"
+
+
+def _boundary(statistics: dict[str, Any]) -> str:
+    weakest, strongest = statistics["weakest_violated"], statistics["strongest_standing"]
+    if not weakest:
+        return "No consistency model is ruled out."
+    noun = "model" if len(weakest) == 1 else "models"
+    text = f"Weakest {noun} violated: {listed(weakest)}; "
+    if not strongest:
+        return f"{text}no known model still stands."
+    return f"{text}strongest that still stands: {listed(strongest)}."

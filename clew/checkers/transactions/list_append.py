@@ -1,0 +1,185 @@
+"""List-append: transactions over lists that only grow, where each read shows a whole version order.
+
+A transaction's micro-operations are ``["append", key, value]`` and ``["r", key, list]``; values
+appended to one key are distinct. Since a list only grows, the longest read of a key gives the order
+in which its versions were installed, and every other committed read must be a prefix of it.
+
+Beyond what was read: an append that committed but that nobody saw was installed after the longest
+read. Where two reads disagree, only their common prefix counts as known.
+
+Source: Kingsbury and Alvaro, "Elle: inferring isolation anomalies from experimental
+observations", VLDB 2020, sections 4 and 5; Adya 1999 for the anomalies.
+
+Left out: reads of transactions whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clew.checkers.transactions.append_orders import AppendKey, AppendOrders
+from clew.checkers.transactions.evidence import Recorder
+from clew.checkers.transactions.graph import DependencyGraph
+from clew.checkers.transactions.judgement import judge, uncollected
+from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.reading import (
+    malformed,
+    micro_operations,
+    told,
+    written_twice,
+)
+from clew.checkers.values import Key, key_of
+from clew.checkers.verdict import Budget, Result
+from clew.history import History, Operation
+
+_EXPECTED = '["append", key, value] or ["r", key, list]'
+
+
+class ListAppend:
+    """Checks transactions over append-only lists against consistency models.
+
+    O(n log n) in the history's length where nothing is wrong; see `cycles` for the rest.
+
+    Args:
+        consistency_models: names of models that must hold; see `lattice.MODELS`.
+
+    Raises:
+        UsageError: no such model.
+    """
+
+    name = "list-append"
+
+    def __init__(self, consistency_models: Sequence[str] = ("strict-serializable",)) -> None:
+        self.consistency_models = resolve_models(consistency_models)
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where an anomaly was found that one of the models forbids.
+
+        Raises:
+            HistoryError: a transaction is malformed, or a value is written to a key twice.
+        """
+        with uncollected():
+            operations = history.operations
+            recorder = Recorder()
+            graph = DependencyGraph(operations)
+            orders = AppendOrders(operations, graph, recorder)
+            records = _read(history, operations, recorder)
+            for record in records:
+                orders.settle(record)
+            for record in records:
+                orders.draw(record)
+            return judge(self.name, self.consistency_models, graph, orders, recorder, budget)
+
+
+def _read(
+    history: History, operations: Sequence[Operation], recorder: Recorder
+) -> list[AppendKey]:
+    """What was appended to and read from each key, in order of first mention."""
+    keys: dict[Key, AppendKey] = {}
+    for operation in operations:
+        number = operation.number
+        committed = operation.type == "ok"
+        mine: dict[Key, tuple[list[object] | None, list[object]]] = {}
+        for micro in micro_operations(history, operation):
+            try:
+                f, raw, value = micro
+            except (TypeError, ValueError):
+                malformed(history, operation, micro, _EXPECTED)
+            key = raw if type(raw) is int or type(raw) is str else key_of(raw)
+            record = keys.get(key)
+            if record is None:
+                record = keys[key] = AppendKey(raw)
+            if f == "r":
+                if not committed:
+                    continue
+                if type(value) is not list:
+                    value = _list(history, operation, micro)  # noqa: PLW2901 - nil reads as []
+                if key in mine:
+                    mine[key] = _reread(recorder, number, record, value, *mine[key])
+                    continue
+                mine[key] = (value, _NOTHING)
+                record.reads.append((number, value))
+                if len(value) > len(record.longest):
+                    record.longest, record.longest_by = value, number
+            elif f == "append":
+                if type(value) is int and value not in record.writers and committed:
+                    record.writers[value] = number
+                else:
+                    _append(history, operation, record, value)
+                if key not in mine:
+                    mine[key] = (None, [value])
+                else:
+                    base, own = mine[key]
+                    if own:
+                        record.intermediate[key_of(own[-1])] = (number, key_of(value))
+                    mine[key] = (base, [*own, value])
+            else:
+                malformed(history, operation, micro, _EXPECTED)
+    return list(keys.values())
+
+
+_NOTHING: list[object] = []
+
+
+def _list(history: History, operation: Operation, micro: Sequence[object]) -> list[object]:
+    """A read's value; nil, which is how a key that was never written reads, is empty."""
+    if micro[2] is None:
+        return []
+    return malformed(history, operation, micro, _EXPECTED)
+
+
+def _append(history: History, operation: Operation, record: AppendKey, value: object) -> None:
+    """Note who appended a value. A failed attempt gives way to a later one with the same value."""
+    if type(value) is int or type(value) is str:
+        token: Key = value
+    else:
+        token = key_of(value)
+        record.odd = True
+    other = record.writers.get(token)
+    if other is not None and operation.type == "fail":
+        return
+    if other is not None and other not in record.failed:
+        written_twice(history, operation, record.key, value)
+    record.writers[token] = operation.number
+    if operation.type == "fail":
+        record.failed[operation.number] = None
+    elif operation.type == "info":
+        record.unsure[operation.number] = None
+
+
+def _reread(
+    recorder: Recorder,
+    number: int,
+    record: AppendKey,
+    value: list[object],
+    base: list[object] | None,
+    own: list[object],
+) -> tuple[list[object] | None, list[object]]:
+    """Compare a read with what the same transaction already knows of the key."""
+    if base is None:
+        agrees = value[len(value) - len(own) :] == own if len(value) >= len(own) else False
+        expected = f"a list that ends in {told(own)}"
+    else:
+        agrees = value == base + own
+        expected = told(base + own)
+    if not agrees:
+        recorder.add(
+            "internal",
+            (number,),
+            f"{{0}} read key {told(record.key)} as {told(value)}, yet its own earlier "
+            f"micro-operations leave {expected}.",
+            key=record.key,
+            read=value,
+            expected=base + own if base is not None else None,
+            own_appends=own,
+        )
+        return (value, [])
+    seen = value[: len(value) - len(own)]
+    if own:
+        record.shown.append((number, value))
+        if len(value) > len(record.longest):
+            record.longest, record.longest_by = value, number
+    if base is None:
+        # What it wrote on top of tells as much as a read before the write would have.
+        record.reads.append((number, seen))
+    return (seen, own)

@@ -1,0 +1,107 @@
+"""Transactions out of a history: which committed, what each did, and where it is malformed.
+
+A transaction is an operation whose value is a list of micro-operations ``[f, key, value]``. An
+``ok`` transaction committed and its reads are in its result. A ``fail`` aborted. An ``info`` may
+have committed: its writes are known from its argument, its reads are not looked at.
+
+Keys and values may be any JSON value; they are compared by `clew.checkers.values.key_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+NEVER = 1 << 62
+"""The completion of an operation that may take effect at any later time."""
+
+
+def told(value: Any) -> str:
+    """A value as a person writes it: ``nil`` for None, lists in brackets without commas."""
+    if value is None:
+        return "nil"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return f"[{' '.join(map(told, value))}]"
+    return str(value)
+
+
+def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
+    """What an operation did: its result where it is ``ok``, else its argument.
+
+    Raises:
+        HistoryError: that value is no list, or an ``ok`` result is no answer to its argument.
+    """
+    if operation.type != "ok":
+        value, position = operation.argument, operation.invoked
+    else:
+        value, position = operation.result, operation.completed or operation.invoked
+    if not isinstance(value, (list, tuple)):
+        raise HistoryError(
+            f"{operation.f} by process {operation.process} is no transaction",
+            where=history.place(position),
+            expected="a list of micro-operations such as [\"r\", key, null]",
+            found=f"{value!r:.80}",
+            fix="Record each transaction as one operation, with its reads filled in when it is ok",
+        )
+    return value
+
+
+def malformed(history: History, operation: Operation, micro: Any, expected: str) -> NoReturn:
+    """Refuse one micro-operation.
+
+    Raises:
+        HistoryError: always.
+    """
+    completed = operation.completed if operation.type == "ok" else None
+    raise HistoryError(
+        f"a micro-operation of process {operation.process} is malformed",
+        where=history.place(operation.invoked if completed is None else completed),
+        expected=expected,
+        found=f"{micro!r:.80}",
+        fix="Write each micro-operation as a list of its name, its key and its value",
+    )
+
+
+def written_twice(history: History, operation: Operation, key: Any, value: Any) -> NoReturn:
+    """Refuse a value that several transactions may have written to one key.
+
+    Raises:
+        HistoryError: always.
+    """
+    raise HistoryError(
+        f"{told(value)} is written to key {told(key)} more than once",
+        where=history.place(operation.invoked),
+        expected="each value to be written to a key by one transaction, once",
+        found=f"a second write of {told(value)} by process {operation.process}",
+        fix="Let the workload write distinct values, for example by counting up for each key",
+    )
+
+
+def completions(operations: Sequence[Operation]) -> list[int]:
+    """For each operation the position at which it surely was over; `NEVER` unless it is ``ok``."""
+    return [
+        operation.completed if operation.type == "ok" and operation.completed is not None else NEVER
+        for operation in operations
+    ]
+
+
+def sessions(operations: Sequence[Operation]) -> list[int]:
+    """For each operation the number of its session; -1 for one that aborted.
+
+    A session is a process up to and with its first ``info``; a process that goes on after one is
+    read as a new client. A session's number is that of its first operation.
+    """
+    session = [-1] * len(operations)
+    current: dict[Any, int] = {}
+    for operation in operations:
+        if operation.type == "fail":
+            continue
+        session[operation.number] = current.setdefault(operation.process, operation.number)
+        if operation.type == "info":
+            del current[operation.process]
+    return session

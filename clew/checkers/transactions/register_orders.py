@@ -1,0 +1,431 @@
+"""The order of each register's versions, as far as it is known, and the edges that follow from it.
+
+A version of a key is named by the transaction that installed it: the last value that a committed
+transaction wrote to the key; `INITIAL` is the unwritten state. What is known of the order is a
+directed graph over versions; where that graph is a circle, nothing of it is used.
+
+Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (version orders of registers); Adya 1999, chapter 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from clew.checkers.transactions.evidence import Link, Recorder
+from clew.checkers.transactions.graph import (
+    OVERWRITE,
+    RW,
+    WR,
+    WW,
+    DependencyGraph,
+    components,
+)
+from clew.checkers.transactions.reading import NEVER, sessions, told
+from clew.checkers.values import Key, key_of
+from clew.checkers.verdict import Budget
+from clew.history import Operation
+
+ABSENT: Final = ("absent",)
+INITIAL: Final = -1
+"""The version that an unwritten key has."""
+
+_MANY = 64
+
+
+class RegisterKey:
+    """All that a history says of one key.
+
+    Attributes:
+        key: the key as the history writes it.
+        writers: for each value (as a token) the operation that wrote it.
+        failed: the writers that aborted.
+        intermediate: values that their own transaction overwrote; for each its writer.
+        touches: for each transaction that did not abort, in order of invocation: its number, the
+            value it first read, the value it last wrote; `ABSENT` where it did not.
+        explicit: the values in the order they were installed, where it was given.
+        final: for each committed writer the value that it installed.
+        readers: for each version the committed transactions that read it, itself not among them.
+        after: for each version those known to come later, each with the reason; not closed.
+        known: True where the order of the versions is total.
+    """
+
+    __slots__ = (
+        "after", "explicit", "failed", "final", "intermediate", "key", "known", "readers",
+        "touches", "values", "writers",
+    )  # fmt: skip
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+        self.values: dict[Key, Any] = {}
+        self.writers: dict[Key, int] = {}
+        self.failed: dict[int, None] = {}
+        self.intermediate: dict[Key, int] = {}
+        self.touches: list[tuple[int, Key, Key]] = []
+        self.explicit: list[Key] | None = None
+        self.final: dict[int, Key] = {}
+        self.readers: dict[int, list[int]] = {}
+        self.after: dict[int, dict[int, str]] = {}
+        self.known = True
+
+    def token(self, value: Any) -> Key:
+        """The hashable name of a value that is neither an int nor a str."""
+        token = key_of(value)
+        self.values[token] = value
+        return token
+
+    def raw(self, token: Key) -> Any:
+        """The value as the history writes it."""
+        return self.values.get(token, token)
+
+    def version(self, token: Key) -> int | None:
+        """Who installed the version that shows this value; None where it is no version."""
+        if token == _NIL:
+            return INITIAL
+        writer = self.writers.get(token)
+        return writer if writer is not None and self.final.get(writer) == token else None
+
+    def told_version(self, version: int) -> str:
+        """A version's value in words."""
+        return "nil" if version == INITIAL else told(self.raw(self.final[version]))
+
+
+_NIL = key_of(None)
+
+
+class RegisterOrders:
+    """Draws the edges of each key and remembers why.
+
+    Args:
+        operations: the history's operations.
+        graph: receives the edges.
+        recorder: receives the anomalies.
+        assumptions: names from `rw_register.VERSION_ORDERS`.
+
+    Attributes:
+        committed: 1 for each operation that is known to have committed: it is ``ok``, or its
+            outcome is unknown but one of its writes was seen.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        graph: DependencyGraph,
+        recorder: Recorder,
+        assumptions: Sequence[str],
+    ) -> None:
+        self.operations = operations
+        self.graph = graph
+        self.recorder = recorder
+        self.assumptions = assumptions
+        self.keys: dict[Key, RegisterKey] = {}
+        self.committed = bytearray(operation.type == "ok" for operation in operations)
+        self.session = sessions(operations)
+
+    def settle(self, record: RegisterKey) -> None:
+        """Check what was read of a key against who wrote it."""
+        self.keys[key_of(record.key)] = record
+        for number, read, _ in record.touches:
+            if read is ABSENT or read == _NIL:
+                continue
+            writer = record.writers.get(read)
+            if writer is None:
+                self._odd_read("garbage-read", record, number, read, None)
+            elif writer in record.failed:
+                self._odd_read("G1a", record, number, read, writer)
+            elif writer == number:
+                self._odd_read("future-read", record, number, read, None)
+            else:
+                self.committed[writer] = 1
+                if record.intermediate.get(read) == writer:
+                    self._odd_read("G1b", record, number, read, writer)
+
+    def _odd_read(
+        self, kind: str, record: RegisterKey, number: int, token: Key, writer: int | None
+    ) -> None:
+        value = record.raw(token)
+        start = f"{{0}} read key {told(record.key)} as {told(value)}"
+        reason = {
+            "garbage-read": f"{start}, but nobody ever wrote that.",
+            "G1a": f"{start}, which {{1}} wrote before it aborted.",
+            "future-read": f"{start} before it wrote that value itself: it saw its own future.",
+            "G1b": f"{start}, which {{1}} overwrote before it committed.",
+        }[kind]
+        cast = (number,) if writer is None else (number, writer)
+        self.recorder.add(kind, cast, reason, key=record.key, read=value)
+
+    def order_all(self, records: Sequence[RegisterKey], budget: Budget) -> None:
+        """Infer the version orders of all keys and draw the edges."""
+        for record in records:
+            self._versions(record)
+            self._link_reads(record)
+        for record in records:
+            for earlier, later, why in self._constraints(record):
+                if earlier != later:
+                    record.after.setdefault(earlier, {}).setdefault(later, why)
+        if "transaction-order" in self.assumptions:
+            self._order_by_dependency(records, budget)
+        for record in records:
+            self._draw(record)
+
+    def _versions(self, record: RegisterKey) -> None:
+        for number, _, wrote in record.touches:
+            if wrote is not ABSENT and self.committed[number]:
+                record.final[number] = wrote
+        for number, read, _ in record.touches:
+            version = None if read is ABSENT else record.version(read)
+            if version is not None and version != number:
+                record.readers.setdefault(version, []).append(number)
+
+    def _link_reads(self, record: RegisterKey) -> None:
+        for number, read, _ in record.touches:
+            writer = record.writers.get(read)
+            if writer is not None and writer not in record.failed:
+                self.graph.add(writer, number, WR)
+
+    def _constraints(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        """Pairs of versions that the assumptions put in order, with the reason in words."""
+        if record.explicit is not None:
+            versions = [record.version(value) for value in record.explicit]
+            listed = [version for version in versions if version is not None]
+            for earlier, later in zip([INITIAL, *listed], listed, strict=False):
+                yield earlier, later, "the order was given"
+            return
+        if "writes-follow-reads" in self.assumptions:
+            for version, readers in record.readers.items():
+                for reader in readers:
+                    if reader in record.final:
+                        yield version, reader, "its writer had read the one before"
+        if "sequential-keys" in self.assumptions:
+            yield from self._sequential(record)
+        if "linearizable-keys" in self.assumptions:
+            yield from self._linearizable(record)
+
+    def _visits(self, record: RegisterKey) -> Iterator[tuple[int, int, int]]:
+        """Each committed transaction on a key with the versions on its way in and out."""
+        for number, read, _ in record.touches:
+            version = None if read is ABSENT else record.version(read)
+            own = number if number in record.final else None
+            enter = own if version is None else version
+            leave = version if own is None else own
+            if enter is not None and leave is not None and self.committed[number]:
+                yield number, enter, leave
+
+    def _sequential(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        last: dict[int, int] = {}
+        for number, enter, leave in self._visits(record):
+            session = self.session[number]
+            if session in last:
+                process = self.operations[number].process
+                yield last[session], enter, f"process {process} met them in this order"
+            last[session] = leave
+
+    def _linearizable(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        """Order each visit after those that ended before it began, save what follows from others."""
+        frontier: list[tuple[int, int, int]] = []  # completion, invocation, version on leaving
+        for number, enter, leave in self._visits(record):
+            invoked = self.graph.invoked[number]
+            over = [visit for visit in frontier if visit[0] < invoked]
+            latest = max((visit[1] for visit in over), default=-1)
+            for completed, _, version in over:
+                if completed > latest:
+                    yield version, enter, "they were met in this order in real time"
+            # Whoever ended before the latest of those began is behind that one.
+            frontier = [visit for visit in frontier if visit[0] > latest]
+            frontier.append((self.graph.completed[number], invoked, leave))
+
+    def _order_by_dependency(self, records: Sequence[RegisterKey], budget: Budget) -> None:
+        """Order two versions of a key where one's writer reads from the other's, however far."""
+        order = self._topological()
+        if order is None:
+            return  # a circle of reads is told as G1c; nothing follows from it
+        writers = sorted({writer for record in records for writer in record.final})
+        for low in range(0, len(writers), _BLOCK):
+            block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
+            reached = [0] * len(self.graph.successors)
+            for count, node in enumerate(reversed(order)):
+                if count % Budget.STEP == 0:
+                    budget.spend(Budget.STEP)
+                for packed in self.graph.successors[node]:
+                    reached[node] |= reached[packed >> 2]
+                    if packed >> 2 in block:
+                        reached[node] |= 1 << block[packed >> 2]
+            for record in records:
+                here = [writer for writer in record.final if writer in block]
+                for earlier in record.final:
+                    for later in here:
+                        if reached[earlier] >> block[later] & 1:
+                            record.after.setdefault(earlier, {}).setdefault(
+                                later, "its writer depends on the other's through reads"
+                            )
+
+    def _topological(self) -> list[int] | None:
+        """The nodes in an order that the edges drawn so far allow, or None where there is none."""
+        waiting = [0] * len(self.graph.successors)
+        for edges in self.graph.successors:
+            for packed in edges:
+                waiting[packed >> 2] += 1
+        order = [node for node, count in enumerate(waiting) if not count]
+        for node in order:
+            for packed in self.graph.successors[node]:
+                waiting[packed >> 2] -= 1
+                if not waiting[packed >> 2]:
+                    order.append(packed >> 2)
+        return order if len(order) == len(waiting) else None
+
+    def _draw(self, record: RegisterKey) -> None:
+        """Draw a key's ww and rw edges from what is known of its versions' order."""
+        if self._cyclic(record):
+            record.after = {}
+            record.known = len(record.final) < 2
+            return
+        if "initial-state" in self.assumptions:
+            preceded = {
+                later
+                for version, laters in record.after.items()
+                if version != INITIAL
+                for later in laters
+            }
+            first = [version for version in record.final if version not in preceded]
+            initial = record.after.setdefault(INITIAL, {})
+            for version in first:
+                initial.setdefault(version, "nothing comes before the initial state")
+        for version, laters in record.after.items():
+            if version != INITIAL:
+                for later in laters:
+                    if later != INITIAL:
+                        self.graph.add(version, later, WW)
+        for version in dict.fromkeys([*record.after, *record.readers]):
+            self._link_readers(record, version)
+        record.known = _total(record)
+
+    def _link_readers(self, record: RegisterKey, version: int) -> None:
+        """Draw rw edges from those who read a version to those who wrote a later one."""
+        readers = record.readers.get(version, [])
+        later = [node for node in record.after.get(version, {}) if node != INITIAL]
+        only = [reader for reader in readers if reader not in record.final]
+        if only and later:
+            self.graph.add_all(only, later, RW)
+        both = [reader for reader in readers if reader in record.final]
+        if len(both) > 1:
+            self._lost_update(record, both[0], both[1], version)
+        if len(both) * len(later) > _MANY:
+            return  # all that they violate, their lost updates violate too
+        for reader in both:
+            for writer in later:
+                if reader in record.after.get(writer, {}):
+                    self._lost_update(record, reader, writer, version)
+                    self.graph.add(reader, writer, RW)
+                elif writer not in record.after.get(reader, {}):
+                    self.graph.add(reader, writer, RW if len(both) > 1 else OVERWRITE)
+
+    def _lost_update(self, record: RegisterKey, number: int, other: int, version: int) -> None:
+        if number == other:
+            return
+        read = record.told_version(version)
+        self.recorder.add(
+            "lost-update",
+            (number, other),
+            f"{{0}} read key {told(record.key)} as {read} and wrote it; {{1}} also wrote it on "
+            f"top of {read}. Neither saw the other's write, so one update is lost.",
+            key=record.key,
+            read=None if version == INITIAL else record.raw(record.final[version]),
+        )
+
+    def _cyclic(self, record: RegisterKey) -> bool:
+        """Report a circle among a key's versions."""
+        nodes = [INITIAL, *record.final]
+        place = {node: index for index, node in enumerate(nodes)}
+        edges = [[place[later] for later in record.after.get(node, {})] for node in nodes]
+        if "initial-state" in self.assumptions:
+            edges[0] = [*range(1, len(nodes))]
+        circles = components(edges)
+        if circles:
+            members = [nodes[index] for index in circles[0]]
+            values = [record.told_version(member) for member in members]
+            cast = tuple(member for member in members if member != INITIAL)
+            self.recorder.add(
+                "cyclic-versions",
+                cast[:8],
+                f"What is known of key {told(record.key)}'s versions puts each of "
+                f"{', '.join(values[:8])} before itself.",
+                key=record.key,
+                versions=[None if m == INITIAL else record.raw(record.final[m]) for m in members],
+            )
+        return bool(circles)
+
+    def link(self, source: int, target: int, kind: int) -> Link:
+        """The evidence for one edge of the graph: the first key that shows it."""
+        for record in self._keys_of(source):
+            if kind == WR:
+                found = self._wr(record, source, target)
+            elif kind == WW:
+                found = self._ww(record, source, target)
+            else:
+                found = self._rw(record, source, target, kind)
+            if found is not None:
+                return found
+        raise AssertionError((source, target, kind))
+
+    def _keys_of(self, number: int) -> list[RegisterKey]:
+        operation = self.operations[number]
+        micros = operation.result if operation.type == "ok" else operation.argument
+        return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
+
+    def _wr(self, record: RegisterKey, source: int, target: int) -> Link | None:
+        for number, read, _ in record.touches:
+            if number == target and read is not ABSENT and record.writers.get(read) == source:
+                return Link(source, target, "wr", record.key, record.raw(read), record.raw(read))
+        return None
+
+    def _ww(self, record: RegisterKey, source: int, target: int) -> Link | None:
+        why = record.after.get(source, {}).get(target)
+        if why is None:
+            return None
+        return Link(
+            source, target, "ww", record.key, record.raw(record.final[source]),
+            record.raw(record.final[target]), because=why,
+        )  # fmt: skip
+
+    def _rw(self, record: RegisterKey, source: int, target: int, kind: int) -> Link | None:
+        for version, readers in record.readers.items():
+            why = record.after.get(version, {}).get(target)
+            if why is None or source not in readers:
+                continue
+            if kind == OVERWRITE:
+                own = record.raw(record.final[source])
+                other = record.raw(record.final[target])
+                why = "else one of the two updates is lost"
+                return Link(source, target, "ww", record.key, own, other, because=why)
+            value = None if version == INITIAL else record.raw(record.final[version])
+            return Link(
+                source, target, "rw", record.key, value, record.raw(record.final[target]),
+                because="" if version == INITIAL else why,
+            )  # fmt: skip
+        return None
+
+
+_BLOCK = 4096
+
+
+def _total(record: RegisterKey) -> bool:
+    """True where each version but the last has its next one among those known to follow it."""
+    if len(record.final) < 2:
+        return True
+    preceding = dict.fromkeys(record.final, 0)
+    for version, laters in record.after.items():
+        if version != INITIAL:
+            for later in laters:
+                preceding[later] += 1
+    ready = [version for version, count in preceding.items() if not count]
+    met = 0
+    while ready:
+        if len(ready) > 1:
+            return False
+        version = ready.pop()
+        met += 1
+        for later in record.after.get(version, {}):
+            preceding[later] -= 1
+            if not preceding[later]:
+                ready.append(later)
+    return met == len(record.final)

@@ -1,0 +1,194 @@
+"""Rw-register: transactions over registers, where a read shows one value and no order.
+
+A transaction's micro-operations are ``["w", key, value]`` and ``["r", key, value]``; values written
+to one key are distinct and never null, which is how an unwritten key reads. Who wrote what was read
+is certain; in which order versions were installed is not, and is put together from assumptions
+(`VERSION_ORDERS`) or given.
+
+Where the order of every key's versions is known, a verdict is decided by the dependency graph. Where
+it is not, an anomaly in what is known is still an anomaly, and the absence of one is followed by a
+search for an order that explains the history (`version_search`), which may end in UNKNOWN.
+
+Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (recoverable registers and version orders);
+Adya 1999; Biswas and Enea, "On the complexity of checking transactional consistency", OOPSLA 2019,
+for why the order matters: without it the question is NP-complete.
+
+Left out: reads of transactions whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from clew.checkers.transactions.evidence import Recorder
+from clew.checkers.transactions.graph import DependencyGraph
+from clew.checkers.transactions.judgement import judge, uncollected
+from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.reading import (
+    malformed,
+    micro_operations,
+    told,
+    written_twice,
+)
+from clew.checkers.transactions.register_orders import ABSENT, RegisterKey, RegisterOrders
+from clew.checkers.transactions.version_search import Searcher
+from clew.checkers.values import Key, key_of
+from clew.checkers.verdict import Budget, Result
+from clew.errors import UsageError
+from clew.history import History, Operation
+
+VERSION_ORDERS: dict[str, str] = {
+    "initial-state": "nil, which an unwritten key reads as, comes before every written version",
+    "writes-follow-reads": "a transaction that reads a version and writes the key writes a later one",
+    "sequential-keys": "each process meets a key's versions in their order",
+    "linearizable-keys": "a key's versions never go back in real time",
+    "transaction-order": "versions are in the order of their writers where one writer depends on "
+    "the other through reads",
+}
+"""What may be assumed of the order of versions, and what each assumption means."""
+
+_EXPECTED = '["w", key, value] or ["r", key, value]'
+
+
+class RwRegister:
+    """Checks transactions over registers against consistency models.
+
+    Args:
+        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        version_orders: names from `VERSION_ORDERS`, or a mapping from each key to the list of its
+            values in the order they were installed (nil left out); keys that the mapping does not
+            name fall back on the default assumptions.
+
+    Raises:
+        UsageError: no such model or no such assumption.
+    """
+
+    name = "rw-register"
+
+    def __init__(
+        self,
+        consistency_models: Sequence[str] = ("strict-serializable",),
+        version_orders: Sequence[str] | Mapping[Any, Sequence[Any]] = (
+            "initial-state",
+            "writes-follow-reads",
+        ),
+    ) -> None:
+        self.consistency_models = resolve_models(consistency_models)
+        self.explicit: dict[Key, list[Key]] = {}
+        if isinstance(version_orders, Mapping):
+            self.explicit = {
+                key_of(key): [key_of(value) for value in values]
+                for key, values in version_orders.items()
+            }
+            self.assumptions: tuple[str, ...] = ("initial-state", "writes-follow-reads")
+        else:
+            names = [version_orders] if isinstance(version_orders, str) else version_orders
+            self.assumptions = tuple(dict.fromkeys(map(_assumption, names)))
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where an anomaly was found that one of the models forbids.
+
+        UNKNOWN where the order of versions is open and the search for one ran out of budget.
+
+        Raises:
+            HistoryError: a transaction is malformed, or a value is written to a key twice.
+        """
+        with uncollected():
+            operations = history.operations
+            recorder = Recorder()
+            graph = DependencyGraph(operations)
+            orders = RegisterOrders(operations, graph, recorder, self.assumptions)
+            records = _read(history, operations, recorder)
+            for record in records:
+                record.explicit = self.explicit.get(key_of(record.key))
+                orders.settle(record)
+            orders.order_all(records, budget)
+            searcher = Searcher(graph, orders, records)
+            return judge(
+                self.name, self.consistency_models, graph, orders, recorder, budget, searcher
+            )
+
+
+def _assumption(name: str) -> str:
+    plain = name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
+    if plain in VERSION_ORDERS:
+        return plain
+    near = get_close_matches(plain, list(VERSION_ORDERS), n=1, cutoff=0.5)
+    raise UsageError(
+        "unknown version order",
+        expected=f"one of {', '.join(VERSION_ORDERS)}",
+        found=repr(name),
+        fix=f"Perhaps {near[0]} is meant" if near else None,
+    )
+
+
+def _read(
+    history: History, operations: Sequence[Operation], recorder: Recorder
+) -> list[RegisterKey]:
+    """What was written to and read from each key, in order of first mention."""
+    keys: dict[Key, RegisterKey] = {}
+    for operation in operations:
+        number = operation.number
+        mine: dict[Key, list[Key]] = {}
+        now: dict[Key, Key] = {}
+        for micro in micro_operations(history, operation):
+            try:
+                f, raw, value = micro
+            except (TypeError, ValueError):
+                malformed(history, operation, micro, _EXPECTED)
+            key = raw if type(raw) is int or type(raw) is str else key_of(raw)
+            record = keys.get(key)
+            if record is None:
+                record = keys[key] = RegisterKey(raw)
+            token = value if type(value) is int or type(value) is str else record.token(value)
+            if f == "w":
+                if value is None:
+                    malformed(history, operation, micro, "a value other than null to write")
+                _write(history, operation, record, token)
+                read, wrote = mine.setdefault(key, [ABSENT, ABSENT])
+                if wrote is not ABSENT:
+                    record.intermediate[wrote] = number
+                mine[key] = [read, token]
+                now[key] = token
+            elif f == "r":
+                if operation.type != "ok":
+                    continue
+                if key not in now:
+                    mine[key] = [token, ABSENT]
+                elif now[key] != token:
+                    _contradiction(recorder, number, record, token, now[key])
+                now[key] = token
+            else:
+                malformed(history, operation, micro, _EXPECTED)
+        if operation.type != "fail":
+            for key, (read, wrote) in mine.items():
+                keys[key].touches.append((number, read, wrote))
+    return list(keys.values())
+
+
+def _write(history: History, operation: Operation, record: RegisterKey, token: Key) -> None:
+    """Note who wrote a value. A failed attempt gives way to a later one with the same value."""
+    other = record.writers.get(token)
+    if other is not None and operation.type == "fail":
+        return
+    if other is not None and other not in record.failed:
+        written_twice(history, operation, record.key, record.raw(token))
+    record.writers[token] = operation.number
+    if operation.type == "fail":
+        record.failed[operation.number] = None
+
+
+def _contradiction(
+    recorder: Recorder, number: int, record: RegisterKey, read: Key, expected: Key
+) -> None:
+    recorder.add(
+        "internal",
+        (number,),
+        f"{{0}} read key {told(record.key)} as {told(record.raw(read))}, yet its own earlier "
+        f"micro-operations leave {told(record.raw(expected))}.",
+        key=record.key,
+        read=record.raw(read),
+        expected=record.raw(expected),
+    )

@@ -1,0 +1,225 @@
+"""Anomalies in words, as data, and as a graph in the DOT language.
+
+A cycle is told from its first transaction round to the one that contradicts it: "T1 appended 4 to
+x before T2 appended 5 (T3 saw [4 5]); yet T2 ...". Transactions are called T1, T2, ... in the order
+of the story; the operation's number in the history stands beside each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clew.checkers.transactions.cycles import KIND_NAMES, Cycle
+from clew.checkers.transactions.evidence import Evidence, Finding, Link
+from clew.checkers.transactions.graph import OVERWRITE
+from clew.checkers.transactions.reading import told
+from clew.checkers.verdict import Anomaly
+from clew.history import Operation
+
+_VERBS = {"append": "appended", "w": "wrote"}
+
+
+def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence) -> Anomaly:
+    """A cycle as an anomaly, with the evidence for each of its edges."""
+    links = [
+        _link(cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind, evidence)
+        for i, kind in enumerate(cycle.kinds)
+    ]
+    links = _turned(links)
+    cast = list(dict.fromkeys(link.source for link in links))
+    cast += [
+        link.seen_by for link in links if link.seen_by is not None and link.seen_by not in cast
+    ]
+    cast = list(dict.fromkeys(cast))
+    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
+    sentences = [_sentence(link, names, operations) for link in links]
+    story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
+    special = _special_name(links)
+    reason = f"{_cast(cast, names, operations)} {story} {_moral(cycle.name, len(links), special)}"
+    data: dict[str, Any] = {
+        "transactions": {names[number]: _transaction(operations[number]) for number in cast},
+        "edges": [_edge(link, names) for link in links],
+        "length": len(links),
+    }
+    if special:
+        data["also_known_as"] = special
+    return Anomaly(cycle.name, reason, tuple(operations[number] for number in cast), data)
+
+
+def tell_finding(finding: Finding, operations: Sequence[Operation]) -> Anomaly:
+    """An anomaly that is no cycle, with its cast."""
+    cast = list(dict.fromkeys(finding.operations))
+    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
+    story = finding.reason.format(*(names[number] for number in finding.operations))
+    data = {
+        "transactions": {names[number]: _transaction(operations[number]) for number in cast},
+        **finding.data,
+    }
+    reason = f"{_cast(cast, names, operations)} {story}"
+    return Anomaly(finding.kind, reason, tuple(operations[number] for number in cast), data)
+
+
+def to_dot(anomaly: Anomaly) -> str:
+    """The anomaly's transactions and edges as a DOT digraph; no edges where it is no cycle."""
+    transactions: Mapping[str, Mapping[str, Any]] = anomaly.data.get("transactions", {})
+    edges: Sequence[Mapping[str, Any]] = anomaly.data.get("edges", ())
+    drawn = {edge[end] for edge in edges for end in ("from", "to")} or set(transactions)
+    lines = [f"digraph {_quoted(anomaly.kind)} {{", "  node [shape=box];"]
+    for name, transaction in transactions.items():
+        if name in drawn:
+            text = f"{name}: {told_transaction(transaction['value'])}"
+            lines.append(f"  {name} [label={_quoted(text)}];")
+    for edge in edges:
+        key = "" if edge["key"] is None else f" {told(edge['key'])}"
+        lines.append(
+            f"  {edge['from']} -> {edge['to']} [label={_quoted(edge['type'] + key)}, "
+            f"color={_COLOURS[edge['type']]}];"
+        )
+    return "\n".join([*lines, "}", ""])
+
+
+_COLOURS = {
+    "ww": "red",
+    "wr": "blue",
+    "rw": "darkorange",
+    "process": "gray40",
+    "realtime": "gray60",
+}
+
+
+def told_transaction(value: Any) -> str:
+    """A transaction's micro-operations on one line, cut after eight."""
+    if not isinstance(value, (list, tuple)):
+        return told(value)
+    parts = []
+    for f, key, argument in value[:8]:
+        if f == "r":
+            parts.append(f"r {told(key)} {told(argument)}")
+        else:
+            parts.append(f"{f} {told(key)} {told(argument)}")
+    if len(value) > len(parts):
+        parts.append("...")
+    return f"[{', '.join(parts)}]"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:
+    if kind > OVERWRITE:
+        return Link(source, target, KIND_NAMES[kind])
+    return evidence.link(source, target, kind)
+
+
+def _turned(links: list[Link]) -> list[Link]:
+    """Start the story so that it ends with what contradicts it: an order of time, else an rw."""
+    for wanted in (("realtime", "process"), ("rw",), ("wr",)):
+        for place in range(len(links) - 1, -1, -1):
+            if links[place].kind in wanted:
+                return links[place + 1 :] + links[: place + 1]
+    return links
+
+
+def _cast(cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    parts = []
+    for number in cast:
+        operation = operations[number]
+        value = operation.result if operation.type == "ok" else operation.argument
+        outcome = {"ok": "", "fail": ", aborted", "info": ", outcome unknown"}[operation.type]
+        parts.append(
+            f"{names[number]} = {told_transaction(value)} (operation {number}, process "
+            f"{operation.process}{outcome})"
+        )
+    return f"{'; '.join(parts)}."
+
+
+def _transaction(operation: Operation) -> dict[str, Any]:
+    return {
+        "operation": operation.number,
+        "process": operation.process,
+        "type": operation.type,
+        "value": operation.result if operation.type == "ok" else operation.argument,
+        "invoked": operation.invoked,
+        "completed": operation.completed,
+    }
+
+
+def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "from": names[link.source],
+        "to": names[link.target],
+        "type": link.kind,
+        "key": link.key,
+        "value": link.value,
+        "next_value": link.next_value,
+        "seen_by": None if link.seen_by is None else names[link.seen_by],
+    }
+
+
+def _verb(operation: Operation) -> str:
+    value = operation.result if operation.type == "ok" else operation.argument
+    return next((_VERBS[micro[0]] for micro in value if micro[0] in _VERBS), "wrote")
+
+
+def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    one, other = names[link.source], names[link.target]
+    seen = ""
+    if link.seen_by is not None and link.seen_by != link.source:
+        seen = f" ({names[link.seen_by]} saw {told(link.seen)})"
+    if link.because:
+        seen += f" ({link.because})"
+    key = told(link.key)
+    match link.kind:
+        case "ww":
+            to = "to " if _verb(operations[link.source]) == "appended" else ""
+            verb = _verb(operations[link.source])
+            if to:
+                return (
+                    f"{one} {verb} {told(link.value)} to {key} before {other} {verb} "
+                    f"{told(link.next_value)}{seen}"
+                )
+            return f"{one} wrote {key} = {told(link.value)} before {other} wrote {key} = " + (
+                f"{told(link.next_value)}{seen}"
+            )
+        case "wr":
+            if _verb(operations[link.source]) == "appended":
+                read = told(link.next_value)
+                return f"{other} saw {one}'s append of {told(link.value)} to {key} (it read {read})"
+            return f"{other} read {key} = {told(link.value)}, which {one} wrote"
+        case "rw":
+            verb = _verb(operations[link.target])
+            return (
+                f"{one} read {key} as {told(link.value)}, without {told(link.next_value)}, which "
+                f"{other} {verb}{seen}"
+            )
+        case "process":
+            process = operations[link.source].process
+            return f"process {process} ran {one} before {other}"
+        case _:
+            return f"{one} ended before {other} began"
+
+
+def _special_name(links: Sequence[Link]) -> str | None:
+    """The name that the textbooks have for a cycle of this shape, or None."""
+    kinds = [link.kind for link in links]
+    keys = {str(link.key) for link in links if link.key is not None}
+    shape = sorted(kinds)
+    if kinds == ["rw", "rw"] and len(keys) > 1:
+        return "write skew"
+    if shape == ["realtime", "rw"]:
+        return "stale read"
+    if shape == ["rw", "ww"] and len(keys) == 1:
+        return "lost update"
+    if shape == ["rw", "wr"] and len(keys) > 1:
+        return "read skew"
+    if shape == ["rw", "rw", "wr", "wr"] and kinds[0] != kinds[1]:
+        return "long fork"
+    return None
+
+
+def _moral(name: str, length: int, special: str | None) -> str:
+    known = f", known as {special}" if special else ""
+    return f"So each of these {length} must come before itself: {name}{known}."

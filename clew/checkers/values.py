@@ -1,0 +1,58 @@
+"""A hashable name for any value of a history, so that checkers can group by value.
+
+Values are JSON: lists and objects can't be dictionary keys, and Python takes ``1`` and ``true``
+for one key though JSON does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Hashable
+from typing import Any, TypeAlias
+
+Key: TypeAlias = Hashable
+
+
+def key_of(value: Any) -> Key:
+    """A key that two values share exactly where they are the same JSON value.
+
+    Integers and strings are their own key; everything else is its canonical JSON text in a
+    tuple, so that no text can be taken for a string. An object's keys have no order, ``1.0`` is
+    ``1``, ``true`` is not ``1``, and what is no JSON (a set read from EDN) goes by its members
+    or its ``repr``. O(size of the value).
+    """
+    kind = type(value)
+    if kind is int or kind is str:
+        return value  # type: ignore[no-any-return]
+    if kind is float and value.is_integer():
+        return int(value)
+    return (json.dumps(value, sort_keys=True, default=_plain),)
+
+
+def keyed(values: Collection[Any]) -> dict[Key, Any]:
+    """The values by their keys, each once, in order of appearance. O(size)."""
+    if set(map(type, values)) <= {int, str}:
+        return dict(zip(values, values, strict=True))
+    return {key_of(value): value for value in values}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(repr(key_of(member)) for member in value)
+    return repr(value)
+
+
+def shown(value: Any) -> str:
+    """A value as a report prints it: JSON, cut at 60 characters."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+_LONGEST = 60
+
+
+def listed(names: list[str], most: int = 8) -> str:
+    """Names in a row, ``n1, n2 and n3``; past ``most`` of them only how many more there are."""
+    if len(names) > most:
+        return ", ".join(names[:most]) + f" and {len(names) - most} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

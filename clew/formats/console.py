@@ -1,0 +1,63 @@
+"""Jepsen's console log: one line an event among lines of other kinds.
+
+    INFO  jepsen.util - 4	:invoke	:write	3
+    INFO  jepsen.util - 4	:info	:write	:timed-out
+
+A line of this kind is a process (a number, or a keyword such as ``:nemesis``), a type, a function
+and a value in EDN, parted by tabs or spaces, after any prefix; an error may follow the value. On
+a ``fail`` or ``info`` a keyword in place of the value is the error. Lines without this shape are
+other logging and are skipped, except one that starts like an event and goes wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from clew.errors import HistoryError
+from clew.formats.edn import read_value
+from clew.formats.record import event_from, place, shown
+from clew.history import Event
+
+EVENT_LINE = re.compile(
+    r"(?:^|[\s:])(?P<process>-?\d+|:[\w-]+)[ \t]+"
+    r":(?P<type>invoke|ok|fail|info)[ \t]+:(?P<f>[^\s]+)(?:[ \t]+(?P<value>.*))?$"
+)
+_MEANT_AS_EVENT = re.compile(r"jepsen\.util\b[ :-]+(?:\d+|:[\w-]+)\t+:?\w")
+
+
+def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
+    """The events of a log with the line of each, in O(length).
+
+    Raises:
+        HistoryError: a line starts like an event and is none.
+    """
+    for number, line in enumerate(lines, 1):
+        found = EVENT_LINE.search(line.rstrip())
+        if found:
+            yield number, event_from(_record(found, source, number), source, number)
+        elif _MEANT_AS_EVENT.search(line):
+            raise HistoryError(
+                "this line starts like an event and is none",
+                where=place(source, number),
+                expected="process, :type, :f and value, where type is invoke, ok, fail or info",
+                found=shown(line.strip()),
+                fix="Check that the file is whole",
+            )
+
+
+def _record(found: re.Match[str], source: str, line: int) -> dict[str, Any]:
+    process, kind, f, text = found.group("process", "type", "f", "value")
+    record: dict[str, Any] = {
+        "process": process[1:] if process.startswith(":") else int(process),
+        "type": kind,
+        "f": f,
+    }
+    if text:
+        value, rest = read_value(text, source, line)
+        keyword = text.startswith(":") and kind in {"fail", "info"}
+        record["error" if keyword else "value"] = value
+        if rest.strip():
+            record["error"] = rest.strip()
+    return record

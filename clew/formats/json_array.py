@@ -1,0 +1,109 @@
+"""Plain JSON as elle-cli takes it: an array of operations, or one object after another.
+
+Names may carry the colon that Clojure's keywords have; it is dropped from names, and then from
+words inside values too. The fields are those of Jepsen: ``process``, ``type``, ``f``, ``value``,
+and where they are known ``time``, ``index``, ``error``. Objects may span lines.
+
+Left out: numbers keep their JSON type, and an object's name is always a string, so that the
+accounts ``{"0": 100}`` of a bank are strings here and numbers in EDN.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from clew.errors import HistoryError
+from clew.formats.jsonl import DECODER, broken_json, not_an_operation
+from clew.formats.record import event_from, place, shown
+from clew.history import Event
+
+_GAP = re.compile(r"[\s,]*")
+
+
+def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
+    """The events of a file with the line of each, in O(length).
+
+    Raises:
+        HistoryError: the text is no JSON, ends early, or holds what is no event.
+    """
+    line, counted = 1, 0
+    position = _skip(text, 0)
+    inside = text.startswith("[", position)
+    if inside:
+        position = _skip(text, position + 1)
+    while position < len(text):
+        line += text.count("\n", counted, position)
+        counted = position
+        if inside and text[position] == "]":
+            _nothing_more(text, position + 1, source, line)
+            return
+        try:
+            record, end = DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            raise _broken(error, text, position, source, line) from error
+        if type(record) is not dict:
+            raise not_an_operation(record, source, line)
+        yield line, event_from(_without_colons(record), source, line)
+        position = _skip(text, end)
+    if inside:
+        raise HistoryError(
+            "the file ends inside its array",
+            where=place(source, text.count("\n") + 1),
+            expected="]",
+            found="the end of the file",
+            fix="Check that the file is whole",
+        )
+
+
+def _skip(text: str, position: int) -> int:
+    gap = _GAP.match(text, position)
+    return gap.end() if gap else position
+
+
+def _nothing_more(text: str, position: int, source: str, line: int) -> None:
+    rest = text[_skip(text, position) :]
+    if rest:
+        raise HistoryError(
+            "more text follows the array",
+            where=place(source, line),
+            expected="the end of the file",
+            found=shown(rest),
+        )
+
+
+def _broken(error: Exception, text: str, position: int, source: str, line: int) -> HistoryError:
+    if isinstance(error, json.JSONDecodeError):
+        line, position = error.lineno, text.rfind("\n", 0, error.pos) + 1
+    end = text.find("\n", position)
+    excerpt = text[position : end if end >= 0 else len(text)]
+    if isinstance(error, json.JSONDecodeError):
+        last = not text[error.pos :].strip()
+        excerpt = excerpt if not last else ""
+        error = json.JSONDecodeError(error.msg, excerpt, len(excerpt) if last else error.colno - 1)
+    return broken_json(error, source, line, excerpt)
+
+
+def _without_colons(record: dict[str, Any]) -> dict[str, Any]:
+    """Names and words without Clojure's colon."""
+    if any(name.startswith(":") for name in record):
+        bare: dict[str, Any] = _bare(record)
+        return bare
+    for name in ("process", "type", "f"):
+        word = record.get(name)
+        if type(word) is str:
+            record[name] = word.removeprefix(":")
+    return record
+
+
+def _bare(value: Any) -> Any:
+    """A value with the colon dropped from every word; nesting is bounded by the JSON decoder."""
+    if type(value) is str:
+        return value.removeprefix(":")
+    if type(value) is list:
+        return [_bare(item) for item in value]
+    if type(value) is dict:
+        return {name.removeprefix(":"): _bare(item) for name, item in value.items()}
+    return value

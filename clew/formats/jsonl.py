@@ -1,0 +1,108 @@
+"""Clew's own format: one JSON object a line, one line an event.
+
+Fields: ``process``, ``type``, ``f``, ``value``, and where they are known ``time`` (ns), ``error``
+and ``node``; any other field is kept. Reading is strict, because a file that is half understood
+gives a wrong verdict: an unknown type, a field of the wrong type, a name given twice, NaN or a
+cut last line is an error with its line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from clew.errors import HistoryError
+from clew.formats.record import event_from, place, shown
+from clew.history import Event, History
+
+
+def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
+    """The events of a file with the line of each, in O(length); blank lines are skipped.
+
+    Raises:
+        HistoryError: a line is no event.
+    """
+    decode = DECODER.decode
+    for number, line in enumerate(lines, 1):
+        if line.isspace():
+            continue
+        try:
+            record = decode(line)
+        except (ValueError, RecursionError) as error:
+            raise broken_json(error, source, number, line) from error
+        if type(record) is not dict:
+            raise not_an_operation(record, source, number)
+        yield number, event_from(record, source, number)
+
+
+def write_jsonl(history: Iterable[Event], stream: TextIO) -> None:
+    """Write one line an event, in order, such that `read_jsonl` gives the same events back.
+
+    A mapping with keys that are no strings comes back with strings, as JSON has nothing else.
+
+    Raises:
+        HistoryError: a value has no form in JSON.
+    """
+    for position, event in enumerate(history):
+        record = {"process": event.process, "type": event.type, "f": event.f, "value": event.value}
+        for name in ("time", "error", "node"):
+            said = getattr(event, name)
+            if said is not None:
+                record[name] = said
+        try:
+            line = _ENCODER.encode(record | (event.extra or {}))
+        except (TypeError, ValueError) as error:
+            raise HistoryError(
+                f"the {event.type} of {event.f} by process {event.process} can't be written",
+                where=_origin(history, position),
+                expected="values that JSON has",
+                found=str(error),
+            ) from error
+        stream.write(line + "\n")
+
+
+def _origin(history: Iterable[Event], position: int) -> str:
+    return history.place(position) if isinstance(history, History) else f"event {position}"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
+
+
+def _constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryError:
+    """What to say of text that does not parse."""
+    column, end = 1, False
+    found = "values nested too deeply" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, json.JSONDecodeError):
+        found, column = error.msg, error.colno
+        end = error.pos >= len(text.rstrip()) or found.startswith("Unterminated string")
+    return HistoryError(
+        "the file ends inside an operation" if end else f"broken JSON at column {column}",
+        where=place(source, line),
+        expected="one whole JSON object an operation",
+        found="the end of the line" if end else f"{found}, in {shown(text.strip())}",
+        fix="Check that the file is whole",
+    )
+
+
+def not_an_operation(found: Any, source: str, line: int) -> HistoryError:
+    """What to say of JSON that is no object."""
+    return HistoryError(
+        "this is no operation",
+        where=place(source, line),
+        expected="an object with process, type and f",
+        found=shown(found),
+        fix="Give Clew a history: one event per invocation and completion",
+    )

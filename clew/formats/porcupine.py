@@ -1,0 +1,41 @@
+"""Porcupine's key-value text: an EDN map a line, with the key in a field of its own.
+
+    {:process 0, :type :invoke, :f :append, :key "0", :value "x 0 0 y"}
+
+Each event becomes one of the function it names, ``get``, ``put`` or ``append``, whose value is
+the pair ``[key, value]``, as the key-value specification and `independent` histories have it: the
+line above has the value ``["0", "x 0 0 y"]``, and a get is ``["0", null]`` on invoke and
+``["0", text]`` on completion. A key that was never written reads as the empty string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from clew.errors import HistoryError
+from clew.formats.edn import read_records
+from clew.formats.record import event_from, place, shown
+from clew.history import Event
+
+
+def read_porcupine(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
+    """The events of a file with the line of each, in O(length).
+
+    Raises:
+        HistoryError: the text is no EDN, ends early, or an operation lacks its key.
+    """
+    for line, record in read_records(lines, source):
+        yield line, event_from(_keyed(record, source, line), source, line)
+
+
+def _keyed(record: dict[str, Any], source: str, line: int) -> dict[str, Any]:
+    if "key" not in record:
+        raise HistoryError(
+            "the operation has no key",
+            where=place(source, line),
+            expected=":key, as the operations before it have",
+            found=shown(record),
+        )
+    record["value"] = [record.pop("key"), record.get("value")]
+    return record

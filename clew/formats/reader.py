@@ -1,0 +1,151 @@
+"""Recorded histories read from files, their format recognised by content.
+
+The file's name says nothing: the first 256 KiB decide. Formats are a table; a new one is a new
+row.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import StringIO
+from itertools import chain
+from pathlib import Path
+from typing import TextIO, TypeAlias
+
+from clew.errors import HistoryError, UsageError
+from clew.formats.console import EVENT_LINE, read_console
+from clew.formats.edn import read_edn
+from clew.formats.json_array import read_json
+from clew.formats.jsonl import read_jsonl
+from clew.formats.porcupine import read_porcupine
+from clew.formats.record import place, shown
+from clew.history import Event, History
+
+LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, Event]]]
+
+
+def _read_whole_json(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
+    return read_json("".join(lines), source)
+
+
+FORMATS: Mapping[str, tuple[LineReader, str]] = {
+    "jsonl": (read_jsonl, "Clew's own: one JSON object a line"),
+    "edn": (read_edn, "Jepsen's EDN: maps, one after another or in one vector or list"),
+    "console": (read_console, "Jepsen's console log"),
+    "porcupine": (read_porcupine, "Porcupine's key-value text: EDN maps with :key"),
+    "json": (_read_whole_json, "plain JSON as elle-cli takes it"),
+}
+"""Name -> reader and what it reads."""
+
+_HEAD_CHARACTERS = 1 << 18
+_COMMENTS = re.compile(r"(?:[\s,]+|;[^\n]*\n?)*+")
+_PORCUPINE = re.compile(r"\{(?=[^{}]*:f\s+:(?:get|put|append)\b)[^{}]*:key\s")
+_FORMS = re.compile(r"""\{(?!")|[\[(]|\#[A-Za-z_{]""")
+_JSON = re.compile(r"""[\[{,\s]*+["}\]0-9tfn-]|\[\s*\[""")
+_JSONL = re.compile(r"""\{[^\n]*"(?:process|type|f)"\s*:""")
+_ELLE = re.compile(r'"(?::\w+|index)"\s*:')
+
+
+def detect(head: str) -> str | None:
+    """The name of the format that a text starts in, or None where it is none of them."""
+    start = _COMMENTS.match(head)
+    text = head[start.end() :] if start else head
+    if _FORMS.match(text):
+        if text[0] in "{[" and _JSON.match(text):
+            return "json"
+        return "porcupine" if _PORCUPINE.match(text.lstrip("[( \n")) else "edn"
+    if text.startswith("{"):
+        line = text.partition("\n")[0]
+        return "json" if _ELLE.search(line) or not _JSONL.match(line) else "jsonl"
+    if any(EVENT_LINE.search(line.rstrip()) for line in head.splitlines()):
+        return "console"
+    return None
+
+
+def read_history(path: str | Path, format: str | None = None) -> History:  # noqa: A002 - the word
+    """The history in a file, with its line for each event.
+
+    Args:
+        path: the file.
+        format: a name of `FORMATS`; None recognises it by content.
+
+    Time is O(length). Memory is that of the events, 4 to 8 times the text, and in JSON that is no
+    JSONL the text as well.
+
+    Raises:
+        HistoryError: the file is missing, no text, of no known format, broken, or empty.
+        UsageError: ``format`` names none.
+    """
+    if format is not None and format not in FORMATS:
+        raise UsageError(
+            "unknown format", where="format", expected=", ".join(FORMATS), found=shown(format)
+        )
+    source = str(path)
+    lines = array("L")
+    events: list[Event] = []
+    collecting = gc.isenabled()
+    gc.disable()  # nothing read here is a cycle, and each pass would visit all of it
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline=None) as stream:
+            for line, event in _events(stream, source, format):
+                lines.append(line)
+                events.append(event)
+    except UnicodeDecodeError as error:
+        raise _not_text(source, lines, error) from error
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    finally:
+        if collecting:
+            gc.enable()
+    if not events:
+        raise HistoryError(
+            "the file holds no operation",
+            where=source,
+            expected="at least one invocation",
+            found="none",
+            fix="Check that the file is the recorded history",
+        )
+    return History(events, source=source, lines=lines)
+
+
+def _events(stream: TextIO, source: str, name: str | None) -> Iterator[tuple[int, Event]]:
+    lines: Iterable[str] = stream
+    if name is None:
+        head = stream.read(_HEAD_CHARACTERS) + stream.readline()
+        lines = chain(StringIO(head, newline="\n"), stream)  # a pipe can't be read again
+        if head.isspace() or not head:
+            return iter(())
+        name = detect(head)
+    if name is None:
+        raise HistoryError(
+            "the format is not known",
+            where=place(source, 1),
+            expected="a history as JSONL, EDN, JSON, a Jepsen console log or Porcupine's text",
+            found=shown(head.strip()),
+            fix="Check that the file is a recorded history",
+        )
+    return FORMATS[name][0](lines, source)
+
+
+def _unreadable(source: str, error: OSError) -> HistoryError:
+    reason = error.strerror or str(error)
+    return HistoryError(
+        "the file can't be read",
+        where=source,
+        found=reason[:1].lower() + reason[1:],
+        fix="Name a file with a recorded history",
+    )
+
+
+def _not_text(source: str, lines: array[int], error: UnicodeDecodeError) -> HistoryError:
+    packed = error.object[:2] == b"\x1f\x8b"
+    return HistoryError(
+        "the file is no text",
+        where=place(source, lines[-1] + 1 if lines else 1),
+        expected="a history in UTF-8",
+        found="a gzip archive" if packed else f"the byte 0x{error.object[error.start]:02x}",
+        fix="Unpack it first" if packed else "Check that the file is a recorded history",
+    )

@@ -1,0 +1,122 @@
+"""A node's disk on a real one: a journal of its writes in one file, for ``clew serve-node``.
+
+Each sync appends the writes since the last one, a JSON line each, and syncs the file, so what a
+crash leaves is a prefix of the writes, as on the simulated disk. A last line that a crash cut
+short is dropped when the file is opened; then the file is rewritten without what was replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+from pathlib import Path
+from typing import Any
+
+from clew.errors import NodeError
+from clew.sim.disk import Disk
+
+
+class JournalDisk(Disk):
+    """A disk whose synced writes are in a file.
+
+    Args:
+        path: the file; made where it is not there, and its directory with it.
+
+    Raises:
+        NodeError: the file can't be used, or is no journal.
+    """
+
+    __slots__ = ("_file", "_path")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                self._load(path.read_bytes())
+            self._compact()
+            self._file = path.open("ab")
+        except OSError as bad:
+            raise NodeError(
+                "the disk's file can't be used",
+                where=str(path),
+                found=bad.strerror or str(bad),
+                fix="Name a directory that this process may write to",
+            ) from None
+
+    def make_durable(self, mark: int) -> None:
+        """Append the writes before a mark to the file, and sync it."""
+        writes = self._unsynced[: max(0, mark - self._settled)]
+        if writes:
+            before: dict[str, Any] = dict(self._durable)
+            for path, content, start in writes:
+                self._file.write(_line(path, content, _shared(before.get(path), content, start)))
+                before[path] = content
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        super().make_durable(mark)
+
+    def close(self) -> None:
+        """Close the file; what was not synced is lost, as in a crash."""
+        self._file.close()
+
+    def _load(self, data: bytes) -> None:
+        """Make every write of the file again; one that was cut short has no line's end."""
+        for number, line in enumerate(data.split(b"\n")[:-1], 1):
+            try:
+                _redo(self, json.loads(line))
+            except (ValueError, TypeError, KeyError, FileNotFoundError) as bad:
+                raise NodeError(
+                    "not a line of a disk's journal",
+                    where=f"{self._path}:{number}",
+                    found=f"{line[:80].decode(errors='replace')} ({bad})",
+                    fix="Remove the file to start with an empty disk",
+                ) from None
+
+    def _compact(self) -> None:
+        """Replace the file by the shortest one that says the same, atomically."""
+        lines = [_line(path, content, 0) for path, content in self._cache.items()]
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        super().make_durable(self.mark())
+
+
+def _shared(before: Any, content: Any, start: int) -> int:
+    """How many bytes of a file need no writing: `start`, unless a rename brought them here."""
+    if (
+        isinstance(before, bytes)
+        and isinstance(content, bytes)
+        and before[:start] == content[:start]
+    ):
+        return start
+    return 0
+
+
+def _line(path: str, content: Any, start: int) -> bytes:
+    """A write as a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
+
+    Bytes are told as text in Latin-1, in which each is one character.
+    """
+    record: dict[str, Any] = {"path": path}
+    if isinstance(content, bytes):
+        record |= {"start": start, "bytes": content[start:].decode("latin-1")}
+    elif content is not None:
+        record["value"] = marshal.loads(content.packed)  # noqa: S302 - our own bytes
+    return json.dumps(record).encode() + b"\n"
+
+
+def _redo(disk: Disk, record: dict[str, Any]) -> None:
+    path = record["path"]
+    if "value" in record:
+        disk[path] = record["value"]
+    elif "bytes" in record:
+        before = disk.read(path)[: record["start"]] if record["start"] else b""
+        disk.write(path, before + record["bytes"].encode("latin-1"))
+    else:
+        del disk[path]

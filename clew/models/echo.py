@@ -1,0 +1,24 @@
+"""Echo: the smallest node there is.
+
+It shows the shape of every other one: a class, a handler named by the message it answers, a
+reply. There is no state, so crashes, clocks and disks can't hurt it; a partition can't either,
+because it asks nobody.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from clew.sim.message import Message
+from clew.sim.node import Node, on
+
+
+class Echo(Node):
+    """Says back what it is told."""
+
+    workload: ClassVar[str | None] = "echo"
+
+    @on("echo")
+    def echo(self, msg: Message) -> None:
+        """Answer with the request's own value."""
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})

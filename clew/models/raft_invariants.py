@@ -1,0 +1,219 @@
+"""Raft's five promises, checked after every event.
+
+Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended Version)", 2014,
+figure 3. Each check looks only at what changed at the node since its last event there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clew.models.raft_consensus import Consensus
+from clew.models.raft_election import LEADER
+from clew.models.raft_log import Entry, Log
+from clew.sim.invariants import Invariant, Violation
+from clew.sim.node import Node
+
+
+class ElectionSafety(Invariant):
+    """At most one leader is elected in a term (section 5.2)."""
+
+    name = "election-safety"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._leaders: dict[int, str] = {}
+
+    def after(self, node: Node) -> Violation | None:
+        """O(1)."""
+        assert isinstance(node, Consensus)
+        if node.state != LEADER:
+            return None
+        first = self._leaders.setdefault(node.term, node.id)
+        if first == node.id:
+            return None
+        return Violation(
+            f"{node.id} was elected leader of term {node.term}, and so was {first}",
+            (first, node.id),
+            {"term": node.term},
+        )
+
+
+class LeaderAppendOnly(Invariant):
+    """A leader never cuts off or replaces an entry of its log; it only appends (section 5.3)."""
+
+    name = "leader-append-only"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._seen: dict[str, tuple[Log, int, int]] = {}
+
+    def after(self, node: Node) -> Violation | None:
+        """O(1)."""
+        assert isinstance(node, Consensus)
+        if node.state != LEADER:
+            return None
+        log = node.raft_log
+        before = self._seen.get(node.id)
+        self._seen[node.id] = (log, node.term, log.truncations)
+        if before is None or before[0] is not log or before[1] != node.term:
+            return None
+        if before[2] == log.truncations:
+            return None
+        return Violation(
+            f"{node.id} cut its log to {log.last} entries while it led term {node.term}",
+            (node.id,),
+            {"term": node.term, "last": log.last},
+        )
+
+
+NOTHING = range(0)
+
+
+class _Growth:
+    """Which entries of each node's log are new since the last look."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Log, int, int]] = {}
+
+    def of(self, node: Consensus) -> range:
+        """The indexes to look at: those behind the last look, or all after a cut or a restart."""
+        log = node.raft_log
+        last, truncations = log.last, log.truncations
+        seen = self._seen.get(node.id)
+        same = seen is not None and seen[0] is log and seen[2] == truncations
+        if same and seen is not None and seen[1] == last:
+            return NOTHING
+        self._seen[node.id] = (log, last, truncations)
+        start = max(seen[1], log.base) if same and seen is not None else log.base
+        return range(start + 1, last + 1)
+
+
+class _Committed:
+    """Which entries each node has taken for committed, and applied, since the last look."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Log, int]] = {}
+
+    def by(self, node: Consensus) -> range:
+        """Their indexes; only those whose terms the node's log still tells."""
+        log, commit = node.raft_log, node.commit
+        seen = self._seen.get(node.id)
+        same = seen is not None and seen[0] is log
+        if same and seen is not None and seen[1] == commit:
+            return NOTHING
+        self._seen[node.id] = (log, commit)
+        start = seen[1] + 1 if same and seen is not None else 1
+        return range(max(start, log.base, 1), min(commit, log.last) + 1)
+
+
+class LogMatching(Invariant):
+    """Two logs with an entry of the same index and term are the same up to it (section 5.3).
+
+    By induction it is enough that such entries are the same and follow entries of the same term.
+    """
+
+    name = "log-matching"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._growth = _Growth()
+        self._entries: dict[tuple[int, int], tuple[int, Entry, str]] = {}
+
+    def after(self, node: Node) -> Violation | None:
+        """O(new entries)."""
+        assert isinstance(node, Consensus)
+        log = node.raft_log
+        for index in self._growth.of(node):
+            entry, before = log.entry(index), log.term_at(index - 1)
+            first = self._entries.setdefault((index, entry[0]), (before, entry, node.id))
+            if first[0] != before or first[1] != entry:
+                return Violation(
+                    f"{node.id} and {first[2]} have different logs up to entry {index} of term "
+                    f"{entry[0]}: {entry} after term {before}, {first[1]} after term {first[0]}",
+                    (first[2], node.id),
+                    {"index": index, "entries": [first[1], entry]},
+                )
+        return None
+
+
+class LeaderCompleteness(Invariant):
+    """An entry committed in one term is in the logs of the leaders of all later terms (5.4)."""
+
+    name = "leader-completeness"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._committed = _Committed()
+        self._last = 0
+        self._known: dict[int, tuple[int, int, str]] = {}
+        self._leaders: dict[str, tuple[Log, int]] = {}
+
+    def after(self, node: Node) -> Violation | None:
+        """O(entries committed); O(log) for a new leader."""
+        assert isinstance(node, Consensus)
+        for index in self._committed.by(node):
+            if index not in self._known:
+                self._known[index] = (node.raft_log.term_at(index), node.term, node.id)
+                self._last = max(self._last, index)
+        if node.state != LEADER:
+            return None
+        office = self._leaders.get(node.id)
+        if office is not None and office[0] is node.raft_log and office[1] == node.term:
+            return None
+        self._leaders[node.id] = (node.raft_log, node.term)
+        return self._missing(node)
+
+    def _missing(self, node: Consensus) -> Violation | None:
+        log = node.raft_log
+        for index in range(max(log.base, 1), self._last + 1):
+            term, in_term, teller = self._known.get(index, (0, node.term, ""))
+            if in_term >= node.term:
+                continue
+            if index > log.last or log.term_at(index) != term:
+                found = f"one of term {log.term_at(index)}" if index <= log.last else "nothing"
+                return Violation(
+                    f"{node.id}, leader of term {node.term}, has {found} where {teller} took "
+                    f"entry {index} of term {term} for committed in term {in_term}",
+                    (teller, node.id),
+                    {"index": index, "term": term, "leader_term": node.term},
+                )
+        return None
+
+
+class StateMachineSafety(Invariant):
+    """No two nodes apply different entries at the same index (5.4.3)."""
+
+    name = "state-machine-safety"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._committed = _Committed()
+        self._applied: dict[int, tuple[int, Any, str]] = {}
+
+    def after(self, node: Node) -> Violation | None:
+        """O(entries applied)."""
+        assert isinstance(node, Consensus)
+        log = node.raft_log
+        for index in self._committed.by(node):
+            term = log.term_at(index)
+            entry = log.entry(index) if index > log.base else None
+            first = self._applied.setdefault(index, (term, entry, node.id))
+            if first[0] != term or (entry and first[1] and entry != first[1]):
+                return Violation(
+                    f"{node.id} applied {entry or f'a snapshot of term {term}'} as entry {index}, "
+                    f"{first[2]} {first[1] or f'a snapshot of term {first[0]}'}",
+                    (first[2], node.id),
+                    {"index": index, "terms": [first[0], term]},
+                )
+        return None
+
+
+INVARIANTS: tuple[type[Invariant], ...] = (
+    ElectionSafety,
+    LeaderAppendOnly,
+    LogMatching,
+    LeaderCompleteness,
+    StateMachineSafety,
+)

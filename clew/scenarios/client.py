@@ -1,0 +1,186 @@
+"""Clients: each asks one thing at a time, and writes down what it asked and what it heard.
+
+A client is a SimPy process. It talks to one node, matches replies on ``in_reply_to``, ignores
+late and duplicate ones, and gives up after a timeout: then nobody knows whether the operation
+happened, and the client goes on under a new process number, as Jepsen's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+
+from clew.history import Event, EventType
+from clew.scenarios.plan import Phase, PlannedOperation
+from clew.scenarios.workload import Malformed, Request, Workload
+from clew.sim.cluster import Cluster
+from clew.sim.finding import Finding
+from clew.sim.message import Message, frozen, is_flat
+from clew.sim.network import Link
+from clew.sim.node import ERROR_CODES, is_definite
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The history as it grows.
+
+    Attributes:
+        events: the history.
+        requests: which request, ``(client, msg_id)``, asked for which operation, by its number.
+        client_messages: how many messages went to and from clients.
+    """
+
+    cluster: Cluster
+    events: list[Event] = field(default_factory=list)
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    client_messages: int = 0
+
+    def invoke(self, process: int, asked: Request, node: str, sender: str, msg_id: int) -> None:
+        """An operation begins."""
+        now = self.cluster.world.now
+        self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node))
+        self.requests.append((sender, msg_id))
+        self.cluster.trace.add(now, "invoke", process, asked.f, asked.value, node)
+
+    def complete(
+        self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
+    ) -> None:
+        """An operation ends."""
+        now = self.cluster.world.now
+        self.events.append(Event(process, kind, asked.f, value, now, error, node))
+        self.cluster.trace.add(now, kind, process, asked.f, value, error)
+
+
+class Client:
+    """One client: an endpoint of the network, and the process that works its operations off.
+
+    Args:
+        cluster: where it lives.
+        recorder: where it writes.
+        workload: what it speaks.
+        rank: its number; its process numbers are ``rank`` plus multiples of `stride`.
+        stride: how many clients there are.
+        node: the node it talks to.
+        timeout_ns: when it gives up.
+    """
+
+    paused = False
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        recorder: Recorder,
+        workload: Workload,
+        rank: int,
+        stride: int,
+        node: str,
+        timeout_ns: int,
+    ) -> None:
+        self.id = f"c{rank}"
+        self.rank = rank
+        self._cluster = cluster
+        self._world = cluster.world
+        self._recorder = recorder
+        self._workload = workload
+        self._process = rank
+        self._stride = stride
+        self.node = node
+        self._timeout_ns = timeout_ns
+        self._msg_id = 0
+        self._reply: simpy.Event | None = None
+        endpoint = cluster.add_client(self.id)
+        endpoint.process = self
+        link = cluster.network.link(endpoint, node)
+        assert link is not None
+        self._link: Link = link
+
+    def receive(self, message: Message) -> None:
+        """A reply; only the one that is waited for counts."""
+        self._recorder.client_messages += 1
+        if self._reply is not None and message.body.get("in_reply_to") == self._msg_id:
+            reply, self._reply = self._reply, None
+            reply.succeed(message.body)
+
+    def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
+        """Clients are never paused."""
+        raise AssertionError(callback, argument)
+
+    def _expire(self, msg_id: int) -> None:
+        if self._reply is not None and msg_id == self._msg_id:
+            reply, self._reply = self._reply, None
+            reply.succeed(None)
+
+    def ask(self, body: dict[str, Any]) -> simpy.Event:
+        """Send a request; the event's value is the reply's body, or None when time is up."""
+        self._recorder.client_messages += 1
+        self._msg_id += 1
+        body["msg_id"] = self._msg_id
+        self._reply = reply = self._world.event()
+        copy = frozen(body)
+        self._cluster.network.emit(self._link, copy, is_flat(copy))
+        self._world.call_at(self._world.now + self._timeout_ns, self._expire, self._msg_id)
+        return reply
+
+    def work(
+        self,
+        setup: dict[str, Any] | None,
+        operations: Iterable[PlannedOperation],
+        closing_ns: Mapping[Phase, int],
+    ) -> Generator[simpy.Event, Any, None]:
+        """Work operations off, each at its time or when the one before is over.
+
+        Args:
+            setup: a request that the node must acknowledge first; it is repeated until then.
+            operations: in order of time.
+            closing_ns: an operation that could not begin before its phase closed is left out.
+        """
+        world = self._world
+        while setup is not None and (yield self.ask(dict(setup))) is None:
+            pass
+        for planned in operations:
+            if planned.at_ns > world.now:
+                yield world.timeout(planned.at_ns - world.now)
+            if world.now < closing_ns[planned.phase]:
+                yield from self._operate(planned)
+
+    def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
+        asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
+        process = self._process
+        body = self._workload.request(asked)
+        self._recorder.invoke(process, asked, self.node, self.id, self._msg_id + 1)
+        reply = yield self.ask(body)
+        kind, value, error = self._read(asked, reply)
+        self._recorder.complete(process, kind, asked, value, error, self.node)
+        if kind == "info":
+            self._process += self._stride
+
+    def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:
+        """What a reply says of the operation: its type, its value and its error."""
+        unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
+        if reply is None:
+            return unsure, asked.value, {"code": 0, "text": "no reply in time"}
+        if reply.get("type") == "error":
+            return self._refusal(asked, reply, unsure)
+        try:
+            return "ok", self._workload.result(asked, reply, self.rank), None
+        except Malformed as bad:
+            self._malformed(str(bad))
+            return unsure, asked.value, {"code": 12, "text": f"malformed reply: {bad}"}
+
+    def _refusal(
+        self, asked: Request, reply: dict[str, Any], unsure: EventType
+    ) -> tuple[EventType, Any, Any]:
+        code = reply.get("code")
+        if type(code) is not int:
+            self._malformed(f"expected an integer 'code' in an error, found {reply}")
+            code = 13
+        name = ERROR_CODES.get(code, ("", False))[0]
+        error = {"code": code, "name": name, "text": str(reply.get("text", ""))}
+        return ("fail" if is_definite(code) else unsure), asked.value, error
+
+    def _malformed(self, reason: str) -> None:
+        world = self._world
+        self._cluster.find(Finding("malformed-reply", reason, self.node, world.now, world.events))

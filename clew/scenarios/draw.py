@@ -1,0 +1,180 @@
+"""From a scenario and a seed to a plan: every choice is keyed, and then written down."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clew.errors import UsageError
+from clew.scenarios.load import Model
+from clew.scenarios.nemesis import draw_faults, draw_swarm, kinds_for
+from clew.scenarios.plan import ModelReference, Phase, Plan, PlannedOperation
+from clew.scenarios.run import recover_margin_ns
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload import Draw, Options, Workload
+from clew.scenarios.workloads import workload_class
+from clew.sim.entropy import Entropy
+from clew.sim.faults import Fault
+from clew.sim.latency import Latency
+from clew.sim.node import Node
+from clew.sim.world import to_ns
+
+_NS_PER_MS = 1_000_000
+
+
+def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
+    """The plan that a seed draws from a scenario.
+
+    Raises:
+        UsageError: the model has no workload of its own and none is named, or a fault that was
+            asked for can't bite here.
+    """
+    entropy = Entropy(seed)
+    workload_name = scenario.workload or model.workload
+    if workload_name is None:
+        raise UsageError(
+            f"no workload is named for {model.name}",
+            expected="--workload NAME, or a 'workload' attribute of the class",
+            fix="See 'clew list workloads'",
+        )
+    workload = workload_class(workload_name)(_options(scenario, model))
+    shape = _shape(scenario, entropy, model)
+    node_ids = shape.node_ids
+    clients = scenario.client_count(len(node_ids))
+    time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
+    return Plan(
+        seed=seed,
+        model=ModelReference(scenario.model, scenario.bug, model.digest),
+        workload=workload_name,
+        node_ids=node_ids,
+        clients=clients,
+        latency_ns=shape.latency.mean_ns,
+        latency_shape=shape.latency.shape,
+        topology=scenario.topology,
+        time_limit_ns=time_limit_ns,
+        recovery_ns=recovery_ns,
+        nemesis=shape.kinds,
+        liveness=scenario.liveness,
+        core=_core(scenario, entropy, node_ids),
+        availability=None if scenario.availability is None else str(scenario.availability),
+        asserts=scenario.asserts,
+        key_count=scenario.key_count,
+        max_txn_length=scenario.max_txn_length,
+        max_writes_per_key=scenario.max_writes_per_key,
+        consistency_models=scenario.consistency_models,
+        stop_on_finding=scenario.on_finding == "stop",
+        faults=shape.faults,
+        operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
+    )
+
+
+def _options(scenario: Scenario, model: Model) -> Options:
+    return Options(
+        key_count=scenario.key_count,
+        functions=model.node_class.functions,
+        max_txn_length=scenario.max_txn_length,
+        max_writes_per_key=scenario.max_writes_per_key,
+        consistency_models=scenario.consistency_models,
+    )
+
+
+def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """A drawn majority, in the nodes' order, where only a core is to heal."""
+    if scenario.liveness != "core":
+        return ()
+    chosen = entropy.stream("core").sample(node_ids, len(node_ids) // 2 + 1)
+    return tuple(name for name in node_ids if name in chosen)
+
+
+def _operations(
+    scenario: Scenario, workload: Workload, entropy: Entropy, clients: int, node_count: int
+) -> tuple[PlannedOperation, ...]:
+    """All clients' operations, by time; each is drawn from a stream of its own."""
+    healed_ns = to_ns(scenario.time_limit)
+    recovery_ns = to_ns(scenario.recovery)
+    gap_ns = to_ns(clients / scenario.rate)
+    drawn: list[PlannedOperation] = []
+    for client in range(clients):
+        timing = entropy.stream("timing", client)
+        number, at_ns = 0, timing.below(2 * gap_ns + 1)
+        while at_ns < healed_ns:
+            drawn.append(_one(workload, entropy, client, number, at_ns, "main"))
+            number += 1
+            at_ns += timing.below(2 * gap_ns + 1) + 1
+        # At least four a client, so that one lost answer does not look like no progress.
+        window_ns = recovery_ns - recover_margin_ns(recovery_ns)
+        step_ns = max(min(gap_ns, window_ns // 4), 1)
+        late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
+        for rank, late_ns in enumerate(late):
+            drawn.append(_one(workload, entropy, client, number + rank, late_ns, "recover"))
+    if workload.final_reads:
+        for client, at_node in _final_clients(clients, node_count):
+            request = workload.final()
+            drawn.append(
+                PlannedOperation(
+                    client, at_node, healed_ns + recovery_ns, request.f, request.value, "final"
+                )
+            )
+    return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
+
+
+def _final_clients(clients: int, node_count: int) -> list[tuple[int, int]]:
+    """For each node a client of its own, ``(client, node)``; none of those that worked before.
+
+    A client talks to the node of its rank modulo the number of nodes.
+    """
+    first = -(-clients // node_count) * node_count
+    return [(first + node, node) for node in range(node_count)]
+
+
+def _one(
+    workload: Workload, entropy: Entropy, client: int, number: int, at_ns: int, phase: Phase
+) -> PlannedOperation:
+    draw = Draw(entropy.stream("operation", client, number), client, number)
+    request = workload.operation(draw)
+    return PlannedOperation(client, number, at_ns, request.f, request.value, phase)
+
+
+class _Shape(NamedTuple):
+    """What a swarm draws and a plain scenario states: nodes, network and faults."""
+
+    node_ids: tuple[str, ...]
+    latency: Latency
+    kinds: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
+    latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
+    names = _node_names(scenario.node_count)
+    time_limit_ns = to_ns(scenario.time_limit)
+    roles = model.node_class.role is not Node.role
+    if not scenario.swarm and "all" not in scenario.nemesis:
+        faults = draw_faults(
+            scenario.nemesis,
+            entropy=entropy,
+            node_ids=names,
+            interval_ns=to_ns(scenario.nemesis_interval),
+            time_limit_ns=time_limit_ns,
+            roles=roles,
+        )
+        return _Shape(names, latency, scenario.nemesis, tuple(faults))
+    pool = scenario.nemesis
+    if not pool or "all" in pool:
+        pool = tuple(kinds_for(model.node_class))
+    stated = scenario.model_fields_set
+    fixed_nodes = "node_count" in stated or not scenario.swarm
+    fixed_latency = "latency" in stated or not scenario.swarm
+    swarm = draw_swarm(
+        pool,
+        entropy=entropy,
+        time_limit_ns=time_limit_ns,
+        roles=roles,
+        latency=latency if fixed_latency else None,
+        node_ids=names if fixed_nodes else None,
+    )
+    return _Shape(swarm.node_ids, swarm.latency, swarm.kinds, swarm.faults)
+
+
+def _node_names(count: int | None) -> tuple[str, ...]:
+    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` where a count is given: as Maelstrom names them."""
+    return tuple(f"n{rank}" for rank in (range(1, 6) if count is None else range(count)))

@@ -1,0 +1,172 @@
+"""Node classes by name: shipped models, planted bugs, and users' own files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import getsourcefile
+from pathlib import Path
+from types import ModuleType
+
+from clew.errors import NodeError, UsageError
+from clew.models.registry import MODELS, Bug, bugs_of
+from clew.sim.finding import users_traceback
+from clew.sim.guards import importing
+from clew.sim.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A node class that can run.
+
+    Attributes:
+        name: as the user gave it.
+        node_class: what runs, with the planted bug if one was asked for.
+        workload: what it is tested against where the user names nothing; None where unknown.
+        bug: the planted bug, or None.
+        digest: SHA-256 of the source file.
+    """
+
+    name: str
+    node_class: type[Node]
+    workload: str | None
+    bug: Bug | None
+    digest: str
+
+
+def load_model(name: str, bug: str | None = None) -> Model:
+    """The model of a name.
+
+    Args:
+        name: a shipped model, ``file.py`` or ``file.py:Class``.
+        bug: a planted bug of a shipped model.
+
+    Raises:
+        UsageError: there is no model or bug of this name.
+        NodeError: the file can't be imported, or has no single Node class.
+    """
+    if name in MODELS:
+        entry = MODELS[name]
+        planted = None if bug is None else _bug(name, bug)
+        node_class = planted.node_class if planted else entry.load()
+        return Model(name, node_class, entry.workload, planted, _digest(node_class))
+    if bug is not None:
+        raise UsageError(
+            f"--bug {bug} can't be planted in {name}",
+            expected=f"a shipped model: {', '.join(MODELS)}",
+            fix="See 'clew list bugs'",
+        )
+    path, _, class_name = name.partition(":")
+    if not path.endswith(".py"):
+        near = get_close_matches(name, MODELS, n=1)
+        raise UsageError(
+            f"there is no model {name!r}",
+            expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
+            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
+        )
+    node_class = _class_of(import_file(Path(path)), Path(path), class_name)
+    return Model(name, node_class, node_class.workload, None, _digest(node_class))
+
+
+def _bug(model: str, name: str) -> Bug:
+    bugs = bugs_of(model)
+    if name not in bugs:
+        known = ", ".join(bugs) or "none"
+        near = get_close_matches(name, bugs, n=1)
+        raise UsageError(
+            f"{model} has no planted bug {name!r}",
+            expected=f"one of {known}",
+            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list bugs'",
+        )
+    return bugs[name]
+
+
+def import_file(path: Path) -> ModuleType:
+    """A user's file as a fresh module; what it imports of time and chance is virtual.
+
+    Raises:
+        NodeError: it is not there, has a syntax error, or raises when imported.
+    """
+    if not path.is_file():
+        raise NodeError(
+            "there is no such file",
+            where=str(path),
+            fix="Check the path, or see 'clew list models'",
+        )
+    module_name = f"clew_user_{path.stem}"
+    spec = spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses and typing look a class's module up
+    beside = str(path.resolve().parent)
+    sys.path.insert(0, beside)  # a user's file may import the one beside it
+    try:
+        with importing():
+            spec.loader.exec_module(module)
+    except SyntaxError as bad:
+        raise NodeError(
+            "syntax error", where=f"{bad.filename}:{bad.lineno}", found=str(bad.msg)
+        ) from None
+    except Exception as bad:  # noqa: BLE001 - whatever a user's file raises
+        place, _ = users_traceback(bad)
+        raise NodeError(
+            "the file can't be imported",
+            where=place or str(path),
+            found=f"{type(bad).__name__}: {bad}",
+        ) from None
+    finally:
+        sys.path.remove(beside)
+    return module
+
+
+def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
+    here = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Node)
+        and value is not Node
+        and value.__module__ == module.__name__
+    }
+    if class_name:
+        if class_name not in here:
+            raise NodeError(
+                f"there is no Node class {class_name!r}",
+                where=str(path),
+                expected=f"one of {', '.join(here)}" if here else "a class that derives from Node",
+            )
+        return here[class_name]
+    # A base class of another class in the file is not what is meant to run.
+    bases = {base for value in here.values() for base in value.__mro__[1:]}
+    leaves = [name for name, value in here.items() if value not in bases]
+    if not leaves:
+        raise NodeError(
+            "there is no Node class in this file",
+            where=str(path),
+            expected="a class that derives from clew.Node",
+            fix="Begin with 'clew new'",
+        )
+    if len(leaves) > 1:
+        raise NodeError(
+            "there are several Node classes in this file",
+            where=str(path),
+            found=", ".join(leaves),
+            fix=f"Name one, as in {path}:{leaves[0]}",
+        )
+    return here[leaves[0]]
+
+
+def _digest(node_class: type[Node]) -> str:
+    """SHA-256 over the source files of a class and its bases, up to `Node`."""
+    digest = sha256()
+    for base in node_class.__mro__:
+        if base is Node:
+            break
+        source = getsourcefile(base)
+        if source is not None:
+            digest.update(Path(source).read_bytes())
+    return digest.hexdigest()

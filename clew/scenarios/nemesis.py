@@ -1,0 +1,317 @@
+"""Drawing faults: which, when, at whom and how hard, for a plan.
+
+Every kind that was asked for draws from a stream of its own, so asking for one more leaves the
+faults of the others as they were. Magnitudes are drawn by order of magnitude first: most bugs
+need a fault that is either short or long beside some timeout of the system, and an even draw
+would give long ones only.
+
+Swarm: each seed draws its own configuration, some kinds off entirely, the rest at very different
+rates (Groce, Zhang, Eide, Chen, Regehr, "Swarm testing", ISSTA 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import CodeType
+from typing import Any
+
+from clew.errors import UsageError
+from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.faults.effect import Effect, Parameter
+from clew.sim.latency import SHAPES, Latency
+from clew.sim.node import Node
+
+ALL_KINDS: tuple[str, ...] = tuple(KINDS)
+
+ROLES: tuple[str, ...] = ("leader",)
+"""The roles that faults aim at by themselves, where nodes tell theirs."""
+
+_SHORTEST_NS = 10_000_000
+
+CAPABILITIES: dict[str, frozenset[str]] = {
+    # what a kind of fault may need: the names in a node's code that show it is there
+    "peers": frozenset({"send", "rpc"}),
+    "disk": frozenset({"disk"}),
+    "clock": frozenset({"now", "time", "time_ns", "today", "utcnow"}),
+    "timers": frozenset(
+        {"after", "every", "sleep", "rpc", "monotonic", "monotonic_ns", "perf_counter"}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """One seed's drawn configuration.
+
+    Attributes:
+        node_ids: the cluster.
+        latency: of every link.
+        kinds: the kinds of fault that are on, in the order of the table.
+        faults: what they drew.
+    """
+
+    node_ids: tuple[str, ...]
+    latency: Latency
+    kinds: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+def draw_faults(
+    kinds: Sequence[str],
+    *,
+    entropy: Entropy,
+    node_ids: Sequence[str],
+    interval_ns: int,
+    time_limit_ns: int,
+    roles: bool,
+) -> list[Fault]:
+    """Faults for a plan, in order of their begin: at least one for each name asked for.
+
+    Between two faults of one name, and as long as each of them lasts, is a time drawn from
+    [0, 2 x interval). All end before the time limit.
+
+    Args:
+        kinds: kinds or groups of them, such as ``kill`` or ``partition``.
+        entropy: the run's seed.
+        node_ids: the cluster.
+        interval_ns: the mean gap.
+        time_limit_ns: the length of the run before everything heals.
+        roles: True where the nodes tell who leads, so that faults can aim at the leader.
+
+    Raises:
+        UsageError: a name is unknown, or can't do anything in so small a cluster.
+    """
+    faults: list[Fault] = []
+    for asked in dict.fromkeys(kinds):
+        fitting = _fitting(asked, len(node_ids))
+        draw = _Draw(asked, fitting, entropy.stream("nemesis", asked), list(node_ids), roles)
+        faults += draw.faults(interval_ns, time_limit_ns)
+    return sorted(faults, key=lambda fault: fault.at_ns)
+
+
+def _fitting(asked: str, node_count: int) -> list[str]:
+    """The kinds that a name means and that can do something with so many nodes."""
+    named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
+    if not named:
+        known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
+        raise UsageError("no such fault", expected=f"one of {known}", found=repr(asked))
+    fitting = [name for name in named if KINDS[name].least_nodes <= node_count]
+    if not fitting:
+        least = min(KINDS[name].least_nodes for name in named)
+        raise UsageError(
+            f"the fault {asked!r} can't do anything in so small a cluster",
+            expected=f"at least {least} nodes", found=str(node_count),
+            fix="Run more nodes or leave it out",
+        )  # fmt: skip
+    return fitting
+
+
+class _Draw:
+    """The faults of one asked name."""
+
+    def __init__(
+        self,
+        asked: str,
+        fitting: list[str],
+        stream: Stream,
+        node_ids: list[str],
+        roles: bool,  # noqa: FBT001
+    ) -> None:
+        self._asked = asked
+        self._fitting = fitting
+        self._stream = stream
+        self._node_ids = node_ids
+        self._roles = roles
+
+    def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
+        """A sequence of them that fits into the time."""
+        found: list[Fault] = []
+        time_ns = self._stream.below(max(2 * interval_ns, 1))
+        while time_ns + _SHORTEST_NS < time_limit_ns:
+            until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
+            found.append(self._fault(len(found), time_ns, until_ns))
+            time_ns = until_ns + self._stream.below(max(2 * interval_ns, 1))
+        if not found:
+            begin_ns = self._stream.below(max(time_limit_ns // 2, 1))
+            end_ns = self._stream.between(
+                min((begin_ns + time_limit_ns) // 2, time_limit_ns - 1), max(time_limit_ns - 1, 0)
+            )
+            found.append(self._fault(0, begin_ns, max(begin_ns, end_ns)))
+        return found
+
+    def _length_ns(self, interval_ns: int) -> int:
+        """How long a fault lasts: half of them drawn evenly, half by order of magnitude."""
+        longest_ns = max(2 * interval_ns - 1, _SHORTEST_NS)
+        if self._stream.chance(1, 2):
+            return self._stream.between(_SHORTEST_NS, longest_ns)
+        return magnitude(self._stream, _SHORTEST_NS, longest_ns)
+
+    def _fault(self, rank: int, at_ns: int, until_ns: int) -> Fault:
+        # A stream for each fault: how many draws one takes doesn't shift the next.
+        stream = Stream(self._stream.bits64())
+        name = stream.pick(self._fitting)
+        kind = KINDS[name]
+        target = _aim(kind, stream, len(self._node_ids), roles=self._roles)
+        params = {
+            parameter.name: _value(parameter, stream, self._node_ids)
+            for parameter in kind.parameters
+        }
+        if kind.instant and target not in ROLES:
+            until_ns = at_ns
+        return Fault(f"{self._asked}-{rank + 1}", name, at_ns, until_ns, target, params)
+
+
+def _aim(kind: type[Effect], stream: Stream, node_count: int, *, roles: bool) -> str | None:
+    """A symbolic target that means somebody in this cluster."""
+    aims = [
+        aim
+        for aim in kind.aims
+        if (aim not in ROLES or roles) and (aim != "minority" or node_count > 2)  # noqa: PLR2004
+    ]
+    return stream.pick(aims) if aims else None
+
+
+def _value(parameter: Parameter, stream: Stream, node_ids: list[str]) -> Any:
+    """A parameter's value, drawn by order of magnitude."""
+    if parameter.name == "groups":
+        return _groups(stream, node_ids)
+    if parameter.choices:
+        return stream.pick(parameter.choices)
+    value = magnitude(stream, *parameter.typical)
+    return -value if parameter.low < 0 and stream.chance(1, 2) else value
+
+
+def magnitude(stream: Stream, low: int, high: int) -> int:
+    """An integer in [low, high], about as likely to be in each doubling of `low`."""
+    doublings = max(high // max(low, 1), 1).bit_length() - 1
+    reach = min(max(low, 1) << stream.between(1, max(doublings, 0) + 1), high)
+    return stream.between(max(low, reach // 2) if reach > low else low, reach)
+
+
+def _groups(stream: Stream, node_ids: list[str]) -> list[list[str]]:
+    """Two or more groups, none of them empty."""
+    shuffled = stream.sample(node_ids, len(node_ids))
+    count = stream.between(2, min(len(node_ids), 3))
+    cuts = sorted(stream.sample(range(1, len(node_ids)), count - 1))
+    edges = [0, *cuts, len(node_ids)]
+    return [sorted(shuffled[a:b]) for a, b in pairwise(edges)]
+
+
+def capabilities(node_class: type[Node]) -> frozenset[str]:
+    """Which needs of faults a node class can feel: keys of `CAPABILITIES`.
+
+    Found by the names that its methods' code mentions; a class that reaches them by other means,
+    such as ``getattr``, is taken to have none.
+    """
+    names: set[str] = set()
+    for base in node_class.__mro__:
+        if base is not Node and base is not object:
+            for member in vars(base).values():
+                for code in _codes(member):
+                    names.update(code.co_names)
+    return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+
+
+def _codes(member: Any) -> list[CodeType]:
+    """The code objects of a class's member, nested ones too."""
+    if isinstance(member, staticmethod | classmethod):
+        member = member.__func__
+    functions = [member]
+    if isinstance(member, property):
+        functions = [member.fget, member.fset, member.fdel]
+    pending = [f.__code__ for f in functions if isinstance(getattr(f, "__code__", None), CodeType)]
+    found: list[CodeType] = []
+    while pending:
+        code = pending.pop()
+        found.append(code)
+        pending += [const for const in code.co_consts if isinstance(const, CodeType)]
+    return found
+
+
+def kinds_for(node_class: type[Node]) -> list[str]:
+    """The kinds of fault that a node class can feel, in the order of the table."""
+    able = capabilities(node_class) | {"nothing"}
+    return [name for name, kind in KINDS.items() if kind.needs in able]
+
+
+NODE_COUNTS: tuple[int, ...] = (3, 5, 3, 5, 3, 5, 7, 7, 3, 5, 4, 6, 2, 1)
+"""What a swarm picks from: mostly small odd clusters, now and then a degenerate one."""
+
+LATENCIES_NS: tuple[int, ...] = (0, 0, 1_000_000, 5_000_000, 20_000_000, 100_000_000)
+"""Mean latencies a swarm picks from, ns."""
+
+
+def draw_swarm(
+    kinds: Sequence[str],
+    *,
+    entropy: Entropy,
+    time_limit_ns: int,
+    roles: bool,
+    node_ids: Sequence[str] | None = None,
+    latency: Latency | None = None,
+) -> Swarm:
+    """One seed's configuration: cluster, latency, which kinds are on and what they do.
+
+    Each kind is on with a probability that the seed draws too, and has an interval of its own
+    between a sixty-fourth of the time limit and half of it. At least one kind is on, if any fits.
+
+    Args:
+        kinds: the pool, such as `kinds_for` gives, or groups.
+        entropy: the run's seed.
+        time_limit_ns: the length of the run before everything heals.
+        roles: True where the nodes tell who leads.
+        node_ids: the cluster, fixed by the user; of a size of `NODE_COUNTS` where None.
+        latency: fixed by the user; drawn where None.
+
+    Raises:
+        UsageError: a name in the pool is unknown.
+    """
+    if node_ids is None:
+        size = entropy.stream("swarm", "nodes").pick(NODE_COUNTS)
+        node_ids = [f"n{rank + 1}" for rank in range(size)]
+    count = len(node_ids)
+    pool = [name for asked in kinds for name in GROUPS.get(asked, (asked,))]
+    for name in pool:
+        if name not in KINDS:
+            _fitting(name, count)
+    fitting = [name for name in KINDS if name in pool and KINDS[name].least_nodes <= count]
+    on = _switched_on(fitting, entropy)
+    faults: list[Fault] = []
+    for name in on:
+        stream = entropy.stream("swarm", "rate", name)
+        interval_ns = magnitude(stream, time_limit_ns // 64, time_limit_ns // 2)
+        faults += draw_faults(
+            [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
+            time_limit_ns=time_limit_ns, roles=roles,
+        )  # fmt: skip
+    faults.sort(key=lambda fault: fault.at_ns)
+    return Swarm(tuple(node_ids), latency or _latency(entropy), tuple(on), tuple(faults))
+
+
+def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
+    """A seed's subset of kinds, not empty unless `names` is.
+
+    Whole groups are on or off first: with five kinds of partition on, the network would hardly
+    ever be whole.
+    """
+    dice = entropy.stream("swarm", "density")
+    of_eight = dice.pick((1, 2, 3, 4, 6))
+    fallback = dice.bits64()
+    groups = {group for group in GROUPS if entropy.state("swarm", "group", group) >> 61 < of_eight}
+    on = [
+        name
+        for name in names
+        if KINDS[name].group in groups
+        and (len(GROUPS[KINDS[name].group]) == 1 or entropy.state("swarm", "kind", name) >> 61 < 4)  # noqa: PLR2004 - a half
+    ]
+    return on or list(names[fallback * len(names) >> 64 :][:1])
+
+
+def _latency(entropy: Entropy) -> Latency:
+    stream = entropy.stream("swarm", "latency")
+    mean_ns = stream.pick(LATENCIES_NS)
+    shape: Any = stream.pick(list(SHAPES))
+    return Latency(mean_ns, shape)

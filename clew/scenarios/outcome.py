@@ -1,0 +1,250 @@
+"""Judging a run: what the checkers, the invariants and the faults' own reports say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clew.checkers.availability import Availability
+from clew.checkers.statistics import quantiles, statistics
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
+from clew.history import Operation
+from clew.scenarios.asserts import check_asserts
+from clew.scenarios.load import Model
+from clew.scenarios.run import Run, make_workload
+from clew.sim.faults import group_of
+from clew.sim.world import NS_PER_SECOND
+
+CONFIGURATIONS_MAX = 20_000_000
+"""The budget of a run's checkers is counted in steps, not seconds, so that a verdict is the same
+on every machine."""
+
+PROGRESS_CODES = frozenset({20, 21, 22})
+"""Errors that say the object itself refused: the cluster works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run and what is to be said of it.
+
+    Attributes:
+        verdict: the worst of the checks.
+        checks: one result for each checker, in the order they are reported.
+        statistics: figures by name, nested; `clew test --assert` speaks of them.
+    """
+
+    run: Run
+    model: Model
+    verdict: Verdict
+    checks: tuple[Result, ...]
+    statistics: dict[str, Any]
+
+    @property
+    def signature(self) -> str:
+        """What kind of failure it is: the checks that are not valid, with their anomalies' kinds.
+
+        Two runs with the same signature fail the same way.
+        """
+        return "; ".join(
+            f"{check.name}: {check.verdict.value}"
+            + (f" ({', '.join(sorted({a.kind for a in check.anomalies}))})" * bool(check.anomalies))
+            for check in self.checks
+            if check.verdict is not Verdict.VALID
+        )
+
+    def to_json(self, repro: str | None = None) -> dict[str, Any]:
+        """The outcome as ``clew test --json`` prints it."""
+        run = self.run
+        return {
+            "model": run.plan.model.name,
+            "bug": run.plan.model.bug,
+            "workload": run.plan.workload,
+            "seed": run.plan.seed,
+            "verdict": self.verdict.value,
+            "digest": run.digest,
+            "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
+            "wall_seconds": round(run.wall_seconds, 6),
+            "events": run.events,
+            "messages": run.messages,
+            "checks": [
+                {"name": check.name, "verdict": check.verdict.value, "reason": check.reason}
+                for check in self.checks
+            ],
+            "faults": [report.to_json() for report in run.faults],
+            "statistics": self.statistics,
+            "repro": repro,
+        }
+
+
+def judge(run: Run, model: Model) -> Outcome:
+    """The outcome of a run: a function of the run alone."""
+    workload = make_workload(run.plan, model, _replicas(run), run.effects)
+    figures = run_statistics(run)
+    checks = [
+        run_checker(checker, run.history, Budget(None, CONFIGURATIONS_MAX))
+        for checker in workload.checkers()
+    ]
+    checks.append(_findings(run))
+    if run.plan.liveness != "off":
+        checks.append(_liveness(run))
+    if run.plan.availability is not None:
+        checks.append(_availability(run))
+    if run.plan.asserts:
+        checks.append(check_asserts(run.plan.asserts, figures))
+    checks.append(_activity(run))
+    if run.plan.nemesis:
+        checks.append(_faults(run))
+    verdict = Verdict.merge(check.verdict for check in checks)
+    return Outcome(run, model, verdict, tuple(checks), figures)
+
+
+def _replicas(run: Run) -> tuple[str, ...]:
+    """The nodes whose final reads are due."""
+    return run.plan.core or run.plan.node_ids
+
+
+def run_statistics(run: Run) -> dict[str, Any]:
+    """The figures of a run; times in seconds but for what ends in ``_ms``."""
+    summary = statistics(run.history)
+    done = summary["ok"]
+    latencies = [
+        operation.end - operation.start
+        for operation in run.history.operations
+        if operation.type == "ok" and operation.end is not None and operation.start is not None
+    ]
+    return {
+        "operations": {name: summary[name] for name in ("count", "ok", "fail", "info")}
+        | {"by_f": {f: _counts(part) for f, part in summary["by_f"].items()}},
+        "latency_ms": {name: ns / 1e6 for name, ns in quantiles(latencies).items()},
+        "servers": {
+            "messages": run.server_messages,
+            "msgs_per_op": _ratio(run.server_messages, summary["count"]),
+            "msgs_per_ok": _ratio(run.server_messages, done),
+        },
+        "network": {"messages": run.messages, "dropped": dict(sorted(run.dropped.items()))},
+        "events": run.events,
+        "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
+    }
+
+
+def _counts(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: part[name] for name in ("count", "ok", "fail", "info")}
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return round(numerator / denominator, 4) if denominator else 0.0
+
+
+def _findings(run: Run) -> Result:
+    """What went wrong inside the nodes: exceptions, broken invariants, refused calls."""
+    if not run.findings:
+        return Result("nodes", Verdict.VALID, "No node raised, and every invariant held.")
+    anomalies = tuple(
+        Anomaly(
+            finding.kind,
+            f"{finding.node or 'the cluster'} at {finding.time_ns / NS_PER_SECOND:.6f} s: "
+            f"{finding.reason}",
+            (),
+            {
+                "node": finding.node,
+                "time_ns": finding.time_ns,
+                "event": finding.event,
+                "cause": finding.cause,
+                "place": finding.place,
+                "traceback": finding.traceback,
+                "nodes": list(finding.nodes),
+                "values": dict(finding.values),
+            },
+        )
+        for finding in run.findings
+    )
+    more = "" if len(anomalies) == 1 else f" ({len(anomalies) - 1} more)"
+    return Result("nodes", Verdict.INVALID, anomalies[0].reason + more, anomalies)
+
+
+def _liveness(run: Run) -> Result:
+    """After healing, each healed node must answer its clients within the recovery time."""
+    plan = run.plan
+    healed = _replicas(run)
+    asked: dict[str, list[Operation]] = {}
+    for operation in run.history.operations:
+        late = operation.start is not None and operation.start >= plan.time_limit_ns
+        if late and operation.node in healed and operation.end != operation.start:
+            asked.setdefault(str(operation.node), []).append(operation)
+    if not asked:
+        return Result(
+            "liveness", Verdict.VALID, "Nothing was asked after healing, so no progress was due."
+        )
+    stuck = {
+        node: operations
+        for node, operations in asked.items()
+        if not any(_progress(operation) for operation in operations)
+    }
+    seconds = plan.recovery_ns / NS_PER_SECOND
+    who = "a quorum" if plan.liveness == "core" else "everything"
+    if not stuck:
+        nodes = ", ".join(asked)
+        return Result(
+            "liveness", Verdict.VALID,
+            f"Within {seconds:g} s after {who} healed, operations succeeded at {nodes}.",
+        )  # fmt: skip
+    node, operations = next(iter(stuck.items()))
+    pending = [operation for operation in operations if operation.type == "info"]
+    reason = (
+        f"no progress: {len(stuck)} of {len(asked)} nodes ({', '.join(stuck)}) completed none of "
+        f"their clients' operations in the {seconds:g} s after {who} healed; "
+        f"{len(pending)} operations at {node} are still pending"
+    )
+    evidence = tuple(operation for stalled in stuck.values() for operation in stalled)
+    return Result(
+        "liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason, evidence[:20]),)
+    )
+
+
+def _progress(operation: Operation) -> bool:
+    if operation.type == "ok":
+        return True
+    code = operation.error.get("code") if isinstance(operation.error, dict) else None
+    return operation.type == "fail" and code in PROGRESS_CODES
+
+
+def _availability(run: Run) -> Result:
+    wanted = str(run.plan.availability)
+    required: Any = wanted if wanted == "total" else float(wanted)
+    return run_checker(Availability(required=required), run.history)
+
+
+def _activity(run: Run) -> Result:
+    """A run in which nothing succeeded shows nothing."""
+    operations = run.history.operations
+    done = sum(operation.type == "ok" for operation in operations)
+    if done:
+        return Result(
+            "activity", Verdict.VALID, f"{done} of {len(operations)} operations succeeded."
+        )
+    return Result(
+        "activity", Verdict.UNKNOWN,
+        f"None of {len(operations)} operations succeeded, so nothing was tested.",
+    )  # fmt: skip
+
+
+def _faults(run: Run) -> Result:
+    """Every kind of fault that was asked for must have bitten."""
+    bites: dict[str, int] = dict.fromkeys(run.plan.nemesis, 0)
+    details: dict[str, list[str]] = {}
+    for report in run.faults:
+        for asked in bites:
+            if asked in {report.kind, group_of(report.kind)}:
+                bites[asked] += report.bit
+                details.setdefault(asked, []).append(report.detail)
+    idle = [asked for asked, count in bites.items() if not count]
+    if not idle:
+        told = ", ".join(f"{asked} {count}" for asked, count in bites.items())
+        return Result("faults", Verdict.VALID, f"Every kind of fault bit: {told}.")
+    why = "; ".join(f"{asked}: {_last(details.get(asked, ()))}" for asked in idle)
+    return Result("faults", Verdict.UNKNOWN, f"A fault that was asked for never bit: {why}")
+
+
+def _last(details: Sequence[str]) -> str:
+    return details[-1] if details else "the plan holds none"

@@ -1,0 +1,165 @@
+"""A plan: what does happen in a run, complete and plain.
+
+A run is a function of the plan alone. Everything a shrinker may delete is an element of a list
+here: faults and operations. A plan is JSON in and out; one that comes from a file is checked in
+full before anything runs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from clew.errors import ScenarioError
+from clew.sim.faults import Fault, check_fault
+from clew.sim.latency import Shape
+
+SCHEMA = 1
+
+Phase: TypeAlias = Literal["main", "recover", "final"]
+Liveness: TypeAlias = Literal["all", "core", "off"]
+
+
+class PlannedOperation(NamedTuple):
+    """One client operation: not before `at_ns`, and not before the client's last one is over.
+
+    Attributes:
+        client: the client's rank.
+        number: its rank among all operations ever drawn for this client; the key of its draws.
+        at_ns: when, virtual time.
+        f: the function.
+        value: its argument.
+        phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
+    """
+
+    client: int
+    number: int
+    at_ns: int
+    f: str
+    value: Any
+    phase: Phase = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """Which node class runs.
+
+    Attributes:
+        name: a shipped model, or ``file.py`` or ``file.py:Class``.
+        bug: a planted bug of it, or None.
+        digest: SHA-256 of its source when the plan was drawn; empty where unknown.
+    """
+
+    name: str
+    bug: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides a run.
+
+    Times are virtual nanoseconds.
+
+    Attributes:
+        clients: client i talks to node i modulo the number of nodes.
+        nemesis: the fault kinds that were asked for: each must bite.
+        core: the nodes that heal after the time limit; all of them where liveness is not core.
+        checks: names of what judges the run beside the workload, with their arguments.
+    """
+
+    seed: int
+    model: ModelReference
+    workload: str
+    node_ids: tuple[str, ...]
+    clients: int
+    latency_ns: int
+    latency_shape: Shape
+    topology: str
+    time_limit_ns: int
+    recovery_ns: int
+    nemesis: tuple[str, ...] = ()
+    liveness: Liveness = "all"
+    core: tuple[str, ...] = ()
+    availability: str | None = None
+    asserts: tuple[str, ...] = ()
+    key_count: int = 4
+    max_txn_length: int = 4
+    max_writes_per_key: int = 16
+    consistency_models: tuple[str, ...] = ("strict-serializable",)
+    stop_on_finding: bool = False
+    faults: tuple[Fault, ...] = ()
+    operations: tuple[PlannedOperation, ...] = ()
+    schema: int = field(default=SCHEMA)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values; operations are lists, to keep a file short."""
+        plain = asdict(self)
+        plain["faults"] = [fault.to_json() for fault in self.faults]
+        plain["operations"] = [list(operation) for operation in self.operations]
+        return {"schema": plain.pop("schema"), **plain}
+
+
+def plan_from_json(data: Any, where: str) -> Plan:
+    """The plan of a JSON value.
+
+    Args:
+        data: what `Plan.to_json` gave.
+        where: the file, for messages.
+
+    Raises:
+        ScenarioError: it is no plan, or one of another schema.
+    """
+    if not isinstance(data, dict) or "operations" not in data:
+        raise ScenarioError("this is no plan", where=where, expected="an object with operations")
+    if data.get("schema") != SCHEMA:
+        raise ScenarioError(
+            "this plan has another schema",
+            where=where,
+            expected=f"schema {SCHEMA}",
+            found=f"schema {data.get('schema')!r}",
+            fix="Replay it with the version of Clew that wrote it",
+        )
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+
+    faults = tuple(Fault.from_json(fault, where) for fault in data.get("faults", []))
+    try:
+        TypeAdapter(tuple[PlannedOperation, ...]).validate_python(
+            tuple(tuple(operation) for operation in data["operations"])
+        )
+        TypeAdapter(Plan).validate_python({**_tuples(data), "operations": (), "faults": ()})
+    except (ValidationError, TypeError) as bad:
+        raise ScenarioError("this is no plan", where=where, found=_first(bad)) from None
+    for fault in faults:
+        check_fault(fault, where)
+    return trusted_plan(data)
+
+
+def trusted_plan(data: dict[str, Any]) -> Plan:
+    """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
+    plain = _tuples(data)
+    plain["model"] = ModelReference(**data["model"])
+    plain["faults"] = tuple(Fault.from_json(fault) for fault in data["faults"])
+    plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])
+    return Plan(**plain)
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+
+
+def _first(bad: Exception) -> str:
+    """The first complaint of a pydantic error, on one line."""
+    errors = getattr(bad, "errors", None)
+    if errors is None:
+        return str(bad)
+    first = errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def plan_text(plan: Plan) -> str:
+    """The canonical JSON text of a plan; equal plans have equal texts."""
+    return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"))

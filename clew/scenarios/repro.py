@@ -1,0 +1,136 @@
+"""Repro files: a plan with the verdict and digest to expect, as readable JSON.
+
+Replay consumes the plan, never the seed, so a change of a generator does not break old files.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clew
+from clew.errors import ScenarioError
+from clew.formats.atomic import write_text
+from clew.scenarios.load import Model, load_model
+from clew.scenarios.outcome import Outcome
+from clew.scenarios.plan import Plan, plan_from_json
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Repro:
+    """What a repro file says.
+
+    Attributes:
+        plan: what to run.
+        verdict: the word to expect.
+        signature: the kind of failure to expect.
+        digest: the trace's digest to expect.
+        versions: what wrote the file.
+    """
+
+    plan: Plan
+    verdict: str
+    signature: str
+    digest: str
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """The versions that a digest may depend on, for people to compare."""
+    return {"clew": clew.__version__, "python": platform.python_version()}
+
+
+def write_repro(outcome: Outcome, path: Path) -> None:
+    """Write a run's repro file, whole or not at all."""
+    data = {
+        "clew_repro": SCHEMA,
+        "expect": {
+            "verdict": outcome.verdict.value,
+            "signature": outcome.signature,
+            "digest": outcome.run.digest,
+        },
+        "versions": versions(),
+        "plan": outcome.run.plan.to_json(),
+    }
+    write_text(path, _readable(data))
+
+
+def _readable(data: dict[str, Any]) -> str:
+    """JSON with a line for each fault and each operation."""
+    plan = dict(data["plan"])
+    lists = {name: plan.pop(name) for name in ("faults", "operations")}
+    head = json.dumps({**data, "plan": plan}, indent=2)
+    assert head.endswith("\n  }\n}")
+    parts = [head.removesuffix("\n  }\n}")]
+    for name, items in lists.items():
+        lines = ",\n      ".join(json.dumps(item) for item in items)
+        parts.append(
+            f',\n    "{name}": [\n      {lines}\n    ]' if items else f',\n    "{name}": []'
+        )
+    return "".join([*parts, "\n  }\n}\n"])
+
+
+def read_repro(path: Path) -> Repro:
+    """A repro file's content.
+
+    Raises:
+        ScenarioError: it can't be read or is no repro file of this schema.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ScenarioError(
+            "there is no such file", where=str(path), fix="Check the path"
+        ) from None
+    except (OSError, UnicodeDecodeError) as bad:
+        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+    except json.JSONDecodeError as bad:
+        raise ScenarioError(
+            "this is not JSON", where=f"{path}:{bad.lineno}", found=bad.msg
+        ) from None
+    if not isinstance(data, dict) or data.get("clew_repro") != SCHEMA:
+        raise ScenarioError(
+            "this is no repro file",
+            where=str(path),
+            expected=f'an object with "clew_repro": {SCHEMA}',
+            fix="Name a repro.json that 'clew test' wrote",
+        )
+    expect = data.get("expect", {})
+    return Repro(
+        plan_from_json(data.get("plan"), str(path)),
+        str(expect.get("verdict")),
+        str(expect.get("signature", "")),
+        str(expect.get("digest")),
+        dict(data.get("versions", {})),
+    )
+
+
+def model_of(plan: Plan) -> Model:
+    """The model of a plan, loaded."""
+    return load_model(plan.model.name, plan.model.bug)
+
+
+def differences(repro: Repro, outcome: Outcome) -> list[str]:
+    """What came out otherwise than the file says, and what may be why; empty where nothing."""
+    told = []
+    if outcome.verdict.value != repro.verdict:
+        told.append(f"the verdict is {outcome.verdict.value}, the file says {repro.verdict}")
+    elif outcome.signature != repro.signature:
+        told.append(f"it fails as '{outcome.signature}', the file says '{repro.signature}'")
+    if outcome.run.digest != repro.digest:
+        told.append(f"the digest is {outcome.run.digest}, the file says {repro.digest}")
+    if not told:
+        return []
+    if outcome.model.digest != repro.plan.model.digest:
+        told.append("the model's source has changed since the file was written")
+    told += [
+        f"{name} is {now}, the file was written with {repro.versions.get(name)}"
+        for name, now in versions().items()
+        if repro.versions.get(name) != now
+    ]
+    return told

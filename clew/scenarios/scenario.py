@@ -1,0 +1,201 @@
+"""A scenario: what may happen. From flags, a TOML file or Python, checked by pydantic."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from clew.errors import ScenarioError, UsageError
+
+RPC_TIMEOUT = 5.0
+
+
+class Scenario(BaseModel):
+    """Every option of a test; names and defaults are Maelstrom's where it has the option.
+
+    Times are seconds, latencies milliseconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="a shipped model, file.py or file.py:Class")
+    bug: str | None = Field(None, description="a planted bug of a shipped model")
+    workload: str | None = Field(None, description="the workload; the model's own where not named")
+    node_count: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="how many nodes; five where not said"
+    )
+    concurrency: str = Field(
+        "1n", description="how many clients: a number, or 2n for twice the nodes"
+    )
+    rate: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        5.0, description="operations a second over all clients"
+    )
+    time_limit: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        60.0, description="seconds of operations and faults"
+    )
+    recovery: Annotated[float, Field(ge=0, le=1e6)] = Field(
+        10.0, description="seconds after healing in which operations must succeed"
+    )
+    latency: Annotated[float, Field(ge=0, le=1e6)] = Field(
+        0.0, description="mean latency of a message, ms, beside the wire's own 20 to 200 us"
+    )
+    latency_dist: Literal["constant", "uniform", "exponential", "long-tailed"] = Field(
+        "constant", description="how latencies are distributed"
+    )
+    nemesis: tuple[str, ...] = Field((), description="fault kinds, or all")
+    nemesis_interval: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        10.0, description="mean seconds between faults of a kind"
+    )
+    swarm: bool = Field(
+        default=False, description="each seed draws fault kinds, rates, latency and node count"
+    )
+    topology: str = Field("grid", description="who is whose neighbour in broadcast")
+    availability: str | float | None = Field(
+        None, description="total, or the least fraction of operations that must be answered"
+    )
+    consistency_models: tuple[str, ...] = Field(
+        ("strict-serializable",), description="what transactions are held to"
+    )
+    key_count: Annotated[int, Field(ge=1)] = Field(4, description="how many keys are in use")
+    max_txn_length: Annotated[int, Field(ge=1)] = Field(
+        4, description="micro-operations a transaction, at most"
+    )
+    max_writes_per_key: Annotated[int, Field(ge=1)] = Field(
+        16, description="writes to a key before another takes its place"
+    )
+    liveness: Literal["all", "core", "off"] = Field(
+        "all",
+        description="after the time limit all heal, or only a quorum does; then progress is due",
+    )
+    asserts: tuple[str, ...] = Field(
+        (), alias="assert", description="conditions on the statistics that must hold"
+    )
+    on_finding: Literal["continue", "stop"] = Field(
+        "continue", description="whether a run ends at the first finding, such as an exception"
+    )
+
+    @field_validator("nemesis", "consistency_models", "asserts", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """A string of words separated by commas is a list; one assert is a list of one."""
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        text = str(value)
+        if not re.fullmatch(r"[1-9]\d*n?", text):
+            raise ValueError("a number, or a number and n for so many times the nodes, such as 2n")
+        return text
+
+    @field_validator("availability", mode="before")
+    @classmethod
+    def _availability(cls, value: Any) -> Any:
+        if value in {None, "none"}:
+            return None
+        if value == "total":
+            return value
+        try:
+            fraction = float(value)
+        except (TypeError, ValueError):
+            fraction = -1.0
+        if not 0 <= fraction <= 1:
+            raise ValueError("total, none, or a fraction from 0 to 1")
+        return fraction
+
+    def client_count(self, node_count: int) -> int:
+        """How many clients there are for so many nodes."""
+        if self.concurrency.endswith("n"):
+            return int(self.concurrency[:-1]) * node_count
+        return int(self.concurrency)
+
+
+def make_scenario(options: dict[str, Any]) -> Scenario:
+    """The scenario of options from flags or Python.
+
+    Raises:
+        UsageError: an option is unknown or its value is wrong.
+    """
+    try:
+        return Scenario.model_validate(options)
+    except ValidationError as bad:
+        first = bad.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(
+            f"--{name} can't be used",
+            expected=_expected(first),
+            found=repr(first["input"]),
+            fix="See 'clew test --help'",
+        ) from None
+
+
+def read_scenario(path: Path) -> dict[str, Any]:
+    """The options of a TOML scenario file, checked.
+
+    Raises:
+        ScenarioError: it can't be read, is no TOML, or an option is unknown or wrong; the
+            message names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ScenarioError(
+            "there is no such file", where=str(path), fix="Check the path"
+        ) from None
+    except (OSError, UnicodeDecodeError) as bad:
+        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+    except tomllib.TOMLDecodeError as bad:
+        raise _toml_error(path, bad) from None
+    try:
+        Scenario.model_validate(data)
+    except ValidationError as bad:
+        raise _field_error(path, text, bad) from None
+    return data
+
+
+def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
+    told = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
+    where = f"{path}:{told[1]}" if told else f"{path} (at its end)"
+    problem = re.sub(r"\s*\(at [^)]*\)", "", str(bad))
+    return ScenarioError("this is not TOML", where=where, found=problem)
+
+
+def _field_error(path: Path, text: str, bad: ValidationError) -> ScenarioError:
+    first = bad.errors()[0]
+    name = str(first["loc"][0])
+    where = f"{path}:{_line_of(name, text)}"
+    if first["type"] == "extra_forbidden":
+        known = [field.alias or key for key, field in Scenario.model_fields.items()]
+        near = get_close_matches(name, known, n=1)
+        fix = f"Did you mean {near[0]!r}" if near else f"Known options: {', '.join(known)}"
+        return ScenarioError(f"unknown option {name!r}", where=where, fix=fix)
+    if first["type"] == "missing":
+        return ScenarioError(f"the option {name!r} is missing", where=str(path))
+    return ScenarioError(
+        f"option {name!r} can't be used",
+        where=where,
+        expected=_expected(first),
+        found=repr(first["input"]),
+    )
+
+
+def _expected(error: Any) -> str:
+    """What pydantic wanted, as a clause that follows the word 'expected'."""
+    message = str(error["msg"])
+    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return message[0].lower() + message[1:]
+
+
+def _line_of(name: str, text: str) -> int:
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*\"?{re.escape(name)}\"?\s*=", line):
+            return number
+    return 1

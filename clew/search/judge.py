@@ -1,0 +1,328 @@
+"""Recorded histories judged: one file, or several at once in worker processes.
+
+A worker that dies takes only its own file with it, whose verdict is then UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from clew import wall
+from clew.checkers.infer import infer
+from clew.checkers.registry import find, parse_model
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
+from clew.errors import ClewError, HistoryError, UsageError
+from clew.formats import read_history
+from clew.history import Operation
+
+BUDGET_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found of one file.
+
+    Attributes:
+        file: the path as it was given.
+        model: the checker, with the options it was given.
+        inferred: one sentence on why that model, where none was named; else None.
+        result: what the checker says; its anomalies carry the evidence.
+        operations: how many client operations the file holds.
+        seconds: wall seconds, reading included.
+    """
+
+    file: str
+    model: str
+    inferred: str | None
+    result: Result
+    operations: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``clew check --json`` prints, JSON values only."""
+        return {
+            "file": self.file,
+            "model": self.model,
+            "verdict": self.result.verdict.value,
+            "engine": self.result.engine,
+            "seconds": self.seconds,
+            "operations": self.operations,
+            "anomalies": [_anomaly(each) for each in self.result.anomalies],
+        }
+
+
+def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
+    return {
+        "kind": anomaly.kind,
+        "reason": anomaly.reason,
+        "operations": [_operation(each) for each in anomaly.operations],
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in operation._asdict().items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value with JSON's types alone: a key that is no string becomes its text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Question(NamedTuple):
+    """How files are to be judged.
+
+    Attributes:
+        model: ``NAME[:KEY=VALUE]``; None infers it.
+        options: more options of that checker, as texts.
+        budget_seconds: wall seconds for each file; None for `BUDGET_SECONDS`.
+    """
+
+    model: str | None
+    options: Mapping[str, str]
+    budget_seconds: float | None
+
+
+def judge_file(
+    path: str | Path,
+    model: str | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    consistency_models: Sequence[str] | None = None,
+    budget_seconds: float | None = None,
+) -> Judgement:
+    """What a checker says of the history in a file.
+
+    Args:
+        path: the file, in any of `clew.formats.FORMATS`.
+        model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it from the
+            operations, which the judgement states.
+        options: more options of that checker, as texts.
+        consistency_models: for transactions, the models that must hold.
+        budget_seconds: wall seconds for the check; a spent budget is UNKNOWN. None for
+            `BUDGET_SECONDS`.
+
+    Raises:
+        HistoryError: the file can't be read, is no history, or its model can't be inferred.
+        UsageError: no such checker or option.
+    """
+    return _judge(str(path), _question(model, options, consistency_models, budget_seconds))
+
+
+def judge_files(
+    paths: Sequence[str | Path],
+    model: str | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    consistency_models: Sequence[str] | None = None,
+    budget_seconds: float | None = None,
+    jobs: int | None = None,
+) -> Iterator[Judgement | ClewError]:
+    """The judgement on each file, or the error that it gave, in the order of ``paths``.
+
+    Args:
+        paths: the files.
+        model: as for `judge_file`.
+        options: as for `judge_file`.
+        consistency_models: as for `judge_file`.
+        budget_seconds: as for `judge_file`, for each file.
+        jobs: worker processes; None for one a processor. With one, or for one file, everything
+            happens in this process.
+
+    Raises:
+        UsageError: no such checker or option; before any file is read.
+    """
+    question = _question(model, options, consistency_models, budget_seconds)
+    files = [str(path) for path in paths]
+    workers = min(len(files), jobs or os.cpu_count() or 1)
+    if workers <= 1:
+        return (_judged(file, question) for file in files)
+    return _Pool(files, question, workers).judgements()
+
+
+def _question(
+    model: str | None,
+    options: Mapping[str, str] | None,
+    consistency_models: Sequence[str] | None,
+    budget_seconds: float | None,
+) -> Question:
+    """The question, once its checker is known to exist."""
+    said = dict(options or {})
+    if consistency_models:
+        said["consistency-models"] = ",".join(consistency_models)
+    question = Question(model, said, budget_seconds)
+    if model is not None:
+        name, own = parse_model(model)
+        find(name).make(own | said)
+    return question
+
+
+def _judge(file: str, question: Question) -> Judgement:
+    try:
+        return _read_and_check(file, question)
+    except MemoryError:
+        return _undecided(file, question, "There was not enough memory.")
+
+
+def _read_and_check(file: str, question: Question) -> Judgement:
+    started = wall.seconds()
+    history = read_history(file)
+    with _frozen():
+        if not history.operations:
+            raise HistoryError(
+                "the history holds no operation of a client",
+                where=file,
+                expected="operations whose process is a number",
+                found="only others, such as the nemesis",
+            )
+        inferred = None
+        model = question.model
+        if model is None:
+            model, inferred = infer(history)
+        name, own = parse_model(model)
+        checker = find(name).make(own | dict(question.options))
+        seconds = question.budget_seconds
+        budget = Budget(BUDGET_SECONDS if seconds is None else seconds)
+        result = run_checker(checker, history, budget)
+    count = len(history.operations)
+    return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Spare the collector what has been read: no pass of it visits the events again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _undecided(file: str, question: Question, reason: str) -> Judgement:
+    model = question.model or ""
+    return Judgement(file, model, None, Result(model, Verdict.UNKNOWN, reason), 0, 0.0)
+
+
+def _judged(file: str, question: Question) -> Judgement | ClewError:
+    try:
+        return _judge(file, question)
+    except ClewError as error:
+        return error
+
+
+class _Refusal(NamedTuple):
+    """An error as it travels between processes: an exception with keywords does not pickle."""
+
+    usage: bool
+    problem: str
+    where: str | None
+    expected: str | None
+    found: str | None
+    fix: str | None
+
+    @classmethod
+    def of(cls, error: ClewError) -> _Refusal:
+        usage = isinstance(error, UsageError)
+        return cls(usage, error.problem, error.where, error.expected, error.found, error.fix)
+
+    def error(self) -> ClewError:
+        kind = UsageError if self.usage else HistoryError
+        return kind(
+            self.problem,
+            where=self.where,
+            expected=self.expected,
+            found=self.found,
+            fix=self.fix,
+        )
+
+
+_Answer: TypeAlias = Judgement | _Refusal
+
+
+def _work(connection: Connection, question: Question) -> None:
+    """A worker: a file's name in, its judgement out, until the other end is closed."""
+    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        while True:
+            answer = _judged(connection.recv(), question)
+            connection.send(_Refusal.of(answer) if isinstance(answer, ClewError) else answer)
+
+
+class _Pool:
+    """Workers that each judge one file at a time."""
+
+    def __init__(self, files: Sequence[str], question: Question, workers: int) -> None:
+        self.files = files
+        self.question = question
+        self.workers = workers
+        self.waiting = iter(range(len(files)))
+        self.busy: dict[Connection, tuple[BaseProcess, int]] = {}
+        self.done: dict[int, Judgement | ClewError] = {}
+
+    def judgements(self) -> Iterator[Judgement | ClewError]:
+        """In the order of the files; the workers end with the iterator."""
+        try:
+            for _ in range(self.workers):
+                self._start()
+            for position in range(len(self.files)):
+                while position not in self.done:
+                    self._collect()
+                yield self.done.pop(position)
+        finally:
+            for connection, (process, _) in self.busy.items():
+                connection.close()
+                process.terminate()
+                process.join()
+
+    def _start(self) -> None:
+        position = next(self.waiting, None)
+        if position is None:
+            return
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.question), daemon=True)
+        process.start()
+        theirs.close()
+        self._give(ours, process, position)
+
+    def _give(self, connection: Connection, process: BaseProcess, position: int) -> None:
+        self.busy[connection] = (process, position)
+        with suppress(BrokenPipeError):  # then the answer is the end of the pipe
+            connection.send(self.files[position])
+
+    def _collect(self) -> None:
+        for ready in wait(list(self.busy)):
+            assert isinstance(ready, Connection)
+            process, position = self.busy.pop(ready)
+            try:
+                answer: _Answer = ready.recv()
+            except (EOFError, ConnectionError):
+                process.join()
+                reason = _death(process.exitcode)
+                self.done[position] = _undecided(self.files[position], self.question, reason)
+                ready.close()
+                self._start()
+                continue
+            self.done[position] = answer.error() if isinstance(answer, _Refusal) else answer
+            following = next(self.waiting, None)
+            if following is not None:
+                self._give(ready, process, following)
+            else:
+                ready.close()
+                process.join()
+
+
+def _death(status: int | None) -> str:
+    how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+    return f"The process that judged the file ended with {how}; it may have lacked memory."

@@ -1,0 +1,181 @@
+"""Clocks that are wrong: off, fast or slow, jumping, or jumping to and fro.
+
+Offsets and jumps move the wall clock only; the monotonic clock may run fast or slow but never
+goes back. What several faults do to one clock adds up. Healing steps every wall clock back to
+true time at once, as a time service would, and lets the monotonic clocks go on from where they
+are at the true rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, seconds, several
+from clew.sim.faults.fault import Fault
+from clew.sim.process import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+DRIFT_LEAST_PPM = -900_000
+"""Drifts that add up to less are held here: a clock never stands still or goes back."""
+
+_DAY_NS = 86_400_000_000_000
+
+
+class ClockFault(Effect):
+    """Base of the clock faults; they bite in clocks moved."""
+
+    group: ClassVar[str] = "clock"
+    bites: ClassVar[str] = "changes made to clocks"
+    needs: ClassVar[Need] = "clock"
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        self._hosts: list[Host] = []
+        self._reads = 0
+
+    def take(self, targets: Sequence[Host]) -> None:
+        """Remember whose clocks it moves."""
+        self._hosts = list(targets)
+        self._reads = sum(host.clock.reads for host in targets)
+
+    def shift(self, offset_ns: int) -> None:
+        """Move the targets' wall clocks."""
+        for host in self._hosts:
+            host.clock.offset_ns += offset_ns
+            self.cluster.trace.add(self.now, "clock", host.id, f"wall {offset_ns:+} ns")
+        self.bit += len(self._hosts)
+
+    def told(self) -> str:
+        """How often the clocks were read meanwhile."""
+        reads = sum(host.clock.reads for host in self._hosts) - self._reads
+        return f"they were read {several(reads, 'time')} meanwhile"
+
+
+def _offset(name: str, default_ns: int, summary: str) -> Parameter:
+    return Parameter(
+        name, "ns", default_ns, summary, -_DAY_NS, _DAY_NS, (1_000_000, 60_000_000_000)
+    )
+
+
+class Offset(ClockFault):
+    """The wall clock is off, and set right at the end."""
+
+    summary: ClassVar[str] = "the target's wall clock is off by a constant until the end"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _offset("offset_ns", 1_000_000_000, "how far it is ahead; negative: behind"),
+    )
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Set the clocks wrong."""
+        self.take(targets)
+        self.shift(self.param("offset_ns"))
+        return f"moved the wall clocks of {names(targets)} by {seconds(self.param('offset_ns'))}"
+
+    def end(self) -> str:
+        """Set them right again."""
+        told, moved = self.told(), self.bit
+        self.shift(-int(self.param("offset_ns")))
+        self.bit = moved
+        return f"moved {names(self._hosts)} back; {told}"
+
+
+class Jump(ClockFault):
+    """The wall clock jumps once, and stays there until all heals."""
+
+    summary: ClassVar[str] = "the target's wall clock jumps and stays so until all heals"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _offset("jump_ns", -1_000_000_000, "how far it jumps; negative: back"),
+    )
+    instant: ClassVar[bool] = True
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Jump."""
+        self.take(targets)
+        self.shift(self.param("jump_ns"))
+        return f"made the wall clocks of {names(targets)} jump {seconds(self.param('jump_ns'))}"
+
+    def end(self) -> str:
+        """Nothing: the clocks stay where they are."""
+        return f"the wall clocks of {names(self._hosts)} stay off"
+
+
+class Strobe(ClockFault):
+    """The wall clock jumps to and fro."""
+
+    summary: ClassVar[str] = "the target's wall clock jumps ahead and back, again and again"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "amplitude_ns", "ns", 200_000_000, "how far it jumps",
+            1, _DAY_NS, (1_000_000, 10_000_000_000),
+        ),
+        Parameter(
+            "period_ns", "ns", 100_000_000, "the time between two jumps",
+            100_000, _DAY_NS, (2_000_000, 500_000_000),
+        ),
+    )  # fmt: skip
+
+    _ahead = 0
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Take the clocks."""
+        self.take(targets)
+        amplitude, period = self.param("amplitude_ns"), self.param("period_ns")
+        return (
+            f"made the wall clocks of {names(targets)} jump by {seconds(amplitude)} "
+            f"every {seconds(period)}"
+        )
+
+    def steps(self) -> Iterator[int]:
+        """Ahead, back, ahead, back."""
+        amplitude, period = int(self.param("amplitude_ns")), int(self.param("period_ns"))
+        while True:
+            step = -amplitude if self._ahead else amplitude
+            self._ahead += step
+            self.shift(step)
+            yield period
+
+    def end(self) -> str:
+        """Leave the clocks where they were before."""
+        moved = self.bit
+        if self._ahead:
+            self.shift(-self._ahead)
+        self.bit = moved
+        return f"moved the clocks of {names(self._hosts)} {several(moved, 'time')}; {self.told()}"
+
+
+class Drift(ClockFault):
+    """Both clocks run fast or slow, and so do the timers."""
+
+    summary: ClassVar[str] = "the target's clocks and timers run fast or slow"
+    needs: ClassVar[Need] = "timers"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "drift_ppm", "ppm", 50_000, "how much faster than true time; negative: slower",
+            -500_000, 500_000, (100, 200_000),
+        ),
+    )  # fmt: skip
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Set the rate."""
+        self.take(targets)
+        self.bit = len(targets)
+        for host in targets:
+            self.ledger.drifts.setdefault(host.id, {})[self.fault.id] = self.param("drift_ppm")
+            self._set(host)
+        return f"made the clocks of {names(targets)} run {self.param('drift_ppm'):+} ppm"
+
+    def end(self) -> str:
+        """Take its part of the rate away."""
+        for host in self._hosts:
+            self.ledger.drifts[host.id].pop(self.fault.id, None)
+            self._set(host)
+        return f"set the rates of {names(self._hosts)} back; {self.told()}"
+
+    def _set(self, host: Host) -> None:
+        total = max(sum(self.ledger.drifts[host.id].values()), DRIFT_LEAST_PPM)
+        host.clock.set_drift(self.now, total)
+        self.cluster.trace.add(self.now, "clock", host.id, f"rate {total:+} ppm")

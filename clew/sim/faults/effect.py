@@ -1,0 +1,140 @@
+"""What every kind of fault is: a class with a description, and instances at work in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from clew.sim.entropy import Stream
+from clew.sim.faults.fault import Fault
+from clew.sim.process import Host, Process
+from clew.sim.world import NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers"]
+
+NEEDS: dict[str, str] = {
+    "nothing": "bites on every node",
+    "peers": "bites only where nodes talk to each other",
+    "disk": "bites only where nodes write to their disks",
+    "clock": "felt only where nodes read their wall clocks",
+    "timers": "felt only where nodes have timers or read their monotonic clocks",
+}
+
+
+class Parameter(NamedTuple):
+    """One parameter of a kind of fault.
+
+    Attributes:
+        name: its key in `Fault.params`.
+        unit: ``ns``, ``ppm``, ``1/1000``, or empty.
+        default: its value where a fault does not name it.
+        summary: what it means.
+        low: the least value allowed.
+        high: the greatest value allowed.
+        typical: the range of what a generator draws, by magnitude; where `low` is negative the
+            sign is drawn too.
+        choices: the words allowed, for what is no number.
+    """
+
+    name: str
+    unit: str
+    default: Any
+    summary: str
+    low: int = 0
+    high: int = 0
+    typical: tuple[int, int] = (0, 0)
+    choices: tuple[str, ...] = ()
+
+
+class Ledger:
+    """What overlapping faults of one run share, so that they compose.
+
+    Attributes:
+        drifts: what each fault adds to a node's clock rate, ppm, by node and fault.
+        pauses: the faults that hold a process still, by the process.
+        armed: the disk faults that wait at a node, in order, by node.
+        healed: True once all is over; nothing restarts by itself then.
+    """
+
+    def __init__(self) -> None:
+        self.drifts: dict[str, dict[str, int]] = {}
+        self.pauses: dict[Process, list[str]] = {}
+        self.armed: dict[str, list[Callable[[Host], bool]]] = {}
+        self.healed = False
+
+
+class Effect:
+    """A fault at work in one run; each kind is a subclass.
+
+    Class attributes describe the kind: `group` is its family on the command line, `aims` the
+    symbolic targets a generator may draw (the first is the default; without any the fault
+    concerns all nodes), `least_nodes` the smallest cluster it can harm, `instant` True where it
+    has no duration.
+
+    Attributes:
+        fault: the plan's data.
+        bit: what it really did so far; the subclass says in which unit.
+    """
+
+    group: ClassVar[str]
+    summary: ClassVar[str]
+    bites: ClassVar[str]
+    needs: ClassVar[Need] = "nothing"
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    aims: ClassVar[tuple[str, ...]] = ()
+    least_nodes: ClassVar[int] = 1
+    instant: ClassVar[bool] = False
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        self.fault = fault
+        self.cluster = cluster
+        self.ledger = ledger
+        self.bit = 0
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Strike; what was done, in words."""
+        raise NotImplementedError
+
+    def steps(self) -> Iterator[int]:
+        """What it does between beginning and end: each value is a wait until the next step, ns."""
+        return iter(())
+
+    def end(self) -> str:
+        """Stop; what it did in all, in words."""
+        raise NotImplementedError
+
+    @property
+    def now(self) -> int:
+        """Virtual time, ns."""
+        return self.cluster.world.now
+
+    def param(self, name: str) -> Any:
+        """A parameter's value, or its default."""
+        default = next(known.default for known in self.parameters if known.name == name)
+        return self.fault.params.get(name, default)
+
+    def stream(self, *key: str | int) -> Stream:
+        """A stream of draws that is this fault's own."""
+        return self.cluster.entropy.stream("fault", self.fault.id, *key)
+
+    def note(self, detail: str) -> None:
+        """Write what it did to the trace."""
+        self.cluster.trace.add(self.now, "fault", self.fault.id, self.fault.kind, detail)
+
+
+def seconds(ns: int) -> str:
+    """A time or duration as a person reads it, such as ``1.5 s``."""
+    return f"{ns / NS_PER_SECOND:.6g} s"
+
+
+def names(hosts: Sequence[Host]) -> str:
+    """Nodes in a sentence, such as ``n1, n4``."""
+    return ", ".join(host.id for host in hosts)
+
+
+def several(count: int, noun: str) -> str:
+    """A count with its noun, such as ``1 message`` or ``2 messages``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,110 @@
+"""A fault as a plan holds it: plain data, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from clew.errors import ScenarioError
+
+Target: TypeAlias = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that will go wrong.
+
+    Attributes:
+        id: unique in its plan; every draw the fault makes is keyed by it, so removing another
+            fault changes nothing about this one.
+        kind: a key of `clew.sim.faults.KINDS`.
+        at_ns: when it begins, virtual ns.
+        until_ns: when it ends; the same as `at_ns` for what happens at an instant. A fault that
+            aims at a role waits up to here for somebody to be in it.
+        target: node ids, or a symbol that is resolved when the fault strikes (see
+            `clew.sim.faults.targets.SYMBOLS`; any other word is a role); None for the kind's own
+            default.
+        params: the kind's parameters by name, JSON values; those left out have their defaults.
+    """
+
+    id: str
+    kind: str
+    at_ns: int
+    until_ns: int
+    target: Target = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that `from_json` turns into an equal fault."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "at_ns": self.at_ns,
+            "until_ns": self.until_ns,
+            "target": list(self.target) if isinstance(self.target, tuple) else self.target,
+            "params": dict(self.params),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "faults") -> Fault:
+        """The fault that a JSON object describes.
+
+        Args:
+            value: what `to_json` gives; ``target`` and ``params`` may be left out.
+            where: the place of the list it stands in, for messages.
+
+        Raises:
+            ScenarioError: it describes none; the message names the fault.
+        """
+        # The table of kinds is made of classes that work on faults.
+        from clew.sim.faults.kinds import check_fault  # noqa: PLC0415
+
+        fault = _read(value, where)
+        check_fault(fault, where)
+        return fault
+
+
+_FIELDS = ("id", "kind", "at_ns", "until_ns", "target", "params")
+
+
+def _read(value: Any, where: str) -> Fault:
+    """A fault with fields of the right types."""
+    if not isinstance(value, dict):
+        raise ScenarioError(
+            "bad fault", where=where, expected="an object", found=repr(value)
+        )  # fmt: skip
+    place = f"{where}: fault {value['id']!r}" if isinstance(value.get("id"), str) else where
+    for name in value:
+        if name not in _FIELDS:
+            expected = f"one of {', '.join(_FIELDS)}"
+            raise ScenarioError("unknown field", where=place, expected=expected, found=repr(name))
+    params = value.get("params", {})
+    if not isinstance(params, dict):
+        raise ScenarioError("bad 'params'", where=place, expected="an object", found=repr(params))
+    return Fault(
+        id=_field(value, "id", str, place),
+        kind=_field(value, "kind", str, place),
+        at_ns=_field(value, "at_ns", int, place),
+        until_ns=_field(value, "until_ns", int, place),
+        target=_target(value.get("target"), place),
+        params=dict(params),
+    )
+
+
+def _field(value: Mapping[str, Any], name: str, kind: type[Any], where: str) -> Any:
+    found = value.get(name)
+    if type(found) is not kind:
+        expected = "a text" if kind is str else "an integer"
+        told = repr(found) if name in value else "nothing"
+        raise ScenarioError(f"bad {name!r}", where=where, expected=expected, found=told)
+    return found
+
+
+def _target(value: Any, where: str) -> Target:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value) and value:
+        return tuple(value)
+    expected = "a node id, a list of them, a role or a symbol such as 'minority'"
+    raise ScenarioError("bad 'target'", where=where, expected=expected, found=repr(value))

@@ -1,0 +1,204 @@
+"""The nemesis of a run: begins and ends each fault at its time, and reports what each really did.
+
+Every fault has a SimPy process of its own, so that one can be read top to bottom and removing
+one leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from clew.errors import ScenarioError
+from clew.sim.faults.effect import Effect, Ledger
+from clew.sim.faults.fault import Fault, Target
+from clew.sim.faults.kinds import KINDS, check_fault
+from clew.sim.faults.targets import SYMBOLS, resolve, whom
+from clew.sim.process import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+RETRY_NS = 50_000_000
+"""A fault that nobody fits now looks again so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReport:
+    """What a fault really did.
+
+    Attributes:
+        id: the fault's.
+        kind: the fault's.
+        group: the kind's family.
+        at_ns: when it began; the planned time where it never did.
+        until_ns: when it ended; the planned time where it never began or has not ended.
+        target: the nodes it struck.
+        bit: how much it really did, in the unit of the kind (`Effect.bites`); 0 is nothing.
+        detail: one sentence.
+    """
+
+    id: str
+    kind: str
+    group: str
+    at_ns: int
+    until_ns: int
+    target: tuple[str, ...]
+    bit: int
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object with the same fields."""
+        return {**asdict(self), "target": list(self.target)}
+
+
+class _Course:
+    """Where one fault stands."""
+
+    def __init__(self, effect: Effect) -> None:
+        self.effect = effect
+        self.targets: tuple[str, ...] = ()
+        self.began_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.detail = "never bit: the run ended first"
+
+    @property
+    def active(self) -> bool:
+        return self.began_ns is not None and self.ended_ns is None
+
+    def report(self) -> FaultReport:
+        fault = self.effect.fault
+        return FaultReport(
+            fault.id,
+            fault.kind,
+            self.effect.group,
+            fault.at_ns if self.began_ns is None else self.began_ns,
+            fault.until_ns if self.ended_ns is None else self.ended_ns,
+            self.targets,
+            self.effect.bit,
+            self.detail,
+        )
+
+
+class Injector:
+    """Runs a plan's faults against a cluster; build it before time begins.
+
+    Raises:
+        ScenarioError: two faults share an id, or a fault can't be run or names no node there is.
+    """
+
+    def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
+        self._cluster = cluster
+        self._ledger = Ledger()
+        self._courses: list[_Course] = []
+        seen: set[str] = set()
+        for fault in faults:
+            check_fault(fault)
+            _check_nodes(fault, cluster.node_ids)
+            if fault.id in seen:
+                raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
+            seen.add(fault.id)
+            course = _Course(KINDS[fault.kind](fault, cluster, self._ledger))
+            self._courses.append(course)
+            cluster.world.process(self._nemesis(course))
+
+    def _nemesis(self, course: _Course) -> Generator[Any, Any, None]:
+        """One fault, from top to bottom."""
+        world, effect = self._cluster.world, course.effect
+        fault = effect.fault
+        target = fault.target or (effect.aims[0] if effect.aims else None)
+        yield world.timeout(max(fault.at_ns - world.now, 0))
+        while not (targets := resolve(self._cluster, fault, target)):
+            if world.now >= fault.until_ns or self._ledger.healed:
+                course.detail = f"never bit: no {whom(target)}"
+                return
+            yield world.timeout(min(RETRY_NS, fault.until_ns - world.now))
+        if self._ledger.healed:
+            return
+        self._begin(course, targets)
+        if effect.instant:
+            self._end(course)
+            return
+        for wait_ns in effect.steps():
+            if world.now + wait_ns >= fault.until_ns:
+                break
+            yield world.timeout(wait_ns)
+            if not course.active:
+                return
+        yield world.timeout(max(fault.until_ns - world.now, 0))
+        if course.active:
+            self._end(course)
+
+    def _begin(self, course: _Course, targets: Sequence[Host]) -> None:
+        effect = course.effect
+        course.began_ns = effect.now
+        course.targets = tuple(host.id for host in targets)
+        course.detail = effect.begin(targets)
+        effect.note(course.detail)
+
+    def _end(self, course: _Course) -> None:
+        effect, fault = course.effect, course.effect.fault
+        course.ended_ns = effect.now
+        ended = effect.end()
+        if not course.detail.endswith(ended):
+            course.detail = _joined(course.detail, ended)
+        self._cluster.trace.add(effect.now, "heal", fault.id, fault.kind, ended)
+
+    def active(self) -> list[Fault]:
+        """The faults that stand now, in the plan's order."""
+        return [course.effect.fault for course in self._courses if course.active]
+
+    def heal(self, core: Sequence[str] | None = None) -> None:
+        """End every fault for good, restart what is down, set every clock right.
+
+        Wall clocks step back to true time at once; see `clew.sim.faults.clocks`.
+
+        Args:
+            core: only these nodes heal, and all others are down from now on.
+        """
+        cluster = self._cluster
+        self._ledger.healed = True
+        for host in cluster.hosts.values():
+            if core is not None and host.id not in core:
+                host.crash("not in the core", "lost")
+        for course in self._courses:
+            if course.active:
+                self._end(course)
+        kept = [host for host in cluster.hosts.values() if core is None or host.id in core]
+        for host in kept:
+            if host.clock.offset_ns:
+                detail = f"wall {-host.clock.offset_ns:+} ns"
+                cluster.trace.add(cluster.world.now, "clock", host.id, detail)
+                host.clock.offset_ns = 0
+        cluster.restart([host for host in kept if host.process is None])
+
+    def reports(self) -> list[FaultReport]:
+        """What each fault did so far, in the plan's order."""
+        return [course.report() for course in self._courses]
+
+
+def _joined(began: str, ended: str) -> str:
+    """Both ends of a fault as one sentence, without saying the same twice."""
+    return ended if ended.startswith(began) else f"{began}; {ended}"
+
+
+def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
+    """Every node that a fault names exists."""
+    named = [*_named(fault.target), *(i for group in fault.params.get("groups", ()) for i in group)]
+    for name in named:
+        if name not in node_ids:
+            raise ScenarioError(
+                "no such node", where=f"faults: fault {fault.id!r}",
+                expected="one of " + ", ".join(node_ids), found=repr(name),
+            )  # fmt: skip
+
+
+def _named(target: Target) -> tuple[str, ...]:
+    """The node ids in a target; a word that looks like ``n7`` is meant to be one."""
+    if isinstance(target, tuple):
+        return target
+    if target is None or target in SYMBOLS or not re.fullmatch(r"[A-Za-z]+\d+", target):
+        return ()
+    return (target,)

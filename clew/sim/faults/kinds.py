@@ -1,0 +1,94 @@
+"""The table of every kind of fault, and the check that a fault is one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clew.errors import ScenarioError
+from clew.sim.faults import clocks, disks, messages, partitions, processes
+from clew.sim.faults.effect import Effect, Parameter
+from clew.sim.faults.fault import Fault
+
+KINDS: dict[str, type[Effect]] = {
+    "partition-halves": partitions.Halves,
+    "partition-random-halves": partitions.RandomHalves,
+    "partition-one": partitions.IsolateTarget,
+    "partition-minority-third": partitions.MinorityThird,
+    "partition-majorities-ring": partitions.MajoritiesRing,
+    "partition-bridge": partitions.Bridge,
+    "partition-one-way": partitions.OneWay,
+    "partition-groups": partitions.Groups,
+    "loss": messages.Loss,
+    "duplicate": messages.Duplicate,
+    "delay-constant": messages.ConstantDelay,
+    "delay-uniform": messages.UniformDelay,
+    "delay-exponential": messages.ExponentialDelay,
+    "delay-long-tailed": messages.LongTailedDelay,
+    "slow-link": messages.SlowLink,
+    "reorder": messages.Reorder,
+    "flap-link": partitions.FlapLink,
+    "flap-node": partitions.FlapNode,
+    "kill": processes.Kill,
+    "pause": processes.Pause,
+    "clock-offset": clocks.Offset,
+    "clock-drift": clocks.Drift,
+    "clock-jump": clocks.Jump,
+    "clock-strobe": clocks.Strobe,
+    "disk-lost": disks.DiskLost,
+    "disk-torn": disks.DiskTorn,
+}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    group: tuple(name for name, kind in KINDS.items() if kind.group == group)
+    for group in dict.fromkeys(kind.group for kind in KINDS.values())
+}
+"""The kinds of each family, by the family's name on the command line."""
+
+
+def group_of(kind: str) -> str:
+    """The family of a kind, as it is called on the command line."""
+    return KINDS[kind].group
+
+
+def check_fault(fault: Fault, where: str = "faults") -> None:
+    """Do nothing for a fault that can be run.
+
+    Raises:
+        ScenarioError: its kind is unknown, it ends before it begins, or a parameter is wrong.
+    """
+    where = f"{where}: fault {fault.id!r}"
+    kind = KINDS.get(fault.kind)
+    if kind is None:
+        expected = "one of " + ", ".join(KINDS)
+        raise ScenarioError("unknown kind of fault", where=where, expected=expected,
+                            found=repr(fault.kind))  # fmt: skip
+    if not 0 <= fault.at_ns <= fault.until_ns:
+        raise ScenarioError("bad times", where=where, expected="0 <= at_ns <= until_ns",
+                            found=f"{fault.at_ns} and {fault.until_ns}")  # fmt: skip
+    known = {parameter.name: parameter for parameter in kind.parameters}
+    for name, value in fault.params.items():
+        if name not in known:
+            expected = ", ".join(known) or "none"
+            raise ScenarioError(f"{fault.kind} has no such parameter", where=where,
+                                expected=expected, found=repr(name))  # fmt: skip
+        _check_parameter(known[name], value, where)
+
+
+def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
+    if parameter.name == "groups":
+        right, expected = _is_groups(value), "lists of node ids, no id in two of them"
+    elif parameter.choices:
+        right, expected = value in parameter.choices, "one of " + ", ".join(parameter.choices)
+    else:
+        right = type(value) is int and parameter.low <= value <= parameter.high
+        expected = f"an integer from {parameter.low} to {parameter.high}"
+    if not right:
+        raise ScenarioError(f"bad parameter {parameter.name!r}", where=where, expected=expected,
+                            found=repr(value))  # fmt: skip
+
+
+def _is_groups(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
+        return False
+    ids = [name for group in value for name in group]
+    return all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)

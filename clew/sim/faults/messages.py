@@ -1,0 +1,260 @@
+"""What happens to single messages between nodes: lost, copied, delayed, overtaken.
+
+Each link draws from its own stream for each fault, once for every message sent on it while the
+fault lasts, whatever other faults do to the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, several
+from clew.sim.faults.fault import Fault
+from clew.sim.latency import exponential_ns, long_tailed_ns
+from clew.sim.network import Link
+from clew.sim.process import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+_THOUSAND = 1000
+_LOW = (1 << 32) - 1
+
+_HOUR_NS = 3_600_000_000_000
+
+
+def _rate(default: int) -> Parameter:
+    return Parameter(
+        "per_thousand", "1/1000", default, "how many of a thousand messages it strikes",
+        1, _THOUSAND, (5, 600),
+    )  # fmt: skip
+
+
+class Tampering:
+    """One fault on one link: a `Disturbance`."""
+
+    __slots__ = ("_bits", "_effect", "kind", "late", "link")
+
+    def __init__(self, effect: MessageFault, link: Link) -> None:
+        self._effect = effect
+        self._bits: Callable[[int], int] | None = None
+        self.link = link
+        self.kind = effect.fault.kind
+        self.late: list[int] = []
+
+    def change(self, link: Link, delays: list[int]) -> list[int]:
+        """The delays of the copies that go on their way."""
+        if self._bits is None:
+            entropy, fault = self._effect.cluster.entropy, self._effect.fault
+            self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
+        draw = self._bits(64)
+        if not delays:
+            return delays
+        self._effect.seen += 1
+        return self._effect.alter(self, draw >> 32, draw & _LOW, delays)
+
+
+class MessageFault(Effect):
+    """Base of the faults that strike single messages; they bite in messages.
+
+    Attributes:
+        seen: how many messages it could have struck.
+    """
+
+    bites: ClassVar[str] = "messages"
+    needs: ClassVar[Need] = "peers"
+    least_nodes: ClassVar[int] = 2
+    verb: ClassVar[str]
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        self.seen = 0
+        self._tamperings: list[Tampering] = []
+
+    def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
+        """The new delays of a message's copies, from two draws of 32 bits."""
+        raise NotImplementedError
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Hang itself on every link between nodes, or on those of the targets."""
+        hosts = list(self.cluster.hosts.values())
+        for src in hosts:
+            for dest in hosts:
+                if src is not dest and (src in targets or dest in targets):
+                    link = self.cluster.network.link(src, dest.id)
+                    assert link is not None
+                    self._hang(link)
+        everywhere = len(targets) == len(hosts)
+        place = "every link" if everywhere else f"the links of {names(targets)}"
+        return f"on {place}{self.said()}"
+
+    def _hang(self, link: Link) -> None:
+        tampering = Tampering(self, link)
+        self._tamperings.append(tampering)
+        link.disturbances.append(tampering)
+        link.refresh()
+
+    def said(self) -> str:
+        """Its parameters, as the end of a sentence."""
+        told = [f"{known.name} {self.param(known.name)}" for known in self.parameters]
+        return f" ({', '.join(told)})" if told else ""
+
+    def end(self) -> str:
+        """Leave the links; how many messages it struck."""
+        for tampering in self._tamperings:
+            tampering.link.disturbances.remove(tampering)
+            tampering.link.refresh()
+        self._tamperings = []
+        return f"{self.verb} {self.bit} of {several(self.seen, 'message')}"
+
+    def hits(self, chance: int) -> bool:
+        """True for `per_thousand` of a thousand draws of 32 bits."""
+        return chance * _THOUSAND >> 32 < int(self.param("per_thousand"))
+
+
+class Loss(MessageFault):
+    """Messages are lost."""
+
+    group: ClassVar[str] = "loss"
+    summary: ClassVar[str] = "some messages between nodes are lost"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_rate(100),)
+    verb: ClassVar[str] = "lost"
+
+    def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
+        """Nothing arrives of a message that is hit."""
+        del on, amount
+        if not self.hits(chance):
+            return delays
+        self.bit += 1
+        return []
+
+
+class Duplicate(MessageFault):
+    """Messages arrive twice."""
+
+    group: ClassVar[str] = "duplicate"
+    summary: ClassVar[str] = "some messages between nodes arrive twice"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _rate(100),
+        Parameter(
+            "gap_ns", "ns", 10_000_000, "the copy comes up to this later",
+            0, _HOUR_NS, (100_000, 2_000_000_000),
+        ),
+    )  # fmt: skip
+    verb: ClassVar[str] = "duplicated"
+
+    def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
+        """A copy comes with or after the first."""
+        del on
+        if not self.hits(chance):
+            return delays
+        self.bit += 1
+        return [*delays, delays[0] + (amount * (int(self.param("gap_ns")) + 1) >> 32)]
+
+
+class Reorder(MessageFault):
+    """Messages are held back, so that later ones overtake them."""
+
+    group: ClassVar[str] = "reorder"
+    summary: ClassVar[str] = "some messages between nodes are held back and overtaken by later ones"
+    bites: ClassVar[str] = "messages that a later one on the same link overtook"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _rate(200),
+        Parameter(
+            "window_ns", "ns", 50_000_000, "held back by up to this",
+            1, _HOUR_NS, (1_000_000, 1_000_000_000),
+        ),
+    )  # fmt: skip
+    verb: ClassVar[str] = "reordered"
+
+    def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
+        """Hold back what is hit; count whom this message overtakes."""
+        now, hit = self.now, self.hits(chance)
+        if hit:
+            extra = 1 + (amount * int(self.param("window_ns")) >> 32)
+            delays = [delay + extra for delay in delays]
+        arrival = now + delays[0]
+        waiting = [time for time in on.late if time > now]
+        on.late = [time for time in waiting if time <= arrival]
+        self.bit += len(waiting) - len(on.late)
+        if hit:
+            on.late.append(arrival)
+        return delays
+
+
+def _mean(default_ns: int) -> Parameter:
+    return Parameter(
+        "mean_ns", "ns", default_ns, "the mean of what is added to each message's latency",
+        1, _HOUR_NS, (1_000_000, 500_000_000),
+    )  # fmt: skip
+
+
+class Delay(MessageFault):
+    """Base of the delays."""
+
+    group: ClassVar[str] = "delay"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_mean(50_000_000),)
+    verb: ClassVar[str] = "delayed"
+
+    def extra_ns(self, draw: int, mean_ns: int) -> int:
+        """What a draw of 32 bits adds."""
+        raise NotImplementedError
+
+    def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
+        """Add to every copy's delay."""
+        del on, amount
+        extra = self.extra_ns(chance, int(self.param("mean_ns")))
+        if extra <= 0:
+            return delays
+        self.bit += 1
+        return [delay + extra for delay in delays]
+
+
+class ConstantDelay(Delay):
+    """The same for each message."""
+
+    summary: ClassVar[str] = "every message between nodes takes the same time longer"
+
+    def extra_ns(self, draw: int, mean_ns: int) -> int:
+        """The mean."""
+        del draw
+        return mean_ns
+
+
+class SlowLink(ConstantDelay):
+    """The same for each message of one node."""
+
+    summary: ClassVar[str] = "every message from and to the target takes the same time longer"
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
+
+
+class UniformDelay(Delay):
+    """Evenly spread."""
+
+    summary: ClassVar[str] = "every message between nodes takes longer, by [0, 2 x mean)"
+
+    def extra_ns(self, draw: int, mean_ns: int) -> int:
+        """Evenly over [0, 2 x mean)."""
+        return draw * 2 * mean_ns >> 32
+
+
+class ExponentialDelay(Delay):
+    """Memoryless."""
+
+    summary: ClassVar[str] = "every message between nodes takes longer, exponentially spread"
+
+    def extra_ns(self, draw: int, mean_ns: int) -> int:
+        """See `clew.sim.latency`."""
+        return exponential_ns(draw, mean_ns)
+
+
+class LongTailedDelay(Delay):
+    """A few take very long."""
+
+    summary: ClassVar[str] = "messages between nodes take longer, a few of them very much longer"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_mean(20_000_000),)
+
+    def extra_ns(self, draw: int, mean_ns: int) -> int:
+        """See `clew.sim.latency`."""
+        return long_tailed_ns(draw, mean_ns)

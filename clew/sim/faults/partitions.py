@@ -1,0 +1,295 @@
+"""Cut links: partitions of the usual shapes, and links that flap.
+
+The shapes are those of Jepsen's nemesis (Kingsbury, "jepsen.nemesis"): halves, one node, a
+minority of less than a third, a ring of overlapping majorities, a bridge. A cut drops what is
+sent, and what arrives while it stands.
+
+Divergence from Jepsen: the ring is symmetric, each node keeps its nearest neighbours on both
+sides, so it needs four nodes; there, with three nodes every pair loses one direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import ClassVar, TypeAlias
+
+from clew.sim.entropy import Stream
+from clew.sim.faults.effect import Effect, Need, Parameter, several
+from clew.sim.network import Link
+from clew.sim.process import Host
+
+Cut: TypeAlias = list[tuple[str, str]]
+"""The directions to cut, as pairs (sender, receiver)."""
+
+
+def across(groups: Sequence[Sequence[str]]) -> Cut:
+    """Both directions between every two nodes of different groups."""
+    pairs = [
+        (a, b) for left, right in combinations(groups, 2) for a in left for b in right
+    ]  # fmt: skip
+    return [pair for a, b in pairs for pair in ((a, b), (b, a))]
+
+
+def majorities_ring(ring: Sequence[str]) -> Cut:
+    """Each node keeps enough neighbours on both sides of a ring to see a majority."""
+    count = len(ring)
+    reach = -(-(count // 2) // 2)
+    return [
+        (a, b)
+        for i, a in enumerate(ring)
+        for j, b in enumerate(ring)
+        if min((i - j) % count, (j - i) % count) > reach
+    ]
+
+
+class CutLinks(Effect):
+    """Base of the faults that cut links; they bite in directed links cut between live nodes."""
+
+    group: ClassVar[str] = "partition"
+    bites: ClassVar[str] = "links cut between nodes that run, by direction"
+    needs: ClassVar[Need] = "peers"
+    least_nodes: ClassVar[int] = 2
+
+    _links: Sequence[Link] = ()
+    _dropped = 0
+
+    def cut(self, pairs: Cut) -> None:
+        """Cut links until `restore`."""
+        network, hosts = self.cluster.network, self.cluster.hosts
+        links = [network.link(hosts[src], dest) for src, dest in pairs]
+        self._links = [link for link in links if link is not None]
+        for link in self._links:
+            link.cut += 1
+            link.refresh()
+        self._dropped = network.dropped.get("partition", 0)
+
+    def alive(self) -> int:
+        """How many of the cut links have a running node at both ends."""
+        return sum(
+            link.src.process is not None and link.dest.process is not None for link in self._links
+        )
+
+    def restore(self) -> None:
+        """Undo `cut`."""
+        for link in self._links:
+            link.cut -= 1
+            link.refresh()
+        self._links = ()
+
+
+class Partition(CutLinks):
+    """Base of the partitions: subclasses say what is cut."""
+
+    _detail = ""
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """What to cut and how to say it; `ids` are all nodes in order."""
+        raise NotImplementedError
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Cut; how."""
+        ids = list(self.cluster.node_ids)
+        pairs, self._detail = self.shape(ids, [host.id for host in targets], self.stream("shape"))
+        self.cut(pairs)
+        self.bit = self.alive()
+        return self._detail
+
+    def end(self) -> str:
+        """Restore the links; how much was lost."""
+        self.bit = max(self.bit, self.alive())
+        lost = self.cluster.network.dropped.get("partition", 0) - self._dropped
+        self.restore()
+        return f"{self._detail}; {several(lost, 'message')} lost to cuts meanwhile"
+
+
+def _groups(groups: Sequence[Sequence[str]]) -> tuple[Cut, str]:
+    return across(groups), "cut " + " | ".join(", ".join(group) for group in groups)
+
+
+class Halves(Partition):
+    """Two halves, in the order of the nodes."""
+
+    summary: ClassVar[str] = "the first half of the nodes and the second can't reach each other"
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """The first half against the rest."""
+        del targets, stream
+        middle = len(ids) // 2
+        return _groups([ids[:middle], ids[middle:]])
+
+
+class RandomHalves(Partition):
+    """Two halves, drawn."""
+
+    summary: ClassVar[str] = "two drawn halves of the nodes can't reach each other"
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """A drawn half against the rest."""
+        del targets
+        middle = len(ids) // 2
+        left = set(stream.sample(ids, middle))
+        return _groups([[i for i in ids if i in left], [i for i in ids if i not in left]])
+
+
+class IsolateTarget(Partition):
+    """The target against all others."""
+
+    summary: ClassVar[str] = "the target can't reach the other nodes, nor they it"
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader")
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """The target against the rest."""
+        del stream
+        return _groups([targets, [i for i in ids if i not in targets]])
+
+
+class MinorityThird(Partition):
+    """Less than a third of the nodes against the others."""
+
+    summary: ClassVar[str] = "less than a third of the nodes, drawn, can't reach the others"
+    least_nodes: ClassVar[int] = 4
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """A drawn (n - 1) // 3 of n nodes against the rest."""
+        del targets
+        few = set(stream.sample(ids, (len(ids) - 1) // 3))
+        return _groups([[i for i in ids if i in few], [i for i in ids if i not in few]])
+
+
+class MajoritiesRing(Partition):
+    """Every node sees a majority, and no two the same one."""
+
+    summary: ClassVar[str] = "each node reaches a majority, its neighbours on a drawn ring"
+    least_nodes: ClassVar[int] = 4
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """The far side of a drawn ring, for every node."""
+        del targets
+        ring = stream.sample(ids, len(ids))
+        return majorities_ring(ring), f"left a ring of majorities {' - '.join(ring)}"
+
+
+class Bridge(Partition):
+    """Two halves, and one node that reaches both."""
+
+    summary: ClassVar[str] = "two drawn halves can't reach each other, but one node reaches both"
+    least_nodes: ClassVar[int] = 3
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """Two halves of all but the bridge."""
+        del targets
+        bridge, *others = stream.sample(ids, len(ids))
+        middle = len(others) // 2
+        pairs, detail = _groups([others[:middle], others[middle:]])
+        return pairs, f"{detail}, bridged by {bridge}"
+
+
+class OneWay(Partition):
+    """One direction only."""
+
+    summary: ClassVar[str] = "the target hears nothing from other nodes, or they nothing from it"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "direction", "", "in", "what is lost: what goes in to the target, or out from it",
+            choices=("in", "out"),
+        ),
+    )  # fmt: skip
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """One direction between the target and the rest."""
+        del stream
+        inward = [(i, target) for target in targets for i in ids if i not in targets]
+        if self.param("direction") == "in":
+            return inward, f"cut what others send to {', '.join(targets)}"
+        return [(b, a) for a, b in inward], f"cut what {', '.join(targets)} sends to others"
+
+
+class Groups(Partition):
+    """Groups that the plan names."""
+
+    summary: ClassVar[str] = "nodes of different groups can't reach each other"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("groups", "", [], "lists of node ids; nodes in none of them are one more group"),
+    )
+
+    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+        """Every group against the others."""
+        del targets, stream
+        groups = [[i for i in ids if i in group] for group in self.param("groups")]
+        rest = [i for i in ids if not any(i in group for group in groups)]
+        return _groups([group for group in [*groups, rest] if group])
+
+
+_FLAPPING = (
+    Parameter(
+        "down_ns", "ns", 100_000_000, "how long it is down, drawn from [0, 2 x this)",
+        1_000, 3_600_000_000_000, (5_000_000, 1_000_000_000),
+    ),
+    Parameter(
+        "up_ns", "ns", 100_000_000, "how long it is up, drawn from [0, 2 x this)",
+        1_000, 3_600_000_000_000, (5_000_000, 1_000_000_000),
+    ),
+)  # fmt: skip
+
+
+class FlapNode(CutLinks):
+    """The target's links go down and up again and again."""
+
+    group: ClassVar[str] = "flap"
+    summary: ClassVar[str] = "all links of the target to nodes go down and up, again and again"
+    parameters: ClassVar[tuple[Parameter, ...]] = _FLAPPING
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader")
+
+    _pairs: Sequence[tuple[str, str]] = ()
+    _times = 0
+
+    def choose(self, targets: Sequence[Host]) -> Cut:
+        """The directions that flap."""
+        inside = [host.id for host in targets]
+        return across([inside, [i for i in self.cluster.node_ids if i not in inside]])
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Choose the links."""
+        self._pairs = self.choose(targets)
+        return f"made {self._told()} flap"
+
+    def steps(self) -> Iterator[int]:
+        """Down, up, down, up."""
+        stream = self.stream("flap")
+        down_ns, up_ns = self.param("down_ns"), self.param("up_ns")
+        while True:
+            self.cut(list(self._pairs))
+            self._times += 1
+            self.bit += self.alive()
+            yield stream.below(2 * down_ns)
+            self.restore()
+            # A wait of at least 1 us: a loop of zero waits would never let time advance.
+            yield 1_000 + stream.below(2 * up_ns)
+
+    def end(self) -> str:
+        """Leave the links up."""
+        self.restore()
+        return f"{self._told()} went down {several(self._times, 'time')}"
+
+    def _told(self) -> str:
+        ends = dict.fromkeys(f"{a} - {b}" for a, b in self._pairs[::2])
+        return f"{several(len(ends), 'link')} ({', '.join(ends)})"
+
+
+class FlapLink(FlapNode):
+    """One link goes down and up again and again."""
+
+    summary: ClassVar[str] = (
+        "the link between the target and one drawn other node goes down and up, again and again; "
+        "a target of two nodes is the link between them"
+    )
+
+    def choose(self, targets: Sequence[Host]) -> Cut:
+        """Both directions between the target and one more node."""
+        ids = [host.id for host in targets]
+        others = [i for i in self.cluster.node_ids if i not in ids]
+        if len(ids) != 2 and others:  # noqa: PLR2004 - the two ends of a link
+            ids = [ids[0], self.stream("peer").pick(others)]
+        return across([[i] for i in ids])

@@ -1,0 +1,66 @@
+"""Whom a fault strikes: node ids, or symbols that are resolved at the moment it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clew.sim.entropy import Stream
+from clew.sim.faults.fault import Fault, Target
+from clew.sim.process import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+SYMBOLS: dict[str, str] = {
+    "one": "one node that runs, drawn",
+    "random": "some of the nodes that run, at least one, drawn",
+    "minority": "fewer than half of all nodes, at least one, of those that run, drawn",
+    "majority": "one more than half of all nodes, of those that run, drawn",
+    "all": "every node",
+}
+"""Any other word is a role, such as ``leader``: one node that says it is in it, drawn."""
+
+
+def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
+    """The hosts that a target means now, in the cluster's order; empty where nobody fits.
+
+    The draw is keyed by the fault and made over all nodes, whoever runs, so that a node that
+    happens to be down changes as little as can be.
+    """
+    hosts = list(cluster.hosts.values())
+    if isinstance(target, tuple):
+        return [host for host in hosts if host.id in target]
+    if target in cluster.hosts:
+        return [cluster.hosts[target]]
+    if target is None or target == "all":
+        return hosts
+    stream = cluster.entropy.stream("fault", fault.id, "target")
+    size = _size(target, len(hosts), stream)
+    if target in SYMBOLS:
+        fitting = [host for host in hosts if host.process is not None]
+    else:
+        fitting = cluster.hosts_in_role(target)
+    chosen = [host for host in stream.sample(hosts, len(hosts)) if host in fitting][:size]
+    return [host for host in hosts if host in chosen]
+
+
+def _size(target: str, count: int, stream: Stream) -> int:
+    """How many of `count` nodes a symbol means."""
+    drawn = stream.bits64()
+    if target == "random":
+        return 1 + (drawn * count >> 64)
+    if target == "minority":
+        most = (count - 1) // 2
+        return 1 + (drawn * most >> 64) if most else 0
+    if target == "majority":
+        return count // 2 + 1
+    return 1
+
+
+def whom(target: Target) -> str:
+    """A target in words, for a sentence that says nobody fitted it."""
+    if isinstance(target, tuple):
+        return ", ".join(target)
+    if target in SYMBOLS:
+        return f"node for the target {target!r}"
+    return str(target)

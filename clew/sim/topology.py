@@ -1,0 +1,129 @@
+"""Topologies: who is whose neighbour, for workloads that tell their nodes so.
+
+Line, grid, trees and total are those of the wire protocol. The random ones are drawn here, from
+the run's seed: networkx's own generators depend on its version. networkx does what it is good
+at, building the regular graphs and looking whether a graph is connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isqrt
+from typing import TYPE_CHECKING, TypeAlias
+
+from clew.errors import UsageError
+from clew.sim.entropy import Entropy, Stream
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    Graph: TypeAlias = nx.Graph[int]
+
+TOPOLOGIES: dict[str, str] = {
+    "line": "one after the other",
+    "grid": "a rectangle as square as can be, neighbours above, below, left and right",
+    "tree2": "a tree with two children a node",
+    "tree3": "a tree with three children a node",
+    "tree4": "a tree with four children a node",
+    "total": "everybody with everybody",
+    "random-tree": "a tree, drawn: each node hangs on an earlier one",
+    "random-regular": "drawn and connected, three or four neighbours each where there are enough",
+    "random": "a drawn tree and about as many drawn edges more",
+}
+
+
+def topology(name: str, node_ids: Sequence[str], entropy: Entropy) -> dict[str, list[str]]:
+    """Each node's neighbours, in the order of `node_ids`; symmetric and connected.
+
+    Args:
+        name: a key of `TOPOLOGIES`.
+        node_ids: the cluster.
+        entropy: the run's seed, for the random ones.
+
+    Raises:
+        UsageError: there is no topology of this name.
+    """
+    if name not in TOPOLOGIES:
+        known = ", ".join(TOPOLOGIES)
+        raise UsageError("no such topology", expected=f"one of {known}", found=repr(name))
+    graph = _build(name, len(node_ids), entropy.stream("topology", name))
+    return {
+        node_id: [node_ids[other] for other in sorted(graph.adj[rank])]
+        for rank, node_id in enumerate(node_ids)
+    }
+
+
+def _build(name: str, count: int, stream: Stream) -> Graph:
+    import networkx as nx  # noqa: PLC0415 - slow to import, and most runs need none
+
+    if name == "total":
+        return nx.complete_graph(count)
+    if name.startswith("tree"):
+        return nx.full_rary_tree(int(name[-1]), count)
+    graph = nx.path_graph(count if name == "line" else 0)
+    graph.add_nodes_from(range(count))
+    graph.add_edges_from(_EDGES[name](count, stream) if name in _EDGES else ())
+    return graph
+
+
+Edges: TypeAlias = list[tuple[int, int]]
+
+
+def _grid(count: int, stream: Stream) -> Edges:
+    """Row by row; the last row may be short."""
+    del stream
+    width = max(isqrt(count - 1) + 1, 1) if count else 1
+    right = [(i, i + 1) for i in range(count - 1) if (i + 1) % width]
+    return right + [(i, i + width) for i in range(count - width)]
+
+
+def _tree(count: int, stream: Stream) -> Edges:
+    return [(stream.below(rank), rank) for rank in range(1, count)]
+
+
+def _sparse(count: int, stream: Stream) -> Edges:
+    """A tree, and up to `count` edges more: whichever are drawn twice are there once."""
+    edges = _tree(count, stream)
+    pairs = [stream.sample(range(count), 2) for _ in range(count)] if count > 1 else []
+    return edges + [(min(pair), max(pair)) for pair in pairs]
+
+
+def _regular(count: int, stream: Stream) -> Edges:
+    """A ring of everybody and a drawn matching on top, both in drawn order.
+
+    A ring with a random matching is what a random 3-regular graph is almost always (Robinson and
+    Wormald, "Almost all cubic graphs are Hamiltonian", 1992). With an odd number of nodes one has
+    a fourth neighbour.
+    """
+    ring = stream.sample(range(count), count)
+    edges = [(ring[rank - 1], ring[rank]) for rank in range(1 if count < 3 else 0, count)]  # noqa: PLR2004
+    if count > 3:  # noqa: PLR2004 - below, the ring joins everybody already
+        near = {frozenset(edge) for edge in edges}
+        edges += _matching(stream.sample(range(count), count), near)
+    return edges
+
+
+def _matching(order: list[int], near: set[frozenset[int]]) -> Edges:
+    """Pairs of nodes that are no neighbours yet, each with the first later one that will do."""
+    edges: Edges = []
+    free = list(order)
+    while free:
+        node = free.pop()
+        fitting = [other for other in free if frozenset((node, other)) not in near]
+        mates = fitting or [i for i in order if i != node and frozenset((node, i)) not in near]
+        if not mates:
+            continue
+        mate = mates[-1]
+        near.add(frozenset((node, mate)))
+        edges.append((node, mate))
+        if mate in free:
+            free.remove(mate)
+    return edges
+
+
+_EDGES: dict[str, Callable[[int, Stream], Edges]] = {
+    "grid": _grid,
+    "random-tree": _tree,
+    "random-regular": _regular,
+    "random": _sparse,
+}

@@ -1,0 +1,37 @@
+"""A key-value store in which every node has a copy, and copies are brought up to date later.
+
+It needs no crash and no partition to go wrong: a node that has not heard yet reads the past.
+
+    clew test examples/copied_register.py --time-limit 20 --rate 50 --latency 20 --seed 1
+"""
+
+from clew import Node, RPCError, on
+
+
+class CopiedRegister(Node):
+    workload = "lin-kv"
+
+    def start(self):
+        self.values = {}
+
+    @on("read")
+    def read(self, msg):
+        key = str(msg.body["key"])
+        if key not in self.values:
+            raise RPCError(20, "no such key")
+        self.reply(msg, {"type": "read_ok", "value": self.values[key]})
+
+    @on("write")
+    def write(self, msg):
+        self.values[str(msg.body["key"])] = msg.body["value"]
+        for peer in self.peers:
+            self.send(peer, {"type": "copy", "values": self.values})
+        self.reply(msg, {"type": "write_ok"})
+
+    @on("copy")
+    def copy(self, msg):
+        self.values.update(msg.body["values"])
+
+    @on("cas")
+    def cas(self, msg):
+        raise RPCError(10, "only read and write")

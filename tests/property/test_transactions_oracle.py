@@ -1,0 +1,214 @@
+"""The transaction checkers against definitions by brute force: every order of commit is tried."""
+
+from itertools import permutations, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clew.checkers.transactions import ListAppend
+from clew.checkers.verdict import Budget, Verdict
+from clew.history import Event, History
+
+KEYS = ("x", "y")
+
+
+def read_agrees(transaction, state):
+    """Run a transaction on a state in place; whether its reads are what it would have read."""
+    for f, key, value in transaction:
+        current = state.get(key, ())
+        if f == "append":
+            state[key] = (*current, value)
+        elif f == "w":
+            state[key] = value
+        elif f == "r" and value != (list(current) if isinstance(current, tuple) else current):
+            return False
+    return True
+
+
+def writes(transaction):
+    return {micro[1] for micro in transaction if micro[0] != "r"}
+
+
+def serial(operations, order, empty):
+    state = dict.fromkeys(KEYS, empty)
+    return all(read_agrees(micros(operations[i]), state) for i in order)
+
+
+def micros(operation):
+    if operation.type == "ok":
+        return operation.result
+    # Nobody knows what it read.
+    return [micro for micro in operation.argument if micro[0] != "r"]
+
+
+def committed_choices(operations):
+    """Every set of operations that may have committed."""
+    sure = [o.number for o in operations if o.type == "ok"]
+    maybe = [o.number for o in operations if o.type == "info"]
+    for chosen in product([False, True], repeat=len(maybe)):
+        yield sure + [n for n, yes in zip(maybe, chosen, strict=True) if yes]
+
+
+def before(one, other):
+    return one.type == "ok" and one.completed < other.invoked
+
+
+def serializable(operations, empty, *, strict):
+    for numbers in committed_choices(operations):
+        for order in permutations(numbers):
+            if strict and any(
+                before(operations[later], operations[earlier])
+                for i, earlier in enumerate(order)
+                for later in order[i + 1 :]
+            ):
+                continue
+            if serial(operations, order, empty):
+                return True
+    return False
+
+
+def snapshot_isolated(operations, empty, *, strong):
+    return any(
+        _snapshots(operations, numbers, empty, strong=strong)
+        for numbers in committed_choices(operations)
+    )
+
+
+def _snapshots(operations, numbers, empty, *, strong):
+    """Search every interleaving of snapshots and commits."""
+
+    def go(waiting, open_, state, committed):
+        if not waiting and not open_:
+            return True
+        for number in waiting:
+            if strong and any(
+                before(operations[other], operations[number])
+                for other in numbers
+                if other not in committed
+            ):
+                continue
+            snapshot = dict(state)
+            if read_agrees(micros(operations[number]), snapshot) and go(
+                waiting - {number}, {**open_, number: (snapshot, frozenset())}, state, committed
+            ):
+                return True
+        for number, (snapshot, overwritten) in open_.items():
+            mine = writes(micros(operations[number]))
+            if mine & overwritten:
+                continue
+            rest = {
+                other: (view, lost | mine)
+                for other, (view, lost) in open_.items()
+                if other != number
+            }
+            after = {**state, **{key: snapshot[key] for key in mine}}
+            if go(waiting, rest, after, committed | {number}):
+                return True
+        return False
+
+    return go(frozenset(numbers), {}, dict.fromkeys(KEYS, empty), frozenset())
+
+
+ORACLES = {
+    "serializable": lambda o, e: serializable(o, e, strict=False),
+    "strict-serializable": lambda o, e: serializable(o, e, strict=True),
+    "snapshot-isolation": lambda o, e: snapshot_isolated(o, e, strong=False),
+    "strong-snapshot-isolation": lambda o, e: snapshot_isolated(o, e, strong=True),
+}
+
+
+def interleave(transactions, outcomes, cuts):
+    """A history; ``cuts`` says after which invocations everything open is completed."""
+    events, open_ = [], []
+    for number, transaction in enumerate(transactions):
+        asked = [[f, k, None if f == "r" else v] for f, k, v in transaction]
+        events.append(Event(number, "invoke", "txn", asked))
+        open_.append(
+            Event(number, outcomes[number], "txn", transaction if outcomes[number] == "ok" else asked)
+        )
+        if cuts >> number & 1:
+            events += open_
+            open_ = []
+    return History(events + open_)
+
+
+def shapes(sizes):
+    """Every program of transactions of these sizes over the keys, values counted up."""
+    for kinds in product(product(("r", "append"), KEYS), repeat=sum(sizes)):
+        if kinds[0][1] != KEYS[0]:
+            continue  # the other half is the same with the keys' names exchanged
+        written = dict.fromkeys(KEYS, 0)
+        flat = []
+        for f, key in kinds:
+            if f == "append":
+                written[key] += 1
+            flat.append([f, key, written[key] if f == "append" else None])
+        yield [
+            [flat.pop(0) for _ in range(size)]
+            for size in sizes
+        ], written
+
+
+def lists(count):
+    """Every list that a read may show of a key with so many values: all arrangements."""
+    for length in range(count + 1):
+        yield from (list(p) for p in permutations(range(1, count + 1), length))
+
+
+def read_variants(program, written):
+    reads = [micro for txn in program for micro in txn if micro[0] == "r"]
+    for values in product(*(list(lists(written[micro[1]])) for micro in reads)):
+        chosen = iter(values)
+        yield [
+            [[f, k, next(chosen) if f == "r" else v] for f, k, v in txn] for txn in program
+        ]
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (1, 1, 2)])
+def test_list_append_agrees_with_brute_force_on_all_small_histories(sizes):
+    checked = {model: [0, 0] for model in ORACLES}
+    for program, written in shapes(sizes):
+        for transactions in read_variants(program, written):
+            for cuts in (0, 1):
+                history = interleave(transactions, ["ok"] * len(sizes), cuts)
+                for model, oracle in ORACLES.items():
+                    expected = oracle(history.operations, ())
+                    result = ListAppend((model,)).check(history, Budget(None))
+                    assert (result.verdict is Verdict.VALID) == expected, (model, history.events)
+                    checked[model][expected] += 1
+    assert all(min(counts) > 50 for counts in checked.values())
+
+
+@st.composite
+def list_histories(draw):
+    count = draw(st.integers(2, 4))
+    written = dict.fromkeys(KEYS, 0)
+    program = []
+    for _ in range(count):
+        txn = []
+        for _ in range(draw(st.integers(1, 3))):
+            f, key = draw(st.sampled_from(["r", "append"])), draw(st.sampled_from(KEYS))
+            written[key] += f == "append"
+            txn.append([f, key, written[key]])
+        program.append(txn)
+    orders = {key: draw(st.permutations(range(1, written[key] + 1))) for key in KEYS}
+    for txn in program:
+        for micro in txn:
+            if micro[0] == "r":
+                order = orders[micro[1]]
+                micro[2] = list(order[: draw(st.integers(0, len(order)))])
+    outcome = st.sampled_from(["ok", "ok", "ok", "info", "fail"])
+    return interleave(program, [draw(outcome) for _ in program], draw(st.integers(0, 15)))
+
+
+@pytest.mark.parametrize("model", list(ORACLES))
+@given(history=list_histories())
+@settings(deadline=None)
+def test_list_append_agrees_with_brute_force(model, history):
+    result = ListAppend((model,)).check(history, Budget(None))
+    if not any(operation.type == "ok" for operation in history.operations):
+        assert result.verdict is Verdict.UNKNOWN
+        return
+    expected = ORACLES[model](history.operations, ())
+    assert (result.verdict is Verdict.VALID) == expected, [*map(tuple, history)]

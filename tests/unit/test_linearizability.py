@@ -1,0 +1,534 @@
+"""The linearizability checker: engines, evidence, budgets and what it refuses."""
+
+import gc
+import json
+import random
+
+import pytest
+
+from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability, Specification
+from clew.checkers.linearizability.entries import partitions
+from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.search import Search
+from clew.checkers.linearizability.specifications import (
+    AppendLog,
+    CasRegister,
+    Counter,
+    FifoQueue,
+    IdGenerator,
+    KeyValue,
+    Register,
+    Set,
+)
+from clew.checkers.linearizability.timeline import timeline
+from clew.checkers.verdict import Budget, Verdict, run_checker
+from clew.errors import HistoryError
+from clew.history import Event, History
+
+
+def told(text):
+    """A history, an event a line: process, type, f, and the value as JSON."""
+    events = []
+    for line in text.strip().splitlines():
+        process, kind, f, *value = line.split(maxsplit=3)
+        events.append(Event(int(process), kind, f, json.loads(value[0]) if value else None))
+    return History(events)
+
+
+def check(specification, history, **options):
+    return run_checker(Linearizability(specification, **options), history)
+
+
+STALE = """
+0 invoke write 1
+0 ok write 1
+1 invoke write 2
+1 ok write 2
+2 invoke read
+2 ok read 1
+"""
+
+# name, specification, history, verdict, engine
+HISTORIES = [
+    ("nothing happened", Register(), "", "valid", "zones"),
+    ("a stale read", Register(), STALE, "invalid", "zones"),
+    ("a stale read beside a cas", CasRegister(), STALE + "3 invoke cas [7, 8]", "invalid",
+     "search"),
+    ("a failed cas did not happen", CasRegister(), """
+        0 invoke cas [null, 3]
+        0 fail cas [null, 3]
+        1 invoke read
+        1 ok read null
+     """, "valid", "zones"),
+    ("an unanswered write may be read much later", Register(), """
+        0 invoke write 1
+        1 invoke read
+        1 ok read null
+        1 invoke read
+        1 ok read 1
+     """, "valid", "zones"),
+    ("an unanswered write happens once", CasRegister(), """
+        0 invoke write 1
+        0 info write 1
+        1 invoke read
+        1 ok read 1
+        1 invoke cas [1, 2]
+        1 ok cas [1, 2]
+        1 invoke read
+        1 ok read 1
+     """, "invalid", "search"),
+    ("two unanswered writes of a value happen twice", CasRegister(), """
+        0 invoke write 1
+        0 info write 1
+        2 invoke write 1
+        1 invoke read
+        1 ok read 1
+        1 invoke cas [1, 2]
+        1 ok cas [1, 2]
+        1 invoke read
+        1 ok read 1
+     """, "valid", "search"),
+    ("a value written twice", Register(), """
+        0 invoke write 1
+        0 ok write 1
+        0 invoke write 2
+        0 ok write 2
+        0 invoke write 1
+        0 ok write 1
+        1 invoke read
+        1 ok read 1
+     """, "valid", "search"),
+    ("keys are independent", CasRegister(), """
+        0 invoke write ["x", 1]
+        0 ok write ["x", 1]
+        1 invoke read ["y", null]
+        1 ok read ["y", null]
+        0 invoke cas ["x", [1, 2]]
+        0 ok cas ["x", [1, 2]]
+        1 invoke read ["x", null]
+        1 ok read ["x", 2]
+     """, "valid", "search+zones"),
+    ("a cas alone has no key", CasRegister(), """
+        0 invoke cas [1, 2]
+        0 ok cas [1, 2]
+     """, "invalid", "search"),
+    ("a store by key", KeyValue(), """
+        0 invoke append ["x", "a"]
+        0 ok append ["x", "a"]
+        1 invoke get ["y", null]
+        1 ok get ["y", ""]
+        0 invoke get ["x", null]
+        0 ok get ["x", "a"]
+     """, "valid", "search+zones"),
+    ("a store forgets", KeyValue(), """
+        0 invoke put ["x", "a"]
+        0 ok put ["x", "a"]
+        0 invoke get ["x", null]
+        0 ok get ["x", ""]
+     """, "invalid", "zones"),
+    ("a key alone", KeyValue(), """
+        0 invoke put ["x", "a"]
+        0 ok put ["x", "a"]
+        0 invoke get "x"
+        0 ok get "a"
+     """, "valid", "zones"),
+    ("a queue turned round", FifoQueue(), """
+        0 invoke enqueue 1
+        0 ok enqueue 1
+        0 invoke enqueue 2
+        0 ok enqueue 2
+        1 invoke dequeue
+        1 ok dequeue 2
+     """, "invalid", "search"),
+    ("an identifier given twice", IdGenerator(), """
+        0 invoke generate
+        1 invoke generate
+        0 ok generate 5
+        1 ok generate 5
+     """, "invalid", "search"),
+    ("a set by element", Set(), """
+        0 invoke add 1
+        0 ok add 1
+        1 invoke contains 2
+        1 ok contains false
+     """, "valid", "search"),
+    ("a counter", Counter(), """
+        0 invoke add 1
+        1 invoke read
+        1 ok read 1
+        1 invoke read
+        1 ok read 0
+     """, "invalid", "search"),
+    ("a log", AppendLog(), """
+        0 invoke append 1
+        1 invoke append 2
+        2 invoke read
+        2 ok read [2]
+        2 invoke read
+        2 ok read [2, 1]
+     """, "valid", "search"),
+    ("a log that forgets", AppendLog(), """
+        0 invoke append 1
+        1 invoke append 2
+        2 invoke read
+        2 ok read [2]
+        2 invoke read
+        2 ok read [1, 2]
+     """, "invalid", "search"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("specification", "text", "verdict", "engine"),
+    [row[1:] for row in HISTORIES],
+    ids=[row[0] for row in HISTORIES],
+)
+def test_verdict_and_engine(specification, text, verdict, engine):
+    result = check(specification, told(text))
+    assert (result.verdict.value, result.engine) == (verdict, engine)
+    assert bool(result.anomalies) == (verdict == "invalid")
+    assert check(specification, told(text), explained=False).verdict is result.verdict
+    assert result.reason.endswith(".")
+    json.dumps(result.statistics)
+
+
+def test_a_stale_read_is_explained():
+    result = check(Register(), told(STALE))
+    (anomaly,) = result.anomalies
+    assert anomaly.kind == "nonlinearizable"
+    assert [operation.number for operation in anomaly.operations] == [0, 1, 2]
+    assert anomaly.data["prefix"] == [0, 1]
+    assert anomaly.data["states"] == ["the register holds 2"]
+    assert anomaly.data["response"]["words"] == "read -> 1 by process 2"
+    assert anomaly.data["minimal"] == [0, 1, 2]
+    assert "no order explains read -> 1 by process 2 (operation 2)" in anomaly.reason
+    assert "the register holds 2" in anomaly.reason
+    json.dumps(anomaly.data)
+
+
+def test_every_operation_in_flight_is_told_of():
+    history = told("""
+        0 invoke write 1
+        0 ok write 1
+        1 invoke write 2
+        3 invoke cas [3, 4]
+        4 invoke read
+        2 invoke read
+        4 ok read 1
+        2 ok read 9
+    """)
+    (anomaly,) = check(CasRegister(), history).anomalies
+    why = {row["number"]: row["why"] for row in anomaly.data["in_flight"]}
+    assert set(why) == {1, 2, 4}
+    assert "does not help" in why[1]
+    assert "does not fit" in why[2]
+    assert "does not fit" in why[4]
+    assert anomaly.data["minimal"] == [4]
+
+
+def test_the_smallest_part_is_found_in_a_long_history():
+    source = random.Random(4)
+    events, value = [], None
+    for _ in range(400):
+        if source.random() < 0.5:
+            value = source.randrange(4)
+            events += [Event(0, "invoke", "write", value), Event(0, "ok", "write", value)]
+        else:
+            events += [Event(1, "invoke", "read"), Event(1, "ok", "read", value)]
+    events += [Event(0, "invoke", "write", 3), Event(0, "ok", "write", 3)]
+    events += [Event(1, "invoke", "read"), Event(1, "ok", "read", 2)]
+    (anomaly,) = check(CasRegister(), History(events)).anomalies
+    assert [each.f for each in anomaly.operations] == ["write", "write", "read"]
+    assert [each.argument for each in anomaly.operations] == [2, 3, None]
+
+
+def test_a_queue_is_reduced_to_the_values_that_matter():
+    lines = []
+    for value in range(30):
+        lines += [f"0 invoke enqueue {value}", f"0 ok enqueue {value}"]
+    for value in [*range(10), 11, 10]:
+        lines += ["1 invoke dequeue", f"1 ok dequeue {value}"]
+    (anomaly,) = check(FifoQueue(), told("\n".join(lines))).anomalies
+    assert [(each.f, each.argument or each.result) for each in anomaly.operations] == [
+        ("enqueue", 10), ("enqueue", 11), ("dequeue", 11),
+    ]  # fmt: skip
+
+
+def test_each_bad_key_has_its_anomaly():
+    lines = []
+    for key in ("a", "b", "c"):
+        read = 1 if key == "b" else 9
+        lines += [
+            f'0 invoke write ["{key}", 1]', f'0 ok write ["{key}", 1]',
+            f'0 invoke read ["{key}", null]', f'0 ok read ["{key}", {read}]',
+        ]  # fmt: skip
+    result = check(Register(), told("\n".join(lines)))
+    assert [anomaly.data["key"] for anomaly in result.anomalies] == ["a", "c"]
+    assert result.statistics["invalid_partitions"] == 2
+    assert result.reason == "2 of 3 independent parts are not linearizable as register."
+    assert all(anomaly.reason.startswith('key "') for anomaly in result.anomalies)
+
+
+def hard(copies):
+    """A counter that many concurrent additions of different size leave at an impossible sum."""
+    lines = [f"{process} invoke add {1 << process}" for process in range(copies)]
+    lines += [f"{process} ok add {1 << process}" for process in range(copies)]
+    lines += ["99 invoke read", "99 ok read 1"]
+    return told("\n".join(lines))
+
+
+def test_a_spent_budget_is_unknown():
+    result = run_checker(
+        Linearizability(Counter()), hard(16), Budget(seconds=None, configurations=2_000)
+    )
+    assert result.verdict is Verdict.UNKNOWN
+    assert "2000 configurations" in result.reason
+    assert result.statistics["unknown_partitions"][0]["reason"].startswith("the budget is spent")
+
+
+def test_the_budget_holds_inside_one_response():
+    budget = Budget(seconds=None, configurations=2_000)
+    Linearizability(Counter()).check(hard(30), budget)
+    assert 2_000 < budget.spent < 2_000 + 2 * Budget.STEP
+
+
+def test_a_partition_over_the_budget_does_not_lose_the_others():
+    lines = [f'{at} invoke add ["hard", {1 << at}]' for at in range(16)]
+    lines += [f'{at} ok add ["hard", {1 << at}]' for at in range(16)]
+    lines += ['99 invoke read ["hard", null]', '99 ok read ["hard", 1]']
+    lines += ['99 invoke read ["easy", null]', '99 ok read ["easy", 1]']
+    budget = Budget(seconds=None, configurations=2_000)
+    result = Linearizability(Counter()).check(told("\n".join(lines)), budget)
+    assert result.verdict is Verdict.INVALID
+    assert [each.data["key"] for each in result.anomalies] == ["easy"]
+    assert [each["key"] for each in result.statistics["unknown_partitions"]] == ['"hard"']
+
+
+class Raises(Counter):
+    def step(self, state, f, argument, result):
+        if argument == 13:
+            raise ZeroDivisionError("thirteen")
+        return super().step(state, f, argument, result)
+
+
+def test_a_specification_that_raises_is_unknown():
+    history = told("0 invoke add 13\n0 ok add 13")
+    result = check(Raises(), history)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "ZeroDivisionError: thirteen" in result.reason
+
+
+class Wordless(Counter):
+    def describe_state(self, state):
+        raise ZeroDivisionError("no words")
+
+
+def test_words_that_raise_do_not_lose_the_verdict():
+    result = check(Wordless(), told("0 invoke read\n0 ok read 3"))
+    assert result.verdict is Verdict.INVALID
+    assert "ZeroDivisionError: no words" in result.anomalies[0].reason
+
+
+@pytest.mark.parametrize(
+    ("specification", "text", "message"),
+    [
+        (Register(), "0 invoke cas [1, 2]", "register knows no operation cas.*read, write"),
+        (KeyValue(), "0 invoke get", "get has no key"),
+        (CasRegister(), "0 invoke cas 3\n0 ok cas 3", "cas has no pair"),
+        (Register(), "0 ok read 3", "has no invocation"),
+    ],
+)
+def test_a_history_that_does_not_fit_is_the_inputs_fault(specification, text, message):
+    with pytest.raises(HistoryError, match=message):
+        check(specification, told(text))
+
+
+def test_nil_reads_of_any_value():
+    history = told("0 invoke write 1\n0 ok write 1\n0 invoke read\n0 ok read null")
+    assert check(CasRegister(), history).verdict is Verdict.INVALID
+    assert check(CasRegister(nil_reads="any"), history).verdict is Verdict.VALID
+
+
+CONCURRENT = told("""
+    0 invoke write 1
+    1 invoke write 2
+    0 ok write 1
+    1 ok write 2
+    2 invoke read
+    2 ok read 1
+""")
+
+
+@pytest.mark.parametrize(
+    ("effects", "engine"),
+    [
+        ({0: 2, 1: 1, 2: 3}, "witness"),
+        ({0: (1, 2), 1: (1, 1), 2: (2, 0)}, "witness"),
+        ({0: 1, 1: 2, 2: 3}, "zones"),
+        ({0: 2, 1: 1}, "zones"),
+        ({0: 2, 1: 3, 2: 1}, "zones"),
+        ({0: 2, 1: "late", 2: 3}, "zones"),
+        (None, "zones"),
+    ],
+)
+def test_a_witness_is_tried_first_and_never_blamed(effects, engine):
+    result = check(Register(), CONCURRENT, effects=effects)
+    assert (result.verdict, result.engine) == (Verdict.VALID, engine)
+
+
+def test_a_witness_must_keep_real_time():
+    effects = {0: 3, 1: 1, 2: 2}
+    late = told(STALE)
+    assert check(Register(), late, effects=effects).verdict is Verdict.INVALID
+
+
+def test_two_hundred_pending_operations_are_decided():
+    source = random.Random(1)
+    events, value = [], None
+    for at in range(500):
+        value = source.randrange(5)
+        events += [Event(at % 5, "invoke", "write", value), Event(at % 5, "ok", "write", value)]
+        events += [Event(9, "invoke", "read"), Event(9, "ok", "read", value)]
+    for at in range(200):
+        f, argument = ("write", at) if at % 2 else ("cas", [at % 5, at])
+        events.append(Event(1_000 + at, "invoke", f, argument))
+    budget = Budget(seconds=None, configurations=200_000)
+    assert Linearizability(CasRegister()).check(History(events), budget).verdict is Verdict.VALID
+    events += [Event(9, "invoke", "read"), Event(9, "ok", "read", "never written")]
+    result = Linearizability(CasRegister()).check(History(events), budget)
+    assert result.verdict is Verdict.INVALID
+    assert len(result.anomalies[0].operations) == 1
+
+
+def test_many_pending_operations_do_not_hide_a_read_that_nothing_explains():
+    source = random.Random(2)
+    events = []
+    for at in range(150):
+        argument = [source.randrange(5), source.randrange(5)]
+        events.append(Event(1_000 + at, "invoke", "cas", argument))
+        events += [Event(0, "invoke", "write", at % 5), Event(0, "ok", "write", at % 5)]
+    events += [Event(9, "invoke", "read"), Event(9, "ok", "read", 77)]
+    result = check(CasRegister(), History(events))
+    assert result.verdict is Verdict.INVALID
+    assert result.anomalies[0].data["minimal"] == [300]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was(enabled):
+    seen = []
+
+    class Looks(Counter):
+        def step(self, state, f, argument, result):
+            seen.append(gc.isenabled())
+            return super().step(state, f, argument, result)
+
+    try:
+        (gc.enable if enabled else gc.disable)()
+        check(Looks(), told("0 invoke read\n0 ok read 0"))
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+    assert not any(seen)
+
+
+class Coin(Specification):
+    """``toss`` lands either way; ``look`` tells how it lies."""
+
+    name = "coin"
+
+    def initial(self):
+        return "heads"
+
+    def step(self, state, f, argument, result):
+        if f == "toss":
+            return ("heads", "tails")
+        return (state,) if result in (state, UNANSWERED) else None
+
+    def is_readonly(self, f, argument):
+        return f == "look"
+
+
+@pytest.mark.parametrize(
+    ("looks", "verdict"),
+    [(["tails"], "valid"), (["tails", "tails"], "valid"), (["tails", "heads"], "invalid")],
+)
+def test_a_specification_may_choose(looks, verdict):
+    lines = ["0 invoke toss", "0 ok toss"]
+    for look in looks:
+        lines += ["1 invoke look", f'1 ok look "{look}"']
+    assert check(Coin(), told("\n".join(lines))).verdict.value == verdict
+
+
+def random_history(seed, operations, *, broken=False):
+    """A cas-register used by five clients, each operation taking effect inside its interval."""
+    source = random.Random(seed)
+    events, value, busy, idle = [], None, [], list(range(5))
+    while operations or busy:
+        if idle and operations and (not busy or source.random() < 0.5):
+            process = idle.pop(source.randrange(len(idle)))
+            f = source.choice(["read", "write", "cas"])
+            argument = {
+                "read": None,
+                "write": source.randrange(4),
+                "cas": [source.randrange(4), source.randrange(4)],
+            }[f]
+            events.append(Event(process, "invoke", f, argument))
+            busy.append([process, f, argument, None])
+            operations -= 1
+            continue
+        one = source.choice(busy)
+        process, f, argument, done = one
+        if done is not None:
+            busy.remove(one)
+            idle.append(process)
+            events.append(Event(process, done[0], f, done[1]))
+        elif f == "read":
+            one[3] = ("ok", value)
+        elif f == "cas" and argument[0] != value:
+            one[3] = ("fail", argument)
+        else:
+            value = argument if f == "write" else argument[1]
+            one[3] = ("ok", argument)
+    if broken:
+        events += [Event(0, "invoke", "read"), Event(0, "ok", "read", "nobody wrote this")]
+    return History(events)
+
+
+# Changing one of these figures needs a line in the changelog.
+@pytest.mark.parametrize(
+    ("seed", "operations", "broken", "configurations"),
+    [(1, 200, False, 103), (1, 200, True, 465), (2, 2_000, False, 1_030)],
+)
+def test_configurations_explored(seed, operations, broken, configurations):
+    history = random_history(seed, operations, broken=broken)
+    (part,) = partitions(CasRegister(), history)
+    machine = Machine(CasRegister())
+    levels = timeline(machine, part.entries, eager=True)
+    outcome = Search(machine, levels, Budget()).run()
+    assert outcome.linearizable is not broken
+    assert outcome.configurations == configurations
+
+
+def test_the_order_found_is_a_linearization():
+    history = random_history(3, 300)
+    (part,) = partitions(CasRegister(), history)
+    machine = Machine(CasRegister())
+    outcome = Search(machine, timeline(machine, part.entries, eager=True), Budget()).run()
+    state, latest = None, -1
+    for index in outcome.order:
+        entry = part.entries[index]
+        (state,) = CasRegister().step(state, entry.f, entry.argument, entry.result)
+        latest = max(latest, entry.invoked)
+        assert entry.completed is None or entry.completed > latest
+    answered = {at for at, entry in enumerate(part.entries) if entry.completed is not None}
+    assert answered <= set(outcome.order)
+    assert len(set(outcome.order)) == len(outcome.order)
+
+
+@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_every_specification_accepts_a_history_with_nothing_answered(name):
+    specification = SPECIFICATIONS[name]()
+    argument = {"key-value": '["k", "v"]', "multi-register": '[["w", "x", 1]]'}.get(name, "1")
+    f = "write" if name == "multi-register" else specification.functions[0]
+    result = check(specification, told(f"0 invoke {f} {argument}"))
+    assert result.verdict is Verdict.VALID

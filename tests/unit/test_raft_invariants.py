@@ -1,0 +1,147 @@
+"""Raft's five promises: each is silent on what is right and names what breaks it."""
+
+import pytest
+
+from clew.models.raft_consensus import Consensus
+from clew.models.raft_invariants import (
+    INVARIANTS,
+    ElectionSafety,
+    LeaderAppendOnly,
+    LeaderCompleteness,
+    LogMatching,
+    StateMachineSafety,
+)
+from clew.models.raft_log import Log
+from clew.sim.disk import Disk
+
+
+def node(name, *terms, term=1, state="follower", commit=0):
+    """A node whose log has entries of these terms, with a command that tells the index."""
+    made = object.__new__(Consensus)
+    made.id, made.term, made.state, made.commit = name, term, state, commit
+    made.raft_log = Log(Disk())
+    for index, each in enumerate(terms, 1):
+        made.raft_log.append([each, "c1", index])
+    return made
+
+
+def told(check, *nodes):
+    """The first violation that looking at nodes in turn gives."""
+    for each in nodes:
+        violation = check.after(each)
+        if violation is not None:
+            return violation
+    return None
+
+
+def leader(name, *terms, **more):
+    return node(name, *terms, state="leader", **more)
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS)
+def test_a_sound_history_is_silent(invariant):
+    check = invariant({})
+    old = leader("n1", 1, 1, term=1, commit=2)
+    follower = node("n2", 1, commit=1)
+    assert told(check, old, follower, old) is None
+    follower.raft_log.append([1, "c1", 2])
+    follower.commit = 2
+    assert told(check, follower) is None
+    follower.state, follower.term = "leader", 2
+    follower.raft_log.append([2])
+    assert told(check, follower, old) is None
+    old.state, old.term = "follower", 2
+    old.raft_log.append([2])
+    old.raft_log.compact(2, {})
+    assert told(check, old) is None
+    old.commit = follower.commit = 3
+    assert told(check, follower, old) is None
+
+
+def test_two_leaders_of_a_term():
+    check = ElectionSafety({})
+    assert told(check, leader("n1", term=2), leader("n2", term=3)) is None
+    violation = told(check, leader("n3", term=2))
+    assert violation.reason == "n3 was elected leader of term 2, and so was n1"
+    assert violation.nodes == ("n1", "n3")
+
+
+def test_a_leader_that_cuts_its_log():
+    check, one = LeaderAppendOnly({}), leader("n1", 1, 1)
+    assert told(check, one) is None
+    one.raft_log.truncate(2)
+    assert told(check, one).reason == "n1 cut its log to 1 entries while it led term 1"
+
+
+def test_a_log_cut_before_the_election_is_no_violation():
+    check, one = LeaderAppendOnly({}), leader("n1", 1, 1)
+    assert told(check, one) is None
+    one.raft_log.truncate(2)
+    one.term = 2
+    assert told(check, one) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ((1, 2, 2), "n2 and n1 have different logs up to entry 3 of term 2"),
+        ((1, 1, 2), None),
+        ((1, 1, 3), None),
+        ((1, 2), None),
+    ],
+)
+def test_logs_that_differ_under_an_equal_entry(other, reason):
+    violation = told(LogMatching({}), node("n1", 1, 1, 2), node("n2", *other))
+    if reason is None:
+        assert violation is None
+    else:
+        assert reason in violation.reason
+
+
+def test_equal_terms_with_other_commands():
+    one, other = node("n1", 1), node("n2")
+    other.raft_log.append([1, "c9", 9])
+    assert "different logs" in told(LogMatching({}), one, other).reason
+
+
+def test_entries_that_replace_others_are_looked_at():
+    check, one = LogMatching({}), node("n1", 1, 1)
+    assert told(check, one) is None
+    one.raft_log.truncate(2)
+    one.raft_log.append([1, "c9", 9])
+    assert "different logs" in told(check, one).reason
+
+
+@pytest.mark.parametrize(
+    ("terms", "term", "found"),
+    [((1,), 2, "nothing"), ((1, 2), 2, "one of term 2"), ((1, 1), 2, None), ((1,), 1, None)],
+)
+def test_a_leader_without_a_committed_entry(terms, term, found):
+    check = LeaderCompleteness({})
+    assert told(check, leader("n1", 1, 1, commit=2)) is None
+    violation = told(check, leader("n2", *terms, term=term))
+    if found is None:
+        assert violation is None
+    else:
+        assert violation.reason == (
+            f"n2, leader of term 2, has {found} where n1 took entry 2 of term 1 for committed "
+            "in term 1"
+        )
+
+
+def test_different_entries_applied():
+    one, other = node("n1", 1, 1, commit=2), node("n2", 1, 2, commit=1)
+    check = StateMachineSafety({})
+    assert told(check, one, other) is None
+    other.commit = 2
+    violation = told(check, other)
+    assert violation.reason == "n2 applied [2, 'c1', 2] as entry 2, n1 [1, 'c1', 2]"
+    assert violation.values == {"index": 2, "terms": [1, 2]}
+
+
+def test_a_snapshot_of_another_term():
+    one, other = node("n1", 1, 1, commit=2), node("n2")
+    other.raft_log.install(2, 7, {})
+    other.commit = 2
+    violation = told(StateMachineSafety({}), one, other)
+    assert violation.reason == "n2 applied a snapshot of term 7 as entry 2, n1 [1, 'c1', 2]"

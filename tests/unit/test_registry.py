@@ -1,0 +1,228 @@
+"""The table of checkers, the models on the command line, and the guess where none is named."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clew.checkers.infer import infer
+from clew.checkers.registry import CHECKERS, find, parse_model
+from clew.checkers.verdict import Verdict, run_checker
+from clew.errors import HistoryError, UsageError
+from clew.history import Event, History
+
+
+@pytest.mark.parametrize("name", CHECKERS)
+def test_every_row_makes_its_checker(name):
+    entry = find(name)
+    assert entry.make().name == name
+    assert entry.summary
+    assert entry.complexity
+    assert entry.source
+
+
+def test_listing_loads_no_checker():
+    code = (
+        "import sys; from clew.checkers.registry import CHECKERS; "
+        "print([name for name in sys.modules if name.startswith('clew.checkers.')])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert eval(loaded) == ["clew.checkers.verdict", "clew.checkers.registry"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("register", ("register", {})),
+        ("register:initial=0", ("register", {"initial": "0"})),
+        (
+            "cas-register:initial=0:nil-reads=any",
+            ("cas-register", {"initial": "0", "nil-reads": "any"}),
+        ),
+    ],
+)
+def test_parse_model(text, parsed):
+    assert parse_model(text) == parsed
+
+
+def history(*events):
+    return History(Event(*event) for event in events)
+
+
+STALE_INITIAL = history((0, "invoke", "read"), (0, "ok", "read", 7))
+NIL_LATER = history(
+    (0, "invoke", "write", 1), (0, "ok", "write", 1), (0, "invoke", "read"), (0, "ok", "read")
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "events", "verdict"),
+    [
+        ("register", STALE_INITIAL, Verdict.INVALID),
+        ("register:initial=7", STALE_INITIAL, Verdict.VALID),
+        ("cas-register", NIL_LATER, Verdict.INVALID),
+        ("cas-register:nil-reads=any", NIL_LATER, Verdict.VALID),
+    ],
+)
+def test_options_reach_the_checker(model, events, verdict):
+    assert run_checker(made(model), events).verdict is verdict
+
+
+ALL = ", ".join(CHECKERS)
+WRONG = [
+    (
+        "regster",
+        (
+            f"--model regster: unknown checker: expected {ALL}, found 'regster'. "
+            "The nearest is register."
+        ),
+    ),
+    (
+        "xyzzy",
+        (
+            f"--model xyzzy: unknown checker: expected {ALL}, found 'xyzzy'. "
+            "clew list checkers describes each."
+        ),
+    ),
+    (
+        "register:initial",
+        (
+            "--model register:initial: an option of the model is wrong: expected NAME or "
+            "NAME:KEY=VALUE, each key once, found 'initial'."
+        ),
+    ),
+    (
+        "register:initial=1:initial=2",
+        (
+            "--model register:initial=1:initial=2: an option of the model is wrong: "
+            "expected NAME or "
+            "NAME:KEY=VALUE, each key once, found 'initial=2'."
+        ),
+    ),
+    (
+        "register:colour=red",
+        (
+            "--model register: register has no option colour: expected initial, nil-reads, "
+            "found colour."
+        ),
+    ),
+    (
+        "echo:colour=red",
+        "--model echo: echo has no option colour: expected no option, found colour.",
+    ),
+    ("counter:initial=x", "--model counter: initial is wrong: expected a whole number, found 'x'."),
+    (
+        "register:nil-reads=maybe",
+        "--model register: nil-reads is wrong: expected value or any, found 'maybe'.",
+    ),
+    (
+        "g-set:monotonic=yes",
+        "--model g-set: monotonic is wrong: expected true or false, found 'yes'.",
+    ),
+    (
+        "availability:required=most",
+        (
+            "--model availability: required is wrong: expected total, or a fraction from 0 to 1, "
+            "found 'most'."
+        ),
+    ),
+    (
+        "list-append:consistency-models=,",
+        (
+            "--model list-append: consistency-models is wrong: expected words parted by commas, "
+            "found ','."
+        ),
+    ),
+]
+
+
+def made(text):
+    name, options = parse_model(text)
+    return find(name).make(options)
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_wrong_models(text, message):
+    with pytest.raises(UsageError) as caught:
+        made(text)
+    assert str(caught.value) == message
+
+
+def calls(*operations):
+    """A history of completed operations: (f, argument, result)."""
+    return history(
+        *(
+            event
+            for process, (f, argument, result) in enumerate(operations)
+            for event in ((process, "invoke", f, argument), (process, "ok", f, result))
+        )
+    )
+
+
+GUESSES = [
+    ("register", calls(("write", 1, 1), ("read", None, 1))),
+    ("register", calls(("read", None, None))),
+    ("cas-register", calls(("cas", [1, 2], [1, 2]), ("read", None, 1))),
+    ("cas-register", calls(("cas", [1, 2], [1, 2]))),
+    ("register", calls(("write", [7, 1], [7, 1]), ("read", [7, None], [7, 1]))),
+    ("cas-register", calls(("cas", [7, [1, 2]], [7, [1, 2]]), ("read", [7, None], [7, 1]))),
+    ("multi-register", calls(("write", [["w", 1, 2]], None), ("read", [["r", 1, None]], None))),
+    ("key-value", calls(("append", ["0", "x"], ["0", "x"]), ("get", ["0", None], ["0", "x"]))),
+    ("key-value", calls(("put", ["0", "x"], ["0", "x"]))),
+    ("list-append", calls(("txn", [["append", 1, 2], ["r", 1, None]], None))),
+    ("rw-register", calls(("txn", [["w", 1, 2], ["r", 1, None]], None))),
+    ("set", calls(("add", 1, 1), ("read", None, [1]))),
+    ("set", calls(("add", 1, 1), ("read", None, []))),
+    ("counter", calls(("add", 1, 1), ("read", None, 1))),
+    ("counter", calls(("add", 1, 1), ("add", 1, 1))),
+    ("counter", calls(("increment", None, None), ("read", None, 1))),
+    ("append-log", calls(("append", 1, None), ("read", None, [1]))),
+    ("fifo-queue", calls(("enqueue", 1, 1), ("dequeue", None, 1))),
+    ("total-queue", calls(("enqueue", 1, 1), ("drain", None, [1]))),
+    ("stack", calls(("push", 1, 1), ("pop", None, 1))),
+    ("mutex", calls(("acquire", None, None), ("release", None, None))),
+    ("fenced-lock", calls(("acquire", None, 33), ("release", None, None))),
+    ("unique-ids", calls(("generate", None, 3))),
+    ("echo", calls(("echo", "a", "a"))),
+    ("broadcast", calls(("broadcast", 1, None), ("read", None, [1]))),
+    ("bank", calls(("transfer", {"from": 1, "to": 2, "amount": 3}, None), ("read", None, {}))),
+    ("kafka", calls(("send", ["send", 1, 2], None), ("poll", None, {}))),
+]
+
+
+@pytest.mark.parametrize(("model", "events"), GUESSES)
+def test_inference(model, events):
+    guess = infer(events)
+    assert guess.model == model
+    assert guess.reason.startswith("The history has ")
+    find(guess.model)
+
+
+def test_the_reason_is_a_sentence():
+    reason = infer(calls(("write", 1, 1))).reason
+    assert reason == "The history has read and write."
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        (calls(("add", 1, 1), ("add", 2, 2)), "add"),
+        (calls(("add", 1, 1), ("read", None, None)), "add, read"),
+        (calls(("add", 1, 1), ("read", None, [1]), ("read", None, 1)), "add, read"),
+        (calls(("frobnicate", 1, 1), ("read", None, 1)), "frobnicate, read"),
+        (calls(("txn", [["append", 1, 2], ["w", 1, 3]], None)), "txn"),
+        (calls(("txn", "x", None)), "txn"),
+        (calls(("get", 1, 1)), "get"),
+        (history(("nemesis", "info", "start")), "no operation of a client"),
+    ],
+)
+def test_no_guess(events, found):
+    with pytest.raises(HistoryError) as caught:
+        infer(events)
+    assert str(caught.value) == (
+        "the model can't be inferred: expected operations whose functions and values tell one "
+        f"model from the others, found {found}. "
+        "Name one with --model; clew list checkers describes them."
+    )
