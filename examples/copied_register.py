@@ -2,7 +2,7 @@
 
 It needs no crash and no partition to go wrong: a node that has not heard yet reads the past.
 
-    clew test examples/copied_register.py --time-limit 20 --rate 50 --latency 20 --seed 1
+$ clew test examples/copied_register.py --time-limit 20 --rate 50 --latency 20 --seed 1
 """
 
 from clew import Node, RPCError, on

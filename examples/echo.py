@@ -1,6 +1,6 @@
 """The smallest node: it says back what it is told.
 
-clew test examples/echo.py --time-limit 10 --seed 1
+$ clew test examples/echo.py --time-limit 10 --seed 1
 """
 
 from clew import Node, on

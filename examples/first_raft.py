@@ -4,8 +4,8 @@ It agrees under partitions. It does not survive crashes, because a node that for
 votes twice, and one that forgets its log takes a majority's word back. `clew/models/raft.py` is
 what it grows into.
 
-    clew test examples/first_raft.py --nemesis partition --time-limit 30 --seed 1
-    clew test examples/first_raft.py --nemesis kill --time-limit 30 --seed 1
+$ clew test examples/first_raft.py --nemesis partition --nemesis-interval 5 --seed 1
+$ clew test examples/first_raft.py --nemesis kill --nemesis-interval 2 --rate 20 --seed 1
 
 Ongaro, Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), figure 2.
 """
@@ -154,10 +154,10 @@ class FirstRaft(Node):
         if operation["type"] == "write":
             self.values[key] = operation["value"]
             return {"type": "write_ok"}
+        if operation["type"] == "read":
+            return {"type": "read_ok", "value": self.values.get(key)}
         if key not in self.values:
             return {"type": "error", "code": 20}
-        if operation["type"] == "read":
-            return {"type": "read_ok", "value": self.values[key]}
         if self.values[key] != operation["from"]:
             return {"type": "error", "code": 22}
         self.values[key] = operation["to"]

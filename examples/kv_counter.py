@@ -1,6 +1,6 @@
 """A counter kept by a service, which every node asks: seq-kv is allowed to show the past.
 
-clew test examples/kv_counter.py --node-count 3 --rate 100 --time-limit 20 --nemesis partition
+$ clew test examples/kv_counter.py --node-count 3 --rate 100 --time-limit 20 --nemesis partition
 """
 
 from clew import Node, RPCError, on

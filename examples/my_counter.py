@@ -1,6 +1,6 @@
 """A counter that every node can add to, and that crashes and partitions can't make wrong.
 
-clew test examples/my_counter.py -w g-counter --node-count 3 --seed 7
+$ clew test examples/my_counter.py -w g-counter --node-count 3 --seed 7
 """
 
 from clew import Node, on

@@ -1,6 +1,6 @@
 """An echo that thinks for a while, and keeps what it was told where the next one finds it.
 
-clew test examples/slow_echo.py --time-limit 10 --rate 50 --concurrency 2n --seed 1
+$ clew test examples/slow_echo.py --time-limit 10 --rate 50 --concurrency 2n --seed 1
 """
 
 from clew import Node, on

@@ -131,9 +131,10 @@ def accesses_of(name: str, history: History) -> Accesses | Result:
         value = shown(_value(repeated[0].operation, repeated[0].key))
         why = f"{value} was written more than once, so it is not known which write a read saw."
         return Result(name, Verdict.UNKNOWN, why)
-    if not raw:
-        return Result(name, Verdict.UNKNOWN, "The history has no reads or writes.")
-    return _link(raw, writes)
+    found = _link(raw, writes)
+    if not found.all and not found.impossible:
+        return Result(name, Verdict.UNKNOWN, "No read or write was answered.")
+    return found
 
 
 def _ambiguous(writes: list[_Raw]) -> bool:

@@ -126,7 +126,7 @@ class _Logs:
         attempts: per key and message, its sends.
         at: per key and offset, what was seen there; more than one where it is inconsistent.
         offsets: per key, the offsets where something was seen, sorted.
-        polled: per key, the messages that some poll returned.
+        polled: per key, the messages that some poll returned, with the first of the polls.
     """
 
     def __init__(self, steps: Iterable[Step]) -> None:
@@ -135,22 +135,25 @@ class _Logs:
         self.polls = [step for step in self.steps if isinstance(step, Poll)]
         self.attempts: dict[tuple[str, Key], list[Send]] = {}
         self.at: dict[str, dict[int, dict[Key, _Place]]] = {}
-        self.polled: dict[tuple[str, Key], Operation] = {}
+        self.polled: dict[str, dict[Key, Poll]] = {}
         self.polled_count = 0
         for send in self.sends:
             self.attempts.setdefault((send.key, key_of(send.message)), []).append(send)
             if send.offset is not None:
                 self._see(send.key, send.offset, send.message, send.operation)
         for poll in self.polls:
+            seen = self.polled.setdefault(poll.key, {})
             for offset, message in poll.messages:
-                self._see(poll.key, offset, message, poll.operation)
-                self.polled.setdefault((poll.key, key_of(message)), poll.operation)
+                seen.setdefault(self._see(poll.key, offset, message, poll.operation), poll)
             self.polled_count += len(poll.messages)
         self.offsets = {key: sorted(log) for key, log in self.at.items()}
 
-    def _see(self, key: str, offset: int, message: Any, operation: Operation) -> None:
+    def _see(self, key: str, offset: int, message: Any, operation: Operation) -> Key:
+        name = key_of(message)
         there = self.at.setdefault(key, {}).setdefault(offset, {})
-        there.setdefault(key_of(message), _Place(message, offset, operation))
+        if name not in there:
+            there[name] = _Place(message, offset, operation)
+        return name
 
     def between(self, key: str, low: int, high: int) -> range:
         """Indices into ``offsets[key]`` of the messages strictly between two offsets."""
@@ -260,11 +263,11 @@ class _Clients:
         if poll.asked is not None:
             if first < poll.asked:
                 self.anomalies.append(_asked_for_more(poll, first))
-            else:
+            elif first > poll.asked:
                 self.gaps.append(_Gap(key, poll.asked - 1, first, None, one, sure=True))
         elif earlier is not None and first <= low:
             self.anomalies.append(_nonmonotonic_poll(poll, low, first, earlier))
-        else:
+        elif first > low + 1:
             self.gaps.append(_Gap(key, low, first, earlier, one, sure=earlier is not None))
 
     def skips(self) -> list[Anomaly]:
@@ -330,24 +333,27 @@ def _nonmonotonic_send(earlier: Send, later: Send) -> Anomaly:
 
 def _reads_of_nothing(logs: _Logs) -> list[Anomaly]:
     """Phantoms, aborted reads and precommitted reads, each message once."""
+    possible: dict[tuple[str, Key], int] = {}
+    for send in logs.sends:
+        if send.operation.type != "fail":
+            possible.setdefault((send.key, key_of(send.message)), send.operation.invoked)
+    senders = {send.operation.number for send in logs.sends}
     found = []
     told: set[tuple[str, Key]] = set()
     for poll in logs.polls:
+        end = _end(poll.operation)
         for offset, message in poll.messages:
             name = (poll.key, key_of(message))
-            sends = logs.attempts.get(name, [])
-            if any(send.operation is poll.operation for send in sends):
-                found.append(_precommitted(poll, message, offset))
-            elif name not in told and not _could_be_there(sends, poll.operation):
+            if possible.get(name, end) >= end and name not in told:
                 told.add(name)
-                found.append(_nothing(poll, message, offset, sends))
+                found.append(_nothing(poll, message, offset, logs.attempts.get(name, [])))
+            if poll.operation.number in senders and _is_own(poll, logs.attempts.get(name, [])):
+                found.append(_precommitted(poll, message, offset))
     return found
 
 
-def _could_be_there(sends: list[Send], poll: Operation) -> bool:
-    return any(
-        send.operation.type != "fail" and send.operation.invoked < _end(poll) for send in sends
-    )
+def _is_own(poll: Poll, sends: list[Send]) -> bool:
+    return any(send.operation is poll.operation for send in sends)
 
 
 def _nothing(poll: Poll, message: Any, offset: int, sends: list[Send]) -> Anomaly:
@@ -378,7 +384,8 @@ def _unread(logs: _Logs, gaps: list[_Gap], quiet: int) -> tuple[list[Anomaly], i
     found = []
     others = 0
     for send in logs.sends:
-        if send.operation.type != "ok" or (send.key, key_of(send.message)) in logs.polled:
+        seen = logs.polled.get(send.key, {})
+        if send.operation.type != "ok" or key_of(send.message) in seen:
             continue
         passer = _passer(passed.get(send.key, []), send.offset)
         empty = ends.get(send.key)

@@ -240,6 +240,23 @@ CHECKERS: Mapping[str, Entry] = {
             ),
         ),
         Entry(
+            "atomicity",
+            "each read of unique values returns one of the last k written",
+            "O(n log n) where it is atomic, else a search",
+            "Golab, Hurwitz and Li, ICDCS 2013",
+            "clew.checkers.atomicity:Atomicity",
+            (Option("k", "how many of the last values a read may return; 2", _whole),),
+        ),
+        Entry(
+            "staleness",
+            "each read of unique values returns one that was current so long ago at most",
+            "O(n log n log t) for t ns of history",
+            "Golab, Li and Shah, PODC 2011",
+            "clew.checkers.staleness:Staleness",
+            (Option("bound-ns", "how long ago, in ns; 0", _whole),),
+            {"bound_ns": 0},
+        ),
+        Entry(
             "kafka",
             "logs lose, repeat and reorder no message; polls skip none",
             "O(n log n)",

@@ -171,7 +171,7 @@ def _line(found: Accesses, first: int, second: int, why: Why) -> str:
     if why.rule == "not-yet":
         return f"{one.text}, so that {other.shown_value} was not yet written"
     return (
-        f"{one.shown_value} was written before {found.all[why.by].text} and did not show, so "
+        f"{found.all[why.by].text} when {one.shown_value} was already there, so "
         f"{other.shown_value} was written after {one.shown_value}"
     )
 

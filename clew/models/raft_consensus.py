@@ -215,8 +215,8 @@ class Consensus(Elections):
             "previous_term": log.term_at(previous),
             "commit": self.commit,
         }
-        if previous < log.last:
-            body["entries"] = log.after(previous, self.entries_max)
+        if previous < self.durable:
+            body["entries"] = log.after(previous, min(self.durable - previous, self.entries_max))
         self.send(peer, body)
 
     @on("append_entries")
@@ -235,18 +235,11 @@ class Consensus(Elections):
             self.sync_log()
         verified = previous + len(entries)
         self.learn_commit(body["commit"], verified)
-        self.answer_leader(msg, match=self.has_up_to(verified))
+        self.answer_leader(msg, match=verified)
 
     def take_over(self, previous: int, entries: list[Entry]) -> None:
         """Put a leader's entries into the log; see `Log.merge` for what must not be cut off."""
         self.raft_log.merge(previous, entries)
-
-    def has_up_to(self, verified: int) -> int:
-        """What to tell the leader: how far this log is known to be the same as the leader's.
-
-        The log may go on behind that, with entries the leader has never heard of.
-        """
-        return verified
 
     def learn_commit(self, commit: int, verified: int) -> None:
         """Apply what the leader says is committed, as far as the log was verified (figure 2)."""

@@ -93,7 +93,7 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.plan.asserts:
         checks.append(check_asserts(run.plan.asserts, figures))
     checks.append(_activity(run))
-    if run.plan.nemesis:
+    if run.plan.faults or run.plan.nemesis:
         checks.append(_faults(run))
     verdict = Verdict.merge(check.verdict for check in checks)
     return Outcome(run, model, verdict, tuple(checks), figures)
@@ -230,7 +230,7 @@ def _activity(run: Run) -> Result:
 
 
 def _faults(run: Run) -> Result:
-    """Every kind of fault that was asked for must have bitten."""
+    """Every kind of fault that was asked for by name must have bitten, and some fault must."""
     bites: dict[str, int] = dict.fromkeys(run.plan.nemesis, 0)
     details: dict[str, list[str]] = {}
     for report in run.faults:
@@ -239,9 +239,14 @@ def _faults(run: Run) -> Result:
                 bites[asked] += report.bit
                 details.setdefault(asked, []).append(report.detail)
     idle = [asked for asked, count in bites.items() if not count]
+    if not any(report.bit for report in run.faults):
+        return Result("faults", Verdict.UNKNOWN, "None of the plan's faults bit.")
     if not idle:
-        told = ", ".join(f"{asked} {count}" for asked, count in bites.items())
-        return Result("faults", Verdict.VALID, f"Every kind of fault bit: {told}.")
+        total: dict[str, int] = {}
+        for report in run.faults:
+            total[report.kind] = total.get(report.kind, 0) + report.bit
+        told = ", ".join(f"{kind} {count}" for kind, count in sorted(total.items()))
+        return Result("faults", Verdict.VALID, f"What each kind of fault did: {told}.")
     why = "; ".join(f"{asked}: {_last(details.get(asked, ()))}" for asked in idle)
     return Result("faults", Verdict.UNKNOWN, f"A fault that was asked for never bit: {why}")
 

@@ -64,7 +64,7 @@ class Plan:
 
     Attributes:
         clients: client i talks to node i modulo the number of nodes.
-        nemesis: the fault kinds that were asked for: each must bite.
+        nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         checks: names of what judges the run beside the workload, with their arguments.
     """

@@ -88,6 +88,10 @@ class Disk(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._cache)
 
+    def __contains__(self, path: object) -> bool:
+        """True for the name of an entry or a file."""
+        return path in self._cache
+
     # Files of bytes.
 
     def read(self, path: str) -> bytes:

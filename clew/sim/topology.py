@@ -1,23 +1,18 @@
 """Topologies: who is whose neighbour, for workloads that tell their nodes so.
 
-Line, grid, trees and total are those of the wire protocol. The random ones are drawn here, from
-the run's seed: networkx's own generators depend on its version. networkx does what it is good
-at, building the regular graphs and looking whether a graph is connected.
+Line, grid, trees and total are those of the wire protocol; networkx builds the lines, trees and
+complete graphs. The random ones are drawn here, from the run's seed, and connected as they are
+made: what networkx's random generators draw depends on its version.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isqrt
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from clew.errors import UsageError
 from clew.sim.entropy import Entropy, Stream
-
-if TYPE_CHECKING:
-    import networkx as nx
-
-    Graph: TypeAlias = nx.Graph[int]
 
 TOPOLOGIES: dict[str, str] = {
     "line": "one after the other",
@@ -46,27 +41,29 @@ def topology(name: str, node_ids: Sequence[str], entropy: Entropy) -> dict[str, 
     if name not in TOPOLOGIES:
         known = ", ".join(TOPOLOGIES)
         raise UsageError("no such topology", expected=f"one of {known}", found=repr(name))
-    graph = _build(name, len(node_ids), entropy.stream("topology", name))
+    neighbours: list[set[int]] = [set() for _ in node_ids]
+    for a, b in _edges(name, len(node_ids), entropy.stream("topology", name)):
+        neighbours[a].add(b)
+        neighbours[b].add(a)
     return {
-        node_id: [node_ids[other] for other in sorted(graph.adj[rank])]
+        node_id: [node_ids[other] for other in sorted(neighbours[rank])]
         for rank, node_id in enumerate(node_ids)
     }
 
 
-def _build(name: str, count: int, stream: Stream) -> Graph:
-    import networkx as nx  # noqa: PLC0415 - slow to import, and most runs need none
-
-    if name == "total":
-        return nx.complete_graph(count)
-    if name.startswith("tree"):
-        return nx.full_rary_tree(int(name[-1]), count)
-    graph = nx.path_graph(count if name == "line" else 0)
-    graph.add_nodes_from(range(count))
-    graph.add_edges_from(_EDGES[name](count, stream) if name in _EDGES else ())
-    return graph
-
-
 Edges: TypeAlias = list[tuple[int, int]]
+
+
+def _edges(name: str, count: int, stream: Stream) -> Edges:
+    if name in _EDGES:
+        return _EDGES[name](count, stream)
+    import networkx as nx  # noqa: PLC0415 - slow to import, and most runs need none of it
+
+    if name == "line":
+        return list(nx.path_graph(count).edges)
+    if name == "total":
+        return list(nx.complete_graph(count).edges)
+    return list(nx.full_rary_tree(int(name.removeprefix("tree")), count).edges)
 
 
 def _grid(count: int, stream: Stream) -> Edges:

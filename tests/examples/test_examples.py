@@ -1,5 +1,7 @@
 """Every example does what it says: scripts print their ``.out``, node files get their verdicts."""
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +12,26 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.out"))
 
+VERDICTS = {
+    # node file: the verdict of each command in its docstring, in order
+    "copied_register": ["invalid"],
+    "echo": ["valid"],
+    "first_raft": ["valid", "invalid"],
+    "forgetful_register": ["valid", "invalid"],
+    "hopeful_gossip": ["valid", "invalid"],
+    "kv_counter": ["valid"],
+    "my_counter": ["valid"],
+    "patient_gossip": ["valid", "invalid"],
+    "slow_echo": ["invalid"],
+    "summing_counter": ["invalid"],
+}
+STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
+
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
+    arguments = [sys.executable, *command]
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        arguments, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -22,3 +40,25 @@ def test_a_script_prints_what_stands_beside_it(name: str) -> None:
     done = run(f"examples/{name}.py")
     assert done.stderr == ""
     assert done.stdout == (EXAMPLES / f"{name}.out").read_text()
+
+
+def commands(name: str) -> list[str]:
+    """The commands that a file's docstring offers, without the word ``clew``."""
+    text = (EXAMPLES / f"{name}.py").read_text().split('"""')[1]
+    return re.findall(r"^\$ clew (.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(VERDICTS))
+def test_a_node_file_gets_its_verdicts(name: str, tmp_path: Path) -> None:
+    offered = commands(name)
+    assert len(offered) == len(VERDICTS[name])
+    for command, verdict in zip(offered, VERDICTS[name], strict=True):
+        done = run("-m", "clew", *shlex.split(command), "--out", str(tmp_path))
+        assert (done.stderr, done.returncode) == ("", STATUS[verdict]), done.stdout
+
+
+def test_every_example_is_run_and_listed() -> None:
+    files = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert files == {*SCRIPTS, *VERDICTS}
+    listed = re.findall(r"^\| `(\w+)\.py`", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(files)

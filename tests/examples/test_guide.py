@@ -1,4 +1,4 @@
-"""The guide tells the truth: its code stands in the repository, its transcripts are what one sees."""
+"""The guide tells the truth: its code is in the repository, its transcripts are what one sees."""
 
 import re
 import shlex

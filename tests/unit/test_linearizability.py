@@ -201,7 +201,7 @@ def test_a_stale_read_is_explained():
     assert anomaly.data["states"] == ["the register holds 2"]
     assert anomaly.data["response"]["words"] == "read -> 1 by process 2"
     assert anomaly.data["minimal"] == [0, 1, 2]
-    assert "no order explains read -> 1 by process 2 (operation 2)" in anomaly.reason
+    assert "No order explains read -> 1 by process 2 (operation 2)" in anomaly.reason
     assert "the register holds 2" in anomaly.reason
     json.dumps(anomaly.data)
 
@@ -266,7 +266,7 @@ def test_each_bad_key_has_its_anomaly():
     assert [anomaly.data["key"] for anomaly in result.anomalies] == ["a", "c"]
     assert result.statistics["invalid_partitions"] == 2
     assert result.reason == "2 of 3 independent parts are not linearizable as register."
-    assert all(anomaly.reason.startswith('key "') for anomaly in result.anomalies)
+    assert all(anomaly.reason.startswith('Key "') for anomaly in result.anomalies)
 
 
 def hard(copies):

@@ -16,6 +16,9 @@ from clew.checkers.linearizability.specification import UNANSWERED, Specificatio
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
+NEVER = 1 << 62
+"""The position of a response that never came, where one must compare."""
+
 
 class Entry(NamedTuple):
     """One operation of a partition.

@@ -75,7 +75,7 @@ def named(
     told = _Told(specification, operations)
     return Anomaly(
         "nonlinearizable",
-        f"{told.key(failure.key)}no order explains {told.words(number)}.",
+        f"{told.begin(failure.key)} explains {told.words(number)}.",
         (operations[number],),
         {"key": told.json(failure.key), "response": told.operation(number)},
     )
@@ -87,7 +87,7 @@ def bare(failure: Searched, operations: Sequence[Operation], why: str) -> Anomal
     response = operations[failure.entries[index].number]
     return Anomaly(
         "nonlinearizable",
-        f"no order explains {response.f} by process {response.process} (operation "
+        f"No order explains {response.f} by process {response.process} (operation "
         f"{response.number}). The explanation could not be finished: {why}.",
         (response,),
         {"response": {"number": response.number, "process": response.process}},
@@ -138,10 +138,17 @@ def _fate(
 
 
 def _either(clauses: Sequence[str]) -> str:
-    shown = list(clauses[:STATES_TOLD])
+    """One of the clauses; the words that all begin with are said once."""
+    shown = [clause.split(" ") for clause in clauses[:STATES_TOLD]]
+    common = 0
+    while len({tuple(words[: common + 1]) for words in shown}) == 1 and all(
+        len(words) > common + 1 for words in shown
+    ):
+        common += 1
+    ends = [" ".join(words[common:]) for words in shown]
     if len(clauses) > STATES_TOLD:
-        shown.append(f"one of {len(clauses) - STATES_TOLD} other states")
-    return " or ".join(shown)
+        ends.append(f"one of {len(clauses) - STATES_TOLD} others")
+    return " ".join([*shown[0][:common], " or ".join(ends)])
 
 
 class _Told:
@@ -157,9 +164,9 @@ class _Told:
             return [self.json(each) for each in value]
         return value if isinstance(value, str | int | float | None) else show(value)
 
-    def key(self, key: Hashable) -> str:
-        """The key as the beginning of a sentence."""
-        return "" if key is None else f"key {show(self.json(key))}: "
+    def begin(self, key: Hashable) -> str:
+        """The beginning of the story."""
+        return "No order" if key is None else f"Key {show(self.json(key))}: no order"
 
     def operation(self, number: int) -> dict[str, Any]:
         """An operation as data."""
@@ -192,7 +199,7 @@ class _Told:
         minimal: Sequence[Entry],
     ) -> str:
         """The story, a few sentences."""
-        text = f"{self.key(key)}no order explains {self.words(response.number)} "
+        text = f"{self.begin(key)} explains {self.words(response.number)} "
         text += f"(operation {response.number}). "
         if explained:
             plural = "s" if explained > 1 else ""

@@ -3,8 +3,8 @@
 An operation is left out by freeing it: what it does may then happen at any moment and any number
 of times, or never. So what remains cannot be explained whatever the others did; plain removal
 would leave a lone read of a value that nobody wrote. Where the specification is data independent,
-all operations on one value can also be left out together, and so can an
-update whose values another one brings in.
+all operations on one value can also be left out together; where updates also overwrite, so can
+operations whose sources go with them.
 
 The result is minimal where the budget was enough: freeing any one more operation would make it
 linearizable. It is never wrong, only larger, where it was not.
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
@@ -25,6 +25,9 @@ from clew.checkers.linearizability.timeline import timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FREE_CALLS_MAX = 256
+SOURCES_LOOKED_BACK = 32
+"""Updates that ended too early, after which `Reduction` looks for no older source of a value."""
+
 TRIAL_CONFIGURATIONS = 500
 REDUCTION_CONFIGURATIONS = 20_000
 
@@ -54,6 +57,21 @@ class Reduction:
         self._specification = specification
         self._entries = entries
         self._budget = budget
+        self._last_response = max(
+            (each.completed, index)
+            for index, each in enumerate(entries)
+            if each.completed is not None
+        )[1]
+        self._machine = Machine(specification)
+        self._calls = [self._machine.call_id(each) for each in entries]
+        # A dict for its order: the updates are freed in the order they were invoked.
+        self._updates = {
+            index: None
+            for index, each in enumerate(entries)
+            if not specification.is_readonly(each.f, each.argument)
+        }
+        self._mentioned = [dict.fromkeys(_values((each.argument, each.result))) for each in entries]
+        self._brought = [self._values_brought(index) for index in range(len(entries))]
         self._eager = eager
         self._freed = freed
         self._left = REDUCTION_CONFIGURATIONS + 4 * spent
@@ -67,22 +85,24 @@ class Reduction:
             answered = [each for each in kept if self._entries[each].completed is not None]
             if self._freed or self._fails(answered, dropped):
                 kept = answered
+            everything = frozenset(kept)
             if self._specification.data_independent:
-                kept, dropped = self._without_values(kept)
+                kept = self._without_values(kept)
+            if self._specification.overwrites:
+                kept = self._without_sources(kept)
+            dropped = everything - frozenset(kept)
             kept = self._suffix(kept, dropped)
             kept = self._shrunk(kept, lambda rest: self._fails(rest, dropped))
-            if self._specification.data_independent:
-                kept = self._without_repeats(kept)
         except OutOfBudget:
             pass
         return [self._entries[index] for index in kept]
 
-    def _without_values(self, kept: list[int]) -> tuple[list[int], frozenset[int]]:
+    def _without_values(self, kept: list[int]) -> list[int]:
         """Leave out all operations on a value, value by value."""
         by_value: dict[Any, list[int]] = {}
         shared: set[Any] = set()
         for index in kept:
-            values = list(dict.fromkeys(_values(self._entries[index])))
+            values = self._mentioned[index]
             for value in values:
                 by_value.setdefault(value, []).append(index)
             if len(values) > 1:
@@ -94,30 +114,71 @@ class Reduction:
             return sorted(fixed.union(*(alone[each] for each in groups)))
 
         groups = self._shrunk(
-            list(range(len(alone))), lambda some: self._fails(members(some), frozenset(kept))
+            list(range(len(alone))), lambda some: self._shows(members(some), frozenset(kept))
         )
-        rest = members(groups)
-        return rest, frozenset(kept) - frozenset(rest)
+        return members(groups)
 
-    def _without_repeats(self, kept: list[int]) -> list[int]:
-        """Leave out updates, the oldest first, whose values other updates that stay bring in."""
-        everything = frozenset(range(len(self._entries)))
-        for index in list(kept):
-            if self._reads(self._entries[index]):
+    def _without_sources(self, kept: list[int]) -> list[int]:
+        """Leave out operations together with those that took their values from them.
+
+        The response that can't be explained stays, and so does every source of what stays: so
+        nothing is read whose last writes were left out.
+        """
+        everything = frozenset(kept)
+        sources = self._sources(kept)
+
+        def closed(rest: list[int]) -> list[int]:
+            left = set(rest)
+            size = 0
+            while size != len(left):
+                size = len(left)
+                left = {index for index in left if left.issuperset(sources[index])}
+            return [index for index in rest if index in left]
+
+        return self._shrunk(kept, lambda rest: self._shows(rest, everything), closed)
+
+    def _sources(self, kept: Sequence[int]) -> dict[int, dict[int, None]]:
+        """For each operation the last updates that may have brought in what it observes."""
+        by_value: dict[Any, list[int]] = {}
+        for index in kept:
+            for value in self._brought[index]:
+                by_value.setdefault(value, []).append(index)
+        return {
+            index: {
+                source: None
+                for value in self._observed(index)
+                for source in self._last(by_value.get(value, []), index)
+            }
+            for index in kept
+        }
+
+    def _last(self, updates: Sequence[int], observer: int) -> Iterator[int]:
+        """Those of the updates that may be the last before the observer responds."""
+        end = self._response(observer)
+        latest = -1
+        older = 0
+        # From the last invoked on: an update counts unless a later one began after it ended.
+        for index in reversed(updates):
+            if self._entries[index].invoked > end or index == observer:
                 continue
-            rest = [each for each in kept if each != index]
-            brought: set[Any] = set()
-            mentioned: set[Any] = set()
-            for each in rest:
-                entry = self._entries[each]
-                mentioned.update(_values(entry))
-                if not self._reads(entry):
-                    is_pair = entry.f in self._specification.pairs
-                    brought.update(_leaves(entry.argument[1] if is_pair else entry.argument))
-            lost = mentioned.intersection(_values(self._entries[index])) - brought
-            if not lost and self._fails(rest, everything):
-                kept = rest
-        return kept
+            if self._response(index) >= latest:
+                latest = max(latest, self._entries[index].invoked)
+                yield index
+            else:
+                older += 1
+                if older == SOURCES_LOOKED_BACK:
+                    return
+
+    def _observed(self, index: int) -> list[Any]:
+        """The values that an operation found in the object."""
+        entry = self._entries[index]
+        if index not in self._updates:
+            return list(_values(entry.result))
+        return list(_values(entry.argument[0])) if entry.f in self._specification.pairs else []
+
+    def _response(self, index: int) -> int:
+        completed = self._entries[index].completed
+        return NEVER if completed is None else completed
 
     def _suffix(self, kept: list[int], dropped: frozenset[int]) -> list[int]:
         """The shortest end, by doubling, that still fails when all before it is free."""
@@ -128,14 +189,19 @@ class Reduction:
             length *= 2
         return kept
 
-    def _shrunk(self, items: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
+    def _shrunk(
+        self,
+        items: list[int],
+        fails: Callable[[list[int]], bool],
+        closed: Callable[[list[int]], list[int]] = list,
+    ) -> list[int]:
         """Leave out chunks of items while the rest fails; chunks halve down to single items."""
         size = max(1, len(items) // 2)
         while items:
             at = 0
             shrank = False
             while at < len(items):
-                rest = items[:at] + items[at + size :]
+                rest = closed(items[:at] + items[at + size :])
                 if fails(rest):
                     items, shrank = rest, True
                 else:
@@ -145,36 +211,49 @@ class Reduction:
             size = max(1, size // 2)
         return items
 
+    def _values_brought(self, index: int) -> dict[Any, None]:
+        """The values that an update may put into the object."""
+        if index not in self._updates:
+            return {}
+        entry = self._entries[index]
+        is_pair = entry.f in self._specification.pairs
+        return dict.fromkeys(_values(entry.argument[1] if is_pair else entry.argument))
+
+    def _shows(self, kept: list[int], dropped: frozenset[int]) -> bool:
+        """Whether these fail because of the last response, as the history does.
+
+        What is left out altogether must not make a failure that was none.
+        """
+        rest = [index for index in kept if index != self._last_response]
+        return (
+            len(rest) < len(kept) and self._fails(kept, dropped) and not self._fails(rest, dropped)
+        )
+
     def _fails(self, kept: list[int], dropped: frozenset[int]) -> bool:
         """Whether these entries alone are not linearizable, all but the dropped being free.
 
         Raises:
             OutOfBudget: the reduction's or the user's budget is spent.
         """
-        remaining = set(kept)
-        free: dict[Any, Entry] = {}
-        for index, entry in enumerate(self._entries):
-            if index not in remaining and index not in dropped and not self._reads(entry):
-                free.setdefault(entry[2:5], entry)
+        remaining = {*kept, *dropped}
+        free = dict.fromkeys(
+            self._calls[index] for index in self._updates if index not in remaining
+        )
         if len(free) > FREE_CALLS_MAX:
             return False
-        entries = [self._entries[index] for index in kept]
-        machine = Machine(self._specification)
-        calls = [machine.call_id(entry) for entry in free.values()]
         if self._left <= 0:
             raise OutOfBudget("the reduction's budget is spent")
+        entries = [self._entries[index] for index in kept]
         trial = Budget(seconds=None, configurations=min(self._trial, self._left))
+        machine = self._machine
         try:
-            levels = timeline(machine, entries, eager=self._eager, free=calls)
+            levels = timeline(machine, entries, eager=self._eager, free=list(free))
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True
         self._left -= trial.spent + len(entries)
         self._budget.spend(trial.spent)
         return not linearizable and not (self._eager and machine.chose)
-
-    def _reads(self, entry: Entry) -> bool:
-        return self._specification.is_readonly(entry.f, entry.argument)
 
 
 def cut(entries: Sequence[Entry], response: int) -> list[Entry]:
@@ -186,12 +265,7 @@ def cut(entries: Sequence[Entry], response: int) -> list[Entry]:
     ]
 
 
-def _values(entry: Entry) -> Iterator[Any]:
-    """The values that a call mentions."""
-    return _leaves((entry.argument, entry.result))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
+def _values(value: Any) -> Iterator[Any]:
     """What a value is made of, but for nil, truth values and unknown results."""
     waiting = [value]
     while waiting:

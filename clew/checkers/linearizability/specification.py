@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Sequence
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 
 class _Unanswered(Enum):
@@ -42,8 +42,24 @@ UNSEEN: Final = _Unseen.UNSEEN
 """What a fitted specification puts in place of every value that no operation sees."""
 
 
-class Call(NamedTuple):
+class Called(Protocol):
     """One operation as a specification sees it: lists are tuples, a keyed form is unwrapped."""
+
+    @property
+    def f(self) -> str:
+        """The function."""
+
+    @property
+    def argument(self) -> Any:
+        """The argument."""
+
+    @property
+    def result(self) -> Any:
+        """The result; `UNANSWERED` where there is none."""
+
+
+class Call(NamedTuple):
+    """A call with nothing else."""
 
     f: str
     argument: Any
@@ -68,6 +84,8 @@ class Specification:
         data_independent: whether the object only stores, orders and compares values, so that
             operations on other values can be left out of an explanation (Wolper, "Expressing
             interesting properties of programs in propositional temporal logic", POPL 1986).
+        overwrites: whether every update replaces the whole state by its argument (a pair's second
+            value), so that an update that others followed can be left out of an explanation.
     """
 
     name: str = "custom"
@@ -75,6 +93,7 @@ class Specification:
     keyed: bool | None = None
     pairs: tuple[str, ...] = ()
     data_independent: bool = False
+    overwrites: bool = False
 
     def initial(self) -> Hashable:
         """The state before the first operation."""
@@ -101,7 +120,7 @@ class Specification:
         """
         return None
 
-    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """The same question with fewer states: a specification, and each call as it is to see it.
 
         The answer must be the same as for this specification and ``calls``. States that no

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Outcome, Search
-from clew.checkers.linearizability.specification import Call, Specification
+from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.timeline import Timeline, timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
@@ -77,13 +77,12 @@ def _fitted(
 ) -> tuple[Specification, Sequence[Entry]]:
     if type(specification).fitted is Specification.fitted:
         return specification, entries
-    calls = [Call._make(entry[2:5]) for entry in entries]
-    fitted, seen = specification.fitted(calls)
-    if seen is calls:
+    fitted, calls = specification.fitted(entries)
+    if calls is entries:
         return fitted, entries
     return fitted, [
-        Entry(entry.invoked, entry.completed, *call, entry.number)
-        for entry, call in zip(entries, seen, strict=True)
+        entry._replace(f=call.f, argument=call.argument, result=call.result)
+        for entry, call in zip(entries, calls, strict=True)
     ]
 
 

@@ -92,7 +92,7 @@ class _Builder:
     """Moves over the history's events and keeps what is in flight."""
 
     __slots__ = (
-        "entries", "free", "freed", "fresh", "last_spare", "levels", "machine", "read_row",
+        "eager", "entries", "free", "freed", "fresh", "last_spare", "levels", "machine", "read_row",
         "readonly", "reads", "responses", "slots", "spares", "update_row", "updates", "width",
     )  # fmt: skip
 
@@ -102,7 +102,8 @@ class _Builder:
         self.machine = machine
         self.freed = freed
         self.entries = entries
-        self.readonly: list[bool | None] | None = [] if eager else None
+        self.eager = eager
+        self.readonly: dict[int, bool] = {}
         self.responses = sorted(
             (entry.completed, index)
             for index, entry in enumerate(entries)
@@ -136,7 +137,12 @@ class _Builder:
             bit = 1 << self.width
             self.width += 1
         slot = self.slots[index] = (entry.completed, bit, steps, call, index)
-        if self.is_read(call, entry):
+        read = self.readonly.get(call)
+        if read is None:
+            is_readonly = machine.specification.is_readonly
+            read = self.eager and is_readonly(entry.f, entry.argument)
+            self.readonly[call] = read
+        if read:
             insort(self.reads, slot)
             self.fresh.append(slot)
             self.read_row = None
@@ -153,38 +159,27 @@ class _Builder:
         self.spares.append((bit, before or 0, self.machine.steps[call], call, index))
         self.last_spare[call] = bit
 
-    def is_read(self, call: int, entry: Entry) -> bool:
-        """Whether the entry may be linearized as soon as it is legal."""
-        known = self.readonly
-        if known is None:
-            return False
-        while len(known) <= call:
-            known.append(None)
-        answer = known[call]
-        if answer is None:
-            answer = self.machine.specification.is_readonly(entry.f, entry.argument)
-            known[call] = answer
-        return answer
-
     def respond(self, index: int) -> None:
         """Close the level of a response; among what is in flight it is the first to respond."""
         slot = self.slots.pop(index)
         reads, updates = self.reads, self.updates
+        if self.read_row is None:
+            self.read_row = tuple(reads)
+        row = self.read_row
         if reads and reads[0] is slot:
-            if self.read_row is None:
-                self.read_row = tuple(reads)
-            row = self.read_row
             del reads[0]
             self.read_row = None
         else:
             assert updates[0] is slot
             del updates[0]
             self.update_row = None
-            if self.read_row is None:
-                self.read_row = tuple(reads)
-            row = self.read_row
         if self.update_row is None:
             self.update_row = tuple(updates)
-        self.levels.append(Level(slot, tuple(self.fresh), row, self.update_row, len(self.spares)))
-        self.fresh.clear()
+        fresh: tuple[Slot, ...] = ()
+        if self.fresh:
+            fresh = tuple(self.fresh)
+            self.fresh.clear()
+        self.levels.append(
+            tuple.__new__(Level, (slot, fresh, row, self.update_row, len(self.spares)))
+        )
         self.free.append(slot[1])

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import CasRegister, Register
@@ -32,8 +32,6 @@ except ImportError:  # pragma: no cover - depends on the machine
     np = None  # type: ignore[assignment]
 
 NUMPY_ENTRIES_MIN = 2_000
-NEVER = 1 << 62
-"""The position of a response that never came."""
 
 
 def broken_zones(

@@ -21,7 +21,7 @@ kind; where it is not simple, that graver kind is told alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -120,8 +120,14 @@ _FAMILIES: tuple[tuple[tuple[Rule, ...], tuple[_Kind, ...]], ...] = (
 """Kinds that share a search: every cycle of these kinds lies in one component of these rules."""
 
 
-def find_cycles(graph: DependencyGraph, budget: Budget) -> Finding:
-    """Shortest witnesses for every kind of cycle; none, in linear time, where there is no cycle.
+def _every(name: str) -> bool:
+    return bool(name)
+
+
+def find_cycles(
+    graph: DependencyGraph, budget: Budget, wanted: Callable[[str], bool] = _every
+) -> Finding:
+    """Shortest witnesses for each wanted kind; none, in linear time, where there is no cycle.
 
     Where there is one: linear to find the components, then for a component of n nodes, e edges
     and a shortest witness of w edges about ``e * w * n / 64`` machine words.
@@ -129,11 +135,16 @@ def find_cycles(graph: DependencyGraph, budget: Budget) -> Finding:
     core = graph.cyclic_core()
     if not core:
         return Finding([], whole=True)
-    search = _Search(budget)
+    search = _Search(budget, wanted)
     region = Region(graph, core, sessions(graph.operations))
     try:
         for rules, kinds in _FAMILIES:
-            search.family(region, rules, kinds, Level.REALTIME)
+            levels = [
+                level for level in Level
+                if any(wanted(kind.name + SUFFIXES[level]) for kind in kinds)
+            ]  # fmt: skip
+            if levels:
+                search.family(region, rules, kinds, max(levels))
     except OutOfBudget:
         return Finding(search.cycles, whole=False)
     return Finding(search.cycles, whole=True)
@@ -142,10 +153,11 @@ def find_cycles(graph: DependencyGraph, budget: Budget) -> Finding:
 class _Search:
     """The cycles found so far, and how to find more."""
 
-    __slots__ = ("budget", "counts", "cycles")
+    __slots__ = ("budget", "counts", "cycles", "wanted")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, wanted: Callable[[str], bool]) -> None:
         self.budget = budget
+        self.wanted = wanted
         self.cycles: list[Cycle] = []
         self.counts: dict[str, int] = {}
 
@@ -171,7 +183,7 @@ class _Search:
         name = kind.name + SUFFIXES[level]
         if self.counts.get(name, 0) >= WITNESSES_MAX:
             return {kind.name}
-        cycle = _witness(region, kind, level, self.budget)
+        cycle = _witness(region, kind, level, self.budget) if self.wanted(name) else None
         if cycle is None:
             return set()
         self.cycles.append(Cycle(name, *cycle))

@@ -12,8 +12,9 @@ from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import ANOMALIES, standing, violates
 from clew.checkers.transactions.telling import tell_cycle, tell_finding
+from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.values import listed
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 
 
 @contextmanager
@@ -38,33 +39,20 @@ def judge(
     evidence: Evidence,
     recorder: Recorder,
     budget: Budget,
+    searcher: Searcher | None = None,
 ) -> Result:
-    """The result of a transaction check: every cycle and finding held against the models."""
+    """The verdict: INVALID where an anomaly breaks a model that was asked for.
+
+    Args:
+        searcher: completes the order of versions where it is open; None where it never is.
+    """
     finding = find_cycles(graph, budget)
     operations = graph.operations
     anomalies = [tell_finding(found, operations) for found in recorder.findings]
     anomalies += [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
     anomalies.sort(key=_gravity)
-    return conclude(
-        name, models, graph, anomalies, dict(recorder.counts), whole=finding.whole
-    )
-
-
-def conclude(
-    name: str,
-    models: Sequence[str],
-    graph: DependencyGraph,
-    anomalies: Sequence[Anomaly],
-    counts: dict[str, int],
-    *,
-    whole: bool,
-) -> Result:
-    """The verdict that these anomalies give: INVALID where one breaks a model that was asked for.
-
-    Args:
-        counts: how many there were of the kinds that are counted beyond those told.
-        whole: False where the search for more was cut short.
-    """
+    counts = dict(recorder.counts)
+    whole = finding.whole
     for anomaly in anomalies:
         counts.setdefault(anomaly.kind, 0)
     for kind in counts:
@@ -76,27 +64,56 @@ def conclude(
         for anomaly in anomalies
         if any(violates(anomaly.kind, model) for model in models)
     )
+    committed = sum(operation.type == "ok" for operation in operations)
+    refuted: list[str] = []
+    unsettled: list[str] = []
+    if whole and committed and searcher is not None and searcher.open_keys:
+        standing_models = [model for model in models if model not in broken]
+        refutations, unsettled = _complete(searcher, standing_models, budget)
+        refuted = list(refutations)
+        broken += refuted
+        forbidden += tuple(refutations.values())
+        counts |= {"unexplained-reads": len(refuted)} if refuted else {}
     others = [anomaly for anomaly in anomalies if anomaly not in forbidden]
-    committed = sum(operation.type == "ok" for operation in graph.operations)
     verdict = Verdict.VALID
     if broken:
         verdict = Verdict.INVALID
-    elif not whole or not committed:
+    elif not whole or not committed or unsettled:
         verdict = Verdict.UNKNOWN
-    stands = standing(counts)
+    stands = standing(counts, refuted)
     statistics: dict[str, Any] = {
-        "transactions": len(graph.operations),
+        "transactions": len(operations),
         "committed": committed,
         "edges": sum(map(len, graph.successors)),
         "anomalies": dict(sorted(counts.items(), key=lambda item: _RANK[item[0]])),
         "weakest_violated": list(stands.weakest),
         "strongest_standing": list(stands.strongest) if whole else [],
+        "open_keys": 0 if searcher is None else searcher.open_keys,
+        "unsettled": unsettled,
         "other_anomalies": [
             {"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others
         ],
     }
     reason = _reason(verdict, models, broken, forbidden, others, statistics, whole=whole)
     return Result(name, verdict, reason, forbidden, "dependency cycles", 0.0, statistics)
+
+
+def _complete(
+    searcher: Searcher, models: Sequence[str], budget: Budget
+) -> tuple[dict[str, Anomaly], list[str]]:
+    """Models that no order of the versions satisfies, and models that could not be settled."""
+    refutations: dict[str, Anomaly] = {}
+    unsettled: list[str] = []
+    for model in models:
+        try:
+            holds, evidence = searcher.decide(model, budget)
+        except OutOfBudget:
+            holds, evidence = None, None
+        if evidence is not None:
+            refutations[model] = evidence
+        elif not holds:
+            unsettled.append(model)
+    return refutations, unsettled
 
 
 _RANK = {row.name: rank for rank, row in enumerate(ANOMALIES)}
@@ -128,6 +145,12 @@ def _reason(
         return "No transaction committed, so nothing was tested."
     if not whole:
         return "The budget ended the search for cycles before it was complete."
+    if statistics["unsettled"]:
+        models = statistics["unsettled"]
+        return (
+            f"The order of {statistics['open_keys']} keys' versions is open; no anomaly shows in "
+            f"what is known, and whether some order satisfies {listed(models)} was not settled."
+        )
     text = f"{committed} committed transactions show no anomaly that {listed(list(models))} forbids"
     if not others:
         return f"{text}, nor any other."

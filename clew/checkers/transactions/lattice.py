@@ -132,7 +132,7 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
                "Elle"),
     AnomalyRow("long-fork", ("prefix-violation",),
                "two readers saw two independent writes in opposite orders", "Sovran"),
-    AnomalyRow("unexplained-reads", ("G2-item",),
+    AnomalyRow("unexplained-reads", (),
                "no order of the versions explains the reads under the model", "Adya, chapter 3"),
 )  # fmt: skip
 """Every kind of anomaly that the transaction checkers report."""
@@ -288,10 +288,17 @@ def violates(kind: str, model: str) -> bool:
     return not _FORBIDDEN[model].isdisjoint(implied_anomalies([kind]))
 
 
-def standing(kinds: Iterable[str]) -> Standing:
-    """Which models these anomalies rule out and which still stand."""
+def standing(kinds: Iterable[str], refuted: Sequence[str] = ()) -> Standing:
+    """Which models these anomalies rule out and which still stand.
+
+    Args:
+        refuted: models that are ruled out besides, and with them all stronger ones.
+    """
     found = implied_anomalies(kinds)
-    violated = [row.name for row in MODELS if not _FORBIDDEN[row.name].isdisjoint(found)]
+    violated = [
+        row.name for row in MODELS
+        if not _FORBIDDEN[row.name].isdisjoint(found) or not _WEAKER[row.name].isdisjoint(refuted)
+    ]  # fmt: skip
     weakest = [
         name for name in violated
         if not any(other != name and other in _WEAKER[name] for other in violated)

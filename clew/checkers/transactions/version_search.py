@@ -21,11 +21,12 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple, TypeAlias
 
 from clew.checkers.transactions.cycles import Cycle, find_cycles
-from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.graph import RW, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates
 from clew.checkers.transactions.reading import told
 from clew.checkers.transactions.register_orders import INITIAL, RegisterKey, RegisterOrders
-from clew.checkers.verdict import Anomaly, Budget
+from clew.checkers.transactions.replay import Replay, positions, replay
+from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 Choice: TypeAlias = tuple[int, int, int]
 """On the key of this index the version of the second number comes before that of the third."""
@@ -42,8 +43,6 @@ TRIED_THROUGH: dict[str, str] = {
     "update-serializable": "serializable",
 }
 """Models that are no set of cycles, each with a stronger one that is."""
-
-_TRANSACTIONS_MAX = 200_000
 
 
 class Conflict(NamedTuple):
@@ -72,7 +71,8 @@ class Searcher:
         self.graph = graph
         self.orders = orders
         self.records = records
-        self.certain = [_closure(record) for record in records]
+        self.certain: list[dict[int, frozenset[int]]] = []
+        self.replayed: Replay | None = None
 
     @property
     def open_keys(self) -> int:
@@ -87,6 +87,11 @@ class Searcher:
         Raises:
             OutOfBudget: the search is longer than allowed.
         """
+        if self.replayed is None:
+            self.replayed = replay(self.graph, self.records, self.orders.committed)
+            self.certain = [_closure(record) for record in self.records]
+        if self.replayed.exact and not self.orders.recorder.findings:
+            return True, None  # a serial order in real time satisfies every model
         aim = TRIED_THROUGH.get(model, model)
         conflicts: list[Conflict] = []
         known: dict[tuple[Choice, ...], None] = {}
@@ -147,10 +152,8 @@ class Searcher:
                 successors[earlier].append(later)
                 for reader in readers.get(earlier, ()):
                     successors[reader].append(later)
-        size = len(graph.operations)
-        end = [min(graph.completed[i], graph.invoked[i] + len(graph.operations) * 2)
-               for i in range(size)]  # fmt: skip
-        end += [0] * (len(successors) - size)
+        assert self.replayed is not None
+        end = positions(self.replayed.order, len(successors))
         return _ranked(successors, end)
 
     def _circle(
@@ -181,41 +184,35 @@ class Searcher:
     ) -> list[Conflict]:
         """The forbidden cycles of a completion, each with the choices behind its edges."""
         graph = DependencyGraph(self.graph.operations)
-        for number, edges in enumerate(self.graph.successors[: len(self.graph.operations)]):
-            graph.successors[number] = [packed for packed in edges if packed & 3 == WR]
-        why: dict[tuple[int, int, int], Choice | None] = {}
+        graph.successors = [edges[:] for edges in self.graph.successors]
+        why: dict[tuple[int, int, int], Choice] = {}
+        certain: set[tuple[int, int, int]] = {
+            (number, packed >> 2, packed & 3)
+            for number, edges in enumerate(graph.successors)
+            for packed in edges
+        }
         for index, (record, chain) in enumerate(zip(self.records, chains, strict=True)):
-            for earlier, later in zip([INITIAL, *chain], chain, strict=False):
-                choice = None if self._is_certain(index, earlier, later) else (
-                    index, earlier, later
-                )  # fmt: skip
+            for earlier, later in zip(chain, chain[1:], strict=False):
                 sources = [(reader, RW) for reader in record.readers.get(earlier, ())]
-                if earlier != INITIAL:
-                    sources.append((earlier, WW))
-                for source, kind in sources:
-                    if source != later:
-                        graph.add(source, later, kind)
-                        edge = (source, later, kind)
-                        if edge not in why or choice is None:
-                            why[edge] = choice
+                for source, kind in [*sources, (earlier, WW)]:
+                    edge = (source, later, kind)
+                    if source == later or edge in certain:
+                        continue
+                    graph.add(*edge)
+                    if later in self.certain[index].get(earlier, ()):
+                        why.pop(edge, None)
+                        certain.add(edge)
+                    else:
+                        why[edge] = (index, earlier, later)
+            for reader in record.readers.get(INITIAL, ()):
+                if chain and reader != chain[0]:
+                    graph.add(reader, chain[0], RW)
+                    why.pop((reader, chain[0], RW), None)
+                    certain.add((reader, chain[0], RW))
         finding = find_cycles(graph, budget, lambda kind: violates(kind, model))
         if not finding.whole:
-            budget.spend(0)
-            raise AssertionError("the budget ended the search without saying so")
-        return [
-            Conflict(_reasons(cycle, why), cycle)
-            for cycle in finding.cycles
-        ]
-
-    def _is_certain(self, index: int, earlier: int, later: int) -> bool:
-        """True where this order is known, or there is only one way."""
-        if earlier == INITIAL:
-            others = len(self.records[index].final) - 1
-            return others == 0 or all(
-                later_one == later or later_one in self.certain[index].get(later, ())
-                for later_one in self.records[index].final
-            )
-        return later in self.certain[index].get(earlier, ())
+            raise OutOfBudget("the order of the versions is open, and the search was cut short")
+        return [Conflict(_reasons(cycle, why), cycle) for cycle in finding.cycles]
 
     def _evidence(self, model: str, conflicts: Sequence[Conflict]) -> Anomaly:
         """Why no order works: the cycles that the choices run into."""
@@ -256,8 +253,6 @@ class Searcher:
         index, earlier, later = choice
         record = self.records[index]
         key = told(record.key)
-        if earlier == INITIAL:
-            return f"{key} = {record.told_version(later)} first"
         return (
             f"{key} = {record.told_version(earlier)} before {key} = {record.told_version(later)}"
         )
@@ -267,7 +262,7 @@ _CASES_MAX = 4
 
 
 def _reasons(
-    cycle: Cycle, why: dict[tuple[int, int, int], Choice | None]
+    cycle: Cycle, why: dict[tuple[int, int, int], Choice]
 ) -> tuple[Choice, ...]:
     found: dict[Choice, None] = {}
     for i, kind in enumerate(cycle.kinds):
@@ -284,8 +279,113 @@ def _closure(record: RegisterKey) -> dict[int, frozenset[int]]:
     if not record.after:
         return done
     nodes = [INITIAL, *record.final]
-    order = _sorted({n: [*record.after.get(n, ())] for n in nodes}, [0])
+    order = _sorted({node: [*record.after.get(node, ())] for node in nodes}, None)
     for version in reversed(order):
         later = record.after.get(version, {})
         done[version] = frozenset(later).union(*(done.get(node, ()) for node in later))
     return done
+
+
+def _sorted(after: dict[int, list[int]], rank: Sequence[int] | None) -> list[int]:
+    """The versions in an order that goes with ``after``, least rank first; circles left out."""
+    waiting = dict.fromkeys(after, 0)
+    for laters in after.values():
+        for later in laters:
+            waiting[later] += 1
+    heap = [(rank[node] if rank else 0, node) for node, count in waiting.items() if not count]
+    heapify(heap)
+    order = []
+    while heap:
+        _, node = heappop(heap)
+        order.append(node)
+        for later in after[node]:
+            waiting[later] -= 1
+            if not waiting[later]:
+                heappush(heap, (rank[later] if rank else 0, later))
+    return order
+
+
+def _ranked(successors: Sequence[Sequence[int]], end: Sequence[int]) -> list[int]:
+    """A rank for each node that goes with the edges, and with ``end`` where they leave it open.
+
+    Where the edges are circular, the node with the least end goes first.
+    """
+    waiting = [0] * len(successors)
+    for targets in successors:
+        for target in targets:
+            waiting[target] += 1
+    heap = [(end[node], node) for node, count in enumerate(waiting) if not count]
+    heapify(heap)
+    rank = [-1] * len(successors)
+    by_end = iter(sorted(range(len(successors)), key=end.__getitem__))
+    placed = 0
+    while placed < len(successors):
+        node = heappop(heap)[1] if heap else next(node for node in by_end if rank[node] < 0)
+        if rank[node] >= 0:
+            continue
+        rank[node] = placed
+        placed += 1
+        for target in successors[node]:
+            waiting[target] -= 1
+            if not waiting[target] and rank[target] < 0:
+                heappush(heap, (end[target], target))
+    return rank
+
+
+def solve(
+    conflicts: Sequence[Sequence[Choice]], wished: dict[Choice, bool], budget: Budget
+) -> list[Choice]:
+    """Choices for every pair that a conflict names, such that no conflict has all its choices.
+
+    Depth first with unit propagation; each decision first tries what is wished for, a pair
+    ``(key, lower, higher)`` being True where the lower comes first.
+
+    Raises:
+        Refuted: there are none.
+        OutOfBudget: the search is longer than allowed.
+    """
+    clauses = [
+        [((index, min(a, b), max(a, b)), a > b) for index, a, b in conflict]
+        for conflict in conflicts
+    ]
+    variables = list(dict.fromkeys(variable for clause in clauses for variable, _ in clause))
+    made: dict[Choice, bool] = {}
+    trail: list[tuple[Choice, bool]] = []  # a variable, and whether it was a free decision
+    while True:
+        budget.spend(1 + len(clauses))
+        if not _propagate(clauses, made, trail):
+            while trail and not trail[-1][1]:
+                del made[trail.pop()[0]]
+            if not trail:
+                raise Refuted
+            variable, _ = trail[-1]
+            made[variable] = not made[variable]
+            trail[-1] = (variable, False)
+            continue
+        free = next((variable for variable in variables if variable not in made), None)
+        if free is None:
+            return [(i, a, b) if value else (i, b, a) for (i, a, b), value in made.items()]
+        made[free] = wished.get(free, True)
+        trail.append((free, True))
+
+
+def _propagate(
+    clauses: Sequence[Sequence[tuple[Choice, bool]]],
+    made: dict[Choice, bool],
+    trail: list[tuple[Choice, bool]],
+) -> bool:
+    """Make every choice that is forced; False where a clause can't be met."""
+    again = True
+    while again:
+        again = False
+        for clause in clauses:
+            if any(made.get(variable) is value for variable, value in clause):
+                continue
+            open_ = [literal for literal in clause if literal[0] not in made]
+            if not open_:
+                return False
+            if len(open_) == 1:
+                made[open_[0][0]] = open_[0][1]
+                trail.append((open_[0][0], False))
+                again = True
+    return True

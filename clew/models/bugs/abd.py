@@ -53,8 +53,8 @@ BUGS: dict[str, Bug] = {
         NoWriteBack,
         "a read answers with a write that perhaps one node holds, so the next may read the past",
         "Attiya, Bar-Noy, Dolev, 1995, section 3: the reader announces what it read",
-        {"nemesis": ["partition"], "nemesis_interval": 2.0, "rate": 50.0, "time_limit": 30.0,
-         "concurrency": "2n", "key_count": 1, "latency": 20.0, "latency_dist": "exponential"},
+        {"nemesis": ["loss"], "nemesis_interval": 2.0, "rate": 100.0, "time_limit": 20.0,
+         "node_count": 3, "concurrency": "4n", "key_count": 1},
     ),
     "reads-one": Bug(
         ReadsOne,

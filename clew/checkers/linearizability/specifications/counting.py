@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.specification import UNANSWERED, Call, Specification, show
+from clew.checkers.linearizability.specification import UNANSWERED, Called, Specification, show
 
 
 class Counter(Specification):
@@ -62,7 +62,7 @@ class AppendLog(Specification):
         seen = () if result is None else result
         return (state,) if result is UNANSWERED or seen == state else None
 
-    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """A log whose state is how much of the longest read it holds."""
         reads = [
             call.result for call in calls if call.f == "read" and call.result is not UNANSWERED

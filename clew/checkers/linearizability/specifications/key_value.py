@@ -13,6 +13,7 @@ from clew.checkers.linearizability.specification import (
     UNANSWERED,
     UNSEEN,
     Call,
+    Called,
     Specification,
     freeze,
     show,
@@ -35,8 +36,8 @@ class KeyValue(Specification):
 
     name = "key-value"
     functions = ("get", "read", "put", "write", "append", "cas", "delete")
-    data_independent = True
     keyed = True
+    pairs = ("cas",)
 
     def __init__(self, initial: Any = None) -> None:
         self.first = freeze(initial)
@@ -63,7 +64,7 @@ class KeyValue(Specification):
         missing = state is None and result == "" and f == "get"
         return (state,) if result is UNANSWERED or result == state or missing else None
 
-    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """All values that no operation can tell apart become the one value `UNSEEN`."""
         observed = {
             pair(call.argument)[0] if call.f == "cas" else call.result
@@ -73,7 +74,8 @@ class KeyValue(Specification):
         if all(call.f != "append" for call in calls):
             if "" in observed:
                 observed.add(None)
-            return self, [_hidden(call, observed.__contains__) for call in calls]
+            seen = [_hidden(call, observed.__contains__) for call in calls]
+            return _Overwritten(self.first), seen
         if not all(value is None or type(value) is str for value in observed):
             return self, calls
         fitted = _ObservedStrings(self.first, sorted({value or "" for value in observed}))
@@ -86,14 +88,19 @@ class KeyValue(Specification):
         return "the key is missing" if state is None else f"the key holds {show(state)}"
 
 
+class _Overwritten(KeyValue):
+    """A store to which nothing is appended."""
+
+    data_independent = True
+    overwrites = True
+
+
 class _ObservedStrings(KeyValue):
     """A store where a string that begins no observed one is the one value `UNSEEN`.
 
     Appending to such a string gives such a string, and no read or cas accepts it, so all of
-    them behave alike. A joined string depends on others, so it is not data independent.
+    them behave alike.
     """
-
-    data_independent = False
 
     def __init__(self, initial: Any, observed: list[str]) -> None:
         super().__init__(initial)
@@ -115,7 +122,7 @@ class _ObservedStrings(KeyValue):
         return states if states is None or self.is_seen(states[0]) else (UNSEEN,)
 
 
-def _hidden(call: Call, is_seen: Callable[[Any], bool]) -> Call:
+def _hidden(call: Called, is_seen: Callable[[Any], bool]) -> Called:
     if call.f in {"put", "write"} and not is_seen(call.argument):
         return Call(call.f, UNSEEN, call.result)
     if call.f == "cas" and not is_seen(call.argument[1]):

@@ -12,6 +12,7 @@ from clew.checkers.linearizability.specification import (
     UNANSWERED,
     UNSEEN,
     Call,
+    Called,
     Specification,
     freeze,
     show,
@@ -31,6 +32,7 @@ class Register(Specification):
     name = "register"
     functions: tuple[str, ...] = ("read", "write")
     data_independent = True
+    overwrites = True
 
     def __init__(self, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> None:
         if nil_reads not in {"value", "any"}:
@@ -54,7 +56,7 @@ class Register(Specification):
         fits = result == state or result is UNANSWERED or (result is None and self._nil_fits)
         return (state,) if fits else None
 
-    def fitted(self, calls: Sequence[Call]) -> tuple[Specification, Sequence[Call]]:
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """All values that no read and no cas can see become the one value `UNSEEN`.
 
         It pays where operations are pending: those that write such values become equal ones.
@@ -66,7 +68,12 @@ class Register(Specification):
             for call in calls
             if call.f != "write"
         }
-        return self, [_unseen(call, seen) for call in calls]
+        written = {
+            call.argument[1] if call.f == "cas" else call.argument
+            for call in calls
+            if call.f != "read"
+        }
+        return self, calls if written <= seen else [_unseen(call, seen) for call in calls]
 
     def describe_state(self, state: Any) -> str:
         """``the register holds 4``."""
@@ -75,7 +82,7 @@ class Register(Specification):
         return f"the register holds {show(state)}"
 
 
-def _unseen(call: Call, seen: set[Any]) -> Call:
+def _unseen(call: Called, seen: set[Any]) -> Called:
     if call.f == "write" and call.argument not in seen:
         return Call("write", UNSEEN, call.result)
     if call.f == "cas" and call.argument[1] not in seen:

@@ -1,0 +1,456 @@
+"""The command line: what may be said, and what becomes of an error. The work is in `clew.commands`.
+
+Only typer is imported here, so that ``clew --help`` answers at once; a command's module is
+imported when the command runs. Every option of a scenario is taken as text and checked in one
+place, `clew.scenarios.scenario`, whether it comes from here or from a file.
+
+Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clew import __version__
+from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
+
+EXIT_INTERRUPTED = 130
+
+# The base of typer's own complaints about a command line; where it lives depends on its version.
+_Complaint: Any = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _run(command: str, options: Mapping[str, Any]) -> None:
+    """Run a command's module with the options that were given, and end with its exit status."""
+    given = {name: value for name, value in options.items() if value is not None}
+    raise typer.Exit(import_module(f"clew.commands.{command}").run(given))
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        print(f"clew {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Begin with: clew test raft --nemesis partition,kill --seed 42",
+)
+def _clew(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A deterministic simulator and checker for distributed systems: one seed is one run."""
+
+
+def _option(names: str, text: str, default: str = "", metavar: str | None = None) -> Any:
+    """An option whose default is decided later: by a scenario, a planted bug or the model."""
+    told = f"{text} [default: {default}]" if default else text
+    return typer.Option(*names.split(), help=told, show_default=False, metavar=metavar)
+
+
+@app.command(
+    short_help="Run a cluster in virtual time and check it.",
+    epilog="""Examples:
+
+\b
+  clew test raft --nemesis partition,kill,clock --seed 42
+  clew test my_node.py -w g-counter --node-count 3
+  clew test raft --bug forgets-vote --runs 200
+  clew test scenario.toml --runs 1000 --jobs 4
+  clew test gossip --node-count 25 --assert 'servers.msgs_per_op < 30'
+""",
+)
+def test(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A shipped model, file.py, file.py:Class or a scenario .toml; "
+            "see 'clew list models'.",
+        ),
+    ],
+    workload: Annotated[
+        str | None, _option("-w --workload", "What clients ask.", "the model's own", "NAME")
+    ] = None,
+    node_count: Annotated[str | None, _option("--node-count", "How many nodes.", "5", "N")] = None,
+    concurrency: Annotated[
+        str | None,
+        _option("--concurrency", "How many clients; 2n is two a node.", "1n", "N"),
+    ] = None,
+    rate: Annotated[
+        str | None,
+        _option("--rate", "Operations a second over all clients.", "5", "HZ"),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        _option("--time-limit", "Virtual seconds of operations and faults.", "60", "SECONDS"),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        _option("--latency", "Mean latency of a message, milliseconds.", "0", "MS"),
+    ] = None,
+    latency_dist: Annotated[
+        str | None,
+        _option(
+            "--latency-dist",
+            "constant, uniform, exponential or long-tailed.",
+            "constant",
+            "NAME",
+        ),
+    ] = None,
+    nemesis: Annotated[
+        str | None,
+        _option("--nemesis", "Faults, such as partition,kill; or all.", "none", "A,B"),
+    ] = None,
+    nemesis_interval: Annotated[
+        str | None,
+        _option("--nemesis-interval", "Mean seconds between faults of a kind.", "10", "SECONDS"),
+    ] = None,
+    topology: Annotated[
+        str | None, _option("--topology", "Who is whose neighbour.", "grid", "NAME")
+    ] = None,
+    availability: Annotated[
+        str | None,
+        _option(
+            "--availability",
+            "total, or the least fraction of operations that must be answered.",
+            "none",
+            "SHARE",
+        ),
+    ] = None,
+    consistency_models: Annotated[
+        str | None,
+        _option(
+            "--consistency-models",
+            "What transactions are held to.",
+            "strict-serializable",
+            "A,B",
+        ),
+    ] = None,
+    key_count: Annotated[
+        str | None, _option("--key-count", "How many keys are in use.", "4", "N")
+    ] = None,
+    max_txn_length: Annotated[
+        str | None,
+        _option("--max-txn-length", "Micro-operations a transaction, at most.", "4", "N"),
+    ] = None,
+    max_writes_per_key: Annotated[
+        str | None,
+        _option(
+            "--max-writes-per-key",
+            "Writes to a key before another takes its place.",
+            "16",
+            "N",
+        ),
+    ] = None,
+    recovery: Annotated[
+        str | None,
+        _option(
+            "--recovery",
+            "Seconds after healing in which operations must succeed.",
+            "10",
+            "SECONDS",
+        ),
+    ] = None,
+    liveness: Annotated[
+        str | None,
+        _option(
+            "--liveness",
+            "What heals and must then make progress: all, or core (a quorum); or off.",
+            "all",
+            "WHO",
+        ),
+    ] = None,
+    on_finding: Annotated[
+        str | None,
+        _option(
+            "--on-finding",
+            "After a finding, such as an exception: continue or stop.",
+            "continue",
+            "WHAT",
+        ),
+    ] = None,
+    swarm: Annotated[
+        bool | None,
+        _option(
+            "--swarm",
+            "Each seed draws fault kinds, their rates, latency and node count.",
+        ),
+    ] = None,
+    bug: Annotated[
+        str | None,
+        _option(
+            "--bug",
+            "Plant a mistake in a shipped model, and use the options that show it where none "
+            "are given; see 'clew list bugs'.",
+            metavar="NAME",
+        ),
+    ] = None,
+    asserts: Annotated[
+        list[str] | None,
+        _option(
+            "--assert",
+            "A condition on the run's figures, such as 'latency_ms.0.99 < 200'; repeatable.",
+            metavar="EXPR",
+        ),
+    ] = None,
+    seed: Annotated[
+        str | None,
+        _option(
+            "--seed",
+            "The first seed. The default is always the same, so that a command says all.",
+            "0",
+            "N",
+        ),
+    ] = None,
+    runs: Annotated[
+        str | None, _option("--runs", "How many seeds, one after the other.", "1", "N")
+    ] = None,
+    jobs: Annotated[
+        str | None,
+        _option(
+            "--jobs",
+            "Worker processes.",
+            "one a CPU, 1 below 20 runs",
+            "N",
+        ),
+    ] = None,
+    until_failure: Annotated[
+        bool | None, _option("--until-failure", "Stop at the first invalid run.")
+    ] = None,
+    out: Annotated[
+        Path | None, _option("--out", "Where artefacts of failures go.", "out", "DIR")
+    ] = None,
+    keep: Annotated[bool | None, _option("--keep", "Keep the artefacts of valid runs too.")] = None,
+    verify: Annotated[
+        bool | None,
+        _option(
+            "--verify",
+            "Run again, here and in a fresh process, and compare; always done for a failure.",
+        ),
+    ] = None,
+    json: Annotated[bool | None, _option("--json", "One JSON object a run on stdout.")] = None,
+    log: Annotated[
+        bool | None, _option("--log", "Print what the nodes logged, with virtual times.")
+    ] = None,
+) -> None:
+    """Run a cluster of MODEL in virtual time and check what its clients saw.
+
+    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input.
+    """
+    _run("test", locals())
+
+
+@app.command(
+    short_help="Run a failure again, the same run.",
+    epilog="""Examples:
+
+\b
+  clew replay out/raft-forgets-vote-lin-kv-seed-0/repro.json
+  clew replay repro.json --verify
+  clew replay repro.json --diagram run.html
+""",
+)
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
+    verify: Annotated[
+        bool | None, _option("--verify", "Run twice more, here and in a fresh process, and compare.")
+    ] = None,
+    json: Annotated[bool | None, _option("--json", "One JSON object on stdout.")] = None,
+    log: Annotated[
+        bool | None, _option("--log", "Print what the nodes logged, with virtual times.")
+    ] = None,
+    diagram: Annotated[
+        Path | None,
+        _option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Run a repro file's plan again: the same run, digest for digest.
+
+    Exit status: that of the verdict; 2 where the run is not the one that the file expects, with
+    what differs.
+    """
+    _run("replay", locals())
+
+
+@app.command(
+    short_help="Judge a recorded history.",
+    epilog="""Examples:
+
+\b
+  clew check history.jsonl
+  clew check etcd.log --model cas-register
+  clew check store/*/history.edn --model list-append --consistency-models serializable
+  clew check history.edn --model register:initial=0 --budget 10s --explain
+""",
+)
+def check(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Histories: JSONL, Jepsen's EDN or console log, and others."
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        _option(
+            "--model",
+            "What must hold; see 'clew list checkers'.",
+            "inferred from the operations",
+            "NAME[:KEY=VALUE]",
+        ),
+    ] = None,
+    consistency_models: Annotated[
+        str | None,
+        _option("--consistency-models", "What transactions are held to.", metavar="A,B"),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        _option("--budget", "Time for each file, such as 10s or 2m; then unknown.", "60s", "TIME"),
+    ] = None,
+    explain: Annotated[bool | None, _option("--explain", "Print the whole story.")] = None,
+    dot: Annotated[
+        Path | None,
+        _option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
+    ] = None,
+    jobs: Annotated[
+        str | None, _option("--jobs", "Worker processes.", "one a CPU", "N")
+    ] = None,
+    json: Annotated[bool | None, _option("--json", "One JSON object a file on stdout.")] = None,
+) -> None:
+    """Judge histories that were recorded elsewhere; a file's format is recognised by content.
+
+    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; the worst of several files.
+    """
+    _run("check", locals())
+
+
+@app.command(
+    short_help="List models, bugs, workloads, faults, ...",
+    name="list",
+    epilog="""Examples:
+
+\b
+  clew list models
+  clew list bugs
+  clew list faults --json
+""",
+)
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="models, bugs, workloads, faults, checkers or topologies."
+        ),
+    ],
+    json: Annotated[bool | None, _option("--json", "One JSON object a row on stdout.")] = None,
+) -> None:
+    """List what there is."""
+    _run("list", locals())
+
+
+@app.command(
+    short_help="Write a node, a scenario and a test.",
+    epilog="""Examples:
+
+\b
+  clew new my_node --workload lin-kv
+  clew test my_node.toml
+  python -m pytest test_my_node.py
+""",
+)
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the files, as my_node.")],
+    workload: Annotated[
+        str, typer.Option("-w", "--workload", metavar="NAME", help="What clients ask of it.")
+    ] = "echo",
+    directory: Annotated[
+        Path | None, _option("--directory", "Where to write.", "here", "DIR")
+    ] = None,
+) -> None:
+    """Write a node, a scenario and a test to begin with: NAME.py, NAME.toml, test_NAME.py."""
+    _run("new", locals())
+
+
+@app.command(
+    short_help="Run a node as a real process.",
+    name="serve-node",
+    epilog="""Examples:
+
+\b
+  clew serve-node my_node.py
+  maelstrom test -w broadcast --bin ./my_node.sh      # a script with the line above
+""",
+)
+def serve_node(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="file.py, file.py:Class or a shipped model.")
+    ],
+    disk: Annotated[
+        Path | None,
+        _option("--disk", "Where the node's disk is kept.", "a temporary folder", "DIR"),
+    ] = None,
+) -> None:
+    """Run a node as a real process that speaks the protocol on stdin and stdout."""
+    _run("serve_node", locals())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit status. What is wrong is told on stderr, in one line."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        _check_command(given[0])
+        return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
+    except ClewError as bad:
+        return _refuse(str(bad))
+    except _Complaint as bad:
+        return _refuse(_told(bad))
+    except (KeyboardInterrupt, typer.Abort):
+        print("clew: interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_VALID
+
+
+def _refuse(message: str) -> int:
+    print(f"clew: {message}", file=sys.stderr)  # noqa: T201
+    return EXIT_USAGE
+
+
+def _check_command(name: str) -> None:
+    known = [command.name or command.callback.__name__ for command in app.registered_commands]
+    if name.startswith("-") or name in known:
+        return
+    near = get_close_matches(name, known, n=1)
+    raise UsageError(
+        f"there is no command {name!r}",
+        expected=f"one of {', '.join(known)}",
+        fix=f"Did you mean 'clew {near[0]}'" if near else "See 'clew --help'",
+    )
+
+
+def _told(bad: Any) -> str:
+    """Typer's complaint as one line that says where to look."""
+    text = str(bad.format_message()).strip().rstrip(".")
+    command = bad.ctx.command_path if getattr(bad, "ctx", None) is not None else "clew"
+    return f"{text[0].lower()}{text[1:]}. See '{command} --help'."

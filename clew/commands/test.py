@@ -1,0 +1,167 @@
+"""``clew test``: one seed or many, told as they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clew.checkers.verdict import Verdict
+from clew.commands.exits import STATUS
+from clew.errors import EXIT_USAGE, UsageError
+from clew.models.registry import bugs_of
+from clew.report.logs import node_logs
+from clew.report.progress import Progress
+from clew.report.run import run_report, summary_verdict
+from clew.report.style import Style
+from clew.report.sweep import sweep_report
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.repro import model_of, read_repro
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
+from clew.search.sweep import Job, SeedResult, run_seed, sweep
+from clew.search.verify import Verification
+
+_OF_THE_COMMAND = (
+    "seed", "runs", "jobs", "until_failure", "out", "keep", "verify", "json", "log",
+)  # fmt: skip
+
+ONE_PROCESS_RUNS = 20
+"""Below so many runs starting worker processes costs more than they save."""
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Run the seeds that the options name; the exit status."""
+    given = dict(options)
+    own = {name: given.pop(name) for name in _OF_THE_COMMAND if name in given}
+    scenario = scenario_of(given)
+    first, runs = _number("seed", own.get("seed", "0"), 0), _number("runs", own.get("runs", "1"), 1)
+    out = Path(own.get("out", "out"))
+    check_folder(out)
+    draw_plan(scenario, first, load_model(scenario.model, scenario.bug))  # what is wrong shows here
+    job = Job(scenario, out, keep_all="keep" in own, verify_all="verify" in own)
+    if runs == 1:
+        return _one(job, first, own)
+    default_jobs = 1 if runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
+    jobs = _number("jobs", own.get("jobs", str(default_jobs)), 1)
+    return _many(job, range(first, first + runs), min(jobs, runs), own)
+
+
+def scenario_of(options: Mapping[str, Any]) -> Scenario:
+    """The scenario of a command line: flags over a file over a planted bug's own options.
+
+    Raises:
+        ClewError: an option, the file or the model is wrong.
+    """
+    chosen = {name: value for name, value in options.items() if name != "asserts"}
+    if "asserts" in options:
+        chosen["assert"] = list(options["asserts"])
+    if str(chosen["model"]).endswith(".toml"):
+        path = Path(chosen.pop("model"))
+        chosen = {**_from_file(path), **chosen}
+    bug = chosen.get("bug")
+    planted = bugs_of(str(chosen["model"])).get(str(bug)) if bug else None
+    return make_scenario({**(planted.scenario if planted else {}), **chosen})
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """A scenario file's options; a node file in it is meant beside the scenario."""
+    data = read_scenario(path)
+    model = str(data["model"])
+    if model.partition(":")[0].endswith(".py"):
+        data["model"] = str(path.parent / model)
+    return data
+
+
+def _number(name: str, text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise UsageError(
+            f"--{name} can't be used",
+            expected=f"a whole number from {least}",
+            found=repr(text),
+            fix="See 'clew test --help'",
+        )
+    return int(text)
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that artefacts can be written before anything runs.
+
+    Raises:
+        UsageError: the folder can't be made or written.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(
+            "--out can't be used",
+            expected="a folder that can be written",
+            found=str(folder),
+            fix="Name another folder",
+        )
+
+
+def _one(job: Job, seed: int, own: Mapping[str, Any]) -> int:
+    outcome, result = run_seed(job, seed)
+    if "json" in own:
+        _print_json(result)
+    else:
+        if "log" in own:
+            print(node_logs(outcome.run))
+        print(run_report(outcome, result.verification, result.repro, Style.of(sys.stdout)))
+    return STATUS[summary_verdict(result.verdict, [result.verification])]
+
+
+def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
+    results: list[SeedResult] = []
+    progress = Progress(len(seeds), sys.stderr)
+    with progress:
+        for result in _until_failure(sweep(job, seeds, jobs), stop="until_failure" in own):
+            results.append(result)
+            progress.update(result)
+            if "json" in own:
+                _print_json(result)
+    verdict = Verdict.merge(result.verdict for result in results)
+    if "json" not in own:
+        style = Style.of(sys.stdout)
+        print(sweep_report(job.scenario, results, progress.seconds, style))
+        failed = next((r for r in results if r.verdict is verdict and r.repro), None)
+        if failed is not None and verdict is not Verdict.VALID:
+            print()
+            print(_story(failed, style))
+    return STATUS[summary_verdict(verdict, (result.verification for result in results))]
+
+
+def _until_failure(results: Iterator[SeedResult], *, stop: bool) -> Iterator[SeedResult]:
+    for result in results:
+        yield result
+        if stop and result.verdict is Verdict.INVALID:
+            return
+
+
+def _story(failed: SeedResult, style: Style) -> str:
+    """The report of a failing seed, from its repro file: what is told here can be replayed."""
+    outcome = replayed(Path(str(failed.repro)))
+    return run_report(outcome, failed.verification, failed.repro, style)
+
+
+def replayed(path: Path) -> Outcome:
+    """What the plan of a repro file gives now."""
+    plan = read_repro(path).plan
+    model = model_of(plan)
+    return judge(simulate(plan, model), model)
+
+
+def _print_json(result: SeedResult) -> None:
+    data = dict(result.json)
+    told: Verification | None = result.verification
+    if told is not None:
+        data["deterministic"] = told.same
+    print(json.dumps(data), flush=True)
+
+
+__all__ = ["EXIT_USAGE", "run"]

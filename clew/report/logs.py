@@ -1,0 +1,16 @@
+"""What the nodes logged in a run."""
+
+from __future__ import annotations
+
+from clew.report import words
+from clew.scenarios.run import Run
+
+
+def node_logs(run: Run) -> str:
+    """The nodes' log lines with their virtual times, in order."""
+    lines = [
+        f"{words.time(time):>14}  {fields[0]}  {fields[1]}"
+        for time, kind, *fields in run.trace.records()
+        if kind == "log"
+    ]
+    return "\n".join(lines) if lines else "No node logged anything."

@@ -1,0 +1,252 @@
+"""The end of a run in plain words: what was run, what holds, what does not and why, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import clew
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.report import words
+from clew.report.lanes import lanes
+from clew.report.style import Style
+from clew.scenarios.outcome import Outcome
+from clew.scenarios.plan import Plan
+from clew.search.verify import Verification
+from clew.sim.faults import FaultReport
+from clew.sim.world import NS_PER_SECOND
+
+ANOMALIES_SHOWN = 3
+OPERATIONS_SHOWN = 10
+VALUES_SHOWN = 20
+
+
+def run_report(
+    outcome: Outcome, verification: Verification | None, repro: str | None, style: Style
+) -> str:
+    """Everything there is to say of one run.
+
+    Args:
+        outcome: the run, judged.
+        verification: whether it came out the same again; None where that was not asked.
+        repro: the file that replays it; None where none was written.
+        style: colour or none.
+    """
+    parts = [
+        drawn(outcome.run.plan, style),
+        verdicts(outcome, style),
+        *(_evidence(outcome, check, style) for check in outcome.checks if check.anomalies),
+        statistics(outcome, style),
+        footer(outcome.run.plan.seed, verification, repro, style),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def drawn(plan: Plan, style: Style) -> str:
+    """The version, the seed and every option that the run had."""
+    model = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
+    latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
+    rows = [
+        ("nodes", f"{len(plan.node_ids)}: {', '.join(plan.node_ids)}"),
+        ("clients", f"{plan.clients}, {len(plan.operations)} operations planned"),
+        (
+            "time",
+            f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} of recovery "
+            f"(liveness: {plan.liveness})",
+        ),
+        ("network", f"latency {latency}, topology {plan.topology}"),
+        ("nemesis", _nemesis(plan)),
+    ]
+    head = f"Clew {clew.__version__}: {model}, workload {plan.workload}, seed {plan.seed}"
+    return style.heading(head) + "\n" + words.table(rows)
+
+
+def _nemesis(plan: Plan) -> str:
+    if not plan.faults:
+        return "no faults"
+    asked = f"{', '.join(plan.nemesis)}: " if plan.nemesis else ""
+    return f"{asked}{words.several(len(plan.faults), 'fault')} planned"
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns / NS_PER_SECOND:g} s"
+
+
+def verdicts(outcome: Outcome, style: Style) -> str:
+    """The verdict of the run and of each check, with its reason."""
+    width = max(len(check.name) for check in outcome.checks)
+    lines = [f"The run is {style.verdict(outcome.verdict)}."]
+    for check in outcome.checks:
+        plain = f"  {check.name.ljust(width)}  {Style().verdict(check.verdict, 7)}  "
+        told = words.hanging(plain, check.reason)
+        painted = f"  {check.name.ljust(width)}  {style.verdict(check.verdict, 7)}  "
+        lines.append(told.replace(plain, painted, 1))
+    return "\n".join(lines)
+
+
+def _evidence(outcome: Outcome, check: Result, style: Style) -> str:
+    """What shows that a check failed: its first anomalies."""
+    shown = [_anomaly(outcome, anomaly) for anomaly in check.anomalies[:ANOMALIES_SHOWN]]
+    left = len(check.anomalies) - len(shown)
+    if left:
+        shown.append(f"  ... and {words.several(left, 'more')[: -len('s') if left > 1 else None]}.")
+    first = lanes(outcome.run, check.anomalies[0])
+    if first:
+        shown.append(first)
+    return "\n\n".join([style.heading(f"Evidence: {check.name}"), *shown])
+
+
+def _anomaly(outcome: Outcome, anomaly: Anomaly) -> str:
+    parts = [words.indented(f"{anomaly.kind}: {anomaly.reason}")]
+    if anomaly.operations:
+        parts.append(_operations(anomaly))
+    parts.extend(_finding(anomaly))
+    moment = when(anomaly)
+    if moment is not None:
+        parts.append(_faults_then(outcome.run.faults, *moment))
+    return "\n".join(part for part in parts if part)
+
+
+def _operations(anomaly: Anomaly) -> str:
+    """The operations that show it; of many the last, where the story ends."""
+    count = len(anomaly.operations)
+    shown = anomaly.operations[-OPERATIONS_SHOWN:]
+    left = count - len(shown)
+    head = [f"    {left} earlier ones are in the history."] if left else []
+    rows = [(words.span(one.start, one.end), words.who(one), words.operation(one)) for one in shown]
+    return "\n".join([*head, words.table(rows, "    ")])
+
+
+def _finding(anomaly: Anomaly) -> Iterator[str]:
+    """What a finding knows beside its reason."""
+    data = anomaly.data
+    if data.get("cause"):
+        yield words.indented(f"It was handling {data['cause']}.", "    ")
+    if data.get("place") and not data.get("traceback"):
+        yield f"    at {data['place']}"
+    if data.get("traceback"):
+        yield "\n".join(f"    {line}" for line in str(data["traceback"]).rstrip().splitlines())
+    if len(data.get("nodes", ())) > 1 and "values" in data:
+        yield f"    nodes: {', '.join(data['nodes'])}"
+    values = data.get("values")
+    if isinstance(values, dict) and values:
+        shown = list(values.items())[:VALUES_SHOWN]
+        yield words.indented("; ".join(f"{name} = {text}" for name, text in shown), "    ")
+
+
+def when(anomaly: Anomaly) -> tuple[int, int] | None:
+    """The virtual time of an anomaly: of the finding, or of its last operation; ns."""
+    if "time_ns" in anomaly.data:
+        time_ns = int(anomaly.data["time_ns"])
+        return time_ns, time_ns
+    timed = [one for one in anomaly.operations if one.start is not None]
+    if not timed:
+        return None
+    last = timed[-1]
+    assert last.start is not None
+    return last.start, last.start if last.end is None else last.end
+
+
+def _faults_then(reports: Sequence[FaultReport], start: int, end: int) -> str:
+    """The faults that stood at a time; where none did, the last that was over."""
+    if not reports:
+        return ""
+    began = [report for report in reports if report.bit and report.at_ns <= end]
+    active = [report for report in began if report.until_ns >= start]
+    if active:
+        return "    Faults active then:\n" + fault_table(active, "      ")
+    if not began:
+        return "    No fault had struck by then."
+    last = max(began, key=lambda report: report.until_ns)
+    return "    No fault was active then; the last before it:\n" + fault_table([last], "      ")
+
+
+def fault_table(reports: Iterable[FaultReport], indent: str = "  ") -> str:
+    """What each fault did, and when."""
+    rows = [(report.id, words.span(report.at_ns, report.until_ns)) for report in reports]
+    heads = words.table(rows, indent).splitlines()
+    width = max((len(head) for head in heads), default=0)
+    return "\n".join(
+        words.hanging(f"{head.ljust(width)}  ", report.detail)
+        for head, report in zip(heads, reports, strict=True)
+    )
+
+
+def statistics(outcome: Outcome, style: Style) -> str:
+    """Operations, latencies, messages, faults and speed."""
+    figures = outcome.statistics
+    operations = figures["operations"]
+    rows = [("operations", "asked", "ok", "fail", "info")]
+    rows += [
+        (f, *(f"{part[name]:,}" for name in ("count", "ok", "fail", "info")))
+        for f, part in [*operations["by_f"].items(), ("all", operations)]
+    ]
+    parts = [style.heading("Figures"), words.table(rows, right=(1, 2, 3, 4)), _measures(outcome)]
+    if outcome.run.faults:
+        parts.append("  what each fault did\n" + fault_table(outcome.run.faults, "    "))
+    return "\n".join(parts)
+
+
+def _measures(outcome: Outcome) -> str:
+    figures, run = outcome.statistics, outcome.run
+    servers, network = figures["servers"], figures["network"]
+    dropped = ", ".join(f"{count:,} {why}" for why, count in network["dropped"].items())
+    rows = [
+        (
+            "messages",
+            f"{servers['messages']:,} between servers, {servers['msgs_per_op']:.3g} an operation; "
+            f"{network['messages']:,} in all; lost: {dropped or 'none'}",
+        ),
+        ("time", speed(run.virtual_ns, run.wall_seconds) + f", {run.events:,} events"),
+        ("digest", run.digest),
+    ]
+    if figures["latency_ms"]:
+        rows.insert(0, ("latency", quantiles(figures["latency_ms"])))
+    return words.table(rows)
+
+
+def quantiles(latency_ms: dict[str, float]) -> str:
+    """Latencies of acknowledged operations, by quantile."""
+    names = {"0": "least", "0.5": "median", "0.95": "95 %", "0.99": "99 %", "1": "most"}
+    return ", ".join(
+        f"{names.get(name, name)} {words.duration_ms(ms)}" for name, ms in latency_ms.items()
+    )
+
+
+def speed(virtual_ns: int, wall_seconds: float) -> str:
+    """Virtual time over wall time."""
+    virtual = virtual_ns / NS_PER_SECOND
+    ratio = virtual / wall_seconds if wall_seconds else 0.0
+    return f"{virtual:,.6g} s simulated in {wall_seconds:.3g} s, {ratio:,.0f} times real time"
+
+
+def footer(
+    seed: int, verification: Verification | None, repro: str | None, style: Style
+) -> str:
+    """Whether it comes back the same, and the command that brings it back."""
+    lines = []
+    if verification is not None and verification.same:
+        lines.append("Run twice more, here and in a fresh process: the same run, event for event.")
+    if verification is not None and not verification.same:
+        lines.append(not_deterministic(verification, style))
+    if repro is not None:
+        lines += [f"Seed {seed}. Replay this run:", f"  clew replay {repro}"]
+    else:
+        lines.append(f"Seed {seed}.")
+    return "\n".join(lines)
+
+
+def not_deterministic(verification: Verification, style: Style) -> str:
+    """That a run is no function of its plan, loudly, and where it shows first."""
+    head = style.paint("NOT DETERMINISTIC", "red")
+    text = (
+        f"{head}: {verification.where} was another run. Something outside the simulation decides "
+        "what this node does: global state, the order of a set, hash(), or what the machine says."
+    )
+    shown = f"\n  The first difference: {verification.difference}" if verification.difference else ""
+    return text + shown
+
+
+def summary_verdict(verdict: Verdict, verifications: Iterable[Verification | None]) -> Verdict:
+    """The verdict, where a run that is no function of its plan is not VALID but UNKNOWN."""
+    leaks = any(told is not None and not told.same for told in verifications)
+    return Verdict.merge([verdict, Verdict.UNKNOWN if leaks else Verdict.VALID])

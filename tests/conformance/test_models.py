@@ -1,0 +1,64 @@
+"""Every shipped model, under everything: no false alarm, progress after healing, same digest."""
+
+from collections import Counter
+
+import pytest
+
+from clew.checkers.verdict import Verdict
+from clew.models.registry import MODELS
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+
+SEEDS = 12
+DEEP_SEEDS = 1000
+
+
+def swarm_verdicts(name, seeds, **options):
+    """Verdicts of a model over swarm seeds; a failure is named with its seed and reasons."""
+    model = load_model(name)
+    scenario = make_scenario({"model": name, "swarm": True, **options})
+    verdicts = Counter()
+    for seed in seeds:
+        run = simulate(draw_plan(scenario, seed, model), model, keep_trace=False)
+        outcome = judge(run, model)
+        verdicts[outcome.verdict] += 1
+        assert outcome.verdict is not Verdict.INVALID, (
+            seed,
+            [(check.name, check.reason) for check in outcome.checks],
+        )
+    return verdicts
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_correct_model_raises_no_false_alarm_in_a_swarm(name):
+    verdicts = swarm_verdicts(name, range(SEEDS), time_limit=30)
+    assert verdicts[Verdict.VALID] >= SEEDS * 3 // 4
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", MODELS)
+def test_a_correct_model_raises_no_false_alarm_in_a_thousand_seeds(name):
+    verdicts = swarm_verdicts(name, range(DEEP_SEEDS))
+    assert verdicts[Verdict.VALID] >= DEEP_SEEDS * 3 // 4
+
+
+@pytest.mark.parametrize("name", ["abd", "raft"])
+def test_a_quorum_alone_makes_progress(name):
+    verdicts = swarm_verdicts(name, range(6), liveness="core", node_count=5, time_limit=20)
+    assert verdicts[Verdict.VALID] >= 5
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_plan_gives_the_same_digest(name):
+    model = load_model(name)
+    scenario = make_scenario({"model": name, "swarm": True, "time_limit": 10})
+    plan = draw_plan(scenario, 3, model)
+    assert draw_plan(scenario, 3, model) == plan
+    first = simulate(plan, model)
+    again = simulate(plan, load_model(name), keep_trace=False)
+    assert first.digest == again.digest
+    other = simulate(draw_plan(scenario, 4, model), model, keep_trace=False)
+    assert other.digest != first.digest

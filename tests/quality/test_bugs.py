@@ -1,0 +1,48 @@
+"""Every planted bug is found within a budget of seeds, by the options that ship with it."""
+
+import pytest
+
+from clew.checkers.verdict import Verdict
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+
+BUDGET = 60
+PLANTED = [(model, bug) for model in MODELS for bug in bugs_of(model)]
+
+
+def first_failure(name, bug, seeds):
+    """The first seed whose run is INVALID, with its outcome; None where there is none."""
+    model = load_model(name, bug)
+    options = {**model.bug.scenario, "model": name, "bug": bug, "on_finding": "stop"}
+    scenario = make_scenario(options)
+    for seed in seeds:
+        run = simulate(draw_plan(scenario, seed, model), model, keep_trace=False)
+        outcome = judge(run, model)
+        if outcome.verdict is Verdict.INVALID:
+            return seed, outcome
+    return None
+
+
+@pytest.mark.parametrize(("name", "bug"), PLANTED)
+def test_a_planted_bug_is_found(name, bug):
+    found = first_failure(name, bug, range(BUDGET))
+    assert found is not None
+    _, outcome = found
+    assert outcome.signature
+
+
+@pytest.mark.parametrize(("name", "bug"), PLANTED)
+def test_without_the_bug_the_same_seed_is_not_invalid(name, bug):
+    seed, _ = first_failure(name, bug, range(BUDGET))
+    options = {**load_model(name, bug).bug.scenario, "model": name}
+    model = load_model(name)
+    run = simulate(draw_plan(make_scenario(options), seed, model), model, keep_trace=False)
+    assert judge(run, model).verdict is not Verdict.INVALID
+
+
+def test_there_are_at_least_fourteen_planted_bugs():
+    assert len(PLANTED) >= 14

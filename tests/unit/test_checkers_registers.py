@@ -1,0 +1,278 @@
+"""Registers under weaker promises: the textbook anomalies, told in words.
+
+A history is written as one line for each session, operations apart by blanks: ``Wx1`` writes 1 to
+x, ``Rx1`` reads it, ``Rx0`` reads the initial value, and ``Wx1?`` is a write of unknown outcome.
+Sessions only know their own order here; the operations are given one session after the other.
+"""
+
+import pytest
+
+from clew.checkers.atomicity import Atomicity
+from clew.checkers.causal import Causal
+from clew.checkers.sequential import Sequential
+from clew.checkers.sessions import Sessions
+from clew.checkers.staleness import Staleness
+from clew.checkers.verdict import Budget, OutOfBudget, Verdict, run_checker
+from clew.errors import UsageError
+from clew.history import Event, History
+
+
+def history(*sessions):
+    events = []
+    for process, line in enumerate(sessions):
+        for word in line.split():
+            f = {"W": "write", "R": "read"}[word[0]]
+            value = int(word[2:].rstrip("?")) or None
+            call = Event(process, "invoke", f, [word[1], value if f == "write" else None])
+            end = "info" if word.endswith("?") else "ok"
+            events += [call, call._replace(type=end, value=[word[1], value])]
+    return History(event._replace(time=at) for at, event in enumerate(events))
+
+
+MODELS = {
+    "MR": Sessions(guarantees=["monotonic-reads"]),
+    "RYW": Sessions(guarantees=["read-your-writes"]),
+    "MW": Sessions(guarantees=["monotonic-writes", "monotonic-reads"]),
+    "WFR": Sessions(guarantees=["writes-follow-reads", "monotonic-reads"]),
+    "PRAM": Causal(model="PRAM"),
+    "CC": Causal(model="CC"),
+    "CCv": Causal(model="CCv"),
+    "CM": Causal(model="CM"),
+    "SC": Sequential(),
+}
+
+# Name: sessions, and the models that the history breaks.
+FIGURES = {
+    "a serial history": (["Wx1 Rx1 Wx2 Rx2"], ""),
+    "reads go back to the initial value": (["Wx1", "Rx1 Rx0"], "MR MW WFR PRAM CC CCv CM SC"),
+    "reads swap": (["Wx1", "Wx2", "Rx1 Rx2", "Rx2 Rx1"], "MR MW WFR CCv SC"),
+    "one reader goes to and fro": (["Wx1", "Wx2", "Rx1 Rx2 Rx1"], "MR MW WFR PRAM CCv CM SC"),
+    "own write missed": (["Wx1 Rx0"], "RYW PRAM CC CCv CM SC"),
+    "own writes seen in the wrong order": (["Wx1 Wx2", "Rx2 Rx1"], "MW PRAM CC CCv CM SC"),
+    "an answer seen before its question": (
+        ["Wx1", "Rx1 Wx2", "Rx2 Rx1"],
+        "WFR CC CCv CM SC",
+    ),
+    "an answer seen without its question": (["Wx1", "Rx1 Wy1", "Ry1 Rx0"], "CC CCv CM SC"),
+    "Dekker": (["Wx1 Ry0", "Wy1 Rx0"], "SC"),
+    "independent reads of independent writes": (
+        ["Wx1", "Wy1", "Rx1 Ry0", "Ry1 Rx0"],
+        "SC",
+    ),
+    "POPL 2017, figure 3a: CM but not CCv": (["Wx1 Rx2", "Wx2 Rx1"], "RYW CCv SC"),
+    "POPL 2017, figure 3b: CCv but not CM": (
+        ["Wz1 Wx1 Wy1", "Wx2 Rz0 Ry1 Rx2"],
+        "PRAM CM SC",
+    ),
+    "POPL 2017, figure 3c: CC but neither": (["Wx1", "Wx2 Rx1 Rx2"], "PRAM CCv CM SC"),
+    "POPL 2017, figure 3d: both, but not sequential": (
+        ["Wx1 Ry0 Wy1 Rx1", "Wx2 Ry0 Wy2 Rx2"],
+        "SC",
+    ),
+    "POPL 2017, figure 3e: not CC": (
+        ["Wx1 Wy1", "Ry1 Wx2", "Rx2 Rx1"],
+        "CC CCv CM SC",
+    ),
+    "a write of unknown outcome that was seen": (["Wx1?", "Rx1 Rx1"], ""),
+    "one that was not": (["Wx1?", "Rx0 Rx0"], ""),
+    "thin air": (["Wx1", "Rx7"], "MR RYW MW WFR PRAM CC CCv CM SC"),
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_each_figure_breaks_what_it_should(figure):
+    sessions, broken = FIGURES[figure]
+    found = [
+        name
+        for name, checker in MODELS.items()
+        if run_checker(checker, history(*sessions)).verdict is Verdict.INVALID
+    ]
+    assert found == broken.split()
+
+
+TOLD = {
+    "MR": (
+        ["Wx1", "Rx1 Rx0"],
+        "monotonic-reads",
+        (
+            "Process 1 read x = 1 and later the initial value; x = 1 was written over the initial "
+            "value. No order of the writes allows all of that."
+        ),
+    ),
+    "RYW": (
+        ["Wx1 Rx0"],
+        "read-your-writes",
+        (
+            "Process 0 wrote x = 1 and later read the initial value; x = 1 was written over the "
+            "initial value. No order of the writes allows all of that."
+        ),
+    ),
+    "MW": (
+        ["Wx1 Wx2", "Rx2 Rx1"],
+        "monotonic-writes",
+        (
+            "Process 0 wrote x = 1 and then x = 2; process 1 read x = 2 and later x = 1. No "
+            "order of "
+            "the writes allows all of that."
+        ),
+    ),
+    "WFR": (
+        ["Wx1", "Rx1 Wx2", "Rx2 Rx1"],
+        "writes-follow-reads",
+        (
+            "Process 1 read x = 1 and then wrote x = 2; process 2 read x = 2 and later x = 1. No "
+            "order of the writes allows all of that."
+        ),
+    ),
+    "CC": (
+        ["Wx1 Wx2", "Rx2 Rx1"],
+        "write-co-read",
+        "Process 1 read 1 from x, though x = 2, which is causally newer, comes before that read.",
+    ),
+    "CCv": (
+        ["Wx1 Rx2", "Wx2 Rx1"],
+        "cyclic-cf",
+        (
+            "Process 0 read 2 from x when x = 1 was already there, so x = 2 was written "
+            "after x = 1; "
+            "process 1 read 1 from x when x = 2 was already there, so x = 1 was written "
+            "after x = 2. "
+            "So each of these would have to come before itself."
+        ),
+    ),
+    "PRAM": (
+        ["Wx1 Rx0"],
+        "write-hb-init-read",
+        (
+            "Process 0 read null from x, the initial value, though process 0 wrote 1 to x and that "
+            "comes before."
+        ),
+    ),
+    "SC": (
+        ["Wx1 Ry0", "Wy1 Rx0"],
+        "nonsequential",
+        (
+            "Process 0 wrote 1 to x, and after that read y = null; process 0 read null from y, so "
+            "that y = 1 was not yet written; process 1 wrote 1 to y, and after that read x = null; "
+            "process 1 read null from x, so that x = 1 was not yet written. So each of these would "
+            "have to come before itself."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("model", TOLD)
+def test_each_violation_is_told_in_words(model):
+    sessions, kind, reason = TOLD[model]
+    (anomaly,) = run_checker(MODELS[model], history(*sessions)).anomalies
+    assert (anomaly.kind, anomaly.reason) == (kind, reason)
+
+
+def register(*steps):
+    """Steps are (process, type, f, value); time is ten times the position."""
+    return History(Event(*step, time=10 * at) for at, step in enumerate(steps))
+
+
+def sequence(*values):
+    """One process that writes positive values and reads negative ones, 0 for the initial one."""
+    steps = []
+    for value in values:
+        f = "write" if value > 0 else "read"
+        steps += [(0, "invoke", f, value if value > 0 else None), (0, "ok", f, abs(value) or None)]
+    return register(*steps)
+
+
+@pytest.mark.parametrize(
+    ("values", "least"),
+    [([1, -1], 1), ([1, 2, -1], 2), ([1, 0], 2), ([1, 2, 3, -1], 3), ([1, 2, 0], 3)],
+)
+def test_k_atomicity_counts_how_many_writes_a_read_is_behind(values, least):
+    for k in range(1, 5):
+        result = run_checker(Atomicity(k=k), sequence(*values))
+        assert result.verdict is (Verdict.VALID if k >= least else Verdict.INVALID)
+
+
+def test_a_read_too_far_behind_is_told():
+    (anomaly,) = run_checker(Atomicity(k=2), sequence(1, 2, 3, -1)).anomalies
+    assert anomaly.reason == (
+        "Process 0 read 1, and in no order of the operations is that one of the last 2 values "
+        "written; before its response only 2 or 3 can have been."
+    )
+
+
+def test_staleness_is_measured_and_bounded():
+    parts = sequence(1, 2, -1)
+    assert run_checker(Staleness(bound_ns=10), parts).verdict is Verdict.VALID
+    result = run_checker(Staleness(bound_ns=9), parts)
+    assert result.statistics["staleness_ns"] == 10
+    assert result.reason.endswith("The history is stale by 10 ns.")
+    assert [one.kind for one in result.anomalies] == ["stale-read"]
+
+
+def test_a_read_from_the_future_is_no_staleness():
+    parts = register(
+        (0, "invoke", "read"),
+        (0, "ok", "read", 1),
+        (0, "invoke", "write", 1),
+        (0, "ok", "write", 1),
+    )
+    result = run_checker(Staleness(bound_ns=10**12), parts)
+    assert [one.kind for one in result.anomalies] == ["future-read"]
+    assert run_checker(Atomicity(k=5), parts).verdict is Verdict.INVALID
+
+
+CHECKERS = [*MODELS.values(), Atomicity(), Staleness(bound_ns=1)]
+CAN_T_TELL = {
+    "nothing": (register(), "No read or write was answered."),
+    "a value twice": (sequence(1, 1, -1), "1 was written more than once"),
+    "another operation": (
+        register((0, "invoke", "cas", [1, 2])),
+        "Cas is neither read nor write, so what reads saw is not known.",
+    ),
+    "null as a value": (register((0, "invoke", "write", None)), "null was written more than once"),
+}
+
+
+@pytest.mark.parametrize("case", CAN_T_TELL)
+def test_what_can_t_be_told_is_unknown(case):
+    parts, reason = CAN_T_TELL[case]
+    for checker in CHECKERS:
+        result = run_checker(checker, parts)
+        assert result.verdict is Verdict.UNKNOWN
+        assert result.reason.startswith(reason)
+
+
+def test_staleness_needs_times():
+    parts = History(event._replace(time=None) for event in sequence(1, -1))
+    result = run_checker(Staleness(bound_ns=1), parts)
+    assert result.reason == "The history has no times, so staleness can't be measured."
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: Sessions(guarantees=["monotonic"]), "found 'monotonic'"),
+        (lambda: Sessions(guarantees=[]), "found none"),
+        (lambda: Causal(model="XX"), "found 'XX'"),
+        (lambda: Atomicity(k=0), "found 0"),
+        (lambda: Staleness(bound_ns=-1), "found -1"),
+    ],
+)
+def test_bad_options_are_refused(make, found):
+    with pytest.raises(UsageError, match=found):
+        make()
+
+
+def test_a_search_stops_at_its_budget():
+    # Three registers written by three sessions in all orders: saturation alone can't decide.
+    lines = [f"Wa{n}1 Wb{n}2 Wc{n}3" for n in (1, 2, 3)]
+    parts = history(*lines)
+    assert run_checker(Sequential(), parts).verdict is Verdict.VALID
+    with pytest.raises(OutOfBudget):
+        Sequential().check(parts, Budget(None, 12))
+
+
+def test_a_process_that_goes_on_after_an_unknown_write_is_a_new_session():
+    parts = history("Wx1? Rx0 Rx1")
+    assert run_checker(Sessions(), parts).verdict is Verdict.VALID
+    assert run_checker(Sequential(), parts).verdict is Verdict.VALID
