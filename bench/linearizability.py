@@ -23,7 +23,7 @@ from clew.checkers.verdict import Budget, OutOfBudget
 from clew.history import Event, History
 
 PLAIN_CONFIGURATIONS = 100_000
-PLAIN_ENTRIES_MAX = 20_000
+PLAIN_ENTRIES_MAX = 2_000
 
 
 class Client:
@@ -148,7 +148,6 @@ ROWS: list[tuple[str, type[Specification], Callable[[], History]]] = [
     ("key-value, 50 clients, 10 keys, 1k", KeyValue,
      lambda: recorded(1_000, clients=50, keys=10, store=True)),
 ]  # fmt: skip
-QUICK_MAX = 10_000
 
 
 def measure(name: str) -> str:
@@ -183,7 +182,7 @@ def plain_seconds(specification: Specification, history: History) -> float | Non
     started = wall.seconds()
     try:
         for part in partitions(specification, history):
-            budget = Budget(seconds=20, configurations=PLAIN_CONFIGURATIONS)
+            budget = Budget(seconds=5, configurations=PLAIN_CONFIGURATIONS)
             plain(specification, part.entries, budget)
     except OutOfBudget:
         return None

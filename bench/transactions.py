@@ -134,7 +134,9 @@ def snapshot_isolation(
 
 def entangled(count: int, seed: int = 1) -> History:
     """One component of about ``count`` transactions under snapshot isolation, one read stale."""
-    return snapshot_isolation(count, clients=ENTANGLED_CLIENTS, keys=ENTANGLED_KEYS, seed=seed, stale=True)
+    return snapshot_isolation(
+        count, clients=ENTANGLED_CLIENTS, keys=ENTANGLED_KEYS, seed=seed, stale=True
+    )
 
 
 def timed(checker: Any, history: History, repeat: int = 3) -> tuple[float, Result]:

@@ -16,21 +16,19 @@ class CopiedRegister(Node):
 
     @on("read")
     def read(self, msg):
-        key = str(msg.body["key"])
-        if key not in self.values:
-            raise RPCError(20, "no such key")
-        self.reply(msg, {"type": "read_ok", "value": self.values[key]})
+        self.reply(msg, {"type": "read_ok", "value": self.values.get(msg.body["key"])})
 
     @on("write")
     def write(self, msg):
-        self.values[str(msg.body["key"])] = msg.body["value"]
+        key, value = msg.body["key"], msg.body["value"]
+        self.values[key] = value
         for peer in self.peers:
-            self.send(peer, {"type": "copy", "values": self.values})
+            self.send(peer, {"type": "copy", "key": key, "value": value})
         self.reply(msg, {"type": "write_ok"})
 
     @on("copy")
     def copy(self, msg):
-        self.values.update(msg.body["values"])
+        self.values[msg.body["key"]] = msg.body["value"]
 
     @on("cas")
     def cas(self, msg):

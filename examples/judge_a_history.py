@@ -1,4 +1,4 @@
-"""Judge a history that was not made here: two registers' worth of reads and writes, by hand.
+"""Judge a history that was not made here: a register's reads and writes, written down by hand.
 
 A history is a list of events; a checker looks for an order of the operations that explains it.
 """
@@ -36,4 +36,6 @@ for name, recorded in [("overlapping", OVERLAPPING), ("back in time", BACK_IN_TI
     result = run_checker(checker, recorded)
     print(f"{name}: {result.verdict.value}")
     for anomaly in result.anomalies:
-        print(anomaly.reason)
+        for operation in anomaly.operations:
+            value = operation.result if operation.f == "read" else operation.argument
+            print(f"  process {operation.process}: {operation.f} {value}")

@@ -50,7 +50,7 @@ class Access(NamedTuple):
         """The access in words, such as ``process 1 wrote 5 to "x"``."""
         one = self.operation
         verb = "wrote" if self.is_write else "read"
-        value = shown(_value(one, self.key))
+        value = shown(value_of(one, self.key))
         where = (
             "" if self.key is None else f" {'to' if self.is_write else 'from'} {_bare(self.key)}"
         )
@@ -59,7 +59,7 @@ class Access(NamedTuple):
     @property
     def shown_value(self) -> str:
         """The value as a report prints it, with its key where there are several."""
-        value = shown(_value(self.operation, self.key))
+        value = shown(value_of(self.operation, self.key))
         return value if self.key is None else f"{_bare(self.key)} = {value}"
 
 
@@ -67,7 +67,8 @@ def _bare(key: Key) -> str:
     return str(key[0]) if isinstance(key, tuple) else str(key)
 
 
-def _value(one: Operation, key: Key) -> Any:
+def value_of(one: Operation, key: Key) -> Any:
+    """What an operation wrote or read, without its key; ``key`` is None for a single register."""
     if key is None:
         return _unsplit(one)
     return _split(one)[1]
@@ -128,7 +129,7 @@ def accesses_of(name: str, history: History) -> Accesses | Result:
             writes.setdefault((one.key, one.value), []).append(one)
     repeated = next((some for some in writes.values() if _ambiguous(some)), None)
     if repeated is not None:
-        value = shown(_value(repeated[0].operation, repeated[0].key))
+        value = shown(value_of(repeated[0].operation, repeated[0].key))
         why = f"{value} was written more than once, so it is not known which write a read saw."
         return Result(name, Verdict.UNKNOWN, why)
     found = _link(raw, writes)
@@ -230,7 +231,7 @@ def _live(writes: list[_Raw]) -> list[_Raw]:
 def _thin_air(read: _Raw, failed: list[_Raw]) -> Anomaly:
     one = read.operation
     why = "whose write failed" if failed else "which nobody wrote"
-    reason = f"Process {one.process} read {shown(_value(one, read.key))}, {why}."
+    reason = f"Process {one.process} read {shown(value_of(one, read.key))}, {why}."
     operations = (*(write.operation for write in failed), one)
     data = {"value": one.result, "node": one.node}
     return Anomaly("thin-air-read", reason, operations, data)

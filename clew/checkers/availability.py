@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from clew.checkers.values import listed, shown
+from clew.checkers.values import counted, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import UsageError
 from clew.history import History, Operation
@@ -114,6 +114,6 @@ def _anomalies(unanswered: list[Operation]) -> tuple[Anomaly, ...]:
 def _unavailable(why: str, group: list[Operation]) -> Anomaly:
     kinds = Counter(f"{one.f} at {one.node}" if one.node else one.f for one in group)
     parts = [f"{kind} ({count})" for kind, count in sorted(kinds.items())]
-    reason = f"{len(group)} operations did not succeed ({why}): {listed(parts)}."
+    reason = f"{counted(len(group), 'operation')} did not succeed ({why}): {listed(parts)}."
     data = {"error": why, "count": len(group), "by": dict(sorted(kinds.items()))}
     return Anomaly("unavailable", reason, tuple(group), data)

@@ -15,7 +15,8 @@ that somebody sent and somebody saw (its sender in the acknowledgement, or a pol
   inside one transaction;
 - ``G1a``: a poll returns a message whose send failed for sure (aborted read);
 - ``precommitted-read``: a transaction polls what it sent itself;
-- ``phantom``: a poll returns what nobody had sent by then.
+- ``phantom``: a poll returns what nobody had sent by then;
+- ``malformed``: an answer that is none.
 
 Left out: cycles between transactions (G0, G1c), and the values of committed offsets, which
 clients may set as they like.
@@ -32,8 +33,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from clew.checkers.kafka_log import Moved, Poll, Send, Step, steps_of
-from clew.checkers.values import Key, key_of, listed, shown
+from clew.checkers.kafka_log import Garbled, Moved, Poll, Send, Step, steps_of
+from clew.checkers.values import Key, counted, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
 
@@ -55,7 +56,7 @@ class Kafka:
         """The verdict.
 
         Raises:
-            HistoryError: an operation is neither a send nor a poll in a form that is known.
+            HistoryError: a request is neither a send nor a poll in a form that is known.
         """
         budget.spend(0)
         logs = _Logs(steps_of(history))
@@ -83,10 +84,11 @@ class Kafka:
 def _judge(anomalies: list[Anomaly], unread: int, logs: _Logs) -> tuple[Verdict, str]:
     if anomalies:
         kinds = Counter(one.kind for one in anomalies)
-        counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-        return Verdict.INVALID, f"The logs are wrong ({counted}). {anomalies[0].reason}"
+        tally = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
+        return Verdict.INVALID, f"The logs are wrong ({tally}). {anomalies[0].reason}"
     if unread:
-        reason = f"{unread} acknowledged messages were never polled, and no poll got that far."
+        messages = counted(unread, "acknowledged message")
+        reason = f"No poll returned {messages}, and none got that far."
         return Verdict.UNKNOWN, reason
     if not logs.polled_count:
         return Verdict.UNKNOWN, "No poll returned anything, so nothing was checked."
@@ -187,8 +189,8 @@ def _inconsistent(key: str, offset: int, places: list[_Place]) -> Anomaly:
 
 def _duplicate(key: str, places: list[_Place], sent: int) -> Anomaly:
     offsets = [place.offset for place in places]
-    reason = f"Message {shown(places[0].message)} of key {key} was sent {sent} times and is at "
-    reason += f"offsets {listed([str(offset) for offset in offsets])}."
+    reason = f"Message {shown(places[0].message)} of key {key} was sent {counted(sent, 'time')} "
+    reason += f"and is at offsets {listed([str(offset) for offset in offsets])}."
     data = {"key": key, "message": places[0].message, "offsets": offsets}
     return Anomaly("duplicate", reason, tuple(one.operation for one in places), data)
 
@@ -229,8 +231,10 @@ class _Clients:
             self.position.pop(step.operation.process, None)
         elif isinstance(step, Send):
             self._send(step)
-        else:
+        elif isinstance(step, Poll):
             self._poll(step)
+        else:
+            self.anomalies.append(_malformed(step))
 
     def _send(self, send: Send) -> None:
         if send.offset is None:
@@ -280,6 +284,13 @@ class _Clients:
         return found
 
 
+def _malformed(step: Garbled) -> Anomaly:
+    one = step.operation
+    reason = f"Process {one.process} was answered {shown(step.found)} to a {one.f}; that should be "
+    reason += f"{step.expected}."
+    return Anomaly("malformed", reason, (one,), {"value": step.found, "node": one.node})
+
+
 _SKIPPED_SHOWN = 8
 
 
@@ -290,8 +301,8 @@ def _skip(gap: _Gap, offsets: list[int], inside: range, logs: _Logs) -> Anomaly:
     from_ = f"after offset {gap.low}" if gap.earlier else f"from offset {gap.low + 1}, as asked,"
     reason = (
         f"Process {gap.operation.process} polled key {gap.key} {from_} and got offset {gap.high} "
-        f"next{' in the same poll' if within else ''}, over {len(inside)} messages in between "
-        f"(the first: {shown(places[0].message)} at offset {skipped[0]})."
+        f"next{' in the same poll' if within else ''}, over {counted(len(inside), 'message')} in "
+        f"between (the first: {shown(places[0].message)} at offset {skipped[0]})."
     )
     witnesses = [gap.earlier] if gap.earlier and not within else []
     data = {

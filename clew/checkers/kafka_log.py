@@ -51,35 +51,48 @@ class Moved(NamedTuple):
     operation: Operation
 
 
-Step = Send | Poll | Moved
+class Garbled(NamedTuple):
+    """An answer that is no answer: what it should have been, and what it was."""
+
+    operation: Operation
+    expected: str
+    found: Any
+
+
+Step = Send | Poll | Moved | Garbled
 
 
 def steps_of(history: History) -> Iterator[Step]:
     """The sends and polls of a history in order of invocation; inside a transaction, in its order.
 
     Failed and unknown sends are among them, without offset. Polls that were not answered are not.
-    O(n).
+    An answer in none of the forms above is one `Garbled`. O(n).
 
     Raises:
-        HistoryError: an operation has none of the forms above.
+        HistoryError: a request has none of the forms above.
     """
     for one in history.operations:
         try:
-            yield from _steps(one)
+            steps = list(_steps(one))
         except _Malformed as wrong:
+            if wrong.answer:
+                yield Garbled(one, wrong.expected, wrong.found)
+                continue
             raise HistoryError(
                 f"a {one.f} can't be read",
-                where=history.place(one.invoked if one.type != "ok" else one.completed or 0),
+                where=history.place(one.invoked),
                 expected=wrong.expected,
                 found=shown(wrong.found),
             ) from None
+        yield from steps
 
 
-class _Malformed(Exception):  # noqa: N818 - turned into a HistoryError with its place
-    def __init__(self, expected: str, found: Any) -> None:
+class _Malformed(Exception):  # noqa: N818 - turned into a HistoryError or a Garbled
+    def __init__(self, expected: str, found: Any, *, answer: bool = True) -> None:
         super().__init__(expected)
         self.expected = expected
         self.found = found
+        self.answer = answer
 
 
 def _steps(one: Operation) -> Iterable[Step]:
@@ -108,16 +121,17 @@ _MICRO = (["send"], ["poll"], ("send",), ("poll",))
 def _transaction(one: Operation) -> Iterator[Step]:
     value = one.result if one.type == "ok" else one.argument
     if not isinstance(value, list | tuple):
-        raise _Malformed("a list of sends and polls", value)
+        raise _Malformed("a list of sends and polls", value, answer=one.type == "ok")
     for part in value:
         if not isinstance(part, list | tuple) or part[:1] not in _MICRO:
-            raise _Malformed('["send", key, message] or ["poll"]', part)
+            wanted = '["send", key, message] or ["poll"]'
+            raise _Malformed(wanted, part, answer=one.type == "ok")
         if part[0] == "poll":
             if one.type == "ok":
                 yield from _polls(one, part[1] if len(part) > 1 else {}, None)
             continue
         if len(part) != len(("send", "key", "message")):
-            raise _Malformed('["send", key, message]', part)
+            raise _Malformed('["send", key, message]', part, answer=one.type == "ok")
         message, offset = part[2], None
         if one.type == "ok" and isinstance(message, list | tuple):
             offset, message = _pair(message)
@@ -131,7 +145,7 @@ def _send(one: Operation) -> Send:
     elif isinstance(argument, list | tuple) and len(argument) == 2:  # noqa: PLR2004 - a pair
         key, message = argument
     else:
-        raise _Malformed("[key, message]", argument)
+        raise _Malformed("[key, message]", argument, answer=False)
     offset = _acknowledged(one.result) if one.type == "ok" else None
     return Send(one, str(key), message, offset)
 

@@ -174,8 +174,9 @@ class _Traffic:
         elif one.f == "dequeue" and one.result is None:
             self.empty.append(one)
         else:
-            values = one.result if one.f == "drain" else [one.result]
-            for value in values or ():
+            many = isinstance(one.result, list | tuple) and one.f == "drain"
+            values = one.result if many else [one.result]
+            for value in values if one.result is not None else ():
                 self.takers.setdefault(key_of(value), []).append((one, value))
             if one.f == "drain":
                 self.empty.append(one)

@@ -150,6 +150,7 @@ class Order:
 
 def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
     """An anomaly told along a cycle of accesses that would each have to come before the next."""
+    cycle = _shortened(cycle)
     lines = [_line(found, *edge) for edge in cycle]
     reason = f"{'; '.join(lines)}. So each of these would have to come before itself."
     indices = [index for first, _, why in cycle for index in (first, why.by) if index != INITIAL]
@@ -158,6 +159,18 @@ def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
         "because": [why.rule for _, _, why in cycle],
     }
     return Anomaly(kind, reason[:1].upper() + reason[1:], found.operations(indices), data)
+
+
+def _shortened(cycle: list[Edge]) -> list[Edge]:
+    """The cycle with one edge for each run of edges along a session."""
+    turn = max((at + 1 for at, (_, _, why) in enumerate(cycle) if why.rule != "session"), default=0)
+    shorter: list[Edge] = []
+    for first, second, why in [*cycle[turn:], *cycle[:turn]]:
+        if shorter and why.rule == shorter[-1][2].rule == "session":
+            shorter[-1] = (shorter[-1][0], second, why)
+        else:
+            shorter.append((first, second, why))
+    return shorter
 
 
 def _line(found: Accesses, first: int, second: int, why: Why) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of
+from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of, value_of
 from clew.checkers.values import Key, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.checkers.zones import NEVER, Interval, Zone, conflicts, zones
@@ -143,7 +143,7 @@ def _stale(key: Key, pair: tuple[Zone, Zone], bound_ns: int) -> Anomaly:
     told = sorted(operations.values(), key=lambda one: one.invoked)
     steps = [
         f"process {one.process} {'wrote' if one.f == 'write' else 'read'} "
-        f"{shown(one.argument if one.f == 'write' else one.result)} at {one.start} to {one.end} ns"
+        f"{shown(value_of(one, key))} from {one.start} to {one.end} ns"
         for one in told
     ]
     where = "" if key is None else f" of register {key}"

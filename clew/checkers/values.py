@@ -7,7 +7,7 @@ for one key though JSON does not.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, TypeAlias
 
 Key: TypeAlias = Hashable
@@ -51,8 +51,13 @@ def shown(value: Any) -> str:
 _LONGEST = 60
 
 
-def listed(names: list[str], most: int = 8) -> str:
+def listed(names: Sequence[str], most: int = 8) -> str:
     """Names in a row, ``n1, n2 and n3``; past ``most`` of them only how many more there are."""
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def counted(count: int, word: str) -> str:
+    """A number with its word, ``1 message`` or ``2 messages``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

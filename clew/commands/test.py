@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.errors import EXIT_USAGE, UsageError
+from clew.errors import UsageError
 from clew.models.registry import bugs_of
 from clew.report.logs import node_logs
 from clew.report.progress import Progress
 from clew.report.run import run_report, summary_verdict
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
+from clew.scenarios.asserts import parse_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import Outcome, judge
@@ -25,7 +28,9 @@ from clew.scenarios.repro import model_of, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.search.sweep import Job, SeedResult, run_seed, sweep
-from clew.search.verify import Verification
+from clew.search.verify import Verification, verify
+from clew.sim.entropy import Entropy
+from clew.sim.topology import topology
 
 _OF_THE_COMMAND = (
     "seed", "runs", "jobs", "until_failure", "out", "keep", "verify", "json", "log",
@@ -43,12 +48,12 @@ def run(options: Mapping[str, Any]) -> int:
     first, runs = _number("seed", own.get("seed", "0"), 0), _number("runs", own.get("runs", "1"), 1)
     out = Path(own.get("out", "out"))
     check_folder(out)
-    draw_plan(scenario, first, load_model(scenario.model, scenario.bug))  # what is wrong shows here
+    rehearse(scenario, first)
     job = Job(scenario, out, keep_all="keep" in own, verify_all="verify" in own)
-    if runs == 1:
-        return _one(job, first, own)
     default_jobs = 1 if runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
     jobs = _number("jobs", own.get("jobs", str(default_jobs)), 1)
+    if runs == 1:
+        return _one(job, first, own)
     return _many(job, range(first, first + runs), min(jobs, runs), own)
 
 
@@ -67,6 +72,20 @@ def scenario_of(options: Mapping[str, Any]) -> Scenario:
     bug = chosen.get("bug")
     planted = bugs_of(str(chosen["model"])).get(str(bug)) if bug else None
     return make_scenario({**(planted.scenario if planted else {}), **chosen})
+
+
+def rehearse(scenario: Scenario, seed: int) -> None:
+    """Do all of a run that needs no simulation, so that what is wrong is told before any runs.
+
+    Raises:
+        ClewError: a name or a condition of the scenario is wrong.
+    """
+    resolve_models(scenario.consistency_models)
+    for condition in scenario.asserts:
+        parse_assert(condition)
+    model = load_model(scenario.model, scenario.bug)
+    plan = draw_plan(scenario, seed, model)
+    topology(plan.topology, plan.node_ids, Entropy(seed))
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -117,23 +136,51 @@ def _one(job: Job, seed: int, own: Mapping[str, Any]) -> int:
 
 
 def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
+    # Of each way of failing the first is verified, when it is told.
+    job = replace(job, verify_failing=False)
     results: list[SeedResult] = []
-    progress = Progress(len(seeds), sys.stderr)
-    with progress:
+    told: dict[str, SeedResult] = {}
+    with Progress(len(seeds), sys.stderr) as progress:
         for result in _until_failure(sweep(job, seeds, jobs), stop="until_failure" in own):
-            results.append(result)
             progress.update(result)
+            first = told.setdefault(result.signature, result) is result
+            verified = _verified(result) if first and _failed(result) else result
+            told[result.signature] = verified if first else told[result.signature]
+            results.append(verified)
             if "json" in own:
-                _print_json(result)
+                _print_json(verified)
     verdict = Verdict.merge(result.verdict for result in results)
     if "json" not in own:
-        style = Style.of(sys.stdout)
-        print(sweep_report(job.scenario, results, progress.seconds, style))
-        failed = next((r for r in results if r.verdict is verdict and r.repro), None)
-        if failed is not None and verdict is not Verdict.VALID:
-            print()
-            print(_story(failed, style))
+        _tell(job.scenario, results, verdict, progress.seconds)
     return STATUS[summary_verdict(verdict, (result.verification for result in results))]
+
+
+def _failed(result: SeedResult) -> bool:
+    return result.verdict is Verdict.INVALID and result.repro is not None
+
+
+def _verified(result: SeedResult) -> SeedResult:
+    """The result with the word on whether its run comes out the same again."""
+    plan = read_repro(Path(str(result.repro))).plan
+    run = simulate(plan, model_of(plan))
+    if run.digest != result.json["digest"]:
+        where = "the run when it was simulated again to be told"
+        return replace(result, verification=Verification(same=False, where=where))
+    endless = any(finding.kind == "endless-loop" for finding in run.findings)
+    return result if endless else replace(result, verification=verify(run))
+
+
+def _tell(
+    scenario: Scenario, results: Sequence[SeedResult], verdict: Verdict, seconds: float
+) -> None:
+    """The summary, and the story of the first run that is as bad as any."""
+    style = Style.of(sys.stdout)
+    print(sweep_report(scenario, results, seconds, style))
+    worst = next((r for r in results if r.verdict is verdict and r.repro), None)
+    if worst is not None and verdict is not Verdict.VALID:
+        print(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n")
+        # From its repro file: what is told here can be replayed.
+        print(run_report(replayed(Path(str(worst.repro))), worst.verification, worst.repro, style))
 
 
 def _until_failure(results: Iterator[SeedResult], *, stop: bool) -> Iterator[SeedResult]:
@@ -141,12 +188,6 @@ def _until_failure(results: Iterator[SeedResult], *, stop: bool) -> Iterator[See
         yield result
         if stop and result.verdict is Verdict.INVALID:
             return
-
-
-def _story(failed: SeedResult, style: Style) -> str:
-    """The report of a failing seed, from its repro file: what is told here can be replayed."""
-    outcome = replayed(Path(str(failed.repro)))
-    return run_report(outcome, failed.verification, failed.repro, style)
 
 
 def replayed(path: Path) -> Outcome:
@@ -163,5 +204,3 @@ def _print_json(result: SeedResult) -> None:
         data["deterministic"] = told.same
     print(json.dumps(data), flush=True)
 
-
-__all__ = ["EXIT_USAGE", "run"]

@@ -16,7 +16,8 @@ from clew.report import words
 from clew.scenarios.run import Run
 
 ROWS_SHOWN = 24
-LANE_WIDTH = 12
+LANE_WIDTH_MAX = 16
+TIME_WIDTH = 15
 LANES_MAX = 9
 
 
@@ -27,11 +28,11 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
         return ""
     columns = ["clients", *run.plan.node_ids]
     rows: deque[str] = deque(maxlen=ROWS_SHOWN)
-    for row in _rows(run, columns, end):
-        rows.append(row)
+    rows.extend(_rows(run, columns, end))
     if not rows:
         return ""
-    head = " " * 15 + "".join(name.center(LANE_WIDTH) for name in columns)
+    width = _width(columns)
+    head = " " * TIME_WIDTH + "".join(name.center(width) for name in columns)
     return "\n".join(["  What happened just before:", head.rstrip(), *rows])
 
 
@@ -50,34 +51,76 @@ def _moment(anomaly: Anomaly) -> int | None:
 def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
     """A line for each event up to a time that a person would want to see."""
     sent: dict[int, tuple[str, str, str]] = {}
-    for time, kind, *fields in run.trace.records():
-        if time > end:
-            return
-        if kind == "send":
-            number, src, dest, body = fields
-            sent[number] = (src, dest, str(body.get("type")))
+    marks = _Marks(columns)
+    for event in run.trace.events():
+        if event.time > end:
+            break
+        fields = event.fields
+        if event.kind in _MARKS:
+            yield from marks.add(event.time, _MARKS[event.kind], str(fields["node"]))
             continue
-        drawing = _drawing(kind, fields, sent, columns)
+        if event.kind == "send":
+            sent[fields["message"]] = fields["src"], fields["dest"], str(fields["body"]["type"])
+            continue
+        drawing = _drawing(event.kind, fields, sent, columns)
         if drawing:
-            yield f"  {words.time(time):>12} {drawing}"
+            yield from marks.flush()
+            yield _line(event.time, drawing)
+    yield from marks.flush()
+
+
+def _width(columns: list[str]) -> int:
+    """The width of a lane, an even number, so that all of them fit into a line."""
+    return min((words.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2, LANE_WIDTH_MAX)
+
+
+def _line(time: int, drawing: str) -> str:
+    return f"  {words.time(time):>12} {drawing}"
+
+
+class _Marks:
+    """What happens to several nodes at one instant shares a row."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self._columns = columns
+        self._at: tuple[int, str] | None = None
+        self._nodes: list[int] = []
+
+    def add(self, time: int, mark: str, node: str) -> Iterator[str]:
+        """Note a mark; the row before it, if it is another."""
+        if self._at != (time, mark):
+            yield from self.flush()
+            self._at = time, mark
+        column = _column(node, self._columns)
+        if column is not None:
+            self._nodes.append(column)
+
+    def flush(self) -> Iterator[str]:
+        """The row of what was noted, if any."""
+        if self._at is not None and self._nodes:
+            yield _line(self._at[0], _Row(self._columns).mark(self._nodes, self._at[1]))
+        self._at, self._nodes = None, []
 
 
 def _drawing(
-    kind: str, fields: list[Any], sent: dict[int, tuple[str, str, str]], columns: list[str]
+    kind: str, fields: dict[str, Any], sent: dict[int, tuple[str, str, str]], columns: list[str]
 ) -> str:
     if kind in {"deliver", "drop"}:
-        src, dest, label = sent.pop(fields[0], ("", "", ""))
-        lost = f" lost: {fields[1]}" if kind == "drop" else ""
+        src, dest, label = sent.get(fields["message"], ("", "", ""))
+        lost = f" lost: {fields['why']}" if kind == "drop" else ""
         here, there = _column(src, columns), _column(dest, columns)
-        return "" if here is None or there is None else _Row(columns).arrow(here, there, label, lost)
+        return (
+            ""
+            if here is None or there is None
+            else _Row(columns).arrow(here, there, label, lost)
+        )
     if kind == "fault":
-        return f"  *** {fields[2]}"
+        return f"  *** {fields['detail']}"
     if kind == "heal":
-        return f"  *** over: {fields[2]}"
+        return f"  *** over: {fields['detail']}"
     if kind == "finding":
-        return _Row(columns).mark(_column(fields[1], columns), "FOUND", str(fields[2]))
-    if kind in _MARKS:
-        return _Row(columns).mark(_column(fields[0], columns), _MARKS[kind], "")
+        column = _column(fields["node"], columns)
+        return "" if column is None else _Row(columns).mark([column], "FOUND")
     return ""
 
 
@@ -97,14 +140,14 @@ class _Row:
     columns: list[str]
 
     def _blank(self) -> list[str]:
-        cells = [" "] * (LANE_WIDTH * len(self.columns))
+        cells = [" "] * (_width(self.columns) * len(self.columns))
         for column in range(len(self.columns)):
             cells[self._middle(column)] = "|"
         return cells
 
-    @staticmethod
-    def _middle(column: int) -> int:
-        return column * LANE_WIDTH + LANE_WIDTH // 2
+    def _middle(self, column: int) -> int:
+        width = _width(self.columns)
+        return column * width + width // 2
 
     def arrow(self, here: int, there: int, label: str, lost: str) -> str:
         """A message from one lane to another; a lost one ends in x."""
@@ -124,10 +167,10 @@ class _Row:
             cells[first : first + len(text)] = text
         return "".join(cells).rstrip() + lost
 
-    def mark(self, column: int | None, mark: str, text: str) -> str:
-        """A word on a lane, and a text after all lanes."""
+    def mark(self, marked: list[int], mark: str) -> str:
+        """A word on some lanes."""
         cells = self._blank()
-        if column is not None:
-            first = max(self._middle(column) - len(mark) // 2, 0)
+        for column in marked:
+            first = self._middle(column) - len(mark) // 2
             cells[first : first + len(mark)] = mark
-        return "".join(cells).rstrip() + (f"  {text}" if text else "")
+        return "".join(cells).rstrip()

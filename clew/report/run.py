@@ -88,10 +88,10 @@ def _evidence(outcome: Outcome, check: Result, style: Style) -> str:
     shown = [_anomaly(outcome, anomaly) for anomaly in check.anomalies[:ANOMALIES_SHOWN]]
     left = len(check.anomalies) - len(shown)
     if left:
-        shown.append(f"  ... and {words.several(left, 'more')[: -len('s') if left > 1 else None]}.")
-    first = lanes(outcome.run, check.anomalies[0])
-    if first:
-        shown.append(first)
+        shown.append(f"  ... and {left:,} more.")
+    diagram = lanes(outcome.run, check.anomalies[0])
+    if diagram:
+        shown.insert(1, diagram)
     return "\n\n".join([style.heading(f"Evidence: {check.name}"), *shown])
 
 

@@ -63,7 +63,7 @@ def _failures(results: Sequence[SeedResult], style: Style) -> str:
         seeds = ", ".join(str(member.seed) for member in members[:SEEDS_SHOWN])
         more = " ..." if len(members) > SEEDS_SHOWN else ""
         lines += [
-            f"  {style.verdict(verdict)} {len(members):,} times, {signature}",
+            f"  {style.verdict(verdict)} {words.several(len(members), 'time')}: {signature}",
             f"    seeds {seeds}{more}",
             words.hanging("    ", f"first: {members[0].reason}"),
         ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from types import CodeType
 from typing import Any
@@ -97,7 +98,11 @@ def _fitting(asked: str, node_count: int) -> list[str]:
     named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
     if not named:
         known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
-        raise UsageError("no such fault", expected=f"one of {known}", found=repr(asked))
+        near = get_close_matches(asked, [*GROUPS, *KINDS], n=1)
+        raise UsageError(
+            "no such fault", expected=f"one of {known}", found=repr(asked),
+            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list faults'",
+        )  # fmt: skip
     fitting = [name for name in named if KINDS[name].least_nodes <= node_count]
     if not fitting:
         least = min(KINDS[name].least_nodes for name in named)

@@ -8,6 +8,7 @@ made: what networkx's random generators draw depends on its version.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import isqrt
 from typing import TypeAlias
 
@@ -86,36 +87,35 @@ def _sparse(count: int, stream: Stream) -> Edges:
 
 
 def _regular(count: int, stream: Stream) -> Edges:
-    """A ring of everybody and a drawn matching on top, both in drawn order.
+    """A ring of everybody and a matching on top, both drawn.
 
     A ring with a random matching is what a random 3-regular graph is almost always (Robinson and
     Wormald, "Almost all cubic graphs are Hamiltonian", 1992). With an odd number of nodes one has
     a fourth neighbour.
     """
     ring = stream.sample(range(count), count)
-    edges = [(ring[rank - 1], ring[rank]) for rank in range(1 if count < 3 else 0, count)]  # noqa: PLR2004
-    if count > 3:  # noqa: PLR2004 - below, the ring joins everybody already
-        near = {frozenset(edge) for edge in edges}
-        edges += _matching(stream.sample(range(count), count), near)
+    edges = list(pairwise(ring))
+    if count > 2:  # noqa: PLR2004 - two nodes are no ring
+        edges.append((ring[-1], ring[0]))
+    if count > 3:  # noqa: PLR2004 - a ring of three joins everybody already
+        edges += [(ring[a], ring[b]) for a, b in _chords(count, stream)]
     return edges
 
 
-def _matching(order: list[int], near: set[frozenset[int]]) -> Edges:
-    """Pairs of nodes that are no neighbours yet, each with the first later one that will do."""
-    edges: Edges = []
-    free = list(order)
-    while free:
-        node = free.pop()
-        fitting = [other for other in free if frozenset((node, other)) not in near]
-        mates = fitting or [i for i in order if i != node and frozenset((node, i)) not in near]
-        if not mates:
-            continue
-        mate = mates[-1]
-        near.add(frozenset((node, mate)))
-        edges.append((node, mate))
-        if mate in free:
-            free.remove(mate)
-    return edges
+_CHORDS_TRIES = 100
+
+
+def _chords(count: int, stream: Stream) -> Edges:
+    """Pairs of places on a ring that are not beside each other, each place in one of them.
+
+    Drawn until they fit, which one draw in seven does; across the ring where none did.
+    """
+    for _ in range(_CHORDS_TRIES):
+        order = stream.sample(range(count), count)
+        pairs = list(zip(order[::2], [*order[1::2], order[0]], strict=False))
+        if all(1 < abs(a - b) < count - 1 for a, b in pairs):
+            return pairs
+    return [(place, place + count // 2) for place in range(count - count // 2)]
 
 
 _EDGES: dict[str, Callable[[int, Stream], Edges]] = {

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from clew.cli import main
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.out"))
@@ -28,16 +30,10 @@ VERDICTS = {
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, *command]
-    return subprocess.run(
-        arguments, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_prints_what_stands_beside_it(name: str) -> None:
-    done = run(f"examples/{name}.py")
+    script = [sys.executable, f"examples/{name}.py"]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout == (EXAMPLES / f"{name}.out").read_text()
 
@@ -49,12 +45,15 @@ def commands(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(VERDICTS))
-def test_a_node_file_gets_its_verdicts(name: str, tmp_path: Path) -> None:
+def test_a_node_file_gets_its_verdicts(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     offered = commands(name)
     assert len(offered) == len(VERDICTS[name])
     for command, verdict in zip(offered, VERDICTS[name], strict=True):
-        done = run("-m", "clew", *shlex.split(command), "--out", str(tmp_path))
-        assert (done.stderr, done.returncode) == ("", STATUS[verdict]), done.stdout
+        status = main([*shlex.split(command), "--out", str(tmp_path)])
+        assert status == STATUS[verdict], capsys.readouterr().out
 
 
 def test_every_example_is_run_and_listed() -> None:

@@ -1,6 +1,7 @@
 """Sessions, causality and sequential consistency agree with their definitions."""
 
 from itertools import combinations, permutations, product
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -21,15 +22,16 @@ STEPS = st.lists(
 
 
 def accesses(steps):
-    """Unique written values; reads pick any value of their key, or the initial one."""
+    """Unique written values; a read picks an earlier value of its key, or sometimes any."""
     values = {key: [None] for key in "xy"}
     for number, (_, is_write, key, _) in enumerate(steps):
         if is_write:
             values[key].append(number)
-    return [
-        (process, is_write, key, number if is_write else values[key][pick % len(values[key])])
-        for number, (process, is_write, key, pick) in enumerate(steps)
-    ]
+    found = []
+    for number, (process, is_write, key, pick) in enumerate(steps):
+        known = [one for one in values[key] if pick == 0 or one is None or one < number]
+        found.append((process, is_write, key, number if is_write else known[pick % len(known)]))
+    return found
 
 
 def history(steps):
@@ -189,11 +191,16 @@ CHECKS = {
 def agree(check, steps):
     checker, define = CHECKS[check]
     ALL[:] = steps
-    result = run_checker(checker, history(steps))
     expected = Verdict.VALID if define(steps) else Verdict.INVALID
-    assert result.verdict is expected, (steps, result.reason)
-    assert bool(result.anomalies) is (expected is Verdict.INVALID)
-    assert all(one.operations and one.reason for one in result.anomalies)
+    with (
+        patch("clew.checkers.causal.has_simple_order", return_value=False),
+        patch("clew.checkers.sequential.has_simple_order", return_value=False),
+    ):
+        thorough = run_checker(checker, history(steps))
+    for result in (run_checker(checker, history(steps)), thorough):
+        assert result.verdict is expected, (steps, result.reason)
+        assert bool(result.anomalies) is (expected is Verdict.INVALID)
+        assert all(one.operations and one.reason for one in result.anomalies)
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -125,7 +125,9 @@ def interleave(transactions, outcomes, cuts):
         asked = [[f, k, None if f == "r" else v] for f, k, v in transaction]
         events.append(Event(number, "invoke", "txn", asked))
         open_.append(
-            Event(number, outcomes[number], "txn", transaction if outcomes[number] == "ok" else asked)
+            Event(
+                number, outcomes[number], "txn", transaction if outcomes[number] == "ok" else asked
+            )
         )
         if cuts >> number & 1:
             events += open_
@@ -144,10 +146,7 @@ def shapes(sizes):
             if f == "append":
                 written[key] += 1
             flat.append([f, key, written[key] if f == "append" else None])
-        yield [
-            [flat.pop(0) for _ in range(size)]
-            for size in sizes
-        ], written
+        yield [[flat.pop(0) for _ in range(size)] for size in sizes], written
 
 
 def lists(count):
@@ -160,9 +159,7 @@ def read_variants(program, written):
     reads = [micro for txn in program for micro in txn if micro[0] == "r"]
     for values in product(*(list(lists(written[micro[1]])) for micro in reads)):
         chosen = iter(values)
-        yield [
-            [[f, k, next(chosen) if f == "r" else v] for f, k, v in txn] for txn in program
-        ]
+        yield [[[f, k, next(chosen) if f == "r" else v] for f, k, v in txn] for txn in program]
 
 
 @pytest.mark.parametrize("sizes", [(2, 2), (1, 1, 2)])

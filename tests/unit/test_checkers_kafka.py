@@ -205,34 +205,41 @@ def test_a_skip_says_what_was_passed_over():
     parts = INVALID["poll-skip"]
     (anomaly,) = run_checker(Kafka(), history(*parts)).anomalies
     assert anomaly.reason == (
-        "Process 1 polled key k after offset 0 and got offset 2 next, over 1 messages in between "
+        "Process 1 polled key k after offset 0 and got offset 2 next, over 1 message in between "
         '(the first: "b" at offset 1).'
     )
     assert anomaly.data == {"key": "k", "from": 0, "to": 2, "skipped": [1], "count": 1}
 
 
+BAD_ANSWERS = {
+    "a pair too short": (op(0, "poll", None, {"k": [[1]]}), "[1]"),
+    "a number": (op(0, "poll", None, 3), "3"),
+    "an offset that is none": (op(0, "send", ["k", "a"], {"offset": "0"}), '"0"'),
+    "a key without list": (op(0, "poll", None, {"k": 7}), "7"),
+    "a strange transaction": (op(0, "txn", [["poll"]], [["read"]]), '["read"]'),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ANSWERS)
+def test_an_answer_that_is_none_is_an_anomaly(case):
+    part, found = BAD_ANSWERS[case]
+    (anomaly,) = run_checker(Kafka(), history(part)).anomalies
+    assert anomaly.kind == "malformed"
+    assert f"was answered {found} to a {part[0].f}; that should be " in anomaly.reason
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [
+        (op(0, "send", "a"), 'expected [key, message], found "a".'),
         (
-            op(0, "send", "a", None),
-            'expected [key, message], found "a".',
-        ),
-        (
-            op(0, "poll", None, {"k": [[1]]}),
-            "expected [offset, message] with an integer offset, found [1].",
-        ),
-        (
-            op(0, "poll", None, 3),
-            "expected {key: [[offset, message], ...]}, found 3.",
-        ),
-        (
-            op(0, "txn", [["read"]], [["read"]]),
+            op(0, "txn", [["read"]], type="info"),
             'expected ["send", key, message] or ["poll"], found ["read"].',
         ),
+        (op(0, "txn", 5, type="fail"), "expected a list of sends and polls, found 5."),
     ],
 )
-def test_what_is_no_send_or_poll_is_the_inputs_fault(part, message):
+def test_a_request_that_is_none_is_the_inputs_fault(part, message):
     with pytest.raises(HistoryError) as caught:
         Kafka().check(history(part), Budget())
-    assert str(caught.value) == f"history: event 1: a {part[0].f} can't be read: {message}"
+    assert str(caught.value) == f"history: event 0: a {part[0].f} can't be read: {message}"

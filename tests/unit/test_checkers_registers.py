@@ -168,6 +168,17 @@ def test_each_violation_is_told_in_words(model):
     assert (anomaly.kind, anomaly.reason) == (kind, reason)
 
 
+def test_a_run_along_a_session_is_told_as_one_step():
+    parts = history("Wx1 Wy1 Ry1 Wx2 Rx1")
+    (anomaly,) = run_checker(Causal(model="PRAM"), parts).anomalies
+    assert anomaly.reason == (
+        "Process 0 wrote 1 to x, and after that wrote x = 2; process 0 read 1 from x when x = 2 "
+        "was already there, so x = 1 was written after x = 2. So each of these would have to come "
+        "before itself."
+    )
+    assert anomaly.data == {"cycle": [0, 3], "because": ["session", "overwritten"]}
+
+
 def register(*steps):
     """Steps are (process, type, f, value); time is ten times the position."""
     return History(Event(*step, time=10 * at) for at, step in enumerate(steps))
@@ -264,12 +275,11 @@ def test_bad_options_are_refused(make, found):
 
 
 def test_a_search_stops_at_its_budget():
-    # Three registers written by three sessions in all orders: saturation alone can't decide.
     lines = [f"Wa{n}1 Wb{n}2 Wc{n}3" for n in (1, 2, 3)]
     parts = history(*lines)
     assert run_checker(Sequential(), parts).verdict is Verdict.VALID
     with pytest.raises(OutOfBudget):
-        Sequential().check(parts, Budget(None, 12))
+        Sequential().check(parts, Budget(None, 5))
 
 
 def test_a_process_that_goes_on_after_an_unknown_write_is_a_new_session():

@@ -121,7 +121,7 @@ def test_unavailability_names_what_failed():
     assert result.reason == "1 of 4 operations were answered; all must be."
     assert [one.reason for one in result.anomalies] == [
         '2 operations did not succeed ("timeout"): read at n1 (1) and write at n2 (1).',
-        "1 operations did not succeed (no answer): read (1).",
+        "1 operation did not succeed (no answer): read (1).",
     ]
 
 

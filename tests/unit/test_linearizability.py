@@ -139,7 +139,36 @@ HISTORIES = [
         0 ok enqueue 2
         1 invoke dequeue
         1 ok dequeue 2
+     """, "invalid", "queue"),
+    ("a queue", FifoQueue(), """
+        0 invoke enqueue 1
+        1 invoke enqueue 2
+        0 ok enqueue 1
+        1 ok enqueue 2
+        1 invoke dequeue
+        1 ok dequeue 2
+     """, "valid", "queue"),
+    ("a queue found empty", FifoQueue(), """
+        0 invoke enqueue 1
+        0 ok enqueue 1
+        1 invoke dequeue
+        1 ok dequeue null
      """, "invalid", "search"),
+    ("a queue with a dequeue that nobody answered", FifoQueue(), """
+        0 invoke enqueue 1
+        0 ok enqueue 1
+        2 invoke dequeue
+        1 invoke dequeue
+        1 ok dequeue null
+     """, "valid", "search"),
+    ("a queue dequeued twice", FifoQueue(), """
+        0 invoke enqueue 1
+        0 ok enqueue 1
+        1 invoke dequeue
+        2 invoke dequeue
+        1 ok dequeue 1
+        2 ok dequeue 1
+     """, "invalid", "queue"),
     ("an identifier given twice", IdGenerator(), """
         0 invoke generate
         1 invoke generate
@@ -302,6 +331,20 @@ def test_a_partition_over_the_budget_does_not_lose_the_others():
     assert result.verdict is Verdict.INVALID
     assert [each.data["key"] for each in result.anomalies] == ["easy"]
     assert [each["key"] for each in result.statistics["unknown_partitions"]] == ['"hard"']
+
+
+@pytest.mark.parametrize("specification", [Register(), FifoQueue()])
+def test_a_failure_found_without_a_search_needs_no_budget_to_stand(specification):
+    update, look = specification.functions[-1], specification.functions[0]
+    if isinstance(specification, FifoQueue):
+        update, look = look, update
+    lines = [f"{value} invoke {update} {value}" for value in range(12)]
+    lines += [f"{value} ok {update} {value}" for value in range(12)]
+    lines += [f"0 invoke {look}", f"0 ok {look} 77"]
+    budget = Budget(seconds=None, configurations=0)
+    result = Linearizability(specification).check(told("\n".join(lines)), budget)
+    assert result.verdict is Verdict.INVALID
+    assert [each.result for each in result.anomalies[0].operations] == [77]
 
 
 class Raises(Counter):

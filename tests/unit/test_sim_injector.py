@@ -45,6 +45,23 @@ class Saver(Led):
         super().beat()
 
 
+class Counting(Led):
+    """Notes every beat it hears, with the sender's number."""
+
+    def start(self):
+        super().start()
+        self.heard = set()
+
+    def beat(self):
+        self.beats += 1
+        for peer in self.peers:
+            self.send(peer, {"type": "beat", "number": self.beats})
+
+    @on("beat")
+    def hear(self, msg):
+        self.heard.add((msg.src, self.id, msg.body["number"]))
+
+
 class LedLate(Led):
     leads_from = 1.32
 
@@ -209,7 +226,9 @@ def test_a_node_killed_while_paused_starts_anew_and_runs():
 
 def test_drifts_add_up_and_never_stop_a_clock():
     slow = [fault(f"d{rank}", "clock-drift", 1, 2, "n1", drift_ppm=-500_000) for rank in range(3)]
-    cluster, _ = simulate(*slow, fault("up", "clock-drift", 1, 3, "n1", drift_ppm=100_000), seconds=1)
+    cluster, _ = simulate(
+        *slow, fault("up", "clock-drift", 1, 3, "n1", drift_ppm=100_000), seconds=1
+    )
     clock = cluster.hosts["n1"].clock
     assert clock.drift_ppm == -900_000
     cluster.world.advance(5 * S // 2)
@@ -244,13 +263,17 @@ def test_removing_a_fault_leaves_the_others_as_they_were():
 
 
 def test_message_faults_on_one_link_draw_apart():
-    loss = fault("loss", "loss", 1, 3, per_thousand=500)
-    _, alone = simulate(loss)
-    _, beside = simulate(fault("more", "loss", 1, 3, per_thousand=500), loss)
-    lost = by_id(beside)
-    assert lost["more"].bit > 0
-    assert lost["loss"].bit < by_id(alone)["loss"].bit
-    assert "of 1200 messages" in by_id(alone)["loss"].detail
+    one = fault("one", "loss", 1, 3, per_thousand=500)
+    two = fault("two", "loss", 1, 3, per_thousand=500)
+    cut = fault("cut", "partition-halves", 2, 2.5)
+
+    def heard(*faults):
+        cluster, _ = simulate(*faults, node_class=Counting)
+        return set().union(*(host.node.heard for host in cluster.hosts.values()))
+
+    assert heard(one, two) == heard(one) & heard(two)
+    assert heard(one, two) == heard(two, one)
+    assert heard(one, cut) == heard(one) & heard(cut)
 
 
 # Healing.
@@ -306,6 +329,14 @@ def test_healing_after_a_power_cut_restarts_once():
     cluster.world.advance(9 * S)
     assert cluster.hosts["n1"].incarnation == 2
     assert by_id(injector)["a"].detail == "armed at n1; struck n1; 1 write lost or torn"
+
+
+def test_a_power_cut_outside_the_core_stays():
+    cut = fault("a", "disk-lost", 1, 9, "n1", down_ns=5 * S)
+    cluster, injector = simulate(cut, node_class=Saver, seconds=2)
+    injector.heal(["n2", "n3"])
+    cluster.world.advance(9 * S)
+    assert cluster.hosts["n1"].process is None
 
 
 def test_reports_are_json():

@@ -1,6 +1,7 @@
 """What does not end is ended, and told where it was."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -109,8 +110,7 @@ def test_an_endless_loop_is_stopped_and_told(node_class, node, cause, time_ns):
     assert time_ns is None or finding.time_ns == time_ns
     path, _, line = finding.place.rpartition(":")
     assert path == __file__
-    with open(__file__) as source:
-        told = source.readlines()[int(line) - 1]
+    told = Path(__file__).read_text().splitlines()[int(line) - 1]
     assert "stuck here" in told or "while" in told
     assert cluster.world.now < 2 * S
     assert cluster.world.current is None

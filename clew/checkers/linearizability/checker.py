@@ -1,7 +1,7 @@
 """Linearizability of a history: each engine where it fits, and one result for all partitions.
 
 1. The witness, where effect points are given: O(n log n).
-2. Zones, for registers whose written values are unique: O(n log n).
+2. Zones for registers, and the order of queues, where values are unique: O(n log n).
 3. The windowed search, for everything else.
 
 Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
@@ -19,16 +19,16 @@ from clew.checkers.linearizability.entries import Entry, Partition, partitions
 from clew.checkers.linearizability.explanation import bare, explain, named
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.reduction import Reduction, cut
+from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.specification import Specification, show
-from clew.checkers.linearizability.stages import Searched, searched
+from clew.checkers.linearizability.stages import Searched, Share, searched
 from clew.checkers.linearizability.witness import explains
-from clew.checkers.linearizability.zones import broken_zones
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
-EXPLAINED_BY_SEARCH_MAX = 20_000
-"""Entries up to which a partition that zones refute is searched as a whole for the story."""
+STORY_CONFIGURATIONS = 50_000
+"""What a search may cost that only tells the story of a partition known to be wrong."""
 
 
 class Finding(NamedTuple):
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
-        engine: ``witness``, ``zones`` or ``search``.
+        engine: ``witness``, ``zones``, ``queue`` or ``search``.
         configurations: explored by the search; 0 for the others.
         anomaly: the evidence where it is INVALID.
         reason: why it is UNKNOWN.
@@ -109,27 +109,38 @@ class Linearizability:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return Finding(Verdict.VALID, "witness")
-        broken = broken_zones(specification, entries)
-        if broken == ():
-            return Finding(Verdict.VALID, "zones")
-        if broken and (len(entries) > EXPLAINED_BY_SEARCH_MAX or not self.explained):
-            entries = list(broken)
-        engine = "search" if broken is None else "zones"
-        found = searched(specification, partition.key, entries, budget)
+        quick = shortcut(specification, entries)
+        if quick is None:
+            engine = "search"
+            found = searched(specification, partition.key, entries, budget)
+        else:
+            engine, broken = quick
+            if not broken:
+                return Finding(Verdict.VALID, engine)
+            found = self._story(partition, broken, budget)
         count = found.outcome.configurations
         if found.outcome.linearizable:
-            assert broken is None, "zones and search disagree"
+            assert quick is None, "the engines disagree"
             return Finding(Verdict.VALID, engine, count)
         try:
-            anomaly = self._evidence(found, entries, operations, budget)
+            anomaly = self._evidence(found, operations, budget)
         except Exception as crash:  # noqa: BLE001 - the verdict stands without its explanation
             anomaly = bare(found, operations, f"{type(crash).__name__}: {crash}")
         return Finding(Verdict.INVALID, engine, count, anomaly)
 
+    def _story(self, partition: Partition, broken: Sequence[Entry], budget: Budget) -> Searched:
+        """A search that fails: of the partition, else of the entries known to break it."""
+        if self.explained:
+            share = Share(budget, STORY_CONFIGURATIONS)
+            try:
+                return searched(self.specification, partition.key, partition.entries, share)
+            except OutOfBudget:
+                pass
+        return searched(self.specification, partition.key, broken, Budget(seconds=None))
+
     def _evidence(
         self,
         found: Searched,
-        entries: Sequence[Entry],
         operations: Sequence[Operation],
         budget: Budget,
     ) -> Anomaly:
@@ -139,9 +150,10 @@ class Linearizability:
             return named(specification, found, operations)
         response = found.timeline.levels[found.outcome.level].slot[0]
         reduced = found.machine.specification
-        suspects: Sequence[Entry] = broken_zones(specification, cut(entries, response)) or ()
-        if not suspects:
-            suspects = cut(found.entries, response)
+        suspects: Sequence[Entry] = cut(found.entries, response)
+        quick = shortcut(reduced, suspects)
+        if quick is not None and quick[1]:
+            suspects = quick[1]
         minimal = Reduction(
             reduced,
             suspects,

@@ -117,7 +117,7 @@ def _entries(operations: Sequence[Operation]) -> list[Entry]:
     entries = []
     new = tuple.__new__
     for operation in operations:
-        number, _, f, kind, argument, result, invoked, completed, *_ = operation
+        number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
         if kind == "fail":
             continue
         if type(argument) in _CONTAINERS:
@@ -135,7 +135,7 @@ def _entries_by_key(history: History) -> dict[Hashable, list[Entry]]:
     by_key: dict[Hashable, list[Entry]] = {}
     new = tuple.__new__
     for operation in history.operations:
-        number, _, f, kind, argument, result, invoked, completed, *_ = operation
+        number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
         if kind == "fail":
             continue
         if type(argument) in _PAIRS and len(argument) == 2:  # noqa: PLR2004 - a pair

@@ -130,11 +130,11 @@ def _fate(
     open_states = dict.fromkeys(state for state, linearized in stuck if not linearized)
     refused = [state for state in open_states if machine.step(call, state) == ILLEGAL]
     if not open_states:
-        return "it already has its place in the order"
+        return "already has its place in the order"
     if is_response or len(refused) == len(open_states):
         seen = dict.fromkeys(describe(each) for one in refused for each in machine.states[one])
-        return f"it does not fit, {_either(list(seen))}"
-    return "it may come here, and does not help"
+        return f"does not fit, since {_either(list(seen))}"
+    return "may come here, and does not help"
 
 
 def _either(clauses: Sequence[str]) -> str:
@@ -208,7 +208,7 @@ class _Told:
             text += "Nothing had to happen before"
         text += f"; then {_either(states)}. "
         others = [row for row in in_flight if row["number"] != response.number]
-        told = [f"{row['words']}: {row['why']}" for row in others[:IN_FLIGHT_TOLD]]
+        told = [f"{row['words']} {row['why']}" for row in others[:IN_FLIGHT_TOLD]]
         if told:
             left = len(others) - len(told)
             more = f"; and {left} more" if left else ""

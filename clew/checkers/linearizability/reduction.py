@@ -14,7 +14,7 @@ Source: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing inpu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.entries import NEVER, Entry
@@ -83,13 +83,13 @@ class Reduction:
         dropped: frozenset[int] = frozenset()
         try:
             answered = [each for each in kept if self._entries[each].completed is not None]
-            if self._freed or self._fails(answered, dropped):
+            if self._freed or (len(answered) < len(kept) and self._fails(answered, dropped)):
                 kept = answered
             everything = frozenset(kept)
-            if self._specification.data_independent:
-                kept = self._without_values(kept)
             if self._specification.overwrites:
                 kept = self._without_sources(kept)
+            elif self._specification.data_independent:
+                kept = self._without_values(kept)
             dropped = everything - frozenset(kept)
             kept = self._suffix(kept, dropped)
             kept = self._shrunk(kept, lambda rest: self._fails(rest, dropped))
@@ -135,6 +135,13 @@ class Reduction:
                 left = {index for index in left if left.issuperset(sources[index])}
             return [index for index in rest if index in left]
 
+        length = 8
+        while length < len(kept):
+            end = _with_sources(kept[-length:], sources)
+            if self._shows(end, everything):
+                kept = end
+                break
+            length *= 2
         return self._shrunk(kept, lambda rest: self._shows(rest, everything), closed)
 
     def _sources(self, kept: Sequence[int]) -> dict[int, dict[int, None]]:
@@ -263,6 +270,17 @@ def cut(entries: Sequence[Entry], response: int) -> list[Entry]:
         for each in entries
         if each.invoked < response
     ]
+
+
+def _with_sources(some: Sequence[int], sources: Mapping[int, Iterable[int]]) -> list[int]:
+    """These operations, their sources, the sources of those, and so on."""
+    found = set(some)
+    waiting = list(some)
+    while waiting:
+        new = [each for each in sources[waiting.pop()] if each not in found]
+        found.update(new)
+        waiting += new
+    return sorted(found)
 
 
 def _values(value: Any) -> Iterator[Any]:

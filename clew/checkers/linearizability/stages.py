@@ -60,12 +60,12 @@ def searched(
         return _run(specification, key, entries, budget, freed=False)
     first = FIRST_STAGE_CONFIGURATIONS + 4 * len(entries)
     try:
-        return _run(specification, key, entries, _Share(budget, first), freed=False)
-    except _ShareSpentError:
+        return _run(specification, key, entries, Share(budget, first), freed=False)
+    except ShareSpentError:
         pass
     try:
-        found = _run(specification, key, entries, _Share(budget, 4 * first), freed=True)
-    except _ShareSpentError:
+        found = _run(specification, key, entries, Share(budget, 4 * first), freed=True)
+    except ShareSpentError:
         found = None
     if found is not None and not found.outcome.linearizable:
         return found
@@ -104,11 +104,11 @@ def _run(
     return Searched(key, entries, machine, levels, outcome, eager, freed)
 
 
-class _ShareSpentError(OutOfBudget):
+class ShareSpentError(OutOfBudget):
     """A stage spent its share; the whole budget may hold more."""
 
 
-class _Share(Budget):
+class Share(Budget):
     """A part of a budget: what it spends, the whole spends."""
 
     __slots__ = ("_whole",)
@@ -118,8 +118,14 @@ class _Share(Budget):
         self._whole = whole
 
     def spend(self, configurations: int) -> None:
+        """Count work done, here and in the whole.
+
+        Raises:
+            OutOfBudget: a bound of the whole is passed.
+            ShareSpentError: this share's is.
+        """
         self._whole.spend(configurations)
         try:
             super().spend(configurations)
         except OutOfBudget as spent:
-            raise _ShareSpentError(str(spent)) from None
+            raise ShareSpentError(str(spent)) from None

@@ -19,6 +19,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from clew.checkers.linearizability.entries import NEVER, Entry
@@ -55,7 +56,7 @@ def broken_zones(
         return None
     writes, reads = split
     first = specification.first
-    values = dict(zip([each.argument for each in writes], range(1, len(writes) + 1), strict=True))
+    values = dict(zip(map(itemgetter(3), writes), range(1, len(writes) + 1), strict=True))
     if len(values) < len(writes) or first in values:
         return None
     values[first] = 0
@@ -80,18 +81,21 @@ def _writes_and_reads(
     specification: Register | KeyValue, entries: Sequence[Entry]
 ) -> tuple[list[Entry], list[Entry]] | None:
     """The writes and the completed reads; None where there are other operations."""
-    names = {entry.f for entry in entries}
+    names = set(map(itemgetter(2), entries))
     if not names <= {"read", "write", "get", "put"}:
         return None
-    writes = [entry for entry in entries if entry.f in _WRITES]
-    reads = [entry for entry in entries if entry.f in _READS and entry.completed is not None]
+    writes, reads = [], []
+    for entry in entries:
+        if entry[2] in _WRITES:
+            writes.append(entry)
+        elif entry[1] is not None:
+            reads.append(entry)
     if isinstance(specification, Register) and specification.nil_reads == "any":
         reads = [entry for entry in reads if entry.result is not None]
     return writes, reads
 
 
 _WRITES = frozenset({"write", "put"})
-_READS = frozenset({"read", "get"})
 
 
 def _empty_reads(
@@ -101,7 +105,7 @@ def _empty_reads(
 
     None where it may have found either.
     """
-    results = [entry.result for entry in reads]
+    results = list(map(itemgetter(4), reads))
     if not isinstance(specification, KeyValue) or None not in values:
         return results
     empty = [entry.f == "get" and entry.result == "" for entry in reads]
@@ -179,10 +183,12 @@ def _vectorised(
 
 def _times(entries: Sequence[Entry]) -> tuple[Any, Any]:
     """The invocations and the responses as arrays; `NEVER` where there is no response."""
-    invoked, completed, *_ = zip(*entries, strict=True)
+    count = len(entries)
+    invoked = np.fromiter(map(itemgetter(0), entries), dtype=np.int64, count=count)
+    completed = list(map(itemgetter(1), entries))
     if None in completed:
-        completed = tuple([NEVER if each is None else each for each in completed])
-    return np.array(invoked, dtype=np.int64), np.array(completed, dtype=np.int64)
+        completed = [NEVER if each is None else each for each in completed]
+    return invoked, np.fromiter(completed, dtype=np.int64, count=count)
 
 
 def _evidence(

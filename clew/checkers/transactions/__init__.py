@@ -1,6 +1,22 @@
 """Checkers of transactional isolation: list-append, rw-register and smaller workloads."""
 
+from clew.checkers.transactions.adya_g2 import AdyaG2
+from clew.checkers.transactions.bank import Bank
+from clew.checkers.transactions.causal_reverse import CausalReverse
+from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.checkers.transactions.list_append import ListAppend
-from clew.checkers.transactions.rw_register import RwRegister
+from clew.checkers.transactions.long_fork import LongFork
+from clew.checkers.transactions.rw_register import VERSION_ORDERS, RwRegister
+from clew.checkers.transactions.telling import to_dot
 
-__all__ = ["ListAppend", "RwRegister"]
+__all__ = [
+    "VERSION_ORDERS",
+    "AdyaG2",
+    "Bank",
+    "CausalReverse",
+    "ListAppend",
+    "LongFork",
+    "RwRegister",
+    "anomalies_markdown",
+    "to_dot",
+]

@@ -7,7 +7,7 @@ Levels", SIGMOD 1995, section 4.1 (lost update, P4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clew.checkers.transactions.cycles import KIND_NAMES
@@ -43,7 +43,7 @@ class AppendKey:
 
     __slots__ = (
         "failed", "intermediate", "key", "longest", "longest_by", "odd", "order", "owners",
-        "reads", "shown", "unseen", "unsure", "whole", "writers",
+        "read_by", "reads", "shown", "unseen", "unsure", "whole", "writers",
     )  # fmt: skip
 
     def __init__(self, key: Any) -> None:
@@ -56,6 +56,7 @@ class AppendKey:
         self.longest: list[Any] = []
         self.longest_by = _NOBODY
         self.odd = False
+        self.read_by: dict[int, list[Any]] | None = None
         self.unsure: dict[int, None] = {}
         self.whole = True
         self.order: list[Any] = []
@@ -123,7 +124,7 @@ class AppendOrders:
     def _link_writers(self, owners: list[int]) -> None:
         before = _NOBODY
         for owner in owners:
-            if owner == before or owner == _NOBODY:
+            if owner in (before, _NOBODY):
                 continue
             if before != _NOBODY:
                 self.graph.successors[before].append(owner * 4 + WW)
@@ -154,7 +155,7 @@ class AppendOrders:
             elif whole:
                 last.append(number)
             own = first.get(number)
-            if own is not None and own != length or number in unseen:
+            if (own is not None and own != length) or number in unseen:
                 self._own_write(record, number, length, own)
         if record.unseen:
             self._link_unseen(record, last)
@@ -171,6 +172,10 @@ class AppendOrders:
         both = [number for number in dict.fromkeys(last) if number in unseen]
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], len(record.order))
+            if len(both) * len(unseen) <= _MANY:
+                for reader in both:
+                    for writer in unseen:
+                        self.graph.add(reader, writer, RW)
         elif both:
             for writer in unseen:
                 self.graph.add(both[0], writer, OVERWRITE)
@@ -338,6 +343,41 @@ class AppendOrders:
                 )
                 return
 
+    def later_writers(self, number: int) -> Iterator[int]:
+        """Who installed a version after one that this transaction read, itself left out."""
+        if self.operations[number].type != "ok":
+            return
+        for record in self._keys_of(number):
+            yield from self._later(record, number)
+
+    def _later(self, record: AppendKey, number: int) -> list[int]:
+        if record.read_by is None:
+            record.read_by = dict(record.reads)
+        value = record.read_by.get(number)
+        if value is None or len(value) > len(record.order):
+            return []
+        if record.order[: len(value)] != value:
+            return []
+        later = [*record.owners[len(value) :], *record.unseen]
+        return [writer for writer in later if writer not in (number, _NOBODY)]
+
+    def missed(self, source: int, target: int) -> Link:
+        """The evidence that one transaction read a version older than the other's."""
+        for record in self._keys_of(source):
+            if target in self._later(record, source):
+                assert record.read_by is not None
+                if target in record.owners:
+                    value = record.order[record.owners.index(target)]
+                    return Link(
+                        source, target, "rw", record.key, record.read_by[source], value,
+                        record.longest_by, record.longest,
+                    )  # fmt: skip
+                return Link(
+                    source, target, "rw", record.key, record.read_by[source],
+                    _value_of(record, target), because=_UNSEEN,
+                )  # fmt: skip
+        raise AssertionError((source, target))
+
     def link(self, source: int, target: int, kind: int) -> Link:
         """The evidence for one edge of the graph: the first key that shows it."""
         for record in self._keys_of(source):
@@ -397,9 +437,7 @@ class AppendOrders:
                     )  # fmt: skip
             elif target in record.unseen:
                 written = _value_of(record, target)
-                return Link(
-                    source, target, "rw", record.key, value, written, None, None, _UNSEEN
-                )
+                return Link(source, target, "rw", record.key, value, written, None, None, _UNSEEN)
         return None
 
     def _overwrite(self, record: AppendKey, source: int, target: int) -> Link | None:
@@ -413,6 +451,7 @@ class AppendOrders:
 
 _ELSE_LOST = "its own append came next after what it had read, or else one of the two is lost"
 _NONE = (_NOBODY, None)
+_MANY = 64
 _PLAIN = {int, str}
 _UNSEEN = "it committed and no read ever saw it, so it was installed after all that were seen"
 

@@ -39,7 +39,18 @@ from clew.checkers.transactions.walks import (
 )
 from clew.checkers.verdict import Budget, OutOfBudget
 
-KIND_NAMES = {WW: "ww", WR: "wr", RW: "rw", OVERWRITE: "ww", PROCESS: "process", REALTIME: "realtime"}
+MISSED = 6
+"""An anti-dependency on a version that need not be the next one; only in told cycles."""
+
+KIND_NAMES = {
+    MISSED: "rw",
+    WW: "ww",
+    WR: "wr",
+    RW: "rw",
+    OVERWRITE: "ww",
+    PROCESS: "process",
+    REALTIME: "realtime",
+}
 SUFFIXES = {Level.PLAIN: "", Level.PROCESS: "-process", Level.REALTIME: "-realtime"}
 
 WITNESSES_MAX = 8
@@ -86,36 +97,50 @@ _FLOW = (WW, WR)
 _DATA = (WW, WR, OVERWRITE)
 _ANY = (WW, WR, OVERWRITE, RW)
 
-_G0 = _Kind("G0", ((WW,),), (Rule(0, (WW,), True, 0),))
-_G1C = _Kind("G1c", ((WR,),), (Rule(0, _FLOW, True, 0),))
-_G_SINGLE = _Kind("G-single", ((RW, OVERWRITE),), (Rule(0, _DATA, True, 0),))
+_G0 = _Kind("G0", ((WW,),), (Rule(0, (WW,), 0),))
+_G1C = _Kind("G1c", ((WR,),), (Rule(0, _FLOW, 0),))
+_G_SINGLE = _Kind("G-single", ((RW, OVERWRITE),), (Rule(0, _DATA, 0),))
 # States: 0 after the opening rw, 1 after another edge; 2 and 3 the same once a second rw was met.
 _G_NONADJACENT = _Kind(
     "G-nonadjacent",
     ((RW,),),
     (
-        Rule(0, _DATA, True, 1),
-        Rule(1, _DATA, True, 1),
-        Rule(1, (RW,), False, 3),
-        Rule(3, _DATA, True, 2),
-        Rule(2, _DATA, True, 2),
-        Rule(2, (RW,), False, 3),
+        Rule(0, _DATA, 1),
+        Rule(1, _DATA, 1),
+        Rule(1, (RW,), 3, ordered=False),
+        Rule(3, _DATA, 2),
+        Rule(2, _DATA, 2),
+        Rule(2, (RW,), 3, ordered=False),
     ),
     0,
     2,
     overlapping=False,
 )
-_G2_ITEM = _Kind("G2-item", ((RW,), (RW,)), (Rule(0, _ANY, True, 0),), overlapping=False)
+_G2_ITEM = _Kind("G2-item", ((RW,), (RW,)), (Rule(0, _ANY, 0),), overlapping=False)
+
+# State 1 is "just after a wr".
+_PREFIX = _Kind(
+    "prefix-violation",
+    ((RW, OVERWRITE),),
+    (
+        Rule(0, (WW,), 0, ordered=False),
+        Rule(0, (WR,), 1, ordered=False),
+        Rule(1, (WR,), 1, ordered=False),
+        Rule(1, (WW, RW, OVERWRITE), 0, ordered=False),
+    ),
+    0,
+    1,
+)
 
 _FAMILIES: tuple[tuple[tuple[Rule, ...], tuple[_Kind, ...]], ...] = (
-    ((Rule(0, (WW,), True, 0),), (_G0,)),
-    ((Rule(0, _FLOW, True, 0),), (_G1C,)),
+    ((Rule(0, (WW,), 0),), (_G0,)),
+    ((Rule(0, _FLOW, 0),), (_G1C,)),
     # No two rw next to each other: state 1 is "just after an rw".
     (
-        (Rule(0, _DATA, True, 0), Rule(0, (RW,), False, 1), Rule(1, _DATA, True, 0)),
+        (Rule(0, _DATA, 0), Rule(0, (RW,), 1, ordered=False), Rule(1, _DATA, 0)),
         (_G_SINGLE, _G_NONADJACENT),
     ),
-    ((Rule(0, _ANY, True, 0),), (_G2_ITEM,)),
+    ((Rule(0, _ANY, 0),), (_G2_ITEM,)),
 )
 """Kinds that share a search: every cycle of these kinds lies in one component of these rules."""
 
@@ -148,6 +173,22 @@ def find_cycles(
     except OutOfBudget:
         return Finding(search.cycles, whole=False)
     return Finding(search.cycles, whole=True)
+
+
+def find_prefix_violation(graph: DependencyGraph, budget: Budget) -> Cycle | None:
+    """A shortest cycle in which each rw edge follows a wr edge; None where there is none.
+
+    An OVERWRITE counts as rw: where it is a ww, the cycle is one all the same.
+    """
+    core = graph.cyclic_core()
+    if not core:
+        return None
+    region = Region(graph, core, sessions(graph.operations))
+    for members in Walks(region, _PREFIX.rules, Level.PLAIN).parts():
+        found = _witness(region.part(members), _PREFIX, Level.PLAIN, budget)
+        if found is not None:
+            return Cycle(_PREFIX.name, *found)
+    return None
 
 
 class _Search:
@@ -246,9 +287,7 @@ def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
         return
     edges = region.edges[RW]
     for source in range(walks.size):
-        reached = {
-            end: None for middle in region.targets(source, RW) for end in edges[middle]
-        }
+        reached = {end: None for middle in region.targets(source, RW) for end in edges[middle]}
         for end in reached:
             yield Start(source, walks.node(kind.start, end))
 

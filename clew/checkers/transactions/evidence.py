@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from clew.checkers.transactions.cycles import WITNESSES_MAX
@@ -70,3 +71,9 @@ class Evidence(Protocol):
 
     def link(self, source: int, target: int, kind: int) -> Link:
         """The evidence for one ww, wr or rw edge of the graph."""
+
+    def missed(self, source: int, target: int) -> Link:
+        """The evidence that one transaction read a version older than the other's."""
+
+    def later_writers(self, number: int) -> Iterator[int]:
+        """Who installed a version after one that this transaction read, itself left out."""

@@ -125,7 +125,9 @@ def trim(
     Args:
         successors: packed edges for each node.
         entries: the nodes under the gate, by ``entry_at``; other nodes pass freely.
+        entry_at: for each node when it enters.
         exits: the nodes that hold the gate, by ``exit_at``.
+        exit_at: for each node when it exits.
     """
     total = len(successors)
     waiting = [0] * total

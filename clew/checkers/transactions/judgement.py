@@ -1,4 +1,4 @@
-"""From findings to a result: which models fall, which stand, and what that means for the verdict."""
+"""From findings to a result: which models fall, which stand, and what the verdict is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from clew.checkers.transactions.cycles import find_cycles
+from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import ANOMALIES, standing, violates
 from clew.checkers.transactions.telling import tell_cycle, tell_finding
 from clew.checkers.transactions.version_search import Searcher
+from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.values import listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 
@@ -43,26 +44,35 @@ def judge(
 ) -> Result:
     """The verdict: INVALID where an anomaly breaks a model that was asked for.
 
-    Args:
-        searcher: completes the order of versions where it is open; None where it never is.
+    A ``searcher`` completes the order of versions where it is open; None where it never is.
     """
     finding = find_cycles(graph, budget)
     operations = graph.operations
     anomalies = [tell_finding(found, operations) for found in recorder.findings]
-    anomalies += [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
+    cycles = [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
+    lost = "lost-update" in recorder.counts
+    anomalies += [cycle for cycle in cycles if not (lost and _same_update(cycle))]
     anomalies.sort(key=_gravity)
     counts = dict(recorder.counts)
     whole = finding.whole
+    refined = _refine(finding, recorder, graph, evidence, budget)
+    if refined is not None:
+        # Told only where nothing else says as much of the models that were asked for.
+        missed = tell_cycle(refined, operations, evidence)
+        counts[missed.kind] = 1
+        if any(
+            violates(missed.kind, model)
+            and not any(violates(anomaly.kind, model) for anomaly in anomalies)
+            for model in models
+        ):
+            anomalies.insert(0, missed)
     for anomaly in anomalies:
         counts.setdefault(anomaly.kind, 0)
-    for kind in counts:
-        told = sum(anomaly.kind == kind for anomaly in anomalies)
-        counts[kind] = max(counts[kind], told)
+    for kind, count in list(counts.items()):
+        counts[kind] = max(count, sum(anomaly.kind == kind for anomaly in anomalies))
     broken = [model for model in models if any(violates(kind, model) for kind in counts)]
     forbidden = tuple(
-        anomaly
-        for anomaly in anomalies
-        if any(violates(anomaly.kind, model) for model in models)
+        anomaly for anomaly in anomalies if any(violates(anomaly.kind, model) for model in models)
     )
     committed = sum(operation.type == "ok" for operation in operations)
     refuted: list[str] = []
@@ -90,12 +100,35 @@ def judge(
         "strongest_standing": list(stands.strongest) if whole else [],
         "open_keys": 0 if searcher is None else searcher.open_keys,
         "unsettled": unsettled,
-        "other_anomalies": [
-            {"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others
-        ],
+        "other_anomalies": [{"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others],
     }
     reason = _reason(verdict, models, broken, forbidden, others, statistics, whole=whole)
     return Result(name, verdict, reason, forbidden, "dependency cycles", 0.0, statistics)
+
+
+def _same_update(cycle: Anomaly) -> bool:
+    """True for a pair of rw edges on one key, which is told as a lost update."""
+    edges = cycle.data["edges"]
+    return [edge["type"] for edge in edges] == ["rw", "rw"] and edges[0]["key"] == edges[1]["key"]
+
+
+def _refine(
+    finding: Finding,
+    recorder: Recorder,
+    graph: DependencyGraph,
+    evidence: Evidence,
+    budget: Budget,
+) -> Cycle | None:
+    """The kind that tells the models between read committed and snapshot isolation apart."""
+    kinds = {cycle.name for cycle in finding.cycles} | set(recorder.counts)
+    if not finding.whole or any(violates(kind, "read-committed") for kind in kinds):
+        return None
+    if kinds.isdisjoint({"G-single", "G-nonadjacent", "lost-update"}):
+        return None
+    try:
+        return find_missed(graph, evidence, budget)
+    except OutOfBudget:
+        return None
 
 
 def _complete(
@@ -140,7 +173,9 @@ def _reason(
         kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in forbidden)))
         verb = "does" if len(broken) == 1 else "do"
         text = f"{listed(list(broken))} {verb} not hold: {kinds}"
-        return f"{text}. {_boundary(statistics)}"
+        return (
+            f"{text}. {boundary(statistics['weakest_violated'], statistics['strongest_standing'])}"
+        )
     if not committed:
         return "No transaction committed, so nothing was tested."
     if not whole:
@@ -155,15 +190,16 @@ def _reason(
     if not others:
         return f"{text}, nor any other."
     kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in others)))
-    return f"{text}; they do show {kinds}. {_boundary(statistics)}"
+    line = boundary(statistics["weakest_violated"], statistics["strongest_standing"])
+    return f"{text}; they do show {kinds}. {line}"
 
 
-def _boundary(statistics: dict[str, Any]) -> str:
-    weakest, strongest = statistics["weakest_violated"], statistics["strongest_standing"]
+def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:
+    """Where the line runs between the models that fall and those that stand, in a sentence."""
     if not weakest:
         return "No consistency model is ruled out."
     noun = "model" if len(weakest) == 1 else "models"
-    text = f"Weakest {noun} violated: {listed(weakest)}; "
+    text = f"Weakest {noun} violated: {listed(list(weakest))}; "
     if not strongest:
         return f"{text}no known model still stands."
-    return f"{text}strongest that still stands: {listed(strongest)}."
+    return f"{text}strongest that still stands: {listed(list(strongest))}."

@@ -19,7 +19,8 @@ Sources, by the short names used in the rows:
 - Daudjee: Daudjee, Salem, "Lazy Database Replication with Ordering Guarantees", ICDE 2004; "Lazy
   Database Replication with Snapshot Isolation", VLDB 2006.
 - Elle: Kingsbury, Alvaro, "Elle", VLDB 2020.
-- Sovran: Sovran, Power, Aguilera, Li, "Transactional Storage for Geo-Replicated Systems", SOSP 2011.
+- Sovran: Sovran, Power, Aguilera, Li, "Transactional Storage for Geo-Replicated Systems", SOSP
+  2011.
 """
 
 from __future__ import annotations
@@ -53,17 +54,17 @@ class ModelRow(NamedTuple):
         aliases: other names by which it is accepted.
         forbids: the anomalies that its own definition adds to those of the weaker models.
         implies: the models next weaker than it.
+        source: where it is defined.
         decided: True where a history of these workloads that breaks the model always shows one of
             the forbidden anomalies; only such models are said to stand.
-        source: where it is defined.
     """
 
     name: str
     aliases: tuple[str, ...]
     forbids: tuple[str, ...]
     implies: tuple[str, ...]
-    decided: bool
     source: str
+    decided: bool = True
 
 
 ANOMALIES: tuple[AnomalyRow, ...] = (
@@ -142,69 +143,179 @@ _SESSION = "Daudjee, for serializability and snapshot isolation; here for its ba
 _STRONG = "Elle: the base with real time"
 
 MODELS: tuple[ModelRow, ...] = (
-    ModelRow("read-uncommitted", ("PL-1",),
-             ("G0", "duplicate-elements", "garbage-read", "cyclic-versions"), (), True,
-             "Adya, chapter 3"),
-    ModelRow("read-committed", ("PL-2",), ("G1a", "G1b", "G1c"), ("read-uncommitted",), True,
-             "Adya, chapter 3"),
-    ModelRow("cursor-stability", ("PL-CS",), ("lost-update",), ("read-committed",), True,
-             "Adya, chapter 4"),
-    ModelRow("monotonic-view", ("PL-2L",), (), ("read-committed",), False, "Adya, chapter 4"),
-    ModelRow("monotonic-atomic-view", ("MAV",), (), ("read-committed",), False,
-             "Bailis"),
-    ModelRow("read-atomic", ("RA",), ("internal", "fractured-read"), ("monotonic-atomic-view",),
-             True, "Cerone, figure 1"),
-    ModelRow("causal", ("causal-cerone", "causal-consistency", "transactional-causal"),
-             ("causality-violation",), ("read-atomic",), True, "Cerone, figure 1"),
-    ModelRow("consistent-view", ("PL-2+",), ("internal", "G-single"),
-             ("cursor-stability", "monotonic-view"), True, "Adya, chapter 4"),
-    ModelRow("parallel-snapshot-isolation", ("PSI",), (), ("causal", "consistent-view"), True,
-             "Sovran; CG, characterisation of parallel SI"),
-    ModelRow("prefix", ("prefix-consistency", "consistent-prefix"), ("prefix-violation",),
-             ("causal",), True, "Cerone, figure 1"),
-    ModelRow("forward-consistent-view", ("PL-FCV",), (), ("consistent-view",), False,
-             "Adya, chapter 4"),
-    ModelRow("monotonic-snapshot-read", ("PL-MSR",), (), ("read-committed",), False,
-             "Adya, chapter 4"),
-    ModelRow("snapshot-isolation", ("PL-SI", "SI"), ("G-nonadjacent",),
-             ("parallel-snapshot-isolation", "prefix", "forward-consistent-view",
-              "monotonic-snapshot-read"), True, "CG, characterisation of SI"),
-    ModelRow("repeatable-read", ("PL-2.99",), ("internal", "G2-item"),
-             ("cursor-stability", "monotonic-atomic-view"), True, "Adya, chapter 3"),
-    ModelRow("update-serializable", ("PL-3U",), (), ("forward-consistent-view",), False,
-             "Adya, chapter 4"),
-    ModelRow("serializable", ("PL-3", "conflict-serializable", "serializability"), ("G2-item",),
-             ("snapshot-isolation", "repeatable-read", "update-serializable"), True,
-             "Adya, chapter 3"),
-    ModelRow("strong-session-read-uncommitted", ("strong-session-PL-1",), ("G0-process",),
-             ("read-uncommitted",), True, _SESSION),
-    ModelRow("strong-session-read-committed", ("strong-session-PL-2",), ("G1c-process",),
-             ("read-committed", "strong-session-read-uncommitted"), True, _SESSION),
-    ModelRow("strong-session-consistent-view",
-             ("strong-session-PL-2+", "strong-session-parallel-snapshot-isolation"),
-             ("G-single-process",), ("parallel-snapshot-isolation", "strong-session-read-committed"),
-             True, _SESSION),
-    ModelRow("strong-session-snapshot-isolation", ("strong-session-SI", "strong-session-PL-SI"),
-             ("G-nonadjacent-process",), ("snapshot-isolation", "strong-session-consistent-view"),
-             True, _SESSION),
-    ModelRow("strong-session-serializable", ("strong-session-PL-3", "session-serializable"),
-             ("G2-item-process",), ("serializable", "strong-session-snapshot-isolation"), True,
-             _SESSION),
-    ModelRow("strong-read-uncommitted", ("strong-PL-1",), ("G0-realtime",),
-             ("strong-session-read-uncommitted",), True, _STRONG),
-    ModelRow("strong-read-committed", ("strong-PL-2",), ("G1c-realtime",),
-             ("strong-session-read-committed", "strong-read-uncommitted"), True, _STRONG),
-    ModelRow("strong-consistent-view",
-             ("strong-PL-2+", "strong-parallel-snapshot-isolation"), ("G-single-realtime",),
-             ("strong-session-consistent-view", "strong-read-committed"), True, _STRONG),
-    ModelRow("strong-snapshot-isolation", ("strong-SI", "strong-PL-SI"),
-             ("G-nonadjacent-realtime",),
-             ("strong-session-snapshot-isolation", "strong-consistent-view"), True, _STRONG),
-    ModelRow("strict-serializable",
-             ("strong-serializable", "PL-SS", "strict-serializability", "strong-PL-3"),
-             ("G2-item-realtime",), ("strong-session-serializable", "strong-snapshot-isolation"),
-             True, "Adya, chapter 3; Herlihy and Wing, TOPLAS 1990"),
-)  # fmt: skip
+    ModelRow(
+        "read-uncommitted",
+        ("PL-1",),
+        ("G0", "duplicate-elements", "garbage-read", "cyclic-versions"),
+        (),
+        "Adya, chapter 3",
+    ),
+    ModelRow(
+        "read-committed", ("PL-2",), ("G1a", "G1b", "G1c"), ("read-uncommitted",), "Adya, chapter 3"
+    ),
+    ModelRow(
+        "cursor-stability", ("PL-CS",), ("lost-update",), ("read-committed",), "Adya, chapter 4"
+    ),
+    ModelRow(
+        "monotonic-view", ("PL-2L",), (), ("read-committed",), "Adya, chapter 4", decided=False
+    ),
+    ModelRow("monotonic-atomic-view", ("MAV",), (), ("read-committed",), "Bailis", decided=False),
+    ModelRow(
+        "read-atomic",
+        ("RA",),
+        ("internal", "fractured-read"),
+        ("monotonic-atomic-view",),
+        "Cerone, figure 1",
+    ),
+    ModelRow(
+        "causal",
+        ("causal-cerone", "causal-consistency", "transactional-causal"),
+        ("causality-violation",),
+        ("read-atomic",),
+        "Cerone, figure 1",
+    ),
+    ModelRow(
+        "consistent-view",
+        ("PL-2+",),
+        ("internal", "G-single"),
+        ("cursor-stability", "monotonic-view"),
+        "Adya, chapter 4",
+    ),
+    ModelRow(
+        "parallel-snapshot-isolation",
+        ("PSI",),
+        (),
+        ("causal", "consistent-view"),
+        "Sovran; CG, characterisation of parallel SI",
+    ),
+    ModelRow(
+        "prefix",
+        ("prefix-consistency", "consistent-prefix"),
+        ("prefix-violation",),
+        ("causal",),
+        "Cerone, figure 1",
+    ),
+    ModelRow(
+        "forward-consistent-view",
+        ("PL-FCV",),
+        (),
+        ("consistent-view",),
+        "Adya, chapter 4",
+        decided=False,
+    ),
+    ModelRow(
+        "monotonic-snapshot-read",
+        ("PL-MSR",),
+        (),
+        ("read-committed",),
+        "Adya, chapter 4",
+        decided=False,
+    ),
+    ModelRow(
+        "snapshot-isolation",
+        ("PL-SI", "SI"),
+        ("G-nonadjacent",),
+        (
+            "parallel-snapshot-isolation",
+            "prefix",
+            "forward-consistent-view",
+            "monotonic-snapshot-read",
+        ),
+        "CG, characterisation of SI",
+    ),
+    ModelRow(
+        "repeatable-read",
+        ("PL-2.99",),
+        ("internal", "G2-item"),
+        ("cursor-stability", "monotonic-atomic-view"),
+        "Adya, chapter 3",
+    ),
+    ModelRow(
+        "update-serializable",
+        ("PL-3U",),
+        (),
+        ("forward-consistent-view",),
+        "Adya, chapter 4",
+        decided=False,
+    ),
+    ModelRow(
+        "serializable",
+        ("PL-3", "conflict-serializable", "serializability"),
+        ("G2-item",),
+        ("snapshot-isolation", "repeatable-read", "update-serializable"),
+        "Adya, chapter 3",
+    ),
+    ModelRow(
+        "strong-session-read-uncommitted",
+        ("strong-session-PL-1",),
+        ("G0-process",),
+        ("read-uncommitted",),
+        _SESSION,
+    ),
+    ModelRow(
+        "strong-session-read-committed",
+        ("strong-session-PL-2",),
+        ("G1c-process",),
+        ("read-committed", "strong-session-read-uncommitted"),
+        _SESSION,
+    ),
+    ModelRow(
+        "strong-session-consistent-view",
+        ("strong-session-PL-2+", "strong-session-parallel-snapshot-isolation"),
+        ("G-single-process",),
+        ("parallel-snapshot-isolation", "strong-session-read-committed"),
+        _SESSION,
+    ),
+    ModelRow(
+        "strong-session-snapshot-isolation",
+        ("strong-session-SI", "strong-session-PL-SI"),
+        ("G-nonadjacent-process",),
+        ("snapshot-isolation", "strong-session-consistent-view"),
+        _SESSION,
+    ),
+    ModelRow(
+        "strong-session-serializable",
+        ("strong-session-PL-3", "session-serializable"),
+        ("G2-item-process",),
+        ("serializable", "strong-session-snapshot-isolation"),
+        _SESSION,
+    ),
+    ModelRow(
+        "strong-read-uncommitted",
+        ("strong-PL-1",),
+        ("G0-realtime",),
+        ("strong-session-read-uncommitted",),
+        _STRONG,
+    ),
+    ModelRow(
+        "strong-read-committed",
+        ("strong-PL-2",),
+        ("G1c-realtime",),
+        ("strong-session-read-committed", "strong-read-uncommitted"),
+        _STRONG,
+    ),
+    ModelRow(
+        "strong-consistent-view",
+        ("strong-PL-2+", "strong-parallel-snapshot-isolation"),
+        ("G-single-realtime",),
+        ("strong-session-consistent-view", "strong-read-committed"),
+        _STRONG,
+    ),
+    ModelRow(
+        "strong-snapshot-isolation",
+        ("strong-SI", "strong-PL-SI"),
+        ("G-nonadjacent-realtime",),
+        ("strong-session-snapshot-isolation", "strong-consistent-view"),
+        _STRONG,
+    ),
+    ModelRow(
+        "strict-serializable",
+        ("strong-serializable", "PL-SS", "strict-serializability", "strong-PL-3"),
+        ("G2-item-realtime",),
+        ("strong-session-serializable", "strong-snapshot-isolation"),
+        "Adya, chapter 3; Herlihy and Wing, TOPLAS 1990",
+    ),
+)
 """Every consistency model, each after the models it implies."""
 
 _ANOMALY = {row.name: row for row in ANOMALIES}
@@ -291,8 +402,7 @@ def violates(kind: str, model: str) -> bool:
 def standing(kinds: Iterable[str], refuted: Sequence[str] = ()) -> Standing:
     """Which models these anomalies rule out and which still stand.
 
-    Args:
-        refuted: models that are ruled out besides, and with them all stronger ones.
+    The models in ``refuted`` are ruled out besides, and with them all stronger ones.
     """
     found = implied_anomalies(kinds)
     violated = [
@@ -322,9 +432,11 @@ def anomalies_markdown() -> str:
         lines.append(f"| {row.name} | {row.meaning} | {also} | {weakest} | {row.source} |")
     lines += ["", "## Consistency models", ""]
     lines += [
-        "A model forbids what it adds and what every model that it implies forbids. A model that "
-        "is not decided is only known to be broken when a weaker one is; it is never said to "
-        "stand.",
+        (
+            "A model forbids what it adds and what every model that it implies forbids. A model "
+            "that is not decided is only known to be broken when a weaker one is; it is never said "
+            "to stand."
+        ),
         "",
         "| model | other names | forbids besides | implies | decided | source |",
         "|---|---|---|---|---|---|",

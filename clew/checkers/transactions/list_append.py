@@ -71,7 +71,7 @@ class ListAppend:
             return judge(self.name, self.consistency_models, graph, orders, recorder, budget)
 
 
-def _read(
+def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
     history: History, operations: Sequence[Operation], recorder: Recorder
 ) -> list[AppendKey]:
     """What was appended to and read from each key, in order of first mention."""
@@ -93,7 +93,7 @@ def _read(
                 if not committed:
                     continue
                 if type(value) is not list:
-                    value = _list(history, operation, micro)  # noqa: PLW2901 - nil reads as []
+                    value = _list(history, operation, micro)
                 if key in mine:
                     mine[key] = _reread(recorder, number, record, value, *mine[key])
                     continue

@@ -44,7 +44,7 @@ def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
         raise HistoryError(
             f"{operation.f} by process {operation.process} is no transaction",
             where=history.place(position),
-            expected="a list of micro-operations such as [\"r\", key, null]",
+            expected='a list of micro-operations such as ["r", key, null]',
             found=f"{value!r:.80}",
             fix="Record each transaction as one operation, with its reads filled in when it is ok",
         )

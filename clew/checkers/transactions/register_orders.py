@@ -1,8 +1,7 @@
 """The order of each register's versions, as far as it is known, and the edges that follow from it.
 
-A version of a key is named by the transaction that installed it: the last value that a committed
-transaction wrote to the key; `INITIAL` is the unwritten state. What is known of the order is a
-directed graph over versions; where that graph is a circle, nothing of it is used.
+What is known of the order is a directed graph over versions; where that graph is a circle, nothing
+of it is used.
 
 Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (version orders of registers); Adya 1999, chapter 3.
 """
@@ -10,7 +9,7 @@ Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (version orders of registers); A
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from itertools import product
 
 from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.graph import (
@@ -21,76 +20,13 @@ from clew.checkers.transactions.graph import (
     DependencyGraph,
     components,
 )
-from clew.checkers.transactions.reading import NEVER, sessions, told
+from clew.checkers.transactions.reading import sessions, told
+from clew.checkers.transactions.register_key import ABSENT, INITIAL, NIL, Closure, RegisterKey
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
 
-ABSENT: Final = ("absent",)
-INITIAL: Final = -1
-"""The version that an unwritten key has."""
-
 _MANY = 64
-
-
-class RegisterKey:
-    """All that a history says of one key.
-
-    Attributes:
-        key: the key as the history writes it.
-        writers: for each value (as a token) the operation that wrote it.
-        failed: the writers that aborted.
-        intermediate: values that their own transaction overwrote; for each its writer.
-        touches: for each transaction that did not abort, in order of invocation: its number, the
-            value it first read, the value it last wrote; `ABSENT` where it did not.
-        explicit: the values in the order they were installed, where it was given.
-        final: for each committed writer the value that it installed.
-        readers: for each version the committed transactions that read it, itself not among them.
-        after: for each version those known to come later, each with the reason; not closed.
-        known: True where the order of the versions is total.
-    """
-
-    __slots__ = (
-        "after", "explicit", "failed", "final", "intermediate", "key", "known", "readers",
-        "touches", "values", "writers",
-    )  # fmt: skip
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-        self.values: dict[Key, Any] = {}
-        self.writers: dict[Key, int] = {}
-        self.failed: dict[int, None] = {}
-        self.intermediate: dict[Key, int] = {}
-        self.touches: list[tuple[int, Key, Key]] = []
-        self.explicit: list[Key] | None = None
-        self.final: dict[int, Key] = {}
-        self.readers: dict[int, list[int]] = {}
-        self.after: dict[int, dict[int, str]] = {}
-        self.known = True
-
-    def token(self, value: Any) -> Key:
-        """The hashable name of a value that is neither an int nor a str."""
-        token = key_of(value)
-        self.values[token] = value
-        return token
-
-    def raw(self, token: Key) -> Any:
-        """The value as the history writes it."""
-        return self.values.get(token, token)
-
-    def version(self, token: Key) -> int | None:
-        """Who installed the version that shows this value; None where it is no version."""
-        if token == _NIL:
-            return INITIAL
-        writer = self.writers.get(token)
-        return writer if writer is not None and self.final.get(writer) == token else None
-
-    def told_version(self, version: int) -> str:
-        """A version's value in words."""
-        return "nil" if version == INITIAL else told(self.raw(self.final[version]))
-
-
-_NIL = key_of(None)
 
 
 class RegisterOrders:
@@ -126,7 +62,7 @@ class RegisterOrders:
         """Check what was read of a key against who wrote it."""
         self.keys[key_of(record.key)] = record
         for number, read, _ in record.touches:
-            if read is ABSENT or read == _NIL:
+            if read is ABSENT or read == NIL:
                 continue
             writer = record.writers.get(read)
             if writer is None:
@@ -221,7 +157,7 @@ class RegisterOrders:
             last[session] = leave
 
     def _linearizable(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
-        """Order each visit after those that ended before it began, save what follows from others."""
+        """Order each visit after those that ended before it began; what follows is left out."""
         frontier: list[tuple[int, int, int]] = []  # completion, invocation, version on leaving
         for number, enter, leave in self._visits(record):
             invoked = self.graph.invoked[number]
@@ -236,9 +172,7 @@ class RegisterOrders:
 
     def _order_by_dependency(self, records: Sequence[RegisterKey], budget: Budget) -> None:
         """Order two versions of a key where one's writer reads from the other's, however far."""
-        order = self._topological()
-        if order is None:
-            return  # a circle of reads is told as G1c; nothing follows from it
+        order = self._topological()  # empty for a circle of reads, which is told as G1c
         writers = sorted({writer for record in records for writer in record.final})
         for low in range(0, len(writers), _BLOCK):
             block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
@@ -252,15 +186,13 @@ class RegisterOrders:
                         reached[node] |= 1 << block[packed >> 2]
             for record in records:
                 here = [writer for writer in record.final if writer in block]
-                for earlier in record.final:
-                    for later in here:
-                        if reached[earlier] >> block[later] & 1:
-                            record.after.setdefault(earlier, {}).setdefault(
-                                later, "its writer depends on the other's through reads"
-                            )
+                for earlier, later in product(record.final, here):
+                    if reached[earlier] >> block[later] & 1:
+                        why = "its writer depends on the other's through reads"
+                        record.after.setdefault(earlier, {}).setdefault(later, why)
 
-    def _topological(self) -> list[int] | None:
-        """The nodes in an order that the edges drawn so far allow, or None where there is none."""
+    def _topological(self) -> list[int]:
+        """The nodes in an order that the edges drawn so far allow; empty where there is none."""
         waiting = [0] * len(self.graph.successors)
         for edges in self.graph.successors:
             for packed in edges:
@@ -271,13 +203,13 @@ class RegisterOrders:
                 waiting[packed >> 2] -= 1
                 if not waiting[packed >> 2]:
                     order.append(packed >> 2)
-        return order if len(order) == len(waiting) else None
+        return order if len(order) == len(waiting) else []
 
     def _draw(self, record: RegisterKey) -> None:
         """Draw a key's ww and rw edges from what is known of its versions' order."""
         if self._cyclic(record):
             record.after = {}
-            record.known = len(record.final) < 2
+            record.known = len(record.final) <= 1
             return
         if "initial-state" in self.assumptions:
             preceded = {
@@ -354,6 +286,34 @@ class RegisterOrders:
             )
         return bool(circles)
 
+    def later_writers(self, number: int) -> Iterator[int]:
+        """Who installed a version after one that this transaction read, itself left out."""
+        if self.operations[number].type == "ok":
+            for record in self._keys_of(number):
+                yield from self._later(record, number)
+
+    def _later(self, record: RegisterKey, number: int) -> list[int]:
+        if record.version_read is None or record.closed is None:
+            record.closed = Closure(record)
+            record.version_read = {
+                reader: version for version, readers in record.readers.items() for reader in readers
+            }
+        version = record.version_read.get(number)
+        if version is None:
+            return []
+        return [writer for writer in record.closed.after(version) if writer != number]
+
+    def missed(self, source: int, target: int) -> Link:
+        """The evidence that one transaction read a version older than the other's."""
+        for record in self._keys_of(source):
+            if target in self._later(record, source):
+                assert record.version_read is not None
+                version = record.version_read[source]
+                value = None if version == INITIAL else record.raw(record.final[version])
+                written = record.raw(record.final[target])
+                return Link(source, target, "rw", record.key, value, written)
+        raise AssertionError((source, target))
+
     def link(self, source: int, target: int, kind: int) -> Link:
         """The evidence for one edge of the graph: the first key that shows it."""
         for record in self._keys_of(source):
@@ -410,7 +370,7 @@ _BLOCK = 4096
 
 def _total(record: RegisterKey) -> bool:
     """True where each version but the last has its next one among those known to follow it."""
-    if len(record.final) < 2:
+    if len(record.final) <= 1:
         return True
     preceding = dict.fromkeys(record.final, 0)
     for version, laters in record.after.items():

@@ -5,9 +5,9 @@ to one key are distinct and never null, which is how an unwritten key reads. Who
 is certain; in which order versions were installed is not, and is put together from assumptions
 (`VERSION_ORDERS`) or given.
 
-Where the order of every key's versions is known, a verdict is decided by the dependency graph. Where
-it is not, an anomaly in what is known is still an anomaly, and the absence of one is followed by a
-search for an order that explains the history (`version_search`), which may end in UNKNOWN.
+Where the order of every key's versions is known, a verdict is decided by the dependency graph.
+Where it is not, an anomaly in what is known is still an anomaly, and the absence of one is followed
+by a search for an order that explains the history (`version_search`), which may end in UNKNOWN.
 
 Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (recoverable registers and version orders);
 Adya 1999; Biswas and Enea, "On the complexity of checking transactional consistency", OOPSLA 2019,
@@ -32,7 +32,8 @@ from clew.checkers.transactions.reading import (
     told,
     written_twice,
 )
-from clew.checkers.transactions.register_orders import ABSENT, RegisterKey, RegisterOrders
+from clew.checkers.transactions.register_key import ABSENT, RegisterKey
+from clew.checkers.transactions.register_orders import RegisterOrders
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
@@ -41,7 +42,7 @@ from clew.history import History, Operation
 
 VERSION_ORDERS: dict[str, str] = {
     "initial-state": "nil, which an unwritten key reads as, comes before every written version",
-    "writes-follow-reads": "a transaction that reads a version and writes the key writes a later one",
+    "writes-follow-reads": "who reads a version and then writes the key writes a later version",
     "sequential-keys": "each process meets a key's versions in their order",
     "linearizable-keys": "a key's versions never go back in real time",
     "transaction-order": "versions are in the order of their writers where one writer depends on "
@@ -124,7 +125,7 @@ def _assumption(name: str) -> str:
     )
 
 
-def _read(
+def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
     history: History, operations: Sequence[Operation], recorder: Recorder
 ) -> list[RegisterKey]:
     """What was written to and read from each key, in order of first mention."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clew.checkers.transactions.cycles import KIND_NAMES, Cycle
+from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, Cycle
 from clew.checkers.transactions.evidence import Evidence, Finding, Link
 from clew.checkers.transactions.graph import OVERWRITE
 from clew.checkers.transactions.reading import told
@@ -109,6 +109,8 @@ def _quoted(text: str) -> str:
 
 
 def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:
+    if kind == MISSED:
+        return evidence.missed(source, target)
     if kind > OVERWRITE:
         return Link(source, target, KIND_NAMES[kind])
     return evidence.link(source, target, kind)
@@ -171,35 +173,24 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         seen = f" ({names[link.seen_by]} saw {told(link.seen)})"
     if link.because:
         seen += f" ({link.because})"
-    key = told(link.key)
-    match link.kind:
-        case "ww":
-            to = "to " if _verb(operations[link.source]) == "appended" else ""
-            verb = _verb(operations[link.source])
-            if to:
-                return (
-                    f"{one} {verb} {told(link.value)} to {key} before {other} {verb} "
-                    f"{told(link.next_value)}{seen}"
-                )
-            return f"{one} wrote {key} = {told(link.value)} before {other} wrote {key} = " + (
-                f"{told(link.next_value)}{seen}"
-            )
-        case "wr":
-            if _verb(operations[link.source]) == "appended":
-                read = told(link.next_value)
-                return f"{other} saw {one}'s append of {told(link.value)} to {key} (it read {read})"
-            return f"{other} read {key} = {told(link.value)}, which {one} wrote"
-        case "rw":
-            verb = _verb(operations[link.target])
-            return (
-                f"{one} read {key} as {told(link.value)}, without {told(link.next_value)}, which "
-                f"{other} {verb}{seen}"
-            )
-        case "process":
-            process = operations[link.source].process
-            return f"process {process} ran {one} before {other}"
+    key, value, following = told(link.key), told(link.value), told(link.next_value)
+    writer = operations[link.target if link.kind == "rw" else link.source]
+    match link.kind, _verb(writer) if link.key is not None else "":
+        case "ww", "appended":
+            text = f"{one} appended {value} to {key} before {other} appended {following}{seen}"
+        case "ww", _:
+            text = f"{one} wrote {key} = {value} before {other} wrote {key} = {following}{seen}"
+        case "wr", "appended":
+            text = f"{other} saw {one}'s append of {value} to {key} (it read {following})"
+        case "wr", _:
+            text = f"{other} read {key} = {value}, which {one} wrote"
+        case "rw", verb:
+            text = f"{one} read {key} as {value}, without {following}, which {other} {verb}{seen}"
+        case "process", _:
+            text = f"process {operations[link.source].process} ran {one} before {other}"
         case _:
-            return f"{one} ended before {other} began"
+            text = f"{one} ended before {other} began"
+    return text
 
 
 def _special_name(links: Sequence[Link]) -> str | None:

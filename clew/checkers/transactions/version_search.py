@@ -18,13 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from clew.checkers.transactions.cycles import Cycle, find_cycles
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates
 from clew.checkers.transactions.reading import told
-from clew.checkers.transactions.register_orders import INITIAL, RegisterKey, RegisterOrders
+from clew.checkers.transactions.register_key import INITIAL, Closure, RegisterKey, in_order
+from clew.checkers.transactions.register_orders import RegisterOrders
 from clew.checkers.transactions.replay import Replay, positions, replay
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
@@ -71,7 +73,7 @@ class Searcher:
         self.graph = graph
         self.orders = orders
         self.records = records
-        self.certain: list[dict[int, frozenset[int]]] = []
+        self.certain: list[Closure] = []
         self.replayed: Replay | None = None
 
     @property
@@ -89,7 +91,7 @@ class Searcher:
         """
         if self.replayed is None:
             self.replayed = replay(self.graph, self.records, self.orders.committed)
-            self.certain = [_closure(record) for record in self.records]
+            self.certain = [Closure(record) for record in self.records]
         if self.replayed.exact and not self.orders.recorder.findings:
             return True, None  # a serial order in real time satisfies every model
         aim = TRIED_THROUGH.get(model, model)
@@ -113,14 +115,12 @@ class Searcher:
             known.update(dict.fromkeys(conflict.choices for conflict in fresh))
             conflicts += fresh
             wished = {
-                (index, *sorted(pair)): pair[0] < pair[1]
+                (index, min(pair), max(pair)): pair[0] < pair[1]
                 for index, chain in enumerate(chains)
-                for pair in zip(chain, chain[1:], strict=False)
+                for pair in pairwise(chain)
             }
 
-    def _complete(
-        self, made: Iterable[Choice]
-    ) -> tuple[list[list[int]], list[Conflict]]:
+    def _complete(self, made: Iterable[Choice]) -> tuple[list[list[int]], list[Conflict]]:
         """A chain of versions for each key that follows the choices; else what they conflict in."""
         by_key: dict[int, list[tuple[int, int]]] = {}
         for index, earlier, later in made:
@@ -136,7 +136,7 @@ class Searcher:
                     after[version].extend(later for later in laters if later != INITIAL)
             for earlier, later in chosen:
                 after[earlier].append(later)
-            chain = _sorted(after, rank)
+            chain = in_order(after, rank)
             if len(chain) < len(after):
                 conflicts.append(self._circle(index, after, set(chain), chosen))
             chains.append(chain)
@@ -176,7 +176,7 @@ class Searcher:
             walk.append(version)
             version = before[version]
         circle = [*walk[walk.index(version) :], version][::-1]
-        pairs = zip(circle, circle[1:], strict=False)
+        pairs = pairwise(circle)
         return Conflict(tuple((index, *pair) for pair in pairs if pair in chosen), None)
 
     def _conflicts(
@@ -192,14 +192,14 @@ class Searcher:
             for packed in edges
         }
         for index, (record, chain) in enumerate(zip(self.records, chains, strict=True)):
-            for earlier, later in zip(chain, chain[1:], strict=False):
+            for earlier, later in pairwise(chain):
                 sources = [(reader, RW) for reader in record.readers.get(earlier, ())]
                 for source, kind in [*sources, (earlier, WW)]:
                     edge = (source, later, kind)
                     if source == later or edge in certain:
                         continue
                     graph.add(*edge)
-                    if later in self.certain[index].get(earlier, ()):
+                    if self.certain[index].precedes(earlier, later):
                         why.pop(edge, None)
                         certain.add(edge)
                     else:
@@ -216,7 +216,7 @@ class Searcher:
 
     def _evidence(self, model: str, conflicts: Sequence[Conflict]) -> Anomaly:
         """Why no order works: the cycles that the choices run into."""
-        cases = []
+        cases: list[tuple[tuple[Choice, ...], Cycle]] = []
         cast: dict[int, None] = {}
         for conflict in conflicts:
             if conflict.cycle is None or len(cases) == _CASES_MAX:
@@ -230,8 +230,7 @@ class Searcher:
             circle = " before ".join(names[node] for node in (*cycle.nodes, cycle.nodes[0]))
             told_cases.append(f"with {supposed}, {circle} ({cycle.name})")
         reason = (
-            f"No order of the versions explains the reads under {model}: "
-            f"{'; '.join(told_cases)}."
+            f"No order of the versions explains the reads under {model}: {'; '.join(told_cases)}."
         )
         operations = self.graph.operations
         data = {
@@ -253,17 +252,13 @@ class Searcher:
         index, earlier, later = choice
         record = self.records[index]
         key = told(record.key)
-        return (
-            f"{key} = {record.told_version(earlier)} before {key} = {record.told_version(later)}"
-        )
+        return f"{key} = {record.told_version(earlier)} before {key} = {record.told_version(later)}"
 
 
 _CASES_MAX = 4
 
 
-def _reasons(
-    cycle: Cycle, why: dict[tuple[int, int, int], Choice]
-) -> tuple[Choice, ...]:
+def _reasons(cycle: Cycle, why: dict[tuple[int, int, int], Choice]) -> tuple[Choice, ...]:
     found: dict[Choice, None] = {}
     for i, kind in enumerate(cycle.kinds):
         edge = (cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind)
@@ -271,38 +266,6 @@ def _reasons(
         if choice is not None:
             found[choice] = None
     return tuple(sorted(found))
-
-
-def _closure(record: RegisterKey) -> dict[int, frozenset[int]]:
-    """For each version all that are known to come later."""
-    done: dict[int, frozenset[int]] = {}
-    if not record.after:
-        return done
-    nodes = [INITIAL, *record.final]
-    order = _sorted({node: [*record.after.get(node, ())] for node in nodes}, None)
-    for version in reversed(order):
-        later = record.after.get(version, {})
-        done[version] = frozenset(later).union(*(done.get(node, ()) for node in later))
-    return done
-
-
-def _sorted(after: dict[int, list[int]], rank: Sequence[int] | None) -> list[int]:
-    """The versions in an order that goes with ``after``, least rank first; circles left out."""
-    waiting = dict.fromkeys(after, 0)
-    for laters in after.values():
-        for later in laters:
-            waiting[later] += 1
-    heap = [(rank[node] if rank else 0, node) for node, count in waiting.items() if not count]
-    heapify(heap)
-    order = []
-    while heap:
-        _, node = heappop(heap)
-        order.append(node)
-        for later in after[node]:
-            waiting[later] -= 1
-            if not waiting[later]:
-                heappush(heap, (rank[later] if rank else 0, later))
-    return order
 
 
 def _ranked(successors: Sequence[Sequence[int]], end: Sequence[int]) -> list[int]:

@@ -47,8 +47,8 @@ class Rule(NamedTuple):
 
     source: int
     kinds: tuple[int, ...]
-    ordered: bool
     target: int
+    ordered: bool = True
 
 
 class Region:
@@ -79,7 +79,9 @@ class Region:
         hubs = [node for node in nodes if node >= count]
         local = {node: place for place, node in enumerate([*self.transactions, *hubs])}
         size = len(self.transactions)
-        self.edges: list[list[list[int]]] = [[[] for _ in range(size)] for _ in (WW, WR, RW, OVERWRITE)]
+        self.edges: list[list[list[int]]] = [
+            [[] for _ in range(size)] for _ in (WW, WR, RW, OVERWRITE)
+        ]
         for place, node in enumerate(self.transactions):
             for packed in dict.fromkeys(graph.successors[node]):
                 target = local.get(packed >> 2)
@@ -372,4 +374,3 @@ def _fill_passing(walks: Walks, layer: list[int]) -> None:
         for target in walks.steps[node]:
             bits |= layer[target]
         layer[node] = bits
-

@@ -53,7 +53,7 @@ BUGS: dict[str, Bug] = {
         NoWriteBack,
         "a read answers with a write that perhaps one node holds, so the next may read the past",
         "Attiya, Bar-Noy, Dolev, 1995, section 3: the reader announces what it read",
-        {"nemesis": ["loss"], "nemesis_interval": 2.0, "rate": 100.0, "time_limit": 20.0,
+        {"nemesis": ["loss"], "nemesis_interval": 1.0, "rate": 100.0, "time_limit": 20.0,
          "node_count": 3, "concurrency": "4n", "key_count": 1},
     ),
     "reads-one": Bug(

@@ -43,18 +43,16 @@ class PowerCutAtSync(Effect):
     def strike(self, host: Host) -> bool:
         """Cut the power; the host's kernel calls this at a sync."""
         self._disarm(host)
-        incarnation = host.incarnation
         lost, torn = host.crash(self.fault.kind, self.unsynced, self.stream("crash", host.id).below)
         self.bit += lost + torn
         self._struck = [*self._struck, host.id]
         self.note(f"struck {host.id} in a sync; {several(lost, 'write')} lost, {torn} torn")
         back_ns = min(self.now + int(self.param("down_ns")), max(self.fault.until_ns, self.now))
-        self.cluster.world.call_at(back_ns, self._restart, (host, incarnation))
+        self.cluster.world.call_at(back_ns, self._restart, host)
         return True
 
-    def _restart(self, who: tuple[Host, int]) -> None:
-        host, incarnation = who
-        if not self.ledger.healed and host.process is None and host.incarnation == incarnation:
+    def _restart(self, host: Host) -> None:
+        if not self.ledger.healed:  # then it is up already, or down for good
             host.boot()
 
     def end(self) -> str:

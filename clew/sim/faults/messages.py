@@ -27,7 +27,7 @@ _HOUR_NS = 3_600_000_000_000
 def _rate(default: int) -> Parameter:
     return Parameter(
         "per_thousand", "1/1000", default, "how many of a thousand messages it strikes",
-        1, _THOUSAND, (5, 600),
+        1, _THOUSAND, (20, 600),
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ class Reorder(MessageFault):
         _rate(200),
         Parameter(
             "window_ns", "ns", 50_000_000, "held back by up to this",
-            1, _HOUR_NS, (1_000_000, 1_000_000_000),
+            1, _HOUR_NS, (20_000_000, 1_000_000_000),
         ),
     )  # fmt: skip
     verb: ClassVar[str] = "reordered"

@@ -30,31 +30,26 @@ class Kill(Effect):
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         super().__init__(fault, cluster, ledger)
-        self._killed: list[tuple[Host, int]] = []
+        self._killed: list[Host] = []
 
     def begin(self, targets: Sequence[Host]) -> str:
         """Kill those of the targets that run."""
         lost = torn = 0
         for host in [host for host in targets if host.process is not None]:
-            self._killed.append((host, host.incarnation))
+            self._killed.append(host)
             below = self.stream("crash", host.id).below
             more_lost, more_torn = host.crash("kill", self.param("unsynced"), below)
             lost, torn = lost + more_lost, torn + more_torn
         self.bit = len(self._killed)
         if not self._killed:
             return f"killed nothing: {names(targets)} did not run"
-        killed = names([host for host, _ in self._killed])
-        return f"killed {killed}; {several(lost, 'unsynced write')} lost, {torn} torn"
+        return f"killed {names(self._killed)}; {several(lost, 'unsynced write')} lost, {torn} torn"
 
     def end(self) -> str:
-        """Restart whom it killed, where nobody else did; healing restarts by itself."""
+        """Restart whom it killed; healing restarts by itself."""
         if self.ledger.healed:
             return "down until the faults were over"
-        back = [
-            host
-            for host, incarnation in self._killed
-            if host.process is None and host.incarnation == incarnation
-        ]
+        back = [host for host in self._killed if host.process is None]
         self.cluster.restart(back)
         return f"restarted {names(back)}" if back else "restarted nothing"
 

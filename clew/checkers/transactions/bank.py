@@ -1,0 +1,135 @@
+"""Bank: transfers between accounts never change the total, and no balance is negative.
+
+Operations: ``transfer`` of ``{"from": a, "to": b, "amount": n}`` (only its outcome matters here)
+and ``read``, whose result maps each account to its balance, or is a list of balances.
+
+Source: the bank workload of Jepsen (jepsen.tests.bank); under snapshot isolation every read shows
+one total.
+
+Left out: whether the transfers explain each balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clew.checkers.values import listed
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+_ANOMALIES_MAX = 8
+
+
+class Bank:
+    """Checks that every read of all accounts shows the same total. O(balances read).
+
+    Args:
+        total: what the balances must add up to; None to take it from the first read.
+        negative_balances: whether a balance may be negative.
+    """
+
+    name = "bank"
+
+    def __init__(self, *, total: int | None = None, negative_balances: bool = False) -> None:
+        self.total = total
+        self.negative_balances = negative_balances
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where a read shows another total, a negative balance or other accounts.
+
+        UNKNOWN where no read succeeded.
+
+        Raises:
+            HistoryError: a read's result is neither an object nor a list of whole numbers.
+        """
+        anomalies: list[Anomaly] = []
+        total = self.total
+        accounts: list[str] | None = None
+        reads = 0
+        worst: Anomaly | None = None
+        for operation in history.operations:
+            if operation.f != "read" or operation.type != "ok":
+                continue
+            budget.spend(1)
+            balances = _balances(history, operation)
+            reads += 1
+            if total is None:
+                total = sum(balances.values())
+            if accounts is None:
+                accounts = sorted(balances)
+            found = self._judge(operation, balances, total, accounts)
+            anomalies += found
+            worst = max([*([worst] if worst else []), *found], key=_error, default=None)
+        told = anomalies[:_ANOMALIES_MAX]
+        if worst is not None and worst not in told:
+            told[-1] = worst
+        statistics = {"reads": reads, "total": total, "bad_reads": len(anomalies)}
+        verdict, reason = _verdict(reads, total, anomalies)
+        return Result(self.name, verdict, reason, tuple(told), "totals", 0.0, statistics)
+
+    def _judge(
+        self, operation: Operation, balances: dict[str, int], total: int, accounts: list[str]
+    ) -> list[Anomaly]:
+        """What is wrong with one read."""
+        number = operation.number
+        shown = {"operation": number, "balances": balances}
+        found = []
+        other = sorted(set(accounts) ^ set(balances))
+        if other:
+            reason = (
+                f"Operation {number} read the accounts {listed(sorted(balances))}; the first read "
+                f"had {listed(accounts)}."
+            )
+            found.append(Anomaly("wrong-accounts", reason, (operation,), {**shown, "other": other}))
+        actual = sum(balances.values())
+        if actual != total:
+            reason = (
+                f"Operation {number} read balances that add up to {actual} instead of {total}: "
+                f"{_listed(balances)}. It saw a transfer's one half without the other."
+            )
+            data = {**shown, "total": actual, "expected": total, "error": abs(actual - total)}
+            found.append(Anomaly("wrong-total", reason, (operation,), data))
+        negative = {account: n for account, n in balances.items() if n < 0}
+        if negative and not self.negative_balances:
+            reason = f"Operation {number} read negative balances: {_listed(negative)}."
+            data = {**shown, "negative": negative, "error": -min(negative.values())}
+            found.append(Anomaly("negative-balance", reason, (operation,), data))
+        return found
+
+
+def _balances(history: History, operation: Operation) -> dict[str, int]:
+    result: Any = operation.result
+    if isinstance(result, Mapping):
+        balances = {str(account): balance for account, balance in result.items()}
+    elif isinstance(result, list):
+        balances = {str(account): balance for account, balance in enumerate(result)}
+    else:
+        balances = {"": None}
+    if any(type(balance) is not int for balance in balances.values()):
+        raise HistoryError(
+            "a bank read has no balances",
+            where=history.place(operation.completed or operation.invoked),
+            expected="an object from account to whole number, or a list of whole numbers",
+            found=f"{result!r:.80}",
+            fix="Record the balances of all accounts as the read's result",
+        )
+    return balances
+
+
+def _listed(balances: Mapping[str, int]) -> str:
+    return listed([f"{account} has {balance}" for account, balance in balances.items()])
+
+
+def _error(anomaly: Anomaly) -> int:
+    return int(anomaly.data.get("error", 0))
+
+
+def _verdict(reads: int, total: int | None, anomalies: list[Anomaly]) -> tuple[Verdict, str]:
+    if anomalies:
+        kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in anomalies)))
+        return Verdict.INVALID, f"{len(anomalies)} findings in {reads} reads: {kinds}."
+    if not reads:
+        return Verdict.UNKNOWN, "No read succeeded, so no total was seen."
+    return Verdict.VALID, f"All {reads} reads add up to {total}, none with a negative balance."

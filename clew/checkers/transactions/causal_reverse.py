@@ -1,0 +1,121 @@
+"""Causal reverse: a later write is visible while an earlier one, already acknowledged, is not.
+
+Operations: ``write`` of a distinct value (or of ``[["w", key, value]]``), and ``read``, whose
+result is the list of all values that are there. If a write ended before another began, whoever sees
+the second must see the first.
+
+Source: strict serializability, Adya 1999 and Herlihy and Wing, TOPLAS 1990; the workload is that of
+Jepsen for CockroachDB (jepsen.tests.causal-reverse).
+"""
+
+from __future__ import annotations
+
+from clew.checkers.transactions.reading import NEVER, completions, told
+from clew.checkers.values import Key, key_of
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+_ANOMALIES_MAX = 8
+
+
+class CausalReverse:
+    """Checks that no read sees a write without the writes that ended before it began.
+
+    O(writes log writes + values read): a read is judged by the latest invocation among the writes
+    it saw, against the earliest completion among those it missed.
+    """
+
+    name = "causal-reverse"
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where a read saw a write and missed one that ended before that began.
+
+        UNKNOWN where no read succeeded.
+
+        Raises:
+            HistoryError: a read's result is no list, or a value is written twice.
+        """
+        operations = history.operations
+        writers = _writers(history)
+        ended = completions(operations)
+        by_end = sorted(
+            (item for item in writers.items() if ended[item[1]] != NEVER),
+            key=lambda item: ended[item[1]],
+        )
+        anomalies: list[Anomaly] = []
+        reads = 0
+        for operation in operations:
+            if operation.f != "read" or operation.type != "ok":
+                continue
+            reads += 1
+            seen = {key_of(value) for value in _values(history, operation)}
+            budget.spend(1 + len(seen))
+            numbers = [writers[value] for value in seen if value in writers]
+            latest = max(numbers, key=lambda number: operations[number].invoked, default=None)
+            if latest is None:
+                continue
+            missed = _first_missed(by_end, seen)
+            if missed is not None and ended[missed] < operations[latest].invoked:
+                anomalies.append(_reverse(operation, operations[missed], operations[latest]))
+        statistics = {"reads": reads, "writes": len(writers), "violations": len(anomalies)}
+        verdict, reason = Verdict.VALID, f"{reads} reads saw writes in the order of real time."
+        if anomalies:
+            verdict = Verdict.INVALID
+            reason = f"{len(anomalies)} reads saw a write without an earlier one."
+        elif not reads:
+            verdict, reason = Verdict.UNKNOWN, "No read succeeded, so nothing was tested."
+        told_ = tuple(anomalies[:_ANOMALIES_MAX])
+        return Result(self.name, verdict, reason, told_, "order of ends", 0.0, statistics)
+
+
+def _first_missed(by_end: list[tuple[Key, int]], seen: set[Key]) -> int | None:
+    """The acknowledged write that ended first among those that a read did not see."""
+    return next((number for value, number in by_end if value not in seen), None)
+
+
+def _written(operation: Operation) -> object:
+    value = operation.argument
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        return value[0][-1]
+    return value
+
+
+def _writers(history: History) -> dict[Key, int]:
+    writers: dict[Key, int] = {}
+    for operation in history.operations:
+        if operation.f == "write" and operation.type != "fail":
+            value = _written(operation)
+            if key_of(value) in writers:
+                raise HistoryError(
+                    f"{told(value)} is written more than once",
+                    where=history.place(operation.invoked),
+                    expected="each write to have a value of its own",
+                    found=f"a second write of {told(value)}",
+                    fix="Let the workload count its values up",
+                )
+            writers[key_of(value)] = operation.number
+    return writers
+
+
+def _values(history: History, operation: Operation) -> list[object]:
+    result = operation.result
+    if not isinstance(result, list):
+        raise HistoryError(
+            "a read has no list of values",
+            where=history.place(operation.completed or operation.invoked),
+            expected="the list of all values that are there",
+            found=f"{result!r:.80}",
+            fix="Record every value that the read saw as its result",
+        )
+    return [value[-1] if isinstance(value, list) else value for value in result]
+
+
+def _reverse(read: Operation, missed: Operation, seen: Operation) -> Anomaly:
+    reason = (
+        f"Operation {read.number} saw {told(_written(seen))} (operation {seen.number}) but not "
+        f"{told(_written(missed))} (operation {missed.number}), whose write had ended before the "
+        "other began."
+    )
+    data = {"read": read.number, "missed": missed.number, "seen": seen.number}
+    return Anomaly("causal-reverse", reason, (missed, seen, read), data)

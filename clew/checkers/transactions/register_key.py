@@ -1,0 +1,122 @@
+"""One register's versions: who installed, read and touched them, and what is known of their order.
+
+A version of a key is named by the transaction that installed it: the last value that a committed
+transaction wrote to the key; `INITIAL` is the unwritten state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any, Final
+
+from clew.checkers.transactions.reading import told
+from clew.checkers.values import Key, key_of
+
+ABSENT: Final = ("absent",)
+INITIAL: Final = -1
+"""The version that an unwritten key has."""
+
+NIL: Final = key_of(None)
+
+
+class RegisterKey:
+    """All that a history says of one key.
+
+    Attributes:
+        key: the key as the history writes it.
+        writers: for each value (as a token) the operation that wrote it.
+        failed: the writers that aborted.
+        intermediate: values that their own transaction overwrote; for each its writer.
+        touches: for each transaction that did not abort, in order of invocation: its number, the
+            value it first read, the value it last wrote; `ABSENT` where it did not.
+        explicit: the values in the order they were installed, where it was given.
+        final: for each committed writer the value that it installed.
+        readers: for each version the committed transactions that read it, itself not among them.
+        after: for each version those known to come later, each with the reason; not closed.
+        known: True where the order of the versions is total.
+    """
+
+    __slots__ = (
+        "after", "closed", "explicit", "failed", "final", "intermediate", "key", "known", "readers",
+        "touches", "values", "version_read", "writers",
+    )  # fmt: skip
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+        self.values: dict[Key, Any] = {}
+        self.writers: dict[Key, int] = {}
+        self.failed: dict[int, None] = {}
+        self.intermediate: dict[Key, int] = {}
+        self.touches: list[tuple[int, Key, Key]] = []
+        self.explicit: list[Key] | None = None
+        self.final: dict[int, Key] = {}
+        self.readers: dict[int, list[int]] = {}
+        self.after: dict[int, dict[int, str]] = {}
+        self.known = True
+        self.closed: Closure | None = None
+        self.version_read: dict[int, int] | None = None
+
+    def token(self, value: Any) -> Key:
+        """The hashable name of a value that is neither an int nor a str."""
+        token = key_of(value)
+        self.values[token] = value
+        return token
+
+    def raw(self, token: Key) -> Any:
+        """The value as the history writes it."""
+        return self.values.get(token, token)
+
+    def version(self, token: Key) -> int | None:
+        """Who installed the version that shows this value; None where it is no version."""
+        if token == NIL:
+            return INITIAL
+        writer = self.writers.get(token)
+        return writer if writer is not None and self.final.get(writer) == token else None
+
+    def told_version(self, version: int) -> str:
+        """A version's value in words."""
+        return "nil" if version == INITIAL else told(self.raw(self.final[version]))
+
+
+class Closure:
+    """Which versions of a key are known to come after which; O(versions^2 / 64) words."""
+
+    __slots__ = ("masks", "place", "versions")
+
+    def __init__(self, record: RegisterKey) -> None:
+        self.versions = [INITIAL, *record.final]
+        self.place = {version: bit for bit, version in enumerate(self.versions)}
+        self.masks = dict.fromkeys(self.versions, 0)
+        after = {version: [*record.after.get(version, ())] for version in self.versions}
+        for version in reversed(in_order(after, None)):
+            for later in after[version]:
+                self.masks[version] |= self.masks[later] | 1 << self.place[later]
+
+    def precedes(self, earlier: int, later: int) -> bool:
+        """True where the order of the two is known to be this."""
+        return bool(self.masks[earlier] >> self.place[later] & 1)
+
+    def after(self, version: int) -> list[int]:
+        """All versions that are known to come later."""
+        mask = self.masks[version]
+        return [later for later in self.versions if mask >> self.place[later] & 1]
+
+
+def in_order(after: dict[int, list[int]], rank: Sequence[int] | None) -> list[int]:
+    """The versions in an order that goes with ``after``, least rank first; circles left out."""
+    waiting = dict.fromkeys(after, 0)
+    for laters in after.values():
+        for later in laters:
+            waiting[later] += 1
+    heap = [(rank[node] if rank else 0, node) for node, count in waiting.items() if not count]
+    heapify(heap)
+    order = []
+    while heap:
+        _, node = heappop(heap)
+        order.append(node)
+        for later in after[node]:
+            waiting[later] -= 1
+            if not waiting[later]:
+                heappush(heap, (rank[later] if rank else 0, later))
+    return order

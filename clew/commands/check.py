@@ -1,0 +1,109 @@
+"""``clew check``: recorded histories judged."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clew.checkers.verdict import Verdict
+from clew.commands.exits import STATUS
+from clew.errors import EXIT_USAGE, ClewError, UsageError
+from clew.formats.atomic import write_text
+from clew.report.dot import anomaly_dot
+from clew.report.judgement import judgement_line, judgement_story
+from clew.report.style import Style
+from clew.search.judge import Judgement, judge_files
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Judge the files; the exit status is that of the worst."""
+    jobs = options.get("jobs")
+    models = options.get("consistency_models")
+    answers = judge_files(
+        options["files"],
+        options.get("model"),
+        consistency_models=None if models is None else models.split(","),
+        budget_seconds=_seconds(options["budget"]) if "budget" in options else None,
+        jobs=None if jobs is None else _jobs(jobs),
+    )
+    judgements: list[Judgement] = []
+    refused = False
+    for answer in _with_progress(answers, len(options["files"])):
+        if isinstance(answer, ClewError):
+            refused = True
+            print(f"clew: {answer}", file=sys.stderr, flush=True)
+            continue
+        judgements.append(answer)
+        if "json" in options:
+            print(json.dumps(answer.to_json()), flush=True)
+        else:
+            _tell(answer, alone=len(options["files"]) == 1 or "explain" in options)
+    if "dot" in options:
+        _write_dot(judgements, options["dot"])
+    if len(options["files"]) > 1 and "json" not in options:
+        _total(judgements, len(options["files"]) - len(judgements))
+    return EXIT_USAGE if refused else STATUS[Verdict.merge(j.result.verdict for j in judgements)]
+
+
+def _seconds(text: str) -> float:
+    """A time such as ``10s``, ``2m`` or ``500ms``."""
+    match = _TIME.fullmatch(text)
+    if match is None or not float(match[1]):
+        raise UsageError(
+            "--budget can't be used", expected="a time such as 10s, 500ms or 2m", found=repr(text)
+        )
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise UsageError(
+            "--jobs can't be used", expected="a whole number from 1", found=repr(text)
+        )
+    return int(text)
+
+
+def _with_progress(
+    answers: Iterable[Judgement | ClewError], count: int
+) -> Iterator[Judgement | ClewError]:
+    """The answers, with a live line on stderr between them where that is a terminal."""
+    live = sys.stderr.isatty() and count > 1
+    for number, answer in enumerate(answers, 1):
+        if live:
+            sys.stderr.write("\r\033[K")
+        yield answer
+        if live and number < count:
+            sys.stderr.write(f"{number} of {count} files")
+            sys.stderr.flush()
+
+
+def _tell(answer: Judgement, *, alone: bool) -> None:
+    style = Style.of(sys.stdout)
+    print(judgement_line(answer, style), flush=True)
+    if alone:
+        story = judgement_story(answer)
+        if story:
+            print(story, flush=True)
+
+
+def _total(judgements: list[Judgement], refused: int) -> None:
+    counts = {verdict: sum(j.result.verdict is verdict for j in judgements) for verdict in Verdict}
+    told = [f"{count} {verdict.value}" for verdict, count in counts.items() if count]
+    told += [f"{refused} not read"] if refused else []
+    print(f"{len(judgements) + refused} files: {', '.join(told)}.")
+
+
+def _write_dot(judgements: list[Judgement], path: Path) -> None:
+    for judgement in judgements:
+        if judgement.result.anomalies:
+            write_text(path, anomaly_dot(judgement.result.anomalies[0]))
+            print(f"clew: wrote {path}", file=sys.stderr)
+            return
+    print("clew: no anomaly was found, so there is no graph", file=sys.stderr)

@@ -1,0 +1,27 @@
+"""``clew list``: the tables, one row a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clew.errors import EXIT_VALID
+from clew.report import words
+from clew.report.catalogue import rows_of
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Print a list; the exit status."""
+    rows, columns = rows_of(options["what"])
+    if "json" in options:
+        for row in rows:
+            print(json.dumps(row))
+        return EXIT_VALID
+    heads = [column.replace("_", " ") for column in columns]
+    print(words.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))
+    return EXIT_VALID
+
+
+def _cell(cell: Any) -> Any:
+    return ", ".join(map(str, cell)) if isinstance(cell, list | tuple) else cell

@@ -1,0 +1,59 @@
+"""``clew replay``: a repro file's plan again, and whether it is the same run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clew.checkers.verdict import Verdict
+from clew.commands.exits import STATUS
+from clew.formats.atomic import write_text
+from clew.report.logs import node_logs
+from clew.report.run import run_report
+from clew.report.style import Style
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.repro import Repro, differences, model_of, read_repro
+from clew.scenarios.run import simulate
+from clew.search.verify import Verification, verify
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Replay a file; the exit status."""
+    path = Path(options["file"])
+    repro = read_repro(path)
+    model = model_of(repro.plan)
+    outcome = judge(simulate(repro.plan, model), model)
+    told = differences(repro, outcome)
+    verification = verify(outcome.run) if "verify" in options else None
+    if "diagram" in options:
+        from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
+
+        write_text(options["diagram"], diagram(outcome))
+    if "json" in options:
+        print(json.dumps(_as_json(outcome, str(path), told, verification)))
+    else:
+        style = Style.of(sys.stdout)
+        if "log" in options:
+            print(node_logs(outcome.run))
+        print(run_report(outcome, verification, str(path), style))
+        print(comparison(repro, told, style))
+    differs = bool(told) or (verification is not None and not verification.same)
+    return STATUS[Verdict.UNKNOWN if differs else outcome.verdict]
+
+
+def comparison(repro: Repro, told: Sequence[str], style: Style) -> str:
+    """Whether the run is the one that the file expects, and what differs."""
+    if not told:
+        return f"The same run as the file's: digest {repro.digest[:16]}..., {repro.verdict}."
+    head = style.paint("NOT THE RUN THAT THE FILE EXPECTS", "red")
+    return "\n".join([f"{head}:", *(f"  {line}" for line in told)])
+
+
+def _as_json(
+    outcome: Outcome, path: str, told: Sequence[str], verification: Verification | None
+) -> dict[str, Any]:
+    data = outcome.to_json(path) | {"same": not told, "differences": list(told)}
+    return data if verification is None else data | {"deterministic": verification.same}

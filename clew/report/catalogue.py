@@ -1,0 +1,109 @@
+"""What there is, read off the tables: models, bugs, workloads, faults, checkers, topologies, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from clew.checkers.registry import CHECKERS
+from clew.errors import UsageError
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.workloads import WORKLOADS, workload_class
+from clew.sim.faults import KINDS
+from clew.sim.topology import TOPOLOGIES
+
+Row = Mapping[str, Any]
+
+
+def models() -> Iterator[Row]:
+    """The models that ship."""
+    for name, entry in MODELS.items():
+        yield {
+            "model": name,
+            "workload": entry.workload,
+            "bugs": len(bugs_of(name)),
+            "summary": entry.summary,
+        }
+
+
+def bugs() -> Iterator[Row]:
+    """The planted bugs, with what it takes to show them."""
+    for model in MODELS:
+        for name, bug in bugs_of(model).items():
+            yield {
+                "model": model,
+                "bug": name,
+                "summary": bug.summary,
+                "scenario": dict(bug.scenario),
+                "source": bug.source,
+            }
+
+
+def workloads() -> Iterator[Row]:
+    """What clients may ask, and what must hold."""
+    for name in WORKLOADS:
+        workload = workload_class(name)
+        yield {
+            "workload": name,
+            "functions": list(workload.functions),
+            "must_hold": workload.summary,
+        }
+
+
+def faults() -> Iterator[Row]:
+    """The kinds of fault and their families."""
+    for name, kind in KINDS.items():
+        yield {
+            "fault": name,
+            "group": kind.group,
+            "summary": kind.summary,
+            "bites": kind.bites,
+            "parameters": {p.name: p.default for p in kind.parameters},
+        }
+
+
+def checkers() -> Iterator[Row]:
+    """What a recorded history can be held to."""
+    for entry in CHECKERS.values():
+        yield {
+            "checker": entry.name,
+            "promises": entry.summary,
+            "options": [option.name for option in entry.options],
+            "complexity": entry.complexity,
+            "source": entry.source,
+        }
+
+
+def topologies() -> Iterator[Row]:
+    """Who may be whose neighbour."""
+    for name, meaning in TOPOLOGIES.items():
+        yield {"topology": name, "summary": meaning}
+
+
+CATALOGUE: Mapping[str, tuple[Callable[[], Iterator[Row]], tuple[str, ...]]] = {
+    # name: (the rows, the columns that a terminal has room for)
+    "models": (models, ("model", "workload", "bugs", "summary")),
+    "bugs": (bugs, ("model", "bug", "summary")),
+    "workloads": (workloads, ("workload", "functions", "must_hold")),
+    "faults": (faults, ("group", "fault", "summary")),
+    "checkers": (checkers, ("checker", "promises", "options")),
+    "topologies": (topologies, ("topology", "summary")),
+}
+
+
+def rows_of(what: str) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows of a list and the columns for a terminal.
+
+    Raises:
+        UsageError: there is no such list.
+    """
+    if what not in CATALOGUE:
+        near = get_close_matches(what, CATALOGUE, n=1)
+        raise UsageError(
+            f"there is no list of {what!r}",
+            expected=f"one of {', '.join(CATALOGUE)}",
+            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list --help'",
+        )
+    rows, columns = CATALOGUE[what]
+    return list(rows()), columns

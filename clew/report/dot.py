@@ -1,0 +1,39 @@
+"""An anomaly as a graph for Graphviz: transactions and their edges, or operations in real time."""
+
+from __future__ import annotations
+
+import json
+
+from clew.checkers.transactions.telling import to_dot
+from clew.checkers.verdict import Anomaly
+from clew.history import Operation
+from clew.report import words
+
+
+def anomaly_dot(anomaly: Anomaly) -> str:
+    """A digraph in the DOT language.
+
+    Where the anomaly has transactions, they are its nodes and their dependencies its edges; else
+    its operations are, with an edge from each to those that began after it ended (only where no
+    other lies between).
+    """
+    if "transactions" in anomaly.data:
+        return to_dot(anomaly)
+    operations = anomaly.operations
+    lines = [f"digraph {json.dumps(anomaly.kind)} {{", "  node [shape=box];"]
+    for one in operations:
+        label = f"{words.who(one)}\n{words.operation(one)}"
+        lines.append(f"  o{one.number} [label={json.dumps(label)}];")
+    lines += [
+        f"  o{first.number} -> o{second.number};"
+        for first in operations
+        for second in operations
+        if _before(first, second)
+        and not any(_before(first, mid) and _before(mid, second) for mid in operations)
+    ]
+    return "\n".join([*lines, "}", ""])
+
+
+def _before(first: Operation, second: Operation) -> bool:
+    """True where the first was over when the second began."""
+    return not first.pending and first.completed is not None and first.completed < second.invoked

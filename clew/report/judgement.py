@@ -1,0 +1,50 @@
+"""What was found of a recorded history, in plain words."""
+
+from __future__ import annotations
+
+from clew.checkers.verdict import Anomaly
+from clew.report import words
+from clew.report.style import Style
+from clew.search.judge import Judgement
+
+OPERATIONS_SHOWN = 20
+
+
+def judgement_line(judgement: Judgement, style: Style) -> str:
+    """The verdict on a file with its reason, and how it was reached."""
+    result = judgement.result
+    engine = f", {result.engine}" if result.engine else ""
+    head = f"{judgement.file}: {style.verdict(result.verdict)}"
+    told = words.hanging("  ", result.reason)
+    how = (
+        f"  {judgement.model}, {words.several(judgement.operations, 'operation')}, "
+        f"{judgement.seconds:.3g} s{engine}"
+    )
+    guess = "" if judgement.inferred is None else "\n" + words.hanging("  ", judgement.inferred)
+    return f"{head}\n{told}\n{how}{guess}"
+
+
+def judgement_story(judgement: Judgement) -> str:
+    """Every anomaly with its operations; empty where there is none."""
+    return "\n\n".join(["", *map(_anomaly, judgement.result.anomalies)]).lstrip("\n")
+
+
+def _anomaly(anomaly: Anomaly) -> str:
+    shown = anomaly.operations[-OPERATIONS_SHOWN:]
+    left = len(anomaly.operations) - len(shown)
+    rows = [
+        (f"operation {one.number}", _when(one.start, one.end), words.who(one), words.operation(one))
+        for one in shown
+    ]
+    if all(row[1] == "" for row in rows):
+        rows = [(first, *rest) for first, _, *rest in rows]  # type: ignore[misc]
+    parts = [words.indented(f"{anomaly.kind}: {anomaly.reason}")]
+    if left:
+        parts.append(f"    {words.several(left, 'earlier operation')} left out; --json has all")
+    if rows:
+        parts.append(words.table(rows, "    "))
+    return "\n".join(parts)
+
+
+def _when(start: int | None, end: int | None) -> str:
+    return "" if start is None else words.span(start, end)

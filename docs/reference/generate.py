@@ -1,0 +1,355 @@
+"""Print the reference from the tables: python docs/reference/generate.py writes the pages here.
+
+What a table can't say, such as what a figure means, stands in the literal tables below; a test
+holds them to the code, and the pages to this program.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clew.checkers.registry import CHECKERS
+from clew.checkers.transactions.lattice import anomalies_markdown
+from clew.formats import FORMATS
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.workloads import WORKLOADS, workload_class
+from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults.effect import NEEDS
+from clew.sim.faults.targets import SYMBOLS
+from clew.sim.latency import SHAPES
+from clew.sim.node import ERROR_CODES
+from clew.sim.topology import TOPOLOGIES
+from clew.sim.trace import KINDS as TRACE_KINDS
+
+HERE = Path(__file__).parent
+
+FIGURES = {
+    # path under "statistics" of `clew test --json`: what it is
+    "operations.count": "operations that clients began",
+    "operations.ok": "of them, those that happened",
+    "operations.fail": "those that surely did not happen",
+    "operations.info": "those of which nobody knows",
+    "operations.by_f.F": "the same four figures for each function F",
+    "latency_ms.Q": "the quantile Q (0, 0.5, 0.95, 0.99, 1) of the time from invocation to "
+    "completion of the operations that happened, virtual ms",
+    "servers.messages": "messages that nodes and services sent to each other",
+    "servers.msgs_per_op": "the same for each operation that clients began",
+    "servers.msgs_per_ok": "the same for each operation that happened",
+    "network.messages": "all messages that were sent, those of clients too",
+    "network.dropped.WHY": "messages that did not arrive, by reason",
+    "events": "what happened in the run: deliveries, timers and the like",
+    "virtual_seconds": "how long the run took in its own time",
+}
+
+TRACE = {
+    # a kind of record: what it says
+    "link": "a pair of endpoints exchanges its first message; later records name it by number",
+    "send": "a message leaves its sender",
+    "deliver": "a message reaches its receiver",
+    "drop": "a message is lost, and why",
+    "duplicate": "a message will arrive once more",
+    "hold": "a message waits, and why",
+    "start": "an incarnation of a node begins",
+    "crash": "a node's process ends, and what became of its unsynced writes",
+    "pause": "nothing of a node runs from here on",
+    "resume": "a paused node goes on",
+    "timer": "a timer of a node fires",
+    "sync": "a node's writes become durable",
+    "log": "a node wrote a line",
+    "state": "a node's observed state",
+    "fault": "a fault begins, and what it did",
+    "heal": "a fault ends, and what it did in all",
+    "clock": "a node's clock changes",
+    "phase": "the run enters its recovery or its final reads",
+    "invoke": "a client begins an operation",
+    "ok": "an operation happened",
+    "fail": "an operation did not happen",
+    "info": "nobody knows whether an operation happened",
+    "effect": "a node marked where a request takes effect",
+    "finding": "something is wrong in itself, such as an exception or a broken invariant",
+}
+
+Rows = Iterable[Sequence[Any]]
+
+
+def table(head: Sequence[str], rows: Rows) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(cell: Any) -> str:
+    return str(cell).replace("|", "\\|").replace("\n", " ")
+
+
+def _code(text: Any) -> str:
+    return f"`{text}`"
+
+
+def options() -> str:
+    """The options of a test."""
+    rows = []
+    for name, field in Scenario.model_fields.items():
+        flag = "MODEL" if name == "model" else f"--{(field.alias or name).replace('_', '-')}"
+        default = "" if field.is_required() else _default(field.default)
+        rows.append((_code(flag), _code(field.alias or name), default, field.description))
+    return f"""# Options of a test
+
+A flag of `clew test`, or a key of a scenario file in TOML; where both are there the flag counts.
+Times are virtual seconds, latencies milliseconds. Names and defaults are Maelstrom's where it has
+the option.
+
+{table(("flag", "in a file", "default", "meaning"), rows)}
+
+## Latency distributions
+
+{table(("name", "meaning"), ((_code(name), text) for name, text in SHAPES.items()))}
+
+## Topologies
+
+{table(("name", "meaning"), ((_code(name), text) for name, text in TOPOLOGIES.items()))}
+"""
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "no"
+    return _code(",".join(value) if isinstance(value, tuple) else value)
+
+
+def faults() -> str:
+    """The kinds of fault."""
+    kinds = [
+        (_code(name), kind.summary, kind.bites, kind.least_nodes, ", ".join(kind.aims) or "all")
+        for name, kind in KINDS.items()
+    ]
+    groups = [(_code(name), ", ".join(map(_code, kinds))) for name, kinds in GROUPS.items()]
+    parameters = [
+        (_code(name), _code(p.name), p.unit, _code(p.default), p.summary)
+        for name, kind in KINDS.items()
+        for p in kind.parameters
+    ]
+    needs = [
+        (need, meaning, ", ".join(_code(n) for n, kind in KINDS.items() if kind.needs == need))
+        for need, meaning in NEEDS.items()
+    ]
+    return f"""# Faults
+
+`--nemesis` takes kinds and families, with commas between them, or `all`. A plan holds at least one
+of each that was asked for, each reports what it really did, and where one that was asked for never
+bit, a valid run is unknown.
+
+## Families
+
+{table(("family", "kinds"), groups)}
+
+## Kinds
+
+"It bites by" says what is counted; "aims" are whom a plan may draw as its target.
+
+{table(("kind", "what it does", "it bites by", "least nodes", "aims"), kinds)}
+
+## Targets
+
+{table(("target", "who"), ((_code(name), text) for name, text in SYMBOLS.items()))}
+
+Any other word is a role that a node tells, such as `leader`. Node ids may be named too.
+
+## Parameters
+
+{table(("kind", "parameter", "unit", "default", "meaning"), parameters)}
+
+## What they need of a node
+
+{table(("need", "meaning", "kinds"), needs)}
+"""
+
+
+def workloads() -> str:
+    """The workloads."""
+    rows = [
+        (
+            _code(name),
+            ", ".join(map(_code, workload_class(name).functions)),
+            workload_class(name).summary,
+            "yes" if workload_class(name).final_reads else "no",
+        )
+        for name in WORKLOADS
+    ]
+    parts = [f"## {name}\n\n{_paragraphs(workload_class(name).__doc__)}" for name in WORKLOADS]
+    body = "\n\n".join(parts)
+    return f"""# Workloads
+
+What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the end.
+
+{table(("workload", "functions", "what must hold", "final reads"), rows)}
+
+{body}
+"""
+
+
+def _paragraphs(text: str | None) -> str:
+    return "\n".join(line.strip() for line in (text or "").strip().splitlines()).replace("``", "`")
+
+
+def protocol() -> str:
+    """The error codes."""
+    rows = [
+        (code, name, "yes" if definite else "no") for code, (name, definite) in ERROR_CODES.items()
+    ]
+    return f"""# The wire protocol
+
+Nodes speak Maelstrom's protocol: a message is one JSON object with `src`, `dest` and `body`; a body
+has a `type`, perhaps a `msg_id`, and in a reply `in_reply_to`. See
+[Maelstrom's own description](https://github.com/jepsen-io/maelstrom/blob/main/doc/protocol.md).
+
+An error reply is `{{"type": "error", "in_reply_to": 7, "code": 11, "text": "..."}}`. A definite error
+says that the operation did not happen: the client's operation is `fail`. After any other nobody
+knows: it is `info`, except that what only reads may always fail.
+
+{table(("code", "name", "definite"), [*rows, ("1000 and up", "the node's own", "no")])}
+"""
+
+
+def models() -> str:
+    """The models that ship, and their planted bugs."""
+    rows = [(_code(name), _code(entry.workload), entry.summary) for name, entry in MODELS.items()]
+    parts = [_bugs(name) for name in MODELS if bugs_of(name)]
+    body = "\n\n".join(parts)
+    return f"""# Models and planted bugs
+
+{table(("model", "workload", "what it is"), rows)}
+
+A planted bug is a small override of a model: `clew test MODEL --bug NAME`. Its own options stand
+where none are given.
+
+{body}
+"""
+
+
+def _bugs(model: str) -> str:
+    rows = [
+        (_code(name), bug.summary, _options_of(bug.scenario), bug.source)
+        for name, bug in bugs_of(model).items()
+    ]
+    return f"## {model}\n\n{table(('bug', 'what is wrong', 'its options', 'source'), rows)}"
+
+
+def _options_of(scenario: Any) -> str:
+    return ", ".join(
+        f"{name.replace('_', '-')} {','.join(v) if isinstance(v, list | tuple) else v}"
+        for name, v in scenario.items()
+    )
+
+
+def checkers() -> str:
+    """The checkers."""
+    rows = [
+        (
+            _code(entry.name),
+            entry.summary,
+            ", ".join(_code(option.name) for option in entry.options) or "none",
+            entry.complexity,
+            entry.source,
+        )
+        for entry in CHECKERS.values()
+    ]
+    settings = [
+        (_code(entry.name), _code(option.name), option.meaning)
+        for entry in CHECKERS.values()
+        for option in entry.options
+    ]
+    formats = [(_code(name), text) for name, (_, text) in FORMATS.items()]
+    return f"""# Checkers
+
+`clew check FILE --model NAME[:KEY=VALUE]`. Complexity is time, in the number n of operations.
+
+{table(("checker", "a valid history", "options", "complexity", "source"), rows)}
+
+## Their options
+
+The default stands last.
+
+{table(("checker", "option", "meaning"), settings)}
+
+## Formats
+
+A file's format is recognised by its content.
+
+{table(("format", "what it is"), formats)}
+
+{anomalies_markdown().strip()}
+"""
+
+
+def figures() -> str:
+    """The figures of a run."""
+    rows = [(_code(path), text) for path, text in FIGURES.items()]
+    return f"""# Figures of a run
+
+`clew test --json` prints them under `statistics`, and `--assert 'PATH < NUMBER'` holds a run to
+them; the comparisons are `<`, `<=`, `>`, `>=`, `==` and `!=`.
+
+{table(("path", "meaning"), rows)}
+"""
+
+
+def trace() -> str:
+    """The records of a trace."""
+    rows = [
+        (_code(kind), ", ".join(map(_code, fields)), TRACE[kind])
+        for kind, fields in TRACE_KINDS.items()
+    ]
+    return f"""# The trace
+
+Everything that happens in a run, in order, with its virtual time in nanoseconds. The digest that
+identifies a run is the SHA-256 of these records.
+
+{table(("kind", "fields", "meaning"), rows)}
+"""
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "options.md": options,
+    "faults.md": faults,
+    "workloads.md": workloads,
+    "protocol.md": protocol,
+    "models.md": models,
+    "checkers.md": checkers,
+    "figures.md": figures,
+    "trace.md": trace,
+}
+
+
+def index() -> str:
+    """The list of the pages."""
+    rows = [(f"[{name}]({name})", (page.__doc__ or "").strip()) for name, page in PAGES.items()]
+    return f"""# Reference
+
+Printed from the tables in the code by `python docs/reference/generate.py`; don't edit by hand.
+
+{table(("page", "what it lists"), rows)}
+"""
+
+
+def pages() -> dict[str, str]:
+    """Every page by name."""
+    return {name: page() for name, page in PAGES.items()} | {"README.md": index()}
+
+
+def main() -> None:
+    """Write the pages beside this program."""
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(pages())} pages in {HERE}\n")
+
+
+if __name__ == "__main__":
+    main()
