@@ -45,7 +45,7 @@ def _run(command: str, options: Mapping[str, Any]) -> None:
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
-        print(f"clew {__version__}")  # noqa: T201
+        typer.echo(f"clew {__version__}")
         raise typer.Exit
 
 
@@ -53,11 +53,13 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     epilog="Begin with: clew test raft --nemesis partition,kill --seed 42",
 )
 def _clew(
-    version: Annotated[  # noqa: ARG001
+    *,
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """A deterministic simulator and checker for distributed systems: one seed is one run."""
+    del version  # its callback has done it
 
 
 def _option(names: str, text: str, default: str = "", metavar: str | None = None) -> Any:
@@ -67,6 +69,7 @@ def _option(names: str, text: str, default: str = "", metavar: str | None = None
 
 
 @app.command(
+    name="test",
     short_help="Run a cluster in virtual time and check it.",
     epilog="""Examples:
 
@@ -78,7 +81,7 @@ def _option(names: str, text: str, default: str = "", metavar: str | None = None
   clew test gossip --node-count 25 --assert 'servers.msgs_per_op < 30'
 """,
 )
-def test(
+def run_cluster(
     model: Annotated[
         str,
         typer.Argument(
@@ -260,6 +263,7 @@ def test(
 
 
 @app.command(
+    name="replay",
     short_help="Run a failure again, the same run.",
     epilog="""Examples:
 
@@ -272,7 +276,8 @@ def test(
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
     verify: Annotated[
-        bool | None, _option("--verify", "Run twice more, here and in a fresh process, and compare.")
+        bool | None,
+        _option("--verify", "Run twice more, here and in a fresh process, and compare."),
     ] = None,
     json: Annotated[bool | None, _option("--json", "One JSON object on stdout.")] = None,
     log: Annotated[
@@ -292,6 +297,7 @@ def replay(
 
 
 @app.command(
+    name="check",
     short_help="Judge a recorded history.",
     epilog="""Examples:
 
@@ -331,9 +337,7 @@ def check(
         Path | None,
         _option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
     ] = None,
-    jobs: Annotated[
-        str | None, _option("--jobs", "Worker processes.", "one a CPU", "N")
-    ] = None,
+    jobs: Annotated[str | None, _option("--jobs", "Worker processes.", "one a CPU", "N")] = None,
     json: Annotated[bool | None, _option("--json", "One JSON object a file on stdout.")] = None,
 ) -> None:
     """Judge histories that were recorded elsewhere; a file's format is recognised by content.
@@ -368,6 +372,7 @@ def list_(
 
 
 @app.command(
+    name="new",
     short_help="Write a node, a scenario and a test.",
     epilog="""Examples:
 
@@ -424,7 +429,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _Complaint as bad:
         return _refuse(_told(bad))
     except (KeyboardInterrupt, typer.Abort):
-        print("clew: interrupted", file=sys.stderr)  # noqa: T201
+        typer.echo("clew: interrupted", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough; what is still buffered must not complain at exit.
@@ -433,12 +438,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"clew: {message}", file=sys.stderr)  # noqa: T201
+    typer.echo(f"clew: {message}", err=True)
     return EXIT_USAGE
 
 
 def _check_command(name: str) -> None:
-    known = [command.name or command.callback.__name__ for command in app.registered_commands]
+    known = [command.name for command in app.registered_commands if command.name]
     if name.startswith("-") or name in known:
         return
     near = get_close_matches(name, known, n=1)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from heapq import heappop, heappush
 from inspect import iscoroutine
+from io import TextIOWrapper
 from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
@@ -59,6 +60,8 @@ def serve(
     Raises:
         NodeError: the directory can't be used, or holds a damaged disk.
     """
+    if isinstance(stdin, TextIOWrapper):
+        stdin.reconfigure(errors="replace")  # bytes that are no text make a bad line, not an end
     with TemporaryDirectory(prefix="clew-") as temporary:
         server = Server(node_class, stdout, stderr, directory or Path(temporary))
         lines: Queue[str | None] = Queue()
@@ -203,16 +206,17 @@ class Server:
         node.id = name
         node.node_ids = names
         node.peers = [other for other in names if other != name]
-        self._guard(message, partial(self._construct, node))
-        self.reply(message, {"type": "init_ok"})
+        self._guard(message, partial(self._construct, node, message))
 
-    def _construct(self, node: Node) -> Any:
+    def _construct(self, node: Node, init: Message) -> Any:
         node.__init__()  # type: ignore[misc] # the instance had to exist before its __init__
         self._handlers = {
             message_type: getattr(node, name)
             for message_type, name in handlers_of(type(node)).items()
         }
-        return node.start()
+        result: Any = node.start()  # a subclass's may be a coroutine
+        self.reply(init, {"type": "init_ok"})
+        return result
 
     def _receive(self, message: Message) -> None:
         """Complete the request that a reply answers, or call the handler of its type."""

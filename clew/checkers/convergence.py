@@ -60,7 +60,14 @@ class Convergence:
     name: str = "convergence"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with each anomaly; UNKNOWN where a replica has no final read."""
+        """INVALID with each anomaly; UNKNOWN where a replica has no final read.
+
+        The statistics tell how long convergence took, where the history has times:
+        ``convergence_ns`` by quantile, for each value from its acknowledgement until every
+        replica showed it for good, and ``converged_after_last_send_ns`` from the end of the last
+        send until the last replica showed the last value. Reads alone tell, so both are upper
+        bounds.
+        """
         sends = _Sends.of(history.operations, self.f_add)
         replicas = ReplicaNames(history.operations, self.nodes)
         finals = final_reads(history, {self.f_add}, self.nodes)

@@ -1,4 +1,4 @@
-"""A hashable name for any value of a history, so that checkers can group by value.
+"""Values of a history as dictionary keys, and in words for a report.
 
 Values are JSON: lists and objects can't be dictionary keys, and Python takes ``1`` and ``true``
 for one key though JSON does not.

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.errors import EXIT_USAGE, ClewError, UsageError
@@ -38,11 +40,11 @@ def run(options: Mapping[str, Any]) -> int:
     for answer in _with_progress(answers, len(options["files"])):
         if isinstance(answer, ClewError):
             refused = True
-            print(f"clew: {answer}", file=sys.stderr, flush=True)
+            echo(f"clew: {answer}", err=True)
             continue
         judgements.append(answer)
         if "json" in options:
-            print(json.dumps(answer.to_json()), flush=True)
+            echo(json.dumps(answer.to_json()))
         else:
             _tell(answer, alone=len(options["files"]) == 1 or "explain" in options)
     if "dot" in options:
@@ -64,9 +66,7 @@ def _seconds(text: str) -> float:
 
 def _jobs(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise UsageError(
-            "--jobs can't be used", expected="a whole number from 1", found=repr(text)
-        )
+        raise UsageError("--jobs can't be used", expected="a whole number from 1", found=repr(text))
     return int(text)
 
 
@@ -86,24 +86,24 @@ def _with_progress(
 
 def _tell(answer: Judgement, *, alone: bool) -> None:
     style = Style.of(sys.stdout)
-    print(judgement_line(answer, style), flush=True)
+    echo(judgement_line(answer, style))
     if alone:
         story = judgement_story(answer)
         if story:
-            print(story, flush=True)
+            echo(story)
 
 
 def _total(judgements: list[Judgement], refused: int) -> None:
     counts = {verdict: sum(j.result.verdict is verdict for j in judgements) for verdict in Verdict}
     told = [f"{count} {verdict.value}" for verdict, count in counts.items() if count]
     told += [f"{refused} not read"] if refused else []
-    print(f"{len(judgements) + refused} files: {', '.join(told)}.")
+    echo(f"{len(judgements) + refused} files: {', '.join(told)}.")
 
 
 def _write_dot(judgements: list[Judgement], path: Path) -> None:
     for judgement in judgements:
         if judgement.result.anomalies:
             write_text(path, anomaly_dot(judgement.result.anomalies[0]))
-            print(f"clew: wrote {path}", file=sys.stderr)
+            echo(f"clew: wrote {path}", err=True)
             return
-    print("clew: no anomaly was found, so there is no graph", file=sys.stderr)
+    echo("clew: no anomaly was found, so there is no graph", err=True)

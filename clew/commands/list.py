@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from typer import echo
+
 from clew.errors import EXIT_VALID
 from clew.report import words
 from clew.report.catalogue import rows_of
@@ -16,10 +18,10 @@ def run(options: Mapping[str, Any]) -> int:
     rows, columns = rows_of(options["what"])
     if "json" in options:
         for row in rows:
-            print(json.dumps(row))
+            echo(json.dumps(row))
         return EXIT_VALID
     heads = [column.replace("_", " ") for column in columns]
-    print(words.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))
+    echo(words.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))
     return EXIT_VALID
 
 

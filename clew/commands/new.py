@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from clew.errors import EXIT_VALID
 from clew.scenarios.scaffold import scaffold
 
@@ -14,8 +16,8 @@ def run(options: Mapping[str, Any]) -> int:
     """Write the files and say what to do with them; the exit status."""
     directory = Path(options.get("directory", "."))
     node, scenario, test = scaffold(options["name"], options["workload"], directory)
-    print(f"Wrote {node}, {scenario} and {test}.")
-    print("Next:")
-    print(f"  clew test {scenario}")
-    print(f"  python -m pytest {test}")
+    echo(f"Wrote {node}, {scenario} and {test}.")
+    echo("Next:")
+    echo(f"  clew test {scenario}")
+    echo(f"  python -m pytest {test}")
     return EXIT_VALID

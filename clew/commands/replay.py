@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.formats.atomic import write_text
@@ -33,13 +35,13 @@ def run(options: Mapping[str, Any]) -> int:
 
         write_text(options["diagram"], diagram(outcome))
     if "json" in options:
-        print(json.dumps(_as_json(outcome, str(path), told, verification)))
+        echo(json.dumps(_as_json(outcome, str(path), told, verification)))
     else:
         style = Style.of(sys.stdout)
         if "log" in options:
-            print(node_logs(outcome.run))
-        print(run_report(outcome, verification, str(path), style))
-        print(comparison(repro, told, style))
+            echo(node_logs(outcome.run))
+        echo(run_report(outcome, verification, str(path), style))
+        echo(comparison(repro, told, style))
     differs = bool(told) or (verification is not None and not verification.same)
     return STATUS[Verdict.UNKNOWN if differs else outcome.verdict]
 

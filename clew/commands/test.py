@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from typer import echo
+
 from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
@@ -130,8 +132,8 @@ def _one(job: Job, seed: int, own: Mapping[str, Any]) -> int:
         _print_json(result)
     else:
         if "log" in own:
-            print(node_logs(outcome.run))
-        print(run_report(outcome, result.verification, result.repro, Style.of(sys.stdout)))
+            echo(node_logs(outcome.run))
+        echo(run_report(outcome, result.verification, result.repro, Style.of(sys.stdout)))
     return STATUS[summary_verdict(result.verdict, [result.verification])]
 
 
@@ -175,12 +177,12 @@ def _tell(
 ) -> None:
     """The summary, and the story of the first run that is as bad as any."""
     style = Style.of(sys.stdout)
-    print(sweep_report(scenario, results, seconds, style))
+    echo(sweep_report(scenario, results, seconds, style))
     worst = next((r for r in results if r.verdict is verdict and r.repro), None)
     if worst is not None and verdict is not Verdict.VALID:
-        print(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n")
+        echo(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n")
         # From its repro file: what is told here can be replayed.
-        print(run_report(replayed(Path(str(worst.repro))), worst.verification, worst.repro, style))
+        echo(run_report(replayed(Path(str(worst.repro))), worst.verification, worst.repro, style))
 
 
 def _until_failure(results: Iterator[SeedResult], *, stop: bool) -> Iterator[SeedResult]:
@@ -202,5 +204,4 @@ def _print_json(result: SeedResult) -> None:
     told: Verification | None = result.verification
     if told is not None:
         data["deterministic"] = told.same
-    print(json.dumps(data), flush=True)
-
+    echo(json.dumps(data))

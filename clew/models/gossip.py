@@ -12,8 +12,9 @@ Three ideas, each of which is one method below.
    restarted node tells its neighbours everything once more: it no longer knows what they have.
 
 Values are idempotent: hearing one twice changes nothing, so duplicates and reordering are
-harmless. Left out: comparing digests instead of whole values, and batching, which trades latency
-for messages.
+harmless. Left out: comparing digests instead of whole values; batching, which trades latency for
+messages; and a way round neighbours that never come back, if they were all that joined two parts
+of the graph.
 """
 
 from __future__ import annotations

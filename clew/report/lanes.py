@@ -110,9 +110,7 @@ def _drawing(
         lost = f" lost: {fields['why']}" if kind == "drop" else ""
         here, there = _column(src, columns), _column(dest, columns)
         return (
-            ""
-            if here is None or there is None
-            else _Row(columns).arrow(here, there, label, lost)
+            "" if here is None or there is None else _Row(columns).arrow(here, there, label, lost)
         )
     if kind == "fault":
         return f"  *** {fields['detail']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 from clew import wall
 from clew.checkers.verdict import Verdict
@@ -30,7 +30,7 @@ class Progress:
         self._done = 0
         self._counts = dict.fromkeys(Verdict, 0)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

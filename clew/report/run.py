@@ -50,9 +50,9 @@ def drawn(plan: Plan, style: Style) -> str:
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned"),
         (
             "time",
-            f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} of recovery "
-            f"(liveness: {plan.liveness})",
+            f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} to recover",
         ),
+        ("liveness", plan.liveness),
         ("network", f"latency {latency}, topology {plan.topology}"),
         ("nemesis", _nemesis(plan)),
     ]
@@ -190,12 +190,9 @@ def _measures(outcome: Outcome) -> str:
     figures, run = outcome.statistics, outcome.run
     servers, network = figures["servers"], figures["network"]
     dropped = ", ".join(f"{count:,} {why}" for why, count in network["dropped"].items())
+    between = f"{servers['messages']:,} between servers, {servers['msgs_per_op']:.3g} an operation"
     rows = [
-        (
-            "messages",
-            f"{servers['messages']:,} between servers, {servers['msgs_per_op']:.3g} an operation; "
-            f"{network['messages']:,} in all; lost: {dropped or 'none'}",
-        ),
+        ("messages", f"{between}; {network['messages']:,} in all; lost: {dropped or 'none'}"),
         ("time", speed(run.virtual_ns, run.wall_seconds) + f", {run.events:,} events"),
         ("digest", run.digest),
     ]
@@ -219,9 +216,7 @@ def speed(virtual_ns: int, wall_seconds: float) -> str:
     return f"{virtual:,.6g} s simulated in {wall_seconds:.3g} s, {ratio:,.0f} times real time"
 
 
-def footer(
-    seed: int, verification: Verification | None, repro: str | None, style: Style
-) -> str:
+def footer(seed: int, verification: Verification | None, repro: str | None, style: Style) -> str:
     """Whether it comes back the same, and the command that brings it back."""
     lines = []
     if verification is not None and verification.same:
@@ -242,7 +237,9 @@ def not_deterministic(verification: Verification, style: Style) -> str:
         f"{head}: {verification.where} was another run. Something outside the simulation decides "
         "what this node does: global state, the order of a set, hash(), or what the machine says."
     )
-    shown = f"\n  The first difference: {verification.difference}" if verification.difference else ""
+    shown = (
+        f"\n  The first difference: {verification.difference}" if verification.difference else ""
+    )
     return text + shown
 
 

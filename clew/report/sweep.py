@@ -28,11 +28,11 @@ def sweep_report(
         f"{count:,} {style.verdict(verdict)}" for verdict, count in counts.items() if count
     )
     virtual = sum(result.json.get("virtual_seconds", 0.0) for result in results)
+    took = speed(round(virtual * NS_PER_SECOND), seconds)
     parts = [
         style.heading(head),
         words.table(_options(scenario)),
-        f"{words.several(len(results), 'run')}: {told}; "
-        f"{speed(round(virtual * NS_PER_SECOND), seconds)}.",
+        f"{words.several(len(results), 'run')}: {told}; {took}.",
         _failures(results, style),
         _faults(results),
     ]

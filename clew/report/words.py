@@ -99,9 +99,13 @@ def indented(text: str, indent: str = "  ", width: int = LINE_WIDTH) -> str:
     """A text broken into lines of at most `width`, each indented; its own lines are kept."""
     return "\n".join(
         textwrap.fill(
-            line, width, initial_indent=indent, subsequent_indent=indent,
-            break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
+            line,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
         for line in text.splitlines()
     )
 
@@ -109,9 +113,13 @@ def indented(text: str, indent: str = "  ", width: int = LINE_WIDTH) -> str:
 def hanging(head: str, text: str, width: int = LINE_WIDTH) -> str:
     """A head, and a text beside it that is broken into lines under its own beginning."""
     return textwrap.fill(
-        text, max(width, len(head) + 30), initial_indent=head,
-        subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        text,
+        max(width, len(head) + 30),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def table(rows: Iterable[Sequence[Any]], indent: str = "  ", right: Sequence[int] = ()) -> str:

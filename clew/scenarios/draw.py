@@ -62,6 +62,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         max_writes_per_key=scenario.max_writes_per_key,
         consistency_models=scenario.consistency_models,
         stop_on_finding=scenario.on_finding == "stop",
+        events_max=scenario.events_max,
         faults=shape.faults,
         operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
     )

@@ -89,6 +89,7 @@ class Plan:
     max_writes_per_key: int = 16
     consistency_models: tuple[str, ...] = ("strict-serializable",)
     stop_on_finding: bool = False
+    events_max: int = 50_000_000
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from clew import wall
@@ -104,9 +106,10 @@ def simulate(
         services=SERVICES,
         keep_trace=keep_trace,
         stop_on_finding=plan.stop_on_finding,
+        events_max=plan.events_max,
     )
     recorder = Recorder(cluster)
-    with guarded(cluster), watched(cluster, handler_seconds):
+    with _collected_rarely(), guarded(cluster), watched(cluster, handler_seconds):
         injector = _act(cluster, plan, make_workload(plan, model), recorder)
     digest = cluster.trace.close()
     return Run(
@@ -125,6 +128,20 @@ def simulate(
         virtual_ns=cluster.world.now,
         wall_seconds=wall.seconds() - started,
     )
+
+
+@contextmanager
+def _collected_rarely() -> Iterator[None]:
+    """Let the cycle collector run seldom: a run makes millions of short-lived objects, no cycles.
+
+    It is as before afterwards.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:

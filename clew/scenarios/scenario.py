@@ -75,6 +75,9 @@ class Scenario(BaseModel):
     asserts: tuple[str, ...] = Field(
         (), alias="assert", description="conditions on the statistics that must hold"
     )
+    events_max: Annotated[int, Field(ge=1)] = Field(
+        50_000_000, description="a run of more events is stopped, with a finding"
+    )
     on_finding: Literal["continue", "stop"] = Field(
         "continue", description="whether a run ends at the first finding, such as an exception"
     )

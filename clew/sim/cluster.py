@@ -84,7 +84,11 @@ class Cluster:
         self._invariants: list[Invariant] = [
             make_invariant(declared, self.nodes) for declared in node_class.invariants
         ]
-        self.watch: Callable[[Node], None] | None = self._watch if self._invariants else None
+        tells_role = node_class.role is not Node.role
+        self._roles: dict[str, str | None] = {}
+        self.watch: Callable[[Node], None] | None = None
+        if self._invariants or tells_role:
+            self.watch = self._watch_roles if tells_role else self._watch
         self._progress = (0, 0)
 
     # Who is there.
@@ -142,6 +146,7 @@ class Cluster:
     def forget(self, host: Host) -> None:
         """A host's process is gone; invariants no longer see its node."""
         self.nodes.pop(host.id, None)
+        self._roles.pop(host.id, None)
 
     def sync_bits(self, name: str) -> Callable[[int], int]:
         """The stream that says how long a host's syncs take."""
@@ -210,6 +215,14 @@ class Cluster:
 
     # What is watched.
 
+    def _watch_roles(self, node: Node) -> None:
+        """As `_watch`, and a change of role is traced with what the node shows of itself."""
+        role = self._role(node)
+        if role != self._roles.get(node.id):
+            self._roles[node.id] = role
+            self.trace.add(self.world.now, "state", node.id, {"role": role, **observed(node)})
+        self._watch(node)
+
     def _watch(self, node: Node) -> None:
         for invariant in self._invariants:
             try:
@@ -219,7 +232,13 @@ class Cluster:
                 self._invariants.remove(invariant)
                 return
             if violation is not None:
-                values = tuple((name, repr(value)) for name, value in violation.values.items())
+                shown = {
+                    name: observed(self.nodes[name])
+                    for name in violation.nodes
+                    if name in self.nodes
+                }
+                evidence = {**violation.values, **shown}
+                values = tuple((name, repr(value)) for name, value in evidence.items())
                 self._invariants.remove(invariant)
                 self.find(
                     Finding(
@@ -242,7 +261,6 @@ class Cluster:
             )
             self.world.stop()
 
-
     def _livelocked(self, seconds: float) -> None:
         reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"
         process: Process | None = self.world.current
@@ -259,5 +277,18 @@ def told(cause: Message | str) -> str:
     """A message or timer in words, short."""
     if isinstance(cause, str):
         return cause
-    text = f"{cause.body} from {cause.src}"
-    return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004 - a line on a screen
+    return _short(f"{cause.body} from {cause.src}")
+
+
+def _short(text: str) -> str:
+    """At most what fits a line or two of a screen."""
+    return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004
+
+
+def observed(node: Node) -> dict[str, str]:
+    """What a node shows of itself, each value in words and short; empty where its hook fails."""
+    try:
+        shown = dict(node.observe())
+    except Exception:  # noqa: BLE001 - a user's hook, and only for show
+        return {}
+    return {str(name): _short(repr(value)) for name, value in shown.items()}

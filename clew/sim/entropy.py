@@ -78,8 +78,8 @@ class Entropy:
 
     def state(self, *key: str | int) -> int:
         """The 64-bit value that belongs to a key."""
-        text = "\x1f".join([f"{type(part).__name__}:{part}" for part in key])
-        return int.from_bytes(blake2b(text.encode(), digest_size=8, key=self._key).digest())
+        text = repr(key).encode()
+        return int.from_bytes(blake2b(text, digest_size=8, key=self._key).digest())
 
     def stream(self, *key: str | int) -> Stream:
         """The stream that belongs to a key, from its beginning."""

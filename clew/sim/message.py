@@ -70,17 +70,23 @@ def frozen(value: Any, path: str = "") -> Any:
     kind = type(value)
     if kind in SCALARS:
         return value
-    if kind is list or isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
+        for item in value:
+            if type(item) not in SCALARS:
+                break
+        else:
+            return list(value)
         return [
             item if type(item) in SCALARS else frozen(item, f"{path}[{place}]")
             for place, item in enumerate(value)
         ]
-    if isinstance(value, dict):
-        return {
-            _key(key, path): item if type(item) in SCALARS else frozen(item, f"{path}.{key}")
-            for key, item in value.items()
-        }
-    return _base(value, path)
+    if kind is not dict:
+        return _base(value, path)
+    copy = {}
+    for key, item in value.items():
+        name = key if type(key) is str else _key(key, path)
+        copy[name] = item if type(item) in SCALARS else frozen(item, f"{path}.{name}")
+    return copy
 
 
 def thawed(value: Any) -> Any:
@@ -97,6 +103,10 @@ def _key(key: Any, path: str) -> str:
 
 
 def _base(value: Any, path: str) -> Any:
+    if isinstance(value, list | tuple):
+        return frozen(list(value), path)
+    if isinstance(value, dict):
+        return frozen(dict(value), path)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

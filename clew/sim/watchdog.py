@@ -91,19 +91,20 @@ class _Watchdog(Thread):
 
     def finish(self) -> None:
         """Stop watching; nothing is raised after this returned."""
-        self._over.set()
-        self.join()
-        if self._found is None:
-            return
-        # What was raised may not have struck yet. Taking it back with None would leave CPython
-        # 3.11 for ever on its slow path (the pending flag stays up), so it is let strike here.
         try:
+            self._over.set()
+            self.join()
+            if self._found is None:
+                return
+            # What was raised may not have struck yet. Taking it back with None would leave CPython
+            # 3.11 for ever on its slow path (the pending flag stays up), so it is let strike here.
             _raise_in(self._watched, EndlessLoop)
             for _ in range(1000):
                 pass
         except EndlessLoop:
-            pass
-        self._cluster.find(self._found)
+            self.join()
+        if self._found is not None:
+            self._cluster.find(self._found)
 
 
 _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code__)

@@ -4,6 +4,8 @@ What a table can't say, such as what a figure means, stands in the literal table
 holds them to the code, and the pages to this program.
 """
 
+# ruff: noqa: INP001 - a program, no module
+
 from __future__ import annotations
 
 import sys
@@ -187,7 +189,8 @@ def workloads() -> str:
     body = "\n\n".join(parts)
     return f"""# Workloads
 
-What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the end.
+What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the
+end.
 
 {table(("workload", "functions", "what must hold", "final reads"), rows)}
 
@@ -210,9 +213,9 @@ Nodes speak Maelstrom's protocol: a message is one JSON object with `src`, `dest
 has a `type`, perhaps a `msg_id`, and in a reply `in_reply_to`. See
 [Maelstrom's own description](https://github.com/jepsen-io/maelstrom/blob/main/doc/protocol.md).
 
-An error reply is `{{"type": "error", "in_reply_to": 7, "code": 11, "text": "..."}}`. A definite error
-says that the operation did not happen: the client's operation is `fail`. After any other nobody
-knows: it is `info`, except that what only reads may always fail.
+An error reply is `{{"type": "error", "in_reply_to": 7, "code": 11, "text": "..."}}`. A definite
+error says that the operation did not happen: the client's operation is `fail`. After any other
+nobody knows: it is `info`, except that what only reads may always fail.
 
 {table(("code", "name", "definite"), [*rows, ("1000 and up", "the node's own", "no")])}
 """

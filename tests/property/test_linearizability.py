@@ -244,7 +244,9 @@ def test_engines_agree_on_all_histories_of_three(name):
 
 
 READS = [("read", None, None), ("read", None, 1), ("read", None, 2), ("read", None, 3)]
-DEQUEUES = [("dequeue", None, 1), ("dequeue", None, 2), ("dequeue", None, 3)]
+DEQUEUES = [
+    ("dequeue", None, None), ("dequeue", None, 1), ("dequeue", None, 2), ("dequeue", None, 3),
+]  # fmt: skip
 # The engines without a search: specification, engine, its update, its other calls.
 UNIQUE = {
     "zones": ("register", broken_zones, "write", READS),
@@ -309,7 +311,7 @@ def unique_history(source, engine, updates, others):
     _, _, update, calls = UNIQUE[engine]
     seen = [source.randint(1, updates) for _ in range(others)]
     if engine == "queue":
-        seen = source.sample(range(1, updates + 1), min(others, updates))
+        seen = source.sample([*range(1, updates + 1), None, None], min(others, updates + 2))
     drawn = [(update, value, value) for value in range(1, updates + 1)]
     drawn += [(calls[0][0], None, value) for value in seen]
     ends = list(range(2 * len(drawn)))
@@ -319,7 +321,7 @@ def unique_history(source, engine, updates, others):
         ends[at], ends[at + 1] = ends[at + 1], ends[at]
     source.shuffle(drawn)
     if source.random() < 0.8:
-        drawn.sort(key=lambda call: (call[2], call[1] is None))
+        drawn.sort(key=lambda call: (call[2] or source.randint(1, 4), call[1] is None))
     places = {end: at for at, end in enumerate(ends)}
     shape = [tuple(sorted((places[2 * at], places[2 * at + 1]))) for at in range(len(drawn))]
     pending = {at for at in range(len(drawn)) if source.random() < 0.05}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.transactions import ListAppend
+from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 
@@ -209,3 +209,56 @@ def test_list_append_agrees_with_brute_force(model, history):
         return
     expected = ORACLES[model](history.operations, ())
     assert (result.verdict is Verdict.VALID) == expected, [*map(tuple, history)]
+
+
+@st.composite
+def register_histories(draw):
+    count = draw(st.integers(2, 4))
+    written = dict.fromkeys(KEYS, 0)
+    program = []
+    for _ in range(count):
+        txn = []
+        for _ in range(draw(st.integers(1, 3))):
+            f, key = draw(st.sampled_from(["r", "w"])), draw(st.sampled_from(KEYS))
+            written[key] += f == "w"
+            txn.append([f, key, written[key]])
+        program.append(txn)
+    for txn in program:
+        for micro in txn:
+            if micro[0] == "r":
+                micro[2] = draw(st.sampled_from([None, *range(1, written[micro[1]] + 1)]))
+    outcome = st.sampled_from(["ok", "ok", "ok", "ok", "info", "fail"])
+    return interleave(program, [draw(outcome) for _ in program], draw(st.integers(0, 15)))
+
+
+@pytest.mark.parametrize("model", list(ORACLES))
+@given(history=register_histories())
+@settings(deadline=None)
+def test_rw_register_agrees_with_brute_force(model, history):
+    # Only what is always true is assumed of the order of versions: the search does the rest.
+    checker = RwRegister((model,), version_orders=("initial-state",))
+    result = checker.check(history, Budget(None))
+    if not any(operation.type == "ok" for operation in history.operations):
+        assert result.verdict is Verdict.UNKNOWN
+        return
+    expected = ORACLES[model](history.operations, None)
+    assert (result.verdict is Verdict.VALID) == expected, [*map(tuple, history)]
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("model", list(ORACLES))
+@given(history=st.one_of(list_histories(), register_histories()))
+@settings(deadline=None, max_examples=25_000)
+def test_both_agree_with_brute_force_on_many(model, history):
+    if not any(operation.type == "ok" for operation in history.operations):
+        return
+    lists = any(m[0] == "append" for o in history.operations for m in o.argument)
+    registers = any(m[0] == "w" for o in history.operations for m in o.argument)
+    if lists == registers:
+        return
+    checker = (
+        ListAppend((model,)) if lists else RwRegister((model,), version_orders=("initial-state",))
+    )
+    result = checker.check(history, Budget(None))
+    empty = () if lists else None
+    assert (result.verdict is Verdict.VALID) == ORACLES[model](history.operations, empty)

@@ -39,7 +39,7 @@ FILES = {
     "old_plan.json": '{"clew_repro": 1, "plan": {"schema": 0, "operations": []}}',
     "bad_plan.json": '{"clew_repro": 1, "plan": {"schema": 1, "operations": [], "seed": "x"}}',
     "empty.jsonl": "",
-    "cut.jsonl": '{"process": 0, "type": "invoke", "f": "read"}\n{"process": 0, "type": "ok", "f": "r',
+    "cut.jsonl": '{"process": 0, "type": "invoke", "f": "read"}\n{"process": 0, "type": "ok", "f',
     "type.jsonl": '{"process": 0, "type": "begin", "f": "read"}\n',
     "process.jsonl": '{"process": [], "type": "invoke", "f": "read"}\n',
     "orphan.jsonl": '{"process": 0, "type": "ok", "f": "read", "value": 1}\n',
@@ -147,8 +147,12 @@ BAD = {
     "test raft --seed abc": (
         f"--seed can't be used: expected a whole number from 0, found 'abc'. {_SEE}"
     ),
-    "test raft --runs 0": f"--runs can't be used: expected a whole number from 1, found '0'. {_SEE}",
-    "test raft --jobs 0": f"--jobs can't be used: expected a whole number from 1, found '0'. {_SEE}",
+    "test raft --runs 0": (
+        f"--runs can't be used: expected a whole number from 1, found '0'. {_SEE}"
+    ),
+    "test raft --jobs 0": (
+        f"--jobs can't be used: expected a whole number from 1, found '0'. {_SEE}"
+    ),
     "test raft --out one.py/x": (
         "--out can't be used: expected a folder that can be written, found one.py/x. Name another "
         "folder."

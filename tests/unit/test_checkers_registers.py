@@ -274,6 +274,39 @@ def test_bad_options_are_refused(make, found):
         make()
 
 
+# Whichever of the values 1 and 2 of x comes first, one of y's or z's orders would have to be both
+# ways round; no single read forces anything, so saturation has nothing to add.
+ONLY_BY_SEARCH = [
+    "Wx2 Ry3", "Wy4 Rx1", "Wy3 Rx1", "Rx2 Ry4", "Wx1 Rz5", "Wz6 Rx2", "Wz5 Rx2", "Rx1 Rz6",
+]  # fmt: skip
+
+
+def test_what_saturation_misses_the_search_finds():
+    result = run_checker(Sequential(), history(*ONLY_BY_SEARCH))
+    assert (result.verdict, result.engine) == (Verdict.INVALID, "search")
+    (anomaly,) = result.anomalies
+    assert anomaly.reason.startswith(
+        "No order of the 16 reads and writes keeps every session's own"
+    )
+    assert len(anomaly.operations) == len(
+        [
+            1
+            for line, done in zip(ONLY_BY_SEARCH, anomaly.data["positions"], strict=True)
+            if done < 2
+        ]
+    )
+    for left_out in range(len(ONLY_BY_SEARCH)):
+        fewer = [
+            line if at != left_out else line.split()[0] for at, line in enumerate(ONLY_BY_SEARCH)
+        ]
+        assert run_checker(Sequential(), history(*fewer)).verdict is Verdict.VALID
+
+
+def test_a_session_may_not_read_what_it_writes_only_later():
+    (anomaly,) = run_checker(Sessions(), history("Rx1 Wx1")).anomalies
+    assert anomaly.reason == "Process 0 read 1 from x before it wrote that itself."
+
+
 def test_a_search_stops_at_its_budget():
     lines = [f"Wa{n}1 Wb{n}2 Wc{n}3" for n in (1, 2, 3)]
     parts = history(*lines)

@@ -153,7 +153,7 @@ HISTORIES = [
         0 ok enqueue 1
         1 invoke dequeue
         1 ok dequeue null
-     """, "invalid", "search"),
+     """, "invalid", "queue"),
     ("a queue with a dequeue that nobody answered", FifoQueue(), """
         0 invoke enqueue 1
         0 ok enqueue 1

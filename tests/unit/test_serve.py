@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from queue import Queue
 from typing import Any, Self
@@ -69,6 +69,28 @@ def test_a_bad_line_is_told_and_skipped(bad: str, complaint: str) -> None:
     sent, said = talk(Echo, init(), "", bad, line("echo", echo=1))
     assert said == [f"stdin:3: line skipped: {complaint}, found {bad}"]
     assert sent[1] == {"type": "echo_ok", "echo": 1, "in_reply_to": 9}
+
+
+def test_bytes_that_are_no_text_are_a_bad_line() -> None:
+    stdout, stderr = StringIO(), StringIO()
+    data = f"{init()}\n".encode() + b"\xff\xfe\n" + f"{line('echo', echo=1)}\n".encode()
+    serve(Echo, TextIOWrapper(BytesIO(data), "utf-8"), stdout, stderr)
+    assert stderr.getvalue().startswith("stdin:2: line skipped: expected one JSON object a line")
+    assert len(stdout.getvalue().splitlines()) == 2
+
+
+class Stillborn(Node):
+    """Can't start."""
+
+    def start(self) -> None:
+        raise RuntimeError("no")
+
+
+def test_a_node_that_cannot_start_says_so_once() -> None:
+    sent, said = talk(Stillborn, init())
+    error = {"type": "error", "code": 13, "text": "RuntimeError('no')", "in_reply_to": 1}
+    assert sent == [error]
+    assert said[-1] == "RuntimeError: no"
 
 
 def test_a_long_bad_line_is_cut() -> None:

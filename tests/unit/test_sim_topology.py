@@ -29,7 +29,7 @@ def names(count):
         ),
         (
             "random-tree",
-            {"n1": "n2 n3", "n2": "n1 n4", "n3": "n1", "n4": "n2 n5", "n5": "n4"},
+            {"n1": "n2 n3", "n2": "n1 n4 n5", "n3": "n1", "n4": "n2", "n5": "n2"},
         ),
     ],
 )  # fmt: skip

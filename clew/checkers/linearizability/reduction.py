@@ -25,6 +25,12 @@ from clew.checkers.linearizability.timeline import timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FREE_CALLS_MAX = 256
+FREE_CONFIGURATIONS = 500
+"""A trial with free calls may cost this, and eight configurations for each entry kept."""
+
+ENDLESS_TRIALS_MAX = 4
+"""Trials over that limit before the reduction ends: free calls may make endlessly many states."""
+
 SOURCES_LOOKED_BACK = 32
 """Updates that ended too early, after which `Reduction` looks for no older source of a value."""
 
@@ -72,6 +78,7 @@ class Reduction:
         }
         self._mentioned = [dict.fromkeys(_values((each.argument, each.result))) for each in entries]
         self._brought = [self._values_brought(index) for index in range(len(entries))]
+        self._endless = 0
         self._eager = eager
         self._freed = freed
         self._left = REDUCTION_CONFIGURATIONS + 4 * spent
@@ -86,6 +93,11 @@ class Reduction:
             if self._freed or (len(answered) < len(kept) and self._fails(answered, dropped)):
                 kept = answered
             everything = frozenset(kept)
+            told = [
+                index for index in kept if index in self._updates or index == self._last_response
+            ]
+            if len(told) < len(kept) and self._fails(told, dropped):
+                kept = told
             if self._specification.overwrites:
                 kept = self._without_sources(kept)
             elif self._specification.data_independent:
@@ -248,16 +260,18 @@ class Reduction:
         )
         if len(free) > FREE_CALLS_MAX:
             return False
-        if self._left <= 0:
+        if self._left <= 0 or self._endless == ENDLESS_TRIALS_MAX:
             raise OutOfBudget("the reduction's budget is spent")
         entries = [self._entries[index] for index in kept]
-        trial = Budget(seconds=None, configurations=min(self._trial, self._left))
+        limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if free else self._trial)
+        trial = Budget(seconds=None, configurations=limit)
         machine = self._machine
         try:
             levels = timeline(machine, entries, eager=self._eager, free=list(free))
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True
+            self._endless += 1 if free else 0
         self._left -= trial.spent + len(entries)
         self._budget.spend(trial.spent)
         return not linearizable and not (self._eager and machine.chose)

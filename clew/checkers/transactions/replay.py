@@ -18,6 +18,8 @@ from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.reading import NEVER
 from clew.checkers.transactions.register_key import ABSENT, INITIAL, RegisterKey
 
+from clew.checkers.verdict import Budget
+
 
 class Replay(NamedTuple):
     """The transactions in the order they were run; ``exact`` where every read was right."""
@@ -34,8 +36,14 @@ class _Touch(NamedTuple):
     writes: bool
 
 
-def replay(graph: DependencyGraph, records: Sequence[RegisterKey], committed: bytearray) -> Replay:
-    """Run every committed transaction; O(n log n + n * concurrency), steps taken back included."""
+def replay(
+    graph: DependencyGraph, records: Sequence[RegisterKey], committed: bytearray, budget: Budget
+) -> Replay:
+    """Run every committed transaction; O(n log n + n * concurrency), steps taken back included.
+
+    Raises:
+        OutOfBudget: the search is longer than allowed.
+    """
     touches: list[list[_Touch]] = [[] for _ in graph.operations]
     needed: list[dict[int, int]] = []
     for index, record in enumerate(records):
@@ -43,7 +51,7 @@ def replay(graph: DependencyGraph, records: Sequence[RegisterKey], committed: by
         for number, read, wrote in record.touches:
             version = None if read is ABSENT else record.version(read)
             touches[number].append(_Touch(index, version, wrote is not ABSENT))
-    return _Runner(graph, touches, needed).run(committed)
+    return _Runner(graph, touches, needed).run(committed, budget)
 
 
 class _Runner:
@@ -60,7 +68,7 @@ class _Runner:
         # are taken for one, which may lose a witness and can't make a false one.
         self.state = 0
 
-    def run(self, committed: bytearray) -> Replay:
+    def run(self, committed: bytearray, budget: Budget) -> Replay:
         graph = self.graph
         invoked = [number for number, sure in enumerate(committed) if sure]
         by_end = sorted(invoked, key=graph.completed.__getitem__)
@@ -74,6 +82,8 @@ class _Runner:
         seen: set[int] = set()
         while len(order) < len(by_end):
             if fresh:
+                if len(seen) % Budget.STEP == 0:
+                    budget.spend(Budget.STEP)
                 step = self._options(step.first, step.gate, step.waiting, by_end, invoked, done)
                 step.waiting.sort(key=rank.__getitem__)
                 if self.state not in seen:

@@ -90,7 +90,7 @@ class Searcher:
             OutOfBudget: the search is longer than allowed.
         """
         if self.replayed is None:
-            self.replayed = replay(self.graph, self.records, self.orders.committed)
+            self.replayed = replay(self.graph, self.records, self.orders.committed, budget)
             self.certain = [Closure(record) for record in self.records]
         if self.replayed.exact and not self.orders.recorder.findings:
             return True, None  # a serial order in real time satisfies every model

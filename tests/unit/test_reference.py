@@ -1,0 +1,76 @@
+"""The printed reference is what the tables say, and the tables say all there is."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+from clew.sim.trace import KINDS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "reference" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pages_are_up_to_date(generate: ModuleType):
+    pages = generate.pages()
+    stale = [
+        name
+        for name, text in pages.items()
+        if not (DOCS / "reference" / name).is_file()
+        or (DOCS / "reference" / name).read_text(encoding="utf-8") != text
+    ]
+    assert stale == [], "run: python docs/reference/generate.py"
+
+
+def test_every_kind_of_trace_record_is_explained(generate: ModuleType):
+    assert set(generate.TRACE) == set(KINDS)
+
+
+def test_every_figure_of_a_run_is_explained(generate: ModuleType):
+    scenario = make_scenario({"model": "gossip", "nemesis": "partition", "time_limit": 5})
+    model = load_model("gossip")
+    figures = judge(simulate(draw_plan(scenario, 0, model), model), model).statistics
+
+    wildcards = [
+        ("operations.by_f.", "operations.by_f.F"),
+        ("latency_ms.", "latency_ms.Q"),
+        ("network.dropped.", "network.dropped.WHY"),
+    ]
+    named = set()
+    for path in _paths(figures):
+        named.add(next((name for start, name in wildcards if path.startswith(start)), path))
+    assert named == set(generate.FIGURES)
+
+
+def _paths(figures: dict[str, Any], start: str = "") -> list[str]:
+    found = []
+    for name, value in figures.items():
+        path = f"{start}{name}"
+        found += _paths(value, f"{path}.") if isinstance(value, dict) else [path]
+    return found
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []

@@ -1,0 +1,139 @@
+"""Rw-register: anomalies by example, version orders, and the search where the order is open."""
+
+import pytest
+
+from clew.checkers.transactions import VERSION_ORDERS, RwRegister
+from clew.checkers.transactions.notation import parse
+from clew.checkers.verdict import Budget, Verdict
+from clew.errors import HistoryError, UsageError
+from clew.history import Event, History
+
+
+def check(line, *models, orders=("initial-state", "writes-follow-reads")):
+    checker = RwRegister(models or ("strict-serializable",), version_orders=orders)
+    return checker.check(parse(line), Budget(None))
+
+
+EXAMPLES = [
+    ("aborted read (G1a)", "{x:=1}! | {x=1}", "G1a", "read-committed"),
+    ("intermediate read (G1b)", "{x:=1 x:=2} {x=1}", "G1b", "read-committed"),
+    ("circular information flow (G1c)", "{x:=1 y=1} {y:=1 x=1}", "G1c", "read-committed"),
+    ("read skew (G-single)", "{x=nil y=1} {x:=1 y:=1}", "G-single", "consistent-view"),
+    ("causality", "{x:=1} {x=1 y:=1} {y=1 x=nil}", "causality-violation", "causal"),
+    ("fractured read", "{x:=1 y:=1} {x=1 y=nil}", "fractured-read", "read-atomic"),
+    ("long fork", "{x:=1} {y:=1} {x=1 y=nil} {x=nil y=1}", "G-nonadjacent", "snapshot-isolation"),
+    ("long fork as prefix", "{x:=1} {y:=1} {x=1 y=nil} {x=nil y=1}", "prefix-violation", "prefix"),
+    ("write skew (G2-item)", "{x=nil y:=1} {y=nil x:=1}", "G2-item", "serializable"),
+    ("lost update", "{x=nil x:=1} {x=nil x:=2}", "lost-update", "cursor-stability"),
+    ("stale read", "{x:=1} | {x=nil}", "G-single-realtime", "strict-serializable"),
+    ("garbage read", "{x=7}", "garbage-read", "read-uncommitted"),
+    ("future read", "{x=1 x:=1}", "future-read", "read-committed"),
+    ("internal", "{x:=1 x=nil}", "internal", "repeatable-read"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "model"), [row[1:] for row in EXAMPLES], ids=[row[0] for row in EXAMPLES]
+)
+def test_the_textbook_example_shows_its_anomaly(line, kind, model):
+    result = check(line, model)
+    assert result.verdict is Verdict.INVALID
+    assert kind in {anomaly.kind for anomaly in result.anomalies}
+
+
+def test_writes_follow_reads_puts_versions_in_order():
+    # Adya's G0 needs an order of versions: here each transaction has read what it overwrites.
+    line = "{x:=1} | {x=1 x:=2} | {x=1}"
+    found = check(line, "serializable")
+    assert found.verdict is Verdict.VALID
+    result = check(line)
+    assert result.anomalies[0].kind == "G-single-realtime"
+    assert "its writer had read the one before" in result.anomalies[0].reason
+
+
+@pytest.mark.parametrize(
+    ("orders", "verdict"),
+    [
+        (("initial-state",), Verdict.VALID),
+        (("initial-state", "sequential-keys"), Verdict.INVALID),
+        (("initial-state", "linearizable-keys"), Verdict.INVALID),
+        ({"x": [1, 2]}, Verdict.INVALID),
+        ({"x": [2, 1]}, Verdict.VALID),
+    ],
+)
+def test_version_orders_change_what_is_known(orders, verdict):
+    # T1 writes both keys, T2 in the same session overwrites x; a reader sees the new y, old x.
+    line = "p1{x:=1} | p1{x:=2 y:=2} | {x=1 y=2}"
+    assert check(line, "read-atomic", orders=orders).verdict is verdict
+
+
+def test_transaction_order_follows_reads_across_keys():
+    line = "{x:=1 y:=1} {y=1 z:=1} {z=1 x:=2 w:=1} {w=1 x=1}"
+    default = check(line, "causal")
+    ordered = check(line, "causal", orders=("initial-state", "transaction-order"))
+    assert default.statistics["open_keys"] == 1
+    assert ordered.statistics["open_keys"] == 0
+    assert ordered.verdict is Verdict.INVALID
+    assert default.verdict is not Verdict.VALID
+
+
+def test_versions_in_a_circle_are_told():
+    line = "p1{x=1} | p1{x=2} p2{x=2} | p2{x=1} {x:=1} {x:=2}"
+    result = check(line, "read-uncommitted", orders=("sequential-keys",))
+    assert [anomaly.kind for anomaly in result.anomalies] == ["cyclic-versions"]
+    assert "x" in result.anomalies[0].reason
+
+
+def test_a_serial_order_that_explains_the_reads_makes_every_model_valid():
+    result = check("{x:=1} {x:=2} | {x=1}")
+    assert result.verdict is Verdict.VALID
+    assert result.statistics["open_keys"] == 1
+
+
+def test_where_no_order_explains_the_reads_the_cases_are_told():
+    line = "{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}"
+    result = check(line, "serializable")
+    assert result.verdict is Verdict.INVALID
+    anomaly = result.anomalies[0]
+    assert anomaly.kind == "unexplained-reads"
+    assert "x = 1 before x = 2" in anomaly.reason
+    assert "x = 2 before x = 1" in anomaly.reason
+    assert "serializable" not in result.statistics["strongest_standing"]
+    assert check(line, "read-committed").verdict is Verdict.VALID
+
+
+def test_a_search_that_runs_out_of_budget_is_unknown():
+    history = parse("{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}")
+    checker = RwRegister(("serializable",))
+    result = checker.check(history, Budget(None, configurations=5))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "was not settled" in result.reason
+    assert checker.check(history, Budget(None)).verdict is Verdict.INVALID
+
+
+def test_every_assumption_is_documented_and_unknown_ones_are_refused():
+    for name in VERSION_ORDERS:
+        RwRegister(version_orders=(name,))
+    with pytest.raises(UsageError, match=r"Perhaps sequential-keys is meant"):
+        RwRegister(version_orders=("sequential-key",))
+
+
+@pytest.mark.parametrize(
+    ("micros", "words"),
+    [
+        ([["w", 1, None]], "malformed"),
+        ([["w", 1]], "malformed"),
+        ([["append", 1, 2]], "malformed"),
+        ({"x": 1}, "no transaction"),
+    ],
+)
+def test_a_malformed_transaction_is_an_error_with_its_place(micros, words):
+    events = [Event(0, "invoke", "txn", micros), Event(0, "ok", "txn", micros)]
+    with pytest.raises(HistoryError, match=words) as caught:
+        RwRegister().check(History(events), Budget(None))
+    assert str(caught.value).startswith("history: event 1")
+
+
+def test_a_value_written_twice_is_refused():
+    with pytest.raises(HistoryError, match="more than once"):
+        check("{x:=1} {x:=1}")

@@ -1,0 +1,235 @@
+"""Bank, long fork, Adya G2, causal reverse, the lattice and the notation."""
+
+import pytest
+
+from clew.checkers.transactions import (
+    AdyaG2,
+    Bank,
+    CausalReverse,
+    LongFork,
+    anomalies_markdown,
+)
+from clew.checkers.transactions.lattice import (
+    ANOMALIES,
+    MODELS,
+    forbidden_by,
+    implied_anomalies,
+    resolve_models,
+    standing,
+    violates,
+)
+from clew.checkers.transactions.notation import parse
+from clew.checkers.verdict import Budget, Verdict
+from clew.errors import HistoryError, UsageError
+from clew.history import Event, History
+
+
+def history(*operations):
+    """Operations as (f, argument, result) one after the other, or with a fourth: its outcome."""
+    events = []
+    for process, (f, argument, result, *outcome) in enumerate(operations):
+        events.append(Event(process, "invoke", f, argument))
+        events.append(Event(process, outcome[0] if outcome else "ok", f, result))
+    return History(events)
+
+
+def concurrent(*operations):
+    done = history(*operations).events
+    return History(done[::2] + done[1::2])
+
+
+TRANSFER = ("transfer", {"from": 0, "to": 1, "amount": 5}, {"from": 0, "to": 1, "amount": 5})
+
+
+@pytest.mark.parametrize(
+    ("reads", "options", "verdict", "kinds"),
+    [
+        ([{"0": 10, "1": 0}, {"0": 5, "1": 5}], {}, Verdict.VALID, []),
+        ([[10, 0], [5, 5]], {}, Verdict.VALID, []),
+        ([{"0": 10, "1": 0}, {"0": 5, "1": 0}], {}, Verdict.INVALID, ["wrong-total"]),
+        ([{"0": 10, "1": 0}], {"total": 12}, Verdict.INVALID, ["wrong-total"]),
+        ([{"0": 15, "1": -5}], {}, Verdict.INVALID, ["negative-balance"]),
+        ([{"0": 15, "1": -5}], {"negative_balances": True}, Verdict.VALID, []),
+        ([{"0": 10, "1": 0}, {"0": 10}], {}, Verdict.INVALID, ["wrong-accounts"]),
+        ([], {}, Verdict.UNKNOWN, []),
+    ],
+)
+def test_bank(reads, options, verdict, kinds):
+    result = Bank(**options).check(
+        history(TRANSFER, *(("read", None, read) for read in reads)), Budget(None)
+    )
+    assert result.verdict is verdict
+    assert [anomaly.kind for anomaly in result.anomalies] == kinds
+
+
+def test_bank_keeps_the_worst_read_among_those_it_tells():
+    reads = [[10, 0], *([[9, 0]] * 20), [1, 0]]
+    result = Bank().check(history(*(("read", None, read) for read in reads)), Budget(None))
+    assert len(result.anomalies) == 8
+    assert result.anomalies[-1].data["error"] == 9
+    assert result.statistics["bad_reads"] == 21
+
+
+@pytest.mark.parametrize("read", [None, 5, {"0": "ten"}, {"0": True}])
+def test_bank_refuses_what_are_no_balances(read):
+    with pytest.raises(HistoryError, match="no balances"):
+        Bank().check(history(("read", None, read)), Budget(None))
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("{x:=1} {y:=1} {x=1 y=nil} {x=nil y=1}", Verdict.INVALID),
+        ("{x:=1} {y:=1} {x=1 y=nil} {x=1 y=1} {x=nil y=nil}", Verdict.VALID),
+        ("{x:=1} {y:=1} {x=1 y=nil} {y=1 z=nil}", Verdict.UNKNOWN),
+        ("{x:=1} {y:=1} {x=1 y=1} {x=1 y=nil} {x=nil y=1}", Verdict.INVALID),
+    ],
+)
+def test_long_fork(line, verdict):
+    result = LongFork().check(parse(line), Budget(None))
+    assert result.verdict is verdict
+    if verdict is Verdict.INVALID:
+        assert "prefix" in result.reason
+        assert "long fork" in result.anomalies[0].reason
+
+
+def test_long_fork_refuses_a_key_that_is_written_twice():
+    with pytest.raises(HistoryError, match="more than once"):
+        LongFork().check(parse("{x:=1} {x:=2}"), Budget(None))
+
+
+@pytest.mark.parametrize(
+    ("operations", "verdict"),
+    [
+        ([("insert", [1, [1, None]], [1, [1, None]])], Verdict.VALID),
+        (
+            [
+                ("insert", [1, [1, None]], [1, [1, None]]),
+                ("insert", [1, [None, 2]], [1, [None, 2]], "fail"),
+            ],
+            Verdict.VALID,
+        ),
+        (
+            [
+                ("insert", [1, [1, None]], [1, [1, None]]),
+                ("insert", [1, [None, 2]], [1, [None, 2]]),
+            ],
+            Verdict.INVALID,
+        ),
+        ([("insert", [1, [1, None]], None, "info")], Verdict.UNKNOWN),
+    ],
+)
+def test_adya_g2(operations, verdict):
+    assert AdyaG2().check(concurrent(*operations), Budget(None)).verdict is verdict
+
+
+def test_adya_g2_refuses_an_insert_without_a_key():
+    with pytest.raises(HistoryError, match="no key"):
+        AdyaG2().check(history(("insert", 5, 5)), Budget(None))
+
+
+WRITES = [("write", 1, 1), ("write", 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict"),
+    [
+        (history(*WRITES, ("read", None, [2])), Verdict.INVALID),
+        (history(*WRITES, ("read", None, [1])), Verdict.VALID),
+        (history(*WRITES, ("read", None, [1, 2])), Verdict.VALID),
+        (concurrent(*WRITES, ("read", None, [2])), Verdict.VALID),
+        (history(("write", 1, 1, "info"), WRITES[1], ("read", None, [2])), Verdict.VALID),
+        (history(*WRITES), Verdict.UNKNOWN),
+    ],
+)
+def test_causal_reverse(events, verdict):
+    assert CausalReverse().check(events, Budget(None)).verdict is verdict
+
+
+def test_every_table_row_is_consistent():
+    anomalies = [row.name for row in ANOMALIES]
+    models = [row.name for row in MODELS]
+    assert len(set(anomalies)) == len(anomalies)
+    assert len(set(models)) == len(models)
+    assert all(implied in anomalies for row in ANOMALIES for implied in row.implies)
+    assert all(row.source and row.meaning for row in ANOMALIES)
+    for place, row in enumerate(MODELS):
+        assert set(row.implies) <= set(models[:place]), "weaker models come first"
+        assert set(row.forbids) <= set(anomalies)
+        assert row.source
+        for weaker in row.implies:
+            assert forbidden_by(weaker) <= forbidden_by(row.name)
+
+
+def test_graver_anomalies_rule_out_all_that_milder_ones_do():
+    for row in ANOMALIES:
+        ruled_out = set(standing([row.name]).violated)
+        for implied in implied_anomalies([row.name]):
+            assert set(standing([implied]).violated) <= ruled_out
+
+
+@pytest.mark.parametrize(
+    ("kind", "weakest", "stands"),
+    [
+        ("G0", ("read-uncommitted",), ()),
+        ("G2-item", ("repeatable-read",), ("strong-snapshot-isolation",)),
+        ("long-fork", ("prefix", "repeatable-read"), ("strong-consistent-view",)),
+        (
+            "G2-item-realtime",
+            ("strict-serializable",),
+            ("strong-session-serializable", "strong-snapshot-isolation"),
+        ),
+    ],
+)
+def test_where_the_line_runs(kind, weakest, stands):
+    found = standing([kind])
+    assert found.weakest == weakest
+    assert found.strongest == stands
+    assert all(violates(kind, model) for model in found.violated)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("PL-3", "serializable"),
+        (":strict-serializable", "strict-serializable"),
+        ("SI", "snapshot-isolation"),
+        ("snapshot_isolation", "snapshot-isolation"),
+        ("Repeatable Read", "repeatable-read"),
+        ("PL-SS", "strict-serializable"),
+    ],
+)
+def test_models_are_known_by_their_other_names(name, model):
+    assert resolve_models([name]) == (model,)
+    assert resolve_models(name) == (model,)
+
+
+def test_an_unknown_model_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match="Perhaps serializable is meant"):
+        resolve_models(["serialisable"])
+    with pytest.raises(UsageError, match="no consistency model is named"):
+        resolve_models([])
+
+
+def test_the_reference_page_holds_every_row():
+    page = anomalies_markdown()
+    for row in (*ANOMALIES, *MODELS):
+        assert f"| {row.name} |" in page
+
+
+@pytest.mark.parametrize("line", ["x+1", "{x+}", "{x?1}", "p1{x+1} p1{y+1}"])
+def test_notation_refuses_what_it_cannot_read(line):
+    with pytest.raises(UsageError, match="can't be read"):
+        parse(line)
+
+
+def test_notation():
+    found = parse("p3{x+1 y=[a 2]} {z:=-4}! | {z=nil q=5}?")
+    assert [(e.process, e.type, e.value) for e in found] == [
+        (3, "invoke", [["append", "x", 1], ["r", "y", None]]),
+        (1000, "invoke", [["w", "z", -4]]),
+        (3, "ok", [["append", "x", 1], ["r", "y", ["a", 2]]]),
+        (1000, "fail", [["w", "z", -4]]),
+        (1001, "invoke", [["r", "z", None], ["r", "q", None]]),
+        (1001, "info", [["r", "z", None], ["r", "q", None]]),
+    ]
