@@ -40,7 +40,16 @@ app = typer.Typer(
 def _run(command: str, options: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
     given = {name: value for name, value in options.items() if value is not None}
-    raise typer.Exit(import_module(f"clew.commands.{command}").run(given))
+    try:
+        status = import_module(f"clew.commands.{command}").run(given)
+    except KeyboardInterrupt:
+        typer.echo("clew: interrupted", err=True)
+        status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_VALID
+    raise typer.Exit(status)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -181,6 +190,10 @@ def run_cluster(
             "all",
             "WHO",
         ),
+    ] = None,
+    events_max: Annotated[
+        str | None,
+        _option("--events-max", "Stop a run of more events, with a finding.", "50 million", "N"),
     ] = None,
     on_finding: Annotated[
         str | None,
@@ -428,13 +441,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(bad))
     except _Complaint as bad:
         return _refuse(_told(bad))
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("clew: interrupted", err=True)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough; what is still buffered must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_VALID
 
 
 def _refuse(message: str) -> int:

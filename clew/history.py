@@ -90,9 +90,10 @@ class History(Sequence[Event]):
         events: the events in real-time order.
         source: the file it came from, for messages.
         lines: for each event its line in that file, for messages.
+        format: the name of the file's format, where it came from one.
     """
 
-    __slots__ = ("_operations", "events", "lines", "source")
+    __slots__ = ("_operations", "events", "format", "lines", "source")
 
     def __init__(
         self,
@@ -100,10 +101,12 @@ class History(Sequence[Event]):
         *,
         source: str | None = None,
         lines: Sequence[int] | None = None,
+        format: str | None = None,  # noqa: A002 - the word
     ) -> None:
         self.events: list[Event] = list(events)
         self.source = source
         self.lines = lines
+        self.format = format
         self._operations: list[Operation] | None = None
 
     def __len__(self) -> int:

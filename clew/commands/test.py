@@ -142,18 +142,24 @@ def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
     job = replace(job, verify_failing=False)
     results: list[SeedResult] = []
     told: dict[str, SeedResult] = {}
+    interrupted = False
     with Progress(len(seeds), sys.stderr) as progress:
-        for result in _until_failure(sweep(job, seeds, jobs), stop="until_failure" in own):
-            progress.update(result)
-            first = told.setdefault(result.signature, result) is result
-            verified = _verified(result) if first and _failed(result) else result
-            told[result.signature] = verified if first else told[result.signature]
-            results.append(verified)
-            if "json" in own:
-                _print_json(verified)
+        try:
+            for result in _until_failure(sweep(job, seeds, jobs), stop="until_failure" in own):
+                progress.update(result)
+                first = told.setdefault(result.signature, result) is result
+                results.append(_verified(result) if first and _failed(result) else result)
+                if "json" in own:
+                    _print_json(results[-1])
+        except KeyboardInterrupt:
+            interrupted = True
+            if not results:
+                raise
     verdict = Verdict.merge(result.verdict for result in results)
     if "json" not in own:
         _tell(job.scenario, results, verdict, progress.seconds)
+    if interrupted:
+        raise KeyboardInterrupt
     return STATUS[summary_verdict(verdict, (result.verification for result in results))]
 
 

@@ -90,7 +90,8 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
     gc.disable()  # nothing read here is a cycle, and each pass would visit all of it
     try:
         with Path(path).open(encoding="utf-8-sig", newline=None) as stream:
-            for line, event in _events(stream, source, format):
+            name, read = _events(stream, source, format)
+            for line, event in read:
                 lines.append(line)
                 events.append(event)
     except UnicodeDecodeError as error:
@@ -108,16 +109,19 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             found="none",
             fix="Check that the file is the recorded history",
         )
-    return History(events, source=source, lines=lines)
+    return History(events, source=source, lines=lines, format=name)
 
 
-def _events(stream: TextIO, source: str, name: str | None) -> Iterator[tuple[int, Event]]:
+def _events(
+    stream: TextIO, source: str, name: str | None
+) -> tuple[str, Iterator[tuple[int, Event]]]:
+    """The format's name, and each event with its line."""
     lines: Iterable[str] = stream
     if name is None:
         head = stream.read(_HEAD_CHARACTERS) + stream.readline()
         lines = chain(StringIO(head, newline="\n"), stream)  # a pipe can't be read again
         if head.isspace() or not head:
-            return iter(())
+            return "", iter(())
         name = detect(head)
     if name is None:
         raise HistoryError(
@@ -127,7 +131,7 @@ def _events(stream: TextIO, source: str, name: str | None) -> Iterator[tuple[int
             found=shown(head.strip()),
             fix="Check that the file is a recorded history",
         )
-    return FORMATS[name][0](lines, source)
+    return name, FORMATS[name][0](lines, source)
 
 
 def _unreadable(source: str, error: OSError) -> HistoryError:

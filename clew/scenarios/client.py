@@ -38,11 +38,14 @@ class Recorder:
     requests: list[tuple[str, int]] = field(default_factory=list)
     client_messages: int = 0
 
-    def invoke(self, process: int, asked: Request, node: str, sender: str, msg_id: int) -> None:
-        """An operation begins."""
+    def invoke(
+        self, process: int, asked: Request, node: str, request: tuple[str, int], phase: Phase
+    ) -> None:
+        """An operation begins; that of the last phase is marked as final."""
         now = self.cluster.world.now
-        self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node))
-        self.requests.append((sender, msg_id))
+        extra = {"final": True} if phase == "final" else None
+        self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
+        self.requests.append(request)
         self.cluster.trace.add(now, "invoke", process, asked.f, asked.value, node)
 
     def complete(
@@ -150,7 +153,8 @@ class Client:
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
         process = self._process
         body = self._workload.request(asked)
-        self._recorder.invoke(process, asked, self.node, self.id, self._msg_id + 1)
+        request = (self.id, self._msg_id + 1)
+        self._recorder.invoke(process, asked, self.node, request, planned.phase)
         reply = yield self.ask(body)
         kind, value, error = self._read(asked, reply)
         self._recorder.complete(process, kind, asked, value, error, self.node)

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,7 +22,7 @@ from clew.checkers.registry import find, parse_model
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
-from clew.history import Operation
+from clew.history import History, Operation
 
 BUDGET_SECONDS = 60.0
 
@@ -192,12 +192,43 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         if model is None:
             model, inferred = infer(history)
         name, own = parse_model(model)
-        checker = find(name).make(own | dict(question.options))
+        said = own | dict(question.options)
+        note = _nil_note(history, name, said)
+        checker = find(name).make({"nil-reads": "any"} | said if note else said)
         seconds = question.budget_seconds
         budget = Budget(BUDGET_SECONDS if seconds is None else seconds)
         result = run_checker(checker, history, budget)
+        if note:
+            result = replace(result, reason=f"{result.reason} {note}")
     count = len(history.operations)
     return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+
+
+def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
+    """What to say of reads of nil in Jepsen's EDN; empty where they are read as they stand.
+
+    Knossos, for which such files are made, takes a completed read of nil as one whose value was
+    not recorded, and so do we there, openly; elsewhere nil is a value like any other.
+    """
+    if history.format != "edn" or "nil-reads" in said:
+        return ""
+    if all(option.name != "nil-reads" for option in find(name).options):
+        return ""
+    nil = sum(
+        each.f == "read" and each.type == "ok" and _unrecorded(each) for each in history.operations
+    )
+    if not nil:
+        return ""
+    return (
+        f"Completed reads of nil, {nil} of them, fit every state here, as Knossos reads Jepsen's EDN; "
+        f"{name}:nil-reads=value takes nil for a value."
+    )
+
+
+def _unrecorded(read: Operation) -> bool:
+    """True for a read of nil, also of a key's."""
+    result = read.result
+    return result is None or (isinstance(result, list) and len(result) == 2 and result[1] is None)  # noqa: PLR2004 - [key, value]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -126,7 +127,8 @@ def sweep(job: Job, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
         for seed in seeds:
             yield run_seed(job, seed)[1]
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts) as pool:
         waiting: deque[tuple[int, Future[SeedResult]]] = deque()
         left = iter(seeds)
         try:
@@ -138,6 +140,11 @@ def sweep(job: Job, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
                 yield _taken(*waiting.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """A worker leaves Ctrl-C to the process that gives it work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(job: Job, seed: int) -> SeedResult:

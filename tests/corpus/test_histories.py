@@ -59,7 +59,7 @@ def test_cas_register(corpus, model, options):
 
 
 JEPSEN = [
-    ("set.edn", None, "set", "valid"),
+    ("set.edn", None, "set-full", "valid"),
     ("set.edn", "g-set", "g-set", "valid"),
     ("counter.edn", None, "counter", "valid"),
     ("counter.edn", "interval-counter", "interval-counter", "unknown"),

@@ -245,6 +245,101 @@ def test_rw_register_agrees_with_brute_force(model, history):
     assert (result.verdict is Verdict.VALID) == expected, [*map(tuple, history)]
 
 
+AXIOMS = {
+    "read-atomic": (),
+    "causal": ("transvis",),
+    "prefix": ("prefix",),
+    "parallel-snapshot-isolation": ("transvis", "noconflict"),
+    "snapshot-isolation": ("prefix", "noconflict"),
+    "serializable": ("total",),
+}
+
+
+def follows_axioms(operations, orders, axioms):
+    """Cerone, Bernardi, Gotsman 2015: some visibility and arbitration explain every read."""
+    done = [o.number for o in operations if o.type == "ok"]
+    for order in permutations(done):
+        if any([n for n in order if key in writes(operations[n].result)] != orders[key]
+               for key in KEYS):  # fmt: skip
+            continue
+        pairs = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
+        for chosen in product([False, True], repeat=len(pairs)):
+            visible = {pair for pair, yes in zip(pairs, chosen, strict=True) if yes}
+            if _axioms_hold(operations, pairs, visible, axioms) and all(
+                _explained(operations, order, visible, n) for n in done
+            ):
+                return True
+    return False
+
+
+def _axioms_hold(operations, pairs, visible, axioms):
+    steps = {"transvis": visible, "prefix": set(pairs)}
+    for axiom, first in steps.items():
+        if axiom in axioms and any(
+            (a, d) not in visible for a, b in first for c, d in visible if b == c
+        ):
+            return False
+    if "noconflict" in axioms and any(
+        (a, b) not in visible and writes(operations[a].result) & writes(operations[b].result)
+        for a, b in pairs
+    ):
+        return False
+    return "total" not in axioms or len(visible) == len(pairs)
+
+
+def _explained(operations, order, visible, number):
+    state = dict.fromkeys(KEYS)
+    for other in order:
+        if (other, number) in visible:
+            read_agrees([m for m in operations[other].result if m[0] == "w"], state)
+    return read_agrees(operations[number].result, state)
+
+
+@pytest.mark.parametrize("model", list(AXIOMS))
+@given(history=register_histories(), data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_models_agree_with_their_axioms_where_the_order_is_given(model, history, data):
+    operations = [o for o in history.operations if o.type != "info"]
+    history = History([e for o in operations for e in (history[o.invoked], history[o.completed])])
+    operations = history.operations
+    if not any(o.type == "ok" for o in operations):
+        return
+    orders, given_order = {}, {}
+    for key in KEYS:
+        writers = [o for o in operations if o.type == "ok" and key in writes(o.result)]
+        orders[key] = [o.number for o in data.draw(st.permutations(writers))]
+        last = {o.number: [m[2] for m in o.result if m[:2] == ["w", key]][-1] for o in writers}
+        given_order[key] = [last[number] for number in orders[key]]
+    checker = RwRegister((model,), version_orders=given_order)
+    result = checker.check(history, Budget(None))
+    assert result.verdict is not Verdict.UNKNOWN
+    expected = follows_axioms(operations, orders, AXIOMS[model])
+    assert (result.verdict is Verdict.VALID) == expected, (given_order, [*map(tuple, history)])
+
+
+@pytest.mark.parametrize("model", [*AXIOMS, "read-committed", "cursor-stability"])
+@given(history=register_histories())
+@settings(deadline=None, max_examples=40)
+def test_an_open_order_never_gives_a_wrong_verdict(model, history):
+    operations = [o for o in history.operations if o.type != "info"]
+    history = History([e for o in operations for e in (history[o.invoked], history[o.completed])])
+    operations = history.operations
+    checker = RwRegister((model,), version_orders=("initial-state",))
+    verdict = checker.check(history, Budget(None)).verdict
+    if verdict is Verdict.UNKNOWN or model not in AXIOMS:
+        return
+    writers = {
+        key: [o.number for o in operations if o.type == "ok" and key in writes(o.result)]
+        for key in KEYS
+    }
+    expected = any(
+        follows_axioms(operations, {"x": list(x), "y": list(y)}, AXIOMS[model])
+        for x in permutations(writers["x"])
+        for y in permutations(writers["y"])
+    )
+    assert (verdict is Verdict.VALID) == expected, [*map(tuple, history)]
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("model", list(ORACLES))
 @given(history=st.one_of(list_histories(), register_histories()))

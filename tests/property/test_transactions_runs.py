@@ -1,4 +1,4 @@
-"""Generated runs of correct stores raise no alarm, planted faults do, and renaming changes nothing."""
+"""Runs of correct stores raise no alarm, planted faults do, and renaming changes nothing."""
 
 from itertools import pairwise
 

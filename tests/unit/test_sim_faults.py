@@ -262,7 +262,7 @@ def test_flapping_cuts_again_and_again(kind, links):
 
 def test_flap_link_between_two_named_nodes():
     cluster, _ = simulate(fault("flap-link", ("n2", "n3"), down_ns=200 * MS, up_ns=MS))
-    counts = {pair: 0 for pair in all_pairs(cluster.node_ids)}
+    counts = dict.fromkeys(all_pairs(cluster.node_ids), 0)
     counts |= {pair: len(found) for pair, found in arrivals(cluster).items()}
     lost = {pair for pair, count in counts.items() if count < 100}
     assert lost == {("n2", "n3"), ("n3", "n2")}

@@ -273,6 +273,8 @@ def test_all_is_as_before_afterwards_also_on_errors():
         pass
     assert everything() == before
     assert dict(globals()) == names
+    assert wall is time.time
+    assert DateTime is datetime.datetime
     assert os.environ.get("TZ") == zone
 
 

@@ -26,7 +26,7 @@ from clew.checkers.verdict import Budget, OutOfBudget
 
 FREE_CALLS_MAX = 256
 FREE_CONFIGURATIONS = 500
-"""A trial with free calls may cost this, and eight configurations for each entry kept."""
+"""A trial with free or pending calls may cost this, and eight more for each entry kept."""
 
 ENDLESS_TRIALS_MAX = 4
 """Trials over that limit before the reduction ends: free calls may make endlessly many states."""
@@ -263,7 +263,8 @@ class Reduction:
         if self._left <= 0 or self._endless == ENDLESS_TRIALS_MAX:
             raise OutOfBudget("the reduction's budget is spent")
         entries = [self._entries[index] for index in kept]
-        limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if free else self._trial)
+        is_open = bool(free) or any(each.completed is None for each in entries)
+        limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if is_open else self._trial)
         trial = Budget(seconds=None, configurations=limit)
         machine = self._machine
         try:
@@ -271,7 +272,7 @@ class Reduction:
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True
-            self._endless += 1 if free else 0
+            self._endless += is_open
         self._left -= trial.spent + len(entries)
         self._budget.spend(trial.spent)
         return not linearizable and not (self._eager and machine.chose)

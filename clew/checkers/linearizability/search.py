@@ -26,6 +26,9 @@ Configuration: TypeAlias = tuple[int, int, int, Trail]
 """State, window of linearized operations, pending operations used, and how it was reached."""
 
 
+COMPARISONS_COUNTED_AS_ONE = 32
+
+
 class Outcome(NamedTuple):
     """What a search found.
 
@@ -221,6 +224,10 @@ class Search:
         """Whether a configuration seen has used no other pending operations than this one."""
         if type(seen) is int:
             seen = (seen,)
+        # Each comparison is a small part of a configuration's work, and many are much of it.
+        self._count += len(seen) // COMPARISONS_COUNTED_AS_ONE
+        if self._count >= self._limit:
+            self._spend()
         for each in seen:
             if each & used == each:
                 return True
@@ -229,8 +236,9 @@ class Search:
         return False
 
     def _spend(self) -> None:
+        spent = self._count - self._limit + Budget.STEP
         self._limit = self._count + Budget.STEP
-        self._budget.spend(Budget.STEP)
+        self._budget.spend(spent)
 
     def _stuck(self) -> list[tuple[int, int, int]]:
         """The configurations that reached the furthest response, in the order they did."""

@@ -23,6 +23,8 @@ from clew.checkers.linearizability.timeline import Timeline, timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FIRST_STAGE_CONFIGURATIONS = 20_000
+FREED_STATES_MAX = 500
+"""States beyond one for each call, from which on the second stage is given up."""
 
 
 class Searched(NamedTuple):
@@ -97,11 +99,28 @@ def _run(
     for eager in (True, False):
         machine = Machine(specification)
         levels = timeline(machine, entries, eager=eager, freed=freed)
-        outcome = Search(machine, levels, budget).run()
+        bounded = _Finite(budget, machine) if freed else budget
+        outcome = Search(machine, levels, bounded).run()
         # A read may narrow what a specification that chose can be: then it is no mere read.
         if not (eager and machine.chose):
             break
     return Searched(key, entries, machine, levels, outcome, eager, freed)
+
+
+class _Finite(Budget):
+    """A budget that also ends where free operations make endlessly many states."""
+
+    __slots__ = ("_machine", "_whole")
+
+    def __init__(self, whole: Budget, machine: Machine) -> None:
+        super().__init__(seconds=None)
+        self._whole = whole
+        self._machine = machine
+
+    def spend(self, configurations: int) -> None:
+        self._whole.spend(configurations)
+        if len(self._machine.states) > len(self._machine.calls) + FREED_STATES_MAX:
+            raise ShareSpentError("free operations make too many states")
 
 
 class ShareSpentError(OutOfBudget):

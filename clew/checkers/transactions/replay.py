@@ -17,7 +17,6 @@ from typing import NamedTuple
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.reading import NEVER
 from clew.checkers.transactions.register_key import ABSENT, INITIAL, RegisterKey
-
 from clew.checkers.verdict import Budget
 
 

@@ -1,0 +1,393 @@
+"""The command line: what each command does, what it prints where, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clew
+from clew.cli import app, main
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.workloads import WORKLOADS
+
+FORGETS = "test raft --bug forgets-vote --node-count 3 --time-limit 10"
+"""A command whose first seeds hold a failure."""
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(command: str) -> int:
+    return main(shlex.split(command))
+
+
+def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def failing_seed(capsys: pytest.CaptureFixture[str], runs: int = 20) -> int:
+    """A seed of `FORGETS` that fails."""
+    assert run(f"{FORGETS} --runs {runs} --until-failure --jobs 1 --json") == 1
+    return next(one["seed"] for one in lines_of_json(capsys) if one["verdict"] == "invalid")
+
+
+# clew test
+
+
+def test_a_valid_run_tells_its_seed_its_version_and_its_figures(capsys):
+    assert run("test echo --seed 42 --time-limit 5 --node-count 2") == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert f"Clew {clew.__version__}: echo, workload echo, seed 42" in told.out
+    for wanted in ("nodes", "latency", "messages", "times real time", "digest", "Seed 42."):
+        assert wanted in told.out
+    assert not Path("out").exists()
+
+
+def test_json_is_one_object_with_the_documented_names(capsys):
+    assert run("test echo --time-limit 5 --nemesis kill --node-count 2 --json") == 0
+    told = capsys.readouterr()
+    one = json.loads(told.out)
+    names = (
+        "model workload seed verdict digest virtual_seconds wall_seconds events messages checks "
+        "faults repro"
+    )
+    assert set(names.split()) <= set(one)
+    assert one["verdict"] == "valid"
+    assert all(set(check) == {"name", "verdict", "reason"} for check in one["checks"])
+    assert one["faults"]
+
+
+def test_the_same_command_is_the_same_run(capsys):
+    digests = set()
+    for _ in range(2):
+        assert run("test g-counter --time-limit 5 --nemesis partition --json") == 0
+        digests.add(json.loads(capsys.readouterr().out)["digest"])
+    assert len(digests) == 1
+
+
+def test_a_failure_is_told_and_replays(capsys):
+    seed = failing_seed(capsys)
+
+    assert run(f"{FORGETS} --seed {seed}") == 1
+    told = capsys.readouterr().out
+    assert "The run is INVALID." in told
+    assert "election-safety" in told
+    assert "kill-1" in told
+    assert "the same run, event for event" in told
+    replay = f"replay out/raft-forgets-vote-lin-kv-seed-{seed}/repro.json"
+    assert f"clew {replay}" in told
+
+    assert run(replay) == 1
+    again = capsys.readouterr().out
+    assert "The same run as the file's" in again
+    assert told.split("Evidence")[1].split("Figures")[0] in again
+
+
+def test_many_seeds_are_counted_and_the_first_failure_told(capsys):
+    assert run(f"{FORGETS} --runs 6 --jobs 1") == 1
+    told = capsys.readouterr()
+    assert "seeds 0 to 5" in told.out
+    assert "6 runs: " in told.out
+    assert "The first of them, seed " in told.out
+    assert "clew replay out/raft-forgets-vote-lin-kv-seed-" in told.out
+    # Off a terminal a failure is a line of its own.
+    assert "invalid: nodes: invalid (invariant)\n" in told.err
+    assert "\r" not in told.err
+
+
+def test_the_number_of_workers_changes_nothing(capsys):
+    found = []
+    for jobs in (1, 2):
+        run(f"test g-set --time-limit 3 --nemesis partition --runs 4 --jobs {jobs} --json")
+        found.append([(one["seed"], one["digest"]) for one in lines_of_json(capsys)])
+    assert found[0] == found[1]
+    assert [seed for seed, _ in found[0]] == [0, 1, 2, 3]
+
+
+def test_until_failure_stops_there(capsys):
+    assert run(f"{FORGETS} --runs 50 --until-failure --jobs 1 --json") == 1
+    verdicts = [one["verdict"] for one in lines_of_json(capsys)]
+    assert verdicts[-1] == "invalid"
+    assert "invalid" not in verdicts[:-1]
+
+
+def test_a_false_assertion_makes_the_run_invalid(capsys):
+    command = "test gossip --time-limit 5 --assert 'servers.msgs_per_op {} 0.001'"
+    assert run(command.format(">")) == 0
+    assert "All of servers.msgs_per_op > 0.001 hold." in capsys.readouterr().out
+    assert run(command.format("<")) == 1
+    assert "which is not < 0.001" in capsys.readouterr().out
+
+
+def test_a_fault_that_never_bites_makes_the_run_unknown(capsys):
+    # Echo writes nothing to its disk, so no sync is there to die in.
+    assert run("test echo --nemesis disk-lost --time-limit 5") == 2
+    assert "The run is unknown." in capsys.readouterr().out
+
+
+def test_flags_override_a_scenario_file(capsys):
+    Path("s.toml").write_text('model = "echo"\nnode_count = 2\ntime_limit = 3\nrate = 10\n')
+    assert run("test s.toml") == 0
+    assert "nodes     2: n0, n1" in capsys.readouterr().out
+    assert run("test s.toml --node-count 4") == 0
+    assert "nodes     4: n0, n1, n2, n3" in capsys.readouterr().out
+
+
+def test_a_scenario_names_a_node_beside_it(capsys, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "s.toml").write_text('model = "node.py"\ntime_limit = 2\n')
+    (tmp_path / "sub" / "node.py").write_text(
+        "from clew import Node, on\nclass Back(Node):\n    workload = 'echo'\n    @on('echo')\n"
+        "    def echo(self, msg): self.reply(msg, {'type': 'echo_ok', 'echo': msg.body['echo']})\n"
+    )
+    assert run("test sub/s.toml") == 0
+
+
+NOT_DETERMINISTIC = """
+from clew import Node, on
+
+class Leaky(Node):
+    workload = "echo"
+    count = [0]
+
+    @on("echo")
+    def echo(self, msg):
+        self.count[0] += 1  # shared by all runs of this process
+        self.log(f"request {self.count[0]}")
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+"""
+
+
+def test_a_run_that_is_not_deterministic_is_said_so_loudly(capsys):
+    Path("leaky.py").write_text(NOT_DETERMINISTIC.replace("count = [0]", "count = COUNT"))
+    Path("leaky.py").write_text(
+        "import os\n" + NOT_DETERMINISTIC.replace('f"request {self.count[0]}"', "str(os.getpid())")
+    )
+    assert run("test leaky.py --time-limit 2 --verify") == 2
+    told = capsys.readouterr().out
+    assert "NOT DETERMINISTIC" in told
+    assert "The first difference: event " in told
+
+
+def test_logs_are_printed_with_virtual_times(capsys):
+    Path("talks.py").write_text(NOT_DETERMINISTIC.replace('f"request {self.count[0]}"', "'hello'"))
+    assert run("test talks.py --time-limit 2 --log") == 0
+    assert " s  n1  hello\n" in capsys.readouterr().out
+
+
+def test_every_option_of_a_scenario_is_a_flag():
+    command = next(c for c in app.registered_commands if c.name == "test")
+    assert command.callback is not None
+    flags = set(command.callback.__annotations__)
+    assert set(Scenario.model_fields) <= flags
+
+
+# clew replay
+
+
+def test_replay_says_what_differs(capsys):
+    seed = failing_seed(capsys)
+    path = Path(f"out/raft-forgets-vote-lin-kv-seed-{seed}/repro.json")
+    changed = json.loads(path.read_text())
+    changed["expect"]["digest"] = "0" * 64
+    changed["versions"]["python"] = "3.11.0-other"
+    path.write_text(json.dumps(changed))
+
+    assert run(f"replay {path}") == 2
+    told = capsys.readouterr().out
+    assert "NOT THE RUN THAT THE FILE EXPECTS" in told
+    assert f"the file says {'0' * 64}" in told
+    assert "the file was written with 3.11.0-other" in told
+
+    assert run(f"replay {path} --json") == 2
+    one = json.loads(capsys.readouterr().out)
+    assert one["same"] is False
+    assert len(one["differences"]) == 2
+
+
+def test_replay_consumes_the_plan_and_not_the_seed(capsys):
+    seed = failing_seed(capsys)
+    path = Path(f"out/raft-forgets-vote-lin-kv-seed-{seed}/repro.json")
+    changed = json.loads(path.read_text())
+    changed["plan"]["operations"] = changed["plan"]["operations"][:5]
+    path.write_text(json.dumps(changed))
+    run(f"replay {path} --json")
+    one = json.loads(capsys.readouterr().out)
+    assert one["statistics"]["operations"]["count"] <= 5
+
+
+# clew check
+
+HISTORY = """{"process": 0, "type": "invoke", "f": "write", "value": 1}
+{"process": 0, "type": "ok", "f": "write", "value": 1}
+{"process": 0, "type": "invoke", "f": "read", "value": null}
+{"process": 0, "type": "ok", "f": "read", "value": %s}
+"""
+
+
+@pytest.fixture
+def histories() -> None:
+    Path("good.jsonl").write_text(HISTORY % 1)
+    Path("bad.jsonl").write_text(HISTORY % 2)
+
+
+@pytest.mark.usefixtures("histories")
+def test_check_gives_one_object_a_file(capsys):
+    assert run("check good.jsonl bad.jsonl --model register --jobs 1 --json") == 1
+    good, bad = lines_of_json(capsys)
+    names = {"file", "model", "verdict", "engine", "seconds", "operations", "anomalies"}
+    assert names <= set(good)
+    assert names <= set(bad)
+    assert (good["verdict"], bad["verdict"]) == ("valid", "invalid")
+    assert {"kind", "reason", "operations"} <= set(bad["anomalies"][0])
+
+
+@pytest.mark.usefixtures("histories")
+def test_check_states_its_guess_and_tells_the_story(capsys):
+    assert run("check bad.jsonl") == 1
+    told = capsys.readouterr().out
+    assert told.startswith("bad.jsonl: INVALID\n")
+    assert "register, 2 operations" in told
+    assert "read -> 2" in told
+
+
+@pytest.mark.usefixtures("histories")
+def test_check_goes_on_after_a_file_that_is_no_history(capsys):
+    assert run("check gone.jsonl good.jsonl --model register --jobs 1") == 64
+    told = capsys.readouterr()
+    assert told.err.startswith("clew: gone.jsonl: ")
+    assert "good.jsonl: valid" in told.out
+    assert "2 files: 1 valid, 1 not read." in told.out
+
+
+@pytest.mark.usefixtures("histories")
+def test_check_draws_a_graph(capsys):
+    assert run("check bad.jsonl --model register --dot bad.dot") == 1
+    assert Path("bad.dot").read_text().startswith("digraph ")
+
+
+# clew list, clew new, clew itself
+
+
+@pytest.mark.parametrize("what", ["models", "bugs", "workloads", "faults", "checkers"])
+def test_list_prints_a_table_and_json(what, capsys):
+    assert run(f"list {what}") == 0
+    table = capsys.readouterr().out.splitlines()
+    assert run(f"list {what} --json") == 0
+    rows = lines_of_json(capsys)
+    assert len(table) == len(rows) + 1
+    for line, row in zip(table[1:], rows, strict=True):
+        assert next(iter(row.values())) in line
+
+
+def test_all_bugs_are_listed(capsys):
+    assert run("list bugs --json") == 0
+    told = [(row["model"], row["bug"]) for row in lines_of_json(capsys)]
+    assert told == [(model, bug) for model in MODELS for bug in bugs_of(model)]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_what_new_writes_passes_its_own_test(workload, capsys):
+    assert run(f"new my_own --workload {workload}") == 0
+    assert "clew test my_own.toml" in capsys.readouterr().out
+    source = Path("test_my_own.py").read_text()
+    assert "class MyOwn(Node)" in Path("my_own.py").read_text()
+
+    namespace: dict[str, Any] = {"__file__": str(Path("test_my_own.py").absolute())}
+    exec(compile(source, "test_my_own.py", "exec"), namespace)
+    namespace["test_my_own"](Path("artefacts"))
+    assert "10 runs: 10 valid" in capsys.readouterr().out
+
+
+def test_new_refuses_to_overwrite_and_writes_nothing(capsys):
+    Path("test_my_own.py").write_text("mine")
+    assert run("new my_own") == 64
+    assert sorted(os.listdir()) == ["test_my_own.py"]
+
+
+def test_serve_node_speaks_the_protocol():
+    lines = [
+        {"src": "c0", "dest": "n1", "body": body}
+        for body in (
+            {"type": "init", "msg_id": 1, "node_id": "n1", "node_ids": ["n1"]},
+            {"type": "echo", "msg_id": 2, "echo": "hello"},
+        )
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "clew", "serve-node", "echo"],
+        input="".join(json.dumps(line) + "\n" for line in lines),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    answers = [json.loads(line)["body"] for line in done.stdout.splitlines()]
+    assert [answer["type"] for answer in answers] == ["init_ok", "echo_ok"]
+    assert answers[1]["echo"] == "hello"
+
+
+@pytest.mark.parametrize("command", ["", "test", "replay", "check", "list", "new", "serve-node"])
+def test_every_command_has_help_with_an_example(command, capsys):
+    assert run(f"{command} --help") == 0
+    told = capsys.readouterr().out
+    assert f"clew {command}".strip() in told
+    if command:
+        assert "Examples:" in told
+
+
+def test_nothing_said_is_help(capsys):
+    assert main([]) == 0
+    assert "Usage: clew" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"clew {clew.__version__}\n"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from clew.cli import main; main(['test', '--help']);"
+        "heavy = {'pydantic_core', 'simpy', 'networkx', 'numpy', 'rich'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=30)
+
+
+def test_an_interrupt_ends_cleanly():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clew", "test", "raft", "--runs", "100000", "--jobs", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    code = "import time; time.sleep(2)"
+    subprocess.run([sys.executable, "-c", code], check=True)  # until it is under way
+    process.send_signal(signal.SIGINT)
+    told, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in complaint
+    assert "interrupted" in complaint
+
+
+def test_a_closed_pipe_is_no_complaint():
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m clew list faults | head -n 1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == ""
