@@ -106,9 +106,7 @@ def main(messages):
     rounds = [
         {name: run(messages // ROUNDS) for name, run in contestants.items()} for _ in range(ROUNDS)
     ]
-    median = {
-        name: sorted(one[name] for one in rounds)[ROUNDS // 2] for name in contestants
-    }
+    median = {name: sorted(one[name] for one in rounds)[ROUNDS // 2] for name in contestants}
     ours = median["Clew, full Node API"]
     print(f"{messages:,} messages in {ROUNDS} rounds, the three in turn; medians.\n")
     print("| exchange | us a message | Clew / it |")

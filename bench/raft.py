@@ -6,6 +6,7 @@ Run: ``python bench/raft.py [RUNS]``; prints a table in Markdown.
 import statistics
 import sys
 import time
+from itertools import pairwise
 
 from clew.checkers.verdict import Verdict
 from clew.scenarios.draw import draw_plan
@@ -34,9 +35,9 @@ def main(runs):
         outcome = judge(run, model)
         times.append(time.perf_counter())
         assert outcome.verdict is Verdict.VALID, (seed, outcome.signature)
-        parts = [after - before for before, after in zip(times, times[1:], strict=False)]
+        parts = [after - before for before, after in pairwise(times)]
         rows.append((*parts, run.virtual_ns / 1e9 / sum(parts), run.messages))
-    print(f"Raft, 5 nodes, 60 s and 10 s of recovery, 100 op/s, partition and kill; {runs} seeds.\n")
+    print(f"5 nodes, 60 s and 10 s of recovery, 100 op/s, partition and kill; {runs} seeds.\n")
     print("| | draw s | simulate s | judge s | times real time | messages |")
     print("|---|---|---|---|---|---|")
     for name, pick in (("best", min), ("median", statistics.median), ("worst", max)):

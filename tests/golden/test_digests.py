@@ -18,6 +18,7 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
+from clew.sim.trace import Trace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = Path(__file__).with_name("digests.json")
@@ -70,8 +71,6 @@ def fresh_digest(python, plan, folder, hash_seed):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    from clew.sim.trace import Trace
-
     return Trace.load(traced.read_bytes()).close()
 
 

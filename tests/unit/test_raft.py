@@ -392,16 +392,18 @@ def test_a_write_retried_at_a_new_leader_takes_effect_once(bench):
     old = bench.leader()
     asked, other = (bench.nodes[peer] for peer in old.peers)
     bench.ask(asked, "c1", 1, **write(5))
-    bench.carry()
+    bench.advance(0.2)
     bench.cut = {(old.id, asked.id)}  # the answer is lost, the entry is not: `other` has it
+    bench.ask(asked, "c1", 2, type="cas", key="k", **{"from": 5, "to": 6})
     bench.advance(0.05)
-    assert other.raft_log.last == 2
+    assert other.raft_log.last == 3
     bench.isolate(old.id)
     bench.advance(3)
-    assert bench.replies["c1", 1] == {"type": "write_ok"}
     new = bench.leader()
-    assert new.machine.sessions["c1"] == (1, {"type": "write_ok"})
-    assert [entry for entry in bench.effects if entry == ("c1", 1)]
+    commands = [new.raft_log.entry(index)[1:3] for index in range(1, new.raft_log.last + 1)]
+    assert commands.count(["c1", 2]) == 2
+    assert bench.replies["c1", 2] == {"type": "cas_ok"}
+    assert new.machine.values == {"k": 6}
 
 
 def test_a_retry_while_the_first_is_on_its_way_adds_no_entry(bench):
@@ -473,6 +475,18 @@ def test_a_snapshot_that_was_overtaken_changes_nothing(bench):
     assert follower.observe() == before
     assert follower.machine.values == {"k": 4}
     assert bench.wire[-1][2]["match"] == 2
+
+
+def test_a_snapshot_replaces_entries_that_conflict_with_it():
+    bench, node = lone_follower()
+    append(bench, node, 0, [[1], [1], [1], [1]])
+    body = {
+        "type": "install_snapshot", "term": 3, "round": 1, "last": 2, "last_term": 3,
+        "state": {"values": [["k", 7]], "sessions": []},
+    }  # fmt: skip
+    bench.deliver("n9", "n0", body)
+    assert (node.raft_log.base, node.raft_log.base_term, node.raft_log.last) == (2, 3, 2)
+    assert (node.commit, node.machine.values) == (2, {"k": 7})
 
 
 @pytest.mark.parametrize("unsynced", ["lost", "kept", "torn"])

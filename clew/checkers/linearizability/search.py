@@ -13,11 +13,12 @@ for linearizability", 2017; Horn and Kroening, FORTE 2015.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.timeline import Timeline
-from clew.checkers.verdict import Budget
+from clew.checkers.verdict import Budget, OutOfBudget
 
 Trail: TypeAlias = Any
 """The indices of the entries linearized so far, as linked pairs, the last one first."""
@@ -85,7 +86,8 @@ class Search:
                 self._expand(frame)
             else:
                 frames.pop()
-        self._budget.spend(self._count - self._limit + Budget.STEP)
+        with suppress(OutOfBudget):  # what is decided is decided
+            self._budget.spend(self._count - self._limit + Budget.STEP)
         if done:
             return Outcome(
                 linearizable=True,

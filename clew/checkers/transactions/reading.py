@@ -20,14 +20,23 @@ NEVER = 1 << 62
 
 
 def told(value: Any) -> str:
-    """A value as a person writes it: ``nil`` for None, lists in brackets without commas."""
+    """A value as a person writes it: ``nil`` for None, lists in brackets without commas.
+
+    Of a list of more than twelve the first three and the last six are shown.
+    """
     if value is None:
         return "nil"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return f"[{' '.join(map(told, value))}]"
+        parts = [*map(told, value)]
+        if len(parts) > _SHOWN_MAX:
+            parts[3:-6] = ["..."]
+        return f"[{' '.join(parts)}]"
     return str(value)
+
+
+_SHOWN_MAX = 12
 
 
 def micro_operations(history: History, operation: Operation) -> Sequence[Any]:

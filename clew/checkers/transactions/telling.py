@@ -170,7 +170,7 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
     one, other = names[link.source], names[link.target]
     seen = ""
     if link.seen_by is not None and link.seen_by != link.source:
-        seen = f" ({names[link.seen_by]} saw {told(link.seen)})"
+        seen = f" ({names[link.seen_by]} saw {_around(link)})"
     if link.because:
         seen += f" ({link.because})"
     key, value, following = told(link.key), told(link.value), told(link.next_value)
@@ -191,6 +191,21 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         case _:
             text = f"{one} ended before {other} began"
     return text
+
+
+def _around(link: Link) -> str:
+    """What was seen, cut down to the place where the link's second value stands."""
+    if len(link.seen) <= _AROUND or link.next_value not in link.seen:
+        return told(link.seen)
+    place = link.seen.index(link.next_value)
+    first, last = max(0, place - 3), place + 2
+    parts = ["..."] if first else []
+    parts += [told(value) for value in link.seen[first:last]]
+    parts += ["..."] if last < len(link.seen) else []
+    return f"[{' '.join(parts)}]"
+
+
+_AROUND = 12
 
 
 def _special_name(links: Sequence[Link]) -> str | None:
