@@ -8,11 +8,15 @@ is the plain Wing and Gong engine on the same history, where it ends within its 
 
 import argparse
 import gc
+import os
 import random
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
 
 from clew import wall
 from clew.checkers.linearizability import Linearizability, Specification
@@ -20,6 +24,7 @@ from clew.checkers.linearizability.entries import partitions
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.specifications import CasRegister, KeyValue, Register
 from clew.checkers.verdict import Budget, OutOfBudget
+from clew.formats import read_history
 from clew.history import Event, History
 
 PLAIN_CONFIGURATIONS = 100_000
@@ -169,6 +174,28 @@ def measure(name: str) -> str:
     )
 
 
+def corpus_table() -> None:
+    """The recorded etcd logs, where this machine has them: the sum and the median file."""
+    named = os.environ.get("CLEW_CORPUS")
+    beside = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
+    folder = (Path(named) if named else beside) / "porcupine" / "etcd"
+    histories = [read_history(path) for path in sorted(folder.glob("*.log"))]
+    if not histories:
+        print("no recorded etcd logs; set CLEW_CORPUS to their folder")
+        return
+    for label, explained in (("the verdict alone", False), ("verdict and explanation", True)):
+        checker = Linearizability(CasRegister(), explained=explained)
+        times = []
+        for history in histories:
+            assert history.operations
+            seconds, _ = best(partial(checker.check, history, Budget()))
+            times.append(seconds * 1e3)
+        print(
+            f"{len(times)} etcd logs, {label}: {sum(times):.1f} ms in all, "
+            f"median {median(times):.3f} ms"
+        )
+
+
 def best(work: Callable[[], object], rounds: int = 3) -> tuple[float, object]:
     seconds, result = float("inf"), None
     for _ in range(rounds):
@@ -207,6 +234,7 @@ def main() -> None:
         assert history
         # A process for each row, so that the memory is the row's own.
         subprocess.run([sys.executable, __file__, "--row", name], check=True)
+    corpus_table()
 
 
 if __name__ == "__main__":

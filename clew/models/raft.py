@@ -218,12 +218,15 @@ class Raft(Consensus):
             self.finish(client, number, answer)
         else:
             head = {"type": "answer", "client": client, "request": number}
-            self.send(origin, {**head, "answer": answer})
+            self.send(origin, {**answer, **head, "reply": answer["type"]})
 
     @on("answer")
     def answered(self, msg: Message) -> None:
         """Hand a leader's answer to the client."""
-        self.finish(msg.body["client"], msg.body["request"], msg.body["answer"])
+        answer = msg.body
+        client, number = answer.pop("client"), answer.pop("request")
+        answer["type"] = answer.pop("reply")
+        self.finish(client, number, answer)
 
     def finish(self, client: str, number: int, answer: Answer) -> None:
         """Reply to a client that still waits."""

@@ -64,7 +64,7 @@ class Consensus(Elections):
 
     heartbeat_s: ClassVar[float] = 0.075
     """How often a leader looks for followers that were sent nothing since it last looked."""
-    batch_s: ClassVar[float] = 0.01
+    batch_s: ClassVar[float] = 0.02
     """How long a leader gathers proposals before it begins a round."""
     entries_max: ClassVar[int] = 256
     """How many entries one message carries at most."""

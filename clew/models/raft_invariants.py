@@ -25,9 +25,8 @@ class ElectionSafety(Invariant):
         super().__init__(nodes)
         self._leaders: dict[int, str] = {}
 
-    def after(self, node: Node) -> Violation | None:
+    def after(self, node: Any) -> Violation | None:
         """O(1)."""
-        assert isinstance(node, Consensus)
         if node.state != LEADER:
             return None
         first = self._leaders.setdefault(node.term, node.id)
@@ -49,9 +48,8 @@ class LeaderAppendOnly(Invariant):
         super().__init__(nodes)
         self._seen: dict[str, tuple[Log, int, int]] = {}
 
-    def after(self, node: Node) -> Violation | None:
+    def after(self, node: Any) -> Violation | None:
         """O(1)."""
-        assert isinstance(node, Consensus)
         if node.state != LEADER:
             return None
         log = node.raft_log
@@ -121,9 +119,8 @@ class LogMatching(Invariant):
         self._growth = _Growth()
         self._entries: dict[tuple[int, int], tuple[int, Entry, str]] = {}
 
-    def after(self, node: Node) -> Violation | None:
+    def after(self, node: Any) -> Violation | None:
         """O(new entries)."""
-        assert isinstance(node, Consensus)
         log = node.raft_log
         for index in self._growth.of(node):
             entry, before = log.entry(index), log.term_at(index - 1)
@@ -150,9 +147,8 @@ class LeaderCompleteness(Invariant):
         self._known: dict[int, tuple[int, int, str]] = {}
         self._leaders: dict[str, tuple[Log, int]] = {}
 
-    def after(self, node: Node) -> Violation | None:
+    def after(self, node: Any) -> Violation | None:
         """O(entries committed); O(log) for a new leader."""
-        assert isinstance(node, Consensus)
         for index in self._committed.by(node):
             if index not in self._known:
                 self._known[index] = (node.raft_log.term_at(index), node.term, node.id)
@@ -192,9 +188,8 @@ class StateMachineSafety(Invariant):
         self._committed = _Committed()
         self._applied: dict[int, tuple[int, Any, str]] = {}
 
-    def after(self, node: Node) -> Violation | None:
+    def after(self, node: Any) -> Violation | None:
         """O(entries applied)."""
-        assert isinstance(node, Consensus)
         log = node.raft_log
         for index in self._committed.by(node):
             term = log.term_at(index)

@@ -16,6 +16,7 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import Fault
 from clew.sim.latency import Latency
 from clew.sim.node import Node
+from clew.sim.topology import topology
 from clew.sim.world import to_ns
 
 _NS_PER_MS = 1_000_000
@@ -79,10 +80,19 @@ def _options(scenario: Scenario, model: Model) -> Options:
 
 
 def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """A drawn majority, in the nodes' order, where only a core is to heal."""
+    """A drawn majority whose nodes reach each other, in the nodes' order; empty for no core.
+
+    Reach means through the topology: neighbours that stay broken for good must not come between.
+    """
     if scenario.liveness != "core":
         return ()
-    chosen = entropy.stream("core").sample(node_ids, len(node_ids) // 2 + 1)
+    neighbours = topology(scenario.topology, list(node_ids), entropy)
+    stream = entropy.stream("core")
+    chosen = [stream.pick(node_ids)]
+    while len(chosen) < len(node_ids) // 2 + 1:
+        edge = [name for name in node_ids if name not in chosen and {*neighbours[name]} & {*chosen}]
+        rest = [name for name in node_ids if name not in chosen]
+        chosen.append(stream.pick(edge or rest))
     return tuple(name for name in node_ids if name in chosen)
 
 
@@ -101,8 +111,10 @@ def _operations(
             drawn.append(_one(workload, entropy, client, number, at_ns, "main"))
             number += 1
             at_ns += timing.below(2 * gap_ns + 1) + 1
-        # At least four a client, so that one lost answer does not look like no progress.
-        window_ns = recovery_ns - recover_margin_ns(recovery_ns)
+            # At least four a client, so that one lost answer does not look like no progress.
+            window_ns = recovery_ns
+        if workload.final_reads:
+            window_ns -= recover_margin_ns(recovery_ns)
         step_ns = max(min(gap_ns, window_ns // 4), 1)
         late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
         for rank, late_ns in enumerate(late):

@@ -148,8 +148,13 @@ class _Draw:
         return found
 
     def _length_ns(self, interval_ns: int) -> int:
-        """How long a fault lasts: half of them drawn evenly, half by order of magnitude."""
+        """How long a fault lasts: half of them drawn evenly, half by order of magnitude.
+
+        Those that need time to strike anything are drawn evenly, and none is very short.
+        """
         longest_ns = max(2 * interval_ns - 1, _SHORTEST_NS)
+        if all(KINDS[name].lingers for name in self._fitting):
+            return self._stream.between(max(interval_ns // 4, _SHORTEST_NS), longest_ns)
         if self._stream.chance(1, 2):
             return self._stream.between(_SHORTEST_NS, longest_ns)
         return magnitude(self._stream, _SHORTEST_NS, longest_ns)

@@ -9,7 +9,7 @@ from typing import Any
 from clew.checkers.availability import Availability
 from clew.checkers.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
-from clew.history import Operation
+from clew.history import History, Operation
 from clew.scenarios.asserts import check_asserts
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, make_workload
@@ -81,8 +81,9 @@ def judge(run: Run, model: Model) -> Outcome:
     """The outcome of a run: a function of the run alone."""
     workload = make_workload(run.plan, model, _replicas(run), run.effects)
     figures = run_statistics(run)
+    history = _owed(run) if workload.final_reads else run.history
     checks = [
-        run_checker(checker, run.history, Budget(None, CONFIGURATIONS_MAX))
+        run_checker(checker, history, Budget(None, CONFIGURATIONS_MAX))
         for checker in workload.checkers()
     ]
     checks.append(_findings(run))
@@ -102,6 +103,22 @@ def judge(run: Run, model: Model) -> Outcome:
 def _replicas(run: Run) -> tuple[str, ...]:
     """The nodes whose final reads are due."""
     return run.plan.core or run.plan.node_ids
+
+
+def _owed(run: Run) -> History:
+    """The history as far as the replicas that healed owe it to their clients.
+
+    Where only a core heals, what another node acknowledged may be on no disk but that node's:
+    for what replicas converge to, it counts as unknown.
+    """
+    core = run.plan.core
+    if not core:
+        return run.history
+    events = [
+        event._replace(type="info") if event.type == "ok" and event.node not in core else event
+        for event in run.history
+    ]
+    return History(events, source=run.history.source)
 
 
 def run_statistics(run: Run) -> dict[str, Any]:
@@ -170,16 +187,17 @@ def _liveness(run: Run) -> Result:
     asked: dict[str, list[Operation]] = {}
     for operation in run.history.operations:
         late = operation.start is not None and operation.start >= plan.time_limit_ns
-        if late and operation.node in healed and operation.end != operation.start:
+        if late and operation.node in healed and operation.end is not None:
             asked.setdefault(str(operation.node), []).append(operation)
     if not asked:
         return Result(
             "liveness", Verdict.VALID, "Nothing was asked after healing, so no progress was due."
         )
+    # One request may just be slow; two that were given up on are no progress.
     stuck = {
         node: operations
         for node, operations in asked.items()
-        if not any(_progress(operation) for operation in operations)
+        if len(operations) > 1 and not any(_progress(operation) for operation in operations)
     }
     seconds = plan.recovery_ns / NS_PER_SECOND
     who = "a quorum" if plan.liveness == "core" else "everything"

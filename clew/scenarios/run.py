@@ -27,7 +27,7 @@ from clew.sim.watchdog import watched
 from clew.sim.world import NS_PER_SECOND
 
 SETTLE_NS = 6 * NS_PER_SECOND
-"""After the final reads are asked for, so long is waited for the last answers."""
+"""After the recovery, and when final reads are asked for, so long is waited for last answers."""
 
 RPC_TIMEOUT_NS = 5 * NS_PER_SECOND
 """When a client gives up; for lin-kv ten mean latencies, at least a second."""
@@ -163,24 +163,28 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     injector.heal(plan.core or None)
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
-    if any(operation.phase == "final" for operation in plan.operations):
-        cluster.trace.add(world.now, "phase", "final")
-        world.advance(plan.time_limit_ns + plan.recovery_ns + SETTLE_NS)
+    cluster.trace.add(world.now, "phase", "final")
+    last_ns = world.now + SETTLE_NS
+    while world.now < last_ns and any(client.waiting for client in clients.values()):
+        world.advance(world.now + NS_PER_SECOND)
     return injector
 
 
 def _closing_ns(plan: Plan) -> dict[Phase, int]:
     """When it is too late to begin an operation of each phase."""
     healed_ns = plan.time_limit_ns + plan.recovery_ns
+    converging_ns = 0
+    if workload_class(plan.workload).final_reads:
+        converging_ns = recover_margin_ns(plan.recovery_ns)
     return {
         "main": plan.time_limit_ns,
-        "recover": healed_ns - recover_margin_ns(plan.recovery_ns),
+        "recover": healed_ns - converging_ns,
         "final": healed_ns + SETTLE_NS,
     }
 
 
 def recover_margin_ns(recovery_ns: int) -> int:
-    """How long before the final reads the last other operation begins, ns.
+    """How long before final reads the last other operation begins, ns.
 
     It is the time for replicas to converge, and for the last answers.
     """

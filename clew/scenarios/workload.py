@@ -112,6 +112,10 @@ class Workload:
         """
         raise NotImplementedError
 
+    def answer_of(self, asked: Request, code: int) -> Any:
+        """The result that an error reply of this code is; None where it is just an error."""
+        del asked, code
+
     # Generator.
 
     def operation(self, draw: Draw) -> Request:

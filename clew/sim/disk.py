@@ -82,17 +82,21 @@ class Disk(MutableMapping[str, Any]):
         self._put(key, None, 0)
 
     def __iter__(self) -> Iterator[str]:
-        """The names of entries and files, in the order they were first written."""
-        return iter(self._cache)
+        """The names of the dict's entries, in the order they were first written."""
+        return iter([name for name, held in self._cache.items() if not isinstance(held, bytes)])
 
     def __len__(self) -> int:
-        return len(self._cache)
+        return sum(not isinstance(held, bytes) for held in self._cache.values())
 
     def __contains__(self, path: object) -> bool:
         """True for the name of an entry or a file."""
         return path in self._cache
 
     # Files of bytes.
+
+    def files(self) -> list[str]:
+        """The names of the files, in the order they were first written."""
+        return [name for name, held in self._cache.items() if isinstance(held, bytes)]
 
     def read(self, path: str) -> bytes:
         """A file's bytes, or a dict entry's as JSON; FileNotFoundError where there is none."""

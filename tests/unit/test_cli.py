@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -314,7 +313,7 @@ def test_what_new_writes_passes_its_own_test(workload, capsys):
 def test_new_refuses_to_overwrite_and_writes_nothing(capsys):
     Path("test_my_own.py").write_text("mine")
     assert run("new my_own") == 64
-    assert sorted(os.listdir()) == ["test_my_own.py"]
+    assert [path.name for path in Path().iterdir()] == ["test_my_own.py"]
 
 
 def test_serve_node_speaks_the_protocol():
@@ -359,7 +358,7 @@ def test_version(capsys):
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from clew.cli import main; main(['test', '--help']);"
+        "import sys; from clew.cli import main; main(['--help']);"
         "heavy = {'pydantic_core', 'simpy', 'networkx', 'numpy', 'rich'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
@@ -376,7 +375,7 @@ def test_an_interrupt_ends_cleanly():
     code = "import time; time.sleep(2)"
     subprocess.run([sys.executable, "-c", code], check=True)  # until it is under way
     process.send_signal(signal.SIGINT)
-    told, complaint = process.communicate(timeout=30)
+    _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in complaint
     assert "interrupted" in complaint

@@ -179,9 +179,8 @@ def test_drawn_groups_cut_something():
 GOLDEN = [
     ("kill-1", "kill", 7925261570, 7959527114, "leader"),
     ("partition-1", "partition-one", 9444574498, 14319363409, "one"),
-    ("disk-1", "disk-torn", 11507888902, 19253926724, "one"),
+    ("disk-1", "disk-torn", 11507888902, 19535683368, "leader"),
     ("partition-2", "partition-bridge", 17011880837, 23753748073, None),
-    ("disk-2", "disk-lost", 24934617200, 29999999999, "leader"),
     ("kill-2", "kill", 26410432750, 29999999999, "one"),
 ]
 

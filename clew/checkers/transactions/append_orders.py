@@ -8,6 +8,7 @@ Levels", SIGMOD 1995, section 4.1 (lost update, P4).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any
 
 from clew.checkers.transactions.cycles import KIND_NAMES
@@ -122,22 +123,19 @@ class AppendOrders:
             self._own_order(record)
 
     def _link_writers(self, owners: list[int]) -> None:
-        before = _NOBODY
-        for owner in owners:
-            if owner in (before, _NOBODY):
-                continue
-            if before != _NOBODY:
-                self.graph.successors[before].append(owner * 4 + WW)
-            before = owner
+        if _NOBODY in owners:
+            owners = [owner for owner in owners if owner != _NOBODY]
+        successors = self.graph.successors
+        for before, owner in pairwise(owners):
+            if before != owner:
+                successors[before].append(owner * 4 + WW)
 
     def _link_readers(self, record: AppendKey) -> None:
         """Draw wr and rw edges; find reads of the future and lost updates on the way."""
         order, owners, whole = record.order, record.owners, record.whole
         known = len(order)
         following = _following(owners) if _NOBODY in owners else owners
-        first: dict[int, int] = {}
-        for position, owner in enumerate(owners):
-            first.setdefault(owner, position)
+        first = dict(zip(reversed(owners), range(len(owners) - 1, -1, -1), strict=True))
         unseen = dict.fromkeys(record.unseen)
         successors = self.graph.successors
         last: list[int] = []
@@ -250,7 +248,7 @@ class AppendOrders:
         """How much of the longest read is certain: no other read disagrees, nothing is twice."""
         longest = record.longest
         known = len(longest)
-        for number, value in [*record.reads, *record.shown]:
+        for number, value in chain(record.reads, record.shown):
             if longest[: len(value)] != value:
                 known = min(known, _common_length(longest, value))
                 self._disagree(record, number, value)
@@ -300,7 +298,7 @@ class AppendOrders:
 
     def _reader_of(self, record: AppendKey, position: int) -> tuple[int, list[Any]]:
         """The first committed read that saw an element."""
-        for number, value in [*record.reads, *record.shown]:
+        for number, value in chain(record.reads, record.shown):
             if len(value) > position and value[position] == record.order[position]:
                 return number, value
         raise AssertionError(position)

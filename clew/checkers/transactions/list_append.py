@@ -157,12 +157,11 @@ def _reread(
 ) -> tuple[list[object] | None, list[object]]:
     """Compare a read with what the same transaction already knows of the key."""
     if base is None:
-        agrees = value[len(value) - len(own) :] == own if len(value) >= len(own) else False
-        expected = f"a list that ends in {told(own)}"
+        agrees = len(value) >= len(own) and value[len(value) - len(own) :] == own
     else:
         agrees = value == base + own
-        expected = told(base + own)
     if not agrees:
+        expected = f"a list that ends in {told(own)}" if base is None else told(base + own)
         recorder.add(
             "internal",
             (number,),

@@ -10,6 +10,8 @@ from clew.checkers.linearizability.specifications import SPECIFICATIONS
 from clew.checkers.verdict import Checker
 from clew.scenarios.workload import Draw, Malformed, Options, Request, Workload, expect
 
+KEY_DOES_NOT_EXIST = 20
+
 
 class LinKVWorkload(Workload):
     """``read{key}``, ``write{key, value}`` and ``cas{key, from, to}``.
@@ -62,6 +64,12 @@ class LinKVWorkload(Workload):
         if seen is not None:
             self._seen[key] = seen
         return [key, value]
+
+    def answer_of(self, asked: Request, code: int) -> Any:
+        """A read that finds no such key has read that there is none, and is held to that."""
+        if asked.f == "read" and code == KEY_DOES_NOT_EXIST:
+            return [asked.value[0], None]
+        return None
 
     # Generator.
 

@@ -27,6 +27,7 @@ class PowerCutAtSync(Effect):
         ),
     )  # fmt: skip
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "all")
+    lingers: ClassVar[bool] = True
     unsynced: ClassVar[Unsynced]
 
     _hosts: Sequence[Host] = ()

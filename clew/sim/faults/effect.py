@@ -72,7 +72,7 @@ class Effect:
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
     concerns all nodes), `least_nodes` the smallest cluster it can harm, `instant` True where it
-    has no duration.
+    has no duration, `lingers` True where a short one would mostly strike nothing.
 
     Attributes:
         fault: the plan's data.
@@ -87,6 +87,7 @@ class Effect:
     aims: ClassVar[tuple[str, ...]] = ()
     least_nodes: ClassVar[int] = 1
     instant: ClassVar[bool] = False
+    lingers: ClassVar[bool] = False
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         self.fault = fault

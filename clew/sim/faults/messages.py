@@ -65,6 +65,7 @@ class MessageFault(Effect):
     bites: ClassVar[str] = "messages"
     needs: ClassVar[Need] = "peers"
     least_nodes: ClassVar[int] = 2
+    lingers: ClassVar[bool] = True
     verb: ClassVar[str]
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:

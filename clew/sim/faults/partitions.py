@@ -240,6 +240,7 @@ class FlapNode(CutLinks):
     group: ClassVar[str] = "flap"
     summary: ClassVar[str] = "all links of the target to nodes go down and up, again and again"
     parameters: ClassVar[tuple[Parameter, ...]] = _FLAPPING
+    lingers: ClassVar[bool] = True
     aims: ClassVar[tuple[str, ...]] = ("one", "leader")
 
     _pairs: Sequence[tuple[str, str]] = ()
