@@ -20,7 +20,12 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
         f"  {judgement.model}, {words.several(judgement.operations, 'operation')}, "
         f"{judgement.seconds:.3g} s{engine}"
     )
-    guess = "" if judgement.inferred is None else "\n" + words.hanging("  ", judgement.inferred)
+    guess = ""
+    if judgement.inferred is not None:
+        why = judgement.inferred[:1].lower() + judgement.inferred[1:]
+        guess = "\n" + words.hanging(
+            "  ", f"No model was named; {judgement.model} is a guess: {why}"
+        )
     return f"{head}\n{told}\n{how}{guess}"
 
 

@@ -17,6 +17,7 @@ from clew.sim.world import NS_PER_SECOND
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
+FAULTS_SHOWN = 6
 VALUES_SHOWN = 20
 
 
@@ -34,7 +35,7 @@ def run_report(
     parts = [
         drawn(outcome.run.plan, style),
         verdicts(outcome, style),
-        *(_evidence(outcome, check, style) for check in outcome.checks if check.anomalies),
+        *(_evidence(outcome, check, style) for check in _by_cause(outcome.checks)),
         statistics(outcome, style),
         footer(outcome.run.plan.seed, verification, repro, style),
     ]
@@ -83,6 +84,11 @@ def verdicts(outcome: Outcome, style: Style) -> str:
     return "\n".join(lines)
 
 
+def _by_cause(checks: Iterable[Result]) -> list[Result]:
+    """The checks that have evidence; what went wrong inside the nodes explains the rest."""
+    return sorted((check for check in checks if check.anomalies), key=lambda c: c.name != "nodes")
+
+
 def _evidence(outcome: Outcome, check: Result, style: Style) -> str:
     """What shows that a check failed: its first anomalies."""
     shown = [_anomaly(outcome, anomaly) for anomaly in check.anomalies[:ANOMALIES_SHOWN]]
@@ -100,9 +106,9 @@ def _anomaly(outcome: Outcome, anomaly: Anomaly) -> str:
     if anomaly.operations:
         parts.append(_operations(anomaly))
     parts.extend(_finding(anomaly))
-    moment = when(anomaly)
-    if moment is not None:
-        parts.append(_faults_then(outcome.run.faults, *moment))
+    moments = _moments(anomaly)
+    if moments:
+        parts.append(_faults_then(outcome.run.faults, moments))
     return "\n".join(part for part in parts if part)
 
 
@@ -135,25 +141,35 @@ def _finding(anomaly: Anomaly) -> Iterator[str]:
 
 def when(anomaly: Anomaly) -> tuple[int, int] | None:
     """The virtual time of an anomaly: of the finding, or of its last operation; ns."""
+    moments = _moments(anomaly)
+    return moments[-1] if moments else None
+
+
+def _moments(anomaly: Anomaly) -> list[tuple[int, int]]:
+    """When each thing that shows an anomaly happened, of those that are shown; ns."""
     if "time_ns" in anomaly.data:
         time_ns = int(anomaly.data["time_ns"])
-        return time_ns, time_ns
-    timed = [one for one in anomaly.operations if one.start is not None]
-    if not timed:
-        return None
-    last = timed[-1]
-    assert last.start is not None
-    return last.start, last.start if last.end is None else last.end
+        return [(time_ns, time_ns)]
+    return [
+        (one.start, one.start if one.end is None else one.end)
+        for one in anomaly.operations[-OPERATIONS_SHOWN:]
+        if one.start is not None
+    ]
 
 
-def _faults_then(reports: Sequence[FaultReport], start: int, end: int) -> str:
-    """The faults that stood at a time; where none did, the last that was over."""
+def _faults_then(reports: Sequence[FaultReport], moments: Sequence[tuple[int, int]]) -> str:
+    """The faults that stood at any of these times; where none did, the last that was over."""
     if not reports:
         return ""
-    began = [report for report in reports if report.bit and report.at_ns <= end]
-    active = [report for report in began if report.until_ns >= start]
+    ended = max(end for _, end in moments)
+    began = [report for report in reports if report.bit and report.at_ns <= ended]
+    active = [
+        report
+        for report in began
+        if any(report.at_ns <= end and report.until_ns >= start for start, end in moments)
+    ]
     if active:
-        return "    Faults active then:\n" + fault_table(active, "      ")
+        return "    Faults active then:\n" + fault_table(active[-FAULTS_SHOWN:], "      ")
     if not began:
         return "    No fault had struck by then."
     last = max(began, key=lambda report: report.until_ns)

@@ -42,14 +42,15 @@ def sweep_report(
 def _options(scenario: Scenario) -> list[tuple[str, str]]:
     """The options that are not the defaults."""
     named = scenario.model_dump(exclude={"model", "bug"}, exclude_defaults=True)
-    shown = {name: _shown(option) for name, option in named.items()}
-    return [("options", ", ".join(f"{n.replace('_', '-')} {v}" for n, v in shown.items()))] * bool(
-        shown
-    )
+    told = ", ".join(f"{name.replace('_', '-')}{_shown(option)}" for name, option in named.items())
+    return [("options", told)] if told else []
 
 
 def _shown(option: object) -> str:
-    return ",".join(map(str, option)) if isinstance(option, tuple) else str(option)
+    """An option's value as it follows its name; a flag says enough by itself."""
+    if option is True:
+        return ""
+    return " " + (",".join(map(str, option)) if isinstance(option, tuple) else str(option))
 
 
 def _failures(results: Sequence[SeedResult], style: Style) -> str:

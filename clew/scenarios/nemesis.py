@@ -301,8 +301,12 @@ def draw_swarm(
     return Swarm(tuple(node_ids), latency or _latency(entropy), tuple(on), tuple(faults))
 
 
+SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
+"""What does something also where little goes on: each swarm has one, so that none is vacuous."""
+
+
 def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
-    """A seed's subset of kinds, not empty unless `names` is.
+    """A seed's subset of kinds, one of `SURE_GROUPS` among them where `names` has any.
 
     Whole groups are on or off first: with five kinds of partition on, the network would hardly
     ever be whole.
@@ -317,7 +321,11 @@ def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
         if KINDS[name].group in groups
         and (len(GROUPS[KINDS[name].group]) == 1 or entropy.state("swarm", "kind", name) >> 61 < 4)  # noqa: PLR2004 - a half
     ]
-    return on or list(names[fallback * len(names) >> 64 :][:1])
+    if not any(KINDS[name].group in SURE_GROUPS for name in on):
+        sure = [name for name in names if KINDS[name].group in SURE_GROUPS] or names
+        picked = sure[fallback * len(sure) >> 64 :][:1]
+        on = [name for name in names if name in on or name in picked]
+    return on
 
 
 def _latency(entropy: Entropy) -> Latency:

@@ -78,7 +78,7 @@ class Entropy:
 
     def state(self, *key: str | int) -> int:
         """The 64-bit value that belongs to a key."""
-        text = repr(key).encode()
+        text = ascii(key).encode()
         return int.from_bytes(blake2b(text, digest_size=8, key=self._key).digest())
 
     def stream(self, *key: str | int) -> Stream:

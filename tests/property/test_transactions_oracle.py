@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.checkers.transactions import ListAppend, RwRegister
+from clew.checkers.transactions.lattice import MODELS
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 
@@ -338,6 +339,32 @@ def test_an_open_order_never_gives_a_wrong_verdict(model, history):
         for y in permutations(writers["y"])
     )
     assert (verdict is Verdict.VALID) == expected, [*map(tuple, history)]
+
+
+@given(history=st.one_of(list_histories(), register_histories()))
+@settings(deadline=None, max_examples=60)
+def test_a_weaker_model_a_wider_interval_or_a_pending_operation_never_invalidates(history):
+    registers = any(m[0] == "w" for o in history.operations for m in o.argument)
+    lists = any(m[0] == "append" for o in history.operations for m in o.argument)
+    if registers == lists:
+        return
+    checker = RwRegister if registers else ListAppend
+    pending = Event(99, "invoke", "txn", [["w" if registers else "append", "x", 77]])
+    variants = [
+        History([pending, *history]),
+        History([e for e in history if e.type == "invoke"]
+                + [e for e in history if e.type != "invoke"]),
+    ]  # fmt: skip
+    verdicts = {
+        row.name: checker((row.name,)).check(history, Budget(None)).verdict for row in MODELS
+    }
+    for row in MODELS:
+        if verdicts[row.name] is Verdict.VALID:
+            for weaker in row.implies:
+                assert verdicts[weaker] is not Verdict.INVALID, (row.name, weaker)
+            for variant in variants:
+                verdict = checker((row.name,)).check(variant, Budget(None)).verdict
+                assert verdict is not Verdict.INVALID, (row.name, [*map(tuple, variant)])
 
 
 @pytest.mark.deep

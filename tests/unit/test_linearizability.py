@@ -283,6 +283,18 @@ def test_a_queue_is_reduced_to_the_values_that_matter():
     ]  # fmt: skip
 
 
+def test_the_evidence_of_a_log_holds_the_read_that_tells():
+    history = told("""
+        0 invoke read
+        1 invoke append 2
+        1 ok append 2
+        0 ok read [1, 2]
+    """)
+    (anomaly,) = check(AppendLog(), history).anomalies
+    assert anomaly.operations[0].f == "read"
+    assert "read -> [1, 2] by process 0" in anomaly.reason
+
+
 def test_each_bad_key_has_its_anomaly():
     lines = []
     for key in ("a", "b", "c"):
@@ -295,7 +307,9 @@ def test_each_bad_key_has_its_anomaly():
     assert [anomaly.data["key"] for anomaly in result.anomalies] == ["a", "c"]
     assert result.statistics["invalid_partitions"] == 2
     assert result.reason == "2 of 3 independent parts are not linearizable as register."
-    assert all(anomaly.reason.startswith('Key "') for anomaly in result.anomalies)
+    assert result.anomalies[0].reason.startswith(
+        'Key "a": no order explains read -> 9 by process 0'
+    )
 
 
 def hard(copies):

@@ -140,7 +140,7 @@ def test_the_report_tells_the_whole_story(outcome: Outcome):
     assert "The run is INVALID." in told
     assert "exception: " in told
     assert "ValueError: five" in told
-    assert "in echo\n" in told or "test_report.py" in told
+    assert "in echo\n" in told
     assert "It was handling {" in told
     assert "what each fault did" in told
     assert told.endswith("Seed 1. Replay this run:\n  clew replay out/x/repro.json")
@@ -155,7 +155,6 @@ def test_lanes_show_messages_with_their_direction(outcome: Outcome):
     assert re.search(r"o-+echo-+>\|", drawn)
     assert re.search(r"\|<-+echo_ok-+o", drawn)
     assert "FOUND" in drawn.splitlines()[-1]
-    assert "  *** killed " in drawn or "START" in drawn or "told" in drawn
 
 
 def test_an_anomaly_without_a_moment_has_no_lanes(outcome: Outcome):

@@ -304,6 +304,8 @@ def test_a_disk_is_a_dict_and_a_file_system():
     disk.append("f", b" you")
     disk.truncate("f", 7)
     assert disk.read("f") == b"hello y"
+    assert dict(disk) == {"a": {"x": [1, 2]}}
+    assert disk.files() == ["f"]
     disk.rename("f", "g")
     assert "f" not in disk
     assert "g" in disk
@@ -314,7 +316,7 @@ def test_a_disk_is_a_dict_and_a_file_system():
         disk["g"]
     del disk["a"]
     disk.delete("g")
-    assert list(disk) == []
+    assert list(disk) == disk.files() == []
     for missing in (lambda: disk.delete("g"), lambda: disk.rename("g", "h")):
         with pytest.raises(FileNotFoundError):
             missing()

@@ -172,10 +172,19 @@ def test_describes_states(name, state, words):
         ("write", 3, None, "write 3"),
         ("cas", [1, 2], UNANSWERED, "cas [1, 2] -> ?"),
         ("read", None, UNANSWERED, "read -> ?"),
+        ("read", None, None, "read -> null"),
     ],
 )
 def test_describes_operations(f, argument, result, words):
     assert CasRegister().describe_operation(f, argument, result) == words
+
+
+def test_an_empty_queue_is_described():
+    assert SPECIFICATIONS["stack"]().describe_operation("pop", None, None) == "pop -> null"
+    assert SPECIFICATIONS["stack"]().describe_operation("push", 1, None) == "push 1"
+    queue = SPECIFICATIONS["priority-queue"]()
+    assert queue.describe_operation("remove", None, None) == "remove -> null"
+    assert queue.describe_operation("remove", None, 3) == "remove -> 3"
 
 
 def test_nil_reads():

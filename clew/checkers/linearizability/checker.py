@@ -151,6 +151,9 @@ class Linearizability:
         response = found.timeline.levels[found.outcome.level].slot[0]
         reduced = found.machine.specification
         suspects: Sequence[Entry] = cut(found.entries, response)
+        refit = reduced.looks_ahead
+        if refit:
+            reduced, suspects = specification, found.entries
         quick = shortcut(reduced, suspects)
         if quick is not None and quick[1]:
             suspects = quick[1]
@@ -161,9 +164,10 @@ class Linearizability:
             budget,
             eager=found.eager,
             freed=found.freed,
+            refit=refit,
         ).run()
-        if found.freed:
-            # The order found used pending operations more than once; what remains has few.
+        if found.freed or refit:
+            # The order found used pending operations more than once, or what was seen later.
             found = searched(reduced, found.key, minimal, budget)
         return explain(specification, found, minimal, operations)
 

@@ -95,16 +95,17 @@ def _refuse_unknown(specification: Specification, history: History) -> None:
 
 def _has_key(specification: Specification, operation: Operation) -> bool:
     argument, result = operation.argument, operation.result
-    if not _is_pair(argument):
+    if not is_pair(argument):
         return False
-    if operation.f in specification.pairs and not _is_pair(argument[1]):
+    if operation.f in specification.pairs and not is_pair(argument[1]):
         return False
     if result is None or operation.type != "ok":
         return True
-    return _is_pair(result) and bool(result[0] == argument[0])
+    return is_pair(result) and bool(result[0] == argument[0])
 
 
-def _is_pair(value: Any) -> bool:
+def is_pair(value: Any) -> bool:
+    """Whether the value may be ``[key, value]``."""
     return type(value) in _PAIRS and len(value) == 2  # noqa: PLR2004
 
 
@@ -182,4 +183,10 @@ def _by_part(specification: Specification, key: Hashable, entries: list[Entry]) 
         if part is None:
             return whole
         parts.setdefault(part, []).append(entry)
-    return [Partition(part if key is None else (key, part), group) for part, group in parts.items()]
+    named = [(_name(part), group) for part, group in parts.items()]
+    return [Partition(name if key is None else (key, name), group) for name, group in named]
+
+
+def _name(part: Hashable) -> Hashable:
+    """The part as an explanation calls it; a tuple of one stands for its element."""
+    return part[0] if isinstance(part, tuple) and len(part) == 1 else part

@@ -11,9 +11,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.entries import Entry, is_pair
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
-from clew.checkers.linearizability.specification import UNANSWERED, Specification, show
+from clew.checkers.linearizability.specification import (
+    UNANSWERED,
+    Specification,
+    freeze,
+    show,
+)
 from clew.checkers.linearizability.stages import Searched
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
@@ -41,7 +46,7 @@ def explain(
     response = failure.entries[slot[4]]
     states = _reached_states(failure)
     in_flight = _in_flight(specification, failure, operations)
-    told = _Told(specification, operations)
+    told = _Told(specification, operations, failure.key)
     prefix = [failure.entries[index].number for index in outcome.order]
     shown = tuple(operations[each.number] for each in minimal)
     return Anomaly(
@@ -72,7 +77,7 @@ def named(
     """The anomaly with nothing but the first response that no order explains."""
     index = failure.timeline.levels[failure.outcome.level].slot[4]
     number = failure.entries[index].number
-    told = _Told(specification, operations)
+    told = _Told(specification, operations, failure.key)
     return Anomaly(
         "nonlinearizable",
         f"{told.begin(failure.key)} explains {told.words(number)}.",
@@ -107,7 +112,7 @@ def _in_flight(
 ) -> list[dict[str, Any]]:
     """For each operation in flight at the response, what became of it in every try."""
     level = failure.timeline.levels[failure.outcome.level]
-    told = _Told(specification, operations)
+    told = _Told(specification, operations, failure.key)
     rows = []
     slots = {each[4]: each for each in (*level.reads, *level.updates, level.slot)}
     for _, slot in sorted(slots.items()):
@@ -154,9 +159,12 @@ def _either(clauses: Sequence[str]) -> str:
 class _Told:
     """Operations in words and as JSON."""
 
-    def __init__(self, specification: Specification, operations: Sequence[Operation]) -> None:
+    def __init__(
+        self, specification: Specification, operations: Sequence[Operation], key: Hashable
+    ) -> None:
         self._specification = specification
         self._operations = operations
+        self._key = key
 
     def json(self, value: Any) -> Any:
         """A key as a JSON value."""
@@ -181,11 +189,18 @@ class _Told:
             "words": self.words(number),
         }
 
+    def _without_key(self, value: Any) -> Any:
+        """The value frozen, as the specification sees it."""
+        frozen = freeze(value)
+        keyed = self._key is not None and is_pair(frozen) and frozen[0] == self._key
+        return frozen[1] if keyed else frozen
+
     def words(self, number: int) -> str:
-        """An operation in words, with its process."""
+        """An operation in words, with its process and without its key."""
         each = self._operations[number]
-        result = each.result if each.type == "ok" else UNANSWERED
-        text = self._specification.describe_operation(each.f, each.argument, result)
+        argument = self._without_key(each.argument)
+        result = self._without_key(each.result) if each.type == "ok" else UNANSWERED
+        text = self._specification.describe_operation(each.f, argument, result)
         return f"{text} by process {each.process}"
 
     def reason(

@@ -47,6 +47,7 @@ class Reduction:
         spent: configurations that it took to find this out.
         budget: what may be spent; where it ends, so does the reduction.
         eager: as in `timeline`.
+        refit: whether to fit the specification anew to each part that is tried.
         freed: whether the pending ones among the entries are known to be no part of it.
     """
 
@@ -59,6 +60,7 @@ class Reduction:
         *,
         eager: bool,
         freed: bool,
+        refit: bool,
     ) -> None:
         self._specification = specification
         self._entries = entries
@@ -81,6 +83,7 @@ class Reduction:
         self._endless = 0
         self._eager = eager
         self._freed = freed
+        self._refit = refit
         self._left = REDUCTION_CONFIGURATIONS + 4 * spent
         self._trial = TRIAL_CONFIGURATIONS + 2 * spent
 
@@ -255,9 +258,7 @@ class Reduction:
             OutOfBudget: the reduction's or the user's budget is spent.
         """
         remaining = {*kept, *dropped}
-        free = dict.fromkeys(
-            self._calls[index] for index in self._updates if index not in remaining
-        )
+        free = {self._calls[index]: index for index in self._updates if index not in remaining}
         if len(free) > FREE_CALLS_MAX:
             return False
         if self._left <= 0 or self._endless == ENDLESS_TRIALS_MAX:
@@ -266,9 +267,13 @@ class Reduction:
         is_open = bool(free) or any(each.completed is None for each in entries)
         limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if is_open else self._trial)
         trial = Budget(seconds=None, configurations=limit)
-        machine = self._machine
+        machine, calls = self._machine, list(free)
+        if self._refit:
+            spares = [self._entries[index] for index in free.values()]
+            machine = Machine(self._specification.fitted([*entries, *spares])[0])
+            calls = [machine.call_id(each) for each in spares]
         try:
-            levels = timeline(machine, entries, eager=self._eager, free=list(free))
+            levels = timeline(machine, entries, eager=self._eager, free=calls)
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True

@@ -84,6 +84,7 @@ class Specification:
         data_independent: whether the object only stores, orders and compares values, so that
             operations on other values can be left out of an explanation (Wolper, "Expressing
             interesting properties of programs in propositional temporal logic", POPL 1986).
+        looks_ahead: whether, being fitted, it refuses a step because of what is only seen later.
         overwrites: whether every update replaces the whole state by its argument (a pair's second
             value), so that an update that others followed can be left out of an explanation.
     """
@@ -93,6 +94,7 @@ class Specification:
     keyed: bool | None = None
     pairs: tuple[str, ...] = ()
     data_independent: bool = False
+    looks_ahead: bool = False
     overwrites: bool = False
 
     def initial(self) -> Hashable:
@@ -133,7 +135,10 @@ class Specification:
         text = f if argument is None else f"{f} {show(argument)}"
         if result is UNANSWERED:
             return f"{text} -> ?"
-        return text if result is None or result == argument else f"{text} -> {show(result)}"
+        repeated = result is None or result == argument
+        if repeated and not self.is_readonly(f, argument):
+            return text
+        return f"{text} -> {show(result)}"
 
     def describe_state(self, state: Any) -> str:
         """The state as a clause, such as ``the register holds 4``."""

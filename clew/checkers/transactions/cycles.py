@@ -209,6 +209,8 @@ class _Search:
         found: set[str] = set()
         self.budget.spend(len(region.transactions))
         for members in Walks(region, rules, level).parts():
+            if self._has_enough(kinds, level):
+                return {kind.name for kind in kinds}
             part = region.part(members)
             narrower: set[str] = set()
             if level > Level.PLAIN:
@@ -218,6 +220,14 @@ class _Search:
                 if kind.overlapping or kind.name not in narrower:
                     found |= self._one(part, kind, level)
         return found
+
+    def _has_enough(self, kinds: Sequence[_Kind], level: Level) -> bool:
+        """True where no more witnesses are looked for at this level or a narrower one."""
+        return all(
+            self.counts.get(name, 0) >= WITNESSES_MAX or not self.wanted(name)
+            for kind in kinds
+            for name in (kind.name + SUFFIXES[narrower] for narrower in Level if narrower <= level)
+        )
 
     def _one(self, region: Region, kind: _Kind, level: Level) -> set[str]:
         """Look for one cycle of one kind at one level; its name if there is one."""

@@ -215,7 +215,10 @@ def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
                 if path and low[node] < low[path[-1][0]]:
                     low[path[-1][0]] = low[node]
                 if low[node] == index[node]:
-                    _pop_component(node, stack, on_stack, found)
+                    if stack[-1] == node:
+                        on_stack[stack.pop()] = 0
+                    else:
+                        _pop_component(node, stack, on_stack, found)
     return sorted(found)
 
 

@@ -103,8 +103,8 @@ def _reads(history: History) -> dict[frozenset[Key], list[tuple[Operation, froze
 
 def _fork(one: Operation, fewer: frozenset[Key], other: Operation, more: frozenset[Key]) -> Anomaly:
     """Two reads and the two writes that they saw in opposite orders."""
-    ours = min(fewer - more, key=str)
-    theirs = min(more - fewer, key=str)
+    ours = min(fewer - more, key=repr)
+    theirs = min(more - fewer, key=repr)
     reason = (
         f"Operation {one.number} saw the write of key {told(ours)} but not that of {told(theirs)}; "
         f"operation {other.number} saw {told(theirs)} but not {told(ours)}. So the two writes came "

@@ -85,6 +85,12 @@ class FifoQueue(Specification):
             return None
         return (state[1:] if self.end == 0 else state[:-1],)
 
+    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
+        """``enqueue 1``, or ``dequeue -> null`` where the queue was empty."""
+        if f == self.functions[1] and result is None:
+            return f"{f} -> null"
+        return super().describe_operation(f, argument, result)
+
     def describe_state(self, state: Any) -> str:
         """``the queue holds [1, 2], oldest first``."""
         if not state:
@@ -137,6 +143,12 @@ class PriorityQueue(Specification):
         if result is not UNANSWERED and (result is None or state[0] != result):
             return None
         return (state[1:],)
+
+    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
+        """``insert 1``, or ``remove -> null`` where the queue was empty."""
+        if f in {"remove", "dequeue"} and result is None:
+            return f"{f} -> null"
+        return super().describe_operation(f, argument, result)
 
     def describe_state(self, state: Any) -> str:
         """``the queue holds [1, 2], smallest first``."""

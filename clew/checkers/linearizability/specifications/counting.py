@@ -84,6 +84,8 @@ class _Prefix(AppendLog):
     no read of the history can be legal that is not the longest: one state holds all those logs.
     """
 
+    looks_ahead = True
+
     def __init__(self, longest: tuple[Any, ...]) -> None:
         self._longest = longest
 
