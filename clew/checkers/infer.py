@@ -122,6 +122,7 @@ RULES: tuple[Rule, ...] = (
     Rule("rw-register", "txn", "", "transactions of r and w", _parts(_R_W)),
     Rule("list-append", "txn", "", "transactions of r and append", _parts(_R_APPEND)),
     Rule("kafka", "send poll", _KAFKA, "send and poll"),
+    Rule("bank", "transfer", "read", "transfers"),
     Rule("unique-ids", "generate", "", "the generation of ids"),
     Rule("echo", "echo", "", "echoes"),
     Rule("broadcast", "broadcast", "read", "broadcasts"),

@@ -18,6 +18,7 @@ from clew.sim.world import NS_PER_SECOND
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
 FAULTS_SHOWN = 6
+NAMES_SHOWN = 9
 VALUES_SHOWN = 20
 
 
@@ -46,8 +47,8 @@ def drawn(plan: Plan, style: Style) -> str:
     """The version, the seed and every option that the run had."""
     model = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
     latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
-    rows = [
-        ("nodes", f"{len(plan.node_ids)}: {', '.join(plan.node_ids)}"),
+    rows: list[tuple[str, str | int]] = [
+        ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned"),
         (
             "time",
@@ -55,10 +56,18 @@ def drawn(plan: Plan, style: Style) -> str:
         ),
         ("liveness", plan.liveness),
         ("network", f"latency {latency}, topology {plan.topology}"),
+        ("keys", plan.key_count),
         ("nemesis", _nemesis(plan)),
     ]
+    if plan.workload.startswith("txn-"):
+        rows.append(("models", ", ".join(plan.consistency_models)))
     head = f"Clew {clew.__version__}: {model}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + words.table(rows)
+
+
+def _names(names: Sequence[str]) -> str:
+    """All names where they are few, else the first and the last."""
+    return ", ".join(names) if len(names) <= NAMES_SHOWN else f"{names[0]} to {names[-1]}"
 
 
 def _nemesis(plan: Plan) -> str:

@@ -63,6 +63,7 @@ JEPSEN = [
     ("set.edn", "g-set", "g-set", "valid"),
     ("counter.edn", None, "counter", "valid"),
     ("counter.edn", "interval-counter", "interval-counter", "unknown"),
+    ("bank.edn", None, "bank", "valid"),
 ]
 
 

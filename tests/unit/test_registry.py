@@ -187,6 +187,7 @@ GUESSES = [
     ("unique-ids", calls(("generate", None, 3))),
     ("echo", calls(("echo", "a", "a"))),
     ("broadcast", calls(("broadcast", 1, None), ("read", None, [1]))),
+    ("bank", calls(("transfer", {"from": 1, "to": 2, "amount": 3}, None), ("read", None, {}))),
     ("kafka", calls(("send", ["send", 1, 2], None), ("poll", None, {}))),
 ]
 
