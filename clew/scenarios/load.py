@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsourcefile
 from pathlib import Path
 from types import ModuleType
 
+from clew import models
 from clew.errors import NodeError, UsageError
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.sim.finding import users_traceback
@@ -161,12 +163,25 @@ def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
 
 
 def _digest(node_class: type[Node]) -> str:
-    """SHA-256 over the source files of a class and its bases, up to `Node`."""
+    """SHA-256 over the source files of a class and its bases, up to `Node`.
+
+    Shipped models share files with each other; for those it is over all of them.
+    """
+    if node_class.__module__.startswith("clew.models"):
+        return _shipped_digest()
     digest = sha256()
     for base in node_class.__mro__:
         if base is Node:
             break
-        source = getsourcefile(base)
-        if source is not None:
-            digest.update(Path(source).read_bytes())
+        file = getsourcefile(base)
+        if file is not None:
+            digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _shipped_digest() -> str:
+    digest = sha256()
+    for source in sorted(Path(models.__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
     return digest.hexdigest()

