@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +24,12 @@ from clew.checkers.linearizability import Linearizability, Specification
 from clew.checkers.linearizability.entries import partitions
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.specifications import CasRegister, KeyValue, Register
+from clew.checkers.linearizability.specifications.collections import (
+    FifoQueue,
+    PriorityQueue,
+    Set,
+    Stack,
+)
 from clew.checkers.verdict import Budget, OutOfBudget
 from clew.formats import read_history
 from clew.history import Event, History
@@ -106,6 +113,80 @@ def take_effect(client: Client, state: dict[int | None, object]) -> None:
     client.answer = ("ok", argument)
 
 
+COLLECTIONS = {
+    Set: ("add", "contains"),
+    FifoQueue: ("enqueue", "dequeue"),
+    Stack: ("push", "pop"),
+    PriorityQueue: ("insert", "remove"),
+}
+
+
+def collected(specification: type[Specification], operations: int, *, clients: int = 10) -> History:
+    """A linearizable history of a collection to which each value is added once.
+
+    Half of the operations add one; the others take one out, or test whether one is in the set.
+    """
+    source = random.Random(3)
+    put, take = COLLECTIONS[specification]
+    # What is added comes in any order, so that a priority queue has something to choose.
+    values = source.sample(range(operations), operations)
+    held: list[int] = []
+    events: list[Event] = []
+    idle = list(range(clients))
+    busy: list[Client] = []
+    started = 0
+    while started < operations or busy:
+        if idle and started < operations and (not busy or source.random() < 0.5):
+            f = source.choice([put, take])
+            argument = values[started] if f == put or specification is Set else None
+            busy.append(Client(idle.pop(source.randrange(len(idle))), None, f, argument))
+            events.append(Event(busy[-1].process, "invoke", f, argument))
+            started += 1
+            continue
+        client = source.choice(busy)
+        if client.answer is None:
+            client.answer = ("ok", moved(specification, client, held))
+        else:
+            busy.remove(client)
+            idle.append(client.process)
+            events.append(Event(client.process, "ok", client.f, client.answer[1]))
+    return History(events)
+
+
+def moved(specification: type[Specification], client: Client, held: list[int]) -> object:
+    """What the operation returns; the values held are the queue's, the stack's or the heap's."""
+    if specification is Set:
+        return client.f == "add"
+    if client.argument is not None:
+        if specification is PriorityQueue:
+            heappush(held, client.argument)
+        else:
+            held.append(client.argument)
+        return None
+    if not held:
+        return None
+    if specification is PriorityQueue:
+        return heappop(held)
+    return held.pop(0 if specification is FifoQueue else -1)
+
+
+def with_reads(operations: int, *, clients: int = 10) -> History:
+    """A linearizable history of a set that only grows, with 20 reads of all its elements."""
+    source = random.Random(4)
+    events: list[Event] = []
+    held: list[int] = []
+    for first in range(0, operations, clients):
+        turn = range(first, min(first + clients, operations))
+        events += [Event(at - first, "invoke", "add", at) for at in turn]
+        answers = source.sample(turn, len(turn))
+        events += [Event(at - first, "ok", "add", at) for at in answers]
+        held += turn
+        if first // clients % max(1, operations // clients // 20) == 0:
+            events.append(Event(clients, "invoke", "read", None))
+            events.append(Event(clients, "ok", "read", list(held)))
+    return History(events)
+
+
 def with_stale_read(history: History) -> History:
     """The same, and at its end two writes and a read of the first."""
     last = []
@@ -152,6 +233,18 @@ ROWS: list[tuple[str, type[Specification], Callable[[], History]]] = [
      lambda: recorded(1_000, keys=10, store=True)),
     ("key-value, 50 clients, 10 keys, 1k", KeyValue,
      lambda: recorded(1_000, clients=50, keys=10, store=True)),
+    ("set, tests of elements, 10k", Set, lambda: collected(Set, 10_000)),
+    ("set, tests of elements, 100k", Set, lambda: collected(Set, 100_000)),
+    ("set, 20 reads of all, 10k", Set, lambda: with_reads(10_000)),
+    ("set, 20 reads of all, 100k", Set, lambda: with_reads(100_000)),
+    ("fifo-queue, unique values, 10k", FifoQueue, lambda: collected(FifoQueue, 10_000)),
+    ("fifo-queue, unique values, 100k", FifoQueue, lambda: collected(FifoQueue, 100_000)),
+    ("stack, unique values, 10k", Stack, lambda: collected(Stack, 10_000)),
+    ("stack, unique values, 100k", Stack, lambda: collected(Stack, 100_000)),
+    ("priority-queue, unique values, 10k", PriorityQueue,
+     lambda: collected(PriorityQueue, 10_000)),
+    ("priority-queue, unique values, 100k", PriorityQueue,
+     lambda: collected(PriorityQueue, 100_000)),
 ]  # fmt: skip
 
 
@@ -169,7 +262,7 @@ def measure(name: str) -> str:
         oracle = "gave up" if slow is None else f"{slow * 1e3:.1f} ({slow / seconds:.0f}x)"
     configurations = result.statistics["configurations"]
     return (
-        f"{name:45} {operations:>9} {result.verdict.value:>8} {result.engine:>8} "
+        f"{name:45} {operations:>9} {result.verdict.value:>8} {result.engine:>14} "
         f"{configurations:>9} {seconds * 1e3:>9.1f} {memory:>7.0f} {oracle:>16}"
     )
 
@@ -225,7 +318,7 @@ def main() -> None:
         print(measure(options.row))
         return
     print(
-        f"{'history':45} {'ops':>9} {'verdict':>8} {'engine':>8} {'configs':>9} {'ms':>9} "
+        f"{'history':45} {'ops':>9} {'verdict':>8} {'engine':>14} {'configs':>9} {'ms':>9} "
         f"{'MiB':>7} {'plain, ms':>16}"
     )
     for name, _, history in ROWS:

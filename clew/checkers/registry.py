@@ -87,7 +87,9 @@ _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
 )
 
-_LINEARIZABLE = "quick for most histories, exponential at worst; O(n log n) for unique values"
+_LINEARIZABLE = (
+    "O(n log n) for most histories of unique values, quick for most others; exponential at worst"
+)
 _HERLIHY = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 
 

@@ -128,7 +128,7 @@ class Client:
         body["msg_id"] = self._msg_id
         self._reply = reply = self._world.event()
         copy = frozen(body)
-        self._cluster.network.emit(self._link, copy, is_flat(copy))
+        self._link.emit(copy, is_flat(copy))
         self._world.call_at(self._world.now + self._timeout_ns, self._expire, self._msg_id)
         return reply
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from clew.sim.entropy import Entropy
 from clew.sim.latency import Latency
 from clew.sim.message import Message, thawed
+from clew.sim.order import Entry
 from clew.sim.trace import BATCH, DELIVER, SEND, Trace
 from clew.sim.world import World
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 Packet: TypeAlias = "tuple[int, dict[str, Any], bool, Receiver | None]"
 """A message under way: its number, its frozen body, whether the body is flat (holds no container),
 and the process it was sent to."""
+
+
+Emit: TypeAlias = Callable[[dict[str, Any], bool], None]
+"""Sends a frozen body along a link; the second argument tells whether it is flat."""
 
 
 class Endpoint:
@@ -68,15 +73,16 @@ class Link:
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True where a message must take the slow path.
         number: its rank among the links, by which the trace calls it.
+        emit: sends a frozen body along it.
+        arrive: takes a message's queue entry at the far end: delivers, holds or drops it.
     """
 
     __slots__ = (
-        "_network", "bits", "cut", "dest", "disturbances", "disturbed", "low_ns", "number",
+        "arrive", "bits", "cut", "dest", "disturbances", "disturbed", "emit", "low_ns", "number",
         "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
-        self._network = network
         self.number = number
         self.src = src
         self.dest = dest
@@ -85,6 +91,8 @@ class Link:
         self.cut = 0
         self.disturbances: list[Disturbance] = []
         self.disturbed = self.shape is not None
+        self.arrive = _arriver(network, self)
+        self.emit = _emitter(network, self)
 
     def refresh(self) -> None:
         """Decide anew whether messages must take the slow path."""
@@ -96,21 +104,49 @@ class Link:
             return self.low_ns + (self.bits(32) * self.span_ns >> 32)
         return self.shape(self.bits(32))
 
-    def arrive(self, packet: Packet) -> None:
-        """A message reaches the far end: deliver it, hold it or drop it."""
-        number, body, flat, process = packet
-        network = self._network
-        if self.cut or process is not self.dest.process or process is None:
-            network.drop(number, "partition" if self.cut else "down")
+
+def _emitter(network: Network, link: Link) -> Emit:
+    """What sends along a link: a closure, because this runs once a message.
+
+    All it needs is in cells; a method would fetch most of it through three objects.
+    """
+    batch, world = network.batch, network.world
+    push, sequence = world.push, world.sequence
+    dest, arrive, bits = link.dest, link.arrive, link.bits
+    rank, low_ns, span_ns = link.number, link.low_ns, link.span_ns
+
+    def emit(body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001
+        network.messages = number = network.messages + 1
+        now = world._now  # noqa: SLF001 - a property costs a frame
+        batch.append((now, SEND, number, rank, body))
+        if link.disturbed:
+            network.emit_disturbed(link, (number, body, flat, dest.process))
+            return
+        time = now + low_ns + (bits(32) * span_ns >> 32)
+        push((time, 1, sequence(), arrive, number, body, flat, dest.process))
+
+    return emit
+
+
+def _arriver(network: Network, link: Link) -> Callable[[Entry], None]:
+    """What a message that reaches the far end of a link does; a closure as `_emitter` is."""
+    batch, world, flush = network.batch, network.world, network.trace.flush
+    src, dest, dest_end = link.src.id, link.dest.id, link.dest
+
+    def arrive(entry: Entry) -> None:
+        _, _, _, _, number, body, flat, process = entry
+        if link.cut or process is not dest_end.process or process is None:
+            network.drop(number, "partition" if link.cut else "down")
             return
         if process.paused:
-            process.hold(self.arrive, packet)
+            process.hold(arrive, entry)
             return
-        batch = network.batch
-        batch.append((network.world._now, DELIVER, number))  # noqa: SLF001
+        batch.append((world._now, DELIVER, number))  # noqa: SLF001
         if len(batch) >= BATCH:
-            network.trace.flush()
-        process.receive(Message(self.src.id, self.dest.id, body.copy() if flat else thawed(body)))
+            flush()
+        process.receive(Message(src, dest, body.copy() if flat else thawed(body)))
+
+    return arrive
 
 
 class Network:
@@ -165,20 +201,8 @@ class Network:
         """All links that exist, in the order they were first used."""
         return list(self._links.values())
 
-    def emit(self, link: Link, body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001 - hot
-        """Send a frozen body along a link."""
-        self.messages = number = self.messages + 1
-        world = self.world
-        now = world._now  # noqa: SLF001 - a property costs a frame, and this runs once a message
-        self.batch.append((now, SEND, number, link.number, body))
-        packet = (number, body, flat, link.dest.process)
-        if link.disturbed:
-            self._emit_disturbed(link, packet)
-            return
-        delay = link.low_ns + (link.bits(32) * link.span_ns >> 32)
-        world.push((now + delay, 1, world.sequence(), link.arrive, packet))
-
-    def _emit_disturbed(self, link: Link, packet: Packet) -> None:
+    def emit_disturbed(self, link: Link, packet: Packet) -> None:
+        """Send a message along a link that faults cut or disturb, or of a latency with a tail."""
         # Every disturbance draws for every message, also for one that is lost already: ending
         # one fault must not shift the draws of the others.
         delay, why = link.delay(), "partition"
@@ -190,11 +214,12 @@ class Network:
         if not delays:
             self.drop(packet[0], why)
             return
+        now = self.world.now
         for _ in delays[1:]:
             self.duplicated += 1
-            self.trace.add(self.world.now, "duplicate", packet[0])
+            self.trace.add(now, "duplicate", packet[0])
         for each in delays:
-            self.world.call_at(self.world.now + each, link.arrive, packet)
+            self.world.push((now + each, 1, self.world.sequence(), link.arrive, *packet))
 
     def drop(self, number: int, why: str) -> None:
         """Lose a message, and say why."""

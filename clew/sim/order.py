@@ -1,9 +1,10 @@
 """The one place that decides which of several pending events happens next.
 
-A policy holds the pending entries. An entry is SimPy's tuple ``(time_ns, priority, sequence,
-event)`` or, for the bare callbacks that deliveries and timers are, ``(time_ns, priority,
-sequence, callback, argument)``. Time never goes back: whatever a policy returns happens at its
-own time or at the present, whichever is later.
+A policy holds the pending entries. An entry is a tuple ``(time_ns, priority, sequence, happen,
+...)``: ``happen`` is called with the entry itself and finds what it needs behind itself, so that
+a message costs one tuple in the queue and no object. The first three are SimPy's own order. Time
+never goes back: whatever a policy returns happens at its own time or at the present, whichever is
+later.
 """
 
 from __future__ import annotations

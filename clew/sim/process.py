@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clew.sim.clock import Clock
 from clew.sim.disk import Disk, Unsynced
 from clew.sim.finding import Refused
-from clew.sim.message import SCALARS, Message, NotJson, frozen
-from clew.sim.network import Endpoint, Link
+from clew.sim.message import SCALARS, Message, NotJson, frozen, is_flat
+from clew.sim.network import Emit, Endpoint
 from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
 from clew.sim.task import Future, Task
 from clew.sim.world import NS_PER_SECOND, to_ns
@@ -149,7 +149,7 @@ class Process:
         self._cluster = cluster
         self._world = cluster.world
         self._network = cluster.network
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, Emit] = {}
         self._waiting: dict[int, tuple[Future, SimTimer]] = {}
         self._tasks: dict[Task, None] = {}
         self._backlog: list[tuple[Callable[[Any], None], Any]] = []
@@ -203,15 +203,14 @@ class Process:
     def receive(self, message: Message) -> None:
         """Complete the request that a reply answers, or call the handler of its type."""
         body = message.body
-        reply_to = body.get("in_reply_to")
-        if reply_to is not None:
-            waiting = self._waiting.pop(reply_to, None)
+        if self._waiting and "in_reply_to" in body:
+            waiting = self._waiting.pop(body["in_reply_to"], None)
             if waiting is not None:
                 self._complete(waiting, message)
                 return
         handler = self._handlers.get(body["type"])
         if handler is None:
-            if reply_to is None:
+            if body.get("in_reply_to") is None:
                 self._unhandled(message)
             return
         world = self._world
@@ -307,23 +306,24 @@ class Process:
 
     def send(self, dest: str, body: Mapping[str, Any]) -> None:
         """See `Node.send`."""
-        # The hot path: a flat body along a link that is known.
-        flat = type(body) is dict
-        if flat:
+        emit = self._links.get(dest) or self._connect(dest)
+        if emit is None or not self.alive:
+            return
+        # The hot path: a flat body with a type, along a link that is known.
+        if type(body) is dict and type(body.get("type")) is str:
             for key, value in body.items():
                 if type(value) not in SCALARS or type(key) is not str:
-                    flat = False
                     break
-        copy = body.copy() if flat else self._frozen(body)  # type: ignore[attr-defined]
-        link = self._links.get(dest)
-        if link is None:
-            link = self._connect(dest)
-        if link is None or copy is None or not self.alive:
+            else:
+                emit(body.copy(), True)  # noqa: FBT003
+                return
+        copy = self._frozen(body)
+        if copy is None:
             return
         if type(copy.get("type")) is not str:
             self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {copy}")
             return
-        self._network.emit(link, copy, flat)
+        emit(copy, is_flat(copy))
 
     def _frozen(self, body: Any) -> dict[str, Any] | None:
         try:
@@ -334,13 +334,13 @@ class Process:
         assert isinstance(copy, dict)
         return copy
 
-    def _connect(self, dest: str) -> Link | None:
+    def _connect(self, dest: str) -> Emit | None:
         link = self._network.link(self.host, dest)
         if link is None:
             self._cluster.unknown_destination(self, dest)
-        else:
-            self._links[dest] = link
-        return link
+            return None
+        self._links[dest] = link.emit
+        return link.emit
 
     def reply(self, msg: Message, body: Mapping[str, Any]) -> None:
         """See `Node.reply`."""
@@ -383,7 +383,7 @@ class Process:
         timer = SimTimer(callback, args, period_ns, name or getattr(callback, "__name__", "timer"))
         world = self._world
         delay = self.host.clock.true_delay(max(local_ns, 0))
-        world.push((world.now + delay, 1, world.sequence(), self._fire, timer))
+        world.call_at(world.now + delay, self._fire, timer)
         return timer
 
     def _fire(self, timer: SimTimer) -> None:
@@ -396,7 +396,7 @@ class Process:
         self._cluster.trace.add(world.now, "timer", self.id, timer.name)
         if timer.period_ns:
             delay = self.host.clock.true_delay(timer.period_ns)
-            world.push((world.now + delay, 1, world.sequence(), self._fire, timer))
+            world.call_at(world.now + delay, self._fire, timer)
         self.run(partial(self._call, timer), f"timer {timer.name}")
 
     def _call(self, timer: SimTimer) -> None:

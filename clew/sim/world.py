@@ -15,7 +15,7 @@ from typing import Any
 import simpy
 from simpy.events import NORMAL
 
-from clew.sim.order import Order, TimeOrder
+from clew.sim.order import Entry, Order, TimeOrder
 
 NS_PER_SECOND = 1_000_000_000
 
@@ -54,11 +54,11 @@ class World(simpy.Environment):
 
     def schedule(self, event: simpy.Event, priority: int = NORMAL, delay: float = 0) -> None:
         """Queue a SimPy event; SimPy calls this."""
-        self.push((self._now + delay, priority, self.sequence(), event))
+        self.push((self._now + delay, priority, self.sequence(), _happen, event))
 
     def call_at(self, time_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` at a virtual time that is not in the past."""
-        self.push((time_ns, NORMAL, self.sequence(), callback, argument))
+        self.push((time_ns, NORMAL, self.sequence(), _call, callback, argument))
 
     def stop(self) -> None:
         """End `advance` after the current event."""
@@ -80,23 +80,26 @@ class World(simpy.Environment):
         pending, pop = self._queue, self.order.pop
         while pending and not self._stopped:
             entry = pop()
-            time = entry[0]
-            if time > until_ns:
+            if entry[0] > until_ns:
                 self.push(entry)
                 break
+            time = entry[0]
             if time > self._now:  # noqa: PLR1730 - max() costs a call an event
                 self._now = time
             self.events += 1
-            if len(entry) == 5:  # noqa: PLR2004 - a bare callback, see the module docstring
-                entry[3](entry[4])
-            else:
-                _happen(entry[3])
+            entry[3](entry)
         if not self._stopped:
             self._now = until_ns
 
 
-def _happen(event: simpy.Event) -> None:
+def _call(entry: Entry) -> None:
+    """Do what `World.call_at` queued."""
+    entry[4](entry[5])
+
+
+def _happen(entry: Entry) -> None:
     """Run a SimPy event's callbacks, as `simpy.Environment.step` does."""
+    event: simpy.Event = entry[4]
     callbacks = event.callbacks
     event.callbacks = None  # type: ignore[assignment] # SimPy marks a processed event so
     for callback in callbacks:

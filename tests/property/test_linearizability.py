@@ -5,7 +5,6 @@ definition, every order of every subset of the pending operations.
 """
 
 import random
-from functools import partial
 from itertools import chain, combinations, permutations, product
 
 import pytest
@@ -16,9 +15,7 @@ from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizab
 from clew.checkers.linearizability.entries import Entry, partitions
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
-from clew.checkers.linearizability.queues import broken_queue
 from clew.checkers.linearizability.witness import explains
-from clew.checkers.linearizability.zones import broken_zones
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 
@@ -241,112 +238,6 @@ def test_engines_agree_on_all_small_histories(name):
 def test_engines_agree_on_all_histories_of_three(name):
     for history in small_histories(name, 3):
         agree(name, history)
-
-
-READS = [("read", None, None), ("read", None, 1), ("read", None, 2), ("read", None, 3)]
-DEQUEUES = [
-    ("dequeue", None, None), ("dequeue", None, 1), ("dequeue", None, 2), ("dequeue", None, 3),
-]  # fmt: skip
-# The engines without a search: specification, engine, its update, its other calls.
-UNIQUE = {
-    "zones": ("register", broken_zones, "write", READS),
-    "zones in numpy": ("register", partial(broken_zones, vectors=True), "write", READS),
-    "zones without numpy": ("register", partial(broken_zones, vectors=False), "write", READS),
-    "queue": ("fifo-queue", broken_queue, "enqueue", DEQUEUES),
-}
-
-
-def unique_histories(engine, count, pendings):
-    """All histories whose updates bring in 1, 2, ... in order of invocation."""
-    _, _, update, others = UNIQUE[engine]
-    for shape in intervals(count):
-        for picked in product([None, *others], repeat=count):
-            calls, updates = [], 0
-            for call in picked:
-                updates += call is None
-                calls.append(call or (update, updates, updates))
-            for pending in pendings:
-                yield build(shape, calls, pending)
-
-
-def engine_is_right(engine, history):
-    """Whether the engine applied; its answer is the oracle's, and its evidence fails alone."""
-    name, judge, *_ = UNIQUE[engine]
-    specification = SPECIFICATIONS[name]()
-    (part,) = partitions(specification, history)
-    broken = judge(specification, part.entries)
-    if broken is None:
-        return False
-    expected, _ = plain(specification, part.entries, Budget(seconds=None))
-    assert (broken == ()) == expected, history.events
-    if broken:
-        assert not plain(specification, broken, Budget(seconds=None))[0]
-    return True
-
-
-@pytest.mark.parametrize("engine", UNIQUE)
-def test_engines_without_a_search_agree_with_the_oracle_on_all_small_histories(engine):
-    if "in numpy" in engine:
-        pytest.importorskip("numpy")
-    applied = 0
-    for count in (1, 2, 3):
-        pendings = [frozenset(some) for size in (0, 1) for some in combinations(range(count), size)]
-        for history in unique_histories(engine, count, pendings):
-            applied += engine_is_right(engine, history)
-    assert applied > 1_000
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("engine", UNIQUE)
-def test_engines_without_a_search_agree_with_the_oracle_on_all_histories_of_four(engine):
-    if "in numpy" in engine:
-        pytest.importorskip("numpy")
-    pendings = [frozenset(some) for size in range(3) for some in combinations(range(4), size)]
-    for history in unique_histories(engine, 4, pendings):
-        engine_is_right(engine, history)
-
-
-def unique_history(source, engine, updates, others):
-    """A random history whose updates bring in 1, 2, ..., each seen by random operations."""
-    _, _, update, calls = UNIQUE[engine]
-    seen = [source.randint(1, updates) for _ in range(others)]
-    if engine == "queue":
-        seen = source.sample([*range(1, updates + 1), None, None], min(others, updates + 2))
-    drawn = [(update, value, value) for value in range(1, updates + 1)]
-    drawn += [(calls[0][0], None, value) for value in seen]
-    ends = list(range(2 * len(drawn)))
-    # Short intervals, so that real time matters: neighbours swap a few times.
-    for _ in range(source.randrange(6 * len(drawn))):
-        at = source.randrange(len(ends) - 1)
-        ends[at], ends[at + 1] = ends[at + 1], ends[at]
-    source.shuffle(drawn)
-    if source.random() < 0.8:
-        drawn.sort(key=lambda call: (call[2] or source.randint(1, 4), call[1] is None))
-    places = {end: at for at, end in enumerate(ends)}
-    shape = [tuple(sorted((places[2 * at], places[2 * at + 1]))) for at in range(len(drawn))]
-    pending = {at for at in range(len(drawn)) if source.random() < 0.05}
-    return build(shape, drawn, pending)
-
-
-def agrees_at_random(engine, count):
-    source = random.Random(f"unique {engine}")
-    answers = []
-    for _ in range(count):
-        history = unique_history(source, engine, source.randint(1, 4), source.randint(0, 4))
-        if engine_is_right(engine, history):
-            answers.append(oracle(SPECIFICATIONS[UNIQUE[engine][0]](), history))
-    assert count // 10 < sum(answers) < len(answers) - count // 10
-
-
-@pytest.mark.parametrize("engine", UNIQUE)
-def test_engines_without_a_search_agree_with_the_oracle_at_random(engine):
-    agrees_at_random(engine, 1_000)
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("engine", UNIQUE)
-def test_engines_without_a_search_agree_with_the_oracle_often(engine):
-    agrees_at_random(engine, 30_000)
 
 
 def random_history(draw, name, operations, clients):

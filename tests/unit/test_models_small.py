@@ -42,7 +42,7 @@ class Client:
         self.asked += 1
         body = {**body, "msg_id": self.asked}
         link = self.cluster.network.link(self.endpoint, dest)
-        self.cluster.network.emit(link, body, is_flat(body))
+        link.emit(body, is_flat(body))
         return self.asked
 
     def ask(self, dest: str, seconds: float = 0.05, **body: Any) -> dict[str, Any] | None:

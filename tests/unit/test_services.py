@@ -46,9 +46,7 @@ class Caller:
         """The value read, the timestamp, an error's code, or True."""
         self.count += 1
         body = {**body, "msg_id": self.count}
-        self.cluster.network.emit(
-            self.cluster.network.link(self.endpoint, service), body, is_flat(body)
-        )
+        self.cluster.network.link(self.endpoint, service).emit(body, is_flat(body))
         self.cluster.world.advance(self.cluster.world.now + to_ns(0.001))
         assert self.cluster.findings == []
         assert self.reply["in_reply_to"] == self.count
@@ -69,7 +67,7 @@ def test_a_node_reaches_a_service_by_its_name() -> None:
     caller = Caller(cluster, "c0")
     link = cluster.network.link(caller.endpoint, "n1")
     ask = {"type": "ask", "service": "lin-tso", "body": {"type": "ts"}}
-    cluster.network.emit(link, ask, flat=False)
+    link.emit(ask, False)
     cluster.world.advance(to_ns(1))
     assert [answer["ts"] for answer in cluster.nodes["n1"].answers] == [0]
 

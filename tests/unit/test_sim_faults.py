@@ -458,7 +458,7 @@ def test_network_faults_leave_clients_alone(struck):
     link = cluster.network.link(client, "n1")
     cluster.world.advance(S)
     for number in range(100):
-        cluster.network.emit(link, {"type": "ask", "msg_id": number}, flat=True)
+        link.emit({"type": "ask", "msg_id": number}, True)
         cluster.world.advance(S + number * 9 * MS)
     assert sorted(body["in_reply_to"] for body in listener.got) == list(range(100))
 

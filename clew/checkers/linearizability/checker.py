@@ -1,7 +1,8 @@
 """Linearizability of a history: each engine where it fits, and one result for all partitions.
 
 1. The witness, where effect points are given: O(n log n).
-2. Zones for registers, and the order of queues, where values are unique: O(n log n).
+2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
+   are unique: O(n log n), stacks with many operations in flight aside.
 3. The windowed search, for everything else.
 
 Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
@@ -36,7 +37,8 @@ class Finding(NamedTuple):
 
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
-        engine: ``witness``, ``zones``, ``queue`` or ``search``.
+        engine: ``witness``, ``zones``, ``queue``, ``stack``, ``priority-queue``, ``set`` or
+            ``search``.
         configurations: explored by the search; 0 for the others.
         anomaly: the evidence where it is INVALID.
         reason: why it is UNKNOWN.

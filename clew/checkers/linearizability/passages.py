@@ -56,7 +56,9 @@ def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | N
         put_names: the functions that put a value in; all others take one out.
     """
     puts: dict[Any, Entry] = {}
-    takes, empties, pending = [], [], 0
+    takes: list[Entry] = []
+    empties: list[Entry] = []
+    pending = 0
     for entry in entries:
         value = entry.argument
         if entry.f in put_names:

@@ -8,7 +8,9 @@ first, and the best add the last one before it.
 
 With reads of the whole set, and no removals or tests of single elements: the reads are in order of
 size, the elements that one shows and the one before does not were added between the two, and this
-layered order must not go against real time. Other histories with reads are left to the search.
+layered order must not go against real time. Other histories with reads are left to the search, and
+so are those that are not linearizable where the reads to blame show many elements: the evidence
+would hold the adds of them all.
 
 A pending add happened only where its element was seen. A pending removal may have happened.
 
@@ -27,6 +29,9 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import end, in_order
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import Set
+
+EVIDENCE_MAX = 64
+"""Operations that it may take to show that reads of the whole set contradict each other."""
 
 
 def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
@@ -47,7 +52,8 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
             return None
     kinds = {entry.f for entry in entries}
     if "read" in kinds:
-        return _broken_reads(adds, entries) if kinds <= {"add", "read"} else None
+        broken = _broken_reads(adds, entries) if kinds <= {"add", "read"} else None
+        return None if broken and len(broken) > EVIDENCE_MAX else broken
     by_element: dict[Any, list[Entry]] = {}
     for entry in entries:
         by_element.setdefault(entry.argument, []).append(entry)
@@ -78,7 +84,7 @@ def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
     if seen.adds and seen.adds[0].completed is not None and seen.adds[0].result is False:
         return (seen.adds[0],)
     if len(seen.removed) > 1:
-        return tuple([*seen.adds, *seen.removed[:2]])
+        return in_order([*seen.adds, *seen.removed[:2]])
     needed = seen.present + seen.removed
     if not seen.adds:
         return tuple(needed[:1])
@@ -110,7 +116,7 @@ def _unordered(seen: _Seen) -> tuple[Entry, ...]:
     last_begun = max([*seen.present, add], key=attrgetter("invoked"))
     first_ended = min([*seen.present, add], key=end)
     if end(first_ended) < add.invoked:
-        return (add, first_ended)
+        return in_order([add, first_ended])
     choices = seen.removed or seen.perhaps
     removals = [each for each in choices if end(each) > last_begun.invoked]
     if seen.removed and not removals:
@@ -128,37 +134,43 @@ def _unordered(seen: _Seen) -> tuple[Entry, ...]:
 
 
 def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Two operations whose layers go against real time, with the adds of all they mention."""
+    """Operations that go against the order of the reads, with the adds of all they show."""
     reads = [each for each in entries if each.f == "read" and each.completed is not None]
-    shown: list[tuple[frozenset[Any], Entry]] = []
-    for read in reads:
-        if type(read.result) not in {tuple, frozenset, type(None)}:
-            return None
-        shown.append((frozenset(read.result or ()), read))
+    if any(type(each.result) not in {tuple, frozenset, type(None)} for each in reads):
+        return None
     for add in adds.values():
         if add.completed is not None and add.result is False:
             return (add,)
-    shown.sort(key=_size)
+    shown = sorted(((frozenset(each.result or ()), each) for each in reads), key=_size)
     for (fewer, read), (more, other) in pairwise(shown):
         if not fewer <= more:
             return _with_adds([read, other], adds)
+    for elements, read in shown[-1:]:
+        if not elements <= adds.keys():
+            return _with_adds([read], adds)
+    return _with_adds(_backwards(_layers(shown, adds)), adds)
+
+
+def _layers(
+    shown: Sequence[tuple[frozenset[Any], Entry]], adds: dict[Any, Entry]
+) -> list[tuple[int, Entry]]:
+    """The operations with their layers: even ones are adds, odd ones the reads after them.
+
+    Each of the reads shows all that the one before it does.
+    """
     layers: list[tuple[int, Entry]] = []
-    placed: set[Any] = set()
+    first_shown: dict[Any, int] = {}
     layer = 0
     for elements, read in shown:
-        # Even layers are adds, odd ones the reads after them. The order inside does not matter.
-        new = elements - placed if len(elements) > len(placed) else ()
-        if new:
+        if len(elements) > len(first_shown):
             layer += 2
-        for element in new:
-            if element not in adds:
-                return _with_adds([read], adds)
-            layers.append((layer, adds[element]))
-        placed.update(new)
+            for element in elements:
+                first_shown.setdefault(element, layer)
         layers.append((layer + 1, read))
-    rest = [each for value, each in adds.items() if value not in placed]
-    layers += [(layer + 2, each) for each in rest if each.completed is not None]
-    return _with_adds(_backwards(layers), adds)
+    for element, add in adds.items():
+        if element in first_shown or add.completed is not None:
+            layers.append((first_shown.get(element, layer + 2), add))
+    return layers
 
 
 def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:

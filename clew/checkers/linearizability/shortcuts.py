@@ -20,7 +20,7 @@ SHORTCUTS: dict[str, Shortcut] = {
     "zones": broken_zones,
     "queue": broken_queue,
     "set": broken_set,
-    "priority queue": broken_priority_queue,
+    "priority-queue": broken_priority_queue,
     "stack": broken_stack,
 }
 

@@ -175,12 +175,11 @@ class _Least:
                 self._raise(right, number)
             left >>= 1
             right >>= 1
-        for node in {(first + size) >> 1: None, (last - 1 + size) >> 1: None}:
-            at = node
-            while at:
-                one, other = low[2 * at], low[2 * at + 1]
-                low[at] = (one if one < other else other) + self._added[at]
-                at >>= 1
+        for leaf in (first + size, last - 1 + size):
+            node = leaf >> 1
+            while node:
+                low[node] = min(low[2 * node], low[2 * node + 1]) + self._added[node]
+                node >>= 1
 
     def _raise(self, node: int, number: int) -> None:
         self._low[node] += number
