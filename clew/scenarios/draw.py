@@ -111,8 +111,8 @@ def _operations(
             drawn.append(_one(workload, entropy, client, number, at_ns, "main"))
             number += 1
             at_ns += timing.below(2 * gap_ns + 1) + 1
-            # At least four a client, so that one lost answer does not look like no progress.
-            window_ns = recovery_ns
+        # At least four a client, so that one lost answer does not look like no progress.
+        window_ns = recovery_ns
         if workload.final_reads:
             window_ns -= recover_margin_ns(recovery_ns)
         step_ns = max(min(gap_ns, window_ns // 4), 1)

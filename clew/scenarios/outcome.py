@@ -183,41 +183,53 @@ def _findings(run: Run) -> Result:
 def _liveness(run: Run) -> Result:
     """After healing, each healed node must answer its clients within the recovery time."""
     plan = run.plan
-    healed = _replicas(run)
-    asked: dict[str, list[Operation]] = {}
-    for operation in run.history.operations:
-        late = operation.start is not None and operation.start >= plan.time_limit_ns
-        if late and operation.node in healed and operation.end is not None:
-            asked.setdefault(str(operation.node), []).append(operation)
-    if not asked:
-        return Result(
-            "liveness", Verdict.VALID, "Nothing was asked after healing, so no progress was due."
-        )
-    # One request may just be slow; two that were given up on are no progress.
-    stuck = {
-        node: operations
-        for node, operations in asked.items()
-        if len(operations) > 1 and not any(_progress(operation) for operation in operations)
-    }
     seconds = plan.recovery_ns / NS_PER_SECOND
+    asked = _asked_after_healing(run)
+    if not plan.recovery_ns:
+        return Result("liveness", Verdict.VALID, "There is no recovery time: no progress was due.")
+    moving = [node for node, tried in asked.items() if any(_progress(one) for one in tried)]
+    stuck = {node: tried for node, tried in asked.items() if node not in moving}
     who = "a quorum" if plan.liveness == "core" else "everything"
-    if not stuck:
-        nodes = ", ".join(asked)
+    if not stuck and asked:
         return Result(
             "liveness", Verdict.VALID,
-            f"Within {seconds:g} s after {who} healed, operations succeeded at {nodes}.",
+            f"Within {seconds:g} s after {who} healed, operations succeeded at "
+            f"{', '.join(moving)}.",
         )  # fmt: skip
-    node, operations = next(iter(stuck.items()))
-    pending = [operation for operation in operations if operation.type == "info"]
+    # One request may just be slow, or the last before an error; two without progress are none.
+    twice = {node: tried for node, tried in stuck.items() if len(tried) > 1}
+    if not twice:
+        where = ", ".join(stuck) or "any node"
+        return Result(
+            "liveness", Verdict.UNKNOWN,
+            f"After {who} healed, clients had no second try at {where} within {seconds:g} s: "
+            "a longer --recovery would tell.",
+        )  # fmt: skip
+    pending = [one for tried in twice.values() for one in tried if _unanswered(one)]
+    shown = "; ".join(f"{one.f} {one.argument} at {one.node}" for one in pending[:5])
     reason = (
-        f"no progress: {len(stuck)} of {len(asked)} nodes ({', '.join(stuck)}) completed none of "
+        f"no progress: {len(twice)} of {len(asked)} nodes ({', '.join(twice)}) completed none of "
         f"their clients' operations in the {seconds:g} s after {who} healed; "
-        f"{len(pending)} operations at {node} are still pending"
+        f"{len(pending)} operations were never answered" + (f": {shown}" if shown else "")
     )
-    evidence = tuple(operation for stalled in stuck.values() for operation in stalled)
+    evidence = tuple(operation for tried in twice.values() for operation in tried)
     return Result(
         "liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason, evidence[:20]),)
     )
+
+
+def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
+    """By healed node the operations that were open at, or asked after, healing."""
+    asked: dict[str, list[Operation]] = {}
+    for one in run.history.operations:
+        if one.node in _replicas(run) and (one.end is None or one.end >= run.plan.time_limit_ns):
+            asked.setdefault(str(one.node), []).append(one)
+    return asked
+
+
+def _unanswered(operation: Operation) -> bool:
+    error = operation.error
+    return operation.completed is None or (isinstance(error, dict) and error.get("code") == 0)
 
 
 def _progress(operation: Operation) -> bool:

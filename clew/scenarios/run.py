@@ -164,7 +164,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
-    for _ in range(SETTLE_NS // NS_PER_SECOND):
+    for _ in range(max(SETTLE_NS, 2 * timeout_ns(plan)) // NS_PER_SECOND):
         if not any(client.waiting for client in clients.values()):
             break
         world.advance(world.now + NS_PER_SECOND)
@@ -192,19 +192,23 @@ def recover_margin_ns(recovery_ns: int) -> int:
     return min(RPC_TIMEOUT_NS, recovery_ns // 2)
 
 
+def timeout_ns(plan: Plan) -> int:
+    """When a client of the plan gives up, ns."""
+    if plan.workload == "lin-kv":
+        return max(10 * plan.latency_ns, NS_PER_SECOND)
+    return RPC_TIMEOUT_NS
+
+
 def _clients(
     cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
 ) -> dict[int, Client]:
     """The plan's clients by rank: client i talks to node i modulo the number of nodes."""
-    timeout_ns = RPC_TIMEOUT_NS
-    if plan.workload == "lin-kv":
-        timeout_ns = max(10 * plan.latency_ns, NS_PER_SECOND)
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
     stride = max(ranks) + 1
     nodes = plan.node_ids
     return {
         rank: Client(
-            cluster, recorder, workload, rank, stride, nodes[rank % len(nodes)], timeout_ns
+            cluster, recorder, workload, rank, stride, nodes[rank % len(nodes)], timeout_ns(plan)
         )
         for rank in sorted(ranks)
     }

@@ -6,7 +6,10 @@ What happens in it is decided by its arguments and by the calls that faults and 
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 
 from clew.sim.disk import Disk
@@ -25,7 +28,13 @@ from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 LIVELOCK_RECORDS = 500_000
 """So many trace records without time advancing are a livelock."""
 
+STORM_ENTRIES = 300_000
+"""So many pending messages and timers are a storm that only ends with the memory."""
+
 FINDINGS_MAX = 100
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_NUMBER = re.compile(r"\d+")
 
 
 class Cluster:
@@ -162,7 +171,8 @@ class Cluster:
 
     def find(self, finding: Finding) -> None:
         """Keep a finding; the same one at the same place only once."""
-        key = (finding.kind, finding.place or finding.reason, finding.node)
+        finding = replace(finding, reason=_ADDRESS.sub("", finding.reason))
+        key = (finding.kind, finding.place or _NUMBER.sub("#", finding.reason), finding.node)
         if key in self._seen or len(self.findings) >= FINDINGS_MAX:
             return
         self._seen.add(key)
@@ -216,11 +226,13 @@ class Cluster:
     # What is watched.
 
     def _watch_roles(self, node: Node) -> None:
-        """As `_watch`, and a change of role is traced with what the node shows of itself."""
+        """As `_watch`, and a change of role is traced."""
         role = self._role(node)
         if role != self._roles.get(node.id):
             self._roles[node.id] = role
-            self.trace.add(self.world.now, "state", node.id, {"role": role, **observed(node)})
+            # What else a node shows may hold addresses and sets: it must not reach the digest.
+            told_role = role if role is None or type(role) is str else type(role).__name__
+            self.trace.add(self.world.now, "state", node.id, {"role": told_role})
         self._watch(node)
 
     def _watch(self, node: Node) -> None:
@@ -255,11 +267,28 @@ class Cluster:
             self._progress = (len(self.trace), self.world.now)
         elif len(self.trace) - since > LIVELOCK_RECORDS:
             self._livelocked(at / NS_PER_SECOND)
+        if len(self.world.order.pending) > STORM_ENTRIES:
+            self._stormed()
         if self._events_max is not None and self.world.events > self._events_max:
             self._report(
                 "endless-loop", "", f"the run passed its budget of {self._events_max} events"
             )
             self.world.stop()
+
+    def _stormed(self) -> None:
+        """More is under way than any cluster needs: say what, and stop before memory does."""
+        kinds: Counter[str] = Counter()
+        for entry in self.world.order.pending:
+            if len(entry) == 8:  # noqa: PLR2004 - a message's entry, see Link.emit
+                kinds[str(entry[5].get("type"))] += 1
+        most = ", ".join(f"{count} of type {kind!r}" for kind, count in kinds.most_common(3))
+        count = len(self.world.order.pending)
+        self._report(
+            "message-storm", "",
+            f"{count} messages and timers are under way at once ({most or 'timers'}); "
+            "does every message lead to several more?",
+        )  # fmt: skip
+        self.world.stop()
 
     def _livelocked(self, seconds: float) -> None:
         reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"

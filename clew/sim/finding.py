@@ -20,7 +20,7 @@ class Finding:
     Attributes:
         kind: ``exception``, ``invariant``, ``refused``, ``malformed-message``,
             ``unknown-destination``, ``unhandled-message``, ``malformed-reply``,
-            ``endless-loop`` or ``livelock``.
+            ``endless-loop``, ``livelock`` or ``message-storm``.
         reason: what happened, in plain words.
         node: where.
         time_ns: when.
