@@ -36,8 +36,11 @@ def section(name):
     done = subprocess.run(
         [sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=True
     )
+    table = done.stdout.strip()
+    if "|---" not in table:
+        table = f"```text\n{table}\n```"
     where = f"CPython {platform.python_version()}, {platform.machine()}"
-    return f"## {TABLES[name]}\n\n`python bench/{name}.py`, {where}.\n\n{done.stdout.strip()}\n"
+    return f"## {TABLES[name]}\n\n`python bench/{name}.py`, {where}.\n\n{table}\n"
 
 
 def main(names):
