@@ -11,13 +11,21 @@ from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsourcefile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from clew import models
 from clew.errors import NodeError, UsageError
 from clew.models.registry import MODELS, Bug, bugs_of
+from clew.scenarios.workloads import workload_class
 from clew.sim.finding import users_traceback
 from clew.sim.guards import importing
 from clew.sim.node import Node
+
+USERS = "clew_user_"
+"""How the name of a user's file as a module begins."""
+
+BESIDE = "__clew_beside__"
+"""The global of a user's file that names the modules it imported from its own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ def load_model(name: str, bug: str | None = None) -> Model:
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
     node_class = _class_of(import_file(Path(path)), Path(path), class_name)
+    _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
 
 
@@ -86,8 +95,62 @@ def _bug(model: str, name: str) -> Bug:
     return bugs[name]
 
 
+def check_functions(model: Model, workload: str) -> None:
+    """Do nothing where the functions that a class says it answers are the workload's.
+
+    Of a workload that is not the class's own it must know one; of its own, all.
+
+    Raises:
+        NodeError: it names a function that the workload does not have.
+        UsageError: there is no such workload.
+    """
+    known = workload_class(workload).functions
+    named = model.node_class.functions
+    if named is None:
+        return
+    unknown = [name for name in named if name not in known]
+    if unknown and (workload == model.workload or len(unknown) == len(named)):
+        raise NodeError(
+            f"'functions' names what the workload {workload} does not have",
+            where=f"{model.name}: class {model.node_class.__name__}",
+            expected=f"some of {', '.join(known)}",
+            found=", ".join(map(repr, unknown)),
+        )
+
+
+def _said(node_class: type[Node], name: str) -> Any:
+    """An attribute of a class, whatever its type."""
+    return getattr(node_class, name)
+
+
+def _check_attributes(node_class: type[Node], path: str) -> None:
+    """Hold what a user's class says of itself to its types; it says it without being checked."""
+    where = f"{path}: class {node_class.__name__}"
+    workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
+    if workload is not None and not isinstance(workload, str):
+        raise NodeError(
+            "'workload' can't be used",
+            where=where,
+            expected="a name, such as 'echo', or None",
+            found=repr(workload),
+            fix="See 'clew list workloads'",
+        )
+    if functions is None:
+        return
+    listed = isinstance(functions, tuple | list) and all(isinstance(f, str) for f in functions)
+    if not listed or not functions:
+        raise NodeError(
+            "'functions' can't be used",
+            where=where,
+            expected="a tuple of names, such as ('read', 'write'), or None",
+            found=repr(functions),
+        )
+
+
 def import_file(path: Path) -> ModuleType:
     """A user's file as a fresh module; what it imports of time and chance is virtual.
+
+    What it imports from its own folder is fresh too, unless others imported it before.
 
     Raises:
         NodeError: it is not there, has a syntax error, or raises when imported.
@@ -98,11 +161,13 @@ def import_file(path: Path) -> ModuleType:
             where=str(path),
             fix="Check the path, or see 'clew list models'",
         )
-    module_name = f"clew_user_{path.stem}"
+    module_name = f"{USERS}{path.stem}"
     spec = spec_from_file_location(module_name, path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
+    _forget_beside()
+    known = frozenset(sys.modules)
     sys.modules[module_name] = module  # dataclasses and typing look a class's module up
     beside = str(path.resolve().parent)
     sys.path.insert(0, beside)  # a user's file may import the one beside it
@@ -110,10 +175,9 @@ def import_file(path: Path) -> ModuleType:
         with importing():
             spec.loader.exec_module(module)
     except SyntaxError as bad:
-        raise NodeError(
-            "syntax error", where=f"{bad.filename}:{bad.lineno}", found=str(bad.msg)
-        ) from None
-    except Exception as bad:  # noqa: BLE001 - whatever a user's file raises
+        where = f"{bad.filename}:{bad.lineno}" if bad.filename and bad.lineno else str(path)
+        raise NodeError("syntax error", where=where, found=str(bad.msg)) from None
+    except (Exception, SystemExit) as bad:  # noqa: BLE001 - whatever a user's file raises
         place, _ = users_traceback(bad)
         raise NodeError(
             "the file can't be imported",
@@ -121,8 +185,31 @@ def import_file(path: Path) -> ModuleType:
             found=f"{type(bad).__name__}: {bad}",
         ) from None
     finally:
-        sys.path.remove(beside)
+        if beside in sys.path:
+            sys.path.remove(beside)
+        setattr(module, BESIDE, _imported_from(beside, known))
     return module
+
+
+def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
+    """The modules that are new and lie in a folder; installed packages in it are left alone."""
+    return tuple(
+        name
+        for name, module in list(sys.modules.items())
+        if name not in known
+        and not name.startswith(USERS)
+        and (file := getattr(module, "__file__", None)) is not None
+        and Path(folder) in Path(file).parents
+        and "site-packages" not in Path(file).parts
+    )
+
+
+def _forget_beside() -> None:
+    """Let the next user's file import afresh what an earlier one imported beside it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(USERS):
+            for beside in getattr(module, BESIDE, ()):
+                sys.modules.pop(beside, None)
 
 
 def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:

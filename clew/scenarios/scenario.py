@@ -14,6 +14,9 @@ from clew.errors import ScenarioError, UsageError
 
 RPC_TIMEOUT = 5.0
 
+CLIENTS_MAX = 100_000
+"""More clients than this are a mistake."""
+
 
 class Scenario(BaseModel):
     """Every option of a test; names and defaults are Maelstrom's where it has the option.
@@ -89,15 +92,27 @@ class Scenario(BaseModel):
         if value == "none":
             return ()
         if isinstance(value, str):
-            return tuple(word.strip() for word in value.split(",") if word.strip())
+            words = tuple(word.strip() for word in value.split(","))
+            if not all(words):
+                raise ValueError("names with commas between them, none of them empty")
+            return words
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("workload", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("the name of a workload")
+        return value
 
     @field_validator("concurrency", mode="before")
     @classmethod
     def _count(cls, value: Any) -> Any:
         text = str(value)
-        if not re.fullmatch(r"[1-9]\d*n?", text):
+        if not re.fullmatch(r"[1-9][0-9]*n?", text):
             raise ValueError("a number, or a number and n for so many times the nodes, such as 2n")
+        if len(text) > len(str(CLIENTS_MAX)) + 1 or int(text.removesuffix("n")) > CLIENTS_MAX:
+            raise ValueError(f"at most {CLIENTS_MAX} clients")
         return text
 
     @field_validator("availability", mode="before")
@@ -116,10 +131,20 @@ class Scenario(BaseModel):
         return fraction
 
     def client_count(self, node_count: int) -> int:
-        """How many clients there are for so many nodes."""
-        if self.concurrency.endswith("n"):
-            return int(self.concurrency[:-1]) * node_count
-        return int(self.concurrency)
+        """How many clients there are for so many nodes.
+
+        Raises:
+            UsageError: they are too many.
+        """
+        times = node_count if self.concurrency.endswith("n") else 1
+        count = int(self.concurrency.removesuffix("n")) * times
+        if count > CLIENTS_MAX:
+            raise UsageError(
+                "--concurrency can't be used",
+                expected=f"at most {CLIENTS_MAX} clients",
+                found=f"{count} at {node_count} nodes",
+            )
+        return count
 
 
 def make_scenario(options: dict[str, Any]) -> Scenario:
@@ -136,7 +161,7 @@ def make_scenario(options: dict[str, Any]) -> Scenario:
         raise UsageError(
             f"--{name} can't be used",
             expected=_expected(first),
-            found=repr(first["input"]),
+            found=_found(first["input"]),
             fix="See 'clew test --help'",
         ) from None
 
@@ -188,7 +213,7 @@ def _field_error(path: Path, text: str, bad: ValidationError) -> ScenarioError:
         f"option {name!r} can't be used",
         where=where,
         expected=_expected(first),
-        found=repr(first["input"]),
+        found=_found(first["input"]),
     )
 
 
@@ -197,6 +222,15 @@ def _expected(error: Any) -> str:
     message = str(error["msg"])
     message = message.removeprefix("Value error, ").removeprefix("Input should be ")
     return message[0].lower() + message[1:]
+
+
+def _found(value: Any) -> str:
+    """A value as a message shows it: all of it where it is short."""
+    text = repr(value)
+    return text if len(text) <= _FOUND_MAX else f"{text[:_FOUND_MAX]}..."
+
+
+_FOUND_MAX = 80
 
 
 def _line_of(name: str, text: str) -> int:

@@ -8,6 +8,7 @@ made: what networkx's random generators draw depends on its version.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from itertools import pairwise
 from math import isqrt
 from typing import TypeAlias
@@ -41,7 +42,13 @@ def topology(name: str, node_ids: Sequence[str], entropy: Entropy) -> dict[str, 
     """
     if name not in TOPOLOGIES:
         known = ", ".join(TOPOLOGIES)
-        raise UsageError("no such topology", expected=f"one of {known}", found=repr(name))
+        near = get_close_matches(name, TOPOLOGIES, n=1)
+        raise UsageError(
+            "no such topology",
+            expected=f"one of {known}",
+            found=repr(name),
+            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list topologies'",
+        )
     neighbours: list[set[int]] = [set() for _ in node_ids]
     for a, b in _edges(name, len(node_ids), entropy.stream("topology", name)):
         neighbours[a].add(b)
