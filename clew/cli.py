@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -434,6 +435,9 @@ def serve_node(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. What is wrong is told on stderr, in one line."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A node's texts need not be printable: half a surrogate pair, or a narrow terminal.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _check_command(given[0])
         return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)

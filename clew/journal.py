@@ -51,9 +51,12 @@ class JournalDisk(Disk):
         writes = self._unsynced[: max(0, mark - self._settled)]
         if writes:
             before: dict[str, Any] = dict(self._durable)
-            for path, content, start in writes:
-                self._file.write(_line(path, content, _shared(before.get(path), content, start)))
+            for path, content, start, gone in writes:
+                shared = _shared(before.get(path), content, start)
+                self._file.write(_line(path, content, shared, gone))
                 before[path] = content
+                if gone is not None:
+                    before.pop(gone, None)
             self._file.flush()
             os.fsync(self._file.fileno())
         super().make_durable(mark)
@@ -98,16 +101,19 @@ def _shared(before: Any, content: Any, start: int) -> int:
     return 0
 
 
-def _line(path: str, content: Any, start: int) -> bytes:
+def _line(path: str, content: Any, start: int, gone: str | None = None) -> bytes:
     """A write as a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
 
-    Bytes are told as text in Latin-1, in which each is one character.
+    A rename is one line too: what the new name holds, and the old name as what is gone. Bytes are
+    told as text in Latin-1, in which each is one character.
     """
     record: dict[str, Any] = {"path": path}
     if isinstance(content, bytes):
         record |= {"start": start, "bytes": content[start:].decode("latin-1")}
     elif content is not None:
         record["value"] = marshal.loads(content.packed)  # noqa: S302 - our own bytes
+    if gone is not None:
+        record["gone"] = gone
     return json.dumps(record).encode() + b"\n"
 
 
@@ -120,3 +126,5 @@ def _redo(disk: Disk, record: dict[str, Any]) -> None:
         disk.write(path, before + record["bytes"].encode("latin-1"))
     else:
         del disk[path]
+    if "gone" in record:
+        del disk[record["gone"]]

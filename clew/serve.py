@@ -37,6 +37,9 @@ from clew.sim.task import Future, Task
 SHOWN = 200
 """So many characters of a bad line are shown."""
 
+CLAIM_SECONDS = 5.0
+"""A spawned coroutine's error is told where nobody awaited it for so long."""
+
 
 def serve(
     node_class: type[Node],
@@ -129,6 +132,7 @@ class Server:
         self._waiting: dict[int, tuple[Future, RealTimer]] = {}
         self._cause: Message | str = "start"
         self._random: Random | None = None
+        self._task: Task | None = None
 
     # The loop.
 
@@ -252,7 +256,7 @@ class Server:
         try:
             result = code()
             if iscoroutine(result):
-                self.spawn(result)
+                Task(result, partial(self._step, cause))
         except BrokenPipeError:
             raise
         except RPCError as error:
@@ -262,6 +266,25 @@ class Server:
             self._fail(cause, 13, repr(error))
         finally:
             self._cause = before
+
+    def _step(self, cause: Message | str, task: Task) -> None:
+        before, self._task = self._task, task
+        self._guard(cause, task.step)
+        self._task = before
+
+    def _unclaimed(self, owner: Task | None, result: Future, error: BaseException) -> None:
+        """A spawned coroutine failed: told, unless its owner comes to await it."""
+        if owner is None or owner.result.done:
+            self._give_up(result, error)
+            return
+        give_up = partial(self._give_up, result, error)
+        owner.result.when_done(give_up)
+        self.after(CLAIM_SECONDS, give_up)
+
+    def _give_up(self, result: Future, error: BaseException) -> None:
+        if not result.awaited:
+            result.awaited = True  # told once
+            self.log("".join(traceback.format_exception(error)).rstrip())
 
     def _fail(self, cause: Message | str, code: int, text: str) -> None:
         if isinstance(cause, Message) and "msg_id" in cause.body:
@@ -323,7 +346,8 @@ class Server:
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
         """See `Node.spawn`."""
-        return Task(coroutine, partial(self._guard, self._cause))
+        unclaimed = partial(self._unclaimed, self._task)
+        return Task(coroutine, partial(self._step, self._cause), unclaimed)
 
     def now(self) -> float:
         """See `Node.now`."""

@@ -13,6 +13,7 @@ from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
+from clew.commands.places import check_file, number
 from clew.errors import EXIT_USAGE, ClewError, UsageError
 from clew.formats.atomic import write_text
 from clew.report.dot import anomaly_dot
@@ -26,6 +27,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
 def run(options: Mapping[str, Any]) -> int:
     """Judge the files; the exit status is that of the worst."""
+    if "dot" in options:
+        check_file("dot", options["dot"])
     jobs = options.get("jobs")
     models = options.get("consistency_models")
     answers = judge_files(
@@ -33,7 +36,7 @@ def run(options: Mapping[str, Any]) -> int:
         options.get("model"),
         consistency_models=None if models is None else models.split(","),
         budget_seconds=_seconds(options["budget"]) if "budget" in options else None,
-        jobs=None if jobs is None else _jobs(jobs),
+        jobs=None if jobs is None else number("jobs", jobs, 1),
     )
     judgements: list[Judgement] = []
     refused = False
@@ -64,23 +67,17 @@ def _seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def _jobs(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise UsageError("--jobs can't be used", expected="a whole number from 1", found=repr(text))
-    return int(text)
-
-
 def _with_progress(
     answers: Iterable[Judgement | ClewError], count: int
 ) -> Iterator[Judgement | ClewError]:
     """The answers, with a live line on stderr between them where that is a terminal."""
     live = sys.stderr.isatty() and count > 1
-    for number, answer in enumerate(answers, 1):
+    for rank, answer in enumerate(answers, 1):
         if live:
             sys.stderr.write("\r\033[K")
         yield answer
-        if live and number < count:
-            sys.stderr.write(f"{number} of {count} files")
+        if live and rank < count:
+            sys.stderr.write(f"{rank} of {count} files")
             sys.stderr.flush()
 
 

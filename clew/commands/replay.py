@@ -12,9 +12,10 @@ from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
+from clew.commands.places import check_file
 from clew.formats.atomic import write_text
 from clew.report.logs import node_logs
-from clew.report.run import run_report
+from clew.report.run import run_report, verified
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import Repro, differences, model_of, read_repro
@@ -25,6 +26,8 @@ from clew.search.verify import Verification, verify
 def run(options: Mapping[str, Any]) -> int:
     """Replay a file; the exit status."""
     path = Path(options["file"])
+    if "diagram" in options:
+        check_file("diagram", options["diagram"])
     repro = read_repro(path)
     model = model_of(repro.plan)
     outcome = judge(simulate(repro.plan, model), model)
@@ -35,7 +38,7 @@ def run(options: Mapping[str, Any]) -> int:
 
         write_text(options["diagram"], diagram(outcome))
     if "json" in options:
-        echo(json.dumps(_as_json(outcome, str(path), told, verification)))
+        echo(json.dumps(_as_json(verified(outcome, verification), str(path), told, verification)))
     else:
         style = Style.of(sys.stdout)
         if "log" in options:

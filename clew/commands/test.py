@@ -15,16 +15,16 @@ from typer import echo
 from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.errors import UsageError
+from clew.commands.places import check_folder, number
 from clew.models.registry import bugs_of
 from clew.report.logs import node_logs
 from clew.report.progress import Progress
-from clew.report.run import run_report, summary_verdict
+from clew.report.run import determinism, run_report
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
+from clew.scenarios.load import check_functions, load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import model_of, read_repro
 from clew.scenarios.run import simulate
@@ -47,13 +47,13 @@ def run(options: Mapping[str, Any]) -> int:
     given = dict(options)
     own = {name: given.pop(name) for name in _OF_THE_COMMAND if name in given}
     scenario = scenario_of(given)
-    first, runs = _number("seed", own.get("seed", "0"), 0), _number("runs", own.get("runs", "1"), 1)
+    first, runs = number("seed", own.get("seed", "0"), 0), number("runs", own.get("runs", "1"), 1)
     out = Path(own.get("out", "out"))
     check_folder(out)
     rehearse(scenario, first)
     job = Job(scenario, out, keep_all="keep" in own, verify_all="verify" in own)
     default_jobs = 1 if runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
-    jobs = _number("jobs", own.get("jobs", str(default_jobs)), 1)
+    jobs = number("jobs", own.get("jobs", str(default_jobs)), 1)
     if runs == 1:
         return _one(job, first, own)
     return _many(job, range(first, first + runs), min(jobs, runs), own)
@@ -86,6 +86,9 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     for condition in scenario.asserts:
         parse_assert(condition)
     model = load_model(scenario.model, scenario.bug)
+    workload = scenario.workload or model.workload
+    if workload is not None:
+        check_functions(model, workload)
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
 
@@ -99,42 +102,16 @@ def _from_file(path: Path) -> dict[str, Any]:
     return data
 
 
-def _number(name: str, text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise UsageError(
-            f"--{name} can't be used",
-            expected=f"a whole number from {least}",
-            found=repr(text),
-            fix="See 'clew test --help'",
-        )
-    return int(text)
-
-
-def check_folder(folder: Path) -> None:
-    """Make sure that artefacts can be written before anything runs.
-
-    Raises:
-        UsageError: the folder can't be made or written.
-    """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise UsageError(
-            "--out can't be used",
-            expected="a folder that can be written",
-            found=str(folder),
-            fix="Name another folder",
-        )
-
-
 def _one(job: Job, seed: int, own: Mapping[str, Any]) -> int:
-    outcome, result = run_seed(job, seed)
+    outcome, seed_result = run_seed(job, seed)
+    result = _held(seed_result)
     if "json" in own:
         _print_json(result)
     else:
         if "log" in own:
             echo(node_logs(outcome.run))
         echo(run_report(outcome, result.verification, result.repro, Style.of(sys.stdout)))
-    return STATUS[summary_verdict(result.verdict, [result.verification])]
+    return STATUS[result.verdict]
 
 
 def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
@@ -148,7 +125,7 @@ def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
             for result in _until_failure(sweep(job, seeds, jobs), stop="until_failure" in own):
                 progress.update(result)
                 first = told.setdefault(result.signature, result) is result
-                results.append(_verified(result) if first and _failed(result) else result)
+                results.append(_held(_verified(result) if first and _failed(result) else result))
                 if "json" in own:
                     _print_json(results[-1])
         except KeyboardInterrupt:
@@ -160,7 +137,24 @@ def _many(job: Job, seeds: range, jobs: int, own: Mapping[str, Any]) -> int:
         _tell(job.scenario, results, verdict, progress.seconds)
     if interrupted:
         raise KeyboardInterrupt
-    return STATUS[summary_verdict(verdict, (result.verification for result in results))]
+    return STATUS[verdict]
+
+
+def _held(result: SeedResult) -> SeedResult:
+    """The result with its run's determinism as one more check, where that failed."""
+    check = determinism(result.verification)
+    if check is None:
+        return result
+    verdict = Verdict.merge([result.verdict, check.verdict])
+    told = {"name": check.name, "verdict": check.verdict.value, "reason": check.reason}
+    data = {"verdict": verdict.value, "checks": [*result.json.get("checks", ()), told]}
+    return replace(
+        result,
+        verdict=verdict,
+        json={**result.json, **data},
+        signature=result.signature or f"{check.name}: {check.verdict.value}",
+        reason=result.reason or check.reason,
+    )
 
 
 def _failed(result: SeedResult) -> bool:

@@ -22,7 +22,8 @@ def write_text(path: str | Path, text: str) -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        # Half a surrogate pair, which a node may send, is written as JSON escapes it.
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
         beside.replace(target)
     except OSError as error:
         with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import clew
 from clew.checkers.verdict import Anomaly, Result, Verdict
@@ -33,6 +34,7 @@ def run_report(
         repro: the file that replays it; None where none was written.
         style: colour or none.
     """
+    outcome = verified(outcome, verification)
     parts = [
         drawn(outcome.run.plan, style),
         verdicts(outcome, style),
@@ -135,7 +137,8 @@ def _finding(anomaly: Anomaly) -> Iterator[str]:
     """What a finding knows beside its reason."""
     data = anomaly.data
     if data.get("cause"):
-        yield words.indented(f"It was handling {data['cause']}.", "    ")
+        doing = "starting" if data["cause"] == "start" else f"handling {data['cause']}"
+        yield words.indented(f"It was {doing}.", "    ")
     if data.get("place") and not data.get("traceback"):
         yield f"    at {data['place']}"
     if data.get("traceback"):
@@ -268,7 +271,21 @@ def not_deterministic(verification: Verification, style: Style) -> str:
     return text + shown
 
 
-def summary_verdict(verdict: Verdict, verifications: Iterable[Verification | None]) -> Verdict:
-    """The verdict, where a run that is no function of its plan is not VALID but UNKNOWN."""
-    leaks = any(told is not None and not told.same for told in verifications)
-    return Verdict.merge([verdict, Verdict.UNKNOWN if leaks else Verdict.VALID])
+def determinism(verification: Verification | None) -> Result | None:
+    """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
+    if verification is None or verification.same:
+        return None
+    shown = f" The first difference: {verification.difference}" if verification.difference else ""
+    return Result(
+        "determinism", Verdict.UNKNOWN,
+        f"The run did not come out the same again: {verification.where} was another run.{shown}",
+    )  # fmt: skip
+
+
+def verified(outcome: Outcome, verification: Verification | None) -> Outcome:
+    """The outcome with a check of its determinism, where that failed."""
+    check = determinism(verification)
+    if check is None:
+        return outcome
+    verdict = Verdict.merge([outcome.verdict, check.verdict])
+    return replace(outcome, verdict=verdict, checks=(*outcome.checks, check))

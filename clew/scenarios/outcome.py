@@ -87,6 +87,8 @@ def judge(run: Run, model: Model) -> Outcome:
         for checker in workload.checkers()
     ]
     checks.append(_findings(run))
+    if run.shared:
+        checks.append(_shared(run))
     if run.plan.liveness != "off":
         checks.append(_liveness(run))
     if run.plan.availability is not None:
@@ -178,6 +180,15 @@ def _findings(run: Run) -> Result:
     )
     more = "" if len(anomalies) == 1 else f" ({len(anomalies) - 1} more)"
     return Result("nodes", Verdict.INVALID, anomalies[0].reason + more, anomalies)
+
+
+def _shared(run: Run) -> Result:
+    """Nodes that share memory are no cluster, so nothing is known of one."""
+    reason = (
+        f"The run changed {', '.join(run.shared)}, which all nodes of this process share; real "
+        "nodes share no memory. Keep state on self, or on self.disk."
+    )
+    return Result("shared-state", Verdict.UNKNOWN, reason)
 
 
 def _liveness(run: Run) -> Result:

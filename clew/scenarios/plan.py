@@ -1,8 +1,8 @@
 """A plan: what does happen in a run, complete and plain.
 
 A run is a function of the plan alone. Everything a shrinker may delete is an element of a list
-here: faults and operations. A plan is JSON in and out; one that comes from a file is checked in
-full before anything runs.
+here: faults and operations. A plan is JSON in and out; `clew.scenarios.planfile` checks one that
+comes from a file in full before anything runs.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from clew.errors import ScenarioError
-from clew.sim.faults import Fault, check_fault
+from clew.sim.faults import Fault
 from clew.sim.latency import Shape
 
 SCHEMA = 1
+
+CLIENTS_MAX = 100_000
+"""More clients than this are a mistake."""
 
 Phase: TypeAlias = Literal["main", "recover", "final"]
 Liveness: TypeAlias = Literal["all", "core", "off"]
@@ -102,41 +104,6 @@ class Plan:
         return {"schema": plain.pop("schema"), **plain}
 
 
-def plan_from_json(data: Any, where: str) -> Plan:
-    """The plan of a JSON value.
-
-    Args:
-        data: what `Plan.to_json` gave.
-        where: the file, for messages.
-
-    Raises:
-        ScenarioError: it is no plan, or one of another schema.
-    """
-    if not isinstance(data, dict) or "operations" not in data:
-        raise ScenarioError("this is no plan", where=where, expected="an object with operations")
-    if data.get("schema") != SCHEMA:
-        raise ScenarioError(
-            "this plan has another schema",
-            where=where,
-            expected=f"schema {SCHEMA}",
-            found=f"schema {data.get('schema')!r}",
-            fix="Replay it with the version of Clew that wrote it",
-        )
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
-
-    faults = tuple(Fault.from_json(fault, where) for fault in data.get("faults", []))
-    try:
-        TypeAdapter(tuple[PlannedOperation, ...]).validate_python(
-            tuple(tuple(operation) for operation in data["operations"])
-        )
-        TypeAdapter(Plan).validate_python({**_tuples(data), "operations": (), "faults": ()})
-    except (ValidationError, TypeError) as bad:
-        raise ScenarioError("this is no plan", where=where, found=_first(bad)) from None
-    for fault in faults:
-        check_fault(fault, where)
-    return trusted_plan(data)
-
-
 def trusted_plan(data: dict[str, Any]) -> Plan:
     """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
     plain = _tuples(data)
@@ -150,15 +117,6 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
     }
-
-
-def _first(bad: Exception) -> str:
-    """The first complaint of a pydantic error, on one line."""
-    errors = getattr(bad, "errors", None)
-    if errors is None:
-        return str(bad)
-    first = errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def plan_text(plan: Plan) -> str:

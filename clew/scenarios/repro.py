@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import clew
+from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.scenarios.load import Model, load_model
 from clew.scenarios.outcome import Outcome
-from clew.scenarios.plan import Plan, plan_from_json
+from clew.scenarios.plan import Plan
+from clew.scenarios.planfile import plan_from_json, shortened
 
 SCHEMA = 1
 
@@ -93,6 +95,9 @@ def read_repro(path: Path) -> Repro:
         raise ScenarioError(
             "this is not JSON", where=f"{path}:{bad.lineno}", found=bad.msg
         ) from None
+    except (ValueError, RecursionError) as bad:
+        # A number of too many digits, or lists in lists in lists.
+        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
     if not isinstance(data, dict) or data.get("clew_repro") != SCHEMA:
         raise ScenarioError(
             "this is no repro file",
@@ -100,14 +105,44 @@ def read_repro(path: Path) -> Repro:
             expected=f'an object with "clew_repro": {SCHEMA}',
             fix="Name a repro.json that 'clew test' wrote",
         )
-    expect = data.get("expect", {})
+    try:
+        plan = plan_from_json(data.get("plan"), str(path))
+    except RecursionError as bad:
+        raise ScenarioError("this is no plan", where=str(path), found=str(bad)) from None
+    expect = _texts(data, "expect", str(path))
+    verdicts = [verdict.value for verdict in Verdict]
+    if expect.get("verdict") not in verdicts:
+        raise ScenarioError(
+            "expect.verdict can't be used",
+            where=str(path),
+            expected=f"one of {', '.join(verdicts)}",
+            found=shortened(expect.get("verdict")),
+        )
     return Repro(
-        plan_from_json(data.get("plan"), str(path)),
-        str(expect.get("verdict")),
-        str(expect.get("signature", "")),
-        str(expect.get("digest")),
-        dict(data.get("versions", {})),
+        plan,
+        expect["verdict"],
+        expect.get("signature", ""),
+        expect.get("digest", ""),
+        _texts(data, "versions", str(path)),
     )
+
+
+def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:
+    """An object of texts; empty where the file has none of this name.
+
+    Raises:
+        ScenarioError: it is something else.
+    """
+    found = data.get(name, {})
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ScenarioError(
+            f"{name} can't be used",
+            where=where,
+            expected="an object of texts",
+            found=shortened(found),
+            fix="Name a repro.json that 'clew test' wrote",
+        )
+    return found
 
 
 def model_of(plan: Plan) -> Model:

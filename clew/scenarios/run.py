@@ -13,6 +13,7 @@ from clew.models.services import SERVICES
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
+from clew.scenarios.shared import changed, shared_state
 from clew.scenarios.workload import Options, Workload
 from clew.scenarios.workloads import workload_class
 from clew.sim.cluster import Cluster
@@ -39,6 +40,7 @@ class Run:
 
     Attributes:
         digest: of the trace; identifies the run.
+        shared: names of a user's globals and class attributes that the run changed.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         events: what happened in the world.
@@ -54,6 +56,7 @@ class Run:
     digest: str
     findings: tuple[Finding, ...]
     faults: tuple[FaultReport, ...]
+    shared: tuple[str, ...]
     effects: dict[int, int]
     alive: tuple[str, ...]
     events: int
@@ -98,6 +101,7 @@ def simulate(
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
     """
     started = wall.seconds()
+    before = shared_state(model.node_class)
     cluster = Cluster(
         plan.seed,
         model.node_class,
@@ -119,6 +123,7 @@ def simulate(
         digest=digest,
         findings=tuple(cluster.findings),
         faults=tuple(injector.reports()),
+        shared=tuple(changed(before, shared_state(model.node_class))),
         effects=_effects(cluster, recorder),
         alive=tuple(host.id for host in cluster.live_hosts()),
         events=cluster.world.events,

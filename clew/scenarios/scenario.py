@@ -11,11 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from clew.errors import ScenarioError, UsageError
+from clew.scenarios.plan import CLIENTS_MAX
 
 RPC_TIMEOUT = 5.0
-
-CLIENTS_MAX = 100_000
-"""More clients than this are a mistake."""
 
 
 class Scenario(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
 from clew.scenarios.load import BESIDE, USERS
@@ -71,18 +71,21 @@ def _copy(value: object, depth: int) -> object:
     kind = type(value).__qualname__
     if isinstance(value, _SCALARS):
         return kind, value
-    if depth > _DEPTH_MAX:
-        return kind
     if isinstance(value, bytearray):
         return kind, bytes(value)
-    if isinstance(value, list | tuple | deque):
-        return kind, tuple(_copy(each, depth + 1) for each in value)
-    if isinstance(value, set | frozenset):
-        return kind, frozenset(_copy(each, depth + 1) for each in value)
+    parts = _parts(value)
+    if parts is None or depth > _DEPTH_MAX:
+        return kind
+    copies = (_copy(part, depth + 1) for part in parts)
+    return kind, (frozenset(copies) if isinstance(value, set | frozenset) else tuple(copies))
+
+
+def _parts(value: object) -> Iterable[object] | None:
+    """What a collection or an object of the user's holds; None where that is not to be seen."""
+    if isinstance(value, list | tuple | deque | set | frozenset):
+        return list(value)
     if isinstance(value, dict):
-        return kind, tuple(
-            (_copy(name, depth + 1), _copy(each, depth + 1)) for name, each in value.items()
-        )
+        return list(value.items())
     if type(value).__module__.startswith(USERS) and hasattr(value, "__dict__"):
-        return kind, _copy(dict(vars(value)), depth + 1)
-    return kind
+        return list(vars(value).items())
+    return None

@@ -33,6 +33,8 @@ class _Write(NamedTuple):
     content: bytes | _Value | None
     start: int
     """Bytes below this were there before the write; a torn write keeps some from here on."""
+    gone: str | None = None
+    """A path that the same write removes: the old name of what was renamed."""
 
 
 class Disk(MutableMapping[str, Any]):
@@ -126,8 +128,8 @@ class Disk(MutableMapping[str, Any]):
         if old not in self._cache:
             raise FileNotFoundError(old)
         content = self._cache[old]
-        self._put(new, content, len(content) if isinstance(content, bytes) else 0)
-        self._put(old, None, 0)
+        if old != new:
+            self._put(new, content, len(content) if isinstance(content, bytes) else 0, old)
 
     def delete(self, path: str) -> None:
         """Remove a file or entry; FileNotFoundError where there is none."""
@@ -135,10 +137,13 @@ class Disk(MutableMapping[str, Any]):
             raise FileNotFoundError(path)
         self._put(path, None, 0)
 
-    def _put(self, path: str, content: bytes | _Value | None, start: int) -> None:
+    def _put(
+        self, path: str, content: bytes | _Value | None, start: int, gone: str | None = None
+    ) -> None:
         self.writes += 1
-        self._unsynced.append(_Write(path, content, start))
-        _apply(self._cache, path, content)
+        write = _Write(path, content, start, gone)
+        self._unsynced.append(write)
+        _apply(self._cache, write)
 
     # Durability.
 
@@ -176,8 +181,8 @@ class Disk(MutableMapping[str, Any]):
         if count <= 0:
             return
         self.syncs += 1
-        for path, content, _ in self._unsynced[:count]:
-            _apply(self._durable, path, content)
+        for write in self._unsynced[:count]:
+            _apply(self._durable, write)
         del self._unsynced[:count]
         self._settled = mark
 
@@ -197,12 +202,21 @@ class Disk(MutableMapping[str, Any]):
         torn = 0
         if unsynced == "torn" and writes:
             kept = below(len(writes))
-        for path, content, _ in writes[:kept]:
-            _apply(self._durable, path, content)
+        for write in writes[:kept]:
+            _apply(self._durable, write)
         if unsynced == "torn" and writes:
             torn = self._tear(writes[kept], below)
         self._cache = dict(self._durable)
         return len(writes) - kept - torn, torn
+
+    def successor(self) -> Disk:
+        """The same disk for the next process: what the dead one still writes here is nowhere."""
+        disk = Disk()
+        disk._durable = dict(self._durable)
+        disk._cache = dict(self._cache)
+        disk._settled = self._settled
+        disk.writes, disk.syncs = self.writes, self.syncs
+        return disk
 
     def _tear(self, write: _Write, below: Callable[[int], int]) -> int:
         """Leave a part of one write's bytes; an atomic one is lost instead."""
@@ -213,8 +227,11 @@ class Disk(MutableMapping[str, Any]):
         return 1
 
 
-def _apply(image: dict[str, bytes | _Value], path: str, content: bytes | _Value | None) -> None:
+def _apply(image: dict[str, bytes | _Value], write: _Write) -> None:
+    path, content, _, gone = write
     if content is None:
         image.pop(path, None)
     else:
         image[path] = content
+    if gone is not None:
+        image.pop(gone, None)

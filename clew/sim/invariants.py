@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from clew.errors import NodeError
+from clew.sim.finding import users_traceback
+from clew.sim.message import in_words
 from clew.sim.node import Node
 
 
@@ -53,18 +56,73 @@ class FunctionInvariant(Invariant):
 
     def __init__(self, nodes: Mapping[str, Node], predicate: Predicate) -> None:
         super().__init__(nodes)
-        self.name = predicate.__name__.replace("_", "-")
+        named = getattr(predicate, "func", predicate)  # what a functools.partial calls
+        self.name = getattr(named, "__name__", type(named).__name__).replace("_", "-")
         self._predicate = predicate
 
     def after(self, node: Node) -> Violation | None:
         """What the function says, told of the node whose event it was."""
-        reason = self._predicate(self.nodes)
-        return None if reason is None else Violation(reason, (node.id,))
+        found = self._predicate(self.nodes)
+        return None if found is None else as_violation(found, node, "None or a str")
+
+
+class ClassInvariant(Invariant):
+    """A user's invariant, with what it returns held to its type."""
+
+    def __init__(self, nodes: Mapping[str, Node], declared: type[Invariant]) -> None:
+        super().__init__(nodes)
+        invariant = declared(nodes)
+        self.name = invariant.name or declared.__name__
+        self._after = invariant.after
+
+    def after(self, node: Node) -> Violation | None:
+        """What the user's own says."""
+        found = self._after(node)
+        return None if found is None else as_violation(found, node, "None, a Violation or a str")
+
+
+def as_violation(found: Any, node: Node, expected: str) -> Violation:
+    """What an invariant returned, as a violation: a str is the reason, at the event's node.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(found, str):
+        return Violation(found, (node.id,))
+    if not isinstance(found, Violation):
+        raise TypeError(f"the invariant's answer: expected {expected}, found {in_words(found)}")
+    nodes = (found.nodes,) if isinstance(found.nodes, str) else tuple(found.nodes or ())
+    return Violation(found.reason, nodes, dict(found.values or {}))
 
 
 def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, Node]) -> Invariant:
-    """An instance of a declared invariant, for one run."""
-    if isinstance(declared, type):
-        invariant: Invariant = declared(nodes)
-        return invariant
-    return FunctionInvariant(nodes, declared)
+    """An instance of a declared invariant, for one run.
+
+    Raises:
+        NodeError: it is neither an `Invariant` class nor a function, or can't be made.
+    """
+    if not isinstance(declared, type):
+        if not callable(declared):
+            raise _unusable(in_words(declared))
+        return FunctionInvariant(nodes, declared)
+    if not issubclass(declared, Invariant):
+        raise _unusable(f"the class {declared.__name__}, which is no Invariant")
+    try:
+        # Ours answer by their types, which mypy checks; a call less after each event.
+        ours = declared.__module__.startswith("clew.")
+        return declared(nodes) if ours else ClassInvariant(nodes, declared)
+    except Exception as error:  # noqa: BLE001 - whatever a user's class raises
+        raise NodeError(
+            "an invariant can't be made",
+            where=users_traceback(error)[0] or f"class {declared.__name__}",
+            expected="a class that takes the live nodes by id",
+            found=f"{type(error).__name__}: {error}",
+        ) from None
+
+
+def _unusable(found: str) -> NodeError:
+    return NodeError(
+        "'invariants' can't be used",
+        expected="a tuple of Invariant classes or functions",
+        found=found,
+    )

@@ -99,7 +99,7 @@ def _key(key: Any, path: str) -> str:
         return key
     if isinstance(key, str):
         return str.__str__(key)
-    raise NotJson(path.lstrip("."), f"a dict with the key {key!r}; JSON keys are strings")
+    raise NotJson(path.lstrip("."), f"a dict with the key {in_words(key)}; JSON keys are strings")
 
 
 def _base(value: Any, path: str) -> Any:
@@ -113,4 +113,18 @@ def _base(value: Any, path: str) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value)
-    raise NotJson(path.lstrip("."), f"{value!r}, a {type(value).__name__}")
+    raise NotJson(path.lstrip("."), in_words(value))
+
+
+def in_words(value: Any) -> str:
+    """A value that is out of place, for a message: the same words in every process.
+
+    The order of a set and an object's address are not told, since they differ.
+    """
+    kind = type(value)
+    if kind in SCALARS:
+        return repr(value)
+    if kind.__module__ == "builtins" and kind is not object and kind is not type:
+        article = "an" if kind.__name__[0] in "aeiou" else "a"
+        return f"{value!r}, a bytes" if kind is bytes else f"{article} {kind.__name__}"
+    return f"an object of type {kind.__name__}"

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from clew.errors import NodeError
 from clew.sim.disk import Disk
-from clew.sim.message import Message
+from clew.sim.message import Message, in_words
 from clew.sim.task import Future, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,7 +97,12 @@ def on(message_type: str) -> Callable[[F], F]:
     A handler takes the `Message`. A plain function runs at one instant; a coroutine may
     ``await`` and other handlers run meanwhile. Raising `RPCError` sends an error reply. A
     subclass that overrides the method need not repeat the mark.
+
+    Raises:
+        TypeError: no type was given, as in a bare ``@on``.
     """
+    if not isinstance(message_type, str):
+        raise TypeError('@on takes the type of the message, as in @on("read")')
 
     def mark(function: F) -> F:
         function.__dict__["clew_message_type"] = message_type
@@ -125,6 +131,19 @@ class Node:
     functions: ClassVar[tuple[str, ...] | None] = None
 
     _runtime: Runtime
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Hold a class's ``invariants`` to their type; NodeError where they are no tuple."""
+        super().__init_subclass__(**named)
+        declared: Any = cls.__dict__.get("invariants", ())
+        if not isinstance(declared, tuple | list):
+            raise NodeError(
+                "'invariants' can't be used",
+                where=f"class {cls.__name__}",
+                expected="a tuple of Invariant classes or functions",
+                found=f"{getattr(declared, '__name__', in_words(declared))} by itself",
+                fix="Write invariants = (that,), with the comma",
+            )
 
     def start(self) -> Any:
         """Begin: called at boot and after every restart, before any message; may be a coroutine."""

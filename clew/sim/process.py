@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from inspect import iscoroutine
 from random import Random  # noqa: TID251 - a type; made by entropy.py
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from clew.sim.clock import Clock
 from clew.sim.disk import Disk, Unsynced
@@ -19,7 +19,7 @@ from clew.sim.finding import Refused
 from clew.sim.message import SCALARS, Message, NotJson, frozen, is_flat
 from clew.sim.network import Emit, Endpoint
 from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
-from clew.sim.task import Future, Task
+from clew.sim.task import FAILURES, Future, Task
 from clew.sim.world import NS_PER_SECOND, to_ns
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SYNC_LOW_NS = 100_000
 SYNC_SPAN_NS = 900_000
 """An awaited sync takes 0.1 to 1 ms."""
+
+CLAIM_NS = 5 * NS_PER_SECOND
+"""A spawned coroutine's error is a finding where nobody awaited it for so long."""
 
 
 class Receiver(Protocol):
@@ -104,11 +107,13 @@ class Host(Endpoint):
         process = self.process
         if process is None:
             return 0, 0
-        process.end()
         self.process = None
         cluster = self._cluster
         below = below or cluster.entropy.stream("crash", self.id, self.incarnation).below
         lost, torn = self.disk.crash(unsynced, below)
+        # The dead process unwinds, now or in the middle of a sync, on a disk that is no more.
+        self.disk = self.disk.successor()
+        process.end()
         cluster.forget(self)
         cluster.trace.add(cluster.world.now, "crash", self.id, why, [unsynced, lost, torn])
         return lost, torn
@@ -152,6 +157,7 @@ class Process:
         self._links: dict[str, Emit] = {}
         self._waiting: dict[int, tuple[Future, SimTimer]] = {}
         self._tasks: dict[Task, None] = {}
+        self._task: Task | None = None
         self._backlog: list[tuple[Callable[[Any], None], Any]] = []
         self._rng: Random | None = None
         self.host = host
@@ -204,7 +210,8 @@ class Process:
         """Complete the request that a reply answers, or call the handler of its type."""
         body = message.body
         if self._waiting and "in_reply_to" in body:
-            waiting = self._waiting.pop(body["in_reply_to"], None)
+            reply_to = body["in_reply_to"]
+            waiting = self._waiting.pop(reply_to, None) if type(reply_to) is int else None
             if waiting is not None:
                 self._complete(waiting, message)
                 return
@@ -220,7 +227,7 @@ class Process:
             result = handler(message)
             if result is not None:
                 self._follow(result, message)
-        except Exception as error:  # noqa: BLE001 - whatever a user's node raises is a finding
+        except FAILURES as error:
             self._failed(error, message)
         except PowerCut:
             pass  # the fault has crashed the host already; the handler is unwound
@@ -237,7 +244,7 @@ class Process:
         self.cause = cause
         try:
             callback()
-        except Exception as error:  # noqa: BLE001 - whatever a user's node raises is a finding
+        except FAILURES as error:
             self._failed(error, cause)
         except PowerCut:
             world.current = before
@@ -252,32 +259,62 @@ class Process:
         if iscoroutine(result):
             self._start_task(result, cause)
 
-    def _start_task(self, coroutine: Coroutine[Any, Any, Any], cause: Message | str) -> Task:
-        task = Task(coroutine, partial(self._step, cause))
+    def _start_task(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        cause: Message | str,
+        unclaimed: Callable[[Future, BaseException], None] | None = None,
+    ) -> Task:
+        task = Task(coroutine, partial(self._step, cause), unclaimed)
         if not task.result.done:
             self._tasks[task] = None
             task.result.when_done(partial(self._tasks.pop, task, None))
         return task
 
-    def _step(self, cause: Message | str, step: Callable[[], None]) -> None:
-        self.run(step, cause)
+    def _step(self, cause: Message | str, task: Task) -> None:
+        before, self._task = self._task, task
+        self.run(task.step, cause)
+        self._task = before
+
+    def _unclaimed(
+        self, cause: Message | str, owner: Task | None, result: Future, error: BaseException
+    ) -> None:
+        """A spawned coroutine failed: a finding, unless its owner comes to await it."""
+        if owner is None or owner.result.done:
+            self._give_up(cause, (result, error))
+            return
+        given = (result, error)
+        owner.result.when_done(partial(self._give_up, cause, given))
+        world = self._world
+        world.call_at(world.now + CLAIM_NS, partial(self._give_up, cause), given)
+
+    def _give_up(self, cause: Message | str, failed: tuple[Future, BaseException]) -> None:
+        result, error = failed
+        if result.awaited or not self.alive:
+            return
+        result.awaited = True  # told once
+        if not isinstance(error, Refused):
+            self._cluster.raised(self, cast("Exception", error), cause)
 
     def _complete(self, waiting: tuple[Future, SimTimer], message: Message) -> None:
         future, timer = waiting
         timer.cancelled = True
         body = message.body
         if body["type"] == "error":
-            error = RPCError(int(body.get("code", 13)), str(body.get("text", "")))
-            future.set_error(error)
+            code = body.get("code", 13)
+            code = code if isinstance(code, int) else 13
+            future.set_error(RPCError(code, str(body.get("text", ""))))
         else:
             future.set_result(body)
 
-    def _failed(self, error: Exception, cause: Message | str) -> None:
+    def _failed(self, error: BaseException, cause: Message | str) -> None:
+        if not self.alive:
+            return  # it fails while it unwinds
         if isinstance(error, RPCError) and isinstance(cause, Message):
             self.reply(cause, {"type": "error", "code": error.code, "text": error.text})
             return
         if not isinstance(error, Refused):
-            self._cluster.raised(self, error, cause)
+            self._cluster.raised(self, cast("Exception", error), cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
             self.reply(cause, {"type": "error", "code": 13, "text": f"{error!r}"})
 
@@ -412,7 +449,8 @@ class Process:
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
         """See `Node.spawn`."""
-        return self._start_task(coroutine, self.cause)
+        cause = self.cause
+        return self._start_task(coroutine, cause, partial(self._unclaimed, cause, self._task))
 
     def now(self) -> float:
         """See `Node.now`."""

@@ -7,17 +7,30 @@ done, and goes on inside the event that completes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+
+from clew.sim.message import in_words
+
+FAILURES: Final = (Exception, SystemExit, GeneratorExit)
+"""What a node's code can raise and is told as its failure: its ``exit()`` must not end the run."""
+
+CLOSES_MAX = 100
+"""A coroutine that awaits so often while it is closed is left as it is."""
 
 
 class Future:
-    """A result that is not there yet; await it once or more."""
+    """A result that is not there yet; await it once or more.
 
-    __slots__ = ("_callbacks", "_error", "_value", "done")
+    Attributes:
+        done: True once it is there.
+        awaited: True once somebody awaits it.
+    """
+
+    __slots__ = ("_callbacks", "_error", "_value", "awaited", "done")
 
     def __init__(self) -> None:
         self.done = False
+        self.awaited = False
         self._value: Any = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
@@ -46,6 +59,7 @@ class Future:
             self._callbacks.append(callback)
 
     def __await__(self) -> Generator[Future, None, Any]:
+        self.awaited = True
         if not self.done:
             yield self
         if self._error is not None:
@@ -62,19 +76,25 @@ class Task:
 
     Args:
         coroutine: what to run; it runs at once, up to its first wait.
-        guard: called with ``step``; it runs it where exceptions become findings.
+        guard: called with the task; it calls `step` where exceptions become findings.
+        unclaimed: called with a failure that nobody awaits yet; where None, a failure goes on to
+            the guard.
 
     Attributes:
-        result: a future of what the coroutine returns.
+        result: a future of what the coroutine returns or raises.
     """
 
-    __slots__ = ("_coroutine", "_guard", "result")
+    __slots__ = ("_coroutine", "_guard", "_unclaimed", "result")
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], guard: Callable[[Callable[[], None]], None]
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        guard: Callable[[Task], None],
+        unclaimed: Callable[[Future, BaseException], None] | None = None,
     ) -> None:
         self._coroutine = coroutine
         self._guard = guard
+        self._unclaimed = unclaimed
         self.result = Future()
         self.resume()
 
@@ -83,26 +103,44 @@ class Task:
 
     def resume(self) -> None:
         """Run the coroutine up to its next wait."""
-        self._guard(self._step)
+        self._guard(self)
 
     def close(self) -> None:
-        """Drop the coroutine where it stands; its ``finally`` blocks run, into the void."""
-        # A crash can strike inside this very coroutine, which then can't be closed but unwinds;
-        # and what a dead process does while it unwinds is nobody's concern.
-        with suppress(Exception):
-            self._coroutine.close()
+        """Drop the coroutine where it stands.
 
-    def _step(self) -> None:
+        Its ``finally`` blocks run, but the process is dead: it can't send, and its disk is an
+        object that the host has let go of, so nothing they do or raise has an effect.
+        """
+        # Each time round ends one await in a ``finally``. A crash can strike inside this very
+        # coroutine, which then can't be closed but unwinds.
+        for _ in range(CLOSES_MAX):
+            try:
+                self._coroutine.close()
+            except RuntimeError:
+                continue
+            except FAILURES:
+                pass
+            return
+
+    def step(self) -> None:
+        """Run the coroutine up to its next wait; the guard's call."""
         try:
             awaited = self._coroutine.send(None)
+            while not isinstance(awaited, Future):
+                awaited = self._coroutine.throw(_foreign(awaited))
         except StopIteration as end:
             self.result.set_result(end.value)
-            return
-        if isinstance(awaited, Future):
+        except FAILURES as error:
+            self.result.set_error(error)
+            if self._unclaimed is None:
+                raise
+            if not self.result.awaited:
+                self._unclaimed(self.result, error)
+        else:
             awaited.when_done(self.resume)
-            return
-        self._coroutine.throw(
-            ForeignAwaitError(
-                f"a node can await its own rpc, sleep, spawn and disk.sync only, not {awaited!r}"
-            )
-        )
+
+
+def _foreign(awaited: Any) -> ForeignAwaitError:
+    return ForeignAwaitError(
+        f"a node can await its own rpc, sleep, spawn and disk.sync only, not {in_words(awaited)}"
+    )

@@ -40,9 +40,7 @@ class DiskMachine(RuleBasedStateMachine):
         self.marks = []
         self.stream = Stream(1)
 
-    def wrote(self, image_now, *, halfway=None):
-        if halfway is not None:
-            self.images.append(halfway)
+    def wrote(self, image_now):
         self.images.append(image_now)
 
     @property
@@ -78,7 +76,8 @@ class DiskMachine(RuleBasedStateMachine):
         if "a" in self.images[-1]:
             self.disk.rename("a", "b")
             moved = {**self.now, "b": self.now["a"]}
-            self.wrote({k: v for k, v in moved.items() if k != "a"}, halfway=moved)
+            del moved["a"]
+            self.wrote(moved)
 
     @rule(key=entries, value=values)
     def put(self, key, value):

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from clew.report.dot import anomaly_dot
 from clew.report.lanes import lanes
 from clew.report.logs import node_logs
 from clew.report.progress import Progress
-from clew.report.run import footer, run_report, summary_verdict, when
+from clew.report.run import determinism, footer, run_report, verified, when
 from clew.report.style import Style
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
@@ -249,9 +250,15 @@ def test_progress_on_a_terminal_is_one_live_line(tick: Callable[[float], None]):
 
 def test_what_is_not_deterministic_is_unknown_unless_it_is_invalid():
     leak = Verification(same=False, where="a second run", difference="event 3: a, then b")
-    assert summary_verdict(Verdict.VALID, [leak]) is Verdict.UNKNOWN
-    assert summary_verdict(Verdict.INVALID, [leak]) is Verdict.INVALID
-    assert summary_verdict(Verdict.VALID, [None, Verification(same=True)]) is Verdict.VALID
+    model = load_model("echo")
+    scenario = make_scenario({"model": "echo", "time_limit": 2, "node_count": 1})
+    outcome = judge(simulate(draw_plan(scenario, 0, model), model), model)
+    assert verified(outcome, leak).verdict is Verdict.UNKNOWN
+    assert verified(replace(outcome, verdict=Verdict.INVALID), leak).verdict is Verdict.INVALID
+    assert verified(outcome, Verification(same=True)) is outcome
+    assert determinism(None) is None
+    assert "The run is unknown" in run_report(outcome, leak, None, Style())
+    assert "determinism  unknown" in run_report(outcome, leak, None, Style())
     told = footer(3, leak, None, Style())
     assert told.startswith("NOT DETERMINISTIC: a second run was another run.")
     assert "event 3: a, then b" in told

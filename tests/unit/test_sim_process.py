@@ -138,7 +138,7 @@ MISTAKES = {
     "no JSON": (
         lambda node: node.send("n2", {"type": "x", "v": {1, 2}}),
         "malformed-message",
-        "sent a body that JSON can't say: v is {1, 2}, a set",
+        "sent a body that JSON can't say: v is a set",
     ),
     "no type": (
         lambda node: node.send("n2", {"v": 1}),
@@ -168,7 +168,7 @@ MISTAKES = {
     "bad disk value": (
         lambda node: node.disk.__setitem__("k", object),
         "exception",
-        "TypeError: disk['k'] takes what JSON can say; body is <class 'object'>, a type",
+        "TypeError: disk['k'] takes what JSON can say; body is an object of type type",
     ),
 }
 

@@ -66,5 +66,6 @@ def test_unknown_topology():
     with pytest.raises(UsageError) as caught:
         topology("donut", names(3), Entropy(1))
     assert str(caught.value) == (
-        f"no such topology: expected one of {', '.join(TOPOLOGIES)}, found 'donut'."
+        f"no such topology: expected one of {', '.join(TOPOLOGIES)}, found 'donut'. "
+        "See 'clew list topologies'."
     )

@@ -1,0 +1,260 @@
+"""Plans from files, checked in full: a plan is edited by people, and must not run half-understood.
+
+What a plan's operations may carry stands in a table, by workload and function.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, Literal, TypeAlias
+
+from clew.checkers.transactions.lattice import resolve_models
+from clew.errors import ScenarioError, UsageError
+from clew.models.services import SERVICES
+from clew.scenarios.asserts import parse_assert
+from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
+from clew.scenarios.workloads import workload_class
+from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.topology import TOPOLOGIES
+from clew.sim.world import NS_PER_SECOND
+
+Scalar: TypeAlias = int | float | str | bool | None
+_Register: TypeAlias = tuple[int, Scalar]
+_Read: TypeAlias = tuple[Literal["r"], int, None]
+
+VALUES: dict[str, dict[str, Any]] = {
+    # workload: function: what its argument is
+    "echo": {"echo": Scalar},
+    "unique-ids": {"generate": None},
+    "broadcast": {"broadcast": Scalar, "read": None},
+    "g-set": {"add": Scalar, "read": None},
+    "g-counter": {"add": int, "read": None},
+    "pn-counter": {"add": int, "read": None},
+    "lin-kv": {
+        "read": tuple[int, None],
+        "write": _Register,
+        "cas": tuple[int, tuple[Scalar, Scalar]],
+    },
+    "txn-list-append": {"txn": list[_Read | tuple[Literal["append"], int, Scalar]]},
+    "txn-rw-register": {"txn": list[_Read | tuple[Literal["w"], int, Scalar]]},
+    "kafka": {
+        "send": tuple[str, Scalar],
+        "poll": list[str],
+        "commit_offsets": dict[str, int],
+        "list_committed_offsets": list[str],
+    },
+}
+
+NODES_MAX = 1000
+_TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
+_COUNT_MAX = 10**12
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    # of each field the least and the most
+    "seed": (0, 2**64),
+    "clients": (1, CLIENTS_MAX),
+    "latency_ns": (0, _TIME_MAX_NS),
+    "time_limit_ns": (1, _TIME_MAX_NS),
+    "recovery_ns": (0, _TIME_MAX_NS),
+    "key_count": (1, _COUNT_MAX),
+    "max_txn_length": (1, _COUNT_MAX),
+    "max_writes_per_key": (1, _COUNT_MAX),
+    "events_max": (1, _COUNT_MAX),
+}
+
+
+def plan_from_json(data: Any, where: str) -> Plan:
+    """The plan of a JSON value.
+
+    Args:
+        data: what `Plan.to_json` gave.
+        where: the file, for messages.
+
+    Raises:
+        ScenarioError: it is no plan, or one of another schema, or a field of it can't be used;
+            the message names the field.
+    """
+    if not isinstance(data, dict) or "operations" not in data:
+        raise ScenarioError("this is no plan", where=where, expected="an object with operations")
+    if data.get("schema") != SCHEMA:
+        raise ScenarioError(
+            "this plan has another schema",
+            where=where,
+            expected=f"schema {SCHEMA}",
+            found=f"schema {data.get('schema')!r}",
+            fix="Replay it with the version of Clew that wrote it",
+        )
+    _check_names(data, where)
+    _check_types(data, where)
+    for name in ("faults", "operations"):
+        if not isinstance(data.get(name), list):
+            raise _bad(where, name, "a list", data.get(name))
+    faults = tuple(Fault.from_json(fault, where) for fault in data["faults"])
+    _check_operation_types(data["operations"], where)
+    plan = trusted_plan(data)
+    _check_fields(plan, where)
+    _check_faults(faults, plan, where)
+    _check_operations(plan, where)
+    return plan
+
+
+def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = None) -> ScenarioError:
+    return ScenarioError(
+        f"this is no plan: {name} can't be used",
+        where=where,
+        expected=expected,
+        found=shortened(found),
+        fix=fix,
+    )
+
+
+def shortened(value: Any) -> str:
+    """A JSON value as a message shows it: all of it where it is short."""
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+_SHOWN = 80
+
+
+def _check_names(data: dict[str, Any], where: str) -> None:
+    known = [field.name for field in fields(Plan)]
+    for name in data:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise ScenarioError(
+                f"this is no plan: unknown field {name!r}",
+                where=where,
+                fix=f"Did you mean {near[0]!r}" if near else f"Known fields: {', '.join(known)}",
+            )
+
+
+def _check_types(data: dict[str, Any], where: str) -> None:
+    """Hold all fields but faults and operations to their types, without converting any."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+
+    try:
+        TypeAdapter(Plan).validate_json(
+            json.dumps({**data, "operations": [], "faults": []}), strict=True
+        )
+    except ValidationError as bad:
+        raise ScenarioError("this is no plan", where=where, found=_first(bad)) from None
+    unknown = [name for name in data["model"] if name not in {"name", "bug", "digest"}]
+    if unknown:
+        raise _bad(where, "model", "name, bug and digest", unknown[0])
+
+
+def _check_operation_types(operations: list[Any], where: str) -> None:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+
+    adapter = TypeAdapter(PlannedOperation)
+    for rank, operation in enumerate(operations):
+        if not isinstance(operation, list):
+            raise _bad(where, f"operations.{rank}", "a list", operation)
+        try:
+            adapter.validate_python(tuple(operation), strict=True)
+        except ValidationError as bad:
+            first = bad.errors()[0]
+            names = [PlannedOperation._fields[i] for i in first["loc"] if isinstance(i, int)
+                     and i < len(PlannedOperation._fields)]  # fmt: skip
+            place = ".".join(["operations", str(rank), *names])
+            found = f"{place}: {first['msg']}"
+            raise ScenarioError("this is no plan", where=where, found=found) from None
+
+
+def _first(bad: Any) -> str:
+    """The first complaint of a pydantic error, on one line."""
+    first = bad.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _check_fields(plan: Plan, where: str) -> None:
+    for name, (least, most) in BOUNDS.items():
+        value = getattr(plan, name)
+        if not least <= value <= most:
+            raise _bad(where, name, f"an integer from {least} to {most}", value)
+    _check_node_ids(plan, where)
+    strangers = [name for name in plan.core if name not in plan.node_ids]
+    if strangers:
+        raise _bad(where, "core", "some of node_ids", strangers[0])
+    if plan.topology not in TOPOLOGIES:
+        raise _bad(where, "topology", f"one of {', '.join(TOPOLOGIES)}", plan.topology)
+    for name in plan.nemesis:
+        if name not in GROUPS and name not in KINDS:
+            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
+            raise _bad(where, "nemesis", f"some of {known}", name)
+    if not _is_availability(plan.availability):
+        expected = "null, total, or a fraction from 0 to 1 as a text"
+        raise _bad(where, "availability", expected, plan.availability)
+    for name, check in _names_of(plan):
+        try:
+            check()
+        except UsageError as bad:
+            raise ScenarioError(
+                f"this is no plan: {name}: {bad.problem}",
+                where=where,
+                expected=bad.expected,
+                found=bad.found,
+                fix=bad.fix,
+            ) from None
+
+
+def _names_of(plan: Plan) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What looks up the names in a plan, by field."""
+    yield "workload", lambda: workload_class(plan.workload)
+    yield "consistency_models", lambda: resolve_models(plan.consistency_models)
+    for text in plan.asserts:
+        yield "asserts", lambda text=text: parse_assert(text)  # type: ignore[misc]
+
+
+def _check_node_ids(plan: Plan, where: str) -> None:
+    ids = plan.node_ids
+    if not 1 <= len(ids) <= NODES_MAX or len(set(ids)) != len(ids):
+        expected = f"1 to {NODES_MAX} names, all different"
+        raise _bad(where, "node_ids", expected, list(ids))
+    for name in ids:
+        if not name or name in SERVICES or (name[0] == "c" and name[1:].isdecimal()):
+            raise _bad(where, "node_ids", "names that are no client's or service's", name)
+
+
+def _is_availability(text: str | None) -> bool:
+    if text in {None, "total"}:
+        return True
+    try:
+        return 0 <= float(str(text)) <= 1
+    except ValueError:
+        return False
+
+
+def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
+    seen: set[str] = set()
+    for fault in faults:
+        if fault.id in seen:
+            raise _bad(where, "faults", "an id of its own for each", fault.id)
+        seen.add(fault.id)
+        for name in fault.target if isinstance(fault.target, tuple) else ():
+            if name not in plan.node_ids:
+                raise _bad(where, f"the target of fault {fault.id!r}", "some of node_ids", name)
+
+
+def _check_operations(plan: Plan, where: str) -> None:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+
+    adapters = {f: TypeAdapter(shape) for f, shape in VALUES[plan.workload].items()}
+    for rank, one in enumerate(plan.operations):
+        name = f"operations.{rank}"
+        if one.f not in adapters:
+            raise _bad(where, f"{name}.f", f"one of {', '.join(adapters)}", one.f)
+        if not 0 <= one.client < CLIENTS_MAX + NODES_MAX:
+            raise _bad(where, f"{name}.client", f"an integer from 0 to {CLIENTS_MAX}", one.client)
+        if one.number < 0:
+            raise _bad(where, f"{name}.number", "an integer from 0", one.number)
+        if not 0 <= one.at_ns <= 3 * _TIME_MAX_NS:
+            raise _bad(where, f"{name}.at_ns", "virtual nanoseconds from 0", one.at_ns)
+        try:
+            adapters[one.f].validate_json(json.dumps(one.value), strict=True)
+        except (ValidationError, RecursionError):
+            raise _bad(where, f"{name}.value", f"the argument of {one.f}", one.value) from None
