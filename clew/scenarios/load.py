@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from clew import models
-from clew.errors import NodeError, UsageError
+from clew.errors import ClewError, NodeError, UsageError
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.scenarios.workloads import workload_class
 from clew.sim.finding import users_traceback
@@ -174,6 +174,8 @@ def import_file(path: Path) -> ModuleType:
     try:
         with importing():
             spec.loader.exec_module(module)
+    except ClewError:
+        raise
     except SyntaxError as bad:
         where = f"{bad.filename}:{bad.lineno}" if bad.filename and bad.lineno else str(path)
         raise NodeError("syntax error", where=where, found=str(bad.msg)) from None

@@ -115,7 +115,9 @@ def simulate(
     recorder = Recorder(cluster)
     with _collected_rarely(), guarded(cluster), watched(cluster, handler_seconds):
         injector = _act(cluster, plan, make_workload(plan, model), recorder)
-    digest = cluster.trace.close()
+        alive = tuple(host.id for host in cluster.live_hosts())
+        virtual_ns = cluster.world.now
+        digest = cluster.close()
     return Run(
         plan=plan,
         history=History(recorder.events, source="the run"),
@@ -125,12 +127,12 @@ def simulate(
         faults=tuple(injector.reports()),
         shared=tuple(changed(before, shared_state(model.node_class))),
         effects=_effects(cluster, recorder),
-        alive=tuple(host.id for host in cluster.live_hosts()),
+        alive=alive,
         events=cluster.world.events,
         messages=cluster.network.messages,
         server_messages=cluster.network.messages - recorder.client_messages,
         dropped=dict(cluster.network.dropped),
-        virtual_ns=cluster.world.now,
+        virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
     )
 

@@ -103,7 +103,6 @@ def write_artefacts(outcome: Outcome, out: Path) -> Path:
     stem = Path(plan.model.name.partition(":")[0]).stem
     bug = f"-{plan.model.bug}" if plan.model.bug else ""
     folder = out / f"{stem}{bug}-{plan.workload}-seed-{plan.seed}"
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "history.jsonl", history_text(outcome))
     write_repro(outcome, folder / "repro.json")
     return folder / "repro.json"

@@ -22,6 +22,7 @@ from clew.sim.network import Endpoint, Network
 from clew.sim.node import Node
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
+from clew.sim.task import FAILURES
 from clew.sim.trace import Trace
 from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 
@@ -148,7 +149,7 @@ class Cluster:
     def _role(self, node: Node) -> str | None:
         try:
             return node.role()
-        except Exception as error:  # noqa: BLE001 - a user's hook
+        except FAILURES as error:  # a user's hook
             self._report_exception(node.id, error, "role()")
             return None
 
@@ -167,6 +168,18 @@ class Cluster:
         """A host's disk."""
         return self.hosts[name].disk
 
+    def close(self) -> str:
+        """End every process and the trace; its digest. What a node does while it ends is nothing.
+
+        Without this the coroutines that are still open would run their ``finally`` blocks when
+        the collector finds them, in the middle of something else.
+        """
+        digest = self.trace.close()
+        for host in [*self.hosts.values(), *self.services.values()]:
+            if host.process is not None:
+                host.process.end()
+        return digest
+
     # What is wrong.
 
     def find(self, finding: Finding) -> None:
@@ -184,7 +197,7 @@ class Cluster:
     def _report(self, kind: str, node: str, reason: str, cause: str = "", place: str = "") -> None:
         self.find(Finding(kind, reason, node, self.world.now, self.world.events, cause, place))
 
-    def raised(self, process: Process, error: Exception, cause: Message | str) -> None:
+    def raised(self, process: Process, error: BaseException, cause: Message | str) -> None:
         """A node's code raised."""
         self._report_exception(process.id, error, told(cause))
 
@@ -239,7 +252,7 @@ class Cluster:
         for invariant in self._invariants:
             try:
                 violation = invariant.after(node)
-            except Exception as error:  # noqa: BLE001 - a user's predicate
+            except FAILURES as error:  # a user's predicate
                 self._report_exception(node.id, error, f"invariant {invariant.name}")
                 self._invariants.remove(invariant)
                 return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from inspect import iscoroutine
 from random import Random  # noqa: TID251 - a type; made by entropy.py
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clew.sim.clock import Clock
 from clew.sim.disk import Disk, Unsynced
@@ -294,7 +294,7 @@ class Process:
             return
         result.awaited = True  # told once
         if not isinstance(error, Refused):
-            self._cluster.raised(self, cast("Exception", error), cause)
+            self._cluster.raised(self, error, cause)
 
     def _complete(self, waiting: tuple[Future, SimTimer], message: Message) -> None:
         future, timer = waiting
@@ -314,7 +314,7 @@ class Process:
             self.reply(cause, {"type": "error", "code": error.code, "text": error.text})
             return
         if not isinstance(error, Refused):
-            self._cluster.raised(self, cast("Exception", error), cause)
+            self._cluster.raised(self, error, cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
             self.reply(cause, {"type": "error", "code": 13, "text": f"{error!r}"})
 
