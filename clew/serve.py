@@ -33,6 +33,7 @@ from clew.sim.entropy import Entropy
 from clew.sim.message import Message, NotJson, frozen
 from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
 from clew.sim.task import Future, Task
+from clew.sim.timer import NodeTimer
 
 SHOWN = 200
 """So many characters of a bad line are shown."""
@@ -84,24 +85,6 @@ def _pump(stdin: TextIO, lines: Queue[str | None]) -> None:
     lines.put(None)
 
 
-class RealTimer:
-    """A timer of a real process; see `Node.after` and `Node.every`."""
-
-    __slots__ = ("args", "callback", "cancelled", "period")
-
-    def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], period: float | None
-    ) -> None:
-        self.callback = callback
-        self.args = args
-        self.period = period
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        """Never fire again."""
-        self.cancelled = True
-
-
 class Server:
     """The `Runtime` of one real process.
 
@@ -126,10 +109,10 @@ class Server:
         self._stderr = stderr
         self._directory = directory
         self._handlers: dict[str, Callable[[Message], Any]] = {}
-        self._timers: list[tuple[float, int, RealTimer]] = []
+        self._timers: list[tuple[float, int, NodeTimer]] = []
         self._sequence = count()
         self._request_ids = count(1)
-        self._waiting: dict[int, tuple[Future, RealTimer]] = {}
+        self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
         self._cause: Message | str = "start"
         self._random: Random | None = None
         self._task: Task | None = None
@@ -167,12 +150,12 @@ class Server:
             _, _, timer = heappop(self._timers)
             if timer.cancelled:
                 continue
-            if timer.period is not None:
+            if timer.period:
                 self._push(timer, timer.period)
             name = getattr(timer.callback, "__name__", "")
             self._guard(f"timer {name}".strip(), partial(timer.callback, *timer.args))
 
-    def _push(self, timer: RealTimer, seconds: float) -> None:
+    def _push(self, timer: NodeTimer, seconds: float) -> None:
         heappush(self._timers, (wall.seconds() + seconds, next(self._sequence), timer))
 
     # Lines in.
@@ -238,7 +221,7 @@ class Server:
             self._fail(message, 10, text)
             self.log(text)
 
-    def _complete(self, waiting: tuple[Future, RealTimer], body: dict[str, Any]) -> None:
+    def _complete(self, waiting: tuple[Future, NodeTimer], body: dict[str, Any]) -> None:
         future, timer = waiting
         timer.cancel()
         if body["type"] == "error":
@@ -324,17 +307,17 @@ class Server:
         if waiting is not None:
             waiting[0].set_error(RPCTimeout(f"no reply from {dest} in time"))
 
-    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> RealTimer:
+    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """See `Node.after`."""
-        timer = RealTimer(callback, args, None)
+        timer = NodeTimer(callback, args, 0)
         self._push(timer, seconds)
         return timer
 
-    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> RealTimer:
+    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """See `Node.every`."""
         if seconds <= 0:
             raise ValueError(f"every() takes a period above 0 s, not {seconds}")
-        timer = RealTimer(callback, args, seconds)
+        timer = NodeTimer(callback, args, seconds)
         self._push(timer, seconds)
         return timer
 

@@ -24,11 +24,12 @@ from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import UsageError
 from clew.history import History, Operation
 
-_REFUSALS = {
+REFUSALS = {
     20: "key-does-not-exist",
     21: "key-already-exists",
     22: "precondition-failed",
 }
+"""Errors that say the object itself refused: the system answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _is_fraction(value: Any) -> bool:
 def _answered(operation: Operation) -> bool:
     if operation.type == "ok":
         return True
-    return operation.type == "fail" and _code(operation.error) in _REFUSALS
+    return operation.type == "fail" and _code(operation.error) in REFUSALS
 
 
 def _code(error: Any) -> int | None:
@@ -99,7 +100,7 @@ def _code(error: Any) -> int | None:
         error = error[0]
     if isinstance(error, str):
         word = error.lstrip(":").split(" ", 1)[0].rstrip(":")
-        return next((code for code, name in _REFUSALS.items() if name == word), None)
+        return next((code for code, name in REFUSALS.items() if name == word), None)
     return error if type(error) is int else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew.checkers.availability import Availability
+from clew.checkers.availability import REFUSALS, Availability
 from clew.checkers.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
 from clew.history import History, Operation
@@ -19,9 +19,6 @@ from clew.sim.world import NS_PER_SECOND
 CONFIGURATIONS_MAX = 20_000_000
 """The budget of a run's checkers is counted in steps, not seconds, so that a verdict is the same
 on every machine."""
-
-PROGRESS_CODES = frozenset({20, 21, 22})
-"""Errors that say the object itself refused: the cluster works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +244,7 @@ def _progress(operation: Operation) -> bool:
     if operation.type == "ok":
         return True
     code = operation.error.get("code") if isinstance(operation.error, dict) else None
-    return operation.type == "fail" and code in PROGRESS_CODES
+    return operation.type == "fail" and code in REFUSALS
 
 
 def _availability(run: Run) -> Result:

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from clew.errors import ScenarioError, UsageError
 from clew.scenarios.plan import CLIENTS_MAX
 
-RPC_TIMEOUT = 5.0
-
 
 class Scenario(BaseModel):
     """Every option of a test; names and defaults are Maelstrom's where it has the option.

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
-from clew.sim.disk import Disk
 from clew.sim.entropy import Entropy
 from clew.sim.finding import Finding, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
@@ -163,10 +162,6 @@ class Cluster:
         if name not in self._sync_bits:
             self._sync_bits[name] = self.entropy.bits("sync", name)
         return self._sync_bits[name]
-
-    def disk(self, name: str) -> Disk:
-        """A host's disk."""
-        return self.hosts[name].disk
 
     def close(self) -> str:
         """End every process and the trace; its digest. What a node does while it ends is nothing.

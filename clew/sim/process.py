@@ -20,6 +20,7 @@ from clew.sim.message import SCALARS, Message, NotJson, frozen, is_flat
 from clew.sim.network import Emit, Endpoint
 from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
 from clew.sim.task import FAILURES, Future, Task
+from clew.sim.timer import NodeTimer
 from clew.sim.world import NS_PER_SECOND, to_ns
 
 if TYPE_CHECKING:
@@ -119,25 +120,6 @@ class Host(Endpoint):
         return lost, torn
 
 
-class SimTimer:
-    """A timer of a process; see `Node.after` and `Node.every`."""
-
-    __slots__ = ("args", "callback", "cancelled", "name", "period_ns")
-
-    def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], period_ns: int, name: str
-    ) -> None:
-        self.callback = callback
-        self.args = args
-        self.period_ns = period_ns
-        self.name = name
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        """Never fire again."""
-        self.cancelled = True
-
-
 class Process:
     """One life of a node; the `Runtime` its `Node` stands on.
 
@@ -155,7 +137,7 @@ class Process:
         self._world = cluster.world
         self._network = cluster.network
         self._links: dict[str, Emit] = {}
-        self._waiting: dict[int, tuple[Future, SimTimer]] = {}
+        self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
         self._tasks: dict[Task, None] = {}
         self._task: Task | None = None
         self._backlog: list[tuple[Callable[[Any], None], Any]] = []
@@ -296,7 +278,7 @@ class Process:
         if not isinstance(error, Refused):
             self._cluster.raised(self, error, cause)
 
-    def _complete(self, waiting: tuple[Future, SimTimer], message: Message) -> None:
+    def _complete(self, waiting: tuple[Future, NodeTimer], message: Message) -> None:
         future, timer = waiting
         timer.cancelled = True
         body = message.body
@@ -398,11 +380,11 @@ class Process:
         if waiting is not None:
             waiting[0].set_error(RPCTimeout(f"no reply from {dest} in time"))
 
-    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> SimTimer:
+    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """See `Node.after`."""
         return self._timer(to_ns(seconds), callback, args, "")
 
-    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> SimTimer:
+    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """See `Node.every`."""
         period_ns = to_ns(seconds)
         if period_ns <= 0:
@@ -416,14 +398,14 @@ class Process:
         args: tuple[Any, ...],
         name: str,
         period_ns: int = 0,
-    ) -> SimTimer:
-        timer = SimTimer(callback, args, period_ns, name or getattr(callback, "__name__", "timer"))
+    ) -> NodeTimer:
+        timer = NodeTimer(callback, args, period_ns, name or getattr(callback, "__name__", "timer"))
         world = self._world
         delay = self.host.clock.true_delay(max(local_ns, 0))
         world.call_at(world.now + delay, self._fire, timer)
         return timer
 
-    def _fire(self, timer: SimTimer) -> None:
+    def _fire(self, timer: NodeTimer) -> None:
         if timer.cancelled or not self.alive:
             return
         if self.paused:
@@ -431,12 +413,12 @@ class Process:
             return
         world = self._world
         self._cluster.trace.add(world.now, "timer", self.id, timer.name)
-        if timer.period_ns:
-            delay = self.host.clock.true_delay(timer.period_ns)
+        if timer.period:
+            delay = self.host.clock.true_delay(int(timer.period))
             world.call_at(world.now + delay, self._fire, timer)
         self.run(partial(self._call, timer), f"timer {timer.name}")
 
-    def _call(self, timer: SimTimer) -> None:
+    def _call(self, timer: NodeTimer) -> None:
         result = timer.callback(*timer.args)
         if result is not None:
             self._follow(result, f"timer {timer.name}")

@@ -24,7 +24,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "link": ("link", "src", "dest"),
     "drop": ("message", "why"),
     "duplicate": ("message",),
-    "hold": ("message", "why"),
     "start": ("node", "incarnation"),
     "crash": ("node", "why", "unsynced"),
     "pause": ("node",),

@@ -54,7 +54,6 @@ TRACE = {
     "deliver": "a message reaches its receiver",
     "drop": "a message is lost, and why",
     "duplicate": "a message will arrive once more",
-    "hold": "a message waits, and why",
     "start": "an incarnation of a node begins",
     "crash": "a node's process ends, and what became of its unsynced writes",
     "pause": "nothing of a node runs from here on",

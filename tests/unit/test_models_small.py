@@ -115,7 +115,7 @@ def test_a_clock_that_is_trusted_repeats_ids() -> None:
 def test_a_thousand_ids_cost_one_sync() -> None:
     client = run(UniqueIds, 1)
     ids(client, "n1", 900)
-    assert client.cluster.disk("n1").syncs == 1
+    assert client.cluster.hosts["n1"].disk.syncs == 1
     assert client.cluster.nodes["n1"].reserved > 1_700_000_000_000 * PER_MILLISECOND
 
 
