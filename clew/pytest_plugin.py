@@ -1,0 +1,1 @@
+"""Runs of Clew as tests of pytest."""
