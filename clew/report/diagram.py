@@ -99,8 +99,10 @@ class _Drawn:
             ends = [fields["src"], fields["dest"]]
             message = [time, None, *ends, str(fields["body"]["type"]), body, ""]
             self._sent[fields["message"]] = message
+        elif kind == "duplicate":
+            # A copy's delivery is drawn too.
+            self._sent[fields["copy"]] = [*self._sent[fields["message"]]]
         elif kind == "deliver" and fields["message"] in self._sent:
-            # A duplicate's second delivery is drawn too.
             message = self._sent[fields["message"]]
             self.messages.append([message[0], time, *message[2:6], ""])
             message[-1] = "delivered"

@@ -62,6 +62,8 @@ def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
         if event.kind == "send":
             sent[fields["message"]] = fields["src"], fields["dest"], str(fields["body"]["type"])
             continue
+        if event.kind == "duplicate":
+            sent[fields["copy"]] = sent[fields["message"]]
         drawing = _drawing(event.kind, fields, sent, columns)
         if drawing:
             yield from marks.flush()

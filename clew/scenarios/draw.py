@@ -64,6 +64,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         consistency_models=scenario.consistency_models,
         stop_on_finding=scenario.on_finding == "stop",
         events_max=scenario.events_max,
+        schedule=scenario.schedule,
         faults=shape.faults,
         operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
     )

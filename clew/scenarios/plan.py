@@ -68,6 +68,7 @@ class Plan:
         clients: client i talks to node i modulo the number of nodes.
         nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
+        schedule: which pending event happens next, see `clew.sim.order.order_of`.
         checks: names of what judges the run beside the workload, with their arguments.
     """
 
@@ -92,6 +93,7 @@ class Plan:
     consistency_models: tuple[str, ...] = ("strict-serializable",)
     stop_on_finding: bool = False
     events_max: int = 50_000_000
+    schedule: str = "time"
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

@@ -18,6 +18,7 @@ from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.scenarios.workloads import workload_class
 from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.order import FORMS, changes_of
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.world import NS_PER_SECOND
 
@@ -182,6 +183,7 @@ def _check_fields(plan: Plan, where: str) -> None:
         raise _bad(where, "core", "some of node_ids", strangers[0])
     if plan.topology not in TOPOLOGIES:
         raise _bad(where, "topology", f"one of {', '.join(TOPOLOGIES)}", plan.topology)
+    _check_schedule(plan, where)
     for name in plan.nemesis:
         if name not in GROUPS and name not in KINDS:
             known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
@@ -220,6 +222,13 @@ def _check_node_ids(plan: Plan, where: str) -> None:
             raise _bad(where, "node_ids", "names that are no client's or service's", name)
 
 
+def _check_schedule(plan: Plan, where: str) -> None:
+    try:
+        changes_of(plan.schedule)
+    except ValueError:
+        raise _bad(where, "schedule", FORMS, plan.schedule) from None
+
+
 def _is_availability(text: str | None) -> bool:
     if text in {None, "total"}:
         return True
@@ -235,9 +244,23 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
         if fault.id in seen:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
-        for name in fault.target if isinstance(fault.target, tuple) else ():
+        for place, name in _nodes_named(fault):
             if name not in plan.node_ids:
-                raise _bad(where, f"the target of fault {fault.id!r}", "some of node_ids", name)
+                expected = "some of node_ids, which are " + ", ".join(plan.node_ids)
+                raise _bad(where, f"{place} of fault {fault.id!r}", expected, name)
+
+
+def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
+    """Every name of a node in a fault, with the place where it stands."""
+    target = fault.target
+    if isinstance(target, tuple):
+        yield from (("the target", name) for name in target)
+    elif target is not None and target[-1:].isdecimal():
+        yield "the target", target  # symbols and roles are words without a number
+    groups = fault.params.get("groups", ())
+    yield from (("groups", name) for group in groups for name in group)
+    messages = fault.params.get("messages", ())
+    yield from (("messages", name) for ends in messages for name in ends[:2])
 
 
 def _check_operations(plan: Plan, where: str) -> None:

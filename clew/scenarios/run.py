@@ -22,6 +22,7 @@ from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding
 from clew.sim.guards import guarded
 from clew.sim.latency import Latency
+from clew.sim.order import order_of
 from clew.sim.topology import topology
 from clew.sim.trace import Trace
 from clew.sim.watchdog import watched
@@ -108,12 +109,13 @@ def simulate(
         plan.node_ids,
         latency=Latency(plan.latency_ns, plan.latency_shape),
         services=SERVICES,
+        order=order_of(plan.schedule, Entropy(plan.seed)),
         keep_trace=keep_trace,
         stop_on_finding=plan.stop_on_finding,
         events_max=plan.events_max,
     )
     recorder = Recorder(cluster)
-    with _collected_rarely(), guarded(cluster), watched(cluster, handler_seconds):
+    with collected_rarely(), guarded(cluster), watched(cluster, handler_seconds):
         injector = _act(cluster, plan, make_workload(plan, model), recorder)
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
@@ -138,7 +140,7 @@ def simulate(
 
 
 @contextmanager
-def _collected_rarely() -> Iterator[None]:
+def collected_rarely() -> Iterator[None]:
     """Let the cycle collector run seldom: a run makes millions of short-lived objects, no cycles.
 
     It is as before afterwards.
@@ -168,6 +170,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     injector = Injector(cluster, plan.faults)
     world.advance(plan.time_limit_ns)
     injector.heal(plan.core or None)
+    world.order.settle()
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")

@@ -77,6 +77,7 @@ class Cluster:
         self.network = Network(
             self.world, self.entropy, self.trace, latency or Latency(), self.endpoint
         )
+        self.world.order.attach(self.network)
         self.node_ids = list(node_ids)
         self.hosts = {name: Host(self, name, node_class) for name in self.node_ids}
         self.nodes: dict[str, Node] = {}

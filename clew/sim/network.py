@@ -12,13 +12,14 @@ since is lost, as data on a reset connection is; what a crashed process had sent
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from clew.sim.entropy import Entropy
 from clew.sim.latency import Latency
 from clew.sim.message import Message, thawed
 from clew.sim.order import Entry
-from clew.sim.trace import BATCH, DELIVER, SEND, Trace
+from clew.sim.trace import BATCH, Trace
 from clew.sim.world import World
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ and the process it was sent to."""
 
 Emit: TypeAlias = Callable[[dict[str, Any], bool], None]
 """Sends a frozen body along a link; the second argument tells whether it is flat."""
+
+
+MESSAGE = 2
+"""The priority of a message's queue entry: at the same instant it comes after all else."""
 
 
 class Endpoint:
@@ -75,11 +80,12 @@ class Link:
         number: its rank among the links, by which the trace calls it.
         emit: sends a frozen body along it.
         arrive: takes a message's queue entry at the far end: delivers, holds or drops it.
+        arrive_told: the same where the record of the send did not foretell the time.
     """
 
     __slots__ = (
-        "arrive", "bits", "cut", "dest", "disturbances", "disturbed", "emit", "low_ns", "number",
-        "shape", "span_ns", "src",
+        "arrive", "arrive_told", "bits", "cut", "dest", "disturbances", "disturbed", "emit",
+        "low_ns", "number", "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
@@ -91,7 +97,9 @@ class Link:
         self.cut = 0
         self.disturbances: list[Disturbance] = []
         self.disturbed = self.shape is not None
-        self.arrive = _arriver(network, self)
+        self.arrive_told = _arriver(network, self, foretold=False)
+        punctual = network.world.order.punctual
+        self.arrive = _arriver(network, self, foretold=True) if punctual else self.arrive_told
         self.emit = _emitter(network, self)
 
     def refresh(self) -> None:
@@ -111,40 +119,45 @@ def _emitter(network: Network, link: Link) -> Emit:
     All it needs is in cells; a method would fetch most of it through three objects.
     """
     batch, world = network.batch, network.world
-    push, sequence = world.push, world.sequence
+    push, next_number = world.push, network.next_number
     dest, arrive, bits = link.dest, link.arrive, link.bits
     rank, low_ns, span_ns = link.number, link.low_ns, link.span_ns
 
     def emit(body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001
-        network.messages = number = network.messages + 1
-        now = world._now  # noqa: SLF001 - a property costs a frame
-        batch.append((now, SEND, number, rank, body))
+        number, now = next_number(), world._now  # noqa: SLF001 - a property costs a frame
         if link.disturbed:
+            batch.append((now, 0, number, rank, body))
             network.emit_disturbed(link, (number, body, flat, dest.process))
             return
         time = now + low_ns + (bits(32) * span_ns >> 32)
-        push((time, 1, sequence(), arrive, number, body, flat, dest.process))
+        batch.append((now, time, number, rank, body))
+        push((time, MESSAGE, number, arrive, body, flat, dest.process))
 
     return emit
 
 
-def _arriver(network: Network, link: Link) -> Callable[[Entry], None]:
+def _arriver(network: Network, link: Link, *, foretold: bool) -> Callable[[Entry], None]:
     """What a message that reaches the far end of a link does; a closure as `_emitter` is."""
     batch, world, flush = network.batch, network.world, network.trace.flush
     src, dest, dest_end = link.src.id, link.dest.id, link.dest
+    new = object.__new__
 
     def arrive(entry: Entry) -> None:
-        _, _, _, _, number, body, flat, process = entry
+        _, _, number, _, body, flat, process = entry
         if link.cut or process is not dest_end.process or process is None:
             network.drop(number, "partition" if link.cut else "down")
             return
         if process.paused:
-            process.hold(arrive, entry)
+            process.hold(link.arrive_told, entry)
             return
-        batch.append((world._now, DELIVER, number))  # noqa: SLF001
+        batch.append(number if foretold else (world._now, "deliver", number))  # noqa: SLF001
         if len(batch) >= BATCH:
             flush()
-        process.receive(Message(src, dest, body.copy() if flat else thawed(body)))
+        message = new(Message)  # without its __init__, which costs a frame
+        message.src = src
+        message.dest = dest
+        message.body = body.copy() if flat else thawed(body)
+        process.receive(message)
 
     return arrive
 
@@ -160,7 +173,7 @@ class Network:
         find: gives the endpoint of a name, or None where there is none.
 
     Attributes:
-        messages: how many were sent.
+        next_number: numbers the messages, from 1; a copy has a number of its own.
         dropped: how many were dropped, by reason.
         duplicated: how many copies were made.
     """
@@ -180,9 +193,16 @@ class Network:
         self.latency = latency
         self._find = find
         self._links: dict[tuple[str, str], Link] = {}
-        self.messages = 0
+        self._numbers = count(1)
+        self.next_number: Callable[[], int] = self._numbers.__next__
         self.dropped: dict[str, int] = {}
         self.duplicated = 0
+
+    @property
+    def messages(self) -> int:
+        """How many were sent."""
+        # A counter in C tells where it stands in its repr alone: "count(8)".
+        return int(repr(self._numbers)[6:-1]) - 1 - self.duplicated
 
     def link(self, src: Endpoint, dest_id: str) -> Link | None:
         """The link to a named endpoint; None where nobody has that name."""
@@ -214,12 +234,14 @@ class Network:
         if not delays:
             self.drop(packet[0], why)
             return
-        now = self.world.now
-        for _ in delays[1:]:
-            self.duplicated += 1
-            self.trace.add(now, "duplicate", packet[0])
-        for each in delays:
-            self.world.push((now + each, 1, self.world.sequence(), link.arrive, *packet))
+        number, *rest = packet
+        for rank, each in enumerate(delays):
+            if rank:
+                self.duplicated += 1
+                number = self.next_number()
+                self.trace.add(self.world.now, "duplicate", packet[0], number)
+            time = self.world.now + each
+            self.world.push((time, MESSAGE, number, link.arrive_told, *rest))
 
     def drop(self, number: int, why: str) -> None:
         """Lose a message, and say why."""

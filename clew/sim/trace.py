@@ -1,10 +1,12 @@
 """What happened in a run, event by event, and the digest that identifies it.
 
 A record is a tuple ``(time_ns, kind, ...)`` of JSON scalars and frozen bodies; `KINDS` says what
-follows each kind. Links are numbered, and a record names them by number. Records are packed in
-batches: marshal's format 2 has no references and is the same in every Python version, is four
-times faster than JSON, and its bytes take a fifth of the memory of the objects. The digest is
-the SHA-256 of the packed records.
+follows each kind. Links are numbered, and a record names them by number. The two kinds that come
+once a message are stored short: a send as ``(time_ns, arrival_ns, message, link, body)``, where
+the arrival is 0 if it can't be foretold, and a delivery at the foretold time as the bare number
+of the message. Records are packed in batches: marshal's format 2 has no references and is the same
+in every Python version, is four times faster than JSON, and its bytes take a fifth of the memory of
+the objects. The digest is the SHA-256 of the packed records.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "deliver": ("message",),
     "link": ("link", "src", "dest"),
     "drop": ("message", "why"),
-    "duplicate": ("message",),
+    "duplicate": ("message", "copy"),
     "start": ("node", "incarnation"),
     "crash": ("node", "why", "unsynced"),
     "pause": ("node",),
@@ -45,10 +47,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-SEND, DELIVER = 0, 1
-"""The two kinds that come once a message stand in their records as their rank in `KINDS`."""
-
-_RANKED = tuple(KINDS)
+_ARRIVALS = frozenset({"deliver", "drop"})
+"""The records that take the place of the delivery that a send foretold."""
 
 
 class TraceEvent(NamedTuple):
@@ -70,8 +70,6 @@ class TraceEvent(NamedTuple):
     def of(cls, number: int, record: Record) -> TraceEvent:
         """The event of a record."""
         time, kind, *rest = record
-        if isinstance(kind, int):
-            kind = _RANKED[kind]
         return cls(number, time, kind, dict(zip(KINDS[kind], rest, strict=True)))
 
 
@@ -87,7 +85,7 @@ class Trace:
 
     def __init__(self, *, keep: bool = True, on_batch: Callable[[], None] | None = None) -> None:
         self.keep = keep
-        self.batch: list[Record] = []
+        self.batch: list[Record | int] = []
         self._chunks: list[bytes] = []
         self._hash = sha256()
         self._length = 0
@@ -126,7 +124,21 @@ class Trace:
         return self._hash.hexdigest()
 
     def records(self) -> Iterator[Record]:
-        """All records in order; none of the packed ones where `keep` is False."""
+        """All records in order, none of them short; nothing where `keep` is False."""
+        foretold: dict[int, int] = {}
+        for record in self._stored() if self.keep else ():
+            if isinstance(record, int):
+                yield foretold.pop(record), "deliver", record
+            elif isinstance(record[1], int):
+                time, arrival, message, link, body = record
+                foretold[message] = arrival
+                yield time, "send", message, link, body
+            else:
+                if record[1] in _ARRIVALS:
+                    foretold.pop(record[2], None)
+                yield record
+
+    def _stored(self) -> Iterator[Record | int]:
         for chunk in self._chunks:
             yield from marshal.loads(chunk)  # noqa: S302 - our own bytes
         yield from self.batch

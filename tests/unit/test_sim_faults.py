@@ -6,7 +6,7 @@ import pytest
 
 from clew.errors import ScenarioError
 from clew.sim.cluster import Cluster
-from clew.sim.faults import GROUPS, KINDS, Fault, Injector
+from clew.sim.faults import GROUPS, KINDS, PLANNED, Fault, Injector
 from clew.sim.faults.effect import NEEDS
 from clew.sim.node import Node, on
 
@@ -508,7 +508,8 @@ GOOD = {"id": "x", "kind": "kill", "at_ns": 1, "until_ns": 2}
         (
             {**GOOD, "kind": "meteor"},
             (
-                f"faults: fault 'x': unknown kind of fault: expected one of {', '.join(KINDS)}, "
+                "faults: fault 'x': unknown kind of fault: expected one of "
+                f"{', '.join([*KINDS, *PLANNED])}, "
                 "found 'meteor'."
             ),
         ),

@@ -2,14 +2,16 @@
 
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injector import FaultReport, Injector
-from clew.sim.faults.kinds import GROUPS, KINDS, check_fault, group_of
+from clew.sim.faults.kinds import GROUPS, KINDS, PLANNED, check_fault, group_of, nodes_of
 
 __all__ = [
     "GROUPS",
     "KINDS",
+    "PLANNED",
     "Fault",
     "FaultReport",
     "Injector",
     "check_fault",
     "group_of",
+    "nodes_of",
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clew.errors import ScenarioError
 from clew.sim.faults.effect import Effect, Ledger
 from clew.sim.faults.fault import Fault, Target
-from clew.sim.faults.kinds import KINDS, check_fault
+from clew.sim.faults.kinds import check_fault, effect_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, resolve, whom
 from clew.sim.process import Host
 
@@ -100,7 +100,7 @@ class Injector:
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
             seen.add(fault.id)
-            course = _Course(KINDS[fault.kind](fault, cluster, self._ledger))
+            course = _Course(effect_of(fault.kind)(fault, cluster, self._ledger))
             self._courses.append(course)
             cluster.world.process(self._nemesis(course))
 
@@ -186,8 +186,7 @@ def _joined(began: str, ended: str) -> str:
 
 def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
     """Every node that a fault names exists."""
-    named = [*_named(fault.target), *(i for group in fault.params.get("groups", ()) for i in group)]
-    for name in named:
+    for name in [*_named(fault.target), *nodes_of(fault)]:
         if name not in node_ids:
             raise ScenarioError(
                 "no such node", where=f"faults: fault {fault.id!r}",

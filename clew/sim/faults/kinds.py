@@ -38,6 +38,9 @@ KINDS: dict[str, type[Effect]] = {
     "disk-torn": disks.DiskTorn,
 }
 
+PLANNED: dict[str, type[Effect]] = {"drop": messages.Drop}
+"""Kinds that a plan may hold and that no generator draws."""
+
 GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(name for name, kind in KINDS.items() if kind.group == group)
     for group in dict.fromkeys(kind.group for kind in KINDS.values())
@@ -47,7 +50,22 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 def group_of(kind: str) -> str:
     """The family of a kind, as it is called on the command line."""
-    return KINDS[kind].group
+    return effect_of(kind).group
+
+
+def effect_of(kind: str) -> type[Effect]:
+    """The class of a kind.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    return KINDS[kind] if kind in KINDS else PLANNED[kind]
+
+
+def nodes_of(fault: Fault) -> list[str]:
+    """Every node that a fault's parameters name, in order."""
+    groups = [name for group in fault.params.get("groups", ()) for name in group]
+    return groups + [end for one in fault.params.get("messages", ()) for end in one[:2]]
 
 
 def check_fault(fault: Fault, where: str = "faults") -> None:
@@ -57,9 +75,9 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
         ScenarioError: its kind is unknown, it ends before it begins, or a parameter is wrong.
     """
     where = f"{where}: fault {fault.id!r}"
-    kind = KINDS.get(fault.kind)
+    kind = KINDS.get(fault.kind) or PLANNED.get(fault.kind)
     if kind is None:
-        expected = "one of " + ", ".join(KINDS)
+        expected = "one of " + ", ".join([*KINDS, *PLANNED])
         raise ScenarioError("unknown kind of fault", where=where, expected=expected,
                             found=repr(fault.kind))  # fmt: skip
     if not 0 <= fault.at_ns <= fault.until_ns:
@@ -77,6 +95,9 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
 def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
     if parameter.name == "groups":
         right, expected = _is_groups(value), "lists of node ids, no id in two of them"
+    elif parameter.name == "messages":
+        right = isinstance(value, list) and all(map(_is_message, value))
+        expected = "lists of two different node ids and a rank from 1"
     elif parameter.choices:
         right, expected = value in parameter.choices, "one of " + ", ".join(parameter.choices)
     else:
@@ -92,3 +113,10 @@ def _is_groups(value: Any) -> bool:
         return False
     ids = [name for group in value for name in group]
     return all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)
+
+
+def _is_message(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - sender, receiver, rank
+        return False
+    src, dest, rank = value
+    return type(src) is str and type(dest) is str and src != dest and type(rank) is int and rank > 0

@@ -85,16 +85,15 @@ class MessageFault(Effect):
                 if src is not dest and (src in targets or dest in targets):
                     link = self.cluster.network.link(src, dest.id)
                     assert link is not None
-                    self._hang(link)
+                    self._hang(Tampering(self, link))
         everywhere = len(targets) == len(hosts)
         place = "every link" if everywhere else f"the links of {names(targets)}"
         return f"on {place}{self.said()}"
 
-    def _hang(self, link: Link) -> None:
-        tampering = Tampering(self, link)
+    def _hang(self, tampering: Tampering) -> None:
         self._tamperings.append(tampering)
-        link.disturbances.append(tampering)
-        link.refresh()
+        tampering.link.disturbances.append(tampering)
+        tampering.link.refresh()
 
     def said(self) -> str:
         """Its parameters, as the end of a sentence."""
@@ -128,6 +127,60 @@ class Loss(MessageFault):
         if not self.hits(chance):
             return delays
         self.bit += 1
+        return []
+
+
+class Drop(MessageFault):
+    """Named messages are lost: what is left of a loss once it is known which of them mattered.
+
+    No generator draws it; a plan names the messages.
+    """
+
+    group: ClassVar[str] = "loss"
+    summary: ClassVar[str] = "the messages that the plan names are lost"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "messages", "", [],
+            "lists of sender, receiver and rank: 1 is the first message of that link from the "
+            "fault's begin on",
+        ),
+    )  # fmt: skip
+    verb: ClassVar[str] = "lost"
+
+    def begin(self, targets: Sequence[Host]) -> str:
+        """Hang itself on the links that it names."""
+        del targets
+        hosts = self.cluster.hosts
+        named: dict[tuple[str, str], list[int]] = {}
+        for src, dest, rank in self.param("messages"):
+            named.setdefault((src, dest), []).append(rank)
+        for (src, dest), ranks in named.items():
+            link = self.cluster.network.link(hosts[src], dest)
+            assert link is not None
+            self._hang(Dropping(self, link, ranks))
+        return f"on {several(len(named), 'link')}"
+
+
+class Dropping(Tampering):
+    """Named messages of one link."""
+
+    __slots__ = ("_ranks", "_sent")
+
+    def __init__(self, effect: Drop, link: Link, ranks: Sequence[int]) -> None:
+        super().__init__(effect, link)
+        self._ranks = frozenset(ranks)
+        self._sent = 0
+
+    def change(self, link: Link, delays: list[int]) -> list[int]:
+        """Nothing arrives of a message that is named."""
+        del link
+        self._sent += 1
+        if not delays:
+            return delays
+        self._effect.seen += 1
+        if self._sent not in self._ranks:
+            return delays
+        self._effect.bit += 1
         return []
 
 

@@ -1,0 +1,214 @@
+"""Random priorities with few change points, as an order policy.
+
+Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic guarantees
+of finding bugs", ASPLOS 2010: each thread has a random priority, the highest that can run runs,
+and at few points, drawn beforehand, the thread that runs falls below all others. A bug that needs
+few things to come in a certain order is found with a probability that has a bound. Ozkan, Majumdar,
+Niksic, Befrouei, Weissenbacher, "Randomized testing of distributed systems with probabilistic
+guarantees", OOPSLA 2018, carry it over to messages: chains of messages take the threads' place.
+
+Here a chain is a link, and what can run is every message under way. Where this differs from the
+papers:
+
+- There is time. Timers, clients and faults keep their instants, and no message comes before its
+  latency is over: a message of low priority is held back instead, while one of a higher priority
+  is under way, and never longer than the round's bound, which is drawn by magnitude between 1 and
+  256 ms.
+- There is an end: once everything has healed, messages come in time order again, as after the
+  stabilisation time of partial synchrony (Dwork, Lynch, Stockmeyer, JACM 1988). Otherwise a correct
+  system whose timeouts suit its network would be told that it makes no progress.
+- A chain that fell is below timers and clients too: each of its messages is held to the bound.
+- A run is long: thousands of messages, of which any few may matter. So it is cut into rounds of
+  one virtual second, each with priorities and change points of its own. A round does not depend
+  on how long the run is or on what the rounds before it did.
+- A chain decomposition of the causal order, as PCTCP computes it, is left out.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from clew.sim.entropy import Entropy
+    from clew.sim.network import Network
+    from clew.sim.order import Entry
+
+ROUND_NS = 1_000_000_000
+
+BOUND_LOW_NS = 1_000_000
+BOUND_DOUBLINGS = 8
+
+SCOPE_NS = 256_000_000
+"""A message whose latency is longer than this takes no part: it would hold back all others."""
+
+STORM = 4096
+"""Where so much is pending nothing is held for others: finding what to release takes as long."""
+
+FALLEN = -1
+"""The priority of a chain that fell at a change point; drawn ones are from 0."""
+
+FRESH, COUNTED, SETTLED = 2, 3, 4
+"""What stands in the second place of a message's entry: `clew.sim.network.MESSAGE` as the network
+gives it, above the priority of all other entries; under way and counted; at its deadline, or
+without part in all this."""
+
+
+class PctOrder:
+    """Among the messages under way those of the highest chain first; time order else.
+
+    Args:
+        entropy: the run's seed; every draw is keyed by its round and its link.
+        changes: how many change points a round has.
+
+    Attributes:
+        holds: how many times a message was held back.
+    """
+
+    punctual = False
+
+    def __init__(self, entropy: Entropy, changes: int) -> None:
+        self.pending: list[Entry] = []
+        self.holds = 0
+        self._entropy = entropy
+        self._changes = changes
+        self._network: Network | None = None
+        self._names: dict[Any, tuple[str, str]] = {}
+        self._under_way: dict[Any, int] = {}
+        self._held: list[_Held] = []
+        self._round = -1
+        self._bound_ns = 0
+        self._change_ns: list[int] = []
+        self._priorities: dict[Any, int] = {}
+        self._settled = False
+
+    def attach(self, network: Network) -> None:
+        """Learn whose messages these will be: chains are called by the ends of their links."""
+        self._network = network
+
+    def settle(self) -> None:
+        """What is sent from now on comes in time order."""
+        self._settled = True
+
+    def push(self, entry: Entry) -> None:
+        """Take an entry; one that `pop` gave may come back."""
+        if entry[1] == FRESH:
+            assert self._network is not None
+            near = entry[0] - self._network.world.now <= SCOPE_NS
+            takes_part = near and not self._settled
+            entry = (entry[0], COUNTED if takes_part else SETTLED, *entry[2:])
+        if entry[1] == COUNTED:
+            chain = entry[3]
+            self._under_way[chain] = self._under_way.get(chain, 0) + 1
+        heappush(self.pending, entry)
+
+    def pop(self) -> Entry:
+        """The next entry."""
+        if self._held:
+            released = self._released()
+            if released is not None:
+                return released
+        while True:
+            entry = heappop(self.pending)
+            if entry[1] == COUNTED:
+                if self._hold(entry):
+                    continue
+                self._count_off(entry[3])
+            elif entry[1] == SETTLED and self._held:
+                self._forget(entry)
+            return entry
+
+    def _hold(self, entry: Entry) -> bool:
+        """Hold a message back that is due, if its chain must wait."""
+        time, chain = entry[0], entry[3]
+        if time // ROUND_NS != self._round:
+            self._begin(time // ROUND_NS)
+        while self._change_ns and time >= self._change_ns[0]:
+            del self._change_ns[0]
+            self._priorities[chain] = FALLEN
+        priority = self._priority(chain)
+        deadline = (time + self._bound_ns, SETTLED, *entry[2:])
+        if priority == FALLEN:
+            self._count_off(chain)
+        elif len(self.pending) < STORM and self._is_below(priority):
+            insort(self._held, _Held(-priority, entry[2], entry, deadline))
+        else:
+            return False
+        self.holds += 1
+        heappush(self.pending, deadline)
+        return True
+
+    def _released(self) -> Entry | None:
+        """The highest message that is held for others, if it need not wait any more."""
+        held = self._held[0]
+        # Where the world stopped before the message was due, something may come before it now.
+        if self.pending[0][0] < held.entry[0] or self._is_below(-held.below):
+            return None
+        del self._held[0]
+        self.pending.remove(held.deadline)
+        heapify(self.pending)
+        self._count_off(held.entry[3])
+        return held.entry
+
+    def _forget(self, entry: Entry) -> None:
+        """A message's deadline came; if it is one that was held for others, it is no more."""
+        for rank, held in enumerate(self._held):
+            if held.number == entry[2]:
+                del self._held[rank]
+                self._count_off(entry[3])
+                return
+
+    def _is_below(self, priority: int) -> bool:
+        """Is a message of a higher priority under way?"""
+        return any(self._priority(chain) > priority for chain in self._under_way)
+
+    def _count_off(self, chain: Any) -> None:
+        left = self._under_way[chain] - 1
+        if left:
+            self._under_way[chain] = left
+        else:
+            del self._under_way[chain]
+
+    def _begin(self, number: int) -> None:
+        """Draw a round."""
+        stream = self._entropy.stream("schedule", number)
+        self._round = number
+        self._bound_ns = BOUND_LOW_NS << stream.below(BOUND_DOUBLINGS + 1)
+        begin_ns = number * ROUND_NS
+        self._change_ns = sorted(begin_ns + stream.below(ROUND_NS) for _ in range(self._changes))
+        self._priorities = {}
+
+    def _priority(self, chain: Any) -> int:
+        """A chain's priority in this round."""
+        found = self._priorities.get(chain)
+        if found is None:
+            key = ("schedule", self._round, *self._ends(chain))
+            found = self._priorities[chain] = self._entropy.state(*key)
+        return found
+
+    def _ends(self, chain: Any) -> tuple[str, str]:
+        """The names of a link's ends."""
+        found = self._names.get(chain)
+        if found is None:
+            assert self._network is not None
+            # New links are the last ones: the search is short.
+            link = next(one for one in reversed(self._network.links()) if one.arrive is chain)
+            found = self._names[chain] = (link.src.id, link.dest.id)
+        return found
+
+
+class _Held(NamedTuple):
+    """A message that waits for those of higher priority; in the order of release.
+
+    Attributes:
+        below: its priority when it was held, negated.
+        number: of its entry.
+        entry: as it will be if it is released.
+        deadline: as it stands among the pending ones.
+    """
+
+    below: int
+    number: int
+    entry: Entry
+    deadline: Entry
