@@ -1,9 +1,12 @@
-"""Times of the linearizability engines, printed as a table; nothing is asserted.
+"""Times of the linearizability engines beside the plain engine and figures of other checkers.
 
-    python bench/linearizability.py [--quick]
+Run: ``python bench/linearizability.py [--quick] [--row NAME]``; prints tables in Markdown.
 
-Each row is the time of the check alone: events are already paired to operations. The last column
-is the plain Wing and Gong engine on the same history, where it ends within its budget.
+A row is the time of the check alone, the best of three: events are already paired to operations.
+The plain engine is Wing and Gong's algorithm as the tests use it, on the same history, where it
+ends within its budget. The figures of other checkers are no part of the run: they were taken once,
+on a machine of this kind and not on the very same histories, so that a ratio to them is an order of
+magnitude.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from clew import wall
 from clew.checkers.linearizability import Linearizability, Specification
@@ -30,12 +34,17 @@ from clew.checkers.linearizability.specifications.collections import (
     Set,
     Stack,
 )
-from clew.checkers.verdict import Budget, OutOfBudget
+from clew.checkers.verdict import Budget, OutOfBudget, Result
 from clew.formats import read_history
 from clew.history import Event, History
 
+HERE = Path(__file__).resolve().parent
+
 PLAIN_CONFIGURATIONS = 100_000
 PLAIN_ENTRIES_MAX = 2_000
+
+SLOW_SECONDS = 2.0
+"""What takes longer is measured once."""
 
 
 class Client:
@@ -207,98 +216,188 @@ def with_pending(history: History, count: int) -> History:
     return History(events)
 
 
-def single(name: str) -> tuple[str, Specification, History]:
-    """A row of the table by its name."""
-    return next((name, each(), history()) for label, each, history in ROWS if label == name)
+def with_wrong_read(operations: int) -> History:
+    """A set that only grows, and one of its reads of all elements lacks one of them."""
+    events = list(with_reads(operations))
+    reads = [at for at, each in enumerate(events) if each.f == "read" and each.type == "ok"]
+    wrong = reads[3 * len(reads) // 4]
+    shown = list(events[wrong].value)
+    del shown[len(shown) // 2]
+    events[wrong] = events[wrong]._replace(value=shown)
+    return History(events)
 
 
-ROWS: list[tuple[str, type[Specification], Callable[[], History]]] = [
-    ("register, unique values, 10k", Register, lambda: recorded(10_000, unique=True)),
-    ("register, unique values, 100k", Register, lambda: recorded(100_000, unique=True)),
-    ("register, unique values, 1M", Register, lambda: recorded(1_000_000, unique=True)),
-    ("register, unique values, 100k over 100 keys", Register,
-     lambda: recorded(100_000, unique=True, keys=100)),
-    ("cas-register, 10 clients, 1k", CasRegister, lambda: recorded(1_000)),
-    ("cas-register, 10 clients, 10k", CasRegister, lambda: recorded(10_000)),
-    ("cas-register, 10 clients, 100k", CasRegister, lambda: recorded(100_000)),
-    ("cas-register, 100k over 100 keys", CasRegister, lambda: recorded(100_000, keys=100)),
-    ("cas-register, 1k, stale read at the end", CasRegister,
-     lambda: with_stale_read(recorded(1_000))),
-    ("cas-register, 10k, stale read at the end", CasRegister,
-     lambda: with_stale_read(recorded(10_000))),
-    ("cas-register, 1k, 200 pending", CasRegister, lambda: with_pending(recorded(1_000), 200)),
-    ("cas-register, 1k, 200 pending, stale read", CasRegister,
-     lambda: with_stale_read(with_pending(recorded(1_000), 200))),
-    ("key-value, 10 clients, 10 keys, 1k", KeyValue,
-     lambda: recorded(1_000, keys=10, store=True)),
-    ("key-value, 50 clients, 10 keys, 1k", KeyValue,
-     lambda: recorded(1_000, clients=50, keys=10, store=True)),
-    ("set, tests of elements, 10k", Set, lambda: collected(Set, 10_000)),
-    ("set, tests of elements, 100k", Set, lambda: collected(Set, 100_000)),
-    ("set, 20 reads of all, 10k", Set, lambda: with_reads(10_000)),
-    ("set, 20 reads of all, 100k", Set, lambda: with_reads(100_000)),
-    ("fifo-queue, unique values, 10k", FifoQueue, lambda: collected(FifoQueue, 10_000)),
-    ("fifo-queue, unique values, 100k", FifoQueue, lambda: collected(FifoQueue, 100_000)),
-    ("stack, unique values, 10k", Stack, lambda: collected(Stack, 10_000)),
-    ("stack, unique values, 100k", Stack, lambda: collected(Stack, 100_000)),
-    ("priority-queue, unique values, 10k", PriorityQueue,
-     lambda: collected(PriorityQueue, 10_000)),
-    ("priority-queue, unique values, 100k", PriorityQueue,
-     lambda: collected(PriorityQueue, 100_000)),
+class Row(NamedTuple):
+    """A line of the table.
+
+    Attributes:
+        name: what the history is.
+        specification: what it is checked against.
+        history: makes it.
+        limit: the time that the check should not exceed, in ms; None for none.
+        reference: another checker's time on a history of this kind, ms.
+        of: that checker.
+    """
+
+    name: str
+    specification: type[Specification]
+    history: Callable[[], History]
+    limit: float | None = None
+    reference: float | None = None
+    of: str = ""
+
+
+PORCUPINE, KNOSSOS = "Porcupine (Go)", "Knossos"
+
+ROWS = [
+    Row("register, unique values, 10k", Register, lambda: recorded(10_000, unique=True),
+        10, 640, PORCUPINE),
+    Row("register, unique values, 100k", Register, lambda: recorded(100_000, unique=True),
+        100, None, f"{PORCUPINE}: out of memory at 21 GB"),
+    Row("register, unique values, 1M", Register, lambda: recorded(1_000_000, unique=True), 1000),
+    Row("register, unique values, 100k over 100 keys", Register,
+        lambda: recorded(100_000, unique=True, keys=100), None, 105, PORCUPINE),
+    Row("register, unique values, 1M over 1000 keys", Register,
+        lambda: recorded(1_000_000, unique=True, keys=1000), None, 1889, PORCUPINE),
+    Row("cas-register, 10 clients, 1k", CasRegister, lambda: recorded(1_000)),
+    Row("cas-register, 10 clients, 10k", CasRegister, lambda: recorded(10_000)),
+    Row("cas-register, 10 clients, 100k", CasRegister, lambda: recorded(100_000), 1500),
+    Row("cas-register, 100k over 100 keys", CasRegister,
+        lambda: recorded(100_000, keys=100), 500, 105, PORCUPINE),
+    Row("cas-register, 50 clients, 5k", CasRegister, lambda: recorded(5_000, clients=50)),
+    Row("cas-register, 50 clients, 600, stale read", CasRegister,
+        lambda: with_stale_read(recorded(600, clients=50))),
+    Row("cas-register, 1k, stale read at the end", CasRegister,
+        lambda: with_stale_read(recorded(1_000))),
+    Row("cas-register, 10k, stale read at the end", CasRegister,
+        lambda: with_stale_read(recorded(10_000))),
+    Row("cas-register, 1k, 200 pending", CasRegister,
+        lambda: with_pending(recorded(1_000), 200)),
+    Row("cas-register, 1k, 200 pending, stale read", CasRegister,
+        lambda: with_stale_read(with_pending(recorded(1_000), 200))),
+    Row("key-value, 10 clients, 10 keys, 1k", KeyValue,
+        lambda: recorded(1_000, keys=10, store=True)),
+    Row("key-value, 50 clients, 10 keys, 1k", KeyValue,
+        lambda: recorded(1_000, clients=50, keys=10, store=True), None, 148, PORCUPINE),
+    Row("set, tests of elements, 10k", Set, lambda: collected(Set, 10_000)),
+    Row("set, tests of elements, 100k", Set, lambda: collected(Set, 100_000)),
+    Row("set, 20 reads of all, 10k", Set, lambda: with_reads(10_000)),
+    Row("set, 20 reads of all, 100k", Set, lambda: with_reads(100_000)),
+    Row("set, 20 reads of all, one wrong, 10k", Set, lambda: with_wrong_read(10_000)),
+    Row("fifo-queue, unique values, 10k", FifoQueue, lambda: collected(FifoQueue, 10_000)),
+    Row("fifo-queue, unique values, 100k", FifoQueue, lambda: collected(FifoQueue, 100_000)),
+    Row("stack, unique values, 10k", Stack, lambda: collected(Stack, 10_000)),
+    Row("stack, unique values, 100k", Stack, lambda: collected(Stack, 100_000)),
+    Row("priority-queue, unique values, 10k", PriorityQueue,
+        lambda: collected(PriorityQueue, 10_000)),
+    Row("priority-queue, unique values, 100k", PriorityQueue,
+        lambda: collected(PriorityQueue, 100_000)),
 ]  # fmt: skip
 
 
 def measure(name: str) -> str:
     """One row, in this process."""
-    _, specification, history = single(name)
+    row = next(each for each in ROWS if each.name == name)
+    history = row.history()
     operations = len(history.operations)
     gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, result = best(lambda: Linearizability(specification).check(history, Budget()))
+    checker = Linearizability(row.specification())
+    seconds, result = best(lambda: checker.check(history, Budget()))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    oracle = "-"
+    slow = None
     if operations <= PLAIN_ENTRIES_MAX:
-        slow = plain_seconds(specification, history)
-        oracle = "gave up" if slow is None else f"{slow * 1e3:.1f} ({slow / seconds:.0f}x)"
+        slow = plain_seconds(row.specification(), history)
     configurations = result.statistics["configurations"]
-    return (
-        f"{name:45} {operations:>9} {result.verdict.value:>8} {result.engine:>14} "
-        f"{configurations:>9} {seconds * 1e3:>9.1f} {memory:>7.0f} {oracle:>16}"
-    )
+    return line(
+        row.name, f"{operations:,}", result.verdict.value, result.engine, f"{configurations:,}",
+        f"{seconds * 1e3:.1f}", "" if row.limit is None else f"{row.limit:,}", f"{memory:.0f}",
+        "gave up" if slow is None and operations <= PLAIN_ENTRIES_MAX else beside(slow, seconds),
+        other(row, seconds),
+    )  # fmt: skip
+
+
+def line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def beside(other_seconds: float | None, seconds: float) -> str:
+    """Another one's time in ms, and how many times ours it is."""
+    if other_seconds is None:
+        return ""
+    return f"{other_seconds * 1e3:,.1f} ({other_seconds / seconds:.3g}x)"
+
+
+def other(row: Row, seconds: float) -> str:
+    if row.reference is None:
+        return row.of
+    return f"{row.of} {beside(row.reference / 1e3, seconds)}"
+
+
+def corpus() -> Path:
+    named = os.environ.get("CLEW_CORPUS")
+    return Path(named) if named else HERE.parent.parent / "shared" / "corpus"
+
+
+# Recorded histories: folder, pattern, specification, and for how many files what they took, ms.
+RECORDED = [
+    ("porcupine/etcd", "*.log", CasRegister(), 102, {PORCUPINE: 373, "limit": 3 * 24}),
+    ("porcupine/kv", "c*-ok.txt", KeyValue(), 0, {}),
+    ("porcupine/kv", "c*-bad.txt", KeyValue(), 0, {}),
+    ("knossos/cas-register", "*.edn", CasRegister(nil_reads="any"), 120,
+     {KNOSSOS: 4560, PORCUPINE: 9.2}),
+]  # fmt: skip
 
 
 def corpus_table() -> None:
-    """The recorded etcd logs, where this machine has them: the sum and the median file."""
-    named = os.environ.get("CLEW_CORPUS")
-    beside = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
-    folder = (Path(named) if named else beside) / "porcupine" / "etcd"
-    histories = [read_history(path) for path in sorted(folder.glob("*.log"))]
-    if not histories:
-        print("no recorded etcd logs; set CLEW_CORPUS to their folder")
-        return
-    for label, explained in (("the verdict alone", False), ("verdict and explanation", True)):
-        checker = Linearizability(CasRegister(), explained=explained)
-        times = []
-        for history in histories:
-            assert history.operations
-            seconds, _ = best(partial(checker.check, history, Budget()))
-            times.append(seconds * 1e3)
-        print(
-            f"{len(times)} etcd logs, {label}: {sum(times):.1f} ms in all, "
-            f"median {median(times):.3f} ms"
-        )
+    """The recorded histories, where this machine has them."""
+    print(
+        "| recorded | files | all, ms | median file, ms | plain engine, all, ms | "
+        "others, for as many files, ms |"
+    )
+    print("|---|---|---|---|---|---|")
+    for folder, pattern, specification, count, figures in RECORDED:
+        histories = [read_history(path) for path in sorted((corpus() / folder).glob(pattern))]
+        if not histories:
+            print(line(f"{folder}/{pattern}", "0", "set CLEW_CORPUS to the corpus", "", "", ""))
+            continue
+        scaled = [
+            f"{name} {figure * len(histories) / count:.3g}" for name, figure in figures.items()
+        ]
+        for label, explained in (("the verdict", False), ("verdict and explanation", True)):
+            checker = Linearizability(specification, explained=explained)
+            times = [judged(checker, each) * 1e3 for each in histories]
+            plains = [] if explained else [plain_seconds(specification, each) for each in histories]
+            slow = sum(each for each in plains if each is not None) * 1e3
+            gave_up = plains.count(None)
+            print(
+                line(
+                    f"{folder}/{pattern}, {label}", str(len(times)), f"{sum(times):.1f}",
+                    f"{median(times):.3f}",
+                    f"{slow:,.0f}{f', gave up on {gave_up}' if gave_up else ''}" if plains else "",
+                    ", ".join(scaled),
+                )
+            )  # fmt: skip
 
 
-def best(work: Callable[[], object], rounds: int = 3) -> tuple[float, object]:
-    seconds, result = float("inf"), None
+def judged(checker: Linearizability, history: History) -> float:
+    assert history.operations
+    return best(partial(checker.check, history, Budget()))[0]
+
+
+def best(work: Callable[[], Result], rounds: int = 3) -> tuple[float, Result]:
+    seconds = float("inf")
     for _ in range(rounds):
         started = wall.seconds()
         result = work()
         seconds = min(seconds, wall.seconds() - started)
+        if seconds > SLOW_SECONDS:
+            break
     return seconds, result
 
 
 def plain_seconds(specification: Specification, history: History) -> float | None:
+    """The plain engine's time; None where it gave up."""
     started = wall.seconds()
     try:
         for part in partitions(specification, history):
@@ -318,15 +417,21 @@ def main() -> None:
         print(measure(options.row))
         return
     print(
-        f"{'history':45} {'ops':>9} {'verdict':>8} {'engine':>14} {'configs':>9} {'ms':>9} "
-        f"{'MiB':>7} {'plain, ms':>16}"
+        "Figures of other checkers were taken once, on a machine of this kind and on other "
+        "histories of the same kind: read them as orders of magnitude.\n"
     )
-    for name, _, history in ROWS:
-        if options.quick and ("100k" in name or "1M" in name):
+    print(
+        "| history | operations | verdict | engine | configurations | ms | limit, ms | MiB | "
+        "plain engine, ms | others, ms |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for row in ROWS:
+        if options.quick and ("100k" in row.name or "1M" in row.name):
             continue
-        assert history
         # A process for each row, so that the memory is the row's own.
-        subprocess.run([sys.executable, __file__, "--row", name], check=True)
+        sys.stdout.flush()
+        subprocess.run([sys.executable, __file__, "--row", row.name], check=True)
+    print()
     corpus_table()
 
 

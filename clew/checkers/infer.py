@@ -71,7 +71,11 @@ def _parts(words: frozenset[str]) -> Test:
 
 
 def _is_part(value: Any, words: frozenset[str]) -> bool:
-    return isinstance(value, list) and len(value) == _TRIPLE and value[0] in words
+    """A micro-operation; a request to read, ``["r", key]``, may leave out the value's place."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], str):
+        return False
+    size = len(value)
+    return value[0] in words and (size == _TRIPLE or (size == _PAIR and value[0] == "r"))
 
 
 def _pairs(operations: Sequence[Operation]) -> bool:
@@ -99,6 +103,19 @@ def _reads(*kinds: type) -> Test:
     return test
 
 
+def _all_that_was_written(operations: Sequence[Operation]) -> bool:
+    """Reads are answered with lists though no write holds one."""
+    written = [each.argument for each in operations if each.f == "write"]
+    return _reads(list)(operations) and not any(isinstance(value, list) for value in written)
+
+
+def _balances(operations: Sequence[Operation]) -> bool:
+    """Reads are answered with numbers by name."""
+    return _reads(dict)(operations) and all(
+        type(amount) is int for answer in _answers(operations) for amount in answer.values()
+    )
+
+
 def _adds_again(operations: Sequence[Operation]) -> bool:
     """No read was answered, and some number is added twice: no set is used so."""
     added = [each.argument for each in operations if each.f == "add"]
@@ -123,6 +140,7 @@ RULES: tuple[Rule, ...] = (
     Rule("list-append", "txn", "", "transactions of r and append", _parts(_R_APPEND)),
     Rule("kafka", "send poll", _KAFKA, "send and poll"),
     Rule("bank", "transfer", "read", "transfers"),
+    Rule("bank", "read", "", "reads of balances", _balances),
     Rule("unique-ids", "generate", "", "the generation of ids"),
     Rule("echo", "echo", "", "echoes"),
     Rule("broadcast", "broadcast", "read", "broadcasts"),
@@ -141,6 +159,7 @@ RULES: tuple[Rule, ...] = (
     Rule("counter", "increment decrement", "add read", "increment and decrement"),
     Rule("append-log", "append", "read", "append and reads of lists", _reads(list)),
     Rule("multi-register", "read write", "", "reads and writes of several keys", _parts(_PARTS)),
+    Rule("causal-reverse", "write", "read", "writes and reads of lists", _all_that_was_written),
     Rule("cas-register", "cas", "read write", "compare-and-set with a key", _pairs),
     Rule("register", "read write", "", "reads and writes with a key", _pairs),
     Rule("cas-register", "cas", "read write", "read, write and compare-and-set"),

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from clew.checkers.collector import uncollected
 from clew.checkers.kafka_log import Garbled, Moved, Poll, Send, Step, steps_of
 from clew.checkers.values import Key, counted, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
@@ -58,6 +59,10 @@ class Kafka:
         Raises:
             HistoryError: a request is neither a send nor a poll in a form that is known.
         """
+        with uncollected():
+            return self._judge(history, budget)
+
+    def _judge(self, history: History, budget: Budget) -> Result:
         budget.spend(0)
         logs = _Logs(steps_of(history))
         budget.spend(0)

@@ -27,6 +27,15 @@ class OrderGraph(Generic[Label]):
     def __init__(self, real: int) -> None:
         self.real = real
         self.successors: list[dict[int, Label]] = [{} for _ in range(real)]
+        self._shared: set[int] = set()
+
+    def branch(self) -> OrderGraph[Label]:
+        """A copy whose edges can grow on their own; O(n), and the edges themselves are shared."""
+        copy = OrderGraph[Label](0)
+        copy.real = self.real
+        copy.successors = self.successors[:]
+        copy._shared = set(range(len(self.successors)))
+        return copy
 
     def node(self) -> int:
         """A new node that is not real."""
@@ -37,6 +46,9 @@ class OrderGraph(Generic[Label]):
         """Says that one node comes before another; False where that was known."""
         if second in self.successors[first]:
             return False
+        if first in self._shared:
+            self._shared.discard(first)
+            self.successors[first] = dict(self.successors[first])
         self.successors[first][second] = label
         return True
 

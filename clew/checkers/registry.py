@@ -171,7 +171,9 @@ CHECKERS: Mapping[str, Entry] = {
         _linearizable(
             "cas-register", "register: read, write, cas; with keys too", _INITIAL, _NIL_READS
         ),
-        _linearizable("multi-register", "registers, several in one operation", _INITIAL),
+        _linearizable(
+            "multi-register", "registers, several in one operation", _INITIAL, _NIL_READS
+        ),
         _linearizable("key-value", "store: get, put, append, cas, delete by key", _INITIAL),
         _linearizable(
             "counter",
@@ -185,7 +187,11 @@ CHECKERS: Mapping[str, Entry] = {
         _linearizable("mutex", "mutex: acquire, release"),
         _linearizable("fenced-lock", "lock whose acquire gives a growing token"),
         _linearizable("append-log", "log: append, read"),
-        _linearizable("id-generator", "generator of ids that are never given twice"),
+        _linearizable(
+            "id-generator",
+            "generator of ids that are never given twice",
+            Option("increasing", "whether each must be larger than all before; false", _flag),
+        ),
         Entry(
             "list-append",
             "transactions of r and append show no anomaly that the models forbid",
@@ -249,7 +255,7 @@ CHECKERS: Mapping[str, Entry] = {
         Entry(
             "causal",
             "reads of unique values are causally consistent",
-            "O(nk log n) for k sessions; PRAM and CM more",
+            "O(nk log n) for k sessions; PRAM and CM that for each session",
             "Bouajjani et al., POPL 2017",
             "clew.checkers.causal:Causal",
             (Option("model", "PRAM, CC, CCv or CM; CC", str),),

@@ -7,8 +7,8 @@ read is final for its replica where
   invocation where it was never answered;
 - it was invoked after the last event of the nemesis, because before that a fault may still have
   stood in the way;
-- no later read of the same replica went unanswered: then nobody knows what the replica held in
-  the end.
+- no later read of the same replica went unanswered, and no other one that overlaps it was answered
+  otherwise: then nobody knows what the replica held in the end.
 
 Where the history marks reads as final (``final?`` in an event's extra fields, as Maelstrom
 writes it), only marked reads are candidates.
@@ -17,9 +17,9 @@ writes it), only marked reads are candidates.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from clew.checkers.values import listed
+from clew.checkers.values import Key, key_of, listed
 from clew.history import History, Operation
 
 
@@ -130,4 +130,12 @@ def _final_of(reads: Sequence[Operation], quiet: int) -> Operation | str:
     completed = final.completed or final.invoked
     if any(read.type != "ok" and read.invoked > completed for read in reads):
         return "its last read was not answered"
+    since = [read for read in answered if (read.completed or read.invoked) > final.invoked]
+    if any(_content(read.result) != _content(final.result) for read in since):
+        return "its last reads overlap and differ"
     return final
+
+
+def _content(result: Any) -> Key:
+    """What a read shows, a list in whatever order."""
+    return frozenset(map(key_of, result)) if isinstance(result, list) else key_of(result)

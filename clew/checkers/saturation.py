@@ -15,6 +15,7 @@ section 3; Zennou et al., "Gradual Consistency Checking", CAV 2019, section 4.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from clew.checkers.order_graph import OrderGraph
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 _CLOCK_ENTRIES_MAX = 20_000_000
+_FEW = 64
+"""Where there is a new edge for more than one in so many accesses, all clocks are made anew."""
 
 
 class Why(NamedTuple):
@@ -44,31 +47,56 @@ Edge = tuple[int, int, Why]
 
 
 class Order:
-    """A growing order on some accesses.
+    """A growing order on all accesses: each session's order, and writes before their reads.
 
     Args:
         found: all accesses.
-        members: those that are ordered here.
-        readers: the reads whose reads-from counts; None for all members.
+        readers: the reads that count; None for all of them.
+        graph: what is known already; None for the order of the sessions.
     """
 
     def __init__(
-        self, found: Accesses, members: Iterable[int], readers: Iterable[int] | None = None
+        self,
+        found: Accesses,
+        readers: Iterable[int] | None = None,
+        graph: OrderGraph[Why] | None = None,
     ) -> None:
         self.found = found
-        self.members = frozenset(members)
-        counted = self.members if readers is None else frozenset(readers)
-        self.graph = OrderGraph[Why](len(found.all))
         self.clocks: list[list[int]] = []
-        for session in found.sessions:
-            inside = [index for index in session if index in self.members]
-            for first, second in pairwise(inside):
-                self.graph.add(first, second, Why("session"))
-        for index in sorted(counted):
-            one = found.all[index]
-            if not one.is_write and one.source != INITIAL:
+        self.graph = _sessions(found) if graph is None else graph
+        self.reads = [*(found.reads if readers is None else readers)]
+        for read in self.reads:
+            source = found.all[read].source
+            if source != INITIAL:
+                self.graph.add(source, read, Why("reads-from"))
+
+    def branch(self, session: list[int]) -> Order:
+        """A copy that grows on its own, saturated by one session's reads. O(n).
+
+        The clocks must be known.
+        """
+        copy = Order(self.found, [], self.graph.branch())
+        copy.reads = [index for index in session if not self.found.all[index].is_write]
+        copy.clocks = self.clocks[:]
+        return copy
+
+    def read_in(self, session: list[int]) -> bool:
+        """Lets a session's reads count in an order of sessions alone; False for a circle.
+
+        A circle is all that can come of it where a session reads what it writes only later.
+        """
+        known = [-1] * len(self.found.sessions)
+        for index in session:
+            one = self.found.all[index]
+            if one.source != INITIAL:
+                source = self.found.all[one.source]
                 self.graph.add(one.source, index, Why("reads-from"))
-        self.reads = [index for index in sorted(counted) if not found.all[index].is_write]
+                known[source.session] = max(known[source.session], source.rank)
+            if known[one.session] >= one.rank:
+                return False
+            self.clocks[index] = known[:]
+            known[one.session] = one.rank
+        return True
 
     def close(self, budget: Budget) -> list[Edge] | None:
         """Computes the clocks; a shortest cycle where there is one. O(nk)."""
@@ -79,17 +107,23 @@ class Order:
         if order is None:
             return next(self.graph.contradictions())
         budget.spend(count)
-        clocks = [[-1] * width for _ in range(count)]
+        nothing = [-1] * width
+        clocks = [nothing] * count
         # Invariant: a node's clock is final once all its predecessors were passed on.
         for node in order:
-            one = self.found.all[node]
-            clock = clocks[node]
+            clock = self._passed_on(clocks[node], node)
             for second in self.graph.successors[node]:
                 later = clocks[second]
-                clocks[second] = [max(pair) for pair in zip(clock, later, strict=True)]
-                clocks[second][one.session] = max(clocks[second][one.session], one.rank)
+                clocks[second] = clock if later is nothing else _later(clock, later)
         self.clocks = clocks
         return None
+
+    def _passed_on(self, clock: list[int], node: int) -> list[int]:
+        """What comes before whatever comes after a node: its past and itself."""
+        one = self.found.all[node]
+        passed = clock[:]
+        passed[one.session] = max(passed[one.session], one.rank)
+        return passed
 
     def before(self, first: int, second: int) -> bool:
         """Whether one access comes before another; `close` must have been called."""
@@ -121,31 +155,132 @@ class Order:
     def saturate(self, budget: Budget, *, total: bool) -> Anomaly | None:
         """Adds what the reads force until nothing changes; an anomaly where that is impossible.
 
-        Each round costs O(nk log n) and adds at least one edge; there are few rounds in practice.
+        A read is looked at again only where something new comes before
+        it, or with ``total`` after what it saw: O(nk log n) for the first look, then in proportion
+        to what changes.
 
         Args:
-            budget: asked once a round and once a read.
+            budget: asked once a read and once for each clock that changes.
             total: True where reads are placed in the order of all accesses, and not only in
                 their own session's.
         """
-        while True:
-            cycle = self.close(budget)
-            if cycle is not None:
-                return cyclic(self.found, cycle, "cyclic-order")
-            grown = False
-            for read in self.reads:
-                budget.spend(0)
-                source = self.found.all[read].source
-                for write in self.latest_writes(read):
-                    if source == INITIAL:
-                        return initial_read(self, write, read)
-                    if write not in {source, read} and not self.before(write, source):
-                        grown |= self.graph.add(write, source, Why("overwritten", read))
-                for write in self.earliest_overwrites(read) if total else ():
-                    if write != source and not self.before(read, write):
-                        grown |= self.graph.add(read, write, Why("not-yet", read))
-            if not grown:
-                return None
+        if not self.clocks:
+            circle = self.close(budget)
+            if circle is not None:
+                return cyclic(self.found, circle, "cyclic-order")
+        watch = _Watch(self, total=total)
+        waiting = self.reads
+        while waiting:
+            fresh: list[tuple[int, int]] = []
+            for read in waiting:
+                budget.spend(1)
+                write = self._hidden(read)
+                if write is not None:
+                    return initial_read(self, write, read)
+                for first, second, why in self._forced(read, total=total):
+                    if self.graph.add(first, second, why):
+                        fresh.append((first, second))
+            if not self._take_in(fresh, watch, budget):
+                return cyclic(self.found, next(self.graph.contradictions()), "cyclic-order")
+            waiting = watch.again()
+        return None
+
+    def _hidden(self, read: int) -> int | None:
+        """A write that comes before a read of the initial value; None where all is well."""
+        if self.found.all[read].source != INITIAL:
+            return None
+        return next(self.latest_writes(read), None)
+
+    def _forced(self, read: int, *, total: bool) -> Iterator[Edge]:
+        """What a read's answer puts in order and was not known."""
+        source = self.found.all[read].source
+        for write in self.latest_writes(read):
+            if write != source and not self.before(write, source):
+                yield write, source, Why("overwritten", read)
+        for write in self.earliest_overwrites(read) if total else ():
+            if write != source and not self.before(read, write):
+                yield read, write, Why("not-yet", read)
+
+    def _take_in(self, fresh: list[tuple[int, int]], watch: _Watch, budget: Budget) -> bool:
+        """Brings the clocks up to date with new edges; False where they close a circle."""
+        if len(fresh) * _FEW < len(self.clocks):
+            # Late edges first: what early ones change then soon meets what is known already.
+            return all(self._move_on(*edge, watch, budget) for edge in reversed(fresh))
+        before = self.clocks
+        if self.close(budget) is not None:
+            return False
+        for index, (old, new) in enumerate(zip(before, self.clocks, strict=True)):
+            if new != old:
+                watch.changed(index, old, new)
+        return True
+
+    def _move_on(self, first: int, second: int, watch: _Watch, budget: Budget) -> bool:
+        """Moves on all clocks that an edge changes; False where it closes a circle."""
+        queue = deque([(first, second)])
+        while queue:
+            budget.spend(1)
+            before, after = queue.popleft()
+            old = self.clocks[after]
+            new = _later(self._passed_on(self.clocks[before], before), old)
+            if new == old:
+                continue
+            one = self.found.all[after]
+            if new[one.session] >= one.rank:
+                return False
+            self.clocks[after] = new
+            watch.changed(after, old, new)
+            queue.extend((after, following) for following in self.graph.successors[after])
+        return True
+
+
+class _Watch:
+    """The reads that must be looked at again since clocks changed."""
+
+    def __init__(self, order: Order, *, total: bool) -> None:
+        self.found = order.found
+        self.reads = frozenset(order.reads)
+        self.waiting: set[int] = set()
+        self.total = total
+        self.readers: dict[int, list[int]] = {}
+        for read in order.reads if total else ():
+            self.readers.setdefault(self.found.all[read].source, []).append(read)
+
+    def changed(self, index: int, old: list[int], new: list[int]) -> None:
+        """Notes that more comes before an access than did."""
+        if index in self.reads:
+            self.waiting.add(index)
+        if not self.total or not self.found.all[index].is_write:
+            return
+        # Whoever read a version that now comes before this write comes before it too.
+        writers = self.found.writers[self.found.all[index].key]
+        for session, writes in writers.items():
+            if new[session] > old[session]:
+                low = bisect_right(writes, old[session], key=self._rank)
+                high = bisect_right(writes, new[session], key=self._rank)
+                for write in writes[low:high]:
+                    self.waiting.update(self.readers.get(write, ()))
+
+    def _rank(self, index: int) -> int:
+        return self.found.all[index].rank
+
+    def again(self) -> list[int]:
+        """The reads to look at again, in order; forgets them."""
+        waiting = sorted(self.waiting)
+        self.waiting.clear()
+        return waiting
+
+
+def _sessions(found: Accesses) -> OrderGraph[Why]:
+    """The order of each session."""
+    graph = OrderGraph[Why](len(found.all))
+    for session in found.sessions:
+        for first, second in pairwise(session):
+            graph.add(first, second, Why("session"))
+    return graph
+
+
+def _later(one: list[int], other: list[int]) -> list[int]:
+    return [*map(max, one, other)]
 
 
 def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:

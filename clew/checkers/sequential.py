@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
+from clew.checkers.collector import uncollected
 from clew.checkers.saturation import Order
 from clew.checkers.values import Key, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
@@ -49,10 +50,14 @@ class Sequential:
         found = accesses_of(self.name, history)
         if isinstance(found, Result):
             return found
+        with uncollected():
+            return self._judge(found, budget)
+
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
         anomalies = list(found.impossible)
         engine, steps = "first try", 0
         if anomalies or not has_simple_order(found, budget):
-            order = Order(found, range(len(found.all)))
+            order = Order(found)
             cycle = order.saturate(budget, total=True)
             engine = "saturation"
             if cycle is not None:

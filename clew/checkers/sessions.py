@@ -28,6 +28,7 @@ from itertools import combinations, pairwise
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of
+from clew.checkers.collector import uncollected
 from clew.checkers.order_graph import OrderGraph
 from clew.checkers.values import Key, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
@@ -78,6 +79,10 @@ class Sessions:
         found = accesses_of(self.name, history)
         if isinstance(found, Result):
             return found
+        with uncollected():
+            return self._judge(found, budget)
+
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
         wanted = [one for one in GUARANTEES if one in self.guarantees]
         anomalies = [*found.impossible, *_own_future(found, wanted)]
         if next(_constraints(found, wanted).contradictions(), None) is not None:

@@ -7,7 +7,7 @@ For each element that was added:
 - its last presence and last absence are the reads that show it, and do not, and that were
   invoked last;
 - *stable*: present after its last absence. *Lost*: known before its last absence was invoked, and
-  absent after its last presence. *Never read*: neither; nobody knows.
+  every read that shows it was over by then. *Never read*: neither; nobody knows.
 
 A stable element that some read missed after it was known is *stale*: fine for a set that is only
 eventually right, an anomaly for a linearizable one.
@@ -17,6 +17,9 @@ by then, or whose add surely failed), ``duplicate`` and ``malformed``.
 
 `clew.checkers.convergence` is the stricter check where every replica must end up whole; here the
 reads of all replicas are taken for reads of one set, unless ``by_replica`` is asked for.
+
+Divergence from Jepsen: it takes the order of two reads from their invocations, and calls an element
+lost that a read shows which overlaps its last absence; here nobody knows.
 
 Source: the set-full check of Jepsen, https://github.com/jepsen-io/jepsen (``checker.clj``).
 """
@@ -44,6 +47,7 @@ class Element(NamedTuple):
         known: the completion that made it known, or None.
         present: the last read that shows it, or None.
         absent: the last read that does not, or None.
+        shown_until: the position by which all reads that show it were over; -1 where none does.
     """
 
     value: Any
@@ -51,6 +55,7 @@ class Element(NamedTuple):
     known: Operation | None
     present: Operation | None
     absent: Operation | None
+    shown_until: int
 
     @property
     def outcome(self) -> str:
@@ -60,7 +65,7 @@ class Element(NamedTuple):
         if self.present is not None and present > absent:
             return "stable"
         known_before = self.known is not None and _completion(self.known) < absent
-        return "lost" if known_before and present < absent else "never-read"
+        return "lost" if known_before and self.shown_until < absent else "never-read"
 
     @property
     def missed(self) -> bool:
@@ -164,6 +169,7 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
     """
     first: dict[Key, Operation] = {}
     known: dict[Key, Operation] = {}
+    ends: dict[Key, tuple[int, int]] = {}  # the first and the last end of the reads that show it
     for add in adds:
         if add.type != "fail":
             first.setdefault(key_of(add.argument), add)
@@ -175,14 +181,27 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
     # Backwards: what is still in `always` was in every later read, so each element leaves it once.
     for read in reversed(reads):
         values = keyed(read.result)
+        end = _completion(read)
         for key in values:
+            low, high = ends.get(key, (end + 1, -1))
+            if end < low:
+                _keep_earlier(known, key, read)
+                ends[key] = end, max(end, high)
+            elif end > high:
+                ends[key] = low, end
             present.setdefault(key, read)
-            _keep_earlier(known, key, read)
         for key in [key for key in always if key not in values]:
             absent[key] = read
             del always[key]
     return [
-        Element(add.argument, add, known.get(key), present.get(key), absent.get(key))
+        Element(
+            add.argument,
+            add,
+            known.get(key),
+            present.get(key),
+            absent.get(key),
+            ends.get(key, (-1, -1))[1],
+        )
         for key, add in first.items()
     ]
 

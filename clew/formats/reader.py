@@ -22,6 +22,7 @@ from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
+from clew.formats.unnamed import one_client_each
 from clew.history import Event, History
 
 LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, Event]]]
@@ -109,7 +110,7 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             found="none",
             fix="Check that the file is the recorded history",
         )
-    return History(events, source=source, lines=lines, format=name)
+    return History(one_client_each(events, lines, source), source=source, lines=lines, format=name)
 
 
 def _events(

@@ -3,12 +3,18 @@
 Every reader ends here, so that each format holds the same rules:
 
 - ``process``, ``type`` and ``f`` must be there; ``value``, ``time``, ``error`` and ``node`` may.
+  A ``process`` or ``f`` that is nil is not there.
 - A process is an int for a client and a name for anything else, such as the nemesis. A number
   written as a string is refused: read as a name it would hide the client's operations.
 - ``index`` is left out: the order of the file is the order of events, whatever the indices say,
-  and so indices that are duplicated or out of order change nothing.
-- Where ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``), the
-  operation is a ``txn``, as in Elle's examples.
+  and so indices that are duplicated or out of order change nothing. Times don't reorder it either.
+- Where ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``, or
+  ``[["r", 1]]`` in a request), the operation is a ``txn``, as in Elle's examples.
+- Where no client of the file has a process, each operation is the only one of a client of its own;
+  see `clew.formats.unnamed`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what any other
+  operation means may depend on its process: who holds a lock, which replica was told.
+- A completion without its invocation is read and refused by `History.operations`: when it began,
+  and in what order, nobody knows.
 - Whatever else the file says is kept in ``extra``.
 """
 
@@ -16,16 +22,40 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from clew.errors import HistoryError
 from clew.history import EVENT_TYPES, Event, EventType
 
 _TYPES: dict[str, EventType] = {word: word for word in EVENT_TYPES}
-_ABSENT = object()
+UNNAMED = ""
+"""The process of an operation that has none, until it is given a client; no file can say it."""
+
+READINGS: Mapping[str, str] = {
+    # what a file may hold, or lack: how every format reads it
+    "the order of events": "that of the file, whatever `index` and `time` say",
+    "no `f`": '`txn` where the value is a list of micro-operations, such as `[["r", 1, null]]` or, '
+    'in a request, `[["r", 1]]`; else the file is refused',
+    "no `process`": "where no client of the file has one, and all is `read`, `write`, `cas` and "
+    "`txn`, each operation is the only one of a client of its own: no order of a session is "
+    "checked, and real time is the file's order; a completion belongs to the one operation of its "
+    "`f` that is open; else the file is refused",
+    "a `process` that is a word": "no client, such as the nemesis; not judged",
+    "an invocation without its completion": "pending: it may take effect at any later time, or "
+    "never, as after `info`",
+    "an invocation of a process after its `info`": "by a new client",
+    "an invocation while another of its process is open": "the file is refused",
+    "a completion without its invocation": "the file is refused: when the operation began, and "
+    "before or after which others, nobody knows",
+}
+"""What may stand in a file beside the plain case -> how it is read."""
+
 _SHOWN = 60
+_WHOEVER_ASKS = frozenset({"txn", "read", "write", "cas"})  # they mean the same
 _MICRO_OPERATIONS = ("r", "w", "append")
-_TRIPLE = 3
+_PAIR, _TRIPLE = 2, 3
+_A_PROCESS = "a whole number, or a name such as nemesis"
 
 
 def place(source: str, line: int) -> str:
@@ -49,10 +79,10 @@ def event_from(record: dict[str, Any], source: str, line: int) -> Event:
         HistoryError: a field is missing or of the wrong type.
     """
     take = record.pop
-    process = take("process", _ABSENT)
-    kind = take("type", _ABSENT)
-    f = take("f", _ABSENT)
-    if f is _ABSENT and _is_transaction(record.get("value")):
+    process = take("process", None)
+    kind = take("type", None)
+    f = take("f", None)
+    if f is None and _is_transaction(record.get("value")):
         f = "txn"
     known = _TYPES.get(kind) if type(kind) is str else None
     if known is None or type(f) is not str or type(process) is not int:
@@ -72,14 +102,14 @@ def event_from(record: dict[str, Any], source: str, line: int) -> Event:
 
 
 def _is_transaction(value: Any) -> bool:
-    return (
-        type(value) is list
-        and bool(value)
-        and all(
-            type(part) is list and len(part) == _TRIPLE and part[0] in _MICRO_OPERATIONS
-            for part in value
-        )
-    )
+    return type(value) is list and bool(value) and all(map(_is_micro_operation, value))
+
+
+def _is_micro_operation(part: Any) -> bool:
+    if type(part) is not list or not part:
+        return False
+    size = len(part)
+    return (size == _TRIPLE and part[0] in _MICRO_OPERATIONS) or (size == _PAIR and part[0] == "r")
 
 
 def _checked(
@@ -92,18 +122,24 @@ def _checked(
         raise _wrong("f", "the name of a function, such as read", f, source, line)
     if type(process) is int:
         return process, known, f
+    if process is None and f in _WHOEVER_ASKS:
+        return UNNAMED, known, f
     if type(process) is not str or not process or process.lstrip("+-").isdecimal():
-        expected = "a whole number, or a name such as nemesis"
-        raise _wrong("process", expected, process, source, line)
+        raise _wrong("process", _A_PROCESS, process, source, line)
     return sys.intern(process), known, f
 
 
+def no_process(source: str, line: int) -> HistoryError:
+    """What to say of an operation that lacks its process and needs it."""
+    return _wrong("process", _A_PROCESS, None, source, line)
+
+
 def _wrong(field: str, expected: str, found: Any, source: str, line: int) -> HistoryError:
-    problem = f"the operation has no {field}" if found is _ABSENT else f"{field} is wrong"
+    problem = f"the operation has no {field}" if found is None else f"{field} is wrong"
     return HistoryError(
         problem,
         where=place(source, line),
         expected=expected,
-        found="nothing" if found is _ABSENT else shown(found),
+        found="nothing" if found is None else shown(found),
         fix="Every operation needs process, type and f; value, time, error and node are optional",
     )

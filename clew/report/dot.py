@@ -9,17 +9,20 @@ from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 from clew.report import words
 
+OPERATIONS_DRAWN = 40
+"""Of more operations only the last are drawn: nobody can read a larger graph."""
+
 
 def anomaly_dot(anomaly: Anomaly) -> str:
     """A digraph in the DOT language.
 
     Where the anomaly has transactions, they are its nodes and their dependencies its edges; else
     its operations are, with an edge from each to those that began after it ended (only where no
-    other lies between).
+    other lies between), the last `OPERATIONS_DRAWN` of them.
     """
     if "transactions" in anomaly.data:
         return to_dot(anomaly)
-    operations = anomaly.operations
+    operations = anomaly.operations[-OPERATIONS_DRAWN:]
     lines = [f"digraph {json.dumps(anomaly.kind)} {{", "  node [shape=box];"]
     for one in operations:
         label = f"{words.who(one)}\n{words.operation(one)}"

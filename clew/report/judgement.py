@@ -14,6 +14,9 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
     """The verdict on a file with its reason, and how it was reached."""
     result = judgement.result
     engine = f", {result.engine}" if result.engine else ""
+    explored = result.statistics.get("configurations")
+    if explored:
+        engine += f" over {words.several(explored, 'configuration')}"
     head = f"{judgement.file}: {style.verdict(result.verdict)}"
     told = words.hanging("  ", result.reason)
     how = (

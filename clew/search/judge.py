@@ -52,10 +52,13 @@ class Judgement:
         return {
             "file": self.file,
             "model": self.model,
+            "inferred": self.inferred,
             "verdict": self.result.verdict.value,
+            "reason": self.result.reason,
             "engine": self.result.engine,
             "seconds": self.seconds,
             "operations": self.operations,
+            "statistics": _plain(dict(self.result.statistics)),
             "anomalies": [_anomaly(each) for each in self.result.anomalies],
         }
 
@@ -65,6 +68,7 @@ def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
         "kind": anomaly.kind,
         "reason": anomaly.reason,
         "operations": [_operation(each) for each in anomaly.operations],
+        "data": _plain(dict(anomaly.data)),
     }
 
 

@@ -124,3 +124,27 @@ def test_a_pending_write_that_nobody_saw_changes_nothing(turns):
     for checker in (Atomicity(), Staleness(bound_ns=3)):
         first, second = (run_checker(checker, some) for some in (parts, longer))
         assert first.verdict is second.verdict
+
+
+def widened(events):
+    """The histories in which an operation ends after the next one begins."""
+    for at in range(len(events) - 1):
+        one, other = events[at : at + 2]
+        if one.process != other.process and (one.type, other.type) == ("ok", "invoke"):
+            times = (one.time, other.time)
+            pair = [other._replace(time=times[0]), one._replace(time=times[1])]
+            yield [*events[:at], *pair, *events[at + 2 :]]
+
+
+@given(TURNS, st.integers(0, 12))
+def test_a_wider_interval_or_a_weaker_bound_never_turns_valid_into_invalid(turns, bound):
+    parts = history(turns)
+    for checker, weaker in (
+        (Atomicity(k=1), Atomicity(k=2)),
+        (Staleness(bound_ns=bound), Staleness(bound_ns=bound + 1)),
+    ):
+        if run_checker(checker, parts).verdict is not Verdict.VALID:
+            continue
+        assert run_checker(weaker, parts).verdict is Verdict.VALID
+        for wider in widened(list(parts)):
+            assert run_checker(checker, History(wider)).verdict is Verdict.VALID

@@ -15,6 +15,8 @@ from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizab
 from clew.checkers.linearizability.entries import Entry, partitions
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
+from clew.checkers.linearizability.search import Search
+from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.linearizability.witness import explains
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
@@ -240,6 +242,35 @@ def test_engines_agree_on_all_histories_of_three(name):
         agree(name, history)
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_what_replaces_the_state_or_only_reads_it_is_said_truly(name):
+    specification = SPECS[name]()
+    history = History(
+        event
+        for process, (f, argument, result) in enumerate(CALLS[name])
+        for event in (Event(process, "invoke", f, argument), Event(process, "ok", f, result))
+    )
+    for part in partitions(specification, history):
+        states = {specification.initial()}
+        for _ in range(3):
+            states |= {
+                after
+                for state in states
+                for entry in part.entries
+                for after in specification.step(state, *entry[2:5]) or ()
+            }
+        for entry in part.entries:
+            reached = [specification.step(state, *entry[2:5]) for state in states]
+            if specification.replaces(entry.f, entry.argument):
+                assert len({tuple(each or ()) for each in reached}) == 1
+                assert len(reached[0]) == 1
+            if specification.is_readonly(entry.f, entry.argument):
+                assert all(
+                    after in (None, (), (state,), [state])
+                    for state, after in zip(states, reached, strict=True)
+                )
+
+
 def random_history(draw, name, operations, clients):
     """A history of calls from the table; ``draw(n)`` is an int below n."""
     events, busy, idle, following = [], {}, list(range(clients)), clients
@@ -293,6 +324,70 @@ def test_engines_agree_on_a_hundred_thousand_random_histories(name):
         agree(
             name, random_history(source.randrange, name, source.randint(1, 9), source.randint(1, 4))
         )
+
+
+def contended(source):
+    """Entries of a cas-register that overlap much, most of them as it might behave."""
+    count, values, state = source.randint(3, 10), source.randint(2, 4), None
+    calls = []
+    for _ in range(count):
+        f = source.choice(["read", "write", "cas"])
+        to = source.randrange(values)
+        if f == "read":
+            calls.append((f, None, to if source.random() < 0.05 else state))
+        elif f == "write":
+            calls.append((f, to, None))
+            state = to
+        else:
+            expected = state if source.random() < 0.85 else source.randrange(values)
+            calls.append((f, (expected, to), None))
+            state = to if expected == state else state
+    ends = [at // 2 for at in range(2 * count)]
+    for _ in range(source.randint(0, 8 * count)):
+        at = source.randint(0, len(ends) - 2)
+        ends[at], ends[at + 1] = ends[at + 1], ends[at]
+    pending = source.random() * 0.3
+    places = [[at for at, each in enumerate(ends) if each == index] for index in range(count)]
+    entries = []
+    for number, ((invoked, completed), index) in enumerate(
+        sorted(zip(places, range(count), strict=True))
+    ):
+        f, argument, result = calls[index]
+        if source.random() < pending:
+            entries.append(Entry(invoked, None, f, argument, UNANSWERED, number))
+        else:
+            entries.append(Entry(invoked, completed, f, argument, result, number))
+    return entries
+
+
+def search_agrees(source, count):
+    specification = SPECIFICATIONS["cas-register"]()
+    answers = set()
+    for _ in range(count):
+        entries = contended(source)
+        expected, _ = plain(specification, entries, Budget(seconds=None))
+        machine = Machine(specification)
+        found = Search(machine, Timeline(machine, entries, eager=True), Budget()).run()
+        assert found.linearizable == expected, entries
+        answers.add(expected)
+        # The order found explains every response before the one that none explains.
+        order = [entries[index] for index in found.order]
+        assert keeps_time(order)
+        assert legal(specification, order)
+        answered = sorted(entry.completed for entry in entries if entry.completed is not None)
+        explained = {entry.completed for entry in order}
+        assert explained.issuperset(answered[: found.level])
+        assert len(set(found.order)) == len(found.order)
+    assert answers == {True, False}
+
+
+def test_the_search_agrees_where_many_writes_overlap():
+    search_agrees(random.Random("overlap"), 3_000)
+
+
+@pytest.mark.deep
+def test_the_search_agrees_often_where_many_writes_overlap():
+    search_agrees(random.Random("overlap often"), 100_000)
 
 
 @given(histories(), st.integers(0, 2**32))

@@ -55,11 +55,20 @@ def before(one, other):
     return one.type == "ok" and one.completed < other.invoked
 
 
-def serializable(operations, empty, *, strict):
+def before_in_session(one, other):
+    same = one.process == other.process and one.number < other.number
+    return same and one.type == "ok"
+
+
+def unordered(_, __):
+    return False
+
+
+def serializable(operations, empty, first):
     for numbers in committed_choices(operations):
         for order in permutations(numbers):
-            if strict and any(
-                before(operations[later], operations[earlier])
+            if any(
+                first(operations[later], operations[earlier])
                 for i, earlier in enumerate(order)
                 for later in order[i + 1 :]
             ):
@@ -69,22 +78,21 @@ def serializable(operations, empty, *, strict):
     return False
 
 
-def snapshot_isolated(operations, empty, *, strong):
+def snapshot_isolated(operations, empty, first):
     return any(
-        _snapshots(operations, numbers, empty, strong=strong)
-        for numbers in committed_choices(operations)
+        _snapshots(operations, numbers, empty, first) for numbers in committed_choices(operations)
     )
 
 
-def _snapshots(operations, numbers, empty, *, strong):
+def _snapshots(operations, numbers, empty, first):
     """Search every interleaving of snapshots and commits."""
 
     def go(waiting, open_, state, committed):
         if not waiting and not open_:
             return True
         for number in waiting:
-            if strong and any(
-                before(operations[other], operations[number])
+            if any(
+                first(operations[other], operations[number])
                 for other in numbers
                 if other not in committed
             ):
@@ -112,22 +120,32 @@ def _snapshots(operations, numbers, empty, *, strong):
 
 
 ORACLES = {
-    "serializable": lambda o, e: serializable(o, e, strict=False),
-    "strict-serializable": lambda o, e: serializable(o, e, strict=True),
-    "snapshot-isolation": lambda o, e: snapshot_isolated(o, e, strong=False),
-    "strong-snapshot-isolation": lambda o, e: snapshot_isolated(o, e, strong=True),
+    "serializable": lambda o, e: serializable(o, e, unordered),
+    "strong-session-serializable": lambda o, e: serializable(o, e, before_in_session),
+    "strict-serializable": lambda o, e: serializable(o, e, before),
+    "snapshot-isolation": lambda o, e: snapshot_isolated(o, e, unordered),
+    "strong-session-snapshot-isolation": lambda o, e: snapshot_isolated(o, e, before_in_session),
+    "strong-snapshot-isolation": lambda o, e: snapshot_isolated(o, e, before),
 }
 
 
-def interleave(transactions, outcomes, cuts):
-    """A history; ``cuts`` says after which invocations everything open is completed."""
+def interleave(transactions, outcomes, cuts, processes=None):
+    """A history; ``cuts`` says after which invocations everything open is completed.
+
+    A transaction gets a process of its own where its process is busy, where nobody knows how its
+    last one ended, and where none are named.
+    """
     events, open_ = [], []
     for number, transaction in enumerate(transactions):
         asked = [[f, k, None if f == "r" else v] for f, k, v in transaction]
-        events.append(Event(number, "invoke", "txn", asked))
+        process = processes[number] if processes else number
+        lost = {event.process for event in events if event.type == "info"}
+        if process in lost | {event.process for event in open_}:
+            process = 100 + number
+        events.append(Event(process, "invoke", "txn", asked))
         open_.append(
             Event(
-                number, outcomes[number], "txn", transaction if outcomes[number] == "ok" else asked
+                process, outcomes[number], "txn", transaction if outcomes[number] == "ok" else asked
             )
         )
         if cuts >> number & 1:
@@ -197,7 +215,9 @@ def list_histories(draw):
                 order = orders[micro[1]]
                 micro[2] = list(order[: draw(st.integers(0, len(order)))])
     outcome = st.sampled_from(["ok", "ok", "ok", "info", "fail"])
-    return interleave(program, [draw(outcome) for _ in program], draw(st.integers(0, 15)))
+    processes = [draw(st.integers(0, 1)) for _ in program] if draw(st.booleans()) else None
+    outcomes = [draw(outcome) for _ in program]
+    return interleave(program, outcomes, draw(st.integers(0, 15)), processes)
 
 
 @pytest.mark.parametrize("model", list(ORACLES))
@@ -229,7 +249,9 @@ def register_histories(draw):
             if micro[0] == "r":
                 micro[2] = draw(st.sampled_from([None, *range(1, written[micro[1]] + 1)]))
     outcome = st.sampled_from(["ok", "ok", "ok", "ok", "info", "fail"])
-    return interleave(program, [draw(outcome) for _ in program], draw(st.integers(0, 15)))
+    processes = [draw(st.integers(0, 1)) for _ in program] if draw(st.booleans()) else None
+    outcomes = [draw(outcome) for _ in program]
+    return interleave(program, outcomes, draw(st.integers(0, 15)), processes)
 
 
 @pytest.mark.parametrize("model", list(ORACLES))

@@ -251,9 +251,68 @@ def test_other_fields_are_kept(tmp_path):
     )
 
 
-def test_a_transaction_needs_no_name(tmp_path):
-    history = read(tmp_path, "{:process 0 :type :ok :value [[:append :x 1] [:r :y [1]]]}")
-    assert history[0] == Event(0, "ok", "txn", [["append", "x", 1], ["r", "y", [1]]])
+ASKED = [["append", "x", 1], ["r", "y"]]
+ANSWERED = [["append", "x", 1], ["r", "y", [1]]]
+BARE = {
+    # the invocation and completion of a transaction without :f, in each format that has names
+    "edn": (
+        "{%s:type :invoke :value [[:append :x 1] [:r :y]]}",
+        "{%s:type :ok :value [[:append :x 1] [:r :y [1]]]}",
+        ":process {} ",
+    ),
+    "json": (
+        '{%s"index": 0, "type": "invoke", "value": [["append", "x", 1], ["r", "y"]]}',
+        '{%s"index": 1, "type": "ok", "value": [["append", "x", 1], ["r", "y", [1]]]}',
+        '"process": {}, ',
+    ),
+    "jsonl": (
+        '{%s"type": "invoke", "value": [["append", "x", 1], ["r", "y"]]}',
+        '{%s"type": "ok", "value": [["append", "x", 1], ["r", "y", [1]]]}',
+        '"process": {}, ',
+    ),
+}
+NIL = {"edn": ":process nil :f nil ", "json": '"process": null, "f": null, '}
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_a_transaction_needs_no_name(tmp_path, name):
+    invoke, ok, process = BARE[name]
+    text = f"{invoke % process.format(7)}\n{ok % process.format(7)}\n"
+    assert detect(text) == name
+    assert read(tmp_path, text).events == [
+        Event(7, "invoke", "txn", ASKED),
+        Event(7, "ok", "txn", ANSWERED),
+    ]
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_transactions_without_a_process_are_of_a_client_each(tmp_path, name):
+    invoke, ok, _ = BARE[name]
+    head = NIL.get(name, "")
+    for there in ("", head):
+        text = f"{invoke % there}\n{ok % there}\n" * 2 + invoke % there
+        history = read(tmp_path, text)
+        assert [event.process for event in history] == [0, 0, 1, 1, 2]
+        assert [one.type for one in history.operations] == ["ok", "ok", "info"]
+        assert {event.f for event in history} == {"txn"}
+
+
+def test_without_a_process_a_completion_is_that_of_its_function(tmp_path):
+    """A read spans two writes, as in the histories of Jepsen's causal-reverse."""
+    types = [
+        *[("invoke", "read"), ("invoke", "write"), ("ok", "write")],
+        *[("invoke", "write"), ("info", "write"), ("fail", "read"), ("invoke", "read")],
+    ]
+    history = read(tmp_path, "".join(f"{{:type :{type_}, :f :{f}}}\n" for type_, f in types))
+    assert [event.process for event in history] == [0, 1, 1, 2, 2, 0, 3]
+    assert [one.type for one in history.operations] == ["fail", "ok", "info", "info"]
+
+
+def test_the_nemesis_may_stand_among_transactions_without_a_process(tmp_path):
+    invoke, ok, _ = BARE["edn"]
+    nemesis = "{:process :nemesis :type :info :f :start}"
+    history = read(tmp_path, "\n".join([nemesis, invoke % "", nemesis, ok % ""]))
+    assert [event.process for event in history] == ["nemesis", 0, "nemesis", 0]
 
 
 WRITTEN = History(

@@ -6,6 +6,7 @@ from clew.errors import HistoryError
 from clew.formats import read_history
 
 OP = "{:process 0, :type :invoke, :f :read}"
+TXN = "{:type :invoke, :value [[:r 1]]}"
 FIELDS = "Every operation needs process, type and f; value, time, error and node are optional."
 WHOLE = "Check that the file is whole and is EDN."
 UNKNOWN = (
@@ -87,9 +88,38 @@ BROKEN = [
         + FIELDS,
     ),
     (
-        "{:type :ok, :f :read}",
+        "{:type :ok, :f :acquire}",
         "HERE:1: the operation has no process: expected a whole number, or a name such as nemesis, "
         "found nothing. " + FIELDS,
+    ),
+    (
+        "{:type :invoke, :value [[:append 1 1] [:cas 1 2]]}",
+        "HERE:1: the operation has no f: expected the name of a function, such as read, found "
+        "nothing. " + FIELDS,
+    ),
+    (
+        f"{TXN}\n{{:process 1, :type :ok, :f :txn, :value []}}",
+        "HERE:1: the operation has no process: expected a whole number, or a name such as nemesis, "
+        "found nothing. " + FIELDS,
+    ),
+    (
+        f"{TXN}\n{OP}",
+        "HERE:1: the operation has no process: expected a whole number, or a name such as nemesis, "
+        "found nothing. " + FIELDS,
+    ),
+    (
+        f"{TXN}\n{TXN}\n{{:type :ok, :value [[:r 1 2]]}}",
+        (
+            "HERE:3: it can't be told whose ok of txn without a process this is: expected one open "
+            "txn, found 2 of them. Give each operation the process that ran it."
+        ),
+    ),
+    (
+        "{:type :ok, :value [[:r 1 2]]}",
+        (
+            "HERE:1: ok of txn without a process has no invocation: expected an earlier invoke "
+            "of txn, found none that is open. Give each operation the process that ran it."
+        ),
     ),
     (
         "{:type :ok, :process 0, :f 3}",

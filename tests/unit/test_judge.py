@@ -32,13 +32,15 @@ def test_one_file(tmp_path):
     shown = judgement.to_json()
     assert shown == json.loads(json.dumps(shown))
     assert list(shown) == [
-        "file", "model", "verdict", "engine", "seconds", "operations", "anomalies",
+        "file", "model", "inferred", "verdict", "reason", "engine", "seconds", "operations",
+        "statistics", "anomalies",
     ]  # fmt: skip
     assert (shown["file"], shown["model"], shown["verdict"]) == (str(path), "register", "invalid")
     assert shown["engine"]
     assert shown["operations"] == 2
     (anomaly,) = shown["anomalies"]
-    assert list(anomaly) == ["kind", "reason", "operations"]
+    assert list(anomaly) == ["kind", "reason", "operations", "data"]
+    assert anomaly["data"]["response"]["words"] == "read -> 2 by process 1"
     assert {
         "process": 1, "f": "read", "type": "ok", "argument": None, "result": 2,
     }.items() <= anomaly["operations"][-1].items()  # fmt: skip
@@ -68,6 +70,105 @@ def test_consistency_models_reach_the_checker(tmp_path):
     weaker = judge_file(path, consistency_models=["serializable"])
     assert weaker.model == "list-append"
     assert weaker.result.verdict is Verdict.VALID
+
+
+EDN = "{{{}:type :{}, :f :txn, :value [[{}]]}}\n"
+JSON = '{{{}"index": 0, "type": "{}", "f": "txn", "value": [[{}]]}}\n'
+SWAPPED = [
+    # Each of two clients reads nil, writes its own value, and then reads the other's.
+    (1, "r x", "r x nil"),
+    (2, "r x", "r x nil"),
+    (1, "w x 100", "w x 100"),
+    (2, "w x 200", "w x 200"),
+    (1, "r x", "r x 200"),
+    (2, "r x", "r x 100"),
+]
+MISSED = [
+    # A second transaction begins after the first was acknowledged, and misses what it appended.
+    ("append x 1", "append x 1"),
+    ("r x", "r x []"),
+]
+
+
+def in_edn(process, kind, micro):
+    """An event, its micro-operation such as ``r x 5``."""
+    return EDN.format(f":process {process}, " if process else "", kind, f":{micro}")
+
+
+def in_json(process, kind, micro):
+    """The same in JSON."""
+    f, key, *value = micro.replace("nil", "null").split()
+    parts = [f'"{f}"', f'"{key}"', *value]
+    return JSON.format(f'"process": {process}, ' if process else "", kind, ", ".join(parts))
+
+
+@pytest.mark.parametrize("event", [in_edn, in_json])
+def test_a_request_to_read_may_leave_out_the_value(tmp_path, event):
+    text = "".join(
+        event(process, "invoke", asked) + event(process, "ok", answered)
+        for process, asked, answered in SWAPPED
+    )
+    (path,) = put(tmp_path, a=text)
+    judgement = judge_file(path)
+    assert judgement.model == "rw-register"
+    assert judgement.inferred == "The history has transactions of r and w."
+    assert judgement.result.verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize("event", [in_edn, in_json])
+@pytest.mark.parametrize(
+    ("model", "process", "expected"),
+    [
+        ("strict-serializable", None, "invalid"),
+        ("strong-session-serializable", None, "valid"),
+        ("strong-session-serializable", 1, "invalid"),
+        ("serializable", 1, "valid"),
+    ],
+)
+def test_who_is_not_named_has_no_session(tmp_path, event, model, process, expected):
+    """Real time is the file's; that one client ran both is not made up."""
+    text = "".join(
+        event(process, "invoke", asked) + event(process, "ok", answered)
+        for asked, answered in MISSED
+    )
+    (path,) = put(tmp_path, a=text)
+    judgement = judge_file(path, consistency_models=[model])
+    assert judgement.model == "list-append"
+    assert judgement.result.verdict is Verdict(expected)
+
+
+GUESSES = [
+    (
+        "causal-reverse",
+        "invalid",
+        [("write", "1", "1"), ("write", "2", "2"), ("read", "nil", "#{2}")],
+    ),
+    ("causal-reverse", "valid", [("write", "1", "1"), ("write", "2", "2"), ("read", "nil", "[1]")]),
+    ("register", "valid", [("write", "[1]", "[1]"), ("read", "nil", "[1]")]),
+    ("bank", "valid", [("read", "nil", "{0 5, 1 5}"), ("read", "nil", "{0 10, 1 0}")]),
+    ("bank", "invalid", [("read", "nil", "{0 5, 1 5}"), ("read", "nil", "{0 11, 1 -1}")]),
+    ("register", "invalid", [("read", "nil", '{0 "a"}')]),
+]
+
+
+@pytest.mark.parametrize("process", ["", ":process 0, "])
+@pytest.mark.parametrize(("model", "expected", "operations"), GUESSES)
+def test_the_model_is_told_from_the_answers(tmp_path, model, expected, operations, process):
+    text = "".join(
+        f"{{{process}:type :invoke, :f :{f}, :value {asked}}}\n"
+        f"{{{process}:type :ok, :f :{f}, :value {answered}}}\n"
+        for f, asked, answered in operations
+    )
+    (path,) = put(tmp_path, a=text)
+    judgement = judge_file(path)
+    assert (judgement.model, judgement.result.verdict) == (model, Verdict(expected))
+
+
+@pytest.mark.parametrize("value", ["[[[1] 2 3]]", "[[]]", "[[:w x]]", "[[{:r 1} 2]]"])
+def test_what_is_no_micro_operation_infers_nothing(tmp_path, value):
+    (path,) = put(tmp_path, a=f"{{:process 0, :type :invoke, :f :txn, :value {value}}}")
+    with pytest.raises(HistoryError, match="the model can't be inferred"):
+        judge_file(path)
 
 
 def test_a_spent_budget_is_unknown(tmp_path):

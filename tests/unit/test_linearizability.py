@@ -94,6 +94,41 @@ HISTORIES = [
         1 invoke read
         1 ok read 1
      """, "valid", "search"),
+    ("a write that stands unseen before an equal one", CasRegister(), """
+        0 invoke write 2
+        0 ok write 2
+        1 invoke write 2
+        2 invoke write 1
+        3 invoke cas [2, 0]
+        3 ok cas [2, 0]
+        1 ok write 2
+        2 ok write 1
+        4 invoke read
+        4 ok read 0
+     """, "valid", "search"),
+    ("a write that stands unseen before a pending one", CasRegister(), """
+        0 invoke write 0
+        1 invoke cas [null, 0]
+        2 invoke write 3
+        1 ok cas [null, 0]
+        3 invoke cas [0, 2]
+        3 ok cas [0, 2]
+        2 ok write 3
+        4 invoke read
+        4 ok read 2
+     """, "valid", "search"),
+    ("a write that is seen between two others", CasRegister(), """
+        3 invoke write 3
+        3 ok write 3
+        2 invoke write 1
+        1 invoke read
+        4 invoke write 3
+        4 ok write 3
+        2 ok write 1
+        2 invoke cas [3, 2]
+        1 ok read 1
+        2 ok cas [3, 2]
+     """, "valid", "search"),
     ("keys are independent", CasRegister(), """
         0 invoke write ["x", 1]
         0 ok write ["x", 1]
@@ -347,6 +382,48 @@ def test_a_queue_is_reduced_to_the_values_that_matter():
     assert [(each.f, each.argument or each.result) for each in anomaly.operations] == [
         ("enqueue", 10), ("enqueue", 11), ("dequeue", 11),
     ]  # fmt: skip
+
+
+def many_elements(*shown):
+    """700 elements added one after another, then reads of the whole set."""
+    lines = []
+    for element in range(700):
+        lines += [f"{element} invoke add {element}", f"{element} ok add {element}"]
+    for elements in shown:
+        lines += ["900 invoke read", f"900 ok read {json.dumps(elements)}"]
+    return lines
+
+
+EVERY = list(range(700))
+
+# name, history, the operations to blame, how the story begins
+LARGE_SETS = [
+    ("an element is missing", many_elements(EVERY[:-1]), [699, 700],
+     "Of the element 699 alone, no order explains read -> [] by process 900"),
+    ("an element that nobody added", many_elements([*EVERY, 7_000]), [700],
+     "Of the element 7000 alone, no order explains read -> [7000] by process 900"),
+    ("an element is missing after it was there", ["0 invoke add 0", "0 ok add 0",
+     *many_elements(EVERY, EVERY[1:])[2:]], [0, 701],
+     "Of the elements 0 and 1 alone, no order explains read -> [1] by process 900"),
+    ("removals of others do not help", [*many_elements(EVERY), "1 invoke remove 3",
+     "1 ok remove 3", *many_elements(EVERY[4:])[1_400:]], [0, 702],
+     "Of the element 0 alone, no order explains read -> [] by process 900"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "blamed", "begins"),
+    [row[1:] for row in LARGE_SETS],
+    ids=[row[0] for row in LARGE_SETS],
+)
+def test_a_wrong_read_of_a_large_set_is_told_by_its_elements(lines, blamed, begins):
+    budget = Budget(seconds=None)
+    result = Linearizability(Set()).check(told("\n".join(lines)), budget)
+    (anomaly,) = result.anomalies
+    assert (result.verdict, result.engine) == (Verdict.INVALID, "set")
+    assert [each.number for each in anomaly.operations] == blamed
+    assert anomaly.reason.startswith(begins)
+    assert budget.spent < 20_000
 
 
 def test_the_evidence_of_a_log_holds_the_read_that_tells():

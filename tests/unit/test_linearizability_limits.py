@@ -6,6 +6,7 @@ import json
 import pytest
 
 from clew.checkers.linearizability import Linearizability
+from clew.checkers.linearizability.entries import partitions
 from clew.checkers.linearizability.specifications import (
     CasRegister,
     Counter,
@@ -14,7 +15,8 @@ from clew.checkers.linearizability.specifications import (
     Register,
     Stack,
 )
-from clew.checkers.verdict import Budget, Verdict, run_checker
+from clew.checkers.linearizability.stages import searched
+from clew.checkers.verdict import Budget, OutOfBudget, Verdict, run_checker
 from clew.errors import HistoryError
 from clew.history import Event, History
 
@@ -79,6 +81,25 @@ def test_a_failure_found_without_a_search_needs_no_budget_to_stand(specification
     result = Linearizability(specification).check(told("\n".join(lines)), budget)
     assert result.verdict is Verdict.INVALID
     assert [each.result for each in result.anomalies[0].operations] == [77]
+
+
+def test_states_that_take_too_much_memory_end_the_search():
+    lines = [line for at in range(600) for line in (f"0 invoke add {at}", f"0 ok add {at}")]
+    (part,) = partitions(Counter(), told("\n".join(lines)))
+    with pytest.raises(OutOfBudget, match="the states take more than"):
+        searched(Counter(), None, part.entries, Budget(), bytes_max=4_000)
+    assert searched(Counter(), None, part.entries, Budget()).outcome.linearizable
+
+
+def test_an_explanation_does_not_spend_what_a_verdict_needs():
+    """The wrong key is the smaller one and judged first; its explanation waits."""
+    lines = ['99 invoke read ["wrong", null]', '99 ok read ["wrong", 7]']
+    for at in range(300):
+        lines += [f'0 invoke add ["right", {at}]', f'0 ok add ["right", {at}]']
+    budget = Budget(seconds=None, configurations=301)
+    result = Linearizability(Counter()).check(told("\n".join(lines)), budget)
+    assert result.statistics["unknown_partitions"] == []
+    assert [anomaly.data["key"] for anomaly in result.anomalies] == ["wrong"]
 
 
 class Raises(Counter):

@@ -233,3 +233,14 @@ def test_notation():
         (1001, "invoke", [["r", "z", None], ["r", "q", None]]),
         (1001, "info", [["r", "z", None], ["r", "q", None]]),
     ]
+
+
+def test_a_transaction_may_go_on_past_the_next_bar():
+    found = parse("p1{x+1}> p2{y+1}>>? | p3{z+1} | p4{z=[1]}")
+    assert [(e.process, e.type) for e in found] == [
+        (1, "invoke"), (2, "invoke"), (3, "invoke"), (1, "ok"), (3, "ok"), (4, "invoke"),
+        (2, "info"), (4, "ok"),
+    ]  # fmt: skip
+    assert [e.type for e in parse("{x+1}>>")] == ["invoke", "ok"]
+    with pytest.raises(UsageError, match="one transaction of each process"):
+        parse("p1{x+1}> | p1{x+2}")

@@ -17,19 +17,15 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from clew.checkers.linearizability.entries import Entry, Partition, partitions
-from clew.checkers.linearizability.explanation import bare, explain, named
+from clew.checkers.linearizability.evidence import Evidence
 from clew.checkers.linearizability.machine import Machine
-from clew.checkers.linearizability.reduction import Reduction, cut
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.specification import Specification, show
-from clew.checkers.linearizability.stages import Searched, Share, searched
+from clew.checkers.linearizability.stages import Searched, searched
 from clew.checkers.linearizability.witness import explains
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 from clew.errors import HistoryError
-from clew.history import History, Operation
-
-STORY_CONFIGURATIONS = 50_000
-"""What a search may cost that only tells the story of a partition known to be wrong."""
+from clew.history import History
 
 
 class Finding(NamedTuple):
@@ -40,14 +36,16 @@ class Finding(NamedTuple):
         engine: ``witness``, ``zones``, ``queue``, ``stack``, ``priority-queue``, ``set`` or
             ``search``.
         configurations: explored by the search; 0 for the others.
-        anomaly: the evidence where it is INVALID.
+        failed: the search that failed, where one did.
+        broken: entries that no order explains, where another engine found them.
         reason: why it is UNKNOWN.
     """
 
     verdict: Verdict
     engine: str
     configurations: int = 0
-    anomaly: Anomaly | None = None
+    failed: Searched | None = None
+    broken: tuple[Entry, ...] = ()
     reason: str = ""
 
 
@@ -87,14 +85,19 @@ class Linearizability:
         operations = history.operations
         with collector_off():
             parts = partitions(self.specification, history)
-            findings = [self._judge(each, operations, budget) for each in parts]
-        return self._result(operations, parts, findings)
+            findings = [self._judge(each, budget) for each in parts]
+            # Once all is decided: an explanation must not spend what a verdict needs.
+            evidence = Evidence(self.specification, operations, budget, explained=self.explained)
+            anomalies = [
+                evidence.of(part, finding.failed, finding.broken)
+                for part, finding in zip(parts, findings, strict=True)
+                if finding.verdict is Verdict.INVALID
+            ]
+        return self._result(len(operations), parts, findings, anomalies)
 
-    def _judge(
-        self, partition: Partition, operations: Sequence[Operation], budget: Budget
-    ) -> Finding:
+    def _judge(self, partition: Partition, budget: Budget) -> Finding:
         try:
-            return self._decide(partition, operations, budget)
+            return self._decide(partition, budget)
         except HistoryError:
             raise
         except OutOfBudget as stop:
@@ -105,76 +108,26 @@ class Linearizability:
             reason = f"the specification raised {type(crash).__name__}: {crash}"
             return Finding(Verdict.UNKNOWN, "search", reason=reason)
 
-    def _decide(
-        self, partition: Partition, operations: Sequence[Operation], budget: Budget
-    ) -> Finding:
+    def _decide(self, partition: Partition, budget: Budget) -> Finding:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return Finding(Verdict.VALID, "witness")
         quick = shortcut(specification, entries)
-        if quick is None:
-            engine = "search"
-            found = searched(specification, partition.key, entries, budget)
-        else:
+        if quick is not None:
             engine, broken = quick
-            if not broken:
-                return Finding(Verdict.VALID, engine)
-            found = self._story(partition, broken, budget)
+            return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
+        found = searched(specification, partition.key, entries, budget)
         count = found.outcome.configurations
         if found.outcome.linearizable:
-            assert quick is None, "the engines disagree"
-            return Finding(Verdict.VALID, engine, count)
-        try:
-            anomaly = self._evidence(found, operations, budget)
-        except Exception as crash:  # noqa: BLE001 - the verdict stands without its explanation
-            anomaly = bare(found, operations, f"{type(crash).__name__}: {crash}")
-        return Finding(Verdict.INVALID, engine, count, anomaly)
-
-    def _story(self, partition: Partition, broken: Sequence[Entry], budget: Budget) -> Searched:
-        """A search that fails: of the partition, else of the entries known to break it."""
-        if self.explained:
-            share = Share(budget, STORY_CONFIGURATIONS)
-            try:
-                return searched(self.specification, partition.key, partition.entries, share)
-            except OutOfBudget:
-                pass
-        return searched(self.specification, partition.key, broken, Budget(seconds=None))
-
-    def _evidence(
-        self,
-        found: Searched,
-        operations: Sequence[Operation],
-        budget: Budget,
-    ) -> Anomaly:
-        """What shows that a partition is not linearizable; less where the budget is spent."""
-        specification = self.specification
-        if not self.explained:
-            return named(specification, found, operations)
-        response = found.timeline.levels[found.outcome.level].slot[0]
-        reduced = found.machine.specification
-        suspects: Sequence[Entry] = cut(found.entries, response)
-        refit = reduced.looks_ahead
-        if refit:
-            reduced, suspects = specification, found.entries
-        quick = shortcut(reduced, suspects)
-        if quick is not None and quick[1]:
-            suspects = quick[1]
-        minimal = Reduction(
-            reduced,
-            suspects,
-            found.outcome.configurations,
-            budget,
-            eager=found.eager,
-            freed=found.freed,
-            refit=refit,
-        ).run()
-        if found.freed or refit:
-            # The order found used pending operations more than once, or what was seen later.
-            found = searched(reduced, found.key, minimal, budget)
-        return explain(specification, found, minimal, operations)
+            return Finding(Verdict.VALID, "search", count)
+        return Finding(Verdict.INVALID, "search", count, failed=found)
 
     def _result(
-        self, operations: Sequence[Operation], parts: Sequence[Partition], findings: list[Finding]
+        self,
+        operations: int,
+        parts: Sequence[Partition],
+        findings: Sequence[Finding],
+        anomalies: Sequence[Anomaly],
     ) -> Result:
         verdict = Verdict.merge(each.verdict for each in findings)
         unknown = [
@@ -182,21 +135,22 @@ class Linearizability:
             for part, each in zip(parts, findings, strict=True)
             if each.verdict is Verdict.UNKNOWN
         ]
-        anomalies = tuple(each.anomaly for each in findings if each.anomaly is not None)
         engines: dict[str, int] = {}
         for each in findings:
             engines[each.engine] = engines.get(each.engine, 0) + 1
         statistics = {
-            "operations": len(operations),
+            "operations": operations,
             "partitions": len(parts),
             "invalid_partitions": len(anomalies),
             "unknown_partitions": unknown,
             "configurations": sum(each.configurations for each in findings),
             "engines": engines,
         }
-        reason = self._reason(verdict, len(operations), len(parts), anomalies, unknown)
+        reason = self._reason(verdict, operations, len(parts), anomalies, unknown)
         engine = "+".join(sorted(engines))
-        return Result(self.name, verdict, reason, anomalies, engine=engine, statistics=statistics)
+        return Result(
+            self.name, verdict, reason, tuple(anomalies), engine=engine, statistics=statistics
+        )
 
     def _reason(
         self,

@@ -27,10 +27,13 @@ class Machine:
         calls: from a call's identity to the call.
         steps: for each call a table from a machine state to the next, or `ILLEGAL`; it holds
             what was asked so far, and `step` fills it.
+        replaces: for each call whether it replaces the state, whatever it was.
         chose: whether some step led to several states.
     """
 
-    __slots__ = ("_call_ids", "_state_ids", "calls", "chose", "specification", "states", "steps")
+    __slots__ = (
+        "_call_ids", "_state_ids", "calls", "chose", "replaces", "specification", "states", "steps",
+    )  # fmt: skip
 
     def __init__(self, specification: Specification) -> None:
         self.specification = specification
@@ -39,6 +42,7 @@ class Machine:
         self.calls: list[Call] = []
         self._call_ids: dict[tuple[Any, ...], int] = {}
         self.steps: list[dict[int, int]] = []
+        self.replaces: list[bool] = []
         self.chose = False
         self.state_id((specification.initial(),))
 
@@ -50,6 +54,7 @@ class Machine:
             found = self._call_ids[call] = len(self.calls)
             self.calls.append(Call._make(call))
             self.steps.append({})
+            self.replaces.append(self.specification.replaces(entry.f, entry.argument))
         return found
 
     def state_id(self, states: Sequence[Hashable]) -> int:

@@ -15,24 +15,31 @@ Source: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing inpu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
-from clew.checkers.linearizability.timeline import timeline
+from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FREE_CALLS_MAX = 256
 FREE_CONFIGURATIONS = 500
 """A trial with free or pending calls may cost this, and eight more for each entry kept."""
 
+FREE_CALLS_COUNTED_AS_ONE = 16
+"""Each configuration tries every free call; so many cost as much as the configuration itself."""
+
 ENDLESS_TRIALS_MAX = 4
 """Trials over that limit before the reduction ends: free calls may make endlessly many states."""
 
 SOURCES_LOOKED_BACK = 32
 """Updates that ended too early, after which `Reduction` looks for no older source of a value."""
+
+GUESSED_LENGTH = 16
+"""How many of the last operations may show the failure before anything else is looked at."""
 
 TRIAL_CONFIGURATIONS = 500
 REDUCTION_CONFIGURATIONS = 20_000
@@ -45,8 +52,9 @@ class Reduction:
         specification: the specification that the partition breaks.
         entries: those of a partition that are not linearizable.
         spent: configurations that it took to find this out.
+        most: configurations that the reduction may take, the more of them the more it took.
         budget: what may be spent; where it ends, so does the reduction.
-        eager: as in `timeline`.
+        eager: as in `Timeline`.
         refit: whether to fit the specification anew to each part that is tried.
         freed: whether the pending ones among the entries are known to be no part of it.
     """
@@ -58,6 +66,7 @@ class Reduction:
         spent: int,
         budget: Budget,
         *,
+        most: int = REDUCTION_CONFIGURATIONS,
         eager: bool,
         freed: bool,
         refit: bool,
@@ -78,69 +87,84 @@ class Reduction:
             for index, each in enumerate(entries)
             if not specification.is_readonly(each.f, each.argument)
         }
-        self._mentioned = [dict.fromkeys(_values((each.argument, each.result))) for each in entries]
-        self._brought = [self._values_brought(index) for index in range(len(entries))]
+        self._kept = list(range(len(entries)))
         self._endless = 0
         self._eager = eager
         self._freed = freed
         self._refit = refit
-        self._left = REDUCTION_CONFIGURATIONS + 4 * spent
+        self._whole = self._left = most + spent
         self._trial = TRIAL_CONFIGURATIONS + 2 * spent
 
     def run(self) -> list[Entry]:
         """The entries that remain, in order of invocation."""
-        kept = list(range(len(self._entries)))
-        dropped: frozenset[int] = frozenset()
-        try:
-            answered = [each for each in kept if self._entries[each].completed is not None]
-            if self._freed or (len(answered) < len(kept) and self._fails(answered, dropped)):
-                kept = answered
-            everything = frozenset(kept)
-            told = [
-                index for index in kept if index in self._updates or index == self._last_response
-            ]
-            if len(told) < len(kept) and self._fails(told, dropped):
-                kept = told
-            if self._specification.overwrites:
-                kept = self._without_sources(kept)
-            elif self._specification.data_independent:
-                kept = self._without_values(kept)
-            dropped = everything - frozenset(kept)
-            kept = self._suffix(kept, dropped)
-            kept = self._shrunk(kept, lambda rest: self._fails(rest, dropped))
-        except OutOfBudget:
-            pass
-        return [self._entries[index] for index in kept]
+        with suppress(OutOfBudget):
+            self._reduce()
+        return [self._entries[index] for index in self._kept]
 
-    def _without_values(self, kept: list[int]) -> list[int]:
+    @property
+    def taken(self) -> int:
+        """What it took, in configurations."""
+        return self._whole - self._left
+
+    def _reduce(self) -> None:
+        """Leave out more and more of what is kept."""
+        specification = self._specification
+        answered = [each for each in self._kept if self._entries[each].completed is not None]
+        everything = self._telling(answered)
+        if not (specification.overwrites and self._without_sources(everything, GUESSED_LENGTH)):
+            self._likely(answered)
+            everything = self._kept
+            if specification.overwrites:
+                self._without_sources(everything, len(everything))
+            elif specification.data_independent:
+                self._without_values(everything)
+        dropped = frozenset(everything).difference(self._kept)
+        self._suffix(dropped)
+        self._shrunk(self._kept, lambda rest: self._fails(rest, dropped))
+
+    def _likely(self, answered: list[int]) -> None:
+        """Leave out the pending operations and the reads but the last, or some of these."""
+        if self._freed:
+            self._kept = answered
+        for some in (self._telling(answered), answered, self._telling(self._kept)):
+            if len(some) < len(self._kept) and self._fails(some, frozenset()):
+                return
+
+    def _telling(self, some: Sequence[int]) -> list[int]:
+        """The updates, and the response that can't be explained."""
+        return [each for each in some if each in self._updates or each == self._last_response]
+
+    def _without_values(self, everything: Sequence[int]) -> None:
         """Leave out all operations on a value, value by value."""
         by_value: dict[Any, list[int]] = {}
         shared: set[Any] = set()
-        for index in kept:
-            values = self._mentioned[index]
+        for index in everything:
+            entry = self._entries[index]
+            values = dict.fromkeys(_values((entry.argument, entry.result)))
             for value in values:
                 by_value.setdefault(value, []).append(index)
             if len(values) > 1:
                 shared.update(values)
         alone = [group for value, group in by_value.items() if value not in shared]
-        fixed = set(kept) - {index for group in alone for index in group}
+        fixed = set(everything) - {index for group in alone for index in group}
+        remaining = frozenset(everything)
 
         def members(groups: Sequence[int]) -> list[int]:
             return sorted(fixed.union(*(alone[each] for each in groups)))
 
-        groups = self._shrunk(
-            list(range(len(alone))), lambda some: self._shows(members(some), frozenset(kept))
-        )
-        return members(groups)
+        self._shrunk(list(range(len(alone))), lambda some: self._shows(members(some), remaining))
 
-    def _without_sources(self, kept: list[int]) -> list[int]:
+    def _without_sources(self, everything: list[int], longest: int) -> bool:
         """Leave out operations together with those that took their values from them.
 
         The response that can't be explained stays, and so does every source of what stays: so
         nothing is read whose last writes were left out.
+
+        Returns:
+            Whether the last operations up to this many, and their sources, show the failure.
         """
-        everything = frozenset(kept)
-        sources = self._sources(kept)
+        remaining = frozenset(everything)
+        sources = self._sources(everything)
 
         def closed(rest: list[int]) -> list[int]:
             left = set(rest)
@@ -150,20 +174,22 @@ class Reduction:
                 left = {index for index in left if left.issuperset(sources[index])}
             return [index for index in rest if index in left]
 
-        length = 8
-        while length < len(kept):
-            end = _with_sources(kept[-length:], sources)
-            if self._shows(end, everything):
-                kept = end
+        length = 2
+        while length < min(len(everything), longest + 1):
+            end = _with_sources({*everything[-length:], self._last_response}, sources)
+            if self._shows(end, remaining):
                 break
             length *= 2
-        return self._shrunk(kept, lambda rest: self._shows(rest, everything), closed)
+        else:
+            return False
+        self._shrunk(self._kept, lambda rest: self._shows(rest, remaining), closed)
+        return True
 
     def _sources(self, kept: Sequence[int]) -> dict[int, dict[int, None]]:
         """For each operation the last updates that may have brought in what it observes."""
         by_value: dict[Any, list[int]] = {}
         for index in kept:
-            for value in self._brought[index]:
+            for value in self._values_brought(index):
                 by_value.setdefault(value, []).append(index)
         return {
             index: {
@@ -202,21 +228,20 @@ class Reduction:
         completed = self._entries[index].completed
         return NEVER if completed is None else completed
 
-    def _suffix(self, kept: list[int], dropped: frozenset[int]) -> list[int]:
+    def _suffix(self, dropped: frozenset[int]) -> None:
         """The shortest end, by doubling, that still fails when all before it is free."""
         length = 8
-        while length < len(kept):
-            if self._fails(kept[-length:], dropped):
-                return kept[-length:]
+        while length < len(self._kept):
+            if self._fails(self._kept[-length:], dropped):
+                return
             length *= 2
-        return kept
 
     def _shrunk(
         self,
         items: list[int],
         fails: Callable[[list[int]], bool],
         closed: Callable[[list[int]], list[int]] = list,
-    ) -> list[int]:
+    ) -> None:
         """Leave out chunks of items while the rest fails; chunks halve down to single items."""
         size = max(1, len(items) // 2)
         while items:
@@ -231,7 +256,6 @@ class Reduction:
             if size == 1 and not shrank:
                 break
             size = max(1, size // 2)
-        return items
 
     def _values_brought(self, index: int) -> dict[Any, None]:
         """The values that an update may put into the object."""
@@ -247,11 +271,21 @@ class Reduction:
         What is left out altogether must not make a failure that was none.
         """
         rest = [index for index in kept if index != self._last_response]
-        return (
-            len(rest) < len(kept) and self._fails(kept, dropped) and not self._fails(rest, dropped)
-        )
+        if len(rest) == len(kept) or not self._is_wrong(kept, dropped):
+            return False
+        if self._is_wrong(rest, dropped):
+            return False
+        self._kept = kept
+        return True
 
     def _fails(self, kept: list[int], dropped: frozenset[int]) -> bool:
+        """Whether these entries fail; if so, they are kept."""
+        is_wrong = self._is_wrong(kept, dropped)
+        if is_wrong:
+            self._kept = kept
+        return is_wrong
+
+    def _is_wrong(self, kept: list[int], dropped: frozenset[int]) -> bool:
         """Whether these entries alone are not linearizable, all but the dropped being free.
 
         Raises:
@@ -273,26 +307,28 @@ class Reduction:
             machine = Machine(self._specification.fitted([*entries, *spares])[0])
             calls = [machine.call_id(each) for each in spares]
         try:
-            levels = timeline(machine, entries, eager=self._eager, free=calls)
+            levels = Timeline(machine, entries, eager=self._eager, free=calls)
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True
             self._endless += is_open
-        self._left -= trial.spent + len(entries)
+        self._left -= trial.spent * (1 + len(free) // FREE_CALLS_COUNTED_AS_ONE) + len(entries)
         self._budget.spend(trial.spent)
         return not linearizable and not (self._eager and machine.chose)
 
 
-def cut(entries: Sequence[Entry], response: int) -> list[Entry]:
-    """The entries as they stand at a response: those that respond later are pending."""
+def cut(entries: Sequence[Entry], response: Entry) -> list[Entry]:
+    """The entries as they stand when one responds: those that respond later are pending."""
+    now = response.completed
+    assert now is not None
     return [
-        each._replace(completed=None) if each.completed and each.completed > response else each
+        each._replace(completed=None) if each.completed and each.completed > now else each
         for each in entries
-        if each.invoked < response
+        if each.invoked < now
     ]
 
 
-def _with_sources(some: Sequence[int], sources: Mapping[int, Iterable[int]]) -> list[int]:
+def _with_sources(some: Iterable[int], sources: Mapping[int, Iterable[int]]) -> list[int]:
     """These operations, their sources, the sources of those, and so on."""
     found = set(some)
     waiting = list(some)

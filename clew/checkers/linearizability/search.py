@@ -7,25 +7,39 @@ operations are optional; of equal ones the one invoked first is tried, and one t
 the state as it is is not. A configuration that differs from one seen only by having used more
 pending operations can do nothing that the one seen could not, and is dropped (dominance).
 
+An operation that replaces the state, whatever it was, can stand unseen right before another one.
+So once one is linearized, those in flight with it are optional: each may be linearized until it
+responds, or have been replaced already. This is our own, and what makes many concurrent writes
+of few values cheap.
+
 Sources: Wing and Gong, "Testing and verifying concurrent objects", JPDC 1993; Lowe, "Testing
 for linearizability", 2017; Horn and Kroening, FORTE 2015.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
-from clew.checkers.linearizability.timeline import Timeline
+from clew.checkers.linearizability.timeline import Level, Slot, Spare, Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 Trail: TypeAlias = Any
-"""The indices of the entries linearized so far, as linked pairs, the last one first."""
+"""The indices of the entries linearized so far, as linked pairs, the last one first.
+
+An entry that is to stand before the last replacement so far stands as `REPLACED` less its index."""
+
+REPLACED = -2
 
 Configuration: TypeAlias = tuple[int, int, int, Trail]
-"""State, window of linearized operations, pending operations used, and how it was reached."""
+"""State, window, what was used, and how it was reached.
 
+The window has the operations that no longer need a place in the order. Used are those pending
+operations that were linearized; and of the window those replacements in flight that were, the
+others being optional.
+"""
 
 COMPARISONS_COUNTED_AS_ONE = 32
 
@@ -60,7 +74,11 @@ class Search:
 
     def __init__(self, machine: Machine, timeline: Timeline, budget: Budget) -> None:
         self._step = machine.step
-        self._levels, self._spares, self._width = timeline
+        self._replaces = machine.replaces
+        self._timeline = timeline
+        self._levels = timeline.levels
+        self._spares = timeline.spares
+        self._width = timeline.width
         self._budget = budget
         self._visited: dict[int, Any] = {}
         self._frames: list[_Frame] = []
@@ -92,19 +110,19 @@ class Search:
             return Outcome(
                 linearizable=True,
                 configurations=self._count,
-                order=_order(self._trail),
-                level=len(self._levels),
+                order=self._order(self._trail),
+                level=self._timeline.count,
                 stuck=[],
             )
         return Outcome(
             linearizable=False,
             configurations=self._count,
-            order=_order(self._furthest_trail),
+            order=self._order(self._furthest_trail),
             level=self._furthest,
             stuck=self._stuck(),
         )
 
-    def _descend(  # noqa: C901, PLR0912 - the hot loop: calls would double its cost
+    def _descend(  # noqa: C901, PLR0912, PLR0915 - the hot loop: calls would double its cost
         self, level: int, state: int, window: int, used: int, trail: Trail
     ) -> bool:
         """Follow one configuration, each response linearized when it comes; True at the end.
@@ -112,9 +130,12 @@ class Search:
         Where there are other choices at a response, a frame is left behind to come back to.
         """
         levels, visited, width = self._levels, self._visited, self._width
-        base = len(levels)
+        base, laid_out = self._timeline.count, len(levels)
         while level < base:
-            slot, fresh, reads, updates, spares = levels[level]
+            if level == laid_out:
+                self._timeline.extend()
+                laid_out = len(levels)
+            slot, fresh, reads, updates, spares, replacing, ranked = levels[level]
             for _, bit, steps, call, index in fresh:
                 after = steps.get(state)
                 if after is None:
@@ -123,29 +144,41 @@ class Search:
                     window |= bit
                     trail = (trail, index)
             _, bit, steps, call, index = slot
+            is_optional = False
             if window & bit:
-                window ^= bit
-                level += 1
-                continue
-            key = ((state * base + level) << width) | window
+                is_optional = bool(replacing & bit) and not used & bit << width
+                if not is_optional:
+                    window ^= bit
+                    if replacing & bit:
+                        used ^= bit << width
+                    level += 1
+                    continue
+            key = ((state * base + level) << width) | (window & ~ranked)
+            cost = used | (ranked & ~window)
             seen = visited.get(key)
             if seen is None:
-                visited[key] = used
-            elif self._dominated(key, seen, used):
+                visited[key] = cost
+            elif self._dominated(key, seen, cost):
                 return False
             self._count += 1
             if self._count >= self._limit:
                 self._spend()
-            if spares or updates:
-                self._frames.append(_Frame(level, (state, window, used, trail)))
             after = steps.get(state)
             if after is None:
                 after = self._step(call, state)
+            window &= ~bit
+            if spares or updates or is_optional:
+                frame = _Frame(level, (state, window, used, trail))
+                self._frames.append(frame)
+                if is_optional and after != state:
+                    frame.ready.append((state, window, used, (trail, REPLACED - index)))
             if level > self._furthest:
                 self._furthest, self._furthest_trail = level, trail
             if after == ILLEGAL:
                 return False
             trail = (trail, index)
+            if replacing & bit:
+                window |= replacing ^ bit
             if after != state:
                 state = after
                 for _, bit, steps, call, index in reads:
@@ -160,44 +193,78 @@ class Search:
         self._trail = trail
         return True
 
-    def _expand(self, frame: _Frame) -> None:
+    def _expand(self, frame: _Frame) -> None:  # noqa: C901, PLR0912 - a hot loop too
         """Linearize one more operation before the response, in every way."""
         state, window, used, trail = frame.waiting[frame.following]
         frame.following += 1
         level = self._levels[frame.level]
+        replacing, width = level.replacing, self._width
+        # Of those in flight, what has its place in the order.
+        placed = window & ~(replacing & ~(used >> width))
+        # Replacements in flight that become optional once another is linearized.
+        owed = replacing & ~window
+        others: list[Slot | Spare] | None = None
         tried: set[int] = set()
         for _, bit, steps, call, index in level.updates:
-            if window & bit or call in tried:
+            if placed & bit or call in tried:
                 continue
             tried.add(call)
             after = steps.get(state)
             if after is None:
                 after = self._step(call, state)
-            if after != ILLEGAL:
-                self._reach(frame, after, window | bit, used, (trail, index))
+            if not replacing & bit:
+                if after != ILLEGAL:
+                    self._reach(frame, (after, window | bit, used, (trail, index)))
+            elif after != state or owed:
+                if others is None:
+                    others = self._others(level, placed, used)
+                reached = (after, window | replacing, used | bit << width, (trail, index))
+                self._reach(frame, reached, others)
         for bit, before, steps, call, index in self._spares[: level.spares]:
             if used & bit or (before and not used & before):
                 continue
             after = steps.get(state)
             if after is None:
                 after = self._step(call, state)
-            if after not in (ILLEGAL, state):
-                self._reach(frame, after, window, used | bit, (trail, index))
+            if after == ILLEGAL or (after == state and not (owed and self._replaces[call])):
+                continue
+            if self._replaces[call]:
+                if others is None:
+                    others = self._others(level, placed, used)
+                reached = (after, window | replacing, used | bit, (trail, index))
+                self._reach(frame, reached, others)
+            else:
+                self._reach(frame, (after, window, used | bit, (trail, index)))
         frame.ready.reverse()
 
-    def _reach(self, frame: _Frame, state: int, window: int, used: int, trail: Trail) -> None:
-        """Note a configuration that was reached before the response of the frame's level."""
+    def _reach(
+        self, frame: _Frame, reached: Configuration, others: Sequence[Slot | Spare] | None = None
+    ) -> None:
+        """Note a configuration that was reached before the response of the frame's level.
+
+        Where the state was replaced, ``others`` are the operations that may come next and do not
+        replace it. If none of them, and no read, is legal, then the replacement is of no use yet:
+        it can as well come later, or not at all.
+        """
         level = self._levels[frame.level]
         _, bit, _, call, index = level.slot
-        window, trail = self._read(frame.level, state, window, trail)
-        if window & bit:
-            frame.ready.append((state, window ^ bit, used, trail))
+        state, before, used, trail = reached
+        window, trail = self._read(frame.level, state, before, trail)
+        if others is not None and window == before and not self._any_legal(others, state):
             return
-        key = ((state * len(self._levels) + frame.level) << self._width) | window
+        if window & bit:
+            window ^= bit
+            if not level.replacing & bit:
+                frame.ready.append((state, window, used, trail))
+                return
+            frame.ready.append((state, window, used, (trail, REPLACED - index)))
+        key = (state * self._timeline.count + frame.level) << self._width
+        key |= window & ~level.ranked
+        cost = used | (level.ranked & ~window)
         seen = self._visited.get(key)
         if seen is None:
-            self._visited[key] = used
-        elif self._dominated(key, seen, used):
+            self._visited[key] = cost
+        elif self._dominated(key, seen, cost):
             return
         self._count += 1
         if self._count >= self._limit:
@@ -207,8 +274,32 @@ class Search:
         if after is None:
             after = self._step(call, state)
         if after != ILLEGAL:
+            if level.replacing & bit:
+                window |= level.replacing ^ bit
             window, trail = self._read(frame.level, after, window, (trail, index))
             frame.ready.append((after, window, used, trail))
+
+    def _others(self, level: Level, placed: int, used: int) -> list[Slot | Spare]:
+        """The operations that may come next, and do not replace the state."""
+        others: list[Slot | Spare] = [
+            each for each in level.updates if not (placed | level.replacing) & each[1]
+        ]
+        if not level.replacing & level.slot[1]:
+            others.append(level.slot)
+        for each in self._spares[: level.spares]:
+            bit, before, _, call, _ = each
+            if not (self._replaces[call] or used & bit or (before and not used & before)):
+                others.append(each)
+        return others
+
+    def _any_legal(self, operations: Sequence[Slot | Spare], state: int) -> bool:
+        for _, _, steps, call, _ in operations:
+            after = steps.get(state)
+            if after is None:
+                after = self._step(call, state)
+            if after != ILLEGAL:
+                return True
+        return False
 
     def _read(self, level: int, state: int, window: int, trail: Trail) -> tuple[int, Trail]:
         """Linearize the reads in flight that are legal in the state."""
@@ -222,8 +313,8 @@ class Search:
                     trail = (trail, index)
         return window, trail
 
-    def _dominated(self, key: int, seen: Any, used: int) -> bool:
-        """Whether a configuration seen has used no other pending operations than this one."""
+    def _dominated(self, key: int, seen: Any, cost: int) -> bool:
+        """Whether a configuration seen has used and owes nothing that this one has not."""
         if type(seen) is int:
             seen = (seen,)
         # Each comparison is a small part of a configuration's work, and many are much of it.
@@ -231,11 +322,28 @@ class Search:
         if self._count >= self._limit:
             self._spend()
         for each in seen:
-            if each & used == each:
+            if each & cost == each:
                 return True
-        kept = tuple([each for each in seen if each & used != used])
-        self._visited[key] = (*kept, used) if kept else used
+        kept = tuple([each for each in seen if each & cost != cost])
+        self._visited[key] = (*kept, cost) if kept else cost
         return False
+
+    def _order(self, trail: Trail) -> list[int]:
+        """The trail's entries, first to last."""
+        reached = []
+        while trail is not None:
+            trail, index = trail
+            reached.append(index)
+        order: list[int] = []
+        for index in reversed(reached):
+            if index > REPLACED:
+                order.append(index)
+                continue
+            at = len(order) - 1
+            while at > 0 and order[at] not in self._timeline.replacing:
+                at -= 1
+            order.insert(max(at, 0), REPLACED - index)
+        return order
 
     def _spend(self) -> None:
         spent = self._count - self._limit + Budget.STEP
@@ -244,14 +352,16 @@ class Search:
 
     def _stuck(self) -> list[tuple[int, int, int]]:
         """The configurations that reached the furthest response, in the order they did."""
-        base, width = len(self._levels), self._width
+        base, width = self._timeline.count, self._width
+        bits = (1 << width) - 1
         found = []
         for key, seen in self._visited.items():
             state, level = divmod(key >> width, base)
             if level == self._furthest:
-                window = key & ((1 << width) - 1)
                 every = seen if type(seen) is tuple else (seen,)
-                found += [(state, window, used) for used in every]
+                for cost in every:
+                    window = (key | (self._levels[level].ranked & ~cost)) & bits
+                    found.append((state, window, cost & ~bits))
         return found
 
 
@@ -272,12 +382,3 @@ class _Frame:
         self.waiting = [first]
         self.following = 0
         self.ready: list[Configuration] = []
-
-
-def _order(trail: Trail) -> list[int]:
-    order = []
-    while trail is not None:
-        trail, index = trail
-        order.append(index)
-    order.reverse()
-    return order

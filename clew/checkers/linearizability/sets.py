@@ -8,9 +8,9 @@ first, and the best add the last one before it.
 
 With reads of the whole set, and no removals or tests of single elements: the reads are in order of
 size, the elements that one shows and the one before does not were added between the two, and this
-layered order must not go against real time. Other histories with reads are left to the search, and
-so are those that are not linearizable where the reads to blame show many elements: the evidence
-would hold the adds of them all.
+layered order must not go against real time. Where it does, one or two elements show it: the reads
+in the evidence are cut to these. Other histories with reads are looked at element by element, a
+read being a test of each; where no element shows that they are wrong, they are left to the search.
 
 A pending add happened only where its element was seen. A pending removal may have happened.
 
@@ -20,7 +20,7 @@ PLDI 2025 (arXiv 2509.17795); the layers are our own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -29,9 +29,6 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import end, in_order
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import Set
-
-EVIDENCE_MAX = 64
-"""Operations that it may take to show that reads of the whole set contradict each other."""
 
 
 def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
@@ -52,8 +49,8 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
             return None
     kinds = {entry.f for entry in entries}
     if "read" in kinds:
-        broken = _broken_reads(adds, entries) if kinds <= {"add", "read"} else None
-        return None if broken and len(broken) > EVIDENCE_MAX else broken
+        layered = kinds <= {"add", "read"}
+        return _broken_reads(adds, entries) if layered else _broken_tests(adds, entries)
     by_element: dict[Any, list[Entry]] = {}
     for entry in entries:
         by_element.setdefault(entry.argument, []).append(entry)
@@ -62,6 +59,33 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
         if broken is None or broken:
             return broken
     return ()
+
+
+TESTS_MAX = 1_000_000
+"""Elements times reads, up to which reads are looked at as tests of each element."""
+
+
+def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+    """Operations on one element that no order explains; None where there may be none."""
+    by_element: dict[Any, list[Entry]] = {}
+    reads = []
+    for entry in entries:
+        if entry.f != "read":
+            by_element.setdefault(entry.argument, []).append(entry)
+        elif type(entry.result) in {tuple, frozenset, type(None)}:
+            reads.append((frozenset(entry.result or ()), entry))
+    if len(by_element) * len(reads) > TESTS_MAX:
+        return None
+    for element, group in by_element.items():
+        tests = [
+            each._replace(f="contains", argument=element, result=element in shown)
+            for shown, each in reads
+        ]
+        broken = _broken_element(in_order([*group, *tests]))
+        if broken:
+            by_number = {each.number: each for each in entries}
+            return _on([element], [by_number[each.number] for each in broken], adds)
+    return None
 
 
 class _Seen(NamedTuple):
@@ -134,7 +158,7 @@ def _unordered(seen: _Seen) -> tuple[Entry, ...]:
 
 
 def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Operations that go against the order of the reads, with the adds of all they show."""
+    """Operations that go against the order of the reads, on one or two elements."""
     reads = [each for each in entries if each.f == "read" and each.completed is not None]
     if any(type(each.result) not in {tuple, frozenset, type(None)} for each in reads):
         return None
@@ -142,13 +166,38 @@ def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
         if add.completed is not None and add.result is False:
             return (add,)
     shown = sorted(((frozenset(each.result or ()), each) for each in reads), key=_size)
+    for every, read in shown:
+        if not every <= adds.keys():
+            return _on([_first(read, adds)], [read], adds)
     for (fewer, read), (more, other) in pairwise(shown):
         if not fewer <= more:
-            return _with_adds([read, other], adds)
-    for elements, read in shown[-1:]:
-        if not elements <= adds.keys():
-            return _with_adds([read], adds)
-    return _with_adds(_backwards(_layers(shown, adds)), adds)
+            return _on([_first(read, more), _first(other, fewer)], [read, other], adds)
+    found = _backwards(_layers(shown, adds))
+    elements = [each.argument for each in found if each.f == "add"]
+    if found and not elements:
+        later, earlier = found
+        elements = [_first(later, frozenset(earlier.result or ()))]
+    return _on(elements, found, adds)
+
+
+def _first(read: Entry, others: Container[Any]) -> Any:
+    """The first element that the read shows and the others do not hold."""
+    return next(element for element in read.result if element not in others)
+
+
+def _on(
+    elements: Sequence[Any], found: Sequence[Entry], adds: dict[Any, Entry]
+) -> tuple[Entry, ...]:
+    """The operations and the adds of the elements, as if there were no other elements."""
+    chosen = {each.number: each for each in found}
+    for element in elements:
+        if element in adds:
+            chosen.setdefault(adds[element].number, adds[element])
+    for each in found:
+        if each.f == "read":
+            shown = tuple([element for element in elements if element in (each.result or ())])
+            chosen[each.number] = each._replace(result=shown)
+    return in_order(list(chosen.values()))
 
 
 def _layers(
@@ -174,9 +223,9 @@ def _layers(
 
 
 def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
-    """An operation of a higher layer that ended before one of a lower began, and a read between.
+    """An operation of a higher layer that ended before one of a lower began; or nothing.
 
-    Nothing where there are none.
+    Where both are adds, a read between their layers comes third.
     """
     by_end = sorted(layers, key=lambda each: end(each[1]))
     at = 0
@@ -187,19 +236,11 @@ def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
                 highest = by_end[at]
             at += 1
         if highest is not None and highest[0] > layer:
-            between = [each for at, each in layers if at == layer + 1]
-            return [highest[1], entry, *between[:1]]
+            both = [highest[1], entry]
+            if any(each.f == "read" for each in both):
+                return both
+            return [*both, next(each for at, each in layers if at == layer + 1)]
     return []
-
-
-def _with_adds(found: Sequence[Entry], adds: dict[Any, Entry]) -> tuple[Entry, ...]:
-    """The operations with the adds of the elements that they show."""
-    chosen = {each.number: each for each in found}
-    for each in found:
-        for element in each.result or () if each.f == "read" else ():
-            if element in adds:
-                chosen.setdefault(adds[element].number, adds[element])
-    return in_order(list(chosen.values()))
 
 
 def _size(shown: tuple[frozenset[Any], Entry]) -> int:

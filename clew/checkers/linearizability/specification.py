@@ -114,6 +114,13 @@ class Specification:
         """True only where the operation never changes any state; it makes the search faster."""
         return False
 
+    def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
+        """True only where the operation is legal in every state, and all lead to the same one.
+
+        It makes the search faster where many such operations are in flight at once.
+        """
+        return False
+
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """The part of the object that the operation touches; None where it may touch all of it.
 

@@ -13,16 +13,23 @@ refutes most histories that are wrong for a reason that has nothing to do with t
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from sys import getsizeof
 from typing import NamedTuple
 
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Outcome, Search
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.timeline import Timeline, timeline
+from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FIRST_STAGE_CONFIGURATIONS = 20_000
+STATES_BYTES_MAX = 1 << 30
+"""What the states of a search may take; a search that ends for lack of memory ends much more."""
+
 FREED_STATES_MAX = 500
 """States beyond one for each call, from which on the second stage is given up."""
 
@@ -48,30 +55,44 @@ class Searched(NamedTuple):
     eager: bool
     freed: bool
 
+    @property
+    def response(self) -> Entry:
+        """The first response that no order explains; where the search failed."""
+        return self.entries[self.timeline.levels[self.outcome.level].slot[4]]
+
 
 def searched(
-    specification: Specification, key: Hashable, entries: Sequence[Entry], budget: Budget
+    specification: Specification,
+    key: Hashable,
+    entries: Sequence[Entry],
+    budget: Budget,
+    *,
+    bytes_max: int = STATES_BYTES_MAX,
 ) -> Searched:
     """Whether a partition is linearizable, and what was seen on the way.
+
+    Args:
+        specification: the specification.
+        key: the partition's key.
+        entries: its entries, in order of invocation.
+        budget: what may be spent.
+        bytes_max: what the states may take.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
     """
     specification, entries = _fitted(specification, entries)
+    run = partial(_run, specification, key, entries, bytes_max)
     if all(entry.completed is not None for entry in entries):
-        return _run(specification, key, entries, budget, freed=False)
+        return run(budget, freed=False)
     first = FIRST_STAGE_CONFIGURATIONS + 4 * len(entries)
-    try:
-        return _run(specification, key, entries, Share(budget, first), freed=False)
-    except ShareSpentError:
-        pass
-    try:
-        found = _run(specification, key, entries, Share(budget, 4 * first), freed=True)
-    except ShareSpentError:
-        found = None
-    if found is not None and not found.outcome.linearizable:
-        return found
-    return _run(specification, key, entries, budget, freed=False)
+    with suppress(ShareSpentError):
+        return run(Share(budget, first), freed=False)
+    with suppress(ShareSpentError):
+        found = run(Share(budget, 4 * first), freed=True)
+        if not found.outcome.linearizable:
+            return found
+    return run(budget, freed=False)
 
 
 def _fitted(
@@ -92,14 +113,15 @@ def _run(
     specification: Specification,
     key: Hashable,
     entries: Sequence[Entry],
+    bytes_max: int,
     budget: Budget,
     *,
     freed: bool,
 ) -> Searched:
     for eager in (True, False):
         machine = Machine(specification)
-        levels = timeline(machine, entries, eager=eager, freed=freed)
-        bounded = _Finite(budget, machine) if freed else budget
+        levels = Timeline(machine, entries, eager=eager, freed=freed)
+        bounded = _Finite(budget, machine, bytes_max, freed=freed)
         outcome = Search(machine, levels, bounded).run()
         # A read may narrow what a specification that chose can be: then it is no mere read.
         if not (eager and machine.chose):
@@ -108,19 +130,28 @@ def _run(
 
 
 class _Finite(Budget):
-    """A budget that also ends where free operations make endlessly many states."""
+    """A budget that also ends where the states take too much memory, or free ones never end."""
 
-    __slots__ = ("_machine", "_whole")
+    __slots__ = ("_bytes_max", "_counted", "_freed", "_machine", "_taken", "_whole")
 
-    def __init__(self, whole: Budget, machine: Machine) -> None:
+    def __init__(self, whole: Budget, machine: Machine, bytes_max: int, *, freed: bool) -> None:
         super().__init__(seconds=None)
         self._whole = whole
         self._machine = machine
+        self._freed = freed
+        self._bytes_max = bytes_max
+        self._counted = self._taken = 0
 
     def spend(self, configurations: int) -> None:
         self._whole.spend(configurations)
-        if len(self._machine.states) > len(self._machine.calls) + FREED_STATES_MAX:
+        states = self._machine.states
+        if self._freed and len(states) > len(self._machine.calls) + FREED_STATES_MAX:
             raise ShareSpentError("free operations make too many states")
+        new = states[self._counted :]
+        self._counted = len(states)
+        self._taken += sum(map(getsizeof, chain.from_iterable(new)))
+        if self._taken > self._bytes_max:
+            raise ShareSpentError(f"the states take more than {self._bytes_max >> 20} MiB")
 
 
 class ShareSpentError(OutOfBudget):

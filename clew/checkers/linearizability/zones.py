@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -26,11 +28,6 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import CasRegister, Register
-
-try:
-    import numpy as np
-except ImportError:  # pragma: no cover - depends on the machine
-    np = None  # type: ignore[assignment]
 
 NUMPY_ENTRIES_MIN = 2_000
 
@@ -66,11 +63,23 @@ def broken_zones(
     clusters = [values.get(result, -1) for result in results]
     if vectors is None:
         vectors = len(entries) >= NUMPY_ENTRIES_MIN
-    judge = _vectorised if vectors and np is not None else _by_hand
-    suspects = judge(writes, reads, clusters)
+    np = _numpy() if vectors else None
+    if np is None:
+        suspects = _by_hand(writes, reads, clusters)
+    else:
+        suspects = _vectorised(np, writes, reads, clusters)
     if suspects is None:
         return ()
     return _evidence(suspects, writes, reads, clusters)
+
+
+@cache
+def _numpy() -> Any:
+    """The module, where it is installed; to load it takes longer than to judge a short history."""
+    try:
+        return import_module("numpy")
+    except ImportError:  # pragma: no cover - depends on the machine
+        return None
 
 
 Suspects: TypeAlias = tuple[int, ...]
@@ -147,17 +156,17 @@ def _by_hand(
 
 
 def _vectorised(
-    writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
+    np: Any, writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
 ) -> Suspects | None:
     count = len(writes) + 1
     begun = np.full(count, -1, dtype=np.int64)
     responses = np.full(count, -1, dtype=np.int64)
     if writes:
-        begun[1:], responses[1:] = _times(writes)
+        begun[1:], responses[1:] = _times(np, writes)
     invocations = begun.copy()
     if reads:
         of = np.array(clusters, dtype=np.int64)
-        starts, ends = _times(reads)
+        starts, ends = _times(np, reads)
         wrong = (of < 0) | (ends < begun[of])
         if wrong.any():
             return (-1, int(wrong.argmax()))
@@ -181,7 +190,7 @@ def _vectorised(
     return None
 
 
-def _times(entries: Sequence[Entry]) -> tuple[Any, Any]:
+def _times(np: Any, entries: Sequence[Entry]) -> tuple[Any, Any]:
     """The invocations and the responses as arrays; `NEVER` where there is no response."""
     count = len(entries)
     invoked = np.fromiter(map(itemgetter(0), entries), dtype=np.int64, count=count)

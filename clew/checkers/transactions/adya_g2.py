@@ -11,7 +11,7 @@ Source: Adya 1999, chapter 3 (G2, phantoms); the workload is that of Jepsen (jep
 from __future__ import annotations
 
 from clew.checkers.transactions.reading import told
-from clew.checkers.values import Key, key_of
+from clew.checkers.values import Key, counted, key_of
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
@@ -41,10 +41,10 @@ class AdyaG2:
         anomalies = [_phantom(rows) for rows in inserts.values() if len(rows) > 1]
         inserted = sum(bool(rows) for rows in inserts.values())
         statistics = {"keys": len(inserts), "inserted": inserted, "violations": len(anomalies)}
-        verdict, reason = Verdict.VALID, f"Each of {inserted} keys was inserted once."
+        verdict, reason = Verdict.VALID, f"{counted(inserted, 'key')} inserted, each once."
         if anomalies:
             verdict = Verdict.INVALID
-            reason = f"{len(anomalies)} keys were inserted more than once: not serializable."
+            reason = f"{counted(len(anomalies), 'key')} inserted more than once: not serializable."
         elif not inserted:
             verdict, reason = Verdict.UNKNOWN, "No insert succeeded, so nothing was tested."
         told_ = tuple(anomalies[:_ANOMALIES_MAX])

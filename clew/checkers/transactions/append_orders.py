@@ -1,8 +1,8 @@
 """The version order of each list, the edges that follow from it, and what contradicts it.
 
-Source: Kingsbury and Alvaro 2020, sections 4.3 (anomalies of list reads) and 5 (inferring
-dependencies); Adya 1999, sections 3.1 and 4.2; Berenson et al., "A Critique of ANSI SQL Isolation
-Levels", SIGMOD 1995, section 4.1 (lost update, P4).
+Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (anomalies of list reads, dependencies inferred from
+them); Adya 1999, chapters 3 and 4; Berenson et al., "A Critique of ANSI SQL Isolation Levels",
+SIGMOD 1995, section 4.1 (lost update, P4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from clew.checkers.transactions.cycles import KIND_NAMES
 from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
-from clew.checkers.transactions.reading import told
+from clew.checkers.transactions.reading import NEVER, told
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
 
@@ -32,7 +32,9 @@ class AppendKey:
             the value that this one appended next.
         reads: what each transaction first saw of the key, its own appends left out.
         shown: reads that end in the transaction's own appends.
-        longest: the longest list that was read, by operation ``longest_by``.
+        longest: the longest list that was read, of ``length`` elements, by operation
+            ``longest_by``.
+        updates: the transactions that read the key before they appended to it, with what they saw.
         odd: some value is neither an int nor a str.
         unsure: the writers whose outcome is unknown.
 
@@ -43,8 +45,8 @@ class AppendKey:
     """
 
     __slots__ = (
-        "failed", "intermediate", "key", "longest", "longest_by", "odd", "order", "owners",
-        "read_by", "reads", "shown", "unseen", "unsure", "whole", "writers",
+        "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
+        "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole", "writers",
     )  # fmt: skip
 
     def __init__(self, key: Any) -> None:
@@ -54,7 +56,9 @@ class AppendKey:
         self.intermediate: dict[Key, tuple[int, Key]] = {}
         self.reads: list[tuple[int, list[Any]]] = []
         self.shown: list[tuple[int, list[Any]]] = []
+        self.updates: list[tuple[int, list[Any]]] = []
         self.longest: list[Any] = []
+        self.length = 0
         self.longest_by = _NOBODY
         self.odd = False
         self.read_by: dict[int, list[Any]] | None = None
@@ -85,7 +89,7 @@ class AppendOrders:
         self.graph = graph
         self.recorder = recorder
         self.keys: dict[Key, AppendKey] = {}
-        self.committed = bytearray(operation.type == "ok" for operation in operations)
+        self.committed = bytearray(map(NEVER.__ne__, graph.completed))
 
     def settle(self, record: AppendKey) -> None:
         """The order of one key's versions; O(elements of its longest read + its reads)."""
@@ -118,6 +122,8 @@ class AppendOrders:
             }
             record.unseen = list(unseen)
         self._link_readers(record)
+        if record.updates:
+            self._judge_updates(record)
         if record.intermediate:
             self._intermediate_reads(record)
             self._own_order(record)
@@ -131,12 +137,10 @@ class AppendOrders:
                 successors[before].append(owner * 4 + WW)
 
     def _link_readers(self, record: AppendKey) -> None:
-        """Draw wr and rw edges; find reads of the future and lost updates on the way."""
+        """Draw wr and rw edges."""
         order, owners, whole = record.order, record.owners, record.whole
         known = len(order)
         following = _following(owners) if _NOBODY in owners else owners
-        first = dict(zip(reversed(owners), range(len(owners) - 1, -1, -1), strict=True))
-        unseen = dict.fromkeys(record.unseen)
         successors = self.graph.successors
         last: list[int] = []
         for number, value in record.reads:
@@ -152,11 +156,21 @@ class AppendOrders:
                     successors[number].append(owner * 4 + RW)
             elif whole:
                 last.append(number)
+        if record.unseen:
+            self._link_unseen(record, last)
+
+    def _judge_updates(self, record: AppendKey) -> None:
+        """Find reads of the future and lost updates."""
+        order, owners = record.order, record.owners
+        first = dict(zip(reversed(owners), range(len(owners) - 1, -1, -1), strict=True))
+        unseen = dict.fromkeys(record.unseen)
+        for number, value in record.updates:
+            length = len(value)
+            if not record.whole and (length > len(order) or order[:length] != value):
+                continue
             own = first.get(number)
             if (own is not None and own != length) or number in unseen:
                 self._own_write(record, number, length, own)
-        if record.unseen:
-            self._link_unseen(record, last)
 
     def _link_unseen(self, record: AppendKey, last: list[int]) -> None:
         """Order what nobody saw after everything that was seen."""
@@ -458,6 +472,7 @@ def _tokenize(record: AppendKey) -> None:
     """Make a key's lists hashable and distinct as JSON values are."""
     record.reads = [(number, [*map(key_of, value)]) for number, value in record.reads]
     record.shown = [(number, [*map(key_of, value)]) for number, value in record.shown]
+    record.updates = [(number, [*map(key_of, value)]) for number, value in record.updates]
     record.longest = [*map(key_of, record.longest)]
 
 

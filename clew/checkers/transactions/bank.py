@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clew.checkers.values import listed
+from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
@@ -129,7 +129,8 @@ def _error(anomaly: Anomaly) -> int:
 def _verdict(reads: int, total: int | None, anomalies: list[Anomaly]) -> tuple[Verdict, str]:
     if anomalies:
         kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in anomalies)))
-        return Verdict.INVALID, f"{len(anomalies)} findings in {reads} reads: {kinds}."
+        findings = counted(len(anomalies), "finding")
+        return Verdict.INVALID, f"{findings} in {counted(reads, 'read')}: {kinds}."
     if not reads:
         return Verdict.UNKNOWN, "No read succeeded, so no total was seen."
     return Verdict.VALID, f"All {reads} reads add up to {total}, none with a negative balance."

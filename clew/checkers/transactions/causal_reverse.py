@@ -11,7 +11,7 @@ Jepsen for CockroachDB (jepsen.tests.causal-reverse).
 from __future__ import annotations
 
 from clew.checkers.transactions.reading import NEVER, completions, told
-from clew.checkers.values import Key, key_of
+from clew.checkers.values import Key, counted, key_of
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
@@ -59,10 +59,11 @@ class CausalReverse:
             if missed is not None and ended[missed] < operations[latest].invoked:
                 anomalies.append(_reverse(operation, operations[missed], operations[latest]))
         statistics = {"reads": reads, "writes": len(writers), "violations": len(anomalies)}
-        verdict, reason = Verdict.VALID, f"{reads} reads saw writes in the order of real time."
+        verdict = Verdict.VALID
+        reason = f"{counted(reads, 'read')} saw writes in the order of real time."
         if anomalies:
             verdict = Verdict.INVALID
-            reason = f"{len(anomalies)} reads saw a write without an earlier one."
+            reason = f"{counted(len(anomalies), 'read')} saw a write without an earlier one."
         elif not reads:
             verdict, reason = Verdict.UNKNOWN, "No read succeeded, so nothing was tested."
         told_ = tuple(anomalies[:_ANOMALIES_MAX])

@@ -80,10 +80,8 @@ class DependencyGraph:
         for sorting completions, else linear.
         """
         count = len(self.operations)
-        exits = sorted(
-            (node for node in range(count) if self.completed[node] != NEVER),
-            key=self.completed.__getitem__,
-        )
+        ended = [node for node in range(count) if self.completed[node] != NEVER]
+        exits = sorted(ended, key=self.completed.__getitem__)
         gone = trim(self.successors, range(count), self.invoked, exits, self.completed)
         if gone is None:
             return []
@@ -109,7 +107,7 @@ class DependencyGraph:
         return [node for place, node in enumerate(kept) if not gone[place]]
 
 
-def trim(
+def trim(  # noqa: C901 - a call for each node would cost a quarter of the check
     successors: list[list[int]],
     entries: Sequence[int],
     entry_at: Sequence[int],
@@ -130,52 +128,41 @@ def trim(
         exit_at: for each node when it exits.
     """
     total = len(successors)
-    waiting = [0] * total
+    waiting = [0] * total  # edges from nodes that have not gone, and one for a closed gate
     for packed in chain.from_iterable(successors):
         waiting[packed >> 2] += 1
-    gated = bytearray(total)
     for node in entries:
-        gated[node] = 1
+        waiting[node] += 1
     gone = bytearray(total)
-    ready = [node for node in range(total) if not waiting[node] and not gated[node]]
+    ready = [node for node in range(total) if not waiting[node]]
     left = total
     gate = first = 0
+    gates, holders = len(entries), len(exits)
     while True:
-        while first < len(exits) and gone[exits[first]]:
+        while ready:
+            node = ready.pop()
+            gone[node] = 1
+            left -= 1
+            for packed in successors[node]:
+                target = packed >> 2
+                rest = waiting[target] - 1
+                waiting[target] = rest
+                if not rest:
+                    ready.append(target)
+        while first < holders and gone[exits[first]]:
             first += 1
         # Invariant: every node that has not gone exits at or after `limit`.
-        limit = exit_at[exits[first]] if first < len(exits) else NEVER
-        while gate < len(entries) and entry_at[entries[gate]] <= limit:
+        limit = exit_at[exits[first]] if first < holders else NEVER
+        while gate < gates:
             node = entries[gate]
-            gated[node] = 0
+            if entry_at[node] > limit:
+                break
+            gate += 1
+            waiting[node] -= 1
             if not waiting[node]:
                 ready.append(node)
-            gate += 1
         if not ready:
             return gone if left else None
-        left -= _release(successors, ready, waiting, gated, gone)
-
-
-def _release(
-    successors: list[list[int]],
-    ready: list[int],
-    waiting: list[int],
-    gated: bytearray,
-    gone: bytearray,
-) -> int:
-    """Let the ready nodes go, and what that makes ready, until none is; how many went."""
-    count = 0
-    while ready:
-        node = ready.pop()
-        gone[node] = 1
-        count += 1
-        for packed in successors[node]:
-            target = packed >> 2
-            left = waiting[target] - 1
-            waiting[target] = left
-            if not left and not gated[target]:
-                ready.append(target)
-    return count
 
 
 def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:

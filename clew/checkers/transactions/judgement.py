@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import ANOMALIES, standing, violates
+from clew.checkers.transactions.reading import NEVER
 from clew.checkers.transactions.telling import tell_cycle, tell_finding
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.transactions.visibility import find_missed
-from clew.checkers.values import listed
+from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Garbage collection off inside, as it was before afterwards.
-
-    A check builds millions of small objects and no cycles of them: walking them halves its speed.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def judge(
@@ -74,7 +58,7 @@ def judge(
     forbidden = tuple(
         anomaly for anomaly in anomalies if any(violates(anomaly.kind, model) for model in models)
     )
-    committed = sum(operation.type == "ok" for operation in operations)
+    committed = len(operations) - graph.completed.count(NEVER)
     refuted: list[str] = []
     unsettled: list[str] = []
     if whole and committed and searcher is not None and searcher.open_keys:
@@ -186,12 +170,15 @@ def _reason(
             f"The order of {statistics['open_keys']} keys' versions is open; no anomaly shows in "
             f"what is known, and whether some order satisfies {listed(models)} was not settled."
         )
-    text = f"{committed} committed transactions show no anomaly that {listed(list(models))} forbids"
+    forbid = "forbids" if len(models) == 1 else "forbid"
+    done = counted(committed, "committed transaction")
+    verb = "shows" if committed == 1 else "show"
+    text = f"{done} {verb} no anomaly that {listed(list(models))} {forbid}"
     if not others:
         return f"{text}, nor any other."
     kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in others)))
     line = boundary(statistics["weakest_violated"], statistics["strongest_standing"])
-    return f"{text}; they do show {kinds}. {line}"
+    return f"{text}, but {kinds}. {line}"
 
 
 def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:

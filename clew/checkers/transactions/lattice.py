@@ -128,6 +128,8 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
     AnomalyRow("duplicate-elements", (),
                "one write that took effect more than once", "Elle"),
     AnomalyRow("garbage-read", (), "a read of a value that nobody wrote", "Elle"),
+    AnomalyRow("mismatch", (),
+               "an answer with other micro-operations than were asked for", "this project"),
     AnomalyRow("cyclic-versions", (),
                "the order of a key's versions, as far as it is known, is a circle",
                "Elle"),
@@ -146,7 +148,7 @@ MODELS: tuple[ModelRow, ...] = (
     ModelRow(
         "read-uncommitted",
         ("PL-1",),
-        ("G0", "duplicate-elements", "garbage-read", "cyclic-versions"),
+        ("G0", "duplicate-elements", "garbage-read", "cyclic-versions", "mismatch"),
         (),
         "Adya, chapter 3",
     ),

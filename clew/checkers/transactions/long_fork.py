@@ -16,7 +16,7 @@ from itertools import pairwise
 from clew.checkers.transactions.judgement import boundary
 from clew.checkers.transactions.lattice import standing
 from clew.checkers.transactions.reading import malformed, micro_operations, told, written_twice
-from clew.checkers.values import Key, key_of
+from clew.checkers.values import Key, counted, key_of
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
 
@@ -58,12 +58,13 @@ class LongFork:
             "compared": compared,
             "forks": len(anomalies),
         }
-        reason = f"{compared} pairs of reads can be put in one order."
+        reason = f"{counted(compared, 'pair')} of reads can be put in one order."
         verdict = Verdict.VALID
         if anomalies:
             verdict = Verdict.INVALID
             stands = standing(["long-fork"])
-            reason = f"{len(anomalies)} long forks. {boundary(stands.weakest, stands.strongest)}"
+            forks = counted(len(anomalies), "long fork")
+            reason = f"{forks}. {boundary(stands.weakest, stands.strongest)}"
         elif not compared:
             verdict = Verdict.UNKNOWN
             reason = "No two reads cover the same two keys, so no fork could have shown."

@@ -7,8 +7,10 @@ list x and saw 1 2, ``x:=1`` writes 1 to register x, ``x=1`` read register x and
 read nothing. Values are ints, or words for strings.
 
 Transactions between two bars are concurrent; a bar means that everything before it was over
-before anything after it began. Each transaction has a process of its own unless one is named:
-``p1{...}``. After the braces, ``!`` means it aborted and ``?`` that its outcome is unknown.
+before anything after it began, but for a transaction with ``>`` after its braces, which goes on
+until the next bar, or with ``>>`` until the one after that. Each transaction has a process of its
+own unless one is named: ``p1{...}``. At the end, ``!`` means it aborted and ``?`` that its outcome
+is unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from typing import Any, Literal
 from clew.errors import UsageError
 from clew.history import Event, EventType, History
 
-_TRANSACTION = re.compile(r"\s*(?:p(?P<process>\d+))?\{(?P<body>[^}]*)\}(?P<outcome>[!?]?)")
+_TRANSACTION = re.compile(
+    r"\s*(?:p(?P<process>\d+))?\{(?P<body>[^}]*)\}(?P<longer>>*)(?P<outcome>[!?]?)"
+)
 _MICRO = re.compile(
     r"\s*(?P<key>\w+)(?:\+(?P<append>-?\w+)|:=(?P<write>-?\w+)"
     r"|=\[(?P<list>[^\]]*)\]|=(?P<read>-?\w+))"
@@ -36,9 +40,10 @@ def parse(text: str) -> History:
     """
     events: list[Event] = []
     unnamed = _FIRST_UNNAMED
-    for phase in text.split("|"):
-        calls: list[Event] = []
-        answers: list[Event] = []
+    answers: list[tuple[int, Event]] = []  # each with the phase in which it comes
+    for number, phase in enumerate(text.split("|")):
+        calls = [answer for _, answer in answers]
+        first = len(calls)
         position = 0
         while phase[position:].strip():
             match = _TRANSACTION.match(phase, position)
@@ -53,9 +58,12 @@ def parse(text: str) -> History:
             asked = [[f, key, None if f == "r" else value] for f, key, value in result]
             outcome = _OUTCOMES[match["outcome"]]
             calls.append(Event(process, "invoke", "txn", asked))
-            answers.append(Event(process, outcome, "txn", result if outcome == "ok" else asked))
-        events += calls + answers
-    return History(events, source="notation")
+            answer = Event(process, outcome, "txn", result if outcome == "ok" else asked)
+            answers.append((number + len(match["longer"]), answer))
+        events += calls[first:]
+        events += [answer for end, answer in answers if end == number]
+        answers = [(end, answer) for end, answer in answers if end > number]
+    return History([*events, *(answer for _, answer in answers)], source="notation")
 
 
 def _micro_operations(body: str) -> list[list[Any]]:

@@ -60,13 +60,17 @@ def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
     return value
 
 
-def malformed(history: History, operation: Operation, micro: Any, expected: str) -> NoReturn:
-    """Refuse one micro-operation.
+def malformed(
+    history: History, operation: Operation, micro: Any, expected: str, ask: Any = None
+) -> NoReturn:
+    """Refuse one micro-operation, or the request ``ask`` where it is not the answer that is wrong.
 
     Raises:
         HistoryError: always.
     """
     completed = operation.completed if operation.type == "ok" else None
+    if completed is not None and ask is not None and _is_micro(micro):
+        micro, completed = ask, None
     raise HistoryError(
         f"a micro-operation of process {operation.process} is malformed",
         where=history.place(operation.invoked if completed is None else completed),
@@ -74,6 +78,15 @@ def malformed(history: History, operation: Operation, micro: Any, expected: str)
         found=f"{micro!r:.80}",
         fix="Write each micro-operation as a list of its name, its key and its value",
     )
+
+
+def _is_micro(micro: Any) -> bool:
+    return isinstance(micro, (list, tuple)) and len(micro) == len(("f", "key", "value"))
+
+
+def is_unread(micro: Any) -> bool:
+    """True for ``["r", key]``, a read whose value is left out because there is none."""
+    return isinstance(micro, (list, tuple)) and len(micro) == len(("r", "key")) and micro[0] == "r"
 
 
 def written_twice(history: History, operation: Operation, key: Any, value: Any) -> NoReturn:

@@ -1,10 +1,9 @@
-"""A serial order for transactions over registers: a witness where one is found.
+"""Whether a serial order of transactions over registers is easily found.
 
 Transactions are run one by one against a store. One may run when everything that ended before it
 began has run, the store shows what it read, and nobody who has still to run needs what it
 overwrites; those that ended first are tried first. Where none may, the last step is taken back and
-another tried. When too many steps were taken back, the transaction that ended first runs all the
-same, and the order is no witness any more, only a good guess.
+another tried, until too many steps were taken back: that decides nothing.
 
 Source: Wing and Gong, "Testing and verifying concurrent objects", JPDC 1993.
 """
@@ -20,13 +19,6 @@ from clew.checkers.transactions.register_key import ABSENT, INITIAL, RegisterKey
 from clew.checkers.verdict import Budget
 
 
-class Replay(NamedTuple):
-    """The transactions in the order they were run; ``exact`` where every read was right."""
-
-    order: list[int]
-    exact: bool
-
-
 class _Touch(NamedTuple):
     """One transaction on one key: the version it read, or None; whether it writes."""
 
@@ -37,8 +29,10 @@ class _Touch(NamedTuple):
 
 def replay(
     graph: DependencyGraph, records: Sequence[RegisterKey], committed: bytearray, budget: Budget
-) -> Replay:
-    """Run every committed transaction; O(n log n + n * concurrency), steps taken back included.
+) -> bool:
+    """True where a serial order in real time explains every read; False decides nothing.
+
+    O(n log n + n * concurrency), steps taken back included.
 
     Raises:
         OutOfBudget: the search is longer than allowed.
@@ -67,7 +61,7 @@ class _Runner:
         # are taken for one, which may lose a witness and can't make a false one.
         self.state = 0
 
-    def run(self, committed: bytearray, budget: Budget) -> Replay:
+    def run(self, committed: bytearray, budget: Budget) -> bool:
         graph = self.graph
         invoked = [number for number, sure in enumerate(committed) if sure]
         by_end = sorted(invoked, key=graph.completed.__getitem__)
@@ -88,17 +82,16 @@ class _Runner:
                 if self.state not in seen:
                     seen.add(self.state)
                     step.options = self._choices(step.waiting)
-            exact = taken_back < _TAKEN_BACK_PER_STEP * len(by_end)
-            if not step.options and exact:
-                if not steps:
-                    return Replay(order, exact=False)
+            if not step.options:
+                if not steps or taken_back > _TAKEN_BACK_PER_STEP * len(by_end):
+                    return False
                 taken_back += 1
                 step = steps.pop()
                 done[order[-1]] = 0
                 self._take_back(order.pop(), step.overwritten)
                 fresh = False
                 continue
-            number = step.options.pop() if step.options else step.waiting[0]
+            number = step.options.pop()
             step.overwritten = self._apply(number)
             done[number] = 1
             order.append(number)
@@ -106,7 +99,7 @@ class _Runner:
             waiting = [n for n in step.waiting if n != number]
             step = _Step(step.first, step.gate, waiting)
             fresh = True
-        return Replay(order, taken_back < _TAKEN_BACK_PER_STEP * len(by_end))
+        return True
 
     def _options(
         self,

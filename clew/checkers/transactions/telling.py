@@ -93,11 +93,11 @@ def told_transaction(value: Any) -> str:
     if not isinstance(value, (list, tuple)):
         return told(value)
     parts = []
-    for f, key, argument in value[:8]:
-        if f == "r":
-            parts.append(f"r {told(key)} {told(argument)}")
+    for micro in value[:8]:
+        if isinstance(micro, (list, tuple)):
+            parts.append(" ".join([str(micro[0]), *map(told, micro[1:])]) if micro else "[]")
         else:
-            parts.append(f"{f} {told(key)} {told(argument)}")
+            parts.append(told(micro))
     if len(value) > len(parts):
         parts.append("...")
     return f"[{', '.join(parts)}]"

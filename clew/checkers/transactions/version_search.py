@@ -27,7 +27,7 @@ from clew.checkers.transactions.lattice import violates
 from clew.checkers.transactions.reading import told
 from clew.checkers.transactions.register_key import INITIAL, Closure, RegisterKey, in_order
 from clew.checkers.transactions.register_orders import RegisterOrders
-from clew.checkers.transactions.replay import Replay, positions, replay
+from clew.checkers.transactions.replay import replay
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 Choice: TypeAlias = tuple[int, int, int]
@@ -74,7 +74,7 @@ class Searcher:
         self.orders = orders
         self.records = records
         self.certain: list[Closure] = []
-        self.replayed: Replay | None = None
+        self.serial: bool | None = None
 
     @property
     def open_keys(self) -> int:
@@ -89,15 +89,19 @@ class Searcher:
         Raises:
             OutOfBudget: the search is longer than allowed.
         """
-        if self.replayed is None:
-            self.replayed = replay(self.graph, self.records, self.orders.committed, budget)
+        if self.serial is None:
+            self.serial = replay(self.graph, self.records, self.orders.committed, budget)
             self.certain = [Closure(record) for record in self.records]
-        if self.replayed.exact and not self.orders.recorder.findings:
+        if self.serial and not self.orders.recorder.findings:
             return True, None  # a serial order in real time satisfies every model
         aim = TRIED_THROUGH.get(model, model)
         conflicts: list[Conflict] = []
         known: dict[tuple[Choice, ...], None] = {}
         wished: dict[Choice, bool] = {}
+        # Most stores install versions about in the order in which their writers end.
+        chains, _ = self._complete((), self.graph.completed)
+        if not self._conflicts(chains, aim, budget):
+            return True, None
         while True:
             budget.spend(1 + len(self.graph.operations))
             try:
@@ -120,12 +124,17 @@ class Searcher:
                 for pair in pairwise(chain)
             }
 
-    def _complete(self, made: Iterable[Choice]) -> tuple[list[list[int]], list[Conflict]]:
-        """A chain of versions for each key that follows the choices; else what they conflict in."""
+    def _complete(
+        self, made: Iterable[Choice], rank: Sequence[int] | None = None
+    ) -> tuple[list[list[int]], list[Conflict]]:
+        """A chain of versions for each key that follows the choices; else what they conflict in.
+
+        What the choices leave open goes by ``rank``, a place for each transaction.
+        """
         by_key: dict[int, list[tuple[int, int]]] = {}
         for index, earlier, later in made:
             by_key.setdefault(index, []).append((earlier, later))
-        rank = self._ranks(by_key)
+        rank = self._ranks(by_key) if rank is None else rank
         chains = []
         conflicts = []
         for index, record in enumerate(self.records):
@@ -143,7 +152,7 @@ class Searcher:
         return chains, conflicts
 
     def _ranks(self, by_key: dict[int, list[tuple[int, int]]]) -> list[int]:
-        """A place for each transaction that goes with as many edges as it can."""
+        """A place for each transaction that goes with as many edges as it can; else by its end."""
         graph = self.graph
         successors: list[list[int]] = [[packed >> 2 for packed in out] for out in graph.successors]
         for index, chosen in by_key.items():
@@ -152,9 +161,8 @@ class Searcher:
                 successors[earlier].append(later)
                 for reader in readers.get(earlier, ()):
                     successors[reader].append(later)
-        assert self.replayed is not None
-        end = positions(self.replayed.order, len(successors))
-        return _ranked(successors, end)
+        hubs = len(successors) - len(graph.completed)
+        return _ranked(successors, graph.completed + [0] * hubs)
 
     def _circle(
         self,

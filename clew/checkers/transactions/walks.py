@@ -195,11 +195,12 @@ class Walks:
         base, goal = rule.source * self.size, rule.target * self.size
         for kind in rule.kinds:
             for place, targets in enumerate(region.edges[kind]):
-                step = self.steps[base + place]
-                for target in targets:
-                    step.append(
-                        goal + target if target < self.size else self.node(rule.target, target)
-                    )
+                if not targets:
+                    continue
+                if self.hub_count:
+                    self.steps[base + place] += [self.node(rule.target, one) for one in targets]
+                else:
+                    self.steps[base + place] += [goal + one for one in targets] if goal else targets
 
     def _add_sessions(self, region: Region, state: int, sources: list[int]) -> None:
         chain = [-1] * self.size

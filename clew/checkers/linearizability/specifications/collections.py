@@ -9,7 +9,13 @@ from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.specification import UNANSWERED, Specification, show
+from clew.checkers.linearizability.specification import (
+    UNANSWERED,
+    Call,
+    Called,
+    Specification,
+    show,
+)
 from clew.errors import HistoryError
 
 
@@ -49,9 +55,71 @@ class Set(Specification):
             return (state,)
         return (state | {argument},) if f == "add" else (state - {argument},)
 
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
+        """Where the whole set is read, a set whose state is an integer, a bit for each element."""
+        if all(call.f != "read" for call in calls):
+            return self, calls
+        elements = list(dict.fromkeys(call.argument for call in calls if call.f != "read"))
+        bits = _Bits(elements)
+        return bits, [bits.fit(call) for call in calls]
+
     def describe_state(self, state: Any) -> str:
         """``the set holds [1, 2]``."""
         return f"the set holds {show(state)}" if state else "the set is empty"
+
+
+class _Bits(Set):
+    """A set as an integer: bit i stands for the element i of those that operations name.
+
+    A read that shows another element, or is no list, has the result -1, which is no set.
+    """
+
+    data_independent = False
+
+    def __init__(self, elements: Sequence[Any]) -> None:
+        self._elements = elements
+        self._bits = {element: bit for bit, element in enumerate(elements)}
+
+    def fit(self, call: Called) -> Called:
+        """The call with bits in place of elements."""
+        if call.f == "read":
+            return Call("read", None, call.result if call.result is UNANSWERED else self._all(call))
+        # Truth values equal 0 and 1; what is said of a change of them is ignored, as it is above.
+        ignored = type(call.argument) is bool and call.f != "contains"
+        return Call(call.f, self._bits[call.argument], None if ignored else call.result)
+
+    def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
+        return self, calls
+
+    def _all(self, read: Called) -> int:
+        shown = () if read.result is None else read.result
+        if type(shown) not in {tuple, frozenset} or not all(each in self._bits for each in shown):
+            return -1
+        digits = bytearray(b"0") * (len(self._elements) + 1)
+        for each in shown:
+            digits[-1 - self._bits[each]] = _ONE
+        return int(digits, 2)
+
+    def initial(self) -> Hashable:
+        return 0
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
+        if f == "read":
+            return (state,) if result is UNANSWERED or result == state else None
+        member = bool(state >> argument & 1)
+        if f == "contains":
+            return (state,) if result is UNANSWERED or result is member else None
+        changes = not member if f == "add" else member
+        if type(result) is bool and result is not changes:
+            return None
+        return (state ^ 1 << argument,) if changes else (state,)
+
+    def describe_state(self, state: Any) -> str:
+        held = [each for bit, each in enumerate(self._elements) if state >> bit & 1]
+        return super().describe_state(frozenset(held))
+
+
+_ONE = ord("1")
 
 
 def _is_set(state: frozenset[Any], result: Any) -> bool:

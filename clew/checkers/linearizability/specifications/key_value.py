@@ -50,6 +50,10 @@ class KeyValue(Specification):
         """True for ``get`` and ``read``."""
         return f in {"get", "read"}
 
+    def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002
+        """True for ``put``, ``write`` and ``delete``."""
+        return f in {"put", "write", "delete"}
+
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The key's value after the operation."""
         if f == "append":

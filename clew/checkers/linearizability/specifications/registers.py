@@ -35,11 +35,9 @@ class Register(Specification):
     overwrites = True
 
     def __init__(self, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> None:
-        if nil_reads not in {"value", "any"}:
-            raise UsageError("nil_reads is unknown", expected="value or any", found=repr(nil_reads))
         self.first = freeze(initial)
         self.nil_reads = nil_reads
-        self._nil_fits = nil_reads == "any"
+        self._nil_fits = _fits_any(nil_reads)
 
     def initial(self) -> Hashable:
         """The initial value."""
@@ -48,6 +46,10 @@ class Register(Specification):
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
         """True for ``read``."""
         return f == "read"
+
+    def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002
+        """True for ``write``."""
+        return f == "write"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The register after a read or a write."""
@@ -80,6 +82,13 @@ class Register(Specification):
         if state is UNSEEN:
             return "the register holds a value that is never read"
         return f"the register holds {show(state)}"
+
+
+def _fits_any(nil_reads: str) -> bool:
+    """Whether a read of nil fits every state."""
+    if nil_reads not in {"value", "any"}:
+        raise UsageError("nil_reads is unknown", expected="value or any", found=repr(nil_reads))
+    return nil_reads == "any"
 
 
 def _unseen(call: Called, seen: set[Any]) -> Called:
@@ -127,6 +136,7 @@ class MultiRegister(Specification):
 
     Args:
         initial: the value of every register before its first write.
+        nil_reads: what a completed read of nil says, as for `Register`.
     """
 
     name = "multi-register"
@@ -134,8 +144,9 @@ class MultiRegister(Specification):
     data_independent = True
     keyed = False
 
-    def __init__(self, initial: Any = None) -> None:
+    def __init__(self, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> None:
         self.first = freeze(initial)
+        self._nil_fits = _fits_any(nil_reads)
 
     def initial(self) -> Hashable:
         """No register written."""
@@ -157,6 +168,8 @@ class MultiRegister(Specification):
         for kind, key, value in _parts(answered):
             if kind not in _READS:
                 values[key] = value
+            elif value is None and self._nil_fits:
+                continue
             elif result is not UNANSWERED and values.get(key, self.first) != value:
                 return None
         return (frozenset(values.items()),)

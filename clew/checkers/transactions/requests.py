@@ -1,0 +1,65 @@
+"""Whether a transaction's answer belongs to its request: the same micro-operations, reads filled.
+
+What an ``ok`` transaction did is taken from its answer. An answer with other micro-operations than
+were asked for says that something else was run, or that nobody knows what was: a ``mismatch``, and
+no consistency model holds of a store that answers so. What a request writes in the place of a
+read's value is not looked at, and nor is a request that is not recorded at all.
+
+Source: the form of requests and answers is that of Jepsen's ``txn`` operations. Elle looks at
+answers alone, so that a store passes there which acknowledges an append and leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clew.checkers.transactions.evidence import Recorder
+from clew.checkers.transactions.reading import told
+from clew.checkers.values import counted, key_of
+from clew.history import Operation
+
+_FIRST = 3
+
+
+def requested(operation: Operation, micros: Sequence[Any], recorder: Recorder) -> Sequence[Any]:
+    """What to compare each micro-operation with: the request, or the answer where that is no list.
+
+    Records a ``mismatch`` where there are more or fewer than were asked for; then none of them is
+    compared.
+    """
+    asked = operation.argument
+    if not isinstance(asked, (list, tuple)):
+        return micros
+    if len(asked) != len(micros):
+        wanted = counted(len(asked), "micro-operation")
+        recorder.add(
+            "mismatch",
+            (operation.number,),
+            f"{{0}} was asked for {wanted}, {told(asked)}, and answered "
+            f"with {len(micros)}, {told(micros)}.",
+            asked=asked,
+            answered=micros,
+        )
+        return micros
+    return asked
+
+
+def compare(operation: Operation, micro: Any, ask: Any, recorder: Recorder) -> None:
+    """Record a ``mismatch`` unless a micro-operation is what was asked for, as JSON has it."""
+    if not _fits(micro, ask):
+        recorder.add(
+            "mismatch",
+            (operation.number,),
+            f"{{0}} was asked for {told(ask)} and answered with {told(micro)}.",
+            asked=ask,
+            answered=micro,
+        )
+
+
+def _fits(micro: Any, ask: Any) -> bool:
+    if not isinstance(ask, (list, tuple)) or len(ask) not in {_FIRST - 1, _FIRST}:
+        return False
+    if micro[0] != ask[0] or key_of(micro[1]) != key_of(ask[1]):
+        return False
+    return micro[0] == "r" or (len(ask) == _FIRST and key_of(micro[2]) == key_of(ask[2]))
