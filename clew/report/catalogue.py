@@ -1,4 +1,4 @@
-"""What there is, read off the tables: models, bugs, workloads, faults, checkers, topologies, ..."""
+"""What there is, read off the tables: models, bugs, workloads, faults, checkers, scenarios, ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from clew.checkers.registry import CHECKERS
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.kinds import CHECKS, FAILURES
+from clew.scenarios.suite import file_options, shipped
 from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
@@ -81,6 +83,27 @@ def topologies() -> Iterator[Row]:
         yield {"topology": name, "summary": meaning}
 
 
+def scenarios() -> Iterator[Row]:
+    """The scenarios that ship; each name can stand for MODEL in ``clew test``."""
+    for name, path in shipped().items():
+        options = file_options(path)
+        yield {
+            "scenario": name,
+            "model": options["model"],
+            "expect": options.get("expect", "valid"),
+            "summary": options.get("description", ""),
+            "options": options,
+        }
+
+
+def kinds() -> Iterator[Row]:
+    """The ways to fail that ``expect = "invalid:KIND"`` may name."""
+    for name, meaning in FAILURES.items():
+        yield {"kind": name, "what": "anomaly", "summary": meaning}
+    for name, meaning in CHECKS.items():
+        yield {"kind": name, "what": "check", "summary": meaning}
+
+
 CATALOGUE: Mapping[str, tuple[Callable[[], Iterator[Row]], tuple[str, ...]]] = {
     # name: (the rows, the columns that a terminal has room for)
     "models": (models, ("model", "workload", "bugs", "summary")),
@@ -89,6 +112,8 @@ CATALOGUE: Mapping[str, tuple[Callable[[], Iterator[Row]], tuple[str, ...]]] = {
     "faults": (faults, ("group", "fault", "summary")),
     "checkers": (checkers, ("checker", "promises", "options")),
     "topologies": (topologies, ("topology", "summary")),
+    "scenarios": (scenarios, ("scenario", "expect", "summary")),
+    "kinds": (kinds, ("kind", "what", "summary")),
 }
 
 

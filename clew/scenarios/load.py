@@ -1,4 +1,8 @@
-"""Node classes by name: shipped models, planted bugs, and users' own files."""
+"""Node classes by name: shipped models, planted bugs, users' own files, and classes in memory.
+
+A class that a notebook or a test defines has no file to load it from: `hold` gives it a name that
+means it in this process, and nothing in any other. It is remembered for as long as it lives.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
-from inspect import getsourcefile
+from inspect import getsource, getsourcefile, isfunction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from clew import models
 from clew.errors import ClewError, NodeError, UsageError
@@ -28,6 +33,12 @@ BESIDE = "__clew_beside__"
 """The global of a user's file that names the modules it imported from its own folder."""
 
 
+IN_MEMORY = ":in-memory"
+"""How the name of a class that only this process has ends."""
+
+_held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A node class that can run.
@@ -37,7 +48,7 @@ class Model:
         node_class: what runs, with the planted bug if one was asked for.
         workload: what it is tested against where the user names nothing; None where unknown.
         bug: the planted bug, or None.
-        digest: SHA-256 of the source file.
+        digest: SHA-256 of the source file; empty where there is no source to be had.
     """
 
     name: str
@@ -51,7 +62,7 @@ def load_model(name: str, bug: str | None = None) -> Model:
     """The model of a name.
 
     Args:
-        name: a shipped model, ``file.py`` or ``file.py:Class``.
+        name: a shipped model, ``file.py``, ``file.py:Class``, or what `hold` gave.
         bug: a planted bug of a shipped model.
 
     Raises:
@@ -69,6 +80,8 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"a shipped model: {', '.join(MODELS)}",
             fix="See 'clew list bugs'",
         )
+    if name.endswith(IN_MEMORY):
+        return _from_memory(name)
     path, _, class_name = name.partition(":")
     if not path.endswith(".py"):
         near = get_close_matches(name, MODELS, n=1)
@@ -80,6 +93,43 @@ def load_model(name: str, bug: str | None = None) -> Model:
     node_class = _class_of(import_file(Path(path)), Path(path), class_name)
     _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
+
+
+def hold(node_class: type[Node]) -> str:
+    """A name by which `load_model` finds a class: a shipped model's own, else one for this process.
+
+    Of several classes with one name it means the one that was held last.
+
+    Raises:
+        UsageError: it is no class that derives from Node.
+        NodeError: what it says of itself can't be used.
+    """
+    given: Any = node_class
+    if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
+        raise UsageError(
+            "this can't be run",
+            expected="the name of a model, or a class that derives from clew.Node",
+            found=repr(given),
+        )
+    if node_class.__module__.startswith("clew.models"):
+        for name, entry in MODELS.items():
+            if entry.load() is node_class:
+                return name
+    name = node_class.__name__ + IN_MEMORY
+    _check_attributes(node_class, node_class.__module__)
+    _held[name] = node_class
+    return name
+
+
+def _from_memory(name: str) -> Model:
+    node_class = _held.get(name)
+    if node_class is None:
+        class_name = name.removesuffix(IN_MEMORY)
+        raise UsageError(
+            f"the class {class_name} was in the memory of another process, and is not in this one",
+            fix=f"Put it into a file, and name it as file.py:{class_name}",
+        )
+    return Model(name, node_class, node_class.workload, None, _memory_digest(node_class))
 
 
 def _bug(model: str, name: str) -> Bug:
@@ -266,6 +316,35 @@ def _digest(node_class: type[Node]) -> str:
         if file is not None:
             digest.update(Path(file).read_bytes())
     return digest.hexdigest()
+
+
+def _memory_digest(node_class: type[Node]) -> str:
+    """SHA-256 over the source text of a class and its bases; empty where one has none.
+
+    A notebook keeps the text of its cells, an old REPL nothing.
+    """
+    digest = sha256()
+    for base in node_class.__mro__[: node_class.__mro__.index(Node)]:
+        try:
+            digest.update(_source(base).encode())
+        except (OSError, TypeError):
+            return ""
+    return digest.hexdigest()
+
+
+def _source(node_class: type) -> str:
+    """The text of a class, or at least of its methods: a notebook's module has no file.
+
+    Raises:
+        OSError, TypeError: there is none.
+    """
+    try:
+        return getsource(node_class)
+    except (OSError, TypeError):
+        methods = [part for part in vars(node_class).values() if isfunction(part)]
+        if not methods:
+            raise
+        return "".join(map(getsource, methods))
 
 
 @lru_cache(maxsize=1)

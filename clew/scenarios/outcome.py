@@ -13,6 +13,7 @@ from clew.history import History, Operation
 from clew.scenarios.asserts import check_asserts
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, make_workload
+from clew.scenarios.signature import finding_kind, signature_of
 from clew.sim.faults import group_of
 from clew.sim.world import NS_PER_SECOND
 
@@ -39,16 +40,11 @@ class Outcome:
 
     @property
     def signature(self) -> str:
-        """What kind of failure it is: the checks that are not valid, with their anomalies' kinds.
+        """What kind of failure it is, as `clew.scenarios.signature` has it; empty for a valid run.
 
         Two runs with the same signature fail the same way.
         """
-        return "; ".join(
-            f"{check.name}: {check.verdict.value}"
-            + (f" ({', '.join(sorted({a.kind for a in check.anomalies}))})" * bool(check.anomalies))
-            for check in self.checks
-            if check.verdict is not Verdict.VALID
-        )
+        return signature_of(self.checks)
 
     def to_json(self, repro: str | None = None) -> dict[str, Any]:
         """The outcome as ``clew test --json`` prints it."""
@@ -163,6 +159,7 @@ def _findings(run: Run) -> Result:
             f"{finding.reason}",
             (),
             {
+                "signature": finding_kind(finding),
                 "node": finding.node,
                 "time_ns": finding.time_ns,
                 "event": finding.event,

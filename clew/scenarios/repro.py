@@ -1,13 +1,16 @@
 """Repro files: a plan with the verdict and digest to expect, as readable JSON.
 
-Replay consumes the plan, never the seed, so a change of a generator does not break old files.
+Replay consumes the plan, never the seed, so a change of a generator does not break old files. A
+file names each source file of its model with its digest, so that what has changed can be named
+(`clew.scenarios.sources`).
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from clew.scenarios.load import Model, load_model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.planfile import plan_from_json, shortened
+from clew.scenarios.sources import sources_of
 
 SCHEMA = 1
 
@@ -33,6 +37,9 @@ class Repro:
         signature: the kind of failure to expect.
         digest: the trace's digest to expect.
         versions: what wrote the file.
+        sources: digests of the model's source files by name; empty in a file that has none.
+        shrunk_from: of a shrunk plan the seed and the sizes that it came from and the runs that
+            it took, by name; empty for another.
     """
 
     plan: Plan
@@ -40,6 +47,8 @@ class Repro:
     signature: str
     digest: str
     versions: dict[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
+    shrunk_from: dict[str, int] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:
@@ -47,9 +56,15 @@ def versions() -> dict[str, str]:
     return {"clew": clew.__version__, "python": platform.python_version()}
 
 
-def write_repro(outcome: Outcome, path: Path) -> None:
-    """Write a run's repro file, whole or not at all."""
-    data = {
+def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | None = None) -> None:
+    """Write a run's repro file, whole or not at all.
+
+    Args:
+        outcome: the run.
+        path: the file.
+        shrunk_from: what a shrunk plan came from, see `Repro`.
+    """
+    data: dict[str, Any] = {
         "clew_repro": SCHEMA,
         "expect": {
             "verdict": outcome.verdict.value,
@@ -57,6 +72,8 @@ def write_repro(outcome: Outcome, path: Path) -> None:
             "digest": outcome.run.digest,
         },
         "versions": versions(),
+        "sources": sources_of(outcome.model),
+        **({"shrunk_from": dict(shrunk_from)} if shrunk_from else {}),
         "plan": outcome.run.plan.to_json(),
     }
     write_text(path, _readable(data))
@@ -124,6 +141,8 @@ def read_repro(path: Path) -> Repro:
         expect.get("signature", ""),
         expect.get("digest", ""),
         _texts(data, "versions", str(path)),
+        _texts(data, "sources", str(path)),
+        _origin(data, str(path)),
     )
 
 
@@ -145,9 +164,43 @@ def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:
     return found
 
 
+def _origin(data: dict[str, Any], where: str) -> dict[str, int]:
+    found = data.get("shrunk_from", {})
+    if not isinstance(found, dict) or not all(type(count) is int for count in found.values()):
+        raise ScenarioError(
+            "shrunk_from can't be used",
+            where=where,
+            expected="an object of integers",
+            found=shortened(found),
+        )
+    return found
+
+
 def model_of(plan: Plan) -> Model:
     """The model of a plan, loaded."""
     return load_model(plan.model.name, plan.model.bug)
+
+
+def changed_sources(repro: Repro, model: Model) -> list[str]:
+    """The model's source files that are not what they were when a repro file was written.
+
+    Each with how; empty where all are the same. A file without a list of them, or a model in
+    memory, can only tell that something has changed.
+    """
+    if not repro.sources:
+        known = repro.plan.model.digest
+        same = not known or not model.digest or known == model.digest
+        return [] if same else [f"the source of {model.name}"]
+    now = sources_of(model)
+    return [
+        name if name in now and name in repro.sources else f"{name} ({_fate(name, now)})"
+        for name in sorted({**repro.sources, **now})
+        if repro.sources.get(name) != now.get(name)
+    ]
+
+
+def _fate(name: str, now: Mapping[str, str]) -> str:
+    return "new" if name in now else "gone"
 
 
 def differences(repro: Repro, outcome: Outcome) -> list[str]:
@@ -161,8 +214,9 @@ def differences(repro: Repro, outcome: Outcome) -> list[str]:
         told.append(f"the digest is {outcome.run.digest}, the file says {repro.digest}")
     if not told:
         return []
-    if outcome.model.digest != repro.plan.model.digest:
-        told.append("the model's source has changed since the file was written")
+    changed = changed_sources(repro, outcome.model)
+    if changed:
+        told.append(f"changed since the file was written: {', '.join(changed)}")
     told += [
         f"{name} is {now}, the file was written with {repro.versions.get(name)}"
         for name, now in versions().items()

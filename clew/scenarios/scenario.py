@@ -6,12 +6,26 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from clew.errors import ScenarioError, UsageError
+from clew.scenarios.expect import nearest_expect, parse_expect
+from clew.scenarios.names import wrong_names
 from clew.scenarios.plan import CLIENTS_MAX
+from clew.scenarios.toml_lines import first_table, lines_of
+from clew.sim.order import changes_of
+
+SEEDS_END = 10**18
+"""Seeds and numbers of runs are below it."""
 
 
 class Scenario(BaseModel):
@@ -80,6 +94,44 @@ class Scenario(BaseModel):
     on_finding: Literal["continue", "stop"] = Field(
         "continue", description="whether a run ends at the first finding, such as an exception"
     )
+
+    schedule: str = Field(
+        "time",
+        description="which of the messages under way comes first: time, the one that is due; "
+        "pct, that of the link with the highest of random priorities, with three changes of "
+        "priority a second; pct:D, with D of them, from 1 to 20",
+    )
+    expect: str | None = Field(
+        None,
+        description="what the runs must show: valid, unknown, invalid, or invalid:KIND, such as "
+        "invalid:G-single; by default the worst verdict is the verdict",
+    )
+    runs: Annotated[int, Field(ge=1, lt=SEEDS_END)] = Field(
+        1, description="how many seeds, one after the other"
+    )
+    seed: Annotated[int, Field(ge=0, lt=SEEDS_END)] = Field(0, description="the first seed")
+    description: str = Field("", description="what the scenario is for, in a sentence")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag(cls, value: Any, field: ValidationInfo) -> Any:
+        """True and false are numbers to Python, but nobody means 1 by them."""
+        if isinstance(value, bool) and field.field_name != "swarm":
+            raise ValueError("a value other than true and false")
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, value: str) -> str:
+        changes_of(value)
+        return value
+
+    @field_validator("expect")
+    @classmethod
+    def _expect(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_expect(value)
+        return value
 
     @field_validator("nemesis", "consistency_models", "asserts", mode="before")
     @classmethod
@@ -153,12 +205,15 @@ def make_scenario(options: dict[str, Any]) -> Scenario:
         return Scenario.model_validate(options)
     except ValidationError as bad:
         first = bad.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"there is no option {name!r}", fix=_near_option(name)) from None
+        name = name.replace("_", "-")
         raise UsageError(
             f"--{name} can't be used",
             expected=_expected(first),
             found=_found(first["input"]),
-            fix="See 'clew test --help'",
+            fix=_meant(first) or "See 'clew test --help'",
         ) from None
 
 
@@ -180,10 +235,21 @@ def read_scenario(path: Path) -> dict[str, Any]:
         raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
     except tomllib.TOMLDecodeError as bad:
         raise _toml_error(path, bad) from None
+    except (ValueError, RecursionError) as bad:  # a number too long, or lists too deep
+        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+    _refuse_tables(path, text)
     try:
-        Scenario.model_validate(data)
+        scenario = Scenario.model_validate(data)
     except ValidationError as bad:
         raise _field_error(path, text, bad) from None
+    for wrong in wrong_names(scenario.model_dump(by_alias=True)):
+        raise ScenarioError(
+            f"option {wrong.option!r} can't be used",
+            where=f"{path}:{_line(text, wrong.option, wrong.element)}",
+            expected=wrong.expected,
+            found=wrong.found,
+            fix=wrong.fix,
+        )
     return data
 
 
@@ -194,23 +260,49 @@ def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
     return ScenarioError("this is not TOML", where=where, found=problem)
 
 
+def _refuse_tables(path: Path, text: str) -> None:
+    table = first_table(text)
+    if table is not None:
+        head, line = table
+        raise ScenarioError(
+            "a scenario has no sections",
+            where=f"{path}:{line}",
+            expected="an option and its value on each line, such as rate = 5",
+            found=head,
+            fix="Write one scenario a file, and its options without a heading",
+        )
+
+
 def _field_error(path: Path, text: str, bad: ValidationError) -> ScenarioError:
-    first = bad.errors()[0]
+    """The mistake that stands first in the file, told with its line."""
+    placed = [(_line(text, *error["loc"][:2]), error) for error in bad.errors()]
+    line, first = min(placed, key=lambda item: item[0])
     name = str(first["loc"][0])
-    where = f"{path}:{_line_of(name, text)}"
-    if first["type"] == "extra_forbidden":
-        known = [field.alias or key for key, field in Scenario.model_fields.items()]
-        near = get_close_matches(name, known, n=1)
-        fix = f"Did you mean {near[0]!r}" if near else f"Known options: {', '.join(known)}"
-        return ScenarioError(f"unknown option {name!r}", where=where, fix=fix)
     if first["type"] == "missing":
         return ScenarioError(f"the option {name!r} is missing", where=str(path))
+    where = f"{path}:{line}"
+    if first["type"] == "extra_forbidden":
+        return ScenarioError(f"unknown option {name!r}", where=where, fix=_near_option(name))
     return ScenarioError(
         f"option {name!r} can't be used",
         where=where,
         expected=_expected(first),
         found=_found(first["input"]),
+        fix=_meant(first),
     )
+
+
+def _near_option(name: str) -> str:
+    known = [field.alias or key for key, field in Scenario.model_fields.items()]
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}" if near else f"Known options: {', '.join(known)}"
+
+
+def _line(text: str, name: int | str, index: int | str | None = None) -> int:
+    """Where an option, or an element of its list, stands; past the end where it does not."""
+    lines = lines_of(text)
+    end = text.count("\n") + 1
+    return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))
 
 
 def _expected(error: Any) -> str:
@@ -229,8 +321,27 @@ def _found(value: Any) -> str:
 _FOUND_MAX = 80
 
 
-def _line_of(name: str, text: str) -> int:
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"\s*\"?{re.escape(name)}\"?\s*=", line):
-            return number
-    return 1
+def _meant(error: Any) -> str | None:
+    """What was perhaps meant by a value of an option that takes few words; None for nothing."""
+    name, value = error["loc"][0], error["input"]
+    if not isinstance(value, str):
+        return None
+    if name == "expect":
+        near = nearest_expect(value)
+    elif ":" in value:
+        return None
+    else:
+        near = next(iter(get_close_matches(value, _WORDS.get(name, ()), cutoff=0.65)), None)
+    return f"Did you mean {near!r}" if near else None
+
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    # an option: the words that it takes
+    **{
+        name: get_args(field.annotation)
+        for name, field in Scenario.model_fields.items()
+        if get_origin(field.annotation) is Literal
+    },
+    "schedule": ("time", "pct"),
+    "availability": ("total", "none"),
+}

@@ -9,7 +9,7 @@ holds them to the code, and the pages to this program.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.faults.effect import NEEDS
@@ -28,6 +29,10 @@ from clew.sim.topology import TOPOLOGIES
 from clew.sim.trace import KINDS as TRACE_KINDS
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from inputs import commands, flags, scenario  # noqa: E402 - the pages' own parts lie beside
+from tables import code, table  # noqa: E402
 
 FIGURES = {
     # path under "statistics" of `clew test --json`: what it is
@@ -53,7 +58,7 @@ TRACE = {
     "send": "a message leaves its sender",
     "deliver": "a message reaches its receiver",
     "drop": "a message is lost, and why",
-    "duplicate": "a message will arrive once more",
+    "duplicate": "a message will arrive once more, as a message of that number",
     "start": "an incarnation of a node begins",
     "crash": "a node's process ends, and what became of its unsynced writes",
     "pause": "nothing of a node runs from here on",
@@ -74,23 +79,6 @@ TRACE = {
     "finding": "something is wrong in itself, such as an exception or a broken invariant",
 }
 
-Rows = Iterable[Sequence[Any]]
-
-
-def table(head: Sequence[str], rows: Rows) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _cell(cell: Any) -> str:
-    return str(cell).replace("|", "\\|").replace("\n", " ")
-
-
-def _code(text: Any) -> str:
-    return f"`{text}`"
-
 
 def options() -> str:
     """The options of a test."""
@@ -98,7 +86,8 @@ def options() -> str:
     for name, field in Scenario.model_fields.items():
         flag = "MODEL" if name == "model" else f"--{(field.alias or name).replace('_', '-')}"
         default = "" if field.is_required() else _default(field.default)
-        rows.append((_code(flag), _code(field.alias or name), default, field.description))
+        shown = code(flag) if flag in {"MODEL", *flags("test")} else "none"
+        rows.append((shown, code(field.alias or name), default, field.description))
     return f"""# Options of a test
 
 A flag of `clew test`, or a key of a scenario file in TOML; where both are there the flag counts.
@@ -109,36 +98,36 @@ the option.
 
 ## Latency distributions
 
-{table(("name", "meaning"), ((_code(name), text) for name, text in SHAPES.items()))}
+{table(("name", "meaning"), ((code(name), text) for name, text in SHAPES.items()))}
 
 ## Topologies
 
-{table(("name", "meaning"), ((_code(name), text) for name, text in TOPOLOGIES.items()))}
+{table(("name", "meaning"), ((code(name), text) for name, text in TOPOLOGIES.items()))}
 """
 
 
 def _default(value: Any) -> str:
-    if value is None or value == ():
+    if value in {None, (), ""}:
         return "none"
     if isinstance(value, bool):
         return "no"
-    return _code(",".join(value) if isinstance(value, tuple) else value)
+    return code(",".join(value) if isinstance(value, tuple) else value)
 
 
 def faults() -> str:
     """The kinds of fault."""
     kinds = [
-        (_code(name), kind.summary, kind.bites, kind.least_nodes, ", ".join(kind.aims) or "all")
+        (code(name), kind.summary, kind.bites, kind.least_nodes, ", ".join(kind.aims) or "all")
         for name, kind in KINDS.items()
     ]
-    groups = [(_code(name), ", ".join(map(_code, kinds))) for name, kinds in GROUPS.items()]
+    groups = [(code(name), ", ".join(map(code, kinds))) for name, kinds in GROUPS.items()]
     parameters = [
-        (_code(name), _code(p.name), p.unit, _code(p.default), p.summary)
+        (code(name), code(p.name), p.unit, code(p.default), p.summary)
         for name, kind in KINDS.items()
         for p in kind.parameters
     ]
     needs = [
-        (need, meaning, ", ".join(_code(n) for n, kind in KINDS.items() if kind.needs == need))
+        (need, meaning, ", ".join(code(n) for n, kind in KINDS.items() if kind.needs == need))
         for need, meaning in NEEDS.items()
     ]
     return f"""# Faults
@@ -159,7 +148,7 @@ bit, a valid run is unknown.
 
 ## Targets
 
-{table(("target", "who"), ((_code(name), text) for name, text in SYMBOLS.items()))}
+{table(("target", "who"), ((code(name), text) for name, text in SYMBOLS.items()))}
 
 Any other word is a role that a node tells, such as `leader`. Node ids may be named too.
 
@@ -177,8 +166,8 @@ def workloads() -> str:
     """The workloads."""
     rows = [
         (
-            _code(name),
-            ", ".join(map(_code, workload_class(name).functions)),
+            code(name),
+            ", ".join(map(code, workload_class(name).functions)),
             workload_class(name).summary,
             "yes" if workload_class(name).final_reads else "no",
         )
@@ -222,7 +211,7 @@ nobody knows: it is `info`, except that what only reads may always fail.
 
 def models() -> str:
     """The models that ship, and their planted bugs."""
-    rows = [(_code(name), _code(entry.workload), entry.summary) for name, entry in MODELS.items()]
+    rows = [(code(name), code(entry.workload), entry.summary) for name, entry in MODELS.items()]
     parts = [_bugs(name) for name in MODELS if bugs_of(name)]
     body = "\n\n".join(parts)
     return f"""# Models and planted bugs
@@ -238,7 +227,7 @@ where none are given.
 
 def _bugs(model: str) -> str:
     rows = [
-        (_code(name), bug.summary, _options_of(bug.scenario), bug.source)
+        (code(name), bug.summary, _options_of(bug.scenario), bug.source)
         for name, bug in bugs_of(model).items()
     ]
     return f"## {model}\n\n{table(('bug', 'what is wrong', 'its options', 'source'), rows)}"
@@ -255,20 +244,20 @@ def checkers() -> str:
     """The checkers."""
     rows = [
         (
-            _code(entry.name),
+            code(entry.name),
             entry.summary,
-            ", ".join(_code(option.name) for option in entry.options) or "none",
+            ", ".join(code(option.name) for option in entry.options) or "none",
             entry.complexity,
             entry.source,
         )
         for entry in CHECKERS.values()
     ]
     settings = [
-        (_code(entry.name), _code(option.name), option.meaning)
+        (code(entry.name), code(option.name), option.meaning)
         for entry in CHECKERS.values()
         for option in entry.options
     ]
-    formats = [(_code(name), text) for name, (_, text) in FORMATS.items()]
+    formats = [(code(name), text) for name, (_, text) in FORMATS.items()]
     return f"""# Checkers
 
 `clew check FILE --model NAME[:KEY=VALUE]`. Complexity is time, in the number n of operations.
@@ -293,7 +282,7 @@ A file's format is recognised by its content.
 
 def figures() -> str:
     """The figures of a run."""
-    rows = [(_code(path), text) for path, text in FIGURES.items()]
+    rows = [(code(path), text) for path, text in FIGURES.items()]
     return f"""# Figures of a run
 
 `clew test --json` prints them under `statistics`, and `--assert 'PATH < NUMBER'` holds a run to
@@ -306,7 +295,7 @@ them; the comparisons are `<`, `<=`, `>`, `>=`, `==` and `!=`.
 def trace() -> str:
     """The records of a trace."""
     rows = [
-        (_code(kind), ", ".join(map(_code, fields)), TRACE[kind])
+        (code(kind), ", ".join(map(code, fields)), TRACE[kind])
         for kind, fields in TRACE_KINDS.items()
     ]
     return f"""# The trace
@@ -319,7 +308,9 @@ identifies a run is the SHA-256 of these records.
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
     "options.md": options,
+    "scenario.md": scenario,
     "faults.md": faults,
     "workloads.md": workloads,
     "protocol.md": protocol,
@@ -347,7 +338,8 @@ def pages() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write the pages beside this program."""
+    """Write the pages beside this program, and the schema into the package."""
+    SCHEMA_FILE.write_text(made_text(), encoding="utf-8")
     for name, text in pages().items():
         (HERE / name).write_text(text, encoding="utf-8")
     sys.stdout.write(f"{len(pages())} pages in {HERE}\n")

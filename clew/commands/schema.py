@@ -1,0 +1,18 @@
+"""``clew schema``: the JSON schema of a scenario file, for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typer import echo
+
+from clew.errors import EXIT_VALID
+from clew.scenarios.schema import schema_text
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Print the schema; the exit status."""
+    del options
+    echo(schema_text(), nl=False)
+    return EXIT_VALID

@@ -1,0 +1,90 @@
+"""Failures as GitHub shows them beside the code: workflow commands, one line each.
+
+``::error file=F,line=L,title=T::MESSAGE``; in the message ``%``, carriage return and newline are
+written as ``%25``, ``%0D`` and ``%0A``, and in a property ``:`` and ``,`` as ``%3A`` and ``%2C``
+too (GitHub, "Workflow commands for GitHub Actions"). GitHub shows ten errors of a step and leaves
+the rest to its log.
+
+An exception is shown at the line of the user's file that raised it, everything else at the
+scenario's file, or at the model's where there is none.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clew.checkers.verdict import Verdict
+from clew.report.swept import Failure, Swept
+from clew.scenarios.names import is_file
+
+_PLACED = re.compile(r" at ([^,;()]+):(\d+)")
+
+
+class _Place(NamedTuple):
+    """A file, and a line of it or None."""
+
+    file: Path | None
+    line: int | None = None
+
+
+def annotations(suites: Sequence[Swept]) -> list[str]:
+    """A line for each kind of failure, and for each scenario that did not show what it should."""
+    return [line for one in suites for line in _of_one(one)]
+
+
+def _of_one(one: Swept) -> list[str]:
+    lines = [_failure(one, failure) for failure in one.failures]
+    if not lines and one.met.verdict is not Verdict.VALID:
+        lines.append(_command(one.met.verdict, _Place(_file(one)), one.name, one.met.reason))
+    return lines
+
+
+def _failure(one: Swept, failure: Failure) -> str:
+    title = f"{one.name}, seed {failure.seed}: {failure.signature}"
+    told = [failure.reason]
+    if failure.runs > 1:
+        told.append(f"{failure.runs} runs ended so.")
+    if failure.repro:
+        told.append(f"clew replay {failure.repro}")
+    return _command(failure.verdict, _place(one, failure.signature), title, "\n".join(told))
+
+
+def _command(verdict: Verdict, place: _Place, title: str, message: str) -> str:
+    name = "warning" if verdict is Verdict.UNKNOWN else "error"
+    properties = [("title", title)]
+    if place.line is not None:
+        properties.insert(0, ("line", str(place.line)))
+    if place.file is not None:
+        properties.insert(0, ("file", place.file.as_posix()))
+    told = ",".join(f"{key}={_property(value)}" for key, value in properties)
+    return f"::{name} {told}::{_message(message)}"
+
+
+def _place(one: Swept, signature: str) -> _Place:
+    """Where to show a failure: a signature names files without their folders."""
+    model = _model(one)
+    if model is not None:
+        for name, line in _PLACED.findall(signature):
+            beside = model.parent / name
+            if beside.is_file():
+                return _Place(beside, int(line))
+    return _Place(_file(one))
+
+
+def _file(one: Swept) -> Path | None:
+    return one.file or _model(one)
+
+
+def _model(one: Swept) -> Path | None:
+    """The user's file that holds the model; None for a shipped one."""
+    name = one.scenario.model
+    return Path(name.partition(":")[0]) if is_file(name) else None
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,122 @@
+"""A JUnit report of scenarios, as CI servers read it: Jenkins, GitLab and others.
+
+A suite is a scenario. It has one case for each kind of failure, with the first seed that showed it,
+and one case for all other runs, if there are: a sweep of ten thousand seeds does not make ten
+thousand cases. A run that is invalid is a ``failure``; one that is unknown is an ``error``, because
+nothing can be said of it and a report must not look green then. What was expected to fail and did
+is a case that passed. A scenario without any run is ``skipped``.
+
+The elements and their order are those of the Jenkins xunit plugin's schema, ``junit-10.xsd``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from clew.checkers.verdict import Verdict
+from clew.report.swept import Failure, Swept
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit_xml(suites: Sequence[Swept]) -> str:
+    """The report as a document of XML 1.0, with a newline at its end."""
+    root = Element("testsuites", name="clew")
+    for one in suites:
+        root.append(_suite(one))
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    root.set("time", _seconds(sum(one.seconds for one in suites)))
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(one: Swept) -> Element:
+    cases = [_failing(one, failure) for failure in one.failures]
+    if sum(failure.runs for failure in one.failures) < one.runs or not cases:
+        cases.append(_rest(one, failing=bool(cases)))
+    suite = Element("testsuite", name=_clean(one.name), tests=str(len(cases)))
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
+    suite.set("time", _seconds(one.seconds))
+    properties = SubElement(suite, "properties")
+    for name, value in _properties(one):
+        SubElement(properties, "property", name=name, value=_clean(value))
+    suite.extend(cases)
+    return suite
+
+
+def _properties(one: Swept) -> list[tuple[str, str]]:
+    scenario = one.scenario
+    told = [("model", scenario.model), ("seed", str(scenario.seed)), ("runs", str(one.runs))]
+    if scenario.bug:
+        told.append(("bug", scenario.bug))
+    if scenario.expect:
+        told.append(("expect", scenario.expect))
+    if one.file:
+        told.append(("scenario", one.file.as_posix()))
+    told += [
+        (f"replay of seed {failure.seed}", _replay(failure))
+        for failure in one.failures
+        if failure.repro
+    ]
+    return told
+
+
+def _failing(one: Swept, failure: Failure) -> Element:
+    """The case of a kind of failure."""
+    case = _case(one, f"{one.name} seed {failure.seed}")
+    tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
+    wrong = SubElement(case, tag, message=_clean(failure.reason), type=_clean(failure.signature))
+    many = f", and so do {failure.runs - 1} more" if failure.runs > 1 else ""
+    lines = [f"Seed {failure.seed} is {failure.verdict.value}{many}: {failure.signature}"]
+    lines += [failure.reason, _replay(failure)]
+    wrong.text = _clean("\n".join(lines).rstrip())
+    if failure.story:
+        SubElement(case, "system-out").text = _clean(failure.story)
+    return case
+
+
+def _replay(failure: Failure) -> str:
+    return f"clew replay {quote(failure.repro)}" if failure.repro else ""
+
+
+def _rest(one: Swept, *, failing: bool) -> Element:
+    """The case of all runs that are in no other case; it fails only for what no other tells."""
+    case = _case(one, one.name)
+    case.set("time", _seconds(one.seconds))
+    if not one.runs:
+        SubElement(case, "skipped", message="no run was made")
+    elif not failing and one.met.verdict is not Verdict.VALID:
+        tag = "error" if one.met.verdict is Verdict.UNKNOWN else "failure"
+        wrong = SubElement(case, tag, message=_clean(one.met.reason), type="expectation")
+        wrong.text = _clean(one.met.reason)
+    SubElement(case, "system-out").text = _clean(one.met.reason)
+    return case
+
+
+def _case(one: Swept, name: str) -> Element:
+    return Element("testcase", name=_clean(name), classname=_clean(_class(one.file)))
+
+
+def _class(file: Path | None) -> str:
+    """Where a scenario stands, as servers group cases: its path from here with dots between."""
+    if file is None:
+        return "clew"
+    if file.is_absolute():
+        here = Path.cwd()
+        file = file.relative_to(here) if file.is_relative_to(here) else Path(file.name)
+    return ".".join(part for part in file.with_suffix("").parts if part != "..")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}"
+
+
+def _clean(text: str) -> str:
+    """The text, with the characters that XML 1.0 can't hold written as Python escapes them."""
+    return _NOT_XML.sub(lambda found: repr(found[0])[1:-1], text)

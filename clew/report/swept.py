@@ -1,0 +1,88 @@
+"""What the sweep of one scenario gave, small enough to be kept for a report of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from clew.checkers.verdict import Verdict
+from clew.scenarios.expect import Met, parse_expect
+from clew.scenarios.scenario import Scenario
+from clew.search.summary import Summary
+
+
+class Failure(NamedTuple):
+    """A run that is not as expected, the first of those that ended alike.
+
+    Attributes:
+        verdict: INVALID or UNKNOWN.
+        signature: the kind of failure.
+        reason: one sentence.
+        runs: how many ended so, this one included.
+        repro: the file that replays it, or None.
+        story: what happened, as text of several lines; empty where it was not told.
+    """
+
+    seed: int
+    verdict: Verdict
+    signature: str
+    reason: str
+    runs: int
+    repro: str | None
+    story: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One scenario and what its runs showed.
+
+    Attributes:
+        name: what it is called: the name of its file, or its model.
+        file: the scenario's file; None where it came from flags.
+        scenario: what was run.
+        met: whether it showed what was expected.
+        runs: how many runs there were.
+        seconds: wall seconds that they took.
+        failures: the runs that were not as expected, one of each kind, in the order of seeds.
+    """
+
+    name: str
+    file: Path | None
+    scenario: Scenario
+    met: Met
+    runs: int
+    seconds: float
+    failures: tuple[Failure, ...]
+
+
+def swept(
+    scenario: Scenario,
+    file: Path | None,
+    summary: Summary,
+    *,
+    seconds: float,
+    stories: Mapping[int, str] | None = None,
+) -> Swept:
+    """The record of a sweep.
+
+    Args:
+        scenario: what was run.
+        file: where it stands, or None.
+        summary: all of its runs, added up with the scenario's expectation.
+        seconds: wall seconds.
+        stories: by seed the text of what happened, as far as it was told.
+    """
+    expectation = parse_expect(scenario.expect or "valid")
+    failures = [
+        Failure(
+            one.seed, one.verdict, one.signature, one.reason, len(group.seeds), one.repro,
+            (stories or {}).get(one.seed, ""),
+        )
+        for group in summary.groups.values()
+        if not expectation.allows((one := group.first).verdict, one.signature)
+    ]  # fmt: skip
+    failures.sort(key=lambda failure: failure.seed)
+    name = file.stem if file else scenario.model
+    return Swept(name, file, scenario, summary.met, summary.runs, seconds, tuple(failures))

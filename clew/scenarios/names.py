@@ -1,0 +1,105 @@
+"""The names that an option of a scenario may hold, where they are a closed list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from clew.checkers.transactions.lattice import MODELS as CONSISTENCY_MODELS
+from clew.checkers.transactions.lattice import resolve_models
+from clew.errors import UsageError
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.asserts import parse_assert
+from clew.scenarios.expect import parse_expect
+from clew.scenarios.kinds import known_kinds
+from clew.scenarios.workloads import WORKLOADS
+from clew.sim.faults import GROUPS, KINDS
+from clew.sim.topology import TOPOLOGIES
+
+KNOWN: Mapping[str, Callable[[], tuple[str, ...]]] = {
+    # an option: the names that it may hold; a model may be a file as well
+    "model": lambda: tuple(MODELS),
+    "bug": lambda: tuple(dict.fromkeys(bug for model in MODELS for bug in bugs_of(model))),
+    "workload": lambda: tuple(WORKLOADS),
+    "nemesis": lambda: ("all", *dict.fromkeys([*GROUPS, *KINDS])),
+    "topology": lambda: tuple(TOPOLOGIES),
+    "consistency_models": lambda: tuple(row.name for row in CONSISTENCY_MODELS),
+}
+
+
+class Wrong(NamedTuple):
+    """An option that holds what it may not.
+
+    Attributes:
+        option: its name in a file.
+        element: its index, in a list.
+        expected: what would have been right.
+        found: what was there.
+        fix: what to do, or None.
+    """
+
+    option: str
+    element: int | None
+    expected: str
+    found: str
+    fix: str | None
+
+
+def is_file(model: str) -> bool:
+    """True for a model that names a user's file: ``file.py`` or ``file.py:Class``."""
+    return model.partition(":")[0].endswith(".py")
+
+
+def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
+    """What is not in the closed lists, of the options of a scenario by the names in a file.
+
+    No file of a user's is read. A bug is looked for among those of its model.
+    """
+    model = str(options["model"])
+    if not is_file(model):
+        yield from _wrong("model", None, model, KNOWN["model"](), " or file.py or file.py:Class")
+        if options.get("bug") is not None and model in MODELS:
+            yield from _wrong("bug", None, str(options["bug"]), tuple(bugs_of(model)))
+    for option in ("workload", "topology"):
+        if options.get(option) is not None:
+            yield from _wrong(option, None, str(options[option]), KNOWN[option]())
+    for index, asked in enumerate(options.get("nemesis", ())):
+        yield from _wrong("nemesis", index, asked, KNOWN["nemesis"]())
+    yield from _refused(
+        "consistency_models",
+        options.get("consistency_models", ()),
+        lambda name: resolve_models([name]),
+    )
+    yield from _refused("assert", options.get("assert", ()), parse_assert)
+    yield from _wrong_kinds(str(options.get("expect") or ""), known_kinds(model))
+
+
+def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[Wrong]:
+    """The kinds of an expectation that no run of a shipped model can show."""
+    for kind in parse_expect(expect).kinds if expect and known else ():
+        if kind not in (known or ()):
+            near = get_close_matches(kind, known or (), n=1)
+            fix = f"Did you mean {near[0]!r}" if near else "See 'clew list kinds'"
+            expected = "a way to fail, such as nonlinearizable, liveness or G-single"
+            yield Wrong("expect", None, expected, repr(kind), fix)
+
+
+def _wrong(
+    option: str, index: int | None, value: str, known: tuple[str, ...], more: str = ""
+) -> Iterator[Wrong]:
+    if value in known:
+        return
+    near = get_close_matches(value, known, n=1)
+    expected = f"one of {', '.join(known)}{more}" if known else "no such option with this model"
+    yield Wrong(option, index, expected, repr(value), f"Did you mean {near[0]!r}" if near else None)
+
+
+def _refused(
+    option: str, values: tuple[str, ...], check: Callable[[str], object]
+) -> Iterator[Wrong]:
+    for index, value in enumerate(values):
+        try:
+            check(value)
+        except UsageError as bad:
+            yield Wrong(option, index, str(bad.expected), repr(value), bad.fix)

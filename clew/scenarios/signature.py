@@ -1,0 +1,46 @@
+"""What kind of failure it is, as one short text: runs with the same text fail the same way.
+
+Only the checks that are as bad as the run count: what is merely unknown beside a failure says
+nothing of it. A finding inside a node names the invariant that broke, or the exception with the
+line that raised it; folders are left out, so the text is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.sim.finding import Finding
+
+
+def signature_of(checks: Iterable[Result]) -> str:
+    """The worst checks as ``name: verdict (kinds)``, with ``; `` between them; empty where valid.
+
+    The kinds of a check are sorted, each once.
+    """
+    checks = tuple(checks)
+    worst = Verdict.merge(check.verdict for check in checks)
+    if worst is Verdict.VALID:
+        return ""
+    return "; ".join(_told(check) for check in checks if check.verdict is worst)
+
+
+def _told(check: Result) -> str:
+    kinds = sorted({kind_of(anomaly) for anomaly in check.anomalies})
+    return f"{check.name}: {check.verdict.value}" + (f" ({', '.join(kinds)})" if kinds else "")
+
+
+def kind_of(anomaly: Anomaly) -> str:
+    """An anomaly's kind; of a finding inside a node also what and where, as `finding_kind` has."""
+    return str(anomaly.data.get("signature", anomaly.kind))
+
+
+def finding_kind(finding: Finding) -> str:
+    """A finding as ``invariant NAME``, ``ERROR at FILE:LINE``, or its kind with its place."""
+    head = finding.reason.partition(":")[0]
+    if finding.kind == "invariant":
+        return f"invariant {head}"
+    name = head if finding.kind == "exception" else finding.kind
+    place = PurePath(finding.place).name
+    return f"{name} at {place}" if place else name

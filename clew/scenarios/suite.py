@@ -1,0 +1,90 @@
+"""Scenario files by the folder, and the catalogue of scenarios that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os.path import normpath
+from pathlib import Path
+from typing import Any
+
+from clew.errors import ScenarioError
+from clew.models.registry import bugs_of
+from clew.scenarios.names import is_file
+from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that ship, by name, in the order of their names."""
+    return {path.stem: path for path in scenario_files(CATALOGUE)}
+
+
+def scenario_files(path: Path) -> list[Path]:
+    """The scenario files that a path means: itself, or the ``*.toml`` of a folder and those in it.
+
+    They come in the order of their paths; what begins with a dot is left out.
+
+    Raises:
+        ScenarioError: there is no such path, or no scenario file in the folder.
+    """
+    if not path.exists():
+        raise ScenarioError("there is no such file", where=str(path), fix="Check the path")
+    if not path.is_dir():
+        return [path]
+    found = [
+        file
+        for file in path.rglob("*.toml")
+        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
+    ]
+    if not found:
+        raise ScenarioError(
+            "there is no scenario in this folder",
+            where=str(path),
+            expected="files that end in .toml",
+            fix="Check the path",
+        )
+    return sorted(found, key=lambda file: file.relative_to(path).parts)
+
+
+def file_options(path: Path) -> dict[str, Any]:
+    """The options of a scenario file; a node file in it is meant beside the scenario.
+
+    Raises:
+        ScenarioError: it can't be read, or something in it is wrong.
+    """
+    options = read_scenario(path)
+    model = str(options["model"])
+    if is_file(model):
+        name, colon, class_name = model.partition(":")
+        options["model"] = f"{_beside(path.parent, name)}{colon}{class_name}"
+    return options
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """A file as seen from a folder, without the ``..`` that mean nothing."""
+    seen = folder / name
+    short = Path(normpath(seen))
+    # Behind a link to a folder, the way back is another one.
+    same = short.is_file() and seen.is_file() and short.samefile(seen)
+    return short if same else seen
+
+
+def scenario_from(options: Mapping[str, Any]) -> Scenario:
+    """The scenario of options; where it plants a bug, the bug's own stand where none are given.
+
+    Raises:
+        UsageError: an option is unknown or wrong.
+    """
+    bug = options.get("bug")
+    planted = bugs_of(str(options["model"])).get(str(bug)) if bug else None
+    return make_scenario({**(planted.scenario if planted else {}), **options})
+
+
+def read_suite(path: Path) -> list[tuple[Path, Scenario]]:
+    """The scenarios of a file or a folder, with their files, in the order of `scenario_files`.
+
+    Raises:
+        ScenarioError: one of them can't be read, or something in it is wrong.
+    """
+    return [(file, scenario_from(file_options(file))) for file in scenario_files(path)]

@@ -1,0 +1,196 @@
+"""The pages on what one writes: command lines and scenario files."""
+
+# ruff: noqa: INP001 - part of a program, no package
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tables import code, table
+from typer.main import get_command
+
+from clew.cli import app
+from clew.scenarios.kinds import CHECKS, FAILURES
+from clew.scenarios.schema import scenario_schema
+from clew.scenarios.suite import file_options, shipped
+
+EXITS = {
+    "0": "valid: all is as it should be",
+    "1": "invalid: something is not",
+    "2": "unknown: nothing is known to be wrong, and something could not be decided",
+    "64": "the command line, or what it names, is wrong; the message says what and where",
+    "130": "interrupted; what was found until then is told",
+}
+
+
+def commands() -> str:
+    """The commands and all that they take."""
+    group: Any = get_command(app)
+    parts = [_command(name, command) for name, command in group.commands.items()]
+    body = "\n\n".join(parts)
+    return f"""# Commands
+
+{table(("exit status", "meaning"), EXITS.items())}
+
+{body}
+"""
+
+
+def flags(name: str) -> list[str]:
+    """The flags of a command, such as ``--seed``."""
+    group: Any = get_command(app)
+    return [flag for parameter in group.commands[name].params for flag in parameter.opts]
+
+
+def _command(name: str, command: Any) -> str:
+    rows = [
+        (code(" ".join([*_flags(p), *([p.metavar] if p.metavar else [])])), p.help)
+        for p in command.params
+        if p.help
+    ]
+    takes = f"\n\n{table(('option', 'meaning'), rows)}" if rows else ""
+    examples = command.epilog.partition("\b\n")[2].rstrip()
+    shown = "\n".join(line.removeprefix("  ") for line in examples.splitlines())
+    return f"## clew {name}\n\n{command.help}{takes}\n\n```sh\n{shown}\n```"
+
+
+def _flags(parameter: Any) -> list[str]:
+    return [", ".join(parameter.opts)] if parameter.param_type_name == "option" else []
+
+
+def scenario() -> str:
+    """What may stand in a scenario file."""
+    schema = scenario_schema()
+    fields = "\n\n".join(
+        _field(name, field, required=name in schema["required"])
+        for name, field in schema["properties"].items()
+    )
+    kinds = [(code(name), meaning) for name, meaning in FAILURES.items()]
+    checks = [(code(name), meaning) for name, meaning in CHECKS.items()]
+    files = [
+        (code(name), code(file_options(path).get("expect", "valid")), _described(path))
+        for name, path in shipped().items()
+    ]
+    return f"""# Scenario files
+
+A scenario is a TOML file with one option a line, for `clew test FILE.toml` or a folder of them.
+
+```toml
+#:schema ./scenario.schema.json
+
+description = "My store while links break."
+model = "my_store.py"                # beside this file
+workload = "lin-kv"
+nemesis = ["partition", "kill"]
+time_limit = 20
+expect = "valid"
+runs = 100
+```
+
+A flag of the command line counts more than the file, and the file more than the options of a
+planted bug. What is wrong in a file is told with its line and the option, before anything runs.
+
+## In an editor
+
+`clew schema` prints a JSON schema (draft 2020-12) of these files; the package holds it as
+`clew/scenarios/scenario.schema.json`. With it an editor completes options and names, shows what
+they mean, and underlines what is wrong. In VS Code with the extension "Even Better TOML", and in
+any editor that speaks to taplo, write it beside your scenarios
+
+```console
+clew schema > scenarios/scenario.schema.json
+```
+
+and begin each file with `#:schema ./scenario.schema.json`, or name the folder in the settings of
+the workspace once for all:
+
+```json
+{{
+  "evenBetterToml.schema.associations": {{
+    ".*/scenarios/.*\\\\.toml$": "file:///path/to/project/scenarios/scenario.schema.json"
+  }}
+}}
+```
+
+## What is expected
+
+Without `expect` the verdict on a scenario is the worst of its runs, as with `expect = "valid"`.
+
+| `expect` | is met where |
+| --- | --- |
+| `valid` | every run is valid |
+| `unknown` | no run is invalid, and at least one is unknown |
+| `invalid` | at least one run is invalid, in whatever way |
+| `invalid:KIND` | at least one run is invalid, and each invalid run shows this kind |
+| `invalid:KIND,KIND` | the same with one of the kinds |
+
+So a suite can hold what is known to be wrong: it passes while the failure is there, and it fails
+when the failure is gone or when there is another. Where all runs are valid or unknown, a failure
+that was expected is not found: the scenario is invalid, or unknown if a run was unknown.
+
+KIND is one of the names below, the name of an invariant such as `election-safety`, or the class of
+an exception such as `KeyError`. `clew list kinds` prints them.
+
+{table(("kind", "what is wrong"), kinds)}
+
+The name of a check stands for all of its kinds:
+
+{table(("check", "what is wrong"), checks)}
+
+## Options
+
+{fields}
+
+## Scenarios that ship
+
+Each name can stand for MODEL: `clew test raft-partitions --runs 1000`. `clew list scenarios` prints
+them, and `clew list scenarios --json` their options.
+
+{table(("scenario", "expects", "what it is"), files)}
+"""
+
+
+def _field(name: str, field: dict[str, Any], *, required: bool) -> str:
+    """An option of a file with all that the schema says of it."""
+    default = field.get("default")
+    rows = [("type", _form(field))]
+    if required:
+        rows.append(("must be there", "yes"))
+    elif default is not None and default != []:
+        rows.append(("default", code(_toml(default))))
+    rows.append(("such as", ", ".join(code(_toml(one)) for one in field["examples"])))
+    told = "\n".join(f"- {what}: {how}" for what, how in rows)
+    return f"### {name}\n\n{field['description']}\n\n{told}"
+
+
+def _form(form: dict[str, Any]) -> str:
+    """What a JSON schema accepts, in words."""
+    if "anyOf" in form:
+        return "; or ".join(_form(one) for one in form["anyOf"])
+    if "enum" in form:
+        return f"one of {', '.join(code(name) for name in form['enum'])}"
+    if "items" in form:
+        return f"a list, each element {_form(form['items'])}"
+    if "pattern" in form:
+        return f"a string that matches {code(form['pattern'])}"
+    bounds = [
+        f"{word} {form[name]:,.19g}"
+        for name, word in {
+            "exclusiveMinimum": "more than", "minimum": "at least",
+            "maximum": "at most", "exclusiveMaximum": "less than",
+        }.items()
+        if name in form
+    ]  # fmt: skip
+    kind = {"boolean": "`true` or `false`", "integer": "a whole number", "number": "a number"}
+    return " ".join([kind.get(form["type"], "a string"), " and ".join(bounds)]).strip()
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it, which for these values is as JSON does."""
+    return json.dumps(value)
+
+
+def _described(path: Path) -> str:
+    return str(file_options(path).get("description", ""))
