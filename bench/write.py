@@ -21,6 +21,9 @@ TABLES = {
     "startup": "The command line",
     "linearizability": "Linearizability",
     "transactions": "Transactions",
+    "sweep": "Sweeps",
+    "shrink": "Shrinking the planted bugs",
+    "search": "Ways of searching",
     "bugs": "Planted bugs: seeds until the first failure",
 }
 

@@ -20,8 +20,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clew import __version__
+from clew import __version__, options
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
+from clew.options import option
 
 EXIT_INTERRUPTED = 130
 
@@ -38,9 +39,9 @@ app = typer.Typer(
 )
 
 
-def _run(command: str, options: Mapping[str, Any]) -> None:
+def _run(command: str, said: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in said.items() if value is not None}
     try:
         status = import_module(f"clew.commands.{command}").run(given)
     except KeyboardInterrupt:
@@ -72,12 +73,6 @@ def _clew(
     del version  # its callback has done it
 
 
-def _option(names: str, text: str, default: str = "", metavar: str | None = None) -> Any:
-    """An option whose default is decided later: by a scenario, a planted bug or the model."""
-    told = f"{text} [default: {default}]" if default else text
-    return typer.Option(*names.split(), help=told, show_default=False, metavar=metavar)
-
-
 @app.command(
     name="test",
     short_help="Run a cluster in virtual time and check it.",
@@ -87,191 +82,61 @@ def _option(names: str, text: str, default: str = "", metavar: str | None = None
   clew test raft --nemesis partition,kill,clock --seed 42
   clew test my_node.py -w g-counter --node-count 3
   clew test raft --bug forgets-vote --runs 200
-  clew test scenario.toml --runs 1000 --jobs 4
+  clew test raft --nemesis all --swarm --for 5m --until-failure
+  clew test scenarios/ --junit report.xml
   clew test gossip --node-count 25 --assert 'servers.msgs_per_op < 30'
 """,
 )
 def run_cluster(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A shipped model, file.py, file.py:Class or a scenario .toml; "
-            "see 'clew list models'.",
-        ),
-    ],
-    workload: Annotated[
-        str | None, _option("-w --workload", "What clients ask.", "the model's own", "NAME")
-    ] = None,
-    node_count: Annotated[str | None, _option("--node-count", "How many nodes.", "5", "N")] = None,
-    concurrency: Annotated[
-        str | None,
-        _option("--concurrency", "How many clients; 2n is two a node.", "1n", "N"),
-    ] = None,
-    rate: Annotated[
-        str | None,
-        _option("--rate", "Operations a second over all clients.", "5", "HZ"),
-    ] = None,
-    time_limit: Annotated[
-        str | None,
-        _option("--time-limit", "Virtual seconds of operations and faults.", "60", "SECONDS"),
-    ] = None,
-    latency: Annotated[
-        str | None,
-        _option("--latency", "Mean latency of a message, milliseconds.", "0", "MS"),
-    ] = None,
-    latency_dist: Annotated[
-        str | None,
-        _option(
-            "--latency-dist",
-            "constant, uniform, exponential or long-tailed.",
-            "constant",
-            "NAME",
-        ),
-    ] = None,
-    nemesis: Annotated[
-        str | None,
-        _option("--nemesis", "Faults, such as partition,kill; or all.", "none", "A,B"),
-    ] = None,
-    nemesis_interval: Annotated[
-        str | None,
-        _option("--nemesis-interval", "Mean seconds between faults of a kind.", "10", "SECONDS"),
-    ] = None,
-    topology: Annotated[
-        str | None, _option("--topology", "Who is whose neighbour.", "grid", "NAME")
-    ] = None,
-    availability: Annotated[
-        str | None,
-        _option(
-            "--availability",
-            "total, or the least fraction of operations that must be answered.",
-            "none",
-            "SHARE",
-        ),
-    ] = None,
-    consistency_models: Annotated[
-        str | None,
-        _option(
-            "--consistency-models",
-            "What transactions are held to.",
-            "strict-serializable",
-            "A,B",
-        ),
-    ] = None,
-    key_count: Annotated[
-        str | None, _option("--key-count", "How many keys are in use.", "4", "N")
-    ] = None,
-    max_txn_length: Annotated[
-        str | None,
-        _option("--max-txn-length", "Micro-operations a transaction, at most.", "4", "N"),
-    ] = None,
-    max_writes_per_key: Annotated[
-        str | None,
-        _option(
-            "--max-writes-per-key",
-            "Writes to a key before another takes its place.",
-            "16",
-            "N",
-        ),
-    ] = None,
-    recovery: Annotated[
-        str | None,
-        _option(
-            "--recovery",
-            "Seconds after healing in which operations must succeed.",
-            "10",
-            "SECONDS",
-        ),
-    ] = None,
-    liveness: Annotated[
-        str | None,
-        _option(
-            "--liveness",
-            "What heals and must then make progress: all, or core (a quorum); or off.",
-            "all",
-            "WHO",
-        ),
-    ] = None,
-    events_max: Annotated[
-        str | None,
-        _option("--events-max", "Stop a run of more events, with a finding.", "50 million", "N"),
-    ] = None,
-    on_finding: Annotated[
-        str | None,
-        _option(
-            "--on-finding",
-            "After a finding, such as an exception: continue or stop.",
-            "continue",
-            "WHAT",
-        ),
-    ] = None,
-    swarm: Annotated[
-        bool | None,
-        _option(
-            "--swarm",
-            "Each seed draws fault kinds, their rates, latency and node count.",
-        ),
-    ] = None,
-    bug: Annotated[
-        str | None,
-        _option(
-            "--bug",
-            "Plant a mistake in a shipped model, and use the options that show it where none "
-            "are given; see 'clew list bugs'.",
-            metavar="NAME",
-        ),
-    ] = None,
-    asserts: Annotated[
-        list[str] | None,
-        _option(
-            "--assert",
-            "A condition on the run's figures, such as 'latency_ms.0.99 < 200'; repeatable.",
-            metavar="EXPR",
-        ),
-    ] = None,
-    seed: Annotated[
-        str | None,
-        _option(
-            "--seed",
-            "The first seed. The default is always the same, so that a command says all.",
-            "0",
-            "N",
-        ),
-    ] = None,
-    runs: Annotated[
-        str | None, _option("--runs", "How many seeds, one after the other.", "1", "N")
-    ] = None,
-    jobs: Annotated[
-        str | None,
-        _option(
-            "--jobs",
-            "Worker processes.",
-            "one a CPU, 1 below 20 runs",
-            "N",
-        ),
-    ] = None,
-    until_failure: Annotated[
-        bool | None, _option("--until-failure", "Stop at the first invalid run.")
-    ] = None,
-    out: Annotated[
-        Path | None, _option("--out", "Where artefacts of failures go.", "out", "DIR")
-    ] = None,
-    keep: Annotated[bool | None, _option("--keep", "Keep the artefacts of valid runs too.")] = None,
-    verify: Annotated[
-        bool | None,
-        _option(
-            "--verify",
-            "Run again, here and in a fresh process, and compare; always done for a failure.",
-        ),
-    ] = None,
-    json: Annotated[bool | None, _option("--json", "One JSON object a run on stdout.")] = None,
-    log: Annotated[
-        bool | None, _option("--log", "Print what the nodes logged, with virtual times.")
-    ] = None,
+    models: options.Models = None,
+    workload: options.Workload = None,
+    node_count: options.NodeCount = None,
+    concurrency: options.Concurrency = None,
+    rate: options.Rate = None,
+    time_limit: options.TimeLimit = None,
+    latency: options.Latency = None,
+    latency_dist: options.LatencyDist = None,
+    nemesis: options.Nemesis = None,
+    nemesis_interval: options.NemesisInterval = None,
+    topology: options.Topology = None,
+    availability: options.Availability = None,
+    consistency_models: options.ConsistencyModels = None,
+    key_count: options.KeyCount = None,
+    max_txn_length: options.MaxTxnLength = None,
+    max_writes_per_key: options.MaxWritesPerKey = None,
+    recovery: options.Recovery = None,
+    liveness: options.Liveness = None,
+    events_max: options.EventsMax = None,
+    on_finding: options.OnFinding = None,
+    swarm: options.Swarm = None,
+    schedule: options.Schedule = None,
+    bug: options.Bug = None,
+    asserts: options.Asserts = None,
+    expect: options.Expect = None,
+    seed: options.Seed = None,
+    runs: options.Runs = None,
+    for_time: options.ForTime = None,
+    jobs: options.Jobs = None,
+    until_failure: options.UntilFailure = None,
+    max_failures: options.MaxFailures = None,
+    failed: options.Failed = None,
+    resume: options.Resume = None,
+    shard: options.Shard = None,
+    dask: options.Dask = None,
+    seed_timeout: options.SeedTimeout = None,
+    out: options.Out = None,
+    keep: options.Keep = None,
+    verify: options.Verify = None,
+    no_shrink: options.NoShrink = None,
+    coverage: options.Coverage = None,
+    json: options.Json = None,
+    junit: options.Junit = None,
+    log: options.Log = None,
 ) -> None:
-    """Run a cluster of MODEL in virtual time and check what its clients saw.
+    """Run clusters in virtual time and check what their clients saw.
 
-    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input.
+    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; of several scenarios 0 where
+    each showed what it expects.
     """
     _run("test", locals())
 
@@ -291,15 +156,19 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
     verify: Annotated[
         bool | None,
-        _option("--verify", "Run twice more, here and in a fresh process, and compare."),
+        option("--verify", "Run twice more, here and in a fresh process, and compare."),
     ] = None,
-    json: Annotated[bool | None, _option("--json", "One JSON object on stdout.")] = None,
+    json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
     log: Annotated[
-        bool | None, _option("--log", "Print what the nodes logged, with virtual times.")
+        bool | None, option("--log", "Print what the nodes logged, with virtual times.")
     ] = None,
     diagram: Annotated[
         Path | None,
-        _option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
+        option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
+    ] = None,
+    changed_model: Annotated[
+        bool | None,
+        option("--changed-model", "Run it although the model's source has changed."),
     ] = None,
 ) -> None:
     """Run a repro file's plan again: the same run, digest for digest.
@@ -308,6 +177,35 @@ def replay(
     what differs.
     """
     _run("replay", locals())
+
+
+@app.command(
+    name="shrink",
+    short_help="Find the smallest story that fails the same way.",
+    epilog="""Examples:
+
+\b
+  clew shrink out/raft-forgets-vote-lin-kv-seed-0/repro.json
+  clew shrink repro.json --max-runs 500 --out small.json
+""",
+)
+def shrink(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
+    runs_max: Annotated[
+        str | None, option("--max-runs", "How many runs it may take.", "2000", "N")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
+    ] = None,
+    json: options.Json = None,
+) -> None:
+    """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
+
+    Exit status: 0 where the smallest plan comes out the same in a fresh process, else 2; 130 after
+    Ctrl-C, which ends it with the best so far.
+    """
+    _run("shrink", locals())
 
 
 @app.command(
@@ -331,7 +229,7 @@ def check(
     ],
     model: Annotated[
         str | None,
-        _option(
+        option(
             "--model",
             "What must hold; see 'clew list checkers'.",
             "inferred from the operations",
@@ -340,19 +238,19 @@ def check(
     ] = None,
     consistency_models: Annotated[
         str | None,
-        _option("--consistency-models", "What transactions are held to.", metavar="A,B"),
+        option("--consistency-models", "What transactions are held to.", metavar="A,B"),
     ] = None,
     budget: Annotated[
         str | None,
-        _option("--budget", "Time for each file, such as 10s or 2m; then unknown.", "60s", "TIME"),
+        option("--budget", "Time for each file, such as 10s or 2m; then unknown.", "60s", "TIME"),
     ] = None,
-    explain: Annotated[bool | None, _option("--explain", "Print the whole story.")] = None,
+    explain: Annotated[bool | None, option("--explain", "Print the whole story.")] = None,
     dot: Annotated[
         Path | None,
-        _option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
+        option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
     ] = None,
-    jobs: Annotated[str | None, _option("--jobs", "Worker processes.", "one a CPU", "N")] = None,
-    json: Annotated[bool | None, _option("--json", "One JSON object a file on stdout.")] = None,
+    jobs: Annotated[str | None, option("--jobs", "Worker processes.", "one a CPU", "N")] = None,
+    json: Annotated[bool | None, option("--json", "One JSON object a file on stdout.")] = None,
 ) -> None:
     """Judge histories that were recorded elsewhere; a file's format is recognised by content.
 
@@ -376,13 +274,28 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="models, bugs, workloads, faults, checkers or topologies."
+            metavar="WHAT",
+            help="models, bugs, workloads, scenarios, faults, checkers or topologies.",
         ),
     ],
-    json: Annotated[bool | None, _option("--json", "One JSON object a row on stdout.")] = None,
+    json: Annotated[bool | None, option("--json", "One JSON object a row on stdout.")] = None,
 ) -> None:
     """List what there is."""
     _run("list", locals())
+
+
+@app.command(
+    name="schema",
+    short_help="Print the JSON schema of scenario files.",
+    epilog="""Examples:
+
+\b
+  clew schema > scenario.schema.json
+""",
+)
+def schema() -> None:
+    """Print the JSON schema of scenario files, for editors and other tools."""
+    _run("schema", locals())
 
 
 @app.command(
@@ -402,7 +315,7 @@ def new(
         str, typer.Option("-w", "--workload", metavar="NAME", help="What clients ask of it.")
     ] = "echo",
     directory: Annotated[
-        Path | None, _option("--directory", "Where to write.", "here", "DIR")
+        Path | None, option("--directory", "Where to write.", "here", "DIR")
     ] = None,
 ) -> None:
     """Write a node, a scenario and a test to begin with: NAME.py, NAME.toml, test_NAME.py."""
@@ -425,7 +338,7 @@ def serve_node(
     ],
     disk: Annotated[
         Path | None,
-        _option("--disk", "Where the node's disk is kept.", "a temporary folder", "DIR"),
+        option("--disk", "Where the node's disk is kept.", "a temporary folder", "DIR"),
     ] = None,
 ) -> None:
     """Run a node as a real process that speaks the protocol on stdin and stdout."""

@@ -1,4 +1,9 @@
-"""``clew replay``: a repro file's plan again, and whether it is the same run."""
+"""``clew replay``: a repro file's plan again, and whether it is the same run.
+
+Where the model's source has changed since the file was written, another run is to be expected, and
+nothing is run unless that is asked for with ``--changed-model``: then what came out is compared
+without holding it against the run.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +18,13 @@ from typer import echo
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.places import check_file
+from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.repro import Repro, differences, model_of, read_repro
+from clew.scenarios.repro import Repro, changed_sources, differences, model_of, read_repro
 from clew.scenarios.run import simulate
 from clew.search.verify import Verification, verify
 
@@ -30,6 +36,15 @@ def run(options: Mapping[str, Any]) -> int:
         check_file("diagram", options["diagram"])
     repro = read_repro(path)
     model = model_of(repro.plan)
+    changed = changed_sources(repro, model)
+    if changed and "changed_model" not in options:
+        raise ScenarioError(
+            "the model's source has changed since this file was written",
+            where=str(path),
+            found=", ".join(changed),
+            fix="Say --changed-model to run it nevertheless, or go back to the source it was "
+            "written with",
+        )
     outcome = judge(simulate(repro.plan, model), model)
     told = differences(repro, outcome)
     verification = verify(outcome.run) if "verify" in options else None
@@ -38,22 +53,35 @@ def run(options: Mapping[str, Any]) -> int:
 
         write_text(options["diagram"], diagram(outcome))
     if "json" in options:
-        echo(json.dumps(_as_json(verified(outcome, verification), str(path), told, verification)))
+        data = _as_json(verified(outcome, verification), str(path), told, verification)
+        echo(json.dumps(data | {"changed": changed}))
     else:
         style = Style.of(sys.stdout)
         if "log" in options:
             echo(node_logs(outcome.run))
         echo(run_report(outcome, verification, str(path), style))
-        echo(comparison(repro, told, style))
-    differs = bool(told) or (verification is not None and not verification.same)
+        echo(comparison(repro, told, style, changed))
+    differs = (bool(told) and not changed) or (verification is not None and not verification.same)
     return STATUS[Verdict.UNKNOWN if differs else outcome.verdict]
 
 
-def comparison(repro: Repro, told: Sequence[str], style: Style) -> str:
-    """Whether the run is the one that the file expects, and what differs."""
+def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequence[str] = ()) -> str:
+    """Whether the run is the one that the file expects, and what differs.
+
+    Args:
+        repro: the file.
+        told: what differs.
+        style: colour or none.
+        changed: the source files of the model that have changed since.
+    """
     if not told:
-        return f"The same run as the file's: digest {repro.digest[:16]}..., {repro.verdict}."
-    head = style.paint("NOT THE RUN THAT THE FILE EXPECTS", "red")
+        same = f"The same run as the file's: digest {repro.digest[:16]}..., {repro.verdict}."
+        return same + (f" It is so although {', '.join(changed)} changed." if changed else "")
+    head = (
+        f"Another run than the file's, with a changed model ({', '.join(changed)})"
+        if changed
+        else style.paint("NOT THE RUN THAT THE FILE EXPECTS", "red")
+    )
     return "\n".join([f"{head}:", *(f"  {line}" for line in told)])
 
 

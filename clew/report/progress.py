@@ -1,4 +1,4 @@
-"""How a long command gets on: one live line on a terminal, one plain line an event elsewhere."""
+"""How a long command gets on: one live line on a terminal, one plain line a second elsewhere."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.search.sweep import SeedResult
 
-HEARTBEAT_SECONDS = 10.0
+PLAIN_SECONDS = 1.0
 LIVE_SECONDS = 0.1
+GROUPS_SHOWN = 3
+
+_HOUR, _DAY, _YEAR = 3600.0, 86_400.0, 365.25 * 86_400.0
 
 
 class Progress:
-    """Seeds done, their rate, failures so far and the time left; a context.
+    """Seeds done, their rate, what they found so far and the time left; a context.
 
     Args:
-        total: how many seeds there will be at most.
+        total: how many seeds there will be at most; None where time ends it.
         stream: where to tell it.
+        seconds: when time ends it, from now; None where it does not.
     """
 
-    def __init__(self, total: int, stream: TextIO) -> None:
+    def __init__(self, total: int | None, stream: TextIO, seconds: float | None = None) -> None:
         self._total = total
         self._stream = stream
+        self._end_seconds = seconds
         self._live = stream.isatty()
         self._started = self._told = wall.seconds()
         self._done = 0
-        self._counts = dict.fromkeys(Verdict, 0)
+        self._known = 0
+        self._virtual = 0.0
+        self._behaviours: set[int] = set()
+        self._groups: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -46,31 +54,66 @@ class Progress:
         """Wall seconds since the beginning."""
         return wall.seconds() - self._started
 
-    def update(self, result: SeedResult) -> None:
-        """Another seed is done."""
+    def update(self, result: SeedResult, name: str = "") -> None:
+        """Another seed is done, of a scenario that needs a name where there are several."""
         self._done += 1
-        self._counts[result.verdict] += 1
+        if result.json.get("resumed"):
+            self._known += 1
+        else:
+            self._virtual += result.json.get("virtual_seconds", 0.0)
+        self._behaviours.update(result.behaviours)
         if result.verdict is not Verdict.VALID:
+            signature = _short(result.signature)
+            if result.verdict is Verdict.INVALID or not result.digest:
+                self._groups[signature] = self._groups.get(signature, 0) + 1
             self._clear()
-            self._stream.write(
-                f"seed {result.seed}: {result.verdict.value}: {_short(result.signature)}\n"
-            )
-        pause = LIVE_SECONDS if self._live else HEARTBEAT_SECONDS
+            where = f"{name}: " if name else ""
+            self._stream.write(f"{where}seed {result.seed}: {result.verdict.value}: {signature}\n")
+        self.tick()
+
+    def tick(self) -> None:
+        """Tell where it stands, where that was not told just now."""
+        pause = LIVE_SECONDS if self._live else PLAIN_SECONDS
         if wall.seconds() - self._told >= pause:
             self._told = wall.seconds()
             self._clear()
-            self._stream.write(self.line() + ("" if self._live else "\n"))
+            line = self.line()
+            if self._live:
+                line = line[: shutil.get_terminal_size().columns - 1]
+            self._stream.write(line + ("" if self._live else "\n"))
         self._stream.flush()
 
     def line(self) -> str:
         """Where it stands, on one line."""
-        rate = self._done / max(self.seconds, 1e-9)
-        left = (self._total - self._done) / rate if rate else 0.0
-        failures = self._counts[Verdict.INVALID]
-        return (
-            f"{self._done:,} of {self._total:,} seeds, {rate:.3g} a second, "
-            f"{failures:,} failed so far, about {left:.0f} s left"
-        )
+        seconds = max(self.seconds, 1e-9)
+        rate = (self._done - self._known) / seconds
+        done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
+        left = self._left(rate)
+        soon = "" if left is None else f", about {_clock(left)} left"
+        parts = [
+            f"{done} seeds, {rate:.3g} a second{soon}",
+            f"an hour buys {_span(self._virtual / seconds * _HOUR)}",
+        ]
+        if self._behaviours:
+            parts.append(f"{len(self._behaviours):,} behaviours")
+        return "; ".join([*parts, self._failures()])
+
+    def _failures(self) -> str:
+        if not self._groups:
+            return "none failed"
+        by_count = sorted(self._groups.items(), key=lambda item: -item[1])
+        told = [f"{count:,} {_brief(signature)}" for signature, count in by_count[:GROUPS_SHOWN]]
+        more = ["..."] if len(by_count) > GROUPS_SHOWN else []
+        return f"{sum(self._groups.values()):,} failed: " + ", ".join(told + more)
+
+    def _left(self, rate: float) -> float | None:
+        """Seconds until the end; None where nobody can know."""
+        ends = []
+        if self._total is not None and rate:
+            ends.append((self._total - self._done) / rate)
+        if self._end_seconds is not None:
+            ends.append(max(0.0, self._end_seconds - self.seconds))
+        return min(ends, default=None)
 
     def _clear(self) -> None:
         if self._live:
@@ -78,5 +121,33 @@ class Progress:
             self._stream.write("\r" + " " * (width - 1) + "\r")
 
 
+def _span(seconds: float) -> str:
+    """A long time in the unit that fits."""
+    for unit, name in ((_YEAR, "years"), (_DAY, "days")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.1f} virtual {name}"
+    return f"{seconds / _HOUR:,.1f} virtual hours"
+
+
+def _clock(seconds: float) -> str:
+    """A time that a person waits: ``45 s``, ``3:20 min`` or ``2:05 h``."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+
+
 def _short(signature: str) -> str:
     return signature.partition(";")[0]
+
+
+def _brief(signature: str) -> str:
+    """A signature in a word or two: the first kind of what was found, or the check."""
+    check, _, rest = signature.partition(": ")
+    _, found, kinds = rest.partition("(")
+    if not found:
+        return check
+    first, *others = kinds.rstrip(")").split(", ")
+    return first.removeprefix("invariant ") + (f" +{len(others)}" if others else "")

@@ -12,7 +12,7 @@ from clew.report.lanes import lanes
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
-from clew.search.verify import Verification
+from clew.search.verify import Verification, determinism
 from clew.sim.faults import FaultReport
 from clew.sim.world import NS_PER_SECOND
 
@@ -269,17 +269,6 @@ def not_deterministic(verification: Verification, style: Style) -> str:
         f"\n  The first difference: {verification.difference}" if verification.difference else ""
     )
     return text + shown
-
-
-def determinism(verification: Verification | None) -> Result | None:
-    """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
-    if verification is None or verification.same:
-        return None
-    shown = f" The first difference: {verification.difference}" if verification.difference else ""
-    return Result(
-        "determinism", Verdict.UNKNOWN,
-        f"The run did not come out the same again: {verification.where} was another run.{shown}",
-    )  # fmt: skip
 
 
 def verified(outcome: Outcome, verification: Verification | None) -> Outcome:

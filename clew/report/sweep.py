@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import clew
 from clew.checkers.verdict import Verdict
 from clew.report import words
 from clew.report.run import speed
 from clew.report.style import Style
 from clew.scenarios.scenario import Scenario
-from clew.search.sweep import SeedResult
-from clew.sim.world import NS_PER_SECOND
+from clew.search.summary import Summary
 
 SEEDS_SHOWN = 8
 
+_BESIDE_A_RUN = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 
-def sweep_report(
-    scenario: Scenario, results: Sequence[SeedResult], seconds: float, style: Style
-) -> str:
+
+def sweep_report(scenario: Scenario, summary: Summary, seconds: float, style: Style) -> str:
     """How many seeds gave which verdict, the ways in which they failed, and what faults did."""
-    counts = {verdict: sum(r.verdict is verdict for r in results) for verdict in Verdict}
     bug = f" with the bug {scenario.bug}" if scenario.bug else ""
-    first, last = results[0].seed, results[-1].seed
-    head = f"Clew {clew.__version__}: {scenario.model}{bug}, seeds {first} to {last}"
-    told = ", ".join(
-        f"{count:,} {style.verdict(verdict)}" for verdict, count in counts.items() if count
+    seeds = (
+        f"seed {summary.first}"
+        if summary.first == summary.last
+        else f"seeds {summary.first} to {summary.last}"
     )
-    virtual = sum(result.json.get("virtual_seconds", 0.0) for result in results)
-    took = speed(round(virtual * NS_PER_SECOND), seconds)
+    took = speed(summary.virtual_ns, seconds)
     parts = [
-        style.heading(head),
+        style.heading(f"Clew {clew.__version__}: {scenario.model}{bug}, {seeds}"),
         words.table(_options(scenario)),
-        f"{words.several(len(results), 'run')}: {told}; {took}.",
-        _failures(results, style),
-        _faults(results),
+        f"{words.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
+        failures(summary, style),
+        _faults(summary),
+        _behaviours(summary),
     ]
     return "\n".join(part for part in parts if part)
 
 
+def counts(summary: Summary, style: Style) -> str:
+    """How many runs had each verdict."""
+    return ", ".join(
+        f"{count:,} {style.verdict(verdict)}" for verdict, count in summary.counts.items() if count
+    )
+
+
 def _options(scenario: Scenario) -> list[tuple[str, str]]:
     """The options that are not the defaults."""
-    named = scenario.model_dump(exclude={"model", "bug"}, exclude_defaults=True)
+    named = scenario.model_dump(exclude=set(_BESIDE_A_RUN), exclude_defaults=True)
     told = ", ".join(f"{name.replace('_', '-')}{_shown(option)}" for name, option in named.items())
     return [("options", told)] if told else []
 
@@ -53,33 +56,44 @@ def _shown(option: object) -> str:
     return " " + (",".join(map(str, option)) if isinstance(option, tuple) else str(option))
 
 
-def _failures(results: Sequence[SeedResult], style: Style) -> str:
+def failures(summary: Summary, style: Style) -> str:
     """Each way of failing with its seeds, the most frequent first."""
-    groups: dict[tuple[Verdict, str], list[SeedResult]] = {}
-    for result in results:
-        if result.verdict is not Verdict.VALID:
-            groups.setdefault((result.verdict, result.signature), []).append(result)
     lines = []
-    for (verdict, signature), members in sorted(groups.items(), key=lambda item: -len(item[1])):
-        seeds = ", ".join(str(member.seed) for member in members[:SEEDS_SHOWN])
-        more = " ..." if len(members) > SEEDS_SHOWN else ""
+    for (verdict, signature), group in sorted(
+        summary.groups.items(), key=lambda item: -len(item[1].seeds)
+    ):
+        seeds = ", ".join(str(seed) for seed in group.seeds[:SEEDS_SHOWN])
+        more = " ..." if len(group.seeds) > SEEDS_SHOWN else ""
         lines += [
-            f"  {style.verdict(verdict)} {words.several(len(members), 'time')}: {signature}",
+            f"  {style.verdict(verdict)} {words.several(len(group.seeds), 'time')}: {signature}",
             f"    seeds {seeds}{more}",
-            words.hanging("    ", f"first: {members[0].reason}"),
+            words.hanging("    ", f"first: {group.first.reason}"),
         ]
-        if members[0].repro:
-            lines.append(f"    clew replay {members[0].repro}")
+        if group.first.repro:
+            lines.append(f"    clew replay {group.first.repro}")
     return "\n".join(lines)
 
 
-def _faults(results: Sequence[SeedResult]) -> str:
+def _faults(summary: Summary) -> str:
     """How often each kind of fault struck and really bit, over all runs."""
-    planned: dict[str, int] = {}
-    bit: dict[str, int] = {}
-    for result in results:
-        for fault in result.json.get("faults", ()):
-            planned[fault["kind"]] = planned.get(fault["kind"], 0) + 1
-            bit[fault["kind"]] = bit.get(fault["kind"], 0) + (fault["bit"] > 0)
-    told = ", ".join(f"{kind} {bit[kind]:,} of {count:,}" for kind, count in planned.items())
+    told = ", ".join(
+        f"{kind} {summary.bit[kind]:,} of {planned:,}"
+        for kind, planned in sorted(summary.planned.items())
+    )
     return words.hanging("  ", f"faults that bit: {told}") if told else ""
+
+
+def _behaviours(summary: Summary) -> str:
+    """How much of what can happen was seen, where that was counted."""
+    count = len(summary.behaviours)
+    return f"  {count:,} behaviours, the last new one at seed {summary.newest}" if count else ""
+
+
+def case_line(name: str, summary: Summary, style: Style) -> str:
+    """One scenario of several: whether it gave what was expected of it."""
+    met = summary.met
+    runs = f"{words.several(summary.runs, 'run')}, {counts(summary, style)}"
+    if met.verdict is Verdict.VALID:
+        return f"{style.paint('as expected', 'green')}  {name}: {runs}"
+    word = "NOT as expected" if met.verdict is Verdict.INVALID else "not decided"
+    return f"{style.paint(word, 'red')}  {name}: {runs}\n{words.hanging('    ', met.reason)}"

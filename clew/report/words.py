@@ -56,6 +56,11 @@ def operation(one: Operation) -> str:
     return f"{asked}: {outcome}{f' ({error})' if error else ''}"
 
 
+def asked(one: Operation) -> str:
+    """What was asked, such as ``read key 3``."""
+    return _told(one._replace(type="info"))[0]
+
+
 def _told(one: Operation) -> tuple[str, str]:
     """The question and the answer; the answer is empty where it says no more."""
     asked, result = one.argument, one.result
@@ -93,6 +98,11 @@ def who(one: Operation) -> str:
 def several(count: int, noun: str) -> str:
     """A count with its noun, such as ``1 seed`` or ``2 seeds``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them, such as ``n1, n2 and n3``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def indented(text: str, indent: str = "  ", width: int = LINE_WIDTH) -> str:

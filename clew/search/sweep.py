@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from clew.checkers.verdict import Verdict
 from clew.formats import write_jsonl
@@ -19,12 +15,10 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import write_repro
-from clew.scenarios.run import simulate
+from clew.scenarios.run import Run, simulate
 from clew.scenarios.scenario import Scenario
-from clew.search.verify import Verification, verify
-
-_AHEAD = 4
-"""So many seeds a worker may be handed out beyond the one reported next: a bounded queue."""
+from clew.search.fresh import FreshRuns
+from clew.search.verify import Verification, determinism, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +27,13 @@ class SeedResult:
 
     Attributes:
         seed: which.
-        verdict: of the run.
+        verdict: of the run, or UNKNOWN where it did not come out the same again.
         json: as ``clew test --json`` prints it.
         signature: the kind of failure; empty for a valid run.
         reason: why it is not valid, in one sentence; empty for a valid run.
         repro: the repro file, or None where none was written.
         verification: of a run that was run again, or None.
+        behaviours: those of the run that its worker has not told before, where the job asks.
     """
 
     seed: int
@@ -48,6 +43,12 @@ class SeedResult:
     reason: str
     repro: str | None
     verification: Verification | None
+    behaviours: tuple[int, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of the run's trace; empty where the seed gave no run, because its worker was lost."""
+        return str(self.json.get("digest", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,52 +58,150 @@ class Job:
     Attributes:
         out: the folder for artefacts.
         keep_all: write the artefacts of valid runs too.
+        keep_failing: write the artefacts of runs that are not valid.
         verify_all: run every run again, not the failing ones alone.
         verify_failing: run failing runs again; who tells them must else do it.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
+        seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
+            for `seed_seconds_of` the scenario.
+        behaviours: count the run's behaviours.
     """
 
     scenario: Scenario
     out: Path
     keep_all: bool = False
+    keep_failing: bool = True
     verify_all: bool = False
     verify_failing: bool = True
     handler_seconds: float = 5.0
+    seed_seconds: float | None = None
+    behaviours: bool = False
 
 
-def run_seed(job: Job, seed: int) -> tuple[Outcome, SeedResult]:
-    """Draw, simulate, judge, verify and write down one seed."""
+class Task(NamedTuple):
+    """One seed of one job."""
+
+    job: Job
+    seed: int
+
+
+class Bench:
+    """What a process needs to run seeds, and keeps from one to the next; a context."""
+
+    def __init__(self) -> None:
+        self.fresh = FreshRuns()
+        self._told: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fresh.close()
+
+    def new_behaviours(self, run: Run) -> tuple[int, ...]:
+        """Those behaviours of a run that were not told before, sorted."""
+        from clew.search.coverage import behaviours  # noqa: PLC0415 - few ask for it
+
+        new = tuple(each for each in behaviours(run) if each not in self._told)
+        self._told.update(new)
+        return new
+
+
+LEAST_SEED_SECONDS = 300.0
+
+
+def seed_seconds_of(scenario: Scenario) -> float:
+    """How long one seed may take: far more than any run does that gets on; wall seconds."""
+    return max(LEAST_SEED_SECONDS, 10 * (scenario.time_limit + scenario.recovery))
+
+
+def run_seed(job: Job, seed: int, bench: Bench | None = None) -> tuple[Outcome, SeedResult]:
+    """Draw, simulate, judge, verify and write down one seed.
+
+    Args:
+        job: what to do.
+        seed: of which.
+        bench: what is kept from seed to seed; None where there is but one.
+    """
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
-    plan = draw_plan(scenario, seed, model)
-    run = simulate(plan, model, handler_seconds=job.handler_seconds)
+    run = simulate(draw_plan(scenario, seed, model), model, handler_seconds=job.handler_seconds)
     outcome = judge(run, model)
-    failed = job.verify_failing and outcome.verdict is Verdict.INVALID
     verification = None
+    # How far a run got that a wall clock had to stop depends on the machine.
     endless = any(finding.kind == "endless-loop" for finding in run.findings)
+    failed = job.verify_failing and outcome.verdict is Verdict.INVALID
     if (failed or job.verify_all) and not endless:
-        verification = verify(run)
+        verification = verify(run, None if bench is None else bench.fresh)
     repro = None
-    if outcome.verdict is not Verdict.VALID or job.keep_all:
+    if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
         repro = str(write_artefacts(outcome, job.out))
+    new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
+    return outcome, _result(outcome, repro, verification, new)
+
+
+def _result(
+    outcome: Outcome, repro: str | None, verification: Verification | None, new: tuple[int, ...]
+) -> SeedResult:
     reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
-    return outcome, SeedResult(
-        seed,
+    result = SeedResult(
+        outcome.run.plan.seed,
         outcome.verdict,
         outcome.to_json(repro),
         outcome.signature,
         "" if outcome.verdict is Verdict.VALID else reason,
         repro,
-        verification,
+        None,
+        new,
     )
+    return result if verification is None else held(result, verification)
+
+
+def held(result: SeedResult, verification: Verification) -> SeedResult:
+    """The result of a run that was run again: its determinism is a check, where that failed."""
+    json = {**result.json, "deterministic": verification.same}
+    check = determinism(verification)
+    if check is None:
+        return replace(result, json=json, verification=verification)
+    verdict = Verdict.merge([result.verdict, check.verdict])
+    told = {"name": check.name, "verdict": check.verdict.value, "reason": check.reason}
+    return replace(
+        result,
+        verdict=verdict,
+        json={**json, "verdict": verdict.value, "checks": [*json.get("checks", ()), told]},
+        signature=result.signature or f"{check.name}: {check.verdict.value}",
+        reason=result.reason or check.reason,
+        verification=verification,
+    )
+
+
+def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
+    """What there is to say of a seed that killed its worker, or never came back from it."""
+    scenario = task.job.scenario
+    json = {
+        "model": scenario.model,
+        "bug": scenario.bug,
+        "workload": scenario.workload,
+        "seed": task.seed,
+        "verdict": Verdict.UNKNOWN.value,
+        "digest": "",
+        "checks": [{"name": "worker", "verdict": Verdict.UNKNOWN.value, "reason": reason}],
+        "repro": None,
+    }
+    return SeedResult(task.seed, Verdict.UNKNOWN, json, signature, reason, None, None)
+
+
+def artefacts_of(outcome: Outcome, out: Path) -> Path:
+    """The folder of a run's artefacts."""
+    plan = outcome.run.plan
+    stem = Path(plan.model.name.partition(":")[0]).stem
+    bug = f"-{plan.model.bug}" if plan.model.bug else ""
+    return out / f"{stem}{bug}-{plan.workload}-seed-{plan.seed}"
 
 
 def write_artefacts(outcome: Outcome, out: Path) -> Path:
     """Write a run's repro file and history into a folder of its own; the repro file's path."""
-    plan = outcome.run.plan
-    stem = Path(plan.model.name.partition(":")[0]).stem
-    bug = f"-{plan.model.bug}" if plan.model.bug else ""
-    folder = out / f"{stem}{bug}-{plan.workload}-seed-{plan.seed}"
+    folder = artefacts_of(outcome, out)
     write_text(folder / "history.jsonl", history_text(outcome))
     write_repro(outcome, folder / "repro.json")
     return folder / "repro.json"
@@ -110,52 +209,35 @@ def write_artefacts(outcome: Outcome, out: Path) -> Path:
 
 def history_text(outcome: Outcome) -> str:
     """A run's history as JSON lines."""
-    from io import StringIO  # noqa: PLC0415
-
     text = StringIO()
     write_jsonl(outcome.run.history, text)
     return text.getvalue()
 
 
-def sweep(job: Job, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
+def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, None, None]:
     """The results of many seeds, in the order of the seeds, whatever the number of workers.
 
-    A worker that dies is told as a result of verdict UNKNOWN for the seeds it held.
+    With one job all happens in this process. The seeds may be without end: they are asked for as
+    there is room. See `clew.search.workers` for what happens to a worker that dies or hangs.
     """
-    if jobs <= 1:
-        for seed in seeds:
-            yield run_seed(job, seed)[1]
+    return run_tasks((Task(job, seed) for seed in seeds), jobs)
+
+
+def run_tasks(
+    tasks: Iterable[Task], jobs: int, tick: Callable[[], None] | None = None
+) -> Generator[SeedResult, None, None]:
+    """The results of seeds of several jobs, in the order of the tasks; as `sweep`.
+
+    Args:
+        tasks: may be without end.
+        jobs: worker processes.
+        tick: called now and then while workers have nothing to report.
+    """
+    if jobs > 1:
+        from clew.search.workers import Pool  # noqa: PLC0415 - it needs what stands here
+
+        yield from Pool(tasks, jobs, tick).results()
         return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts) as pool:
-        waiting: deque[tuple[int, Future[SeedResult]]] = deque()
-        left = iter(seeds)
-        try:
-            for seed in left:
-                waiting.append((seed, pool.submit(_work, job, seed)))
-                if len(waiting) >= _AHEAD * jobs:
-                    yield _taken(*waiting.popleft())
-            while waiting:
-                yield _taken(*waiting.popleft())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """A worker leaves Ctrl-C to the process that gives it work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _work(job: Job, seed: int) -> SeedResult:
-    return run_seed(job, seed)[1]
-
-
-def _taken(seed: int, future: Future[SeedResult]) -> SeedResult:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        reason = "the worker process died while it held this seed"
-        return SeedResult(
-            seed, Verdict.UNKNOWN, {"seed": seed, "verdict": "unknown"}, "worker died", reason,
-            None, None,
-        )  # fmt: skip
+    with Bench() as bench:
+        for task in tasks:
+            yield run_seed(task.job, task.seed, bench)[1]

@@ -8,16 +8,15 @@ misses several kinds of leak. Where digests differ, the first event that differs
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from clew.scenarios.plan import Plan, trusted_plan
+from clew.checkers.verdict import Result, Verdict
+from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
+from clew.search.fresh import FreshRuns
 from clew.sim.trace import Trace, TraceEvent, first_difference
 from clew.sim.world import NS_PER_SECOND
 
@@ -36,18 +35,37 @@ class Verification(NamedTuple):
     difference: str = ""
 
 
-def verify(run: Run) -> Verification:
-    """Run a plan again, in this process and in a fresh one; the run must have kept its trace."""
+def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
+    """Run a plan again, in this process and in a fresh one; the run must have kept its trace.
+
+    Args:
+        run: the first.
+        fresh: where fresh processes come from; None makes and ends one, which takes longer.
+    """
     again = simulate(run.plan, model_of(run.plan))
     if again.digest != run.digest:
         return _told(run.trace, again.trace, "a second run in the same process")
-    with tempfile.TemporaryDirectory(prefix="clew-verify-") as folder:
-        trace = _run_fresh(run.plan, Path(folder))
-    if trace is None:
+    if fresh is None:
+        with FreshRuns() as own:
+            other = own.run(run.plan, run.digest)
+    else:
+        other = fresh.run(run.plan, run.digest)
+    if other.same:
+        return Verification(same=True)
+    if other.trace is None:
         return Verification(same=False, where="the run in a fresh process did not end")
-    if trace.close() != run.digest:
-        return _told(run.trace, trace, "a run in a fresh process under another hash seed")
-    return Verification(same=True)
+    return _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
+
+
+def determinism(verification: Verification | None) -> Result | None:
+    """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
+    if verification is None or verification.same:
+        return None
+    shown = f" The first difference: {verification.difference}" if verification.difference else ""
+    return Result(
+        "determinism", Verdict.UNKNOWN,
+        f"The run did not come out the same again: {verification.where} was another run.{shown}",
+    )  # fmt: skip
 
 
 def _told(ours: Trace, theirs: Trace, where: str) -> Verification:
@@ -69,24 +87,8 @@ def _event(number: int, record: tuple[object, ...] | None) -> str:
     return f"{event.kind} at {event.time / NS_PER_SECOND:.6f} s ({fields})"
 
 
-def _run_fresh(plan: Plan, folder: Path) -> Trace | None:
-    """The trace of a plan run in a fresh process under another hash seed."""
-    planned, traced = folder / "plan.json", folder / "trace"
-    planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
-    hash_seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
-        [sys.executable, "-m", "clew.search.verify", str(planned), str(traced)],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        check=False,
-        capture_output=True,
-    )
-    if done.returncode != 0 or not traced.is_file():
-        return None
-    return Trace.load(traced.read_bytes())
-
-
 def main(planned: str, traced: str) -> None:
-    """Run the plan in one file and write its trace to another: the fresh process."""
+    """Run the plan in one file and write its trace to another: a fresh process."""
     plan = trusted_plan(json.loads(Path(planned).read_text(encoding="utf-8")))
     Path(traced).write_bytes(simulate(plan, model_of(plan)).trace.dump())
 

@@ -61,10 +61,14 @@ _SEE = "See 'clew test --help'."
 BAD = {
     # the command line: the message without "clew: "; {here} is the folder of the files
     "test": "missing argument 'MODEL'. " + _SEE,
-    "test raft extra": "got unexpected extra argument(s) (extra). " + _SEE,
+    "test raft extra": (
+        "several models can't be tested at once: expected one model, or scenario files and "
+        "folders, found raft, extra. Write a scenario file for each; see 'clew new'."
+    ),
     "replay": "missing argument 'FILE'. See 'clew replay --help'.",
     "tset raft": (
-        "there is no command 'tset': expected one of test, replay, check, list, new, serve-node. "
+        "there is no command 'tset': expected one of test, replay, shrink, check, list, schema, "
+        "new, serve-node. "
         "Did you mean 'clew test'."
     ),
     "test gone.py": "gone.py: there is no such file. Check the path, or see 'clew list models'.",
@@ -250,7 +254,7 @@ BAD = {
     ),
     "list modles": (
         "there is no list of 'modles': expected one of models, bugs, workloads, faults, checkers, "
-        "topologies. Did you mean 'models'."
+        "topologies, scenarios, kinds. Did you mean 'models'."
     ),
     "new mine": (
         "mine.toml: the file is there already. Choose another name, or move the file away."

@@ -204,7 +204,8 @@ def test_a_graph_leaves_out_what_follows_from_others():
 
 def result(seed: int, verdict: Verdict) -> SeedResult:
     signature = "" if verdict is Verdict.VALID else "nodes: invalid (exception); liveness: invalid"
-    return SeedResult(seed, verdict, {"seed": seed}, signature, "", None, None)
+    data = {"seed": seed, "digest": "d", "virtual_seconds": 5.0}
+    return SeedResult(seed, verdict, data, signature, "", None, None)
 
 
 @pytest.fixture
@@ -221,14 +222,17 @@ def tick(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def test_progress_off_a_terminal_is_a_line_an_event(tick: Callable[[float], None]):
     stream = io.StringIO()
-    with Progress(100, stream) as progress:
+    with Progress(104, stream) as progress:
         for seed in range(50):
-            tick(0.5)
+            tick(0.125)
             progress.update(result(seed, Verdict.INVALID if seed == 7 else Verdict.VALID))
     assert stream.getvalue().splitlines() == [
         "seed 7: invalid: nodes: invalid (exception)",
-        "20 of 100 seeds, 2 a second, 1 failed so far, about 40 s left",
-        "40 of 100 seeds, 2 a second, 1 failed so far, about 30 s left",
+        *(
+            f"{8 * second} of 104 seeds, 8 a second, about {13 - second} s left; an hour buys "
+            "40.0 virtual hours; 1 failed: 1 exception"
+            for second in range(1, 7)
+        ),
     ]
 
 
@@ -244,7 +248,7 @@ def test_progress_on_a_terminal_is_one_live_line(tick: Callable[[float], None]):
             progress.update(result(seed, Verdict.VALID))
     told = stream.getvalue()
     assert "\n" not in told
-    assert "10 of 10 seeds, 1 a second, 0 failed so far, about 0 s left" in told
+    assert "10 of 10 seeds, 1 a second, about 0 s left; an hour buys 5.0 virtual hours" in told
     assert told.endswith("\r")
 
 

@@ -1,0 +1,103 @@
+"""``clew shrink``: the smallest story that still fails as a repro file's run does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from typer import echo
+
+from clew.checkers.verdict import Verdict
+from clew.commands.exits import STATUS
+from clew.commands.places import check_file, number
+from clew.errors import EXIT_VALID
+from clew.report.run import not_deterministic
+from clew.report.shrinking import Shrinking
+from clew.report.shrunk import shrunk_report
+from clew.report.story import story
+from clew.report.style import Style
+from clew.scenarios.outcome import judge
+from clew.scenarios.repro import Repro, model_of, read_repro, write_repro
+from clew.scenarios.run import simulate
+from clew.search.shrink import RUNS_MAX, Shrunk, shrink
+from clew.search.verify import Verification, verify
+
+EXIT_INTERRUPTED = 130
+
+SHRUNK, PASSING = "shrunk.json", "passing.json"
+"""What is written beside the repro file: the smallest plan, and the nearest that passes."""
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Shrink a repro file's plan; the exit status.
+
+    It is 0 where a plan was found and comes out the same in a fresh process, 2 where it does not,
+    130 where Ctrl-C ended the search, whose best is told and written all the same.
+    """
+    path = Path(options["file"])
+    runs_max = number("max-runs", options.get("runs_max", str(RUNS_MAX)), 1)
+    out = Path(options.get("out", path.with_name(SHRUNK)))
+    check_file("out", out)
+    repro = read_repro(path)
+    with Shrinking(runs_max, sys.stderr) as progress:
+        shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
+    verification = verify(shrunk.outcome.run)
+    write(shrunk, out, repro)
+    if "json" in options:
+        echo(json.dumps(as_json(shrunk, str(out), verification)))
+    else:
+        _tell(shrunk, str(out), verification)
+    if shrunk.interrupted:
+        echo("clew: interrupted; this is the best so far", err=True)
+        return EXIT_INTERRUPTED
+    return EXIT_VALID if verification.same else STATUS[Verdict.UNKNOWN]
+
+
+def write(shrunk: Shrunk, out: Path, repro: Repro | None = None) -> None:
+    """Write what was found as a repro file, and the nearest plan that passes beside it.
+
+    Args:
+        shrunk: what was found.
+        out: the file.
+        repro: what it came from, where that may have been shrunk itself.
+    """
+    before = shrunk.before
+    origin = dict(repro.shrunk_from) if repro is not None else {}
+    origin = {
+        "seed": shrunk.seed,
+        "operations": before.operations,
+        "faults": before.faults,
+        "nodes": before.nodes,
+        **origin,
+        "runs": origin.get("runs", 0) + shrunk.runs,
+    }
+    write_repro(shrunk.outcome, out, origin)
+    if shrunk.passing is not None:
+        model = model_of(shrunk.passing)
+        write_repro(judge(simulate(shrunk.passing, model), model), out.with_name(PASSING))
+
+
+def as_json(shrunk: Shrunk, path: str, verification: Verification) -> dict[str, Any]:
+    """The object that ``clew shrink --json`` prints."""
+    return shrunk.outcome.to_json(path) | {
+        "signature": shrunk.outcome.signature,
+        "before": shrunk.before._asdict(),
+        "after": shrunk.after._asdict(),
+        "runs": shrunk.runs,
+        "complete": shrunk.complete,
+        "parting": shrunk.parting,
+        "story": story(shrunk.outcome).splitlines(),
+        "deterministic": verification.same,
+    }
+
+
+def _tell(shrunk: Shrunk, path: str, verification: Verification) -> None:
+    style = Style.of(sys.stdout)
+    echo(shrunk_report(shrunk, path, style))
+    if verification.same:
+        echo("Run twice more, here and in a fresh process: the same run, event for event.")
+    else:
+        echo(not_deterministic(verification, style))

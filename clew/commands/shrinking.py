@@ -1,0 +1,65 @@
+"""The first failure of each kind, made small as soon as it is found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from typer import echo
+
+from clew.checkers.verdict import Verdict
+from clew.commands.shrink import SHRUNK, write
+from clew.report.shrinking import Shrinking
+from clew.report.shrunk import shrunk_report
+from clew.report.style import Style
+from clew.scenarios.repro import read_repro
+from clew.search.cases import Case
+from clew.search.shrink import RUNS_MAX, shrink
+from clew.search.sweep import SeedResult
+from clew.search.verify import verify
+
+
+def _to_shrink(cases: Iterable[Case]) -> Iterator[SeedResult]:
+    """The first failure of each kind; in a scenario that showed what was expected there is none."""
+    for case in cases:
+        alone = case.job.scenario.expect is None
+        if alone or case.summary.met.verdict is not Verdict.VALID:
+            yield from (group.first for group in case.summary.groups.values())
+
+
+def _can_shrink(result: SeedResult) -> bool:
+    """True for an invalid run that was kept and comes out the same again."""
+    repeats = result.verification is None or result.verification.same
+    endless = "endless-loop" in result.signature
+    return (
+        result.verdict is Verdict.INVALID and result.repro is not None and repeats and not endless
+    )
+
+
+def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
+    """Shrink the first failure of each kind, and tell it; what was told, by repro file.
+
+    The smallest plan stands beside the repro file afterwards. Ctrl-C ends one search with its
+    best so far, which is told, and then all of it.
+
+    Raises:
+        KeyboardInterrupt: a person has ended it.
+    """
+    told: dict[str, str] = {}
+    for result in _to_shrink(cases):
+        if not _can_shrink(result):
+            continue
+        repro = Path(str(result.repro))
+        with Shrinking(RUNS_MAX, sys.stderr) as progress:
+            shrunk = shrink(read_repro(repro).plan, progress=progress.update)
+        out = repro.with_name(SHRUNK)
+        write(shrunk, out)
+        story = shrunk_report(shrunk, str(out), style)
+        if not verify(shrunk.outcome.run).same:
+            story += "\nThe smallest plan's run does not come out the same again."
+        echo(f"\n{style.heading(f'Seed {result.seed}, made small')}\n\n{story}")
+        told[str(repro)] = story
+        if shrunk.interrupted:
+            raise KeyboardInterrupt
+    return told

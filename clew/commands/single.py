@@ -1,0 +1,39 @@
+"""One run, told in full."""
+
+from __future__ import annotations
+
+import sys
+
+from typer import echo
+
+from clew.commands.asked import Asked
+from clew.commands.finish import print_json, status, write_reports
+from clew.commands.shrinking import shrink_all
+from clew.report.logs import node_logs
+from clew.report.run import run_report
+from clew.report.style import Style
+from clew.search.cases import Case
+from clew.search.sweep import run_seed
+
+
+def run_one(case: Case, asked: Asked) -> int:
+    """Run the only seed of a case; the exit status."""
+    seed = next(case.seeds())
+    outcome, result = run_seed(case.job, seed)
+    case.summary.add(result)
+    stories: dict[str, str] = {}
+    if asked.json:
+        print_json(result)
+    else:
+        style = Style.of(sys.stdout)
+        if asked.log:
+            echo(node_logs(outcome.run))
+        story = run_report(outcome, result.verification, result.repro, style)
+        echo(story)
+        stories[str(result.repro)] = story
+    try:
+        if asked.shrink and not asked.json:
+            stories |= shrink_all([case], Style.of(sys.stdout))
+    finally:
+        write_reports([case], stories, asked.junit)
+    return status([case])

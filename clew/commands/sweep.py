@@ -1,0 +1,176 @@
+"""Many runs: told as they come, recorded, and summed up at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from typer import echo
+
+from clew import wall
+from clew.checkers.verdict import Verdict
+from clew.commands.asked import Asked
+from clew.commands.finish import print_json, status, write_reports
+from clew.commands.shrinking import shrink_all
+from clew.report.progress import Progress
+from clew.report.run import run_report
+from clew.report.style import Style
+from clew.report.sweep import case_line, failures, sweep_report
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.repro import model_of, read_repro
+from clew.scenarios.run import simulate
+from clew.search.cases import Case, Runner, stream
+from clew.search.database import Database
+from clew.search.sweep import Job, SeedResult, held, run_seed, run_tasks
+from clew.search.verify import Verification
+
+STALE_SECONDS = 3600.0
+"""What a killed process had begun to write is removed when it is so old."""
+
+
+def run_cases(cases: Sequence[Case], asked: Asked) -> int:
+    """Run the seeds of all cases; the exit status.
+
+    Raises:
+        KeyboardInterrupt: a person has ended it; what was found is told and recorded.
+    """
+    _remove_stale_parts(asked.out)
+    counted = asked.coverage or sys.stderr.isatty()  # it costs a tenth of a run, or a quarter
+    for case in cases:
+        case.job = replace(case.job, keep_failing=False, behaviours=counted)
+    total = _total(cases)
+    interrupted = False
+    with (
+        Database(asked.out) as database,
+        Progress(total, sys.stderr, asked.seconds) as progress,
+    ):
+        for case in cases:
+            _enter(case, database, resume=asked.resume)
+        try:
+            run = _runner(asked, total, progress)
+            _spend(cases, run, asked, database, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+            if not any(case.summary.runs for case in cases):
+                raise
+    stories: dict[str, str] = {}
+    try:
+        if not asked.json:
+            stories = _tell(cases, progress.seconds)
+        if asked.shrink and not asked.json and not interrupted:
+            stories |= shrink_all(cases, Style.of(sys.stdout))
+    finally:
+        write_reports(cases, stories, asked.junit)
+    if interrupted:
+        raise KeyboardInterrupt
+    return status(cases)
+
+
+def _total(cases: Iterable[Case]) -> int | None:
+    total = 0
+    for case in cases:
+        own = case.total
+        if own is None:
+            return None
+        total += own
+    return total
+
+
+def _enter(case: Case, database: Database, *, resume: bool) -> None:
+    scenario = case.job.scenario
+    case.sweep = database.sweep_of(scenario, load_model(scenario.model, scenario.bug).digest)
+    if resume:
+        case.known = partial(database.known, case.sweep)
+
+
+def _runner(asked: Asked, total: int | None, progress: Progress) -> Runner:
+    """Who runs the seeds: this process, workers of its own, or a cluster."""
+    if asked.dask is not None:
+        from clew.search.dask import run_on  # noqa: PLC0415 - an extra
+
+        return partial(run_on, asked.dask)
+    return partial(run_tasks, jobs=asked.jobs_for(total), tick=progress.tick)
+
+
+def _spend(
+    cases: Sequence[Case], run: Runner, asked: Asked, database: Database, progress: Progress
+) -> None:
+    """Run the seeds, and take each result in as it comes."""
+    failed = 0
+    results = stream(cases, run, asked.seconds)
+    try:
+        for case, plain in results:
+            result = kept(case.job, plain) if case.summary.is_new(plain) else plain
+            case.summary.add(result)
+            database.record(case.sweep, result)
+            progress.update(result, case.name if len(cases) > 1 else "")
+            if asked.json:
+                print_json(result)
+            failed += result.verdict is Verdict.INVALID
+            if asked.failures_max is not None and failed >= asked.failures_max:
+                return
+    finally:
+        results.close()
+
+
+def kept(job: Job, result: SeedResult) -> SeedResult:
+    """The result with its artefacts written: of a way of failing, the first is kept whole."""
+    if not result.digest or result.repro is not None:
+        return result
+    again = replace(job, keep_failing=True, verify_all=False, verify_failing=False)
+    outcome, written = run_seed(again, result.seed)
+    result = replace(result, repro=written.repro, json={**result.json, "repro": written.repro})
+    endless = any(finding.kind == "endless-loop" for finding in outcome.run.findings)
+    if written.digest == result.digest or endless:
+        return result
+    return held(result, Verification(same=False, where="the run when it was made to be kept"))
+
+
+def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
+    """Print what came out; the stories that were told, by repro file."""
+    style = Style.of(sys.stdout)
+    if len(cases) == 1:
+        return _tell_one(cases[0], seconds, style)
+    for case in cases:
+        echo(case_line(case.name, case.summary, style))
+    for case in cases:
+        if case.summary.met.verdict is not Verdict.VALID:
+            echo(f"\n{style.heading(case.name)}")
+            echo(failures(case.summary, style))
+    met = [case.summary.met.verdict for case in cases]
+    echo(f"{len(cases)} scenarios: {met.count(Verdict.VALID)} as expected.")
+    return {}
+
+
+def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
+    """The summary, and the story of the first run that is as bad as any."""
+    summary = case.summary
+    echo(sweep_report(case.job.scenario, summary, seconds, style))
+    firsts = (group.first for group in summary.groups.values())
+    worst = next((r for r in firsts if r.verdict is summary.verdict and r.repro), None)
+    if worst is None:
+        return {}
+    # From its repro file: what is told here can be replayed.
+    story = run_report(replayed(Path(str(worst.repro))), worst.verification, worst.repro, style)
+    echo(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n\n{story}")
+    return {str(worst.repro): story}
+
+
+def replayed(path: Path) -> Outcome:
+    """What the plan of a repro file gives now."""
+    plan = read_repro(path).plan
+    model = model_of(plan)
+    return judge(simulate(plan, model), model)
+
+
+def _remove_stale_parts(out: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    for part in out.glob("*/.*.part"):
+        with suppress(OSError):
+            if wall.seconds_since_1970() - part.stat().st_mtime > STALE_SECONDS:
+                part.unlink()

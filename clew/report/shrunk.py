@@ -1,0 +1,106 @@
+"""What a shrinker found: how small it got, the story of what is left, and a run that passes."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from clew.report import words
+from clew.report.story import story
+from clew.report.style import Style
+from clew.scenarios.plan import Plan, PlannedOperation
+from clew.search.shrink import Shrunk
+from clew.sim.faults import Fault
+from clew.sim.world import NS_PER_SECOND
+
+
+def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
+    """The sizes before and after, the story, the nearest passing plan, and how to replay it.
+
+    Args:
+        shrunk: what was found.
+        repro_path: its repro file, or None where none was written.
+        style: colour or none.
+    """
+    plan = shrunk.plan
+    model = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
+    parts = [
+        f"{style.heading(f'The shortest story found of {model}')}\n{sizes(shrunk)}",
+        f"{shrunk.outcome.signature}\n\n{story(shrunk.outcome)}",
+        nearest(shrunk),
+        _replay(repro_path),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def sizes(shrunk: Shrunk) -> str:
+    """What is left of what there was, and what it cost."""
+    before, after = shrunk.before, shrunk.after
+    rows = [
+        (name, f"{getattr(before, name):,}", "->", f"{getattr(after, name):,}")
+        for name in ("operations", "faults", "nodes", "clients")
+    ]
+    rows.append(
+        (
+            "virtual time",
+            f"{before.virtual_ns / NS_PER_SECOND:.6g} s",
+            "->",
+            f"{after.virtual_ns / NS_PER_SECOND:.6g} s",
+        )
+    )
+    table = words.table(rows, right=(1, 3))
+    took = f"  {words.several(shrunk.runs, 'run')}"
+    if not shrunk.complete:
+        took += "; the search was cut short, so there may be a shorter one"
+    return f"{table}\n{took}."
+
+
+def nearest(shrunk: Shrunk) -> str:
+    """How the nearest plan that passes differs, and where its run parts from the failing one."""
+    if shrunk.passing is None or shrunk.parting is None:
+        return ""
+    change = difference(shrunk.plan, shrunk.passing)
+    return (
+        f"{words.hanging('', f'It does not fail {change}.')}\n{words.hanging('', shrunk.parting)}"
+    )
+
+
+def difference(failing: Plan, passing: Plan) -> str:
+    """What a passing plan changes, as the end of a sentence that begins with 'It does not fail'."""
+    for fault in failing.faults:
+        other = next((one for one in passing.faults if one.id == fault.id), None)
+        if other is None:
+            return f"without the fault {fault.id}"
+        if other != fault:
+            return _weaker(fault, other)
+    for one in failing.operations:
+        if one not in passing.operations:
+            return f"without {_asked(one)}"
+    changed = [
+        field.name
+        for field in fields(failing)
+        if getattr(failing, field.name) != getattr(passing, field.name)
+    ]
+    return f"with another {', '.join(changed)}"
+
+
+def _weaker(fault: Fault, other: Fault) -> str:
+    if replace(other, until_ns=fault.until_ns) == fault:
+        return (
+            f"when the fault {fault.id} ends at {words.time(other.until_ns)} "
+            f"instead of {words.time(fault.until_ns)}"
+        )
+    if replace(other, at_ns=fault.at_ns) == fault:
+        return (
+            f"when the fault {fault.id} begins at {words.time(other.at_ns)} "
+            f"instead of {words.time(fault.at_ns)}"
+        )
+    return f"when the fault {fault.id} is weaker"
+
+
+def _asked(one: PlannedOperation) -> str:
+    value = "" if one.value is None else f" {words.value(one.value)}"
+    return f"the {one.f}{value} that client {one.client} asks for at {words.time(one.at_ns)}"
+
+
+def _replay(path: str | None) -> str:
+    return "" if path is None else f"Replay it:\n  clew replay {path}"

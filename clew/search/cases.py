@@ -1,0 +1,134 @@
+"""Several scenarios in one stream: which seeds of which run when, and which are known already."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count, islice
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from clew import wall
+from clew.search.summary import Summary
+from clew.search.sweep import Job, SeedResult, Task
+
+Runner: TypeAlias = Callable[[Iterable[Task]], Generator[SeedResult, None, None]]
+"""Gives the results of tasks, in their order."""
+
+
+class Shard(NamedTuple):
+    """One of several equal parts of a sweep; ``number`` counts from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    def holds(self, index: int) -> bool:
+        """True where this part takes the seed, or the scenario, of this index."""
+        return index % self.of == self.number - 1
+
+
+@dataclass(eq=False, slots=True)
+class Case:
+    """One scenario and its seeds.
+
+    Attributes:
+        name: how it is called, such as the file's path.
+        job: what to do with each seed.
+        first: the first seed.
+        runs: how many; None for as many as there is time for.
+        before: seeds that run before those; none runs twice.
+        file: the scenario's file, or None.
+        shard: which part of the seeds.
+        known: a seed's result from before, or None.
+        sweep: the number in the database.
+        summary: the results so far.
+    """
+
+    name: str
+    job: Job
+    first: int = 0
+    runs: int | None = 1
+    before: tuple[int, ...] = ()
+    file: Path | None = None
+    shard: Shard = field(default_factory=Shard)
+    known: Callable[[int], SeedResult | None] = lambda _: None
+    sweep: int = 0
+    summary: Summary = field(default_factory=Summary)
+
+    def seeds(self) -> Iterator[int]:
+        """The seeds, in the order in which they run."""
+        yield from (seed for index, seed in enumerate(self.before) if self.shard.holds(index))
+        done = frozenset(self.before)
+        numbers = count() if self.runs is None else range(self.runs)
+        for index in numbers:
+            if self.shard.holds(index) and self.first + index not in done:
+                yield self.first + index
+
+    @property
+    def total(self) -> int | None:
+        """How many seeds there are; None where that is not known."""
+        if self.runs is None:
+            return None
+        own = len(range(self.shard.number - 1, self.runs, self.shard.of))
+        twice = sum(
+            0 <= seed - self.first < self.runs and self.shard.holds(seed - self.first)
+            for seed in self.before
+        )
+        return own - twice + len(range(self.shard.number - 1, len(self.before), self.shard.of))
+
+
+def stream(
+    cases: Iterable[Case], run: Runner, seconds: float | None = None
+) -> Generator[tuple[Case, SeedResult], None, None]:
+    """The results of all cases, in an order that does not depend on who runs them.
+
+    Case after case; where time ends it, a seed of each in turn.
+
+    Args:
+        cases: what to run.
+        run: runs the seeds that are not known.
+        seconds: no seed begins after so many; None for no end.
+    """
+    listed = tuple(cases)
+    order = _one_after_the_other(listed) if seconds is None else _in_turn(listed, seconds)
+    pending: deque[tuple[Case, int, bool]] = deque()
+
+    def tasks() -> Iterator[Task]:
+        for case, seed in order:
+            known = case.known(seed) is not None
+            pending.append((case, seed, known))
+            if not known:
+                yield Task(case.job, seed)
+
+    results = run(tasks())
+    try:
+        for result in results:
+            yield from _stored(pending)
+            case, _, _ = pending.popleft()
+            yield case, result
+        yield from _stored(pending)
+    finally:
+        results.close()
+
+
+def _stored(pending: deque[tuple[Case, int, bool]]) -> Iterator[tuple[Case, SeedResult]]:
+    while pending and pending[0][2]:
+        case, seed, _ = pending.popleft()
+        result = case.known(seed)
+        assert result is not None
+        yield case, result
+
+
+def _one_after_the_other(cases: Iterable[Case]) -> Iterator[tuple[Case, int]]:
+    return ((case, seed) for case in cases for seed in case.seeds())
+
+
+def _in_turn(cases: Iterable[Case], seconds: float) -> Iterator[tuple[Case, int]]:
+    end = wall.seconds() + seconds
+    turns = deque((case, case.seeds()) for case in cases)
+    while turns and wall.seconds() < end:
+        case, seeds = turns.popleft()
+        for seed in islice(seeds, 1):
+            turns.append((case, seeds))
+            yield case, seed

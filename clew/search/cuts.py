@@ -1,0 +1,186 @@
+"""Smaller plans from a plan: each function takes something away and leaves the rest alone.
+
+All are pure. None looks whether what is left still fails; `clew.search.passes` asks that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from clew.scenarios.plan import Plan, PlannedOperation
+from clew.sim.faults import Fault
+
+
+def cut_at(plan: Plan, moment_ns: int) -> Plan:
+    """The plan up to a moment and nothing behind it: no healing phases, no progress owed."""
+    limit_ns = max(moment_ns + 1, 1)
+    return replace(
+        plan,
+        time_limit_ns=limit_ns,
+        recovery_ns=0,
+        liveness="off",
+        core=(),
+        faults=tuple(
+            replace(fault, until_ns=min(fault.until_ns, limit_ns))
+            for fault in plan.faults
+            if fault.at_ns < limit_ns
+        ),
+        operations=tuple(
+            one for one in plan.operations if one.phase == "main" and one.at_ns < limit_ns
+        ),
+    )
+
+
+def healed_at(plan: Plan, limit_ns: int) -> Plan:
+    """The plan with a shorter time of faults; recovery and final reads come so much earlier."""
+    earlier_ns = plan.time_limit_ns - limit_ns
+    return replace(
+        plan,
+        time_limit_ns=limit_ns,
+        faults=tuple(
+            replace(fault, until_ns=min(fault.until_ns, max(limit_ns - 1, fault.at_ns)))
+            for fault in plan.faults
+            if fault.at_ns < limit_ns
+        ),
+        operations=tuple(
+            one if one.phase == "main" else one._replace(at_ns=one.at_ns - earlier_ns)
+            for one in plan.operations
+            if one.phase != "main" or one.at_ns < limit_ns
+        ),
+    )
+
+
+def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None:
+    """The plan with some of its nodes; None where a core would be left without any.
+
+    Clients stay with their nodes, which gives them other numbers. Final reads of a node go with
+    it.
+
+    Args:
+        plan: the plan.
+        kept: the nodes that stay.
+        moved: give other operations of a node that goes to one that stays, else drop them.
+    """
+    node_ids = tuple(name for name in plan.node_ids if name in kept)
+    core = tuple(name for name in plan.core if name in kept)
+    if not node_ids or (plan.core and not core):
+        return None
+    clients: dict[int, int] = {}
+    taken: set[int] = set()
+    operations = []
+    for one in plan.operations:
+        home = plan.node_ids[one.client % len(plan.node_ids)]
+        if home not in kept and (one.phase == "final" or not moved):
+            continue
+        if one.client not in clients:
+            home = home if home in kept else node_ids[one.client % len(node_ids)]
+            clients[one.client] = _free(taken, node_ids.index(home), len(node_ids))
+        operations.append(one._replace(client=clients[one.client]))
+    return replace(
+        plan,
+        node_ids=node_ids,
+        core=core,
+        clients=_client_count(plan, len(node_ids)),
+        faults=tuple(f for f in (_fault_among(f, node_ids) for f in plan.faults) if f),
+        operations=tuple(operations),
+    )
+
+
+def _free(taken: set[int], node: int, count: int) -> int:
+    """The least number of a client of a node that nobody has; it is taken now."""
+    rank = node
+    while rank in taken:
+        rank += count
+    taken.add(rank)
+    return rank
+
+
+def _client_count(plan: Plan, node_count: int) -> int:
+    """So many clients that nodes are told their neighbours as before."""
+    return min(plan.clients, max(node_count, 1)) if plan.clients >= len(plan.node_ids) else 1
+
+
+def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
+    """A fault as far as it concerns some nodes; None where it does not."""
+    params: dict[str, Any] = dict(fault.params)
+    if "groups" in params:
+        groups = [[name for name in group if name in node_ids] for group in params["groups"]]
+        params["groups"] = [group for group in groups if group]
+    if "messages" in params:
+        params["messages"] = [
+            one for one in params["messages"] if one[0] in node_ids and one[1] in node_ids
+        ]
+    target = fault.target
+    if isinstance(target, tuple):
+        target = tuple(name for name in target if name in node_ids)
+        if not target:
+            return None
+    return replace(fault, target=target, params=params)
+
+
+def with_clients_renamed(plan: Plan) -> Plan:
+    """The plan with the least numbers for its clients, each at the node that it had."""
+    clients: dict[int, int] = {}
+    taken: set[int] = set()
+    count = len(plan.node_ids)
+    # Of those that only read at the end none may be one that worked before.
+    for one in sorted(plan.operations, key=lambda one: one.phase == "final"):
+        if one.client not in clients:
+            clients[one.client] = _free(taken, one.client % count, count)
+    renamed = tuple(one._replace(client=clients[one.client]) for one in plan.operations)
+    return replace(plan, clients=_client_count(plan, count), operations=renamed)
+
+
+def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:
+    """The plan with everything from a time on so much earlier."""
+
+    def moved(time_ns: int) -> int:
+        return time_ns - by_ns if time_ns >= after_ns else time_ns
+
+    return retimed(plan, moved)
+
+
+def retimed(plan: Plan, moved: Callable[[int], int]) -> Plan:
+    """The plan with every time changed by a function that never goes down."""
+    return replace(
+        plan,
+        time_limit_ns=max(moved(plan.time_limit_ns), 1),
+        faults=tuple(
+            replace(fault, at_ns=moved(fault.at_ns), until_ns=moved(fault.until_ns))
+            for fault in plan.faults
+        ),
+        operations=tuple(one._replace(at_ns=moved(one.at_ns)) for one in plan.operations),
+    )
+
+
+def times(plan: Plan) -> list[int]:
+    """When something in the plan begins or ends, up to healing; sorted, each once."""
+    found = {0}
+    found.update(one.at_ns for one in plan.operations if one.phase == "main")
+    for fault in plan.faults:
+        found.update((fault.at_ns, fault.until_ns))
+    return sorted(found)
+
+
+def with_fault(plan: Plan, rank: int, fault: Fault) -> Plan:
+    """The plan with another fault in a place."""
+    faults = [*plan.faults]
+    faults[rank] = fault
+    return replace(plan, faults=tuple(faults))
+
+
+def with_operations(plan: Plan, kept: Iterable[PlannedOperation]) -> Plan:
+    """The plan with these operations."""
+    return replace(plan, operations=tuple(kept))
+
+
+def with_values(plan: Plan, change: Callable[[PlannedOperation], Any]) -> Plan:
+    """The plan with other arguments."""
+    return with_operations(plan, [one._replace(value=change(one)) for one in plan.operations])
+
+
+def renumbered(values: Iterable[Any]) -> Mapping[Any, int]:
+    """A small number for each value, from 1 in the order of their first appearance."""
+    return {value: rank for rank, value in enumerate(dict.fromkeys(values), 1)}

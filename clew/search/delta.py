@@ -1,0 +1,87 @@
+"""Delta debugging: a small part of something that fails and still fails.
+
+`minimised` is the ddmin algorithm of Zeller and Hildebrandt, "Simplifying and Isolating
+Failure-Inducing Input" (IEEE TSE 28(2), 2002), section 3: whole parts go first, single elements
+last. What is left is 1-minimal: no single element can go. `least` does the same for a number.
+
+Both know nothing of what they minimise. The test they are given must be a function: the same
+answer for the same question. It is never asked about what is known to fail, but may be asked
+twice about what does not: let it remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def minimised(
+    items: Sequence[T], fails: Callable[[list[T]], bool], parts_max: int | None = None
+) -> list[T]:
+    """A 1-minimal part of `items` that fails, in the same order.
+
+    Args:
+        items: what fails.
+        fails: whether a part of it, in order, still does.
+        parts_max: into so many parts it is split at most; None for as many as there are
+            elements. With fewer the result need not be 1-minimal.
+
+    O(n^2) tests at worst, O(k log n) where k single elements each decide for themselves.
+    """
+    kept = list(items)
+    if not kept or fails([]):
+        return []
+    parts = 2
+    while len(kept) > 1:
+        parts = min(parts, len(kept), parts_max or len(kept))
+        reduced = _reduced(kept, parts, fails)
+        if reduced is None:
+            if parts == min(len(kept), parts_max or len(kept)):
+                break
+            parts *= 2
+        else:
+            parts = 2 if len(reduced) * parts <= len(kept) else max(parts - 1, 2)
+            kept = reduced
+    return kept
+
+
+def _reduced(kept: list[T], parts: int, fails: Callable[[list[T]], bool]) -> list[T] | None:
+    """The first smaller list that fails: one part alone, or all but one; None where none does."""
+    bounds = [rank * len(kept) // parts for rank in range(parts + 1)]
+    chunks = [(bounds[rank], bounds[rank + 1]) for rank in range(parts)]
+    for start, end in chunks:
+        if fails(kept[start:end]):
+            return kept[start:end]
+    if parts > 2:  # noqa: PLR2004 - of two parts, all but one is the other
+        for start, end in chunks:
+            rest = kept[:start] + kept[end:]
+            if fails(rest):
+                return rest
+    return None
+
+
+def least(low: int, high: int, fails: Callable[[int], bool], tries: int = 8) -> int:
+    """A small number in [low, high] that fails, found by halving; `high` is known to fail.
+
+    Args:
+        low: the least number that makes sense; it is tried first.
+        high: what fails.
+        fails: whether a number does.
+        tries: how many numbers are asked about at most.
+    """
+    if low >= high:
+        return high
+    if fails(low):
+        return low
+    passing, failing = low, high
+    for _ in range(tries - 1):
+        if failing - passing <= 1:
+            break
+        middle = (passing + failing) // 2
+        if fails(middle):
+            failing = middle
+        else:
+            passing = middle
+    return failing

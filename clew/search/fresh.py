@@ -1,0 +1,195 @@
+"""Fresh processes at a low price: a server under another hash seed, which forks for each run.
+
+The server has imported Clew and nothing of a user's, and has run nothing itself, so each fork of
+it is as fresh as a new interpreter, without the time that one takes to start. Where a system
+can't fork, each run gets a new interpreter.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from clew.models.registry import MODELS
+from clew.scenarios.load import load_model
+from clew.scenarios.plan import Plan, trusted_plan
+from clew.scenarios.run import simulate
+from clew.scenarios.workloads import workload_class
+from clew.search.orphans import die_with_parent
+from clew.sim.trace import Trace
+
+_LENGTH_BYTES = 8
+_TRIES = 2
+"""A server may be killed from outside; a run that ends two of them is to blame itself."""
+
+
+class FreshRun(NamedTuple):
+    """What a plan gave in a fresh process.
+
+    Attributes:
+        same: True where its digest is the one that was expected.
+        trace: what happened instead; None where the digest is the same or the run did not end.
+    """
+
+    same: bool
+    trace: Trace | None = None
+
+
+class FreshRuns:
+    """Runs in fresh processes; a context, whose server starts with the first run."""
+
+    def __init__(self) -> None:
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        assert server.stdin is not None
+        assert server.stdout is not None
+        with suppress(OSError):
+            server.stdin.close()
+        server.stdout.close()
+        server.kill()
+        server.wait()
+
+    def run(self, plan: Plan, digest: str) -> FreshRun:
+        """Run a plan in a fresh process under another hash seed; ``digest`` is to be expected."""
+        if not hasattr(os, "fork"):
+            return _in_an_interpreter(plan, digest)
+        request = json.dumps({"plan": plan.to_json(), "digest": digest}).encode()
+        for _ in range(_TRIES):
+            answer = self._ask(request)
+            if answer is not None:
+                return FreshRun(not answer, Trace.load(answer) if answer else None)
+            self.close()
+        return FreshRun(same=False)
+
+    def _ask(self, request: bytes) -> bytes | None:
+        """The server's answer: nothing for the same digest, else a trace; None where it died."""
+        server = self._server = self._server or _start()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            _send(server.stdin.fileno(), request)
+        except OSError:
+            return None
+        return _receive(server.stdout.fileno())
+
+
+def other_hash_seed() -> dict[str, str]:
+    """The environment of a process that hashes texts in another order than this one."""
+    return {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # A group of its own: Ctrl-C is for the process that a person started.
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+        [sys.executable, "-m", "clew.search.fresh", str(os.getpid())],
+        env=other_hash_seed(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        process_group=0,
+    )
+
+
+def _in_an_interpreter(plan: Plan, digest: str) -> FreshRun:
+    with tempfile.TemporaryDirectory(prefix="clew-verify-") as folder:
+        planned, traced = Path(folder) / "plan.json", Path(folder) / "trace"
+        planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
+            [sys.executable, "-m", "clew.search.verify", str(planned), str(traced)],
+            env=other_hash_seed(),
+            check=False,
+            capture_output=True,
+        )
+        if done.returncode != 0 or not traced.is_file():
+            return FreshRun(same=False)
+        trace = Trace.load(traced.read_bytes())
+    return FreshRun(same=True) if trace.close() == digest else FreshRun(same=False, trace=trace)
+
+
+def _send(pipe: int, message: bytes) -> None:
+    data = memoryview(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def _receive(pipe: int) -> bytes | None:
+    """A message; None at the end of the pipe."""
+    head = _read(pipe, _LENGTH_BYTES)
+    return None if head is None else _read(pipe, int.from_bytes(head, "big"))
+
+
+def _read(pipe: int, count: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < count:
+        part = os.read(pipe, min(count - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+def serve(parent: int) -> None:
+    """Answer requests from stdin on stdout, each in a fork, until stdin ends: the server."""
+    die_with_parent(parent)
+    requests, answers = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):  # what a node prints was printed by its first run
+        os.dup2(nowhere, standard)
+    # numpy may have started threads; none of them holds what a fork needs.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    gc.freeze()  # no fork of it need copy what it never changes
+    server = os.getpid()
+    while (request := _receive(requests)) is not None:
+        asked = json.loads(request)
+        model = asked["plan"]["model"]
+        warm(model["name"], model["bug"], asked["plan"]["workload"])
+        child = os.fork()
+        if child == 0:
+            _answer_and_exit(asked, answers, server)
+        if os.waitpid(child, 0)[1] != 0:
+            return  # half an answer may stand in the pipe; its end says so
+
+
+def warm(model: str, bug: str | None, workload: str | None) -> None:
+    """Import all that runs of a model need, but for a user's file."""
+    if model in MODELS:
+        load_model(model, bug)
+        workload = workload or MODELS[model].workload
+    if workload is not None:
+        workload_class(workload)
+
+
+def _answer_and_exit(asked: dict[str, Any], answers: int, server: int) -> None:
+    status = 1
+    try:
+        die_with_parent(server)
+        plan = trusted_plan(asked["plan"])
+        run = simulate(plan, load_model(plan.model.name, plan.model.bug))
+        _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())
+        status = 0
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,115 @@
+"""What nodes showed of themselves in a run: `Node.observe`, whenever it changed.
+
+A trace keeps messages and no state, so the run is done once more with an onlooker, which is an
+invariant that never breaks. It is looked at only, never shown to a node, and reaches no digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from clew.scenarios.load import Model
+from clew.scenarios.run import Run, simulate
+from clew.sim.invariants import Invariant, Violation
+from clew.sim.node import Node
+
+EVENTS_MAX = 50_000
+"""A run of more events is too long to be looked at again."""
+
+TEXT_MAX = 160
+"""A longer value says nothing in a sentence."""
+
+
+class Change(NamedTuple):
+    """A node shows something else than before.
+
+    Attributes:
+        time_ns: when.
+        node: which.
+        role: what its role is now; None where it tells none.
+        was: its role before; None for a node that has just started.
+        fields: by name the values that are new, as JSON text; all of a node that has started.
+        shown: all values, by name.
+    """
+
+    time_ns: int
+    node: str
+    role: str | None
+    was: str | None
+    fields: Mapping[str, str]
+    shown: Mapping[str, str]
+
+
+def observed(run: Run, model: Model) -> list[Change]:
+    """What the nodes of a run showed, in order of time; empty for a run that is too long.
+
+    Only plain values are seen: numbers, texts and collections of them.
+    """
+    if run.events > EVENTS_MAX:
+        return []
+    changes: list[Change] = []
+    base = model.node_class
+    invariants = (_onlooker(changes), *base.invariants)
+    members = {"invariants": invariants, "__module__": base.__module__}
+    watched: type[Node] = type(base.__name__, (base,), members)
+    again = simulate(run.plan, replace(model, node_class=watched), keep_trace=False)
+    return changes if again.digest == run.digest else []
+
+
+def _onlooker(changes: list[Change]) -> type[Invariant]:
+    """An invariant that writes changes down and always holds."""
+
+    class Onlooker(Invariant):
+        name = "onlooker"
+
+        def __init__(self, nodes: Mapping[str, Node]) -> None:
+            super().__init__(nodes)
+            self._seen: dict[str, tuple[Node, str | None, dict[str, str]]] = {}
+
+        def after(self, node: Node) -> Violation | None:
+            role, fields = _shown(node)
+            before = self._seen.get(node.id)
+            fresh = before is None or before[0] is not node
+            old: dict[str, str] = {} if before is None or fresh else before[2]
+            changed = {name: text for name, text in fields.items() if old.get(name) != text}
+            was = None if before is None or fresh else before[1]
+            if changed or role != was:
+                time_ns: int = node._runtime._cluster.world.now  # type: ignore[attr-defined] # noqa: SLF001
+                changes.append(Change(time_ns, node.id, role, was, changed, fields))
+            self._seen[node.id] = node, role, fields
+            return None
+
+    return Onlooker
+
+
+def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
+    """A node's role and what it shows, as far as that is plain."""
+    try:
+        role, shown = node.role(), dict(node.observe())
+    except Exception:  # noqa: BLE001 - a user's hooks, and only for show
+        return None, {}
+    texts = {str(name): _text(value) for name, value in shown.items()}
+    plain = {name: text for name, text in texts.items() if text and len(text) <= TEXT_MAX}
+    return (role if isinstance(role, str) else None), plain
+
+
+def _text(value: Any) -> str:
+    """A plain value as JSON; empty where it is another."""
+    try:
+        return json.dumps(_sorted(value), ensure_ascii=False)
+    except (TypeError, ValueError):
+        return ""
+
+
+def _sorted(value: Any) -> Any:
+    """A value without sets, whose order is no one's."""
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, dict):
+        return {str(name): _sorted(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return value

@@ -1,0 +1,196 @@
+"""Does a plan still fail the same way? Asked of a shrinker's candidates, one run each.
+
+What counts as the same is one check and one kind of what it found, such as the invariant that
+broke first: once that is so, all else that went wrong in the run is a consequence or noise.
+Answers are remembered by the plan's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import NamedTuple
+
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.errors import ClewError
+from clew.history import Operation
+from clew.scenarios.load import Model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.plan import Plan, plan_text
+from clew.scenarios.run import Run, simulate
+from clew.scenarios.signature import finding_kind, kind_of
+from clew.sim.faults import FaultReport
+
+EVENTS_FACTOR = 2
+EVENTS_LEAST = 20_000
+"""A candidate is stopped after so many times the events of the run that fails, and at least so
+many: one that fails much later is no simpler."""
+
+
+class Target(NamedTuple):
+    """What must go wrong.
+
+    Attributes:
+        check: the name of the check that fails.
+        kind: of its first anomaly, as `clew.scenarios.signature.kind_of` tells it.
+    """
+
+    check: str
+    kind: str
+
+
+def target_of(outcome: Outcome) -> Target | None:
+    """What went wrong first; None where nothing did.
+
+    What went wrong inside a node comes before what clients saw of it.
+    """
+    failed = [
+        check for check in outcome.checks if check.verdict is Verdict.INVALID and check.anomalies
+    ]
+    if not failed:
+        return None
+    first = min(failed, key=lambda check: check.name != "nodes")
+    return Target(first.name, kind_of(first.anomalies[0]))
+
+
+def failing(outcome: Outcome, target: Target) -> tuple[Result, Anomaly] | None:
+    """The check and its anomaly that are the target; None where the outcome is another."""
+    for check in outcome.checks:
+        if check.name == target.check and check.verdict is Verdict.INVALID:
+            for anomaly in check.anomalies:
+                if kind_of(anomaly) == target.kind:
+                    return check, anomaly
+    return None
+
+
+class Sight(NamedTuple):
+    """What a failing run showed, for the next cuts.
+
+    Attributes:
+        moment_ns: when it had failed; None where only the whole run shows it.
+        faults: what each fault did.
+        evidence: the operations that show it.
+        events: how many there were.
+    """
+
+    moment_ns: int | None
+    faults: tuple[FaultReport, ...]
+    evidence: tuple[Operation, ...]
+    events: int
+
+
+WHOLE_RUN: tuple[str, ...] = ("liveness", "availability", "assert")
+"""Checks of a whole run."""
+
+
+def moment_of(anomaly: Anomaly, *, at_once: bool) -> int | None:
+    """When an anomaly had happened, virtual ns: a finding's time, or a wrong answer's.
+
+    Args:
+        anomaly: what went wrong.
+        at_once: whether an answer is wrong when it comes; None is the moment else, because it
+            is wrong only by what came, or never came, after it.
+    """
+    if "time_ns" in anomaly.data:
+        return int(anomaly.data["time_ns"])
+    if not at_once:
+        return None
+    response = anomaly.data.get("response")
+    number = response.get("number") if isinstance(response, dict) else None
+    ends = [one.end for one in anomaly.operations if number is None or one.number == number]
+    return max((end for end in ends if end is not None), default=None)
+
+
+class Spent(Exception):  # noqa: N818 - not an error: the shrinker stops with the best so far
+    """The budget of runs is spent."""
+
+
+class Bounded(Exception):  # noqa: N818 - not an error: a part of the search ends
+    """What a part of the search may spend is spent; `Oracle.bounded` ends with it."""
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Runs candidates and remembers what came of them.
+
+    Attributes:
+        model: what runs.
+        target: what must go wrong.
+        runs_max: how many runs there may be.
+        told: called before each run.
+        runs: how many there were.
+        events_max: of a candidate.
+        at_once: whether a wrong answer is wrong when it comes, see `moment_of`.
+        known: the answers so far, by the plan's digest.
+        events: how many there were in all runs.
+        bounds: once there were so many events, or runs, a part of the search ends; None for no
+            bounds.
+    """
+
+    model: Model
+    target: Target
+    runs_max: int
+    told: Callable[[], None]
+    events_max: int
+    at_once: bool
+    runs: int = 0
+    known: dict[bytes, Sight | None] = field(default_factory=dict)
+    events: int = 0
+    bounds: tuple[int, int] | None = None
+
+    def ask(self, plan: Plan) -> Sight | None:
+        """What a plan's run shows where it fails the same way, else None.
+
+        Raises:
+            Spent: the answer is not known, and no run is left.
+            Bounded: nor is one left to this part of the search.
+        """
+        key = blake2b(plan_text(plan).encode(), digest_size=16).digest()
+        if key not in self.known:
+            if self.bounds and (self.events >= self.bounds[0] or self.runs >= self.bounds[1]):
+                raise Bounded
+            if self.runs >= self.runs_max:
+                raise Spent
+            self.told()
+            self.runs += 1
+            self.known[key] = self._sight(plan)
+        return self.known[key]
+
+    @contextmanager
+    def bounded(self, events: int, runs: int) -> Iterator[None]:
+        """A context that ends by itself once there were so many events or runs in it."""
+        self.bounds = self.events + events, self.runs + runs
+        try:
+            yield
+        except Bounded:
+            pass
+        finally:
+            self.bounds = None
+
+    def _sight(self, plan: Plan) -> Sight | None:
+        bounded = replace(plan, events_max=min(plan.events_max, self.events_max))
+        try:
+            run = simulate(bounded, self.model, keep_trace=False)
+        except ClewError:
+            return None  # what is left makes no plan, such as a fault without nodes to strike
+        self.events += run.events
+        return self._of_findings(run) if self.target.check == "nodes" else self._of_checks(run)
+
+    def _of_findings(self, run: Run) -> Sight | None:
+        """Without asking the checkers: what nodes did wrong is known at once."""
+        for finding in run.findings:
+            if finding_kind(finding) == self.target.kind:
+                return Sight(finding.time_ns, run.faults, (), run.events)
+        return None
+
+    def _of_checks(self, run: Run) -> Sight | None:
+        if any(finding.kind == "endless-loop" for finding in run.findings):
+            return None
+        found = failing(judge(run, self.model), self.target)
+        if found is None:
+            return None
+        anomaly = found[1]
+        moment_ns = moment_of(anomaly, at_once=self.at_once)
+        return Sight(moment_ns, run.faults, anomaly.operations, run.events)

@@ -1,0 +1,253 @@
+"""What a shrinker tries, in order: the biggest cuts first, words and round numbers last.
+
+Each pass takes a `Hunt`, asks it about smaller plans, and leaves the smallest that still fails
+in it. Later passes make way for earlier ones, so they are all done again until none finds more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.workload import Workload
+from clew.scenarios.workloads import workload_class
+from clew.search import cuts
+from clew.search.delta import least, minimised
+from clew.search.oracle import WHOLE_RUN, Oracle, Sight
+
+T = TypeVar("T")
+
+MS = 1_000_000
+
+SINGLY = 24
+"""So many operations or fewer are tried one by one; of more, one of `PARTS_MAX` parts at once."""
+
+PARTS_MAX = 16
+
+GAPS_MAX = 16
+"""So many waits are shortened, the longest of them."""
+
+
+@dataclass(slots=True)
+class Hunt:
+    """The smallest failing plan so far, and whom to ask about smaller ones.
+
+    Attributes:
+        oracle: who knows.
+        best: the plan.
+        sight: what its run showed.
+    """
+
+    oracle: Oracle
+    best: Plan
+    sight: Sight
+
+    def attempt(self, plan: Plan | None) -> bool:
+        """Whether a plan still fails; it is the best then."""
+        if plan is None or plan == self.best:
+            return False
+        sight = self.oracle.ask(plan)
+        if sight is None:
+            return False
+        self.best, self.sight = plan, sight
+        return True
+
+    def fewer(
+        self,
+        items: Sequence[T],
+        plan_of: Callable[[Sequence[T]], Plan | None],
+        parts_max: int | None = None,
+    ) -> None:
+        """Keep the least part of a list without which the plan does not fail."""
+        minimised(items, lambda part: self.attempt(plan_of(part)), parts_max)
+
+
+def cut_the_end(hunt: Hunt) -> None:
+    """Nothing that comes after the failure matters, nor what else was to be checked."""
+    hunt.attempt(replace(hunt.best, schedule="time"))
+    if hunt.oracle.target.check not in WHOLE_RUN:
+        hunt.attempt(replace(hunt.best, nemesis=(), availability=None, asserts=()))
+    if hunt.oracle.target.check == "nodes":
+        hunt.attempt(replace(hunt.best, stop_on_finding=True))
+    if hunt.sight.moment_ns is not None:
+        hunt.attempt(cuts.cut_at(hunt.best, hunt.sight.moment_ns))
+        return
+    last_ns = cuts.times(hunt.best)[-1]
+    hunt.attempt(cuts.healed_at(hunt.best, last_ns + MS))
+    if hunt.oracle.target.check != "liveness":
+        hunt.attempt(replace(hunt.best, liveness="off", core=()))
+
+
+def keep_the_evidence(hunt: Hunt) -> None:
+    """Only the operations that show the failure, or those on their keys, or the last ones."""
+    plan = hunt.best
+    shown = planned_evidence(plan, hunt.sight)
+    if shown and hunt.attempt(cuts.with_operations(plan, shown)):
+        return
+    keys = [_key(one) for one in shown]
+    if keys:
+        hunt.attempt(cuts.with_operations(plan, [o for o in plan.operations if _key(o) in keys]))
+    hunt.attempt(cuts.with_operations(hunt.best, []))
+    count = 4
+    while count < len(hunt.best.operations):
+        if hunt.attempt(cuts.with_operations(hunt.best, hunt.best.operations[-count:])):
+            return
+        count *= 4
+
+
+def _key(one: PlannedOperation) -> Any:
+    """The key that an operation is on, as text; None where there is none."""
+    return repr(one.value[0]) if isinstance(one.value, list | tuple) and one.value else None
+
+
+def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
+    """The plan's operations that its failing run showed as evidence.
+
+    A client's operations stand in the plan in the order in which it asks them.
+    """
+    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    found: list[PlannedOperation] = []
+    for one in sight.evidence:
+        if not isinstance(one.process, int):
+            continue
+        client, start = one.process % stride, one.start or 0
+        fitting = [
+            each
+            for each in plan.operations
+            if each.client == client and each.f == one.f and each.at_ns <= start
+            and _same_value(each, one.argument)
+        ]  # fmt: skip
+        found += fitting[-1:]
+    return [one for one in plan.operations if one in found]
+
+
+def _same_value(planned: PlannedOperation, argument: Any) -> bool:
+    """Whether an operation may be the planned one; a cas is told by what it sets."""
+    if planned.f == "cas":
+        return bool(planned.value[1][1] == argument[1][1])
+    return bool(planned.value == argument)
+
+
+def fewer_faults(hunt: Hunt) -> None:
+    """The least part of the faults."""
+    plan = hunt.best
+    hunt.fewer(plan.faults, lambda part: replace(hunt.best, faults=tuple(part)))
+
+
+def fewer_clients(hunt: Hunt) -> None:
+    """The least part of the clients, each with all that it asks."""
+    clients = list(dict.fromkeys(one.client for one in hunt.best.operations))
+    hunt.fewer(
+        clients,
+        lambda part: cuts.with_operations(
+            hunt.best, [one for one in hunt.best.operations if one.client in part]
+        ),
+    )
+
+
+def fewer_operations(hunt: Hunt) -> None:
+    """The least part of the operations."""
+    few = len(hunt.best.operations) <= SINGLY
+    hunt.fewer(
+        hunt.best.operations,
+        lambda part: cuts.with_operations(hunt.best, part),
+        None if few else PARTS_MAX,
+    )
+
+
+def fewer_nodes(hunt: Hunt) -> None:
+    """One node less, and again, whichever can be spared."""
+    again = True
+    while again and len(hunt.best.node_ids) > 1:
+        again = any(
+            hunt.attempt(cuts.with_nodes(hunt.best, {*hunt.best.node_ids} - {name}, moved=moved))
+            for moved in (False, True)
+            for name in reversed(hunt.best.node_ids)
+        )
+
+
+def fewer_names(hunt: Hunt) -> None:
+    """Clients with the least numbers, and only as many as work."""
+    hunt.attempt(cuts.with_clients_renamed(hunt.best))
+    if workload_class(hunt.best.workload).setup is Workload.setup:
+        hunt.attempt(replace(hunt.best, clients=1))
+
+
+def quiet_network(hunt: Hunt) -> None:
+    """Latencies of nothing, or constant ones, or lower ones."""
+    hunt.attempt(replace(hunt.best, latency_ns=0, latency_shape="constant"))
+    hunt.attempt(replace(hunt.best, latency_shape="constant"))
+    if hunt.best.latency_ns:
+        least(
+            0, hunt.best.latency_ns // MS, tries=4,
+            fails=lambda ms: hunt.attempt(replace(hunt.best, latency_ns=ms * MS)),
+        )  # fmt: skip
+
+
+def less_time(hunt: Hunt) -> None:
+    """Shorter waits between what happens, the longest first."""
+    for _ in range(2):
+        points = cuts.times(hunt.best)
+        gaps = sorted(range(1, len(points)), key=lambda rank: points[rank - 1] - points[rank])
+        for rank in gaps[:GAPS_MAX]:
+            _shorten(hunt, rank)
+
+
+def _shorten(hunt: Hunt, rank: int) -> None:
+    """Bring what comes at the rank-th point of time, and all after it, closer to the one before."""
+    points = cuts.times(hunt.best)
+    if rank >= len(points):
+        return
+    gap, after_ns, plan = points[rank] - points[rank - 1], points[rank], hunt.best
+    if gap <= 10 * MS:
+        return
+    least(
+        MS, gap, tries=4,
+        fails=lambda ns: hunt.attempt(cuts.earlier(plan, after_ns, gap - ns)),
+    )  # fmt: skip
+
+
+def round_times(hunt: Hunt) -> None:
+    """Times that are easy to read."""
+    for unit_ns in (100 * MS, 10 * MS, MS):
+        plan = cuts.retimed(hunt.best, lambda ns, unit=unit_ns: -(-ns // unit) * unit)  # type: ignore[misc]
+        if hunt.attempt(plan):
+            return
+
+
+def plain_values(hunt: Hunt) -> None:
+    """One key where one does, and small numbers."""
+    if hunt.best.workload != "lin-kv":
+        return
+    keys = cuts.renumbered(one.value[0] for one in hunt.best.operations)
+    values = cuts.renumbered(
+        _written(one) for one in hunt.best.operations if one.f in {"write", "cas"}
+    )
+
+    def plain(one: PlannedOperation, *, key: int) -> Any:
+        if one.f == "read":
+            return [key, None]
+        if one.f == "write":
+            return [key, values[_written(one)]]
+        return [key, [one.value[1][0], values[_written(one)]]]
+
+    if not hunt.attempt(cuts.with_values(hunt.best, lambda one: plain(one, key=1))):
+        hunt.attempt(cuts.with_values(hunt.best, lambda one: plain(one, key=keys[one.value[0]])))
+
+
+def _written(one: PlannedOperation) -> Any:
+    return one.value[1][1] if one.f == "cas" else one.value[1]
+
+
+CUTS: tuple[Callable[[Hunt], None], ...] = (
+    cut_the_end, keep_the_evidence, fewer_faults, fewer_clients, fewer_operations, fewer_nodes,
+    cut_the_end,
+)  # fmt: skip
+"""What makes a plan smaller."""
+
+WORDS: tuple[Callable[[Hunt], None], ...] = (
+    quiet_network, fewer_names, less_time, plain_values, round_times,
+)  # fmt: skip
+"""What makes it simpler."""

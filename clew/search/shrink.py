@@ -1,0 +1,227 @@
+"""The smallest plan that still fails the same way.
+
+Delta debugging on the plan itself: its parts are lists of operations, faults, nodes and clients,
+and because every draw of a run is keyed, taking one away leaves the draws of the others as they
+were. Nothing here looks at a clock, so the same plan shrinks to the same plan everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from clew.errors import UsageError
+from clew.scenarios.load import Model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.plan import Plan
+from clew.scenarios.repro import model_of
+from clew.scenarios.run import simulate
+from clew.scenarios.workloads import workload_class
+from clew.search import passes, redrawn, simpler
+from clew.search.nearest import nearest_passing
+from clew.search.oracle import (
+    EVENTS_FACTOR,
+    EVENTS_LEAST,
+    WHOLE_RUN,
+    Oracle,
+    Sight,
+    Spent,
+    failing,
+    moment_of,
+    target_of,
+)
+from clew.search.passes import Hunt
+
+RUNS_MAX = 2000
+
+
+class Sizes(NamedTuple):
+    """How big a plan is.
+
+    Attributes:
+        operations: of clients.
+        faults: planned.
+        nodes: in the cluster.
+        clients: that ask anything.
+        virtual_ns: how long its run took.
+    """
+
+    operations: int
+    faults: int
+    nodes: int
+    clients: int
+    virtual_ns: int
+
+
+def sizes_of(plan: Plan, virtual_ns: int) -> Sizes:
+    """The sizes of a plan whose run took so long."""
+    clients = {one.client for one in plan.operations}
+    return Sizes(
+        len(plan.operations), len(plan.faults), len(plan.node_ids), len(clients), virtual_ns
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """A plan made small.
+
+    Attributes:
+        plan: the smallest that was found.
+        outcome: of its run, whose trace is kept.
+        runs: how many runs it took, those for the nearest passing plan included.
+        before: the sizes of the plan that it came from.
+        after: its own.
+        passing: the nearest plan that does not fail; None where none was found.
+        parting: what the two runs do first that differs, in words; None without `passing`.
+        complete: False where it was interrupted or the runs were spent.
+        interrupted: True where Ctrl-C ended it.
+        seed: of the plan that it came from.
+    """
+
+    plan: Plan
+    outcome: Outcome
+    runs: int
+    before: Sizes
+    after: Sizes
+    passing: Plan | None
+    parting: str | None
+    complete: bool
+    interrupted: bool = False
+    seed: int = 0
+
+
+Progress: TypeAlias = Callable[[int, Plan], None]
+"""Called before each run, with how many there were and the smallest plan so far."""
+
+
+def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = None) -> Shrunk:
+    """The smallest plan that is found to fail as this one does.
+
+    What is kept is the failure that comes first: one check and the kind of what it found. Ctrl-C
+    ends the search with the best so far.
+
+    Args:
+        plan: one whose run is INVALID.
+        runs_max: how many runs may be spent.
+        progress: told how it goes.
+
+    Raises:
+        UsageError: the plan does not fail.
+        ClewError: its model can't be loaded.
+    """
+    model = model_of(plan)
+    outcome = judge(simulate(plan, model), model)
+    hunt = _hunt(plan, model, outcome, runs_max)
+    if progress is not None:
+        told = progress
+        hunt.oracle.told = lambda: told(hunt.oracle.runs, hunt.best)
+    ended: BaseException | None = None
+    passing: tuple[Plan, str] | None = None
+    try:
+        _search(hunt)
+        passing = nearest_passing(hunt)
+    except (Spent, KeyboardInterrupt) as stop:
+        ended = stop
+    if hunt.best != plan:
+        run = simulate(hunt.best, model)
+        shrunk = judge(run, model)
+    else:
+        shrunk = outcome
+    return Shrunk(
+        hunt.best,
+        shrunk,
+        hunt.oracle.runs + 2,
+        sizes_of(plan, outcome.run.virtual_ns),
+        sizes_of(hunt.best, shrunk.run.virtual_ns),
+        passing[0] if passing else None,
+        passing[1] if passing else None,
+        ended is None,
+        isinstance(ended, KeyboardInterrupt),
+        plan.seed,
+    )
+
+
+def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
+    target = target_of(outcome)
+    if target is None:
+        raise UsageError(
+            "there is nothing to shrink",
+            expected="a plan whose run is invalid",
+            found=f"one whose run is {outcome.verdict.value}",
+        )
+    found = failing(outcome, target)
+    assert found is not None
+    anomaly, run = found[1], outcome.run
+    whole = workload_class(plan.workload).final_reads or target.check in WHOLE_RUN
+    events_max = max(EVENTS_FACTOR * run.events, EVENTS_LEAST)
+    oracle = Oracle(model, target, runs_max, lambda: None, events_max, not whole)
+    moment_ns = moment_of(anomaly, at_once=not whole)
+    return Hunt(oracle, plan, Sight(moment_ns, run.faults, anomaly.operations, run.events))
+
+
+def _search(hunt: Hunt) -> None:
+    """All passes, until none of them finds anything smaller."""
+    passes.cut_the_end(hunt)
+    whole, sight = hunt.best, hunt.sight
+    bounds = max(EFFORT * sight.events, EFFORT_LEAST), max(hunt.oracle.runs_max // PARTS, 1)
+    with hunt.oracle.bounded(*bounds):
+        _settle(hunt, (*passes.CUTS, passes.quiet_network))
+    best, seen = hunt.best, hunt.sight
+    for turn in range(TURNS):
+        if redrawn.short_enough(best):
+            break
+        if turn < TURNS_ANEW:
+            hunt.best, hunt.sight = whole, sight
+        with hunt.oracle.bounded(*bounds):
+            _search_boldly(hunt, turn)
+        if _weight(hunt.best) < _weight(best):
+            best, seen = hunt.best, hunt.sight
+        hunt.best, hunt.sight = best, seen
+    simpler.explicit_faults(hunt)
+    redrawn.with_fewer_nodes(hunt)
+    with hunt.oracle.bounded(4 * bounds[0], hunt.oracle.runs_max):
+        _settle(hunt, (*passes.CUTS, *passes.WORDS, simpler.plain_faults))
+    simpler.named_losses(hunt)
+
+
+EFFORT, EFFORT_LEAST = 20, 250_000
+"""A part of the search may take so many times the events of the run that it shrinks, and at least
+so many: what is not short by then is not going to be without luck."""
+
+TURNS, TURNS_ANEW, PARTS = 5, 2, 7
+"""So often luck is tried, so often of these with the whole plan, not the best so far; and into so
+many parts the runs are divided, one for each try and the rest for what comes before and after."""
+
+
+def _search_boldly(hunt: Hunt, turn: int) -> None:
+    """Halve, and cut gently what no longer can be halved, in turn, while that makes it smaller."""
+    for _ in range(ROUNDS_MAX):
+        before = hunt.best
+        while redrawn.halved(hunt, turn):
+            passes.cut_the_end(hunt)
+        for each in (*passes.CUTS, passes.quiet_network):
+            each(hunt)
+        if redrawn.short_enough(hunt.best):
+            return
+        passes.less_time(hunt)
+        if hunt.best == before:
+            return
+
+
+def _weight(plan: Plan) -> int:
+    """How much there is to tell; a fault takes more words than an operation."""
+    return len(plan.operations) + 3 * len(plan.faults)
+
+
+ROUNDS_MAX = 4
+
+
+def _settle(hunt: Hunt, tried: tuple[Callable[[Hunt], None], ...]) -> None:
+    """Some passes, again and again while the plan gets smaller."""
+    for _ in range(ROUNDS_MAX):
+        before = hunt.best
+        for each in tried:
+            each(hunt)
+        if hunt.best == before:
+            return

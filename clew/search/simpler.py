@@ -1,0 +1,128 @@
+"""Simpler faults: targets by name, smaller figures, and losses that name what they lose."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from clew.scenarios.run import simulate
+from clew.search import cuts
+from clew.search.delta import least, minimised
+from clew.search.passes import Hunt
+from clew.sim.faults import KINDS, Fault
+from clew.sim.faults.effect import Parameter
+
+LOSSES = {"loss": "loss", "flap-link": "partition", "flap-node": "partition"}
+"""Faults that lose messages by chance, with the reason that the trace gives for each message."""
+
+LOST_MAX = 200
+"""A fault that lost more is left as it is."""
+
+NAMED_MAX = 4
+"""More messages by name are no simpler than the fault that lost them."""
+
+
+CUT = re.compile(r"cut ([^;]+ \| [^;]+?)(;.*)?")
+"""How a partition into groups tells what it cut."""
+
+
+def explicit_faults(hunt: Hunt) -> None:
+    """Whom each fault struck instead of how it chose: a node less then changes nothing in that."""
+    for rank in range(len(hunt.best.faults)):
+        fault = hunt.best.faults[rank]
+        report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
+        if report is None:
+            continue
+        cut = CUT.fullmatch(report.detail)
+        if cut and fault.kind != "partition-groups" and "bridged" not in cut[1]:
+            groups = [side.split(", ") for side in cut[1].split(" | ")]
+            named = replace(fault, kind="partition-groups", target=None, params={"groups": groups})
+            hunt.attempt(cuts.with_fault(hunt.best, rank, named))
+        elif isinstance(fault.target, str) and report.target:
+            hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, target=report.target)))
+
+
+def plain_faults(hunt: Hunt) -> None:
+    """No restart where none matters, and figures closer to nothing."""
+    for rank in range(len(hunt.best.faults)):
+        _for_good(hunt, rank)
+        _smaller(hunt, rank)
+
+
+def _for_good(hunt: Hunt, rank: int) -> None:
+    """Nobody comes back from a kill where that makes no difference."""
+    fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
+    if fault.kind == "kill" and fault.until_ns < end_ns:
+        hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
+
+
+def _smaller(hunt: Hunt, rank: int) -> None:
+    """Every figure of a fault closer to nothing."""
+    fault = hunt.best.faults[rank]
+    known = KINDS[fault.kind].parameters if fault.kind in KINDS else ()
+    for parameter in known:
+        value = fault.params.get(parameter.name)
+        if type(value) is int and value:
+            _reduced(hunt, rank, parameter, value)
+
+
+def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
+    sign = -1 if value < 0 else 1
+
+    def fails(amount: int) -> bool:
+        fault = hunt.best.faults[rank]
+        params = {**fault.params, parameter.name: sign * amount}
+        return hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, params=params)))
+
+    lowest = max(parameter.low, 1) if parameter.low >= 0 else 1
+    least(lowest, abs(value), fails, tries=5)
+
+
+def named_losses(hunt: Hunt) -> None:
+    """The messages that had to be lost, by name, instead of chance, where they are few."""
+    for rank, fault in enumerate(hunt.best.faults):
+        if fault.kind not in LOSSES:
+            continue
+        before, sight = hunt.best, hunt.sight
+        lost = _lost_to(hunt, fault)
+        if not lost or len(lost) > LOST_MAX:
+            continue
+        kept = minimised(lost, lambda part: _loses(hunt, rank, part))  # noqa: B023 - used at once
+        if len(kept) > NAMED_MAX:
+            hunt.best, hunt.sight = before, sight
+
+
+def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
+    """Whether it still fails where a fault loses just these messages."""
+    if not messages:
+        return False
+    fault = hunt.best.faults[rank]
+    named = Fault(fault.id, "drop", fault.at_ns, fault.until_ns, None, {"messages": messages})
+    return hunt.attempt(cuts.with_fault(hunt.best, rank, named))
+
+
+def _lost_to(hunt: Hunt, fault: Fault) -> list[list[str | int]]:
+    """What was lost on its way for a fault's reason while it stood: sender, receiver and rank.
+
+    The rank counts what the link was given since the fault began.
+    """
+    run = simulate(hunt.best, hunt.oracle.model)
+    ranks: dict[int, tuple[str, str, int]] = {}
+    sent: dict[tuple[str, str], int] = {}
+    nodes = frozenset(hunt.best.node_ids)
+    lost: list[list[str | int]] = []
+    for event in run.trace.events():
+        if not fault.at_ns <= event.time <= fault.until_ns:
+            continue
+        if event.kind == "send":
+            ends = (event.fields["src"], event.fields["dest"])
+            if nodes.issuperset(ends):
+                sent[ends] = sent.get(ends, 0) + 1
+                ranks[event.fields["message"]] = (*ends, sent[ends])
+        elif (
+            event.kind == "drop"
+            and event.fields["why"] == LOSSES[fault.kind]
+            and event.fields["message"] in ranks
+        ):
+            lost.append([*ranks[event.fields["message"]]])
+    return lost

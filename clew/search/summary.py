@@ -1,0 +1,95 @@
+"""What many seeds gave, added up as they come: only the failing seeds' numbers are all kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from clew.checkers.verdict import Verdict
+from clew.scenarios.expect import Met, Tally
+from clew.search.sweep import SeedResult
+from clew.sim.world import NS_PER_SECOND
+
+
+@dataclass(slots=True)
+class Group:
+    """The seeds that failed the same way.
+
+    Attributes:
+        first: the result that was reported first, whole.
+        seeds: all of them, in the order they were reported.
+    """
+
+    first: SeedResult
+    seeds: list[int] = field(default_factory=list)
+
+
+class Summary:
+    """The results of one scenario, added up.
+
+    Args:
+        expect: what the runs must show; None where the worst verdict is the verdict.
+
+    Attributes:
+        counts: how many runs had each verdict.
+        groups: the ways of failing, in the order in which they were first seen.
+        first: the first seed that was reported.
+        last: the last seed that was reported.
+        virtual_ns: over all runs.
+        wall_seconds: over all runs, added up.
+        tally: counts the runs for what was expected of them.
+        behaviours: those of all runs, where they were counted.
+        newest: the seed that was the last to show a new one.
+        planned: how often each kind of fault was planned.
+        bit: how often each kind of fault really bit.
+    """
+
+    def __init__(self, expect: str | None = None) -> None:
+        self.counts = dict.fromkeys(Verdict, 0)
+        self.groups: dict[tuple[Verdict, str], Group] = {}
+        self.first = self.last = 0
+        self.virtual_ns = 0
+        self.planned: dict[str, int] = {}
+        self.bit: dict[str, int] = {}
+        self.wall_seconds = 0.0
+        self.tally = Tally(expect)
+        self.behaviours: set[int] = set()
+        self.newest = 0
+
+    @property
+    def runs(self) -> int:
+        """How many results were added."""
+        return sum(self.counts.values())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all."""
+        return Verdict.merge(verdict for verdict, count in self.counts.items() if count)
+
+    @property
+    def met(self) -> Met:
+        """Whether the runs so far show what was expected of them."""
+        return self.tally.met()
+
+    def is_new(self, result: SeedResult) -> bool:
+        """True for the first seed that fails its way."""
+        failed = result.verdict is not Verdict.VALID
+        return failed and (result.verdict, result.signature) not in self.groups
+
+    def add(self, result: SeedResult) -> None:
+        """Add one up."""
+        self.first = result.seed if not self.runs else self.first
+        self.last = result.seed
+        self.counts[result.verdict] += 1
+        self.virtual_ns += round(result.json.get("virtual_seconds", 0.0) * NS_PER_SECOND)
+        self.wall_seconds += result.json.get("wall_seconds", 0.0)
+        self.tally.add(result)
+        if not self.behaviours.issuperset(result.behaviours):
+            self.behaviours.update(result.behaviours)
+            self.newest = result.seed
+        for fault in result.json.get("faults", ()):
+            kind = fault["kind"]
+            self.planned[kind] = self.planned.get(kind, 0) + 1
+            self.bit[kind] = self.bit.get(kind, 0) + (fault["bit"] > 0)
+        if result.verdict is not Verdict.VALID:
+            key = result.verdict, result.signature
+            self.groups.setdefault(key, Group(result)).seeds.append(result.seed)

@@ -1,0 +1,369 @@
+"""Worker processes that run seeds; results come in the order in which the seeds were given.
+
+A worker holds a few seeds and answers them one by one. Memory is bounded: so many seeds at most
+are given out or wait for an earlier one to be reported.
+
+A worker that dies takes no seed with it: the one that it ran is run again by a fresh worker, the
+others by anybody. A seed that ends its worker again and again is reported itself, with verdict
+UNKNOWN; so is one that does not come back within its job's time, whose worker is killed. Workers
+end with the process that started them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple, TypeAlias
+
+from clew import wall
+from clew.errors import ClewError
+from clew.scenarios.scenario import Scenario
+from clew.search.fresh import warm
+from clew.search.orphans import die_with_parent
+from clew.search.sweep import (
+    Bench,
+    Job,
+    SeedResult,
+    Task,
+    lost_result,
+    run_seed,
+    seed_seconds_of,
+)
+
+HELD = 3
+"""So many seeds a worker holds at most, the one it runs included: it never waits for the next."""
+
+WINDOW = 64
+"""So many seeds a worker may be ahead of the one that is reported next."""
+
+DEATHS_MAX = 3
+"""A seed that so many workers died of is to blame: one may have died of what ran before."""
+
+KILLS_MAX = 5
+"""The same where the last was killed, which others than the seed may do: people, the system."""
+
+STARTS_MAX = 3
+"""So many workers in a row that die before they are ready: none can be started here."""
+
+KILLED_STARTS_MAX = 30
+"""The same where the last was killed."""
+
+_KILLED = tuple(-getattr(signal, name, 0) for name in ("SIGKILL", "SIGTERM"))
+_LOOK_SECONDS = 0.5
+_END_SECONDS = 1.0
+
+
+class WorkerFailed(Exception):  # noqa: N818 - it carries a traceback
+    """A mistake of Clew's own in a worker; the text is its traceback."""
+
+
+class _Refused(NamedTuple):
+    """A `ClewError` as it travels between processes: an exception with keywords does not pickle."""
+
+    kind: type[ClewError]
+    told: dict[str, Any]
+
+
+class _Failed(NamedTuple):
+    told: str
+
+
+Answer: TypeAlias = SeedResult | _Refused | _Failed
+"""What a worker has to say of a seed."""
+
+
+def result_of(answer: Answer) -> SeedResult:
+    """The result in an answer.
+
+    Raises:
+        ClewError: what the seed refused to run with.
+        WorkerFailed: a mistake of Clew's own.
+    """
+    match answer:
+        case _Refused():
+            raise answer.kind(**answer.told)
+        case _Failed():
+            raise WorkerFailed(answer.told)
+        case SeedResult():
+            return answer
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """One worker process.
+
+    Attributes:
+        held: the places of the seeds that it holds, in the order that it runs them.
+        waited: for how long it was waited for since it began to run the first of them; seconds.
+        ready: False until it says so.
+        job: the job that it was told last.
+    """
+
+    process: BaseProcess
+    connection: Connection
+    held: deque[int] = field(default_factory=deque)
+    waited: float = 0.0
+    ready: bool = False
+    job: Job | None = None
+
+
+class Pool:
+    """Workers, and the seeds that they are given.
+
+    Args:
+        tasks: may be without end; they are asked for as there is room.
+        jobs: how many workers, at most.
+        tick: called at least twice a second while there is nothing to report.
+    """
+
+    def __init__(
+        self, tasks: Iterable[Task], jobs: int, tick: Callable[[], None] | None = None
+    ) -> None:
+        self._left = enumerate(tasks)
+        self._jobs = jobs
+        self._tick = tick
+        self._workers: list[_Worker] = []
+        self._tasks: dict[int, Task] = {}  # taken from the iterator and not done
+        self._again: list[int] = []  # of those, the ones that no worker holds; a heap
+        self._deaths: dict[int, int] = {}
+        self._done: dict[int, Answer] = {}
+        self._next = 0
+        self._stillborn = 0
+        self._looked = wall.seconds()
+
+    def results(self) -> Generator[SeedResult, None, None]:
+        """The results in the order of the tasks; the workers end with the iterator.
+
+        Raises:
+            ClewError: what a seed refused to run with; or no worker can be started.
+        """
+        try:
+            while True:
+                self._give()
+                while self._next in self._done:
+                    answer = self._done.pop(self._next)
+                    self._next += 1
+                    yield result_of(answer)
+                    self._give()
+                if not self._tasks:
+                    return
+                self._collect()
+        finally:
+            self._end()
+
+    # Giving.
+
+    def _give(self) -> None:
+        """Give seeds to whom holds the fewest, until everybody has enough."""
+        while True:
+            worker = min(
+                (each for each in self._workers if len(each.held) < HELD),
+                key=lambda each: len(each.held),
+                default=None,
+            )
+            few = len(self._workers) < self._jobs and (worker is None or bool(worker.held))
+            if worker is None and not few:
+                return
+            place = self._take()
+            if place is None:
+                return
+            if worker is None or few:
+                worker = self._start(place)
+            self._hand(worker, place)
+
+    def _take(self) -> int | None:
+        """The place of the next seed to run; None where there is none, or no room for it."""
+        if self._again:
+            return heappop(self._again)
+        # Before every taken seed lies the one to be reported next: that bounds what waits.
+        if len(self._tasks) + len(self._done) >= WINDOW * self._jobs:
+            return None
+        place, task = next(self._left, (None, None))
+        if place is not None and task is not None:
+            self._tasks[place] = task
+        return place
+
+    def _hand(self, worker: _Worker, place: int) -> None:
+        task = self._tasks[place]
+        if not worker.held:
+            worker.waited = 0.0
+        worker.held.append(place)
+        with suppress(OSError):  # then the answer is the end of the pipe
+            worker.connection.send((None if task.job is worker.job else task.job, task.seed))
+        worker.job = task.job
+
+    def _start(self, place: int) -> _Worker:
+        """A worker that is about to get a seed."""
+        scenario = self._tasks[place].job.scenario
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, os.getpid(), scenario), daemon=True)
+        with without_interrupts():
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    # Collecting.
+
+    def _collect(self) -> None:
+        """Take what the workers have to say, or look after them where that is nothing."""
+        ready = set(wait([worker.connection for worker in self._workers], _LOOK_SECONDS))
+        for worker in [each for each in self._workers if each.connection in ready]:
+            try:
+                answer: Answer | None = worker.connection.recv()
+            except (EOFError, OSError):
+                self._died(worker)
+                continue
+            self._answered(worker, answer)
+        # Time in which this process was stopped, or busy elsewhere, is nobody's fault.
+        now = wall.seconds()
+        step, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
+        for worker in [each for each in self._workers if each.held and each.ready]:
+            worker.waited += step
+            if worker.waited > self._seconds(worker):
+                self._hung(worker)
+        if not ready and self._tick is not None:
+            self._tick()
+
+    def _answered(self, worker: _Worker, answer: Answer | None) -> None:
+        worker.waited = 0.0
+        if answer is None:
+            worker.ready = True
+            self._stillborn = 0
+        else:
+            self._finish(worker.held.popleft(), answer)
+
+    def _finish(self, place: int, answer: Answer) -> None:
+        self._done[place] = answer
+        self._deaths.pop(place, None)
+        del self._tasks[place]
+
+    def _seconds(self, worker: _Worker) -> float:
+        job = self._tasks[worker.held[0]].job
+        return seed_seconds_of(job.scenario) if job.seed_seconds is None else job.seed_seconds
+
+    def _died(self, worker: _Worker) -> None:
+        worker.process.join()
+        status = worker.process.exitcode
+        killed, ending = status in _KILLED, _ending(status)
+        if not worker.ready:
+            self._stillborn += 1
+            if self._stillborn >= (KILLED_STARTS_MAX if killed else STARTS_MAX):
+                raise ClewError(
+                    "worker processes can't be started",
+                    found=f"{self._stillborn} of them ended at once, the last with {ending}",
+                    fix="Try --jobs 1",
+                )
+        elif worker.held:
+            place = worker.held[0]
+            self._deaths[place] = self._deaths.get(place, 0) + 1
+            if self._deaths[place] >= (KILLS_MAX if killed else DEATHS_MAX):
+                self._lose(
+                    worker, f"worker died ({ending})",
+                    f"{self._deaths[place]} worker processes that ran this seed died, the last "
+                    f"with {ending}; they may have lacked memory, or a library ended them.",
+                )  # fmt: skip
+        self._replace(worker)
+
+    def _hung(self, worker: _Worker) -> None:
+        seconds = self._seconds(worker)
+        worker.process.kill()
+        worker.process.join()
+        self._lose(
+            worker, "worker hung",
+            f"The seed did not end within {seconds:g} s, so the process that ran it was killed.",
+        )  # fmt: skip
+        self._replace(worker)
+
+    def _lose(self, worker: _Worker, signature: str, reason: str) -> None:
+        place = worker.held.popleft()
+        self._finish(place, lost_result(self._tasks[place], signature, reason))
+
+    def _replace(self, worker: _Worker) -> None:
+        """Take a dead worker's seeds back; a fresh worker begins with the one it died of."""
+        worker.connection.close()
+        self._workers.remove(worker)
+        job = worker.job
+        if job is not None:
+            remove_parts(job, worker.process.pid)
+        if worker.held:
+            place = worker.held.popleft()
+            self._hand(self._start(place), place)
+        for place in worker.held:
+            heappush(self._again, place)
+
+    def _end(self) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+            if worker.held:
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join(_END_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            if worker.job is not None and worker.held:
+                remove_parts(worker.job, worker.process.pid)
+        self._workers.clear()
+
+
+def remove_parts(job: Job, pid: int | None) -> None:
+    """Remove what a dead process had begun to write beside an artefact."""
+    for part in job.out.glob(f"*/.*.{pid}.part"):
+        with suppress(OSError):
+            part.unlink()
+
+
+def _ending(status: int | None) -> str:
+    return f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach before it can say what it makes of it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
+    """A worker: seeds in, results out, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(parent)
+    with suppress(ClewError):  # the first seed will tell
+        warm(scenario.model, scenario.bug, scenario.workload)
+    job: Job | None = None
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError), Bench() as bench:
+        connection.send(None)
+        while True:
+            given, seed = connection.recv()
+            job = given or job
+            assert job is not None
+            connection.send(answer_of(job, seed, bench))
+
+
+def answer_of(job: Job, seed: int, bench: Bench) -> Answer:
+    """The answer to a seed, in a worker; nothing is raised."""
+    try:
+        return run_seed(job, seed, bench)[1]
+    except ClewError as error:
+        names = ("problem", "where", "expected", "found", "fix")
+        return _Refused(type(error), {name: getattr(error, name) for name in names})
+    except Exception:  # noqa: BLE001 - told and raised in the process that a person looks at
+        return _Failed(traceback.format_exc())

@@ -1,0 +1,109 @@
+"""Runs in fresh processes: as fresh as a new interpreter, and nobody's fault but the run's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.run import Run, simulate
+from clew.scenarios.scenario import make_scenario
+from clew.search import fresh
+from clew.search.fresh import FreshRun, FreshRuns
+from clew.search.verify import verify
+
+NODE = """
+import os
+from clew import Node, on
+
+SEEN = []
+
+class Leaky(Node):
+    workload = "echo"
+
+    @on("echo")
+    def echo(self, msg):
+        {what}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+def run_of(tmp_path: Path, what: str, **options: Any) -> Run:
+    path = tmp_path / "leaky.py"
+    path.write_text(NODE.format(what=what))
+    model = load_model(str(path))
+    chosen = {"model": str(path), "node_count": 1, "time_limit": 2, "recovery": 0} | options
+    return simulate(draw_plan(make_scenario(chosen), 0, model), model)
+
+
+def test_the_same_run_is_the_same_and_another_is_told(tmp_path):
+    run = run_of(tmp_path, "print('this must not get between the answers' * 1000)")
+    with FreshRuns() as runs:
+        for _ in range(3):
+            assert runs.run(run.plan, run.digest) == FreshRun(same=True)
+        other = runs.run(run.plan, "0" * 64)
+        assert not other.same
+        assert other.trace is not None
+        assert other.trace.close() == run.digest
+        assert runs.run(run.plan, run.digest).same
+
+
+@pytest.mark.parametrize(
+    ("what", "where"),
+    [
+        ("pass", ""),
+        ("self.log(list({'a', 'b', 'c', 'd', 'e', 'f', 'g'}))", "a run in a fresh process"),
+        ("self.log(hash('text'))", "a run in a fresh process"),
+        ("os.getpid() == 1 or self.log(os.getpid())", "a run in a fresh process"),
+    ],
+)
+def test_what_hashes_or_processes_decide_is_found(tmp_path, what, where):
+    run = run_of(tmp_path, what)
+    with FreshRuns() as runs:
+        # One server for all: what one run leaves behind, another does not see.
+        found = [verify(run, runs) for _ in range(2)]
+    for verification in found:
+        assert verification.same is (not where)
+        assert verification.where.startswith(where)
+    assert verify(run).same is (not where)
+
+
+def test_what_a_run_leaves_in_a_module_reaches_no_later_fresh_run(tmp_path):
+    run = run_of(tmp_path, "self.log(len(SEEN)); SEEN.append(1)")
+    with FreshRuns() as runs:
+        assert [runs.run(run.plan, run.digest).same for _ in range(3)] == [True] * 3
+
+
+def test_a_server_that_was_killed_is_replaced(tmp_path):
+    run = run_of(tmp_path, "pass")
+    with FreshRuns() as runs:
+        assert runs.run(run.plan, run.digest).same
+        assert runs._server is not None
+        runs._server.kill()
+        runs._server.wait()
+        assert runs.run(run.plan, run.digest).same
+
+
+def test_a_run_that_does_not_end_in_a_fresh_process_is_told(tmp_path):
+    there = tmp_path / "there"
+    there.touch()
+    run = run_of(tmp_path, f"os.path.exists({str(there)!r}) or os._exit(5)")
+    there.unlink()
+    with FreshRuns() as runs:
+        assert runs.run(run.plan, run.digest) == FreshRun(same=False)
+        there.touch()
+        assert runs.run(run.plan, run.digest).same
+
+
+def test_without_forks_an_interpreter_does(tmp_path, monkeypatch):
+    run = run_of(tmp_path, "pass")
+    monkeypatch.delattr(fresh.os, "fork")  # guards put it back
+    with FreshRuns() as runs:
+        assert runs.run(run.plan, run.digest) == FreshRun(same=True)
+        other = runs.run(run.plan, "0" * 64)
+        assert not other.same
+        assert other.trace is not None
+        assert runs._server is None

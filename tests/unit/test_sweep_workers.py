@@ -1,0 +1,242 @@
+"""Worker processes: no seed is lost, none is reported twice, nobody is left behind."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from clew.checkers.verdict import Verdict
+from clew.errors import ClewError
+from clew.scenarios.scenario import make_scenario
+from clew.search import workers
+from clew.search.sweep import Job, SeedResult, Task, run_tasks, sweep
+from clew.search.workers import Pool
+
+NODE = """
+import os, re
+from clew import Node, on
+
+class Fragile(Node):
+    workload = "echo"
+
+    @on("echo")
+    def echo(self, msg):
+        if self.rng.randrange({one_in}) == 0:
+            {what}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+DIES = "os.kill(os.getpid(), 9)"
+LEAVES = "os._exit(3)"
+HANGS = "re.match('(a|a)*$', 'a' * 60 + 'b')"
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def job(tmp_path: Path, **options: Any) -> Job:
+    chosen = {"model": "echo", "node_count": 1, "time_limit": 1, "recovery": 0} | options
+    return Job(make_scenario(chosen), tmp_path / "out", keep_failing=False)
+
+
+def fragile(tmp_path: Path, what: str, one_in: int) -> str:
+    path = tmp_path / "fragile.py"
+    path.write_text(NODE.format(what=what, one_in=one_in))
+    return str(path)
+
+
+def timeless(result: SeedResult) -> dict[str, Any]:
+    return {name: value for name, value in result.json.items() if name != "wall_seconds"}
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path):
+    plan = job(tmp_path, model="abd", bug="reads-one", node_count=3, time_limit=3, latency=10)
+    alone, together = (
+        [timeless(result) for result in sweep(plan, range(12), jobs)] for jobs in (1, 3)
+    )
+    assert alone == together
+    assert [one["seed"] for one in alone] == list(range(12))
+
+
+def test_every_invalid_run_is_verified(tmp_path):
+    plan = job(tmp_path, **{"assert": "events < 0"})
+    for jobs in (1, 2):
+        for result in sweep(plan, range(4), jobs):
+            assert result.verdict is Verdict.INVALID
+            assert result.verification is not None
+            assert result.verification.same
+            assert result.json["deterministic"] is True
+
+
+def test_seeds_may_be_without_end(tmp_path):
+    results = sweep(job(tmp_path), count(5), 2)
+    assert [result.seed for result in islice(results, 30)] == list(range(5, 35))
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+def test_what_waits_is_bounded(tmp_path):
+    taken = []
+
+    def tasks() -> Iterator[Task]:
+        one = job(tmp_path)
+        for seed in range(100_000):
+            taken.append(seed)
+            yield Task(one, seed)
+
+    results = run_tasks(tasks(), 2)
+    next(results)
+    time.sleep(1.0)  # workers go on while nobody asks
+    assert len(taken) <= 2 * workers.WINDOW
+    results.close()
+
+
+@pytest.mark.parametrize(("what", "ending"), [(DIES, "signal 9"), (LEAVES, "status 3")])
+def test_a_seed_that_kills_its_worker_is_reported_and_the_others_are_run(tmp_path, what, ending):
+    model = fragile(tmp_path, what, 40)
+    found = list(sweep(job(tmp_path, model=model), range(24), 2))
+    assert [result.seed for result in found] == list(range(24))
+    lost = [result for result in found if result.verdict is Verdict.UNKNOWN]
+    assert 1 <= len(lost) < 24
+    for result in lost:
+        assert result.signature == f"worker died ({ending})"
+        assert result.digest == ""
+        assert result.json["checks"][0]["name"] == "worker"
+    assert all(result.digest for result in found if result not in lost)
+
+
+def test_a_seed_that_hangs_in_c_code_is_reported_and_its_worker_replaced(tmp_path):
+    model = fragile(tmp_path, HANGS, 60)
+    plan = job(tmp_path, model=model)
+    plan = Job(plan.scenario, plan.out, keep_failing=False, seed_seconds=1.5)
+    found = list(sweep(plan, range(16), 2))
+    assert [result.seed for result in found] == list(range(16))
+    hung = [result for result in found if result.signature == "worker hung"]
+    assert 1 <= len(hung) < 16
+    assert all(result.verdict is Verdict.UNKNOWN for result in hung)
+    assert "within 1.5 s" in hung[0].reason
+    assert all(result.digest for result in found if result not in hung)
+
+
+def test_killing_workers_at_random_loses_no_seed(tmp_path):
+    plan = job(tmp_path, model="abd", node_count=3, time_limit=3)
+    undisturbed = [timeless(result) for result in sweep(plan, range(40), 1)]
+    random, found = Random(7), []
+    results = sweep(plan, range(40), 2)
+    for _ in range(20):
+        found += [timeless(result) for result in islice(results, random.randrange(3))]
+        random.choice(multiprocessing.active_children()).kill()
+    found += [timeless(result) for result in results]
+    assert found == undisturbed
+
+
+def test_workers_that_can_not_start_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_work", os.abort)
+    with pytest.raises(ClewError, match="worker processes can't be started"):
+        list(sweep(job(tmp_path), range(4), 2))
+
+
+def test_what_a_seed_refuses_is_told_as_ever(tmp_path):
+    plan = job(tmp_path, model=str(tmp_path / "gone.py"))
+    told = []
+    for jobs in (1, 2):
+        with pytest.raises(ClewError) as refused:
+            list(sweep(plan, range(3), jobs))
+        told.append((type(refused.value), str(refused.value)))
+    assert told[0] == told[1]
+
+
+def test_a_refusal_comes_in_its_turn(tmp_path):
+    fine, gone = job(tmp_path), job(tmp_path, model="gone.py")
+    tasks = [Task(fine, 0), Task(fine, 1), Task(gone, 2), Task(fine, 3)]
+    for jobs in (1, 2):
+        results = run_tasks(tasks, jobs)
+        assert [next(results).seed, next(results).seed] == [0, 1]
+        with pytest.raises(ClewError, match=r"gone.py: there is no such file"):
+            next(results)
+
+
+def test_a_mistake_of_our_own_is_raised_with_its_traceback(tmp_path):
+    broken = Job(job(tmp_path).scenario.model_copy(update={"rate": "fast"}), tmp_path)
+    with pytest.raises(workers.WorkerFailed, match="Traceback"):
+        next(run_tasks([Task(broken, 0)], 2))
+
+
+def test_nobody_waits_in_silence(tmp_path, monkeypatch):
+    ticks = []
+    monkeypatch.setattr(workers, "_LOOK_SECONDS", 0.01)
+    tasks = [Task(job(tmp_path), 0)]
+    assert len(list(Pool(tasks, 2, lambda: ticks.append(1)).results())) == 1
+    assert ticks
+
+
+def test_what_a_killed_worker_had_begun_to_write_is_removed(tmp_path):
+    plan = job(tmp_path)
+    folder = plan.out / "echo-echo-seed-0"
+    folder.mkdir(parents=True)
+    for name in (".repro.json.77.part", ".repro.json.78.part", "repro.json"):
+        (folder / name).write_text("")
+    workers.remove_parts(plan, 77)
+    assert sorted(path.name for path in folder.iterdir()) == [".repro.json.78.part", "repro.json"]
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, as far as /proc tells."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(folder.name)] = int(fields[1])
+    found, edge = [], {pid}
+    while edge:
+        edge = {child for child, parent in parents.items() if parent in edge}
+        found += edge
+    return found
+
+
+@linux
+@pytest.mark.parametrize("extra", ["", "--assert 'events < 0'"])
+def test_killing_the_parent_leaves_nobody_and_nothing_half_written(tmp_path, extra):
+    command = [sys.executable, "-m", "clew", "test", "abd", "--runs", "100000", "--jobs", "2"]
+    command += ["--json", "--keep"] + (["--assert", "events < 0"] if extra else [])
+    sweeping = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert sweeping.stdout is not None
+    for _ in range(5):
+        sweeping.stdout.readline()
+    time.sleep(1.2)  # something is committed
+    family = descendants(sweeping.pid)
+    assert len(family) >= 2
+    sweeping.send_signal(signal.SIGKILL)
+    sweeping.communicate(timeout=10)
+
+    alive: list[int] = []
+    for _ in range(100):
+        alive = [pid for pid in family if Path(f"/proc/{pid}/cmdline").exists()]
+        alive = [pid for pid in alive if Path(f"/proc/{pid}/cmdline").read_bytes()]
+        if not alive:
+            break
+        time.sleep(0.1)
+    assert not alive
+    for path in tmp_path.glob("out/*/repro.json"):
+        assert json.loads(path.read_text())["clew_repro"] == 1
+    with sqlite3.connect(tmp_path / "out" / "clew.sqlite") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        seeds = [seed for (seed,) in database.execute("SELECT seed FROM results ORDER BY seed")]
+    database.close()
+    assert seeds
+    assert seeds == list(range(len(seeds)))
