@@ -1,7 +1,7 @@
 """Clew: a deterministic simulator and checker for distributed systems.
 
 A node is a class (`Node`, `on`); a run is a function of a plan; a verdict comes with its
-evidence. See docs/ARCHITECTURE.md.
+evidence. `run` does it all in one call. See docs/ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -10,21 +10,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clew.api import PlanError, Result, assert_valid, run
     from clew.sim.invariants import Invariant, Violation
     from clew.sim.message import Message
     from clew.sim.node import Node, RPCError, RPCTimeout, on
 
-__all__ = ["Invariant", "Message", "Node", "RPCError", "RPCTimeout", "Violation", "on"]
+__all__ = [
+    "Invariant",
+    "Message",
+    "Node",
+    "PlanError",
+    "RPCError",
+    "RPCTimeout",
+    "Result",
+    "Violation",
+    "assert_valid",
+    "on",
+    "run",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Invariant": "clew.sim.invariants",
     "Message": "clew.sim.message",
     "Node": "clew.sim.node",
+    "PlanError": "clew.api",
     "RPCError": "clew.sim.node",
     "RPCTimeout": "clew.sim.node",
+    "Result": "clew.api",
     "Violation": "clew.sim.invariants",
+    "assert_valid": "clew.api",
     "on": "clew.sim.node",
+    "run": "clew.api",
 }
 
 
@@ -33,3 +50,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'clew' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """What there is, for completion in a REPL or a notebook."""
+    return sorted({*globals(), *_HOMES})

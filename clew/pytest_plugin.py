@@ -1,1 +1,108 @@
-"""Runs of Clew as tests of pytest."""
+"""Runs of Clew as tests of pytest: a marker, a fixture, and files that are collected.
+
+    @pytest.mark.clew("raft", nemesis="partition,kill", runs=200)
+    def test_raft(): ...
+
+    def test_counter(clew):
+        result = clew.run("my_counter.py", workload="g-counter", runs=50)
+        assert result.statistics["servers"]["msgs_per_op"] < 10
+
+Under the folders of the ini option ``clew_paths``, or named on the command line, a repro file
+(``*.json``) is a regression test and a scenario (``*.toml``) a test of its own.
+
+This module is loaded with pytest whether a project uses it or not: what runs anything is imported
+when a test asks for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from clew.pytest_items import RunsFile
+    from clew.pytest_runs import Runs
+
+MARKER = "clew(model, **options): run a cluster of the model before the test, with the options \
+of a scenario, such as workload, nemesis and runs; the test fails where the runs are not valid"
+
+PATHS = ["tests/clew"]
+"""Where repro files and scenarios are collected, unless the ini option says otherwise."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The command line's options, for every test that runs seeds, and the ini file's."""
+    group = parser.getgroup("clew", "Clew")
+    group.addoption("--clew-seed", metavar="N", help="The first seed of every clew test.")
+    group.addoption("--clew-runs", metavar="N", help="How many seeds every clew test runs.")
+    group.addoption(
+        "--clew-for", metavar="TIME", help="Run seeds for so long in every clew test, such as 30s."
+    )
+    group.addoption(
+        "--clew-shard", metavar="I/N", help="Run the I-th of N parts of the seeds, such as 3/10."
+    )
+    group.addoption(
+        "--clew-no-shrink", action="store_true", help="Tell a failing run as it was found."
+    )
+    parser.addini("clew_paths", "Folders whose repro files and scenarios are tests.", "args", PATHS)
+    parser.addini("clew_out", "The folder for artefacts of failing runs.", default="out")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, also to ``--strict-markers``."""
+    config.addinivalue_line("markers", MARKER)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile | None:
+    """Repro files and scenarios are tests."""
+    if file_path.suffix not in {".json", ".toml"}:
+        return None
+    config = parent.config
+    folders = [config.rootpath / folder for folder in config.getini("clew_paths")]
+    named = parent.session.isinitpath(file_path)
+    if not named and not any(folder in file_path.parents for folder in folders):
+        return None
+    from clew.pytest_items import RunsFile  # noqa: PLC0415 - this module must load quickly
+
+    return RunsFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Run what a test's markers ask for before its body."""
+    __tracebackhide__ = True
+    markers = list(item.iter_markers("clew"))
+    if not markers:
+        return
+    from clew.pytest_runs import runs_of  # noqa: PLC0415 - this module must load quickly
+
+    for marker in reversed(markers):
+        runs_of(item).run_marked(marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many runs there were: with a time or a shard nobody knows it beforehand."""
+    counts = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == "clew_runs"  # as `Runs.run` leaves it
+    ]
+    if counts:
+        calls = f"{len(counts):,} call{'s' * (len(counts) != 1)}"
+        terminalreporter.write_line(f"clew: {sum(counts):,} runs in {calls}")
+
+
+@pytest.fixture
+def clew(request: pytest.FixtureRequest) -> Runs:
+    """Runs seeds, ``clew.run(model, **options)``, and fails the test where they are not valid.
+
+    What the markers of the test ran is in ``clew.results``, the last of it in ``clew.result``.
+    """
+    from clew.pytest_runs import runs_of  # noqa: PLC0415 - this module must load quickly
+
+    return runs_of(request.node)

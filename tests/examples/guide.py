@@ -2,7 +2,8 @@
 
 Run it to rewrite the pages after a change that changes runs: ``python tests/examples/guide.py``.
 A transcript is the gist of what the command prints: the verdicts, the first piece of evidence, the
-digest and the last lines. What is left out shows as three dots; wall times are among it. Where a
+digest and how to replay it. What is left out shows as three dots: wall times are among it, and what
+is told of a failure made small, which chapter 7 shows. Where a
 verdict is another than before, the text around it would be wrong: nothing is rewritten then, and
 another seed must be chosen by hand.
 """
@@ -36,6 +37,7 @@ def run(command: str) -> str:
 def gist(printed: str) -> str:
     """The lines of a report that the guide shows."""
     assert "The run is " in printed, printed
+    printed, *shrunk = re.split(r"\n\nSeed \d+, made small\n", printed)
     blocks = printed[printed.index("The run is ") :].strip().split("\n\n")
     verdicts, last = blocks[0], blocks[-1]
     digest = re.search(r"^ +digest .*$", printed, re.MULTILINE)
@@ -45,7 +47,8 @@ def gist(printed: str) -> str:
         if block.startswith("Evidence: "):
             evidence = [block, "", blocks[rank + 1], ""]
             break
-    return "\n".join(["...", verdicts, "", *evidence, "...", digest[0], "", last])
+    more = ["..."] if shrunk else []
+    return "\n".join(["...", verdicts, "", *evidence, "...", digest[0], "", last, *more])
 
 
 def refreshed(page: str) -> str:

@@ -1,4 +1,6 @@
-"""Every example does what it says: scripts print their ``.out``, node files get their verdicts."""
+"""Every example does what it says: scripts print their ``.out``, node files get their verdicts,
+and tests pass.
+"""
 
 import re
 import shlex
@@ -13,6 +15,7 @@ from clew.cli import main
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.out"))
+TESTS = sorted(path.stem for path in EXAMPLES.glob("test_*.py"))
 
 VERDICTS = {
     # node file: the verdict of each command in its docstring, in order
@@ -38,6 +41,16 @@ def test_a_script_prints_what_stands_beside_it(name: str) -> None:
     assert done.stdout == (EXAMPLES / f"{name}.out").read_text()
 
 
+@pytest.mark.parametrize("name", TESTS)
+def test_a_test_passes(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    options = ["-o", f"clew_out={tmp_path}", f"examples/{name}.py"]
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def commands(name: str) -> list[str]:
     """The commands that a file's docstring offers, without the word ``clew``."""
     text = (EXAMPLES / f"{name}.py").read_text().split('"""')[1]
@@ -58,6 +71,6 @@ def test_a_node_file_gets_its_verdicts(
 
 def test_every_example_is_run_and_listed() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert files == {*SCRIPTS, *VERDICTS}
+    assert files == {*SCRIPTS, *VERDICTS, *TESTS}
     listed = re.findall(r"^\| `(\w+)\.py`", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(files)

@@ -1,0 +1,237 @@
+"""Clew from Python: one call runs seeds of a scenario, and its result prints well.
+
+`run` is for a notebook, a REPL or a script, `assert_valid` for a test that makes its own plans.
+Artefacts of runs that fail go where ``clew test`` puts them.
+
+A class instead of a model's name is taken as it is in this process. Nobody else has it: such a run
+is not run again in a fresh process, worker processes can't help, and its repro file can't be
+replayed from the command line. The result says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clew import wall
+from clew.checkers.verdict import Verdict
+from clew.commands.places import check_folder
+from clew.commands.test import rehearse
+from clew.errors import UsageError
+from clew.report.run import verified
+from clew.result import Result, is_endless, seed_result
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.expect import Expectation, kinds_of, met, parse_expect
+from clew.scenarios.load import IN_MEMORY, hold, load_model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.plan import Plan
+from clew.scenarios.repro import model_of
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.suite import file_options, scenario_from
+from clew.search.sweep import Bench, Job, SeedResult, run_seed, sweep, write_artefacts
+from clew.search.verify import Verification, verify
+from clew.sim.node import Node
+
+__all__ = ["PlanError", "Result", "assert_valid", "run"]
+
+
+def run(
+    model: str | os.PathLike[str] | type[Node],
+    *,
+    jobs: int = 1,
+    until_failure: bool = False,
+    out: str | os.PathLike[str] = "out",
+    **options: Any,
+) -> Result:
+    """Run a cluster of a model in virtual time, one seed or many, and check what its clients saw.
+
+    Args:
+        model: a shipped model, ``file.py``, ``file.py:Class``, a scenario's ``.toml``, or a class
+            that derives from `Node`.
+        jobs: worker processes. In a script more than one needs ``if __name__ == "__main__":``.
+        until_failure: stop at the first invalid run.
+        out: the folder for the artefacts of the run that is told, where it is not valid.
+        options: every option of a scenario by its name, such as ``workload="lin-kv"``,
+            ``nemesis=["partition"]``, ``seed=7``, ``runs=200`` or ``expect="invalid"``;
+            ``asserts`` for what a file calls ``assert``.
+
+    Raises:
+        ClewError: an option, the file or the model is wrong.
+    """
+    scenario = scenario_for(model, options)
+    seeds = range(scenario.seed, scenario.seed + scenario.runs)
+    if jobs > 1 and scenario.model.endswith(IN_MEMORY):
+        raise UsageError(
+            "jobs can't be used with a class",
+            expected="the name of a file with the class in it, or jobs=1",
+            fix="Worker processes load a model by its name",
+        )
+    return spend(scenario, seeds, Path(out), jobs=jobs, until_failure=until_failure)
+
+
+def scenario_for(
+    model: str | os.PathLike[str] | type[Node], options: Mapping[str, Any]
+) -> Scenario:
+    """The scenario of a call: options over a file over a planted bug's own; checked in full.
+
+    Raises:
+        ClewError: an option, the file or the model is wrong.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if "asserts" in given:
+        asserts = given.pop("asserts")
+        given["assert"] = [asserts] if isinstance(asserts, str) else list(asserts)
+    named = os.fspath(model) if isinstance(model, str | os.PathLike) else hold(model)
+    if named.endswith(".toml"):
+        given = {**file_options(Path(named)), **given}
+    else:
+        given["model"] = named
+    scenario = scenario_from(given)
+    rehearse(scenario, scenario.seed)
+    return scenario
+
+
+def spend(
+    scenario: Scenario,
+    seeds: Iterable[int],
+    out: Path,
+    *,
+    jobs: int = 1,
+    until_failure: bool = False,
+) -> Result:
+    """The result of some seeds, at least one.
+
+    Args:
+        scenario: what is run.
+        seeds: which; they are asked for as there is room.
+        out: the folder for the artefacts of the run that is told.
+        jobs: worker processes; with one, all happens in this process.
+        until_failure: stop at the first invalid run.
+
+    Raises:
+        UsageError: nothing can be written into the folder.
+    """
+    check_folder(out)
+    started = wall.seconds()
+    in_memory = scenario.model.endswith(IN_MEMORY)
+    job = Job(scenario, out, keep_failing=False, verify_failing=not in_memory)
+    told: tuple[SeedResult, Outcome | None] | None = None
+    expected = parse_expect(scenario.expect or "valid")
+    runs: list[SeedResult] = []
+    with closing(_runs(job, seeds, jobs)) as pairs:
+        for result, outcome in pairs:
+            runs.append(result)
+            if told is None or _weight(result, expected) > _weight(told[0], expected):
+                told = result, outcome
+            if until_failure and result.verdict is Verdict.INVALID:
+                break
+    assert told is not None
+    result, outcome = told[0], told[1] or _again(scenario, told[0].seed)
+    kept = outcome.verdict is not Verdict.VALID and not in_memory
+    return Result(
+        tuple(runs),
+        verified(outcome, result.verification),
+        met(scenario.expect, runs),
+        scenario,
+        str(write_artefacts(outcome, out)) if kept else None,
+        _same_here(outcome) if in_memory else result.verification,
+        wall.seconds() - started,
+    )
+
+
+def _runs(
+    job: Job, seeds: Iterable[int], jobs: int
+) -> Generator[tuple[SeedResult, Outcome | None], None, None]:
+    """Each seed's result, and its outcome where it was run in this process."""
+    if jobs > 1:
+        for result in sweep(job, seeds, jobs):
+            yield result, None
+        return
+    with Bench() as bench:
+        for seed in seeds:
+            outcome, result = run_seed(job, seed, bench)
+            yield result, outcome
+
+
+def _weight(result: SeedResult, expected: Expectation) -> tuple[int, bool]:
+    """How much a run is worth telling: its verdict, then whether it fails as was not expected."""
+    failed = result.verdict is Verdict.INVALID
+    news = failed and not kinds_of(result.signature) & {*expected.kinds}
+    return list(Verdict).index(result.verdict), news
+
+
+def _again(scenario: Scenario, seed: int) -> Outcome:
+    """The outcome of a seed that a worker process ran."""
+    model = load_model(scenario.model, scenario.bug)
+    return judge(simulate(draw_plan(scenario, seed, model), model), model)
+
+
+def _same_here(outcome: Outcome) -> Verification | None:
+    """How a failing run came out otherwise in this process; None where it did not, or is valid."""
+    if outcome.verdict is not Verdict.INVALID or is_endless(outcome):
+        return None
+    same = simulate(outcome.run.plan, outcome.model).digest == outcome.run.digest
+    return None if same else Verification(same, "a second run in the same process")
+
+
+class PlanError(AssertionError):
+    """A plan's run is invalid; the text is the shrunk story, made when it is asked for.
+
+    Whoever tries many plans, as hypothesis does, only asks for the text of the last.
+
+    Attributes:
+        result: of the plan as it was given.
+    """
+
+    def __init__(self, result: Result, out: Path) -> None:
+        super().__init__(result, out)
+        self.result = result
+        self._out = out
+
+    def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        outcome = self.result.outcome
+        if self.result.in_memory:
+            return replace(self.result, verification=_same_here(outcome)).explain()
+        # Plans that were made by a test often share a seed, so their folder is named otherwise.
+        repro = write_artefacts(outcome, self._out / f"plan-{outcome.run.digest[:8]}")
+        same = None if is_endless(outcome) else verify(outcome.run)
+        return replace(self.result, repro=str(repro), verification=same).explain()
+
+
+def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> Result:
+    """The result of a plan's run, which is not invalid.
+
+    Unknown is let through: a plan of a few operations may show nothing, and many plans together
+    decide. Under hypothesis the verdicts are counted as events of the test
+    (``--hypothesis-show-statistics``).
+
+    Args:
+        plan: what to run.
+        out: the folder for the artefacts of a failure.
+
+    Raises:
+        PlanError: the run is invalid; an AssertionError.
+        ClewError: the plan's model can't be loaded.
+    """
+    __tracebackhide__ = True
+    model = model_of(plan)
+    outcome = judge(simulate(plan, model), model)
+    hypothesis = sys.modules.get("hypothesis")
+    if hypothesis is not None and hypothesis.currently_in_test_context():
+        hypothesis.event(f"verdict {outcome.verdict.value}")
+    runs = (seed_result(outcome),)
+    result = Result(runs, outcome, met(None, runs))
+    if outcome.verdict is Verdict.INVALID:
+        raise PlanError(result, Path(out))
+    return result

@@ -1,0 +1,143 @@
+"""Files that are tests: a repro file is a regression test, a scenario a test of its own.
+
+A regression file keeps a plan that failed once. The test fails while the plan's run is invalid, in
+whatever way. It passes once the check that failed is valid, and is skipped where that check is
+unknown, for then the plan no longer tells. The file of a bug that is to stay, such as a planted
+one, says so with ``"regression": "reproduces"``: then the run must be invalid in the way that the
+file expects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clew.checkers.verdict import Result as Check
+from clew.checkers.verdict import Verdict
+from clew.errors import ClewError, ScenarioError
+from clew.pytest_runs import located, runs_of, shown
+from clew.report.story import story
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.plan import Plan
+from clew.scenarios.repro import Repro, model_of, read_repro
+from clew.scenarios.run import simulate
+
+REGRESSIONS = {
+    # what a file may say of its bug: what its test asks for
+    "fixed": "the run must not be invalid",
+    "reproduces": "the run must be invalid as the file expects",
+}
+
+
+class RunsFile(pytest.File):
+    """A repro file or a scenario: one test."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """The test."""
+        if self.path.suffix == ".toml":
+            yield ScenarioItem.from_parent(self, name="scenario")
+        else:
+            yield RegressionItem.from_parent(self, name="regression")
+
+
+class ScenarioItem(pytest.Item):
+    """A scenario file, with its own number of runs, first seed and expectation."""
+
+    def runtest(self) -> None:
+        """Run its seeds."""
+        __tracebackhide__ = True
+        runs_of(self).run(self.path)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """The file, and how it is called in a report."""
+        return self.path, None, f"scenario {shown(self.path)}"
+
+
+class RegressionItem(pytest.Item):
+    """A repro file, whose plan is run again."""
+
+    def runtest(self) -> None:
+        """Run its plan."""
+        __tracebackhide__ = True
+        try:
+            repro = read_repro(self.path)
+            mode = _mode(self.path)
+            plan = self._located(repro.plan)
+            model = model_of(plan)
+            outcome = judge(simulate(plan, model), model)
+            text = (
+                self._reproduced(repro, outcome) if mode == "reproduces" else self._fixed(outcome)
+            )
+        except ClewError as bad:
+            pytest.fail(str(bad), pytrace=False)
+        if text:
+            pytest.fail(text, pytrace=False)
+        doubt = _doubt(repro, outcome)
+        if doubt is not None:
+            pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")
+
+    def _located(self, plan: Plan) -> Plan:
+        """The plan, its model's file looked for here, at the root, and beside the repro file."""
+        folders = [Path.cwd(), self.config.rootpath, self.path.parent]
+        name = located(plan.model.name, folders)
+        assert isinstance(name, str)
+        return replace(plan, model=replace(plan.model, name=name))
+
+    def _fixed(self, outcome: Outcome) -> str:
+        """Why the bug is not fixed; empty where the run is not invalid."""
+        if outcome.verdict is not Verdict.INVALID:
+            return ""
+        return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command()}"
+
+    def _reproduced(self, repro: Repro, outcome: Outcome) -> str:
+        """Why the bug no longer shows as the file expects; empty where it does."""
+        if outcome.verdict is Verdict.INVALID and outcome.signature == repro.signature:
+            return ""
+        return (
+            f"{self._headline(outcome)}\nIt was to be invalid: {repro.signature}.\nIf the bug is "
+            f'fixed, take "regression": "reproduces" out of the file.\n\n{self._command()}'
+        )
+
+    def _headline(self, outcome: Outcome) -> str:
+        word = outcome.verdict.value
+        word = word.upper() if outcome.verdict is Verdict.INVALID else word
+        told = f": {outcome.signature}" if outcome.signature else ""
+        return f"{shown(self.path)}: the plan is {word}{told}."
+
+    def _command(self) -> str:
+        return f"Replay: clew replay {shown(self.path)}"
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """The file, and how it is called in a report."""
+        return self.path, None, f"regression {shown(self.path)}"
+
+
+def _doubt(repro: Repro, outcome: Outcome) -> Check | None:
+    """A check that failed in the file's run, and of which nothing is known in this one.
+
+    Others may well be unknown: a small plan shows little.
+    """
+    failed = {part.partition(":")[0] for part in repro.signature.split("; ")}
+    undecided = [check for check in outcome.checks if check.verdict is Verdict.UNKNOWN]
+    return next((check for check in undecided if check.name in failed), None)
+
+
+def _mode(path: Path) -> str:
+    """What a repro file says of its bug.
+
+    Raises:
+        ScenarioError: it says something else.
+    """
+    said = json.loads(path.read_text(encoding="utf-8")).get("regression", "fixed")
+    if said not in REGRESSIONS:
+        raise ScenarioError(
+            '"regression" can\'t be used',
+            where=str(shown(path)),
+            expected=" or ".join(REGRESSIONS),
+            found=repr(said),
+        )
+    return str(said)

@@ -1,0 +1,175 @@
+"""What a test of pytest runs, and how it fails: with the story, not with a traceback of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clew import wall
+from clew.api import Result, scenario_for, spend
+from clew.checkers.verdict import Verdict
+from clew.commands.asked import seconds_of
+from clew.commands.places import number
+from clew.errors import ClewError, UsageError
+from clew.scenarios.expect import parse_expect
+from clew.scenarios.scenario import Scenario
+from clew.search.cases import Shard
+from clew.sim.node import Node
+
+_FOLDER_LENGTH_MAX = 120
+
+
+class Runs:
+    """What one test runs; the fixture ``clew``.
+
+    Attributes:
+        results: of what the test's markers and its body ran so far, in this order.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        self.results: list[Result] = []
+
+    @property
+    def result(self) -> Result:
+        """The last of the results."""
+        return self.results[-1]
+
+    def run(self, model: str | os.PathLike[str] | type[Node], **options: Any) -> Result:
+        """The result of a scenario's seeds; the test fails where they are not as expected.
+
+        Args:
+            model: as for `clew.run`; a file is looked for beside the test's first.
+            options: of the scenario, such as ``workload``, ``nemesis``, ``runs`` or ``expect``.
+        """
+        __tracebackhide__ = True
+        try:
+            scenario = scenario_for(located(model, [self._item.path.parent]), options)
+            result = spend(
+                scenario,
+                self._seeds(scenario),
+                self.out,
+                until_failure=parse_expect(scenario.expect or "valid").verdict is Verdict.VALID,
+            )
+            text = "" if result.ok else result.explain(small=self.shrinks)
+        except ClewError as bad:
+            pytest.fail(str(bad), pytrace=False)
+        if result.interrupted:
+            self._item.session.shouldstop = "interrupted while a failure was made small"
+        self.results.append(result)
+        self._item.user_properties.append(("clew_runs", len(result.runs)))
+        if text:
+            pytest.fail(text, pytrace=False)
+        return result
+
+    def run_marked(self, marker: pytest.Mark) -> Result:
+        """The result of what a marker asks for, as `run`."""
+        __tracebackhide__ = True
+        if len(marker.args) != 1:
+            pytest.fail("@pytest.mark.clew takes a model, and options by name.", pytrace=False)
+        return self.run(marker.args[0], **marker.kwargs)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether a failure is made small before it is told."""
+        return not self._item.config.getoption("clew_no_shrink")
+
+    @property
+    def out(self) -> Path:
+        """The folder for the test's artefacts; no other test has it."""
+        config = self._item.config
+        return shown(config.rootpath / config.getini("clew_out") / folder_of(self._item.nodeid))
+
+    def _seeds(self, scenario: Scenario) -> Iterable[int]:
+        """The seeds of this test: the command line over the scenario."""
+        config = self._item.config
+        seed = config.getoption("clew_seed")
+        first = scenario.seed if seed is None else number("clew-seed", seed, 0)
+        runs = config.getoption("clew_runs")
+        number_of = scenario.runs if runs is None else number("clew-runs", runs, 1)
+        lasting = config.getoption("clew_for")
+        seeds: Iterable[int] = count(first) if lasting else range(first, first + number_of)
+        share = config.getoption("clew_shard")
+        if share is not None:
+            part = shard(share)
+            seeds = (seed for index, seed in enumerate(seeds) if part.holds(index))
+        return _until(seeds, seconds_of("clew-for", lasting)) if lasting else _some(seeds, share)
+
+
+_RUNS = pytest.StashKey[Runs]()
+
+
+def runs_of(item: pytest.Item) -> Runs:
+    """What a test runs: the same object for its markers and its body."""
+    return item.stash.setdefault(_RUNS, Runs(item))
+
+
+def folder_of(nodeid: str) -> str:
+    """The name of a folder for a test's artefacts; different for different tests.
+
+    A test's parameters may hold anything, so what stands for them ends in a digest.
+    """
+    name = re.sub(r"[^\w.]+", "-", nodeid).strip("-")
+    if "[" not in nodeid and len(name) <= _FOLDER_LENGTH_MAX:
+        return name
+    digest = blake2b(nodeid.encode(), digest_size=4).hexdigest()
+    return f"{name[-_FOLDER_LENGTH_MAX:]}-{digest}"
+
+
+def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
+    """Seeds until so many wall seconds are over; one at least."""
+    end = wall.seconds() + seconds
+    for seed in seeds:
+        yield seed
+        if wall.seconds() >= end:
+            return
+
+
+def _some(seeds: Iterable[int], share: str | None) -> Iterable[int]:
+    """The seeds; the test is skipped where its part of them holds none."""
+    every = iter(seeds)
+    first = next(every, None)
+    if first is None:
+        pytest.skip(f"none of this test's seeds is in the shard {share}")
+    return chain([first], every)
+
+
+def shard(text: str) -> Shard:
+    """The part of the seeds that a text such as ``3/10`` names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise UsageError(
+            "--clew-shard can't be used", expected="a part such as 3/10", found=repr(text)
+        )
+    return Shard(int(match[1]), int(match[2]))
+
+
+def located(
+    model: str | os.PathLike[str] | type[Node], folders: Sequence[Path]
+) -> str | type[Node]:
+    """The model, its file looked for in folders first; relative to here where it can be."""
+    if not isinstance(model, str | os.PathLike):
+        return model
+    name = os.fspath(model)
+    path, colon, class_name = name.partition(":")
+    if not path.endswith((".py", ".toml")):
+        return name
+    found = next((folder / path for folder in folders if (folder / path).is_file()), Path(path))
+    return f"{shown(found)}{colon}{class_name}"
+
+
+def shown(path: Path) -> Path:
+    """A path relative to here, if it is below; so that what is printed can be pasted."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

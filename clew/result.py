@@ -1,0 +1,300 @@
+"""What came of `clew.run`, and how it prints: in a terminal, in a notebook, in a failing test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from clew.checkers.verdict import Result as Check
+from clew.checkers.verdict import Verdict
+from clew.commands.shrink import SHRUNK, write
+from clew.errors import UsageError
+from clew.history import History
+from clew.report import words
+from clew.report.lanes import lanes
+from clew.report.run import not_deterministic, run_report
+from clew.report.shrunk import shrunk_report
+from clew.report.story import story
+from clew.report.style import Style
+from clew.report.sweep import sweep_report
+from clew.scenarios.expect import Met
+from clew.scenarios.load import IN_MEMORY, hold
+from clew.scenarios.outcome import Outcome
+from clew.scenarios.plan import Plan
+from clew.scenarios.scenario import Scenario
+from clew.search.shrink import RUNS_MAX, Shrunk, shrink
+from clew.search.summary import Summary
+from clew.search.sweep import SeedResult
+from clew.search.verify import Verification, verify
+from clew.sim.finding import Finding
+from clew.sim.world import NS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a call: one run or many, and of these the one that is told.
+
+    That one is the first of those with the worst verdict, and of invalid ones the first that fails
+    otherwise than was expected. A result is true where the runs are as they were expected to be:
+    all valid, if nothing else was said.
+
+    Attributes:
+        runs: of each seed, in the order they were run.
+        outcome: of the run that is told, in full.
+        met: whether the runs are as expected.
+        scenario: what was run; None for a plan.
+        repro: the file that ``clew replay`` takes; None where there is none.
+        verification: whether the run that is told came out the same again; None where not asked.
+        seconds: wall seconds, of all runs.
+        shrunk: how the plan was made small; None where it was not.
+    """
+
+    runs: tuple[SeedResult, ...]
+    outcome: Outcome
+    met: Met
+    scenario: Scenario | None = None
+    repro: str | None = None
+    verification: Verification | None = None
+    seconds: float = 0.0
+    shrunk: Shrunk | None = field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def ok(self) -> bool:
+        """True where the runs are as they were expected to be."""
+        return self.met.verdict is Verdict.VALID
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the runs' verdicts."""
+        return self.outcome.verdict
+
+    @property
+    def failures(self) -> tuple[SeedResult, ...]:
+        """The runs that are invalid."""
+        return tuple(run for run in self.runs if run.verdict is Verdict.INVALID)
+
+    @property
+    def seed(self) -> int:
+        """Of the run that is told."""
+        return self.plan.seed
+
+    @property
+    def plan(self) -> Plan:
+        """Of the run that is told."""
+        return self.outcome.run.plan
+
+    @property
+    def history(self) -> History:
+        """What the clients of the run that is told saw."""
+        return self.outcome.run.history
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What went wrong inside the nodes of the run that is told."""
+        return self.outcome.run.findings
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """The figures of the run that is told, nested, as ``--assert`` speaks of them."""
+        return self.outcome.statistics
+
+    def report(self) -> str:
+        """What ``clew test`` prints."""
+        one = run_report(self.outcome, self.verification, self.repro, Style())
+        parts = [one] if self.shrunk is None else [self.tale()]
+        if len(self.runs) > 1 and self.scenario is not None:
+            summary = Summary(self.scenario.expect)
+            for each in self.runs:
+                summary.add(each)
+            parts.insert(0, sweep_report(self.scenario, summary, self.seconds, Style()))
+        return "\n\n".join([*parts, *self._notes()])
+
+    def story(self) -> str:
+        """The run that is told as numbered steps, up to what breaks the promise."""
+        return story(self.outcome)
+
+    def shrink(self, runs_max: int = RUNS_MAX) -> Result:
+        """The smallest run that is found to fail in the same way; written beside the repro file.
+
+        Args:
+            runs_max: how many runs that may cost.
+
+        Raises:
+            UsageError: the run that is told is not invalid.
+        """
+        if self.verdict is not Verdict.INVALID:
+            raise UsageError(
+                "there is nothing to shrink", found=f"a run that is {self.verdict.value}"
+            )
+        return self._smaller if runs_max == RUNS_MAX else self._shrink(runs_max)
+
+    @property
+    def shrinkable(self) -> bool:
+        """True for an invalid run that comes out the same again, and has not been made small.
+
+        One that a wall clock had to stop is left as it is: each further run takes as long.
+        """
+        repeats = self.verification is None or self.verification.same
+        invalid = self.verdict is Verdict.INVALID and self.shrunk is None
+        return invalid and repeats and not is_endless(self.outcome)
+
+    @property
+    def interrupted(self) -> bool:
+        """True where Ctrl-C has ended the shrinking of this run, with its best so far."""
+        small = self.__dict__.get("_smaller")
+        return small is not None and small.shrunk.interrupted
+
+    @cached_property
+    def _smaller(self) -> Result:
+        return self._shrink(RUNS_MAX)
+
+    def _shrink(self, runs_max: int) -> Result:
+        if self.in_memory:
+            hold(self.outcome.model.node_class)
+        shrunk = shrink(self.plan, runs_max=runs_max)
+        repro = None
+        if self.repro is not None:
+            path = Path(self.repro).with_name(SHRUNK)
+            write(shrunk, path)
+            repro = str(path)
+        return replace(
+            self,
+            runs=(seed_result(shrunk.outcome),),
+            outcome=shrunk.outcome,
+            repro=repro,
+            verification=None if self.in_memory else verify(shrunk.outcome.run),
+            shrunk=shrunk,
+        )
+
+    @property
+    def in_memory(self) -> bool:
+        """True for a class that no other process has."""
+        return self.plan.model.name.endswith(IN_MEMORY)
+
+    def explain(self, *, small: bool = True, runs_max: int = RUNS_MAX) -> str:
+        """Why the runs are not as they were expected to be, as a failing test tells it.
+
+        Args:
+            small: shrink an invalid run first, which takes many runs more.
+            runs_max: how many.
+        """
+        told = self.shrink(runs_max) if small and self.shrinkable else self
+        parts = [self._headline()]
+        if self.verdict is not Verdict.VALID:
+            parts.append(told.tale())
+        doubt = self.verification or told.verification
+        if doubt is not None and not doubt.same:
+            parts.append(not_deterministic(doubt, Style()))
+        return "\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)])
+
+    def tale(self) -> str:
+        """What happened in the run that is told: as it was found, or how small it became."""
+        if self.shrunk is None:
+            return run_report(self.outcome, None, None, Style())
+        return shrunk_report(self.shrunk, None, Style())
+
+    def _headline(self) -> str:
+        title, word = self._title(), self._word()
+        many = f" in {words.several(len(self.runs), 'run')}" if len(self.runs) > 1 else ""
+        head = f"{title}, seed {self.seed}: {word}{many}."
+        expected = self.scenario is not None and self.scenario.expect is not None
+        return (
+            f"{head}\n{self.met.reason}"
+            if expected or self.verdict is not Verdict.INVALID
+            else head
+        )
+
+    def artefacts(self, first: str | None) -> list[str]:
+        """Where the files are, how to replay the smallest, and how to make a test of it."""
+        if self.repro is None or first is None:
+            return []
+        lines = [f"Artefacts: {Path(first).parent}", f"Replay:    clew replay {self.repro}"]
+        if self.shrunk is not None:
+            lines.append(f"As found:  clew replay {first}")
+        lines.append(f"Keep it:   cp {self.repro} tests/clew/A_NAME.json")
+        return ["\n".join(lines)]
+
+    def _title(self) -> str:
+        plan = self.plan
+        bug = f" with the bug {plan.model.bug}" if plan.model.bug else ""
+        return f"{plan.model.name.removesuffix(IN_MEMORY)}{bug}, workload {plan.workload}"
+
+    def _word(self) -> str:
+        return Style().verdict(self.verdict)
+
+    def _notes(self) -> list[str]:
+        """What was not done because the class is in this process's memory only."""
+        if not self.in_memory:
+            return []
+        return [
+            words.indented(
+                f"{self.outcome.model.node_class.__name__} was given as a class. It was not run in "
+                "a fresh process, which would show what depends on hash() or on the order of "
+                "a set, nor looked at for memory that its nodes share, and there is no repro file. "
+                "For all three, put the class into a file and name that, as in 'my_node.py'.",
+                "",
+            )
+        ]
+
+    def __repr__(self) -> str:
+        runs = (
+            "" if len(self.runs) == 1 else f"{len(self.failures)} of {len(self.runs)} runs failed; "
+        )
+        lines = [f"<clew {self._word()}: {runs}{self._title()}, seed {self.seed}"]
+        lines += [
+            words.hanging(f"  {check.name}: ", check.reason)
+            for check in self.outcome.checks
+            if check.verdict is not Verdict.VALID
+        ]
+        figures = self.statistics["operations"]
+        if self.verdict is Verdict.VALID:
+            lines.append(
+                f"  {figures['ok']:,} of {words.several(figures['count'], 'operation')} succeeded, "
+                f"{words.several(len(self.outcome.run.faults), 'fault')}, "
+                f"{self.outcome.run.virtual_ns / NS_PER_SECOND:g} virtual seconds"
+            )
+        return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        """The verdicts as a table and, of a failure, what happened just before, for a notebook."""
+        rows = "".join(map(_row, self.outcome.checks))
+        drawn = next(
+            (text for check in self.outcome.checks for one in check.anomalies[:1]
+             if (text := lanes(self.outcome.run, one))), "",
+        )  # fmt: skip
+        head = repr(self).splitlines()[0].removeprefix("<clew ").removesuffix(">")
+        told = f"<pre>{escape(drawn)}</pre>" if drawn else ""
+        return f"<div><b>{escape(head)}</b><table>{rows}</table>{told}</div>"
+
+
+_COLOURS = {Verdict.VALID: "#2a7", Verdict.UNKNOWN: "#b80", Verdict.INVALID: "#c22"}
+
+
+def _row(check: Check) -> str:
+    cell = '<td style="text-align:left;vertical-align:top'
+    word = Style().verdict(check.verdict)
+    return (
+        f'<tr>{cell}">{escape(check.name)}</td>{cell};color:{_COLOURS[check.verdict]}">{word}</td>'
+        f'{cell}">{escape(check.reason)}</td></tr>'
+    )
+
+
+def is_endless(outcome: Outcome) -> bool:
+    """True where a wall clock had to stop a handler: how far it got depends on the machine."""
+    return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
+
+
+def seed_result(outcome: Outcome) -> SeedResult:
+    """A run as a sweep tells it."""
+    reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
+    valid = outcome.verdict is Verdict.VALID
+    return SeedResult(
+        outcome.run.plan.seed, outcome.verdict, outcome.to_json(), outcome.signature,
+        "" if valid else reason, None, None,
+    )  # fmt: skip
