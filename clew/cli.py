@@ -84,7 +84,7 @@ def _clew(
   clew test raft --bug forgets-vote --runs 200
   clew test raft --nemesis all --swarm --for 5m --until-failure
   clew test scenarios/ --junit report.xml
-  clew test gossip --node-count 25 --assert 'servers.msgs_per_op < 30'
+  clew test gossip --topology tree4 --assert 'servers.msgs_per_op < 30'
 """,
 )
 def run_cluster(

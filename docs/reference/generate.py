@@ -20,7 +20,7 @@ from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.scenarios.workloads import WORKLOADS, workload_class
-from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
@@ -120,10 +120,11 @@ def faults() -> str:
         (code(name), kind.summary, kind.bites, kind.least_nodes, ", ".join(kind.aims) or "all")
         for name, kind in KINDS.items()
     ]
+    planned = [(code(name), kind.summary, kind.bites) for name, kind in PLANNED.items()]
     groups = [(code(name), ", ".join(map(code, kinds))) for name, kinds in GROUPS.items()]
     parameters = [
         (code(name), code(p.name), p.unit, code(p.default), p.summary)
-        for name, kind in KINDS.items()
+        for name, kind in (KINDS | PLANNED).items()
         for p in kind.parameters
     ]
     needs = [
@@ -145,6 +146,10 @@ bit, a valid run is unknown.
 "It bites by" says what is counted; "aims" are whom a plan may draw as its target.
 
 {table(("kind", "what it does", "it bites by", "least nodes", "aims"), kinds)}
+
+Only plans that were made small hold these; no seed draws them:
+
+{table(("kind", "what it does", "it bites by"), planned)}
 
 ## Targets
 
