@@ -254,6 +254,8 @@ def check(
 ) -> None:
     """Judge histories that were recorded elsewhere; a file's format is recognised by content.
 
+    The order of a file is the order of its events, whatever an index in it says.
+
     Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; the worst of several files.
     """
     _run("check", locals())

@@ -78,6 +78,15 @@ def _is_part(value: Any, words: frozenset[str]) -> bool:
     return value[0] in words and (size == _TRIPLE or (size == _PAIR and value[0] == "r"))
 
 
+def _sends_and_polls(operations: Sequence[Operation]) -> bool:
+    """Every transaction is a list of sends and polls, ``["poll"]`` or ``["send", key, value]``."""
+    asked = [each.argument for each in operations if each.f == "txn"]
+    parts = [part for one in asked for part in (one if isinstance(one, list) else [None])]
+    return bool(parts) and all(
+        isinstance(part, list) and part[:1] in (["send"], ["poll"]) for part in parts
+    )
+
+
 def _pairs(operations: Sequence[Operation]) -> bool:
     """Every argument is a pair of a key and a value."""
     return all(_is_pair(each.argument) for each in operations)
@@ -101,6 +110,12 @@ def _reads(*kinds: type) -> Test:
         return bool(kinds_seen) and kinds_seen <= set(kinds)
 
     return test
+
+
+def _keyed_lists(operations: Sequence[Operation]) -> bool:
+    """Every value is a pair of a key and what it holds; `set-full` knows no keys."""
+    answered = [each.result for each in operations if each.f == "read" and each.type == "ok"]
+    return _pairs(operations) and all(map(_is_pair, answered)) and _reads(list)(operations)
 
 
 def _all_that_was_written(operations: Sequence[Operation]) -> bool:
@@ -139,6 +154,7 @@ RULES: tuple[Rule, ...] = (
     Rule("rw-register", "txn", "", "transactions of r and w", _parts(_R_W)),
     Rule("list-append", "txn", "", "transactions of r and append", _parts(_R_APPEND)),
     Rule("kafka", "send poll", _KAFKA, "send and poll"),
+    Rule("kafka", "txn", _KAFKA, "transactions of send and poll", _sends_and_polls),
     Rule("bank", "transfer", "read", "transfers"),
     Rule("bank", "read", "", "reads of balances", _balances),
     Rule("unique-ids", "generate", "", "the generation of ids"),
@@ -151,6 +167,7 @@ RULES: tuple[Rule, ...] = (
     Rule("stack", "push pop", "", "push and pop"),
     Rule("key-value", "get put", "append cas delete", "get and put with a key", _pairs),
     Rule("key-value", "delete", "read write cas", "operations with a key", _pairs),
+    Rule("set", "add", "read", "add and reads of lists with a key", _keyed_lists),
     Rule("set-full", "add", "read", "add and reads of lists", _reads(list)),
     Rule("set", "add", "read remove contains", "add, remove and reads of lists", _reads(list)),
     Rule("set", "contains", "add remove read", "add, remove and contains"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from clew.checkers.registry import CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
-from clew.formats import FORMATS
+from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.schema import SCHEMA_FILE, made_text
@@ -280,6 +280,10 @@ The default stands last.
 A file's format is recognised by its content.
 
 {table(("format", "what it is"), formats)}
+
+What else a file may hold, or lack:
+
+{table(("in the file", "how it is read"), READINGS.items())}
 
 {anomalies_markdown().strip()}
 """

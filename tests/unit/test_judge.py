@@ -137,6 +137,12 @@ def test_who_is_not_named_has_no_session(tmp_path, event, model, process, expect
     assert judgement.result.verdict is Verdict(expected)
 
 
+KEYED_SET = [
+    ("add", "[7 1]", "[7 1]"),
+    ("add", "[7 2]", "[7 2]"),
+    ("add", "[8 2]", "[8 2]"),
+    ("read", "[7 nil]", "[7 #{1 2}]"),
+]
 GUESSES = [
     (
         "causal-reverse",
@@ -148,15 +154,26 @@ GUESSES = [
     ("bank", "valid", [("read", "nil", "{0 5, 1 5}"), ("read", "nil", "{0 10, 1 0}")]),
     ("bank", "invalid", [("read", "nil", "{0 5, 1 5}"), ("read", "nil", "{0 11, 1 -1}")]),
     ("register", "invalid", [("read", "nil", '{0 "a"}')]),
+    (
+        "kafka",
+        "valid",
+        [
+            ("assign", "[a]", "[a]"),
+            ("txn", "[[:send a 1] [:send a 2]]", "[[:send a [0 1]] [:send a [1 2]]]"),
+            ("txn", "[[:poll]]", "[[:poll {a [[0 1] [1 2]]}]]"),
+        ],
+    ),
+    ("set", "valid", KEYED_SET),
+    ("set", "invalid", [*KEYED_SET, ("read", "[8 nil]", "[8 #{}]")]),
+    ("set-full", "valid", [("add", "[7 1]", "[7 1]"), ("read", "nil", "[[7 1]]")]),
 ]
 
 
-@pytest.mark.parametrize("process", ["", ":process 0, "])
 @pytest.mark.parametrize(("model", "expected", "operations"), GUESSES)
-def test_the_model_is_told_from_the_answers(tmp_path, model, expected, operations, process):
+def test_the_model_is_told_from_the_answers(tmp_path, model, expected, operations):
     text = "".join(
-        f"{{{process}:type :invoke, :f :{f}, :value {asked}}}\n"
-        f"{{{process}:type :ok, :f :{f}, :value {answered}}}\n"
+        f"{{:process 0, :type :invoke, :f :{f}, :value {asked}}}\n"
+        f"{{:process 0, :type :ok, :f :{f}, :value {answered}}}\n"
         for f, asked, answered in operations
     )
     (path,) = put(tmp_path, a=text)

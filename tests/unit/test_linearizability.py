@@ -336,6 +336,37 @@ def test_a_stale_read_is_explained():
     json.dumps(anomaly.data)
 
 
+UNSEEN_VALUES = [
+    # what happens before a read of 1 that is wrong, and what the register holds then
+    (["0 invoke write 7", "0 ok write 7"], ["7"]),
+    (["0 invoke write 7", "0 ok write 7", "0 invoke cas [7, 8]", "0 ok cas [7, 8]"], ["8"]),
+    (["0 invoke write 7", "1 invoke write 8", "0 ok write 7", "1 ok write 8"], ["7", "8"]),
+    (["0 invoke write 7", "0 ok write 7", "0 invoke write 8", "0 ok write 8"], ["8"]),
+    (["0 invoke write 7", "0 ok write 7", "1 invoke cas [5, 8]"], ["7"]),
+]
+
+
+@pytest.mark.parametrize("specification", [CasRegister(), CasRegister(initial=0)])
+@pytest.mark.parametrize(("before", "held"), UNSEEN_VALUES)
+def test_values_that_no_read_sees_are_told_by_name(specification, before, held):
+    """One pending write of a value that no one reads makes the search take such values as one."""
+    text = ["9 invoke write 1", "9 ok write 1", "8 invoke write 6", *before]
+    text += ["2 invoke read", "2 ok read 1"]
+    (anomaly,) = check(specification, told("\n".join(text))).anomalies
+    states = [f"the register holds {value}" for value in held]
+    assert [state for state in anomaly.data["states"] if state in states] == states
+    assert "never read" not in json.dumps(anomaly.data) + anomaly.reason
+    assert anomaly.data["states"] == states or "the register holds 6" in anomaly.data["states"]
+
+
+def test_too_many_values_that_no_read_sees_are_not_told_by_name():
+    writes = [f"{one} invoke write {one}" for one in range(10, 20)]
+    done = [f"{one} ok write {one}" for one in range(10, 19)]
+    text = [*writes, *done, "2 invoke read", "2 ok read 1"]
+    (anomaly,) = check(CasRegister(), told("\n".join(text))).anomalies
+    assert anomaly.data["states"] == ["the register holds a value that is never read"]
+
+
 def test_every_operation_in_flight_is_told_of():
     history = told("""
         0 invoke write 1

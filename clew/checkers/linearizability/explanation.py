@@ -9,12 +9,13 @@ Leaves out other orders of the prefix: one is shown of possibly many.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.entries import Entry, is_pair
+from clew.checkers.linearizability.entries import NEVER, Entry, is_pair
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.specification import (
     UNANSWERED,
+    UNSEEN,
     Specification,
     freeze,
     show,
@@ -51,9 +52,11 @@ def explain(
     """
     response = failure.response
     reached = list(dict.fromkeys(state for state, _, _ in failure.outcome.stuck))
-    states = _states(failure.machine, reached)
     told = _Told(specification, operations, failure.key, alone or ())
-    in_flight = _in_flight(failure, told)
+    tries = _tries(failure)
+    unseen = _unseen(failure, told, tries)
+    states = _states(failure.machine, reached, unseen)
+    in_flight = _in_flight(failure, told, tries, unseen)
     prefix = [failure.entries[index].number for index in failure.outcome.order]
     shown = tuple(operations[each.number] for each in minimal)
     return Anomaly(
@@ -122,18 +125,90 @@ def bare(
     )
 
 
-def _states(machine: Machine, reached: Sequence[int]) -> list[str]:
-    """Machine states described, each description once, of no more than the first ones."""
+def _states(machine: Machine, reached: Sequence[int], unseen: Sequence[str]) -> list[str]:
+    """Machine states described, each description once, of no more than the first ones.
+
+    Args:
+        machine: the machine that was searched.
+        reached: its states.
+        unseen: how to describe the state that stands for all values that no operation sees;
+            empty for the specification's own words.
+    """
     describe = machine.specification.describe_state
-    some = reached[:STATES_LISTED]
-    return list(dict.fromkeys(describe(each) for one in some for each in machine.states[one]))
+    described: dict[str, None] = {}
+    for one in reached[:STATES_LISTED]:
+        for state in machine.states[one]:
+            named = unseen if state is UNSEEN and unseen else (describe(state),)
+            described.update(dict.fromkeys(named))
+    return list(described)
 
 
-def _in_flight(failure: Searched, told: _Told) -> list[dict[str, Any]]:
+def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str]:
+    """The values behind `UNSEEN` at the response, described; empty where they are too many.
+
+    They are what the updates wrote that no operation sees, without those that another update
+    followed in real time and those in flight that no try has in its order. A store to which
+    something is appended has others: none is told.
+    """
+    specification, response = failure.machine.specification, failure.response
+    if not specification.overwrites or response.completed is None:
+        return []
+    unplaced = {each.index for each in tries if not any(placed for _, placed in each.stuck)}
+    updates = [
+        each
+        for index, each in enumerate(failure.entries)
+        if each.invoked < response.completed
+        and index not in unplaced
+        and not specification.is_readonly(each.f, each.argument)
+    ]
+    latest = max(
+        (each.invoked for each in updates if (each.completed or NEVER) < response.completed),
+        default=-1,
+    )
+    values = dict.fromkeys(
+        told.written(each.number)
+        for each in updates
+        if (each.completed or NEVER) > latest
+        and (each.argument is UNSEEN or (is_pair(each.argument) and each.argument[1] is UNSEEN))
+    )
+    return [told.state(value) for value in values] if len(values) <= STATES_TOLD else []
+
+
+def _in_flight(
+    failure: Searched, told: _Told, tries: Sequence[_Tried], unseen: Sequence[str]
+) -> list[dict[str, Any]]:
     """For each operation in flight at the response, what became of it in every try."""
+    return [
+        {
+            **told.operation(failure.entries[each.index].number),
+            "why": _fate(failure.machine, each, unseen),
+        }
+        for each in tries
+    ]
+
+
+class _Tried(NamedTuple):
+    """An operation in flight, as the search tried it.
+
+    Attributes:
+        index: of its entry.
+        call: its call.
+        stuck: for each configuration that was stuck its state, and whether the operation had
+            its place in the order.
+        is_response: whether it is the one that no order explains.
+    """
+
+    index: int
+    call: int
+    stuck: Sequence[tuple[int, bool]]
+    is_response: bool
+
+
+def _tries(failure: Searched) -> list[_Tried]:
+    """The operations in flight at the response."""
     level = failure.timeline.levels[failure.outcome.level]
     tries = failure.outcome.stuck[:TRIES_LOOKED_AT]
-    rows = []
+    found = []
     slots = {each[4]: each for each in (*level.reads, *level.updates, level.slot)}
     for _, slot in sorted(slots.items()):
         bit, _, call, index = slot[1:]
@@ -143,25 +218,22 @@ def _in_flight(failure: Searched, told: _Told) -> list[dict[str, Any]]:
             (state, bool(used & place if is_optional else window & bit))
             for state, window, used in tries
         ]
-        rows.append((index, _fate(failure.machine, call, stuck, is_response=slot is level.slot)))
+        found.append(_Tried(index, call, stuck, slot is level.slot))
     for bit, _, _, call, index in failure.timeline.spares[: level.spares]:
-        if index < 0:
-            continue
-        stuck = [(state, bool(used & bit)) for state, _, used in tries]
-        rows.append((index, _fate(failure.machine, call, stuck, is_response=False)))
-    return [{**told.operation(failure.entries[index].number), "why": why} for index, why in rows]
+        if index >= 0:
+            stuck = [(state, bool(used & bit)) for state, _, used in tries]
+            found.append(_Tried(index, call, stuck, is_response=False))
+    return found
 
 
-def _fate(
-    machine: Machine, call: int, stuck: Sequence[tuple[int, bool]], *, is_response: bool
-) -> str:
+def _fate(machine: Machine, tried: _Tried, unseen: Sequence[str]) -> str:
     """Why an operation in flight does not help."""
-    open_states = dict.fromkeys(state for state, linearized in stuck if not linearized)
-    refused = [state for state in open_states if machine.step(call, state) == ILLEGAL]
+    open_states = dict.fromkeys(state for state, linearized in tried.stuck if not linearized)
+    refused = [state for state in open_states if machine.step(tried.call, state) == ILLEGAL]
     if not open_states:
         return "already has its place in the order"
-    if is_response or len(refused) == len(open_states):
-        return f"does not fit, since {_either(_states(machine, refused), len(refused))}"
+    if tried.is_response or len(refused) == len(open_states):
+        return f"does not fit, since {_either(_states(machine, refused, unseen), len(refused))}"
     return "may come here, and does not help"
 
 
@@ -248,6 +320,16 @@ class _Told:
         frozen = freeze(value)
         keyed = self._key is not None and is_pair(frozen) and frozen[0] == self._key
         return frozen[1] if keyed else frozen
+
+    def written(self, number: int) -> Any:
+        """What an update that replaces the state by its argument wrote."""
+        each = self._operations[number]
+        argument = self._without_key(each.argument)
+        return argument[1] if each.f in self._specification.pairs else argument
+
+    def state(self, value: Any) -> str:
+        """A state in words, as the user's specification has them."""
+        return self._specification.describe_state(value)
 
     def words(self, number: int) -> str:
         """An operation in words, with its process and without its key."""
