@@ -22,8 +22,8 @@ TABLES = {
     "linearizability": "Linearizability",
     "transactions": "Transactions",
     "sweep": "Sweeps",
-    "shrink": "Shrinking the planted bugs",
-    "search": "Ways of searching",
+    "shrink": "Shrinking: how small the story of each planted bug gets",
+    "search": "Planted bugs: runs that each way to search needs",
     "bugs": "Planted bugs: seeds until the first failure",
 }
 

@@ -10,6 +10,7 @@ Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 130 interrupt
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -42,6 +43,10 @@ app = typer.Typer(
 def _run(command: str, said: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
     given = {name: value for name, value in said.items() if value is not None}
+    # CI servers end what takes too long with TERM, and shells start what runs in the background
+    # with INT ignored: both end a command as Ctrl-C does, with what it found.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.default_int_handler)
     try:
         status = import_module(f"clew.commands.{command}").run(given)
     except KeyboardInterrupt:
@@ -198,7 +203,7 @@ def shrink(
         Path | None,
         option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
     ] = None,
-    json: options.Json = None,
+    json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
 ) -> None:
     """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
 

@@ -21,7 +21,8 @@ class ClewError(Exception):
         where: the place, such as ``scenario.toml:12`` or ``history.edn:3``.
         expected: what would have been right.
         found: what was there instead.
-        fix: what to do, as one sentence without a full stop.
+        fix: what to do, as one sentence without a full stop; one that begins with "Did you mean"
+            is told as a question.
 
     ``str()`` gives the whole message on one line.
     """
@@ -50,7 +51,7 @@ class ClewError(Exception):
             text += f", found {self.found}" if self.expected is not None else f": {self.found}"
         text += "."
         if self.fix is not None:
-            text += f" {self.fix}."
+            text += f" {self.fix}{'?' if self.fix.startswith('Did you mean') else '.'}"
         return text
 
 

@@ -187,7 +187,14 @@ Verify: TypeAlias = Annotated[
         "Run again, here and in a fresh process, and compare; always done for a failure.",
     ),
 ]
-Json: TypeAlias = Annotated[bool | None, option("--json", "One JSON object a run on stdout.")]
+Json: TypeAlias = Annotated[
+    bool | None,
+    option(
+        "--json",
+        "One JSON object a run on stdout. In a sweep the first of each way of failing has its "
+        "repro file in it.",
+    ),
+]
 Log: TypeAlias = Annotated[
     bool | None, option("--log", "Print what the nodes logged, with virtual times.")
 ]

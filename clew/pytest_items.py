@@ -73,7 +73,7 @@ class RegressionItem(pytest.Item):
                 self._reproduced(repro, outcome) if mode == "reproduces" else self._fixed(outcome)
             )
         except ClewError as bad:
-            pytest.fail(str(bad), pytrace=False)
+            raise pytest.fail.Exception(str(bad), pytrace=False) from None
         if text:
             pytest.fail(text, pytrace=False)
         doubt = _doubt(repro, outcome)

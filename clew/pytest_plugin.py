@@ -93,8 +93,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == "clew_runs"  # as `Runs.run` leaves it
     ]
     if counts:
-        calls = f"{len(counts):,} call{'s' * (len(counts) != 1)}"
-        terminalreporter.write_line(f"clew: {sum(counts):,} runs in {calls}")
+        from clew.report.words import several  # noqa: PLC0415 - only where it was used
+
+        told = f"clew: {several(sum(counts), 'run')} in {several(len(counts), 'call')}"
+        terminalreporter.write_line(told)
 
 
 @pytest.fixture

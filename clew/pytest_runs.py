@@ -60,7 +60,7 @@ class Runs:
             )
             text = "" if result.ok else result.explain(small=self.shrinks)
         except ClewError as bad:
-            pytest.fail(str(bad), pytrace=False)
+            raise pytest.fail.Exception(str(bad), pytrace=False) from None
         if result.interrupted:
             self._item.session.shouldstop = "interrupted while a failure was made small"
         self.results.append(result)

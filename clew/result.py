@@ -25,6 +25,7 @@ from clew.scenarios.load import IN_MEMORY, hold
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
+from clew.search.oracle import whole_figures
 from clew.search.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult
@@ -138,11 +139,13 @@ class Result:
     def shrinkable(self) -> bool:
         """True for an invalid run that comes out the same again, and has not been made small.
 
-        One that a wall clock had to stop is left as it is: each further run takes as long.
+        One that a wall clock had to stop is left as it is: each further run takes as long. So is
+        one whose figures alone are wrong: they are those of the whole run.
         """
         repeats = self.verification is None or self.verification.same
         invalid = self.verdict is Verdict.INVALID and self.shrunk is None
-        return invalid and repeats and not is_endless(self.outcome)
+        left = is_endless(self.outcome) or whole_figures(self.outcome)
+        return invalid and repeats and not left
 
     @property
     def interrupted(self) -> bool:

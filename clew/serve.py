@@ -14,6 +14,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import redirect_stdout
 from functools import partial
 from heapq import heappop, heappush
 from inspect import iscoroutine
@@ -71,7 +72,8 @@ def serve(
         lines: Queue[str | None] = Queue()
         Thread(target=_pump, args=(stdin, lines), daemon=True).start()
         try:
-            server.run(lines)
+            with redirect_stdout(stderr):  # what a node prints is no message
+                server.run(lines)
         except (BrokenPipeError, KeyboardInterrupt):
             pass  # whoever started this process wants no more of it
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 from typer import echo
 
 from clew.errors import EXIT_VALID
-from clew.scenarios.scaffold import scaffold
+from clew.scenarios.scaffold import pytest_command, scaffold
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -19,5 +19,5 @@ def run(options: Mapping[str, Any]) -> int:
     echo(f"Wrote {node}, {scenario} and {test}.")
     echo("Next:")
     echo(f"  clew test {scenario}")
-    echo(f"  python -m pytest {test}")
+    echo(f"  {pytest_command(test)}")
     return EXIT_VALID

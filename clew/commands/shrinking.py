@@ -15,6 +15,7 @@ from clew.report.shrunk import shrunk_report
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
+from clew.search.oracle import FiguresError
 from clew.search.shrink import RUNS_MAX, shrink
 from clew.search.sweep import SeedResult
 from clew.search.verify import verify
@@ -40,6 +41,8 @@ def _can_shrink(result: SeedResult) -> bool:
 def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
     """Shrink the first failure of each kind, and tell it; what was told, by repro file.
 
+    Of one whose figures alone are wrong one line says that it is left as it is.
+
     The smallest plan stands beside the repro file afterwards. Ctrl-C ends one search with its
     best so far, which is told, and then all of it.
 
@@ -51,8 +54,12 @@ def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
         if not _can_shrink(result):
             continue
         repro = Path(str(result.repro))
-        with Shrinking(RUNS_MAX, sys.stderr) as progress:
-            shrunk = shrink(read_repro(repro).plan, progress=progress.update)
+        try:
+            with Shrinking(RUNS_MAX, sys.stderr) as progress:
+                shrunk = shrink(read_repro(repro).plan, progress=progress.update)
+        except FiguresError as figures:
+            echo(f"\nSeed {result.seed} is not made small: {figures.found}.")
+            continue
         out = repro.with_name(SHRUNK)
         write(shrunk, out)
         story = shrunk_report(shrunk, str(out), style)

@@ -12,6 +12,7 @@ from clew.commands.shrinking import shrink_all
 from clew.report.logs import node_logs
 from clew.report.run import run_report
 from clew.report.style import Style
+from clew.report.sweep import expectation
 from clew.search.cases import Case
 from clew.search.sweep import run_seed
 
@@ -30,6 +31,9 @@ def run_one(case: Case, asked: Asked) -> int:
             echo(node_logs(outcome.run))
         story = run_report(outcome, result.verification, result.repro, style)
         echo(story)
+        met = expectation(case.job.scenario.expect, case.summary, style)
+        if met:
+            echo(f"\n{met}")
         stories[str(result.repro)] = story
     try:
         if asked.shrink and not asked.json:

@@ -105,9 +105,13 @@ def _spend(
     results = stream(cases, run, asked.seconds)
     try:
         for case, plain in results:
-            result = kept(case.job, plain) if case.summary.is_new(plain) else plain
-            case.summary.add(result)
+            new = case.summary.is_new(plain)
+            result = kept(case.job, plain) if new else plain
+            # Recorded before it is told: whatever ends this process, what was told is there.
             database.record(case.sweep, result)
+            if new:
+                database.commit()
+            case.summary.add(result)
             progress.update(result, case.name if len(cases) > 1 else "")
             if asked.json:
                 print_json(result)

@@ -15,9 +15,10 @@ from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
 from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.models.registry import MODELS
-from clew.scenarios.asserts import parse_assert
+from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import check_functions, load_model
+from clew.scenarios.names import wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
     CATALOGUE,
@@ -42,12 +43,16 @@ def run(options: Mapping[str, Any]) -> int:
         given["assert"] = list(given.pop("asserts"))
     cases = cases_of(asked, given)
     if not cases:
-        why = "no seed has failed so far" if asked.failed else "this shard has nothing to run"
+        why = (
+            "no seed of a sweep has failed so far"
+            if asked.failed
+            else "this shard has nothing to run"
+        )
         echo(f"clew: {why}", err=True)
         write_reports([], {}, asked.junit)
         return EXIT_VALID
     for case in cases:
-        rehearse(case.job.scenario, case.first)
+        _rehearse(case)
     alone = len(cases) == 1 and cases[0].total == 1
     if alone and not (asked.dask or asked.resume or asked.failed or asked.seconds):
         return run_one(cases[0], asked)
@@ -77,6 +82,8 @@ def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
 def _named(models: Sequence[str]) -> list[tuple[Path | None, dict[str, Any]]]:
     """The scenario files that are meant, with their options; or one model without a file."""
     files: list[Path] = []
+    if "" in models:
+        raise UsageError("the model's name is empty", fix="See 'clew list models'")
     for name in models:
         if name.endswith(".toml") or (Path(name).is_dir() and name not in MODELS):
             files += [file for file in scenario_files(Path(name)) if file not in files]
@@ -161,6 +168,22 @@ def _database(asked: Asked) -> Path:
     return asked.out / NAME
 
 
+def _rehearse(case: Case) -> None:
+    """Rehearse a scenario; what is wrong with one of a file names that."""
+    try:
+        rehearse(case.job.scenario, case.first)
+    except ClewError as bad:
+        if case.file is None or bad.where is not None:
+            raise
+        raise type(bad)(
+            bad.problem,
+            where=str(case.file),
+            expected=bad.expected,
+            found=bad.found,
+            fix=bad.fix,
+        ) from None
+
+
 def rehearse(scenario: Scenario, seed: int) -> None:
     """Do all of a run that needs no simulation, so that what is wrong is told before any runs.
 
@@ -169,10 +192,18 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     """
     resolve_models(scenario.consistency_models)
     for condition in scenario.asserts:
-        parse_assert(condition)
+        known_assert(condition)
     model = load_model(scenario.model, scenario.bug)
     workload = scenario.workload or model.workload
     if workload is not None:
         check_functions(model, workload)
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
+    for wrong in wrong_names(scenario.model_dump(by_alias=True)):
+        if wrong.option == "expect":  # all others have been tried by now, more closely
+            raise UsageError(
+                "--expect can't be used",
+                expected=wrong.expected,
+                found=wrong.found,
+                fix=wrong.fix,
+            )

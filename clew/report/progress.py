@@ -16,6 +16,9 @@ GROUPS_SHOWN = 3
 
 _HOUR, _DAY, _YEAR = 3600.0, 86_400.0, 365.25 * 86_400.0
 
+_LEAST = 0.05 * _HOUR
+"""Less virtual time would be told as 0.0 hours."""
+
 
 class Progress:
     """Seeds done, their rate, what they found so far and the time left; a context.
@@ -84,19 +87,19 @@ class Progress:
         self._stream.flush()
 
     def line(self) -> str:
-        """Where it stands, on one line."""
+        """Where it stands, on one line, of which a narrow terminal shows the beginning."""
         seconds = max(self.seconds, 1e-9)
         rate = (self._done - self._known) / seconds
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
         left = self._left(rate)
         soon = "" if left is None else f", about {_clock(left)} left"
-        parts = [
-            f"{done} seeds, {rate:.3g} a second{soon}",
-            f"an hour buys {_span(self._virtual / seconds * _HOUR)}",
-        ]
+        parts = [f"{done} seeds, {rate:.3g} a second{soon}", self._failures()]
         if self._behaviours:
             parts.append(f"{len(self._behaviours):,} behaviours")
-        return "; ".join([*parts, self._failures()])
+        buys = self._virtual / seconds * _HOUR
+        if buys >= _LEAST:
+            parts.append(f"an hour buys {_span(buys)}")
+        return "; ".join(parts)
 
     def _failures(self) -> str:
         if not self._groups:

@@ -259,7 +259,12 @@ def footer(seed: int, verification: Verification | None, repro: str | None, styl
 
 
 def not_deterministic(verification: Verification, style: Style) -> str:
-    """That a run is no function of its plan, loudly, and where it shows first."""
+    """That a run is no function of its plan, loudly, and where it shows first.
+
+    Or that nobody knows, where there was no second run.
+    """
+    if verification.failure:
+        return f"{style.paint('NOT VERIFIED', 'yellow')}: {verification.failure}"
     head = style.paint("NOT DETERMINISTIC", "red")
     text = (
         f"{head}: {verification.where} was another run. Something outside the simulation decides "

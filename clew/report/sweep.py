@@ -28,6 +28,7 @@ def sweep_report(scenario: Scenario, summary: Summary, seconds: float, style: St
         style.heading(f"Clew {clew.__version__}: {scenario.model}{bug}, {seeds}"),
         words.table(_options(scenario)),
         f"{words.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
+        expectation(scenario.expect, summary, style),
         failures(summary, style),
         _faults(summary),
         _behaviours(summary),
@@ -40,6 +41,17 @@ def counts(summary: Summary, style: Style) -> str:
     return ", ".join(
         f"{count:,} {style.verdict(verdict)}" for verdict, count in summary.counts.items() if count
     )
+
+
+def expectation(expect: str | None, summary: Summary, style: Style) -> str:
+    """Whether the runs showed what was expected of them; empty where nothing was said of that."""
+    if expect is None:
+        return ""
+    met = summary.met
+    head = f"Expected {expect}, found {summary.verdict.value}: "
+    if met.verdict is Verdict.VALID:
+        return head + style.paint("as expected", "green") + "."
+    return words.hanging("", head + met.reason)
 
 
 def _options(scenario: Scenario) -> list[tuple[str, str]]:

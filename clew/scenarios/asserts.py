@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from clew.checkers.verdict import Anomaly, Result, Verdict
@@ -23,6 +24,29 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _CONDITION = re.compile(r"\s*([\w.\-]+)\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
+
+FIGURES: Mapping[str, str] = {
+    # the path of a figure, with capitals where any word may stand: what it is
+    "operations.count": "operations that clients began",
+    "operations.ok": "of them, those that happened",
+    "operations.fail": "those that surely did not happen",
+    "operations.info": "those of which nobody knows",
+    "operations.by_f.F": "the same four figures for each function F",
+    "latency_ms.Q": "the quantile Q (0, 0.5, 0.95, 0.99, 1) of the time from invocation to "
+    "completion of the operations that happened, virtual ms",
+    "servers.messages": "messages that nodes and services sent to each other",
+    "servers.msgs_per_op": "the same for each operation that clients began",
+    "servers.msgs_per_ok": "the same for each operation that happened",
+    "network.messages": "all messages that were sent, those of clients too",
+    "network.dropped.WHY": "messages that did not arrive, by reason",
+    "events": "what happened in the run: deliveries, timers and the like",
+    "virtual_seconds": "how long the run took in its own time",
+}
+
+_OPEN = re.compile(
+    r"operations\.by_f\..+\.(count|ok|fail|info)|latency_ms\.[\d.]+|network\.dropped\..+"
+)
+"""The figures whose names depend on the run."""
 
 Condition = tuple[str, str, float]
 
@@ -42,6 +66,45 @@ def parse_assert(text: str) -> Condition:
             fix="'clew test MODEL --json' prints the figures under 'statistics'",
         )
     return match[1], match[2], float(match[3])
+
+
+def known_assert(text: str) -> Condition:
+    """`parse_assert` of a condition on a figure that a run can have.
+
+    Raises:
+        UsageError: it is no condition, or no run has a figure of this name.
+    """
+    condition = parse_assert(text)
+    path = condition[0]
+    if path not in FIGURES and not _OPEN.fullmatch(path):
+        near = _nearest(path, FIGURES)
+        raise UsageError(
+            "--assert can't be used",
+            expected=f"a figure of a run: {', '.join(FIGURES)}",
+            found=repr(path),
+            fix=f"Did you mean {near}" if near else None,
+        )
+    return condition
+
+
+def _nearest(path: str, known: Iterable[str]) -> str:
+    """The figures that were perhaps meant, by their paths or the last parts of those."""
+    paths = list(known)
+    last = path.rpartition(".")[2]
+    near = [each for each in paths if each.rpartition(".")[2] == last]
+    near += [each for each in get_close_matches(path, paths, n=2) if each not in near]
+    if not near:
+        by_last = {each.rpartition(".")[2]: each for each in paths}
+        near = [by_last[each] for each in get_close_matches(last, by_last, n=1)]
+    return " or ".join(map(repr, near[:3]))
+
+
+def _paths(figures: Mapping[str, Any], start: str = "") -> Iterator[str]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{start}{name}.")
+        else:
+            yield f"{start}{name}"
 
 
 def figure(path: str, figures: Mapping[str, Any]) -> float | None:
@@ -70,7 +133,8 @@ def check_asserts(asserts: Sequence[str], figures: Mapping[str, Any]) -> Result:
         path, comparison, bound = parse_assert(text)
         value = figure(path, figures)
         if value is None:
-            missing.append(f"this run has no figure {path!r}")
+            near = _nearest(path, _paths(figures))
+            missing.append(f"this run has no figure {path!r}" + (f"; near {near}" if near else ""))
         elif not _OPERATORS[comparison](value, bound):
             broken.append(f"{path} is {value:g}, which is not {comparison} {bound:g}")
     if broken:

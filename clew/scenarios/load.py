@@ -82,6 +82,8 @@ def load_model(name: str, bug: str | None = None) -> Model:
         )
     if name.endswith(IN_MEMORY):
         return _from_memory(name)
+    if not name:
+        raise UsageError("the model's name is empty", fix="See 'clew list models'")
     path, _, class_name = name.partition(":")
     if not path.endswith(".py"):
         near = get_close_matches(name, MODELS, n=1)

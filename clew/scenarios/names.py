@@ -10,7 +10,7 @@ from clew.checkers.transactions.lattice import MODELS as CONSISTENCY_MODELS
 from clew.checkers.transactions.lattice import resolve_models
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.asserts import parse_assert
+from clew.scenarios.asserts import known_assert
 from clew.scenarios.expect import parse_expect
 from clew.scenarios.kinds import known_kinds
 from clew.scenarios.workloads import WORKLOADS
@@ -71,7 +71,7 @@ def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
         options.get("consistency_models", ()),
         lambda name: resolve_models([name]),
     )
-    yield from _refused("assert", options.get("assert", ()), parse_assert)
+    yield from _refused("assert", options.get("assert", ()), known_assert)
     yield from _wrong_kinds(str(options.get("expect") or ""), known_kinds(model))
 
 

@@ -32,6 +32,9 @@ ROLES: tuple[str, ...] = ("leader",)
 
 _SHORTEST_NS = 10_000_000
 
+_DOWN = frozenset({"kill", "pause"})
+"""Families of which one strike is enough, and a long one keeps others from striking."""
+
 CAPABILITIES: dict[str, frozenset[str]] = {
     # what a kind of fault may need: the names in a node's code that show it is there
     "peers": frozenset({"send", "rpc"}),
@@ -139,12 +142,19 @@ class _Draw:
             until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
             found.append(self._fault(len(found), time_ns, until_ns))
             time_ns = until_ns + self._stream.below(max(2 * interval_ns, 1))
-        if not found:
+        # A late or short one alone may strike nothing: nodes that are down can't be cut off.
+        least_ns = min(interval_ns // 2, time_limit_ns // 8)
+        enough = any(
+            fault.at_ns < time_limit_ns // 2
+            and (KINDS[fault.kind].instant or fault.until_ns - fault.at_ns > least_ns)
+            for fault in found
+        )
+        if not found or not (enough or {KINDS[name].group for name in self._fitting} & _DOWN):
             begin_ns = self._stream.below(max(time_limit_ns // 2, 1))
             end_ns = self._stream.between(
                 min((begin_ns + time_limit_ns) // 2, time_limit_ns - 1), max(time_limit_ns - 1, 0)
             )
-            found.append(self._fault(0, begin_ns, max(begin_ns, end_ns)))
+            found.append(self._fault(len(found), begin_ns, max(begin_ns, end_ns)))
         return found
 
     def _length_ns(self, interval_ns: int) -> int:

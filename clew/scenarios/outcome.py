@@ -214,9 +214,11 @@ def _liveness(run: Run) -> Result:
     shown = "; ".join(f"{one.f} {one.argument} at {one.node}" for one in pending[:5])
     reason = (
         f"no progress: {len(twice)} of {len(asked)} nodes ({', '.join(twice)}) completed none of "
-        f"their clients' operations in the {seconds:g} s after {who} healed; "
-        f"{len(pending)} operations were never answered" + (f": {shown}" if shown else "")
+        f"their clients' operations in the {seconds:g} s after {who} healed"
     )
+    if pending:
+        count = "1 operation was" if len(pending) == 1 else f"{len(pending)} operations were"
+        reason += f"; {count} never answered: {shown}"
     evidence = tuple(operation for tried in twice.values() for operation in tried)
     return Result(
         "liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason, evidence[:20]),)

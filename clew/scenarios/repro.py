@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import clew
 from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
+from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
@@ -98,13 +100,21 @@ def read_repro(path: Path) -> Repro:
     """A repro file's content.
 
     Raises:
-        ScenarioError: it can't be read or is no repro file of this schema.
+        ScenarioError: it can't be read, is no repro file of this schema, or its model's file is
+            not to be found.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ScenarioError(
             "there is no such file", where=str(path), fix="Check the path"
+        ) from None
+    except IsADirectoryError:
+        raise ScenarioError(
+            "this is a folder",
+            where=str(path),
+            expected="a repro.json that 'clew test' wrote",
+            fix="Name the file in it",
         ) from None
     except (OSError, UnicodeDecodeError) as bad:
         raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
@@ -136,7 +146,7 @@ def read_repro(path: Path) -> Repro:
             found=shortened(expect.get("verdict")),
         )
     return Repro(
-        plan,
+        _placed(plan, path),
         expect["verdict"],
         expect.get("signature", ""),
         expect.get("digest", ""),
@@ -144,6 +154,32 @@ def read_repro(path: Path) -> Repro:
         _texts(data, "sources", str(path)),
         _origin(data, str(path)),
     )
+
+
+def _placed(plan: Plan, path: Path) -> Plan:
+    """The plan with its model's file where it lies, as seen from the working directory.
+
+    A relative path is looked for from there, then from the folders above the repro file: it was
+    written from the one in which the test ran, and that mostly holds the repro file.
+
+    Raises:
+        ScenarioError: it is in none of them.
+    """
+    name, colon, class_name = plan.model.name.partition(":")
+    if plan.model.name in MODELS or not name.endswith(".py") or Path(name).is_file():
+        return plan
+    tried = () if Path(name).is_absolute() else path.absolute().parents
+    root = next((folder for folder in tried if (folder / name).is_file()), None)
+    if root is None:
+        raise ScenarioError(
+            "the file of the model is not there",
+            where=str(path),
+            expected=name + (f" in {Path.cwd()} or a folder above the repro file" if tried else ""),
+            fix="Run it in the folder in which the test ran, or put the file back",
+        )
+    # Not shortened: what is written beside the repro file, to be found from other folders too.
+    seen = Path(relpath(root)) / name
+    return replace(plan, model=replace(plan.model, name=f"{seen}{colon}{class_name}"))
 
 
 def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:

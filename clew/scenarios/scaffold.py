@@ -7,7 +7,9 @@ The templates are real files with the names ``my_node`` and ``MyNode`` in them, 
 from __future__ import annotations
 
 import keyword
+import sys
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from clew.errors import UsageError
@@ -32,6 +34,11 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
             f"{name!r} can't be the name of a node's file",
             expected="letters, digits and underscores, a letter first, such as my_node",
         )
+    if name in sys.stdlib_module_names:
+        raise UsageError(
+            f"{name!r} can't be the name of a node's file: Python has a module of this name",
+            expected="another name, such as my_node",
+        )
     workload_class(workload)
     nemesis = ", ".join(f'"{kind}"' for kind in _NEMESIS.get(workload, _NEMESIS_OF_OTHERS))
     texts = {
@@ -51,6 +58,12 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)
+
+
+def pytest_command(test: Path) -> str:
+    """The command that runs a test file, with what it needs that is not there."""
+    needs = "" if find_spec("pytest") else "   (needs: pip install pytest)"
+    return f"python -m pytest {test}{needs}"
 
 
 def _filled(template: str, name: str) -> str:

@@ -34,7 +34,7 @@ class Scenario(BaseModel):
     Times are seconds, latencies milliseconds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = Field(description="a shipped model, file.py or file.py:Class")
     bug: str | None = Field(None, description="a planted bug of a shipped model")

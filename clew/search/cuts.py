@@ -5,10 +5,12 @@ All are pure. None looks whether what is left still fails; `clew.search.passes` 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from clew.history import History
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.sim.faults import Fault
 
@@ -31,6 +33,25 @@ def cut_at(plan: Plan, moment_ns: int) -> Plan:
             one for one in plan.operations if one.phase == "main" and one.at_ns < limit_ns
         ),
     )
+
+
+def asked_at(plan: Plan, history: History) -> Plan:
+    """The plan with each operation when a run of it came to ask it; those never asked are gone.
+
+    A client that waits for an answer asks late. Once its operations stand where they were asked,
+    one of them can go without those behind it coming earlier.
+    """
+    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    starts: dict[int, deque[int]] = {}
+    for asked in history.operations:
+        if isinstance(asked.process, int):
+            starts.setdefault(asked.process % stride, deque()).append(asked.start or 0)
+    kept = [
+        one if one.phase != "main" else one._replace(at_ns=starts[one.client].popleft())
+        for one in plan.operations
+        if one.phase != "main" or starts.get(one.client)
+    ]
+    return with_operations(plan, kept)
 
 
 def healed_at(plan: Plan, limit_ns: int) -> Plan:

@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from clew.models.registry import MODELS
 from clew.scenarios.load import load_model
@@ -27,6 +27,7 @@ from clew.search.orphans import die_with_parent
 from clew.sim.trace import Trace
 
 _LENGTH_BYTES = 8
+_LAST_SECONDS = 1.0
 _TRIES = 2
 """A server may be killed from outside; a run that ends two of them is to blame itself."""
 
@@ -37,10 +38,12 @@ class FreshRun(NamedTuple):
     Attributes:
         same: True where its digest is the one that was expected.
         trace: what happened instead; None where the digest is the same or the run did not end.
+        failure: why there was no run at all: the last line of what the process said.
     """
 
     same: bool
     trace: Trace | None = None
+    failure: str = ""
 
 
 class FreshRuns:
@@ -48,6 +51,7 @@ class FreshRuns:
 
     def __init__(self) -> None:
         self._server: subprocess.Popen[bytes] | None = None
+        self._said: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +62,9 @@ class FreshRuns:
     def close(self) -> None:
         """End the server."""
         server, self._server = self._server, None
+        said, self._said = self._said, None
+        if said is not None:
+            said.close()
         if server is None:
             return
         assert server.stdin is not None
@@ -73,16 +80,30 @@ class FreshRuns:
         if not hasattr(os, "fork"):
             return _in_an_interpreter(plan, digest)
         request = json.dumps({"plan": plan.to_json(), "digest": digest}).encode()
+        failure = ""
         for _ in range(_TRIES):
             answer = self._ask(request)
             if answer is not None:
                 return FreshRun(not answer, Trace.load(answer) if answer else None)
+            failure = self._last_words()
             self.close()
-        return FreshRun(same=False)
+        return FreshRun(same=False, failure=failure)
+
+    def _last_words(self) -> str:
+        """Why the server, or its last fork, has ended."""
+        assert self._server is not None
+        assert self._said is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._server.wait(_LAST_SECONDS)
+        self._said.seek(0)
+        return _last_line(self._said.read())
 
     def _ask(self, request: bytes) -> bytes | None:
         """The server's answer: nothing for the same digest, else a trace; None where it died."""
-        server = self._server = self._server or _start()
+        if self._server is None:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+            self._server = _start(self._said)
+        server = self._server
         assert server.stdin is not None
         assert server.stdout is not None
         try:
@@ -97,14 +118,32 @@ def other_hash_seed() -> dict[str, str]:
     return {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
 
 
-def _start() -> subprocess.Popen[bytes]:
+_CALL = "import sys; sys.path.append(sys.argv[1]); from clew.search import {0}; {0}.{1}"
+_PARENT = str(Path(__file__).resolve().parents[2])
+
+
+def _python(module: str, call: str, *arguments: str) -> list[str]:
+    """The command of a fresh interpreter that calls a function of `clew.search`.
+
+    The current folder, where a person's files lie, is not on its path: one may be called
+    ``random.py``. Clew's own folder comes last, for a Clew that is not installed.
+    """
+    return [sys.executable, "-P", "-c", _CALL.format(module, call), _PARENT, *arguments]
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _start(said: BinaryIO) -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C is for the process that a person started.
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-        [sys.executable, "-m", "clew.search.fresh", str(os.getpid())],
+        _python("fresh", "serve(int(sys.argv[2]))", str(os.getpid())),
         env=other_hash_seed(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
         bufsize=0,
         process_group=0,
     )
@@ -115,13 +154,13 @@ def _in_an_interpreter(plan: Plan, digest: str) -> FreshRun:
         planned, traced = Path(folder) / "plan.json", Path(folder) / "trace"
         planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
-            [sys.executable, "-m", "clew.search.verify", str(planned), str(traced)],
+            _python("verify", "main(*sys.argv[2:])", str(planned), str(traced)),
             env=other_hash_seed(),
             check=False,
             capture_output=True,
         )
         if done.returncode != 0 or not traced.is_file():
-            return FreshRun(same=False)
+            return FreshRun(same=False, failure=_last_line(done.stderr))
         trace = Trace.load(traced.read_bytes())
     return FreshRun(same=True) if trace.close() == digest else FreshRun(same=False, trace=trace)
 
@@ -151,7 +190,7 @@ def _read(pipe: int, count: int) -> bytes | None:
 def serve(parent: int) -> None:
     """Answer requests from stdin on stdout, each in a fork, until stdin ends: the server."""
     die_with_parent(parent)
-    requests, answers = os.dup(0), os.dup(1)
+    requests, answers, complaints = os.dup(0), os.dup(1), os.dup(2)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):  # what a node prints was printed by its first run
         os.dup2(nowhere, standard)
@@ -165,7 +204,7 @@ def serve(parent: int) -> None:
         warm(model["name"], model["bug"], asked["plan"]["workload"])
         child = os.fork()
         if child == 0:
-            _answer_and_exit(asked, answers, server)
+            _answer_and_exit(asked, answers, complaints, server)
         if os.waitpid(child, 0)[1] != 0:
             return  # half an answer may stand in the pipe; its end says so
 
@@ -179,7 +218,7 @@ def warm(model: str, bug: str | None, workload: str | None) -> None:
         workload_class(workload)
 
 
-def _answer_and_exit(asked: dict[str, Any], answers: int, server: int) -> None:
+def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, server: int) -> None:
     status = 1
     try:
         die_with_parent(server)
@@ -187,9 +226,7 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, server: int) -> None:
         run = simulate(plan, load_model(plan.model.name, plan.model.bug))
         _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())
         status = 0
+    except BaseException as error:  # noqa: BLE001 - told by the process that asked
+        os.write(complaints, f"{type(error).__name__}: {error}".encode())
     finally:
         os._exit(status)
-
-
-if __name__ == "__main__":
-    serve(int(sys.argv[1]))

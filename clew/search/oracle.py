@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from clew.checkers.verdict import Anomaly, Result, Verdict
-from clew.errors import ClewError
+from clew.errors import ClewError, UsageError
 from clew.history import Operation
 from clew.scenarios.load import Model
 from clew.scenarios.outcome import Outcome, judge
@@ -44,14 +44,14 @@ class Target(NamedTuple):
 def target_of(outcome: Outcome) -> Target | None:
     """What went wrong first; None where nothing did.
 
-    What went wrong inside a node comes before what clients saw of it.
+    What went wrong inside a node comes before what clients saw of it, and figures come last.
     """
     failed = [
         check for check in outcome.checks if check.verdict is Verdict.INVALID and check.anomalies
     ]
     if not failed:
         return None
-    first = min(failed, key=lambda check: check.name != "nodes")
+    first = min(failed, key=lambda check: (check.name != "nodes", check.name in FIGURES))
     return Target(first.name, kind_of(first.anomalies[0]))
 
 
@@ -81,8 +81,27 @@ class Sight(NamedTuple):
     events: int
 
 
-WHOLE_RUN: tuple[str, ...] = ("liveness", "availability", "assert")
+FIGURES: tuple[str, ...] = ("availability", "assert")
+"""Checks of figures that mean something for a whole run only."""
+
+WHOLE_RUN: tuple[str, ...] = ("liveness", *FIGURES)
 """Checks of a whole run."""
+
+
+class FiguresError(UsageError):
+    """A run whose figures alone are wrong can't be made small."""
+
+
+def whole_figures(outcome: Outcome) -> str:
+    """Why a failing run can't be made small, as a clause; empty where it can.
+
+    Nothing that happened is wrong where only a figure is, such as a share of operations or a
+    latency: of fewer operations the figure is another one.
+    """
+    target = target_of(outcome)
+    if target is None or target.check not in FIGURES:
+        return ""
+    return f"{target.check} judges figures of the whole run, and fewer operations change them"
 
 
 def moment_of(anomaly: Anomaly, *, at_once: bool) -> int | None:

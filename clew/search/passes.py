@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.run import simulate
 from clew.scenarios.workload import Workload
 from clew.scenarios.workloads import workload_class
 from clew.search import cuts
@@ -72,12 +73,32 @@ def cut_the_end(hunt: Hunt) -> None:
     if hunt.oracle.target.check == "nodes":
         hunt.attempt(replace(hunt.best, stop_on_finding=True))
     if hunt.sight.moment_ns is not None:
-        hunt.attempt(cuts.cut_at(hunt.best, hunt.sight.moment_ns))
+        _cut_behind(hunt, hunt.sight.moment_ns)
         return
     last_ns = cuts.times(hunt.best)[-1]
     hunt.attempt(cuts.healed_at(hunt.best, last_ns + MS))
     if hunt.oracle.target.check != "liveness":
         hunt.attempt(replace(hunt.best, liveness="off", core=()))
+
+
+def _cut_behind(hunt: Hunt, moment_ns: int) -> None:
+    """The plan up to its failure, or as soon after as it shows.
+
+    An answer may be wrong only once another operation is known to have failed.
+    """
+    plan = hunt.best
+    if hunt.attempt(cuts.cut_at(plan, moment_ns)) or not plan.recovery_ns:
+        return
+    least(
+        moment_ns // MS + 1, plan.time_limit_ns // MS, tries=6,
+        fails=lambda ms: hunt.attempt(cuts.cut_at(plan, ms * MS)),
+    )  # fmt: skip
+
+
+def as_asked(hunt: Hunt) -> None:
+    """No operation waits for another one of its client: each is asked when it was in fact."""
+    run = simulate(hunt.best, hunt.oracle.model, keep_trace=False)
+    hunt.attempt(cuts.asked_at(hunt.best, run.history))
 
 
 def keep_the_evidence(hunt: Hunt) -> None:
@@ -242,8 +263,8 @@ def _written(one: PlannedOperation) -> Any:
 
 
 CUTS: tuple[Callable[[Hunt], None], ...] = (
-    cut_the_end, keep_the_evidence, fewer_faults, fewer_clients, fewer_operations, fewer_nodes,
-    cut_the_end,
+    cut_the_end, as_asked, keep_the_evidence, fewer_faults, fewer_clients, fewer_operations,
+    fewer_nodes, cut_the_end,
 )  # fmt: skip
 """What makes a plan smaller."""
 

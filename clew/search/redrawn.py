@@ -87,6 +87,8 @@ def _ways(
         lambda plan: _shown_alone(_few_nodes(plan, stream), shown, stream),
         lambda plan: operations(_few_nodes(plan, stream)),
     )
+    if OPERATIONS_ENOUGH < len(whole.operations) <= CALM_OPERATIONS:
+        ways += (lambda plan: _some_less(plan, stream),) * 2
     if len(whole.faults) > FAULTS_ENOUGH:
         ways += (window, lambda plan: _few_faults(plan, stream))
     # While there is much to cut, the latencies that make it fail often are welcome.
@@ -142,6 +144,16 @@ def _few_operations(plan: Plan, shown: Collection[T], stream: Stream) -> Plan:
         return cuts.with_operations(plan, operations[first : first + count])
     always = shown if stream.chance(1, 2) else ()
     return cuts.with_operations(plan, _sample(operations, count, stream, always))
+
+
+def _some_less(plan: Plan, stream: Stream) -> Plan:
+    """The plan without one to a third of its operations, the others at slightly other times."""
+    count = len(plan.operations) - stream.between(1, max(len(plan.operations) // 3, 1))
+    moved = [
+        one._replace(at_ns=one.at_ns + stream.below(NEAR_NS))
+        for one in _sample(plan.operations, count, stream)
+    ]
+    return cuts.with_operations(plan, sorted(moved, key=lambda one: (one.at_ns, one.client)))
 
 
 def _shown_alone(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:

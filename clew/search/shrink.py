@@ -24,12 +24,14 @@ from clew.search.oracle import (
     EVENTS_FACTOR,
     EVENTS_LEAST,
     WHOLE_RUN,
+    FiguresError,
     Oracle,
     Sight,
     Spent,
     failing,
     moment_of,
     target_of,
+    whole_figures,
 )
 from clew.search.passes import Hunt
 
@@ -108,6 +110,7 @@ def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = 
 
     Raises:
         UsageError: the plan does not fail.
+        FiguresError: only figures of the whole run are wrong.
         ClewError: its model can't be loaded.
     """
     model = model_of(plan)
@@ -150,6 +153,13 @@ def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
             expected="a plan whose run is invalid",
             found=f"one whose run is {outcome.verdict.value}",
         )
+    figures = whole_figures(outcome)
+    if figures:
+        raise FiguresError(
+            "the plan can't be made small",
+            found=figures,
+            fix="Use `clew replay` to see the run as it is",
+        )
     found = failing(outcome, target)
     assert found is not None
     anomaly, run = found[1], outcome.run
@@ -189,9 +199,10 @@ EFFORT, EFFORT_LEAST = 20, 250_000
 """A part of the search may take so many times the events of the run that it shrinks, and at least
 so many: what is not short by then is not going to be without luck."""
 
-TURNS, TURNS_ANEW, PARTS = 5, 2, 7
-"""So often luck is tried, so often of these with the whole plan, not the best so far; and into so
-many parts the runs are divided, one for each try and the rest for what comes before and after."""
+TURNS, TURNS_ANEW, PARTS = 12, 2, 7
+"""So often luck is tried at most, so often of these with the whole plan, not the best so far; and
+each try, as well as what comes before them, may take one of so many parts of the runs. Later tries
+are those of a plan that is small by then and runs for milliseconds."""
 
 
 def _search_boldly(hunt: Hunt, turn: int) -> None:

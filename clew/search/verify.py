@@ -28,11 +28,13 @@ class Verification(NamedTuple):
         same: True where all digests are equal.
         where: which second run differed, in words; empty where none did.
         difference: the first event that differs, in words; empty where none does.
+        failure: why there was no second run to compare with; empty where there was one.
     """
 
     same: bool
     where: str = ""
     difference: str = ""
+    failure: str = ""
 
 
 def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
@@ -53,7 +55,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     if other.same:
         return Verification(same=True)
     if other.trace is None:
-        return Verification(same=False, where="the run in a fresh process did not end")
+        return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     return _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
 
 
@@ -61,6 +63,9 @@ def determinism(verification: Verification | None) -> Result | None:
     """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
     if verification is None or verification.same:
         return None
+    if verification.failure:
+        reason = f"The run could not be compared with another: {verification.failure}"
+        return Result("determinism", Verdict.UNKNOWN, reason)
     shown = f" The first difference: {verification.difference}" if verification.difference else ""
     return Result(
         "determinism", Verdict.UNKNOWN,

@@ -207,7 +207,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, os.getpid(), scenario), daemon=True)
-        with without_interrupts():
+        with without_interrupts(), _safe_path():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -342,9 +342,31 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_SAFE_PATH = "PYTHONSAFEPATH"
+_OURS = "clew"
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Start an interpreter that does not import from the current folder.
+
+    A person's file there may be called ``random.py``.
+    """
+    if os.environ.get(_SAFE_PATH):
+        yield
+        return
+    os.environ[_SAFE_PATH] = _OURS
+    try:
+        yield
+    finally:
+        del os.environ[_SAFE_PATH]
+
+
 def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
     """A worker: seeds in, results out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.environ.get(_SAFE_PATH) == _OURS:
+        del os.environ[_SAFE_PATH]  # a node may look
     die_with_parent(parent)
     with suppress(ClewError):  # the first seed will tell
         warm(scenario.model, scenario.bug, scenario.workload)

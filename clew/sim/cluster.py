@@ -6,14 +6,20 @@ What happens in it is decided by its arguments and by the calls that faults and 
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from inspect import iscoroutine
 from itertools import count
+from opcode import opmap
+from types import FrameType
+from typing import Any
 
 from clew.sim.entropy import Entropy
-from clew.sim.finding import Finding, users_place, users_traceback
+from clew.sim.finding import Finding, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
 from clew.sim.message import Message
@@ -21,8 +27,9 @@ from clew.sim.network import Endpoint, Network
 from clew.sim.node import Node
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
-from clew.sim.task import FAILURES
-from clew.sim.trace import Trace
+from clew.sim.task import FAILURES, Future, Task
+from clew.sim.timer import NodeTimer
+from clew.sim.trace import BATCH, Trace
 from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 
 LIVELOCK_RECORDS = 500_000
@@ -78,6 +85,8 @@ class Cluster:
             self.world, self.entropy, self.trace, latency or Latency(), self.endpoint
         )
         self.world.order.attach(self.network)
+        self.world.when_abandoned = self._cut
+        self.world.when_interrupted = self._interrupted
         self.node_ids = list(node_ids)
         self.hosts = {name: Host(self, name, node_class) for name in self.node_ids}
         self.nodes: dict[str, Node] = {}
@@ -100,6 +109,7 @@ class Cluster:
         if self._invariants or tells_role:
             self.watch = self._watch_roles if tells_role else self._watch
         self._progress = (0, 0)
+        self._storm_told = False
 
     # Who is there.
 
@@ -114,6 +124,10 @@ class Cluster:
             for process in [host.load() for host in hosts]:
                 process.begin()
         except EndlessLoop:
+            self.world.abandon()
+        except KeyboardInterrupt as error:
+            if not self._interrupted(error):
+                raise
             self.world.abandon()
 
     def endpoint(self, name: str) -> Endpoint | None:
@@ -206,6 +220,14 @@ class Cluster:
             )
         )  # fmt: skip
 
+    def _interrupted(self, error: KeyboardInterrupt) -> bool:
+        """Tell of a ``raise KeyboardInterrupt`` in a node's code; False for a person's Ctrl-C."""
+        process: Process | None = self.world.current
+        if process is None or not is_raised(error):
+            return False
+        self.raised(process, error, process.cause)
+        return True
+
     def refused(self, node: str, reason: str) -> None:
         """A node's code tried what a simulated node may not."""
         self._report("refused", node, reason, place=users_place())
@@ -253,13 +275,13 @@ class Cluster:
                 self._invariants.remove(invariant)
                 return
             if violation is not None:
+                told_values = {name: _plain(value) for name, value in violation.values.items()}
                 shown = {
                     name: observed(self.nodes[name])
                     for name in violation.nodes
                     if name in self.nodes
                 }
-                evidence = {**violation.values, **shown}
-                values = tuple((name, repr(value)) for name, value in evidence.items())
+                values = tuple({**told_values, **shown}.items())
                 self._invariants.remove(invariant)
                 self.find(
                     Finding(
@@ -276,39 +298,105 @@ class Cluster:
             self._progress = (len(self.trace), self.world.now)
         elif len(self.trace) - since > LIVELOCK_RECORDS:
             self._livelocked(at / NS_PER_SECOND)
-        if len(self.world.order.pending) > STORM_ENTRIES:
-            self._stormed()
+        if self.storms() and not self._storm_told:
+            self.find(self.storm())
+            self.world.stop()
         if self._events_max is not None and self.world.events > self._events_max:
             self._report(
                 "endless-loop", "", f"the run passed its budget of {self._events_max} events"
             )
             self.world.stop()
 
-    def _stormed(self) -> None:
-        """More is under way than any cluster needs: say what, and stop before memory does."""
+    def _cut(self) -> None:
+        """How much a call had sent when it was stopped is chance: the digest tells a part."""
+        del self.trace.batch[BATCH:]
+
+    def storms(self) -> bool:
+        """True where more is under way than any cluster needs."""
+        return len(self.world.order.pending) > STORM_ENTRIES
+
+    def storm(self, place: str = "") -> Finding:
+        """What is under way; at ``place`` a call that makes it was stopped.
+
+        The watchdog's thread asks too, so nothing in it depends on how far that call had come.
+        """
+        self._storm_told = True
         kinds: Counter[str] = Counter()
-        for entry in self.world.order.pending:
-            if len(entry) == 8:  # noqa: PLR2004 - a message's entry, see Link.emit
-                kinds[str(entry[5].get("type"))] += 1
-        most = ", ".join(f"{count} of type {kind!r}" for kind, count in kinds.most_common(3))
-        count = len(self.world.order.pending)
-        self._report(
-            "message-storm", "",
-            f"{count} messages and timers are under way at once ({most or 'timers'}); "
-            "does every message lead to several more?",
+        for entry in self.world.order.pending[:STORM_ENTRIES]:
+            if isinstance(entry[4], dict):  # a message's body, see `Link.emit`
+                kinds[str(entry[4].get("type"))] += 1
+        most = ", ".join(repr(kind) for kind, _ in kinds.most_common(3))
+        reason = (
+            f"more than {STORM_ENTRIES} messages and timers are under way at once "
+            f"({f'mostly of type {most}' if most else 'timers'})"
+        )
+        process: Process | None = self.world.current
+        world = self.world
+        if process is None:
+            reason += "; does every message lead to several more?"
+            return Finding("message-storm", reason, "", world.now, world.events)
+        reason += "; this call was stopped" if place else ""
+        return Finding(
+            "message-storm", reason, process.id, world.now, world.events, told(process.cause),
+            place or users_place(),
         )  # fmt: skip
-        self.world.stop()
 
     def _livelocked(self, seconds: float) -> None:
         reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"
         process: Process | None = self.world.current
         self.world.stop()
         if process is None:
-            self._report("livelock", "", reason)
+            node, cause, place = _repeating()
+            self._report("livelock", node, reason, cause, place)
             return
         # One call of a node's code did all that: it may never end, so it ends here.
         self._report("endless-loop", process.id, reason, told(process.cause), users_place())
         raise EndlessLoop
+
+
+def _repeating() -> tuple[str, str, str]:
+    """The node, cause and place of the timer that fires right now; empty where none does.
+
+    Where timers stop time their `Process._fire` is on the stack.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    while frame is not None and frame.f_code is not _FIRE:
+        frame = frame.f_back
+    if frame is None:
+        return "", "", ""
+    timer: NodeTimer = frame.f_locals["timer"]
+    return frame.f_locals["self"].id, f"timer {timer.name}", _place_of(timer.callback)
+
+
+_FIRE = Process._fire.__code__  # noqa: SLF001 - compared only
+
+
+def _place_of(callback: Callable[..., Any]) -> str:
+    """``file:line`` of what a timer calls: a function, or the coroutine that it wakes."""
+    future = getattr(callback, "__self__", None)
+    if not isinstance(future, Future):
+        code = getattr(callback, "__code__", None)
+        return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    place = ""
+    for waiting in future._callbacks:  # noqa: SLF001 - once a run that failed
+        task = getattr(waiting, "__self__", None)
+        step = task._coroutine if isinstance(task, Task) else None  # noqa: SLF001
+        while iscoroutine(step) and step.cr_frame is not None:
+            if is_users(step.cr_frame.f_code.co_filename):
+                place = f"{step.cr_frame.f_code.co_filename}:{step.cr_frame.f_lineno}"
+            step = step.cr_await
+    return place
+
+
+def is_raised(error: BaseException) -> bool:
+    """True where a ``raise`` of the user's code made an exception, and no signal's handler."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None:
+        return False
+    code = step.tb_frame.f_code
+    return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
 def told(cause: Message | str) -> str:
@@ -323,10 +411,18 @@ def _short(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004
 
 
-def observed(node: Node) -> dict[str, str]:
-    """What a node shows of itself, each value in words and short; empty where its hook fails."""
+def observed(node: Node) -> str:
+    """What a node shows of itself, each value short; empty where its hook fails."""
     try:
         shown = dict(node.observe())
     except Exception:  # noqa: BLE001 - a user's hook, and only for show
-        return {}
-    return {str(name): _short(repr(value)) for name, value in shown.items()}
+        return ""
+    return ", ".join(f"{name} {_short(_plain(value))}" for name, value in shown.items())
+
+
+def _plain(value: Any) -> str:
+    """A value as the story tells it: as JSON where it is that."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return repr(value)

@@ -9,8 +9,12 @@ A name that was imported from its module (``from time import time``) is caught a
 user's file is imported inside `importing`, where the modules already hold the guarded functions,
 and the modules of a cluster's node class are looked through when a run begins.
 
+An endless loop inside C code can't be ended; see `clew.sim.watchdog` for what is told of it.
+
 Divergence: what is written in C and asks the system itself (numpy's generators, ``hash()``,
 ``id()``, the order of a set) is not seen; running twice and comparing digests finds it.
+
+What a node prints goes to stderr while it is imported or run, whichever thread prints.
 
 This is the one place with module state, because what it guards is the interpreter's own.
 """
@@ -164,6 +168,8 @@ REFUSED: dict[tuple[Any, str], tuple[str, str]] = {
     (os, "system"): ("starting a process", "another node"),
     (os, "posix_spawn"): ("starting a process", "another node"),
     (os, "fork"): ("os.fork", "self.spawn(coroutine)"),
+    (os, "_exit"): ("os._exit", "an exception"),
+    (os, "abort"): ("os.abort", "an exception"),
 }
 
 REFUSED_OF_ASYNCIO: dict[str, str] = {
@@ -292,6 +298,7 @@ def _guards() -> dict[tuple[Any, str], tuple[Any, Any]]:
 
 _table = _guards()
 _depth = 0
+_stdout = sys.stdout
 
 
 def _guard_asyncio() -> None:
@@ -305,12 +312,16 @@ def _guard_asyncio() -> None:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Let a user's file import guarded names; they act inside a node's code only."""
-    global _depth  # noqa: PLW0603 - see the module docstring
+    """Let a user's file import guarded names; they act inside a node's code only.
+
+    What is printed meanwhile goes to stderr: stdout is for Clew's own answer.
+    """
+    global _depth, _stdout  # noqa: PLW0603 - see the module docstring
     if _depth == 0:
         _guard_asyncio()
         for (owner, name), (_, guard) in _table.items():
             setattr(owner, name, guard)
+        _stdout, sys.stdout = sys.stdout, sys.stderr
     _depth += 1
     try:
         yield
@@ -319,6 +330,7 @@ def importing() -> Iterator[None]:
         if _depth == 0:
             for (owner, name), (real, _) in _table.items():
                 setattr(owner, name, real)
+            sys.stdout = _stdout
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from clew.sim.entropy import Entropy, Stream
 TOPOLOGIES: dict[str, str] = {
     "line": "one after the other",
     "grid": "a rectangle as square as can be, neighbours above, below, left and right",
+    "tree": "the same as tree2",
     "tree2": "a tree with two children a node",
     "tree3": "a tree with three children a node",
     "tree4": "a tree with four children a node",
@@ -71,7 +72,7 @@ def _edges(name: str, count: int, stream: Stream) -> Edges:
         return list(nx.path_graph(count).edges)
     if name == "total":
         return list(nx.complete_graph(count).edges)
-    return list(nx.full_rary_tree(int(name.removeprefix("tree")), count).edges)
+    return list(nx.full_rary_tree(int(name.removeprefix("tree") or 2), count).edges)
 
 
 def _grid(count: int, stream: Stream) -> Edges:

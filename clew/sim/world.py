@@ -35,6 +35,8 @@ class World(simpy.Environment):
     Attributes:
         events: how many have happened.
         current: the process whose code is running, or None; the guards ask it.
+        when_abandoned: called when an event was stopped in the middle.
+        when_interrupted: True where a node raised it and no person pressed Ctrl-C.
     """
 
     def __init__(self, order: Order | None = None) -> None:
@@ -46,6 +48,8 @@ class World(simpy.Environment):
         self.events = 0
         self.current: Any = None
         self._stopped = False
+        self.when_abandoned: Callable[[], None] | None = None
+        self.when_interrupted: Callable[[KeyboardInterrupt], bool] | None = None
 
     @property
     def now(self) -> int:
@@ -70,11 +74,17 @@ class World(simpy.Environment):
             self._advance(until_ns)
         except EndlessLoop:
             self.abandon()
+        except KeyboardInterrupt as error:
+            if self.when_interrupted is None or not self.when_interrupted(error):
+                raise
+            self.abandon()
 
     def abandon(self) -> None:
         """Stop in the middle of an event that does not end."""
         self._stopped = True
         self.current = None
+        if self.when_abandoned is not None:
+            self.when_abandoned()
 
     def _advance(self, until_ns: int) -> None:
         pending, pop = self._queue, self.order.pop

@@ -17,6 +17,7 @@ from clew.checkers.registry import CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.asserts import FIGURES
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.scenarios.workloads import WORKLOADS, workload_class
@@ -33,24 +34,6 @@ sys.path.insert(0, str(HERE))
 
 from inputs import commands, flags, scenario  # noqa: E402 - the pages' own parts lie beside
 from tables import code, table  # noqa: E402
-
-FIGURES = {
-    # path under "statistics" of `clew test --json`: what it is
-    "operations.count": "operations that clients began",
-    "operations.ok": "of them, those that happened",
-    "operations.fail": "those that surely did not happen",
-    "operations.info": "those of which nobody knows",
-    "operations.by_f.F": "the same four figures for each function F",
-    "latency_ms.Q": "the quantile Q (0, 0.5, 0.95, 0.99, 1) of the time from invocation to "
-    "completion of the operations that happened, virtual ms",
-    "servers.messages": "messages that nodes and services sent to each other",
-    "servers.msgs_per_op": "the same for each operation that clients began",
-    "servers.msgs_per_ok": "the same for each operation that happened",
-    "network.messages": "all messages that were sent, those of clients too",
-    "network.dropped.WHY": "messages that did not arrive, by reason",
-    "events": "what happened in the run: deliveries, timers and the like",
-    "virtual_seconds": "how long the run took in its own time",
-}
 
 TRACE = {
     # a kind of record: what it says

@@ -14,6 +14,7 @@ from clew.checkers.registry import CHECKERS
 from clew.checkers.transactions.lattice import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.asserts import FIGURES
 from clew.scenarios.workloads import WORKLOADS
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
@@ -31,6 +32,8 @@ FILES = {
     "negative.toml": 'model = "raft"\n\nrate = -1\n',
     "no_model.toml": "rate = 1\n",
     "type.toml": 'model = "raft"\nnode_count = "many"\n',
+    "fine.toml": 'model = "echo"\n',
+    "lonely.toml": 'model = "raft"\nnode_count = 1\nnemesis = "partition"\n',
     "gone.toml": 'model = "gone.py"\n',
     "not_json.json": '{"clew_repro": 1,\n "plan": \n',
     "list.json": "[]",
@@ -54,7 +57,7 @@ FILES = {
     "mine.toml": "",
 }
 
-_NAMES = "there is no {what} '{name}': expected one of {known}. {fix}."
+_NAMES = "there is no {what} '{name}': expected one of {known}. {fix}?"
 _FIELDS = "Every operation needs process, type and f; value, time, error and node are optional."
 _SEE = "See 'clew test --help'."
 
@@ -69,7 +72,7 @@ BAD = {
     "tset raft": (
         "there is no command 'tset': expected one of test, replay, shrink, check, list, schema, "
         "new, serve-node. "
-        "Did you mean 'clew test'."
+        "Did you mean 'clew test'?"
     ),
     "test gone.py": "gone.py: there is no such file. Check the path, or see 'clew list models'.",
     "test none.py": (
@@ -94,14 +97,14 @@ BAD = {
     ),
     "test rafft": (
         f"there is no model 'rafft': expected one of {', '.join(MODELS)}, or file.py, "
-        "file.py:Class or scenario.toml. Did you mean 'raft'."
+        "file.py:Class or scenario.toml. Did you mean 'raft'?"
     ),
     "test raft -w lin-vk": _NAMES.format(
         what="workload", name="lin-vk", known=", ".join(WORKLOADS), fix="Did you mean 'lin-kv'"
     ),
     "test raft --bug forgets-votes": (
         f"raft has no planted bug 'forgets-votes': expected one of {', '.join(bugs_of('raft'))}. "
-        "Did you mean 'forgets-vote'."
+        "Did you mean 'forgets-vote'?"
     ),
     "test one.py --bug forgets-vote": (
         "--bug forgets-vote can't be planted in one.py: expected a shipped model: "
@@ -109,7 +112,7 @@ BAD = {
     ),
     "test raft --nemesis partion": (
         f"no such fault: expected one of {', '.join(dict.fromkeys([*GROUPS, *KINDS]))}, found "
-        "'partion'. Did you mean 'partition'."
+        "'partion'. Did you mean 'partition'?"
     ),
     "test raft --nemesis partition --node-count 1": (
         "the fault 'partition' can't do anything in so small a cluster: expected at least 2 nodes, "
@@ -158,7 +161,7 @@ BAD = {
     ),
     "test bad.toml": "bad.toml:2: this is not TOML: Invalid value.",
     "test unknown.toml": (
-        "unknown.toml:2: unknown option 'node_cuont'. Did you mean 'node_count'."
+        "unknown.toml:2: unknown option 'node_cuont'. Did you mean 'node_count'?"
     ),
     "test negative.toml": (
         "negative.toml:3: option 'rate' can't be used: expected greater than 0, found -1."
@@ -171,7 +174,39 @@ BAD = {
     "test gone.toml": "gone.py: there is no such file. Check the path, or see 'clew list models'.",
     "test nowhere.toml": "nowhere.toml: there is no such file. Check the path.",
     "replay gone.json": "gone.json: there is no such file. Check the path.",
-    "replay folder": "folder: can't be read: [Errno 21] Is a directory: 'folder'.",
+    "replay folder": (
+        "folder: this is a folder: expected a repro.json that 'clew test' wrote. Name the file in "
+        "it."
+    ),
+    "test ''": "the model's name is empty. See 'clew list models'.",
+    "test raft ''": "the model's name is empty. See 'clew list models'.",
+    **{
+        f"test raft --{option} {value}": (
+            f"--{option} can't be used: expected a finite number, found '{value}'. {_SEE}"
+        )
+        for option, value in (("rate", "nan"), ("time-limit", "inf"), ("latency", "nan"))
+    },
+    "test raft --expect invalid:elction-safety": (
+        "--expect can't be used: expected a way to fail, such as nonlinearizable, liveness or "
+        "G-single, found 'elction-safety'. Did you mean 'election-safety'?"
+    ),
+    "test fine.toml lonely.toml": (
+        "lonely.toml: the fault 'partition' can't do anything in so small a cluster: expected at "
+        "least 2 nodes, found 1. Run more nodes or leave it out."
+    ),
+    **{
+        f"test raft --assert '{path} < 3'": (
+            f"--assert can't be used: expected a figure of a run: {', '.join(FIGURES)}, found "
+            f"'{path}'.{near}"
+        )
+        for path, near in {
+            "msgs_per_op": " Did you mean 'servers.msgs_per_op' or 'servers.msgs_per_ok'?",
+            "servers.msgs_pr_op": " Did you mean 'servers.msgs_per_op' or 'servers.msgs_per_ok'?",
+            "latency_ms.p99": " Did you mean 'latency_ms.Q'?",
+            "operations": " Did you mean 'operations.ok' or 'operations.info'?",
+            "foo": "",
+        }.items()
+    },
     "replay not_json.json": "not_json.json:3: this is not JSON: Expecting value.",
     "replay list.json": (
         'list.json: this is no repro file: expected an object with "clew_repro": 1. Name a '
@@ -254,7 +289,7 @@ BAD = {
     ),
     "list modles": (
         "there is no list of 'modles': expected one of models, bugs, workloads, faults, checkers, "
-        "topologies, scenarios, kinds. Did you mean 'models'."
+        "topologies, scenarios, kinds. Did you mean 'models'?"
     ),
     "new mine": (
         "mine.toml: the file is there already. Choose another name, or move the file away."

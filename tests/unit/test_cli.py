@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -216,6 +217,49 @@ def test_replay_says_what_differs(capsys):
     one = json.loads(capsys.readouterr().out)
     assert one["same"] is False
     assert len(one["differences"]) == 2
+
+
+RAISES = """from clew import Node, on
+class A(Node):
+    workload = "echo"
+    @on("echo")
+    def echo(self, msg):
+        raise ValueError("no")
+"""
+
+
+@pytest.mark.parametrize("model", ["s.py", "nodes/s.py:A"])
+@pytest.mark.parametrize("there", [".", "elsewhere", "project/out", "project/nodes"])
+def test_replay_and_shrink_work_from_any_folder(model, there, tmp_path, monkeypatch, capsys):
+    project = tmp_path / "project"
+    for folder in (project / "nodes", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    source = project / model.removesuffix(":A")
+    source.write_text(RAISES)
+    monkeypatch.chdir(project)
+    quick = "--time-limit 1 --recovery 0 --node-count 1 --no-shrink --json"
+    assert run(f"test {model} {quick}") == 1
+    repro = project / lines_of_json(capsys)[0]["repro"]
+    monkeypatch.chdir(tmp_path / there)
+
+    for name in (repro, os.path.relpath(repro)):
+        assert run(f"replay {name} --verify") == 1
+        assert "The same run as the file's" in capsys.readouterr().out
+    assert run(f"shrink {repro}") == 0
+    small = repro.with_name("shrunk.json")
+    assert run(f"replay {small}") == 1
+    monkeypatch.chdir(project)
+    assert run(f"replay {small}") == 1
+    capsys.readouterr()
+
+    source.unlink()
+    assert run(f"replay {repro}") == 64
+    path = model.removesuffix(":A")
+    assert capsys.readouterr().err == (
+        f"clew: {repro}: the file of the model is not there: expected {path} in {project} or a "
+        "folder above the repro file. Run it in the folder in which the test ran, or put the file "
+        "back.\n"
+    )
 
 
 def test_replay_consumes_the_plan_and_not_the_seed(capsys):

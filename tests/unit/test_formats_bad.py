@@ -207,6 +207,28 @@ BROKEN = [
         ),
     ),
     (
+        "jepsen.util - 4\t:invoke\t:read\tnil\njepsen.util - 4\t:ok\t:read",
+        (
+            "HERE:2: the file ends inside an operation: expected a value, as the operations before "
+            'it have, found "jepsen.util - 4\\t:ok\\t:read". Check that the file is whole.'
+        ),
+    ),
+    (
+        '{"process": 0, "type": "invoke", "f": "write", "value": 1e400}\n',
+        (
+            "HERE:1: broken JSON at column 1: expected one whole JSON object an operation, found "
+            '1e400 is too large for a number, in "{\\"process\\": 0, \\"type\\": '
+            '\\"invoke\\", \\"f\\": \\"write\\",.... Check that the file is whole.'
+        ),
+    ),
+    (
+        "{:process 0, :type :invoke, :f :write, :value -1e400}",
+        (
+            "HERE:1: a number can't be read: expected a smaller number, found -1e400, too large "
+            f"for a number. {WHOLE}"
+        ),
+    ),
+    (
         "INFO  jepsen.util - 4\t:invoke\t:cas\t[1 2\n",
         f"HERE:1: the [ of line 1 is not closed: expected ], found the end of the file. {WHOLE}",
     ),

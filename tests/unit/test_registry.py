@@ -164,6 +164,8 @@ def calls(*operations):
 GUESSES = [
     ("register", calls(("write", 1, 1), ("read", None, 1))),
     ("register", calls(("read", None, None))),
+    ("register", calls(("write", {"a": 1}, None), ("read", None, [["a", 1]]))),
+    ("causal-reverse", calls(("write", 1, 1), ("read", None, [1]))),
     ("cas-register", calls(("cas", [1, 2], [1, 2]), ("read", None, 1))),
     ("cas-register", calls(("cas", [1, 2], [1, 2]))),
     ("register", calls(("write", [7, 1], [7, 1]), ("read", [7, None], [7, 1]))),
@@ -182,6 +184,9 @@ GUESSES = [
     ("fifo-queue", calls(("enqueue", 1, 1), ("dequeue", None, 1))),
     ("total-queue", calls(("enqueue", 1, 1), ("drain", None, [1]))),
     ("stack", calls(("push", 1, 1), ("pop", None, 1))),
+    ("priority-queue", calls(("insert", 1, 1), ("remove", None, 1))),
+    ("adya-g2", calls(("insert", [1, [3, None]], None), ("insert", [1, [None, 4]], None))),
+    ("set", calls(("add", [1, 5], None), ("read", [1, None], [1, [5]]))),
     ("mutex", calls(("acquire", None, None), ("release", None, None))),
     ("fenced-lock", calls(("acquire", None, 33), ("release", None, None))),
     ("unique-ids", calls(("generate", None, 3))),

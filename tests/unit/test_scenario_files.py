@@ -29,11 +29,11 @@ BAD = {
     # a file's text: what is said of it, after "FILE:"
     'model = "raft"\nexpect = "invald"\n': (
         "2: option 'expect' can't be used: expected valid, invalid, invalid:KIND or unknown, found "
-        "'invald'. Did you mean 'invalid'."
+        "'invald'. Did you mean 'invalid'?"
     ),
     'model = "raft"\nexpect = "invald:G0"\n': (
         "2: option 'expect' can't be used: expected valid, invalid, invalid:KIND or unknown, found "
-        "'invald:G0'. Did you mean 'invalid:G0'."
+        "'invald:G0'. Did you mean 'invalid:G0'?"
     ),
     'model = "raft"\nexpect = "whatever"\n': (
         "2: option 'expect' can't be used: expected valid, invalid, invalid:KIND or unknown, found "
@@ -41,15 +41,15 @@ BAD = {
     ),
     'model = "raft"\nexpect = "invalid:"\n': (
         "2: option 'expect' can't be used: expected invalid:KIND, such as invalid:G-single, or "
-        "several with commas between, found 'invalid:'. Did you mean 'invalid'."
+        "several with commas between, found 'invalid:'. Did you mean 'invalid'?"
     ),
     'model = "raft"\nexpect = "valid:G0"\n': (
         "2: option 'expect' can't be used: expected valid, invalid, invalid:KIND or unknown, found "
-        "'valid:G0'. Did you mean 'valid'."
+        "'valid:G0'. Did you mean 'valid'?"
     ),
     'model = "raft"\nexpect = "invalid:G0,elction-safety"\n': (
         "2: option 'expect' can't be used: expected a way to fail, such as nonlinearizable, "
-        "liveness or G-single, found 'elction-safety'. Did you mean 'election-safety'."
+        "liveness or G-single, found 'elction-safety'. Did you mean 'election-safety'?"
     ),
     'model = "raft"\nexpect = "invalid:xyzzy"\n': (
         "2: option 'expect' can't be used: expected a way to fail, such as nonlinearizable, "
@@ -64,7 +64,7 @@ BAD = {
     ),
     'model = "raft"\nschedule = "pcd"\n': (
         "2: option 'schedule' can't be used: expected time, pct, or pct:D with D from 1 to 20, "
-        "found 'pcd'. Did you mean 'pct'."
+        "found 'pcd'. Did you mean 'pct'?"
     ),
     'model = "raft"\nruns = 0\n': (
         "2: option 'runs' can't be used: expected greater than or equal to 1, found 0."
@@ -76,7 +76,7 @@ BAD = {
         "2: option 'seed' can't be used: expected greater than or equal to 0, found -1."
     ),
     'model = "raft"\nrate = nan\n': (
-        "2: option 'rate' can't be used: expected less than or equal to 1000000, found nan."
+        "2: option 'rate' can't be used: expected a finite number, found nan."
     ),
     'model = "raft"\n# a comment\n[faults]\nnemesis = "kill"\n': (
         "3: a scenario has no sections: expected an option and its value on each line, such as "
@@ -96,15 +96,15 @@ BAD = {
     ),
     'model = "raft"\nnemesis = [\n  "kill",\n\n  "partion",\n]\n': (
         "5: option 'nemesis' can't be used: expected one of {nemesis}, found 'partion'. Did you "
-        "mean 'partition'."
+        "mean 'partition'?"
     ),
     'model = "rafft"\n': (
         "1: option 'model' can't be used: expected one of {model} or file.py or file.py:Class, "
-        "found 'rafft'. Did you mean 'raft'."
+        "found 'rafft'. Did you mean 'raft'?"
     ),
     'model = "raft"\nbug = "forgets-votes"\n': (
         "2: option 'bug' can't be used: expected one of {bugs}, found 'forgets-votes'. Did you "
-        "mean 'forgets-vote'."
+        "mean 'forgets-vote'?"
     ),
     'model = "echo"\nbug = "forgets-vote"\n': (
         "2: option 'bug' can't be used: expected no such option with this model, found "
@@ -112,7 +112,7 @@ BAD = {
     ),
     'model = "n.py"\nworkload = "lin-vk"\n': (
         "2: option 'workload' can't be used: expected one of {workload}, found 'lin-vk'. Did you "
-        "mean 'lin-kv'."
+        "mean 'lin-kv'?"
     ),
     'model = "gossip"\ntopology = "ring"\n': (
         "2: option 'topology' can't be used: expected one of {topology}, found 'ring'."
@@ -128,12 +128,12 @@ BAD = {
     ),
     'model = "raft"\nlatency_dist = "exponentail"\n': (
         "2: option 'latency_dist' can't be used: expected 'constant', 'uniform', 'exponential' or "
-        "'long-tailed', found 'exponentail'. Did you mean 'exponential'."
+        "'long-tailed', found 'exponentail'. Did you mean 'exponential'?"
     ),
     'description = """\nrate = 1\n"""\nmodel = "raft"\nrate = -1\nruns = 0\n': (
         "5: option 'rate' can't be used: expected greater than 0, found -1."
     ),
-    'expct = "valid"\nmodel = "raft"\n': "1: unknown option 'expct'. Did you mean 'expect'.",
+    'expct = "valid"\nmodel = "raft"\n': "1: unknown option 'expct'. Did you mean 'expect'?",
     'model = "raft"\nmodel = "abd"\n': "2: this is not TOML: Cannot overwrite a value.",
 }
 
@@ -171,7 +171,7 @@ BAD_OPTIONS = {
     # an option and its value: what is said of them
     ("expect", "invald"): (
         "--expect can't be used: expected valid, invalid, invalid:KIND or unknown, found 'invald'. "
-        "Did you mean 'invalid'."
+        "Did you mean 'invalid'?"
     ),
     ("schedule", "pct:0"): (
         "--schedule can't be used: expected time, pct, or pct:D with D from 1 to 20, found "
@@ -181,7 +181,7 @@ BAD_OPTIONS = {
         "--schedule can't be used: expected time, pct, or pct:D with D from 1 to 20, found "
         "'fifo'. See 'clew test --help'."
     ),
-    ("node_cuont", 3): "there is no option 'node_cuont'. Did you mean 'node_count'.",
+    ("node_cuont", 3): "there is no option 'node_cuont'. Did you mean 'node_count'?",
 }
 
 
@@ -279,7 +279,7 @@ BAD_PATHS = {
         "empty: there is no scenario in this folder: expected files that end in .toml. Check the "
         "path."
     ),
-    "mixed": "mixed/b.toml:1: unknown option 'modle'. Did you mean 'model'.",
+    "mixed": "mixed/b.toml:1: unknown option 'modle'. Did you mean 'model'?",
 }
 
 

@@ -368,3 +368,16 @@ def test_a_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NodeError) as refused:
         talk(Echo, init(), directory=tmp_path / "file")
     assert "the disk's file can't be used" in str(refused.value)
+
+
+class Talkative(Node):
+    @on("echo")
+    def echo(self, msg: Message) -> None:
+        print("got one")
+        self.reply(msg, {"type": "echo_ok"})
+
+
+def test_what_a_node_prints_is_no_message() -> None:
+    sent, told = talk(Talkative, init(), line("echo"))
+    assert [body["type"] for body in sent] == ["init_ok", "echo_ok"]
+    assert told == ["got one"]

@@ -27,7 +27,7 @@ from clew.scenarios.repro import model_of, read_repro, write_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search import cuts
-from clew.search.oracle import target_of
+from clew.search.oracle import FiguresError, target_of
 from clew.search.shrink import shrink
 
 PLANTED = [
@@ -294,6 +294,51 @@ def test_nodes_that_go_take_their_clients_along_or_not():
     assert homes[False] == [place for place in before if place[0] in kept]
     assert [ns for _, ns in homes[True]] == [ns for _, ns in before]
     assert [a for a, b in zip(before, homes[True], strict=True) if a[0] in kept and a != b] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "bug", "seed"), [("abd", "reads-one", 0), ("raft", "reads-before-no-op", 4)]
+)
+def test_operations_where_they_were_asked_make_the_same_run(model, bug, seed):
+    """A client that waits asks late; those never asked are gone."""
+    plan = cuts.cut_at(plan_of(model, bug, seed), 4 * 10**9)
+    before = outcome_of(plan).run
+    fixed = cuts.asked_at(plan, before.history)
+    after = outcome_of(fixed).run
+    assert after.digest == before.digest
+    assert len(fixed.operations) == len(before.history.operations)
+    asked = sorted(one.start for one in after.history.operations)
+    assert sorted(one.at_ns for one in fixed.operations) == asked
+
+
+def test_figures_of_a_whole_run_are_not_made_small(tmp_path):
+    model = load_model("echo")
+    plan = draw_plan(make_scenario({"model": "echo", "time_limit": 2}), 0, model)
+    outcome = outcome_of(replace(plan, asserts=("servers.msgs_per_op > 300",)))
+    assert outcome.verdict is Verdict.INVALID
+    with pytest.raises(FiguresError, match="can't be made small: assert judges figures"):
+        shrink(outcome.run.plan)
+    write_repro(outcome, tmp_path / "repro.json")
+    with pytest.raises(UsageError, match="fewer operations"):
+        shrink_command.run({"file": tmp_path / "repro.json"})
+    assert not (tmp_path / "shrunk.json").exists()
+
+
+def test_what_else_is_wrong_beside_figures_is_made_small():
+    plan = replace(plan_of("abd", "reads-one", 0), asserts=("servers.msgs_per_op > 300",))
+    shrunk = shrink(plan, runs_max=100)
+    assert target_of(shrunk.outcome).check == "linearizable"
+    assert len(shrunk.plan.operations) == 2
+
+
+def test_automatic_shrinking_says_why_it_leaves_figures_alone(tmp_path):
+    args = ["test", "echo", "--seed", "0", "--time-limit", "2", "--out", str(tmp_path)]
+    args += ["--assert", "servers.msgs_per_op > 300"]
+    done = subprocess.run(
+        [sys.executable, "-m", "clew", *args], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Seed 0 is not made small: assert judges figures of the whole run" in done.stdout
 
 
 def test_a_cut_keeps_final_reads_behind_the_recovery():

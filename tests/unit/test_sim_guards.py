@@ -317,3 +317,21 @@ def test_other_code_and_other_threads_see_the_real_world():
     thread.join()
     assert all(abs(seen - time.time()) < 600 for seen in said)
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("name", ["_exit", "abort"])
+def test_a_node_cannot_end_the_process(name):
+    _, findings = probe(lambda: getattr(os, name)(*(() if name == "abort" else (3,))))
+    assert [finding.kind for finding in findings] == ["refused"]
+    assert findings[0].reason == f"os.{name} is not for a simulated node; use an exception"
+
+
+def test_what_a_node_prints_goes_to_stderr(capsys):
+    print("before")
+    probe(lambda: print("from the node"))
+    with importing():
+        print("from the file")
+    print("after")
+    told = capsys.readouterr()
+    assert told.out == "before\nafter\n"
+    assert told.err == "from the node\nfrom the file\n"

@@ -1,5 +1,6 @@
 """Nodes that go wrong in odd ways: each way is a finding, and none reaches the run or the disk."""
 
+import signal
 from functools import partial
 from typing import Any, ClassVar
 
@@ -143,9 +144,10 @@ def test_leaving_the_program_is_a_finding(error, reason):
     assert cluster.world.now == 5 * S
 
 
-def test_an_interrupt_stays_one():
+def test_a_persons_interrupt_stays_one():
+    pressed = staticmethod(lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        cluster_of(leaves(KeyboardInterrupt()), seconds=5)
+        cluster_of(type("Interrupted", (Exits,), {"act": pressed}), seconds=5)
 
 
 # Replies of any shape.

@@ -1,11 +1,15 @@
 """What does not end is ended, and told where it was."""
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from clew.sim.cluster import LIVELOCK_RECORDS, Cluster
+from clew.sim import watchdog
+from clew.sim.cluster import LIVELOCK_RECORDS, STORM_ENTRIES, Cluster
 from clew.sim.node import Node, on
 from clew.sim.watchdog import watched
 
@@ -197,3 +201,145 @@ def test_a_budget_of_events():
     assert finding.kind == "endless-loop"
     assert finding.reason == "the run passed its budget of 3000 events"
     assert cluster.world.events < 4000
+
+
+class Storm(Node):
+    def start(self):
+        if self.id == "n2":
+            while True:
+                self.send("n1", {"type": "drop"})  # stuck here
+
+
+def test_a_call_that_sends_without_end_is_stopped_and_told_at_its_line():
+    digests = set()
+    for _ in range(2):
+        cluster, _ = run(Storm, seconds=60)
+        [finding] = cluster.findings
+        assert (finding.kind, finding.node, finding.cause) == ("message-storm", "n2", "start")
+        assert finding.reason == (
+            f"more than {STORM_ENTRIES} messages and timers are under way at once "
+            "(mostly of type 'drop'); this call was stopped"
+        )
+        path, _, line = finding.place.rpartition(":")
+        assert path == __file__
+        told = Path(__file__).read_text().splitlines()[int(line) - 1]
+        assert "stuck here" in told or "while" in told
+        digests.add(cluster.trace.close())
+    assert len(digests) == 1, "how far the call came is chance, and no part of the digest"
+
+
+class Chain(Node):
+    """Every message leads to two more."""
+
+    def start(self):
+        self.send(self.id, {"type": "more"})
+
+    @on("more")
+    def more(self, msg):
+        for _ in range(2):
+            self.send(self.id, {"type": "more"})
+
+
+def test_a_storm_of_many_calls_is_told_by_type():
+    cluster = Cluster(1, Chain, ["n1"], keep_trace=False)
+    cluster.boot()
+    cluster.world.advance(S)
+    [finding] = cluster.findings
+    assert finding.kind == "message-storm"
+    assert "(mostly of type 'more'); does every message" in finding.reason
+
+
+class Napping(Node):
+    async def start(self):
+        await self.nap()
+
+    async def nap(self):
+        while True:
+            await self.sleep(0)  # stuck here
+
+
+def test_a_livelock_of_a_coroutine_is_told_at_its_line():
+    cluster = Cluster(1, Napping, ["n1"], keep_trace=False)
+    cluster.boot()
+    cluster.world.advance(S)
+    [finding] = cluster.findings
+    assert (finding.kind, finding.node, finding.cause) == ("livelock", "n1", "timer sleep")
+    path, _, line = finding.place.rpartition(":")
+    assert path == __file__
+    assert "stuck here" in Path(__file__).read_text().splitlines()[int(line) - 1]
+
+
+class Deadlocked(Node):
+    def start(self):
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire(timeout=1)  # C code that lets other threads run
+
+
+def test_a_call_of_c_code_that_does_not_end_is_told_on_stderr(monkeypatch, capsys):
+    monkeypatch.setattr(watchdog, "SAY_SECONDS", 0.1)
+    cluster, _ = run(Deadlocked)
+    assert [finding.kind for finding in cluster.findings] == ["endless-loop"]
+    told = capsys.readouterr().err
+    assert told.count("clew: still in n1's start at ") == 1
+    assert __file__ in told
+
+
+STUCK_IN_C = """
+from clew.sim import watchdog
+from clew.sim.cluster import Cluster
+from clew.sim.node import Node
+
+class Stuck(Node):
+    def start(self):
+        sum(iter(int, 1))  # no other thread runs
+
+watchdog.SAY_SECONDS = 0.2
+cluster = Cluster(1, Stuck, ["n1"])
+with watchdog.watched(cluster, 0.2):
+    cluster.boot()
+"""
+
+
+def test_a_loop_in_c_that_lets_nobody_run_is_told_with_its_stack(tmp_path):
+    path = tmp_path / "stuck.py"
+    path.write_text(STUCK_IN_C)
+    command = [sys.executable, str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        told = next((line for line in child.stderr if str(path) in line), "")
+        child.kill()
+    assert f'File "{path}", line 8 in start' in told
+
+
+class Interrupting(Good):
+    def tick(self):
+        super().tick()
+        raise KeyboardInterrupt
+
+
+class InterruptingInStart(Node):
+    def start(self):
+        raise KeyboardInterrupt
+
+
+class Interrupted(Good):
+    """Ctrl-C in the middle of its code."""
+
+    def tick(self):
+        super().tick()
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("node_class", [Interrupting, InterruptingInStart])
+def test_an_interrupt_that_a_node_raises_is_a_finding(node_class):
+    cluster, done = run(node_class)
+    assert done
+    [finding] = cluster.findings
+    assert (finding.kind, finding.node) == ("exception", "n1")
+    assert finding.reason == "KeyboardInterrupt: "
+
+
+def test_a_persons_interrupt_is_none():
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted)

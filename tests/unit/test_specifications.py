@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
-from clew.checkers.linearizability.specification import Call, Specification, freeze, show
+from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
+from clew.checkers.linearizability.specification import LOOSE, Call, Specification, freeze, show
 from clew.checkers.linearizability.specifications import (
     AppendLog,
     CasRegister,
@@ -13,7 +13,9 @@ from clew.checkers.linearizability.specifications import (
     KeyValue,
     Register,
 )
+from clew.checkers.verdict import Budget, Verdict
 from clew.errors import HistoryError, UsageError
+from clew.history import Event, History
 
 UNKNOWN = UNANSWERED
 FREE = ()
@@ -288,7 +290,39 @@ def test_freeze_and_show():
     assert hash(frozen) == hash(freeze({"a": 1, "b": [1, {"c": {2}}]}))
     assert frozen == freeze({"a": 1, "b": [1, {"c": {2}}]})
     assert show(frozenset({2, 1})) == "[1, 2]"
+    assert show(frozen) == '{"a": 1, "b": [1, {"c": [2]}]}'
+    assert freeze({}) != freeze([])
+    assert freeze([{"a": True}]) != freeze([{"a": 1}])
+    assert freeze([True, 1.0]) == freeze((True, 1))
+    assert show(freeze([True, {"a": False}])) == '[true, {"a": false}]'
+    assert freeze([True], LOOSE) == (1,)
     assert len(show("x" * 1000)) == 80
+
+
+class Flag(Specification):
+    """A specification of a user: its truth values are Python's."""
+
+    def initial(self):
+        return False
+
+    def step(self, state, f, argument, result):
+        if f == "set":
+            return (argument,) if argument in {True, False} else None
+        return (state,) if result is state else None
+
+
+@pytest.mark.parametrize(("strict", "verdict"), [(False, Verdict.VALID), (True, Verdict.INVALID)])
+def test_truth_values_are_pythons_unless_a_specification_is_strict(strict, verdict):
+    specification = Flag()
+    specification.strict_truth = strict
+    told = [
+        ("invoke", "set", True),
+        ("ok", "set", None),
+        ("invoke", "get", None),
+        ("ok", "get", True),
+    ]
+    history = History(Event(0, kind, f, value) for kind, f, value in told)
+    assert Linearizability(specification).check(history, Budget()).verdict is verdict
 
 
 def test_a_specification_must_say_what_it_does():

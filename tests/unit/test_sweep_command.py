@@ -36,6 +36,15 @@ def run(command: str) -> int:
     return main(shlex.split(command))
 
 
+def raising() -> str:
+    """A command whose runs fail in one way, with the node file that it needs."""
+    Path("s.py").write_text(
+        "from clew import Node, on\nclass A(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg):\n        raise ValueError\n"
+    )
+    return ECHO.replace("echo", "s.py")
+
+
 def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -84,6 +93,50 @@ def test_of_each_way_of_failing_the_first_is_kept_whole_and_the_rest_counted(cap
     assert run(f"{ECHO} {WRONG} --runs 30 --jobs 1 --no-shrink") == 1
     told = capsys.readouterr().out
     assert f"INVALID {len(failing)} times: assert: invalid (assertion)" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [
+        ("--expect valid", 0, "Expected valid, found valid: as expected."),
+        (
+            "--expect invalid --runs 3",
+            1,
+            "Expected invalid, found valid: A failure was expected and not found: 3 valid.",
+        ),
+        (
+            "--expect invalid",
+            1,
+            "Expected invalid, found valid: A failure was expected and not found: 1 valid.",
+        ),
+        (
+            "--expect invalid:assert --assert 'events < 0' --runs 2",
+            0,
+            "Expected invalid:assert, found invalid: as expected.",
+        ),
+        (
+            "--expect invalid:KeyError --assert 'events < 0'",
+            1,
+            "Expected invalid:KeyError, found invalid: KeyError was expected, and seed 0 fails",
+        ),
+        (
+            "--expect invalid --assert 'latency_ms.0.9 < 5'",
+            2,
+            "Expected invalid, found unknown: A failure was expected and not found: 1 unknown",
+        ),
+        ("", 0, None),
+    ],
+)
+def test_whether_it_is_as_expected_is_told(options, status, told, capsys):
+    assert run(f"{ECHO} --no-shrink {options}") == status
+    out = " ".join(capsys.readouterr().out.split())
+    assert told in out if told else "xpected" not in out
+
+
+def test_a_figure_that_a_run_lacks_leaves_it_unknown_with_what_is_near(capsys):
+    assert run(f"{ECHO} --assert 'latency_ms.0.9 < 5'") == 2
+    told = capsys.readouterr().out
+    assert "this run has no figure 'latency_ms.0.9'; near 'latency_ms.0.99'" in told
 
 
 def test_behaviours_are_counted_whoever_counts(capsys):
@@ -138,9 +191,9 @@ def test_failed_reruns_those_that_ever_failed_first(capsys):
     assert [one["seed"] for one in lines_of_json(capsys)] == failed + others
 
     assert run(f"{ECHO} --failed") == 0
-    assert capsys.readouterr().err == "clew: no seed has failed so far\n"
+    assert capsys.readouterr().err == "clew: no seed of a sweep has failed so far\n"
     assert run("test --failed --out elsewhere") == 0
-    assert capsys.readouterr().err == "clew: no seed has failed so far\n"
+    assert capsys.readouterr().err == "clew: no seed of a sweep has failed so far\n"
 
 
 def test_what_failed_and_is_no_more_is_left_out(capsys):
@@ -218,7 +271,7 @@ SUITE = {
     "sub/wrong.toml": 'model = "echo"\ntime_limit = 1\nrecovery = 0\nassert = ["events < 0"]\n',
     "sub/silent.toml": 'model = "echo"\ntime_limit = 1\nrecovery = 0\nexpect = "invalid"\n',
     "sub/idle.toml": (
-        'model = "echo"\ntime_limit = 1\nrecovery = 0\nassert = ["no.such.figure < 1"]\n'
+        'model = "echo"\ntime_limit = 1\nrecovery = 0\nassert = ["latency_ms.2 < 1"]\n'
     ),
 }
 
@@ -291,7 +344,7 @@ def test_the_shards_of_a_suite_are_whole_scenarios(capsys):
 def test_what_is_as_expected_is_not_shrunk(capsys, expect, small):
     told = f" --expect {expect}" if expect else ""
     for runs in (1, 2):
-        run(f"{ECHO} --assert 'events < 0' --runs {runs} --jobs 1 --out {runs} {told}")
+        run(f"{raising()} --runs {runs} --jobs 1 --out {runs} {told}")
         assert len(list(Path(str(runs)).glob("*/shrunk.json"))) == small
 
 
@@ -303,7 +356,7 @@ def test_github_is_told(capsys, monkeypatch):
 
 
 def test_a_failure_is_shrunk_at_once(capsys):
-    assert run(f"{ECHO} {WRONG} --runs 12 --jobs 1") == 1
+    assert run(f"{raising()} --runs 12 --jobs 1") == 1
     told = capsys.readouterr().out
     assert "made small" in told
     (small,) = Path("out").glob("*/shrunk.json")

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from clew.checkers.verdict import Verdict
+from clew.report.run import not_deterministic
+from clew.report.style import Style
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.run import Run, simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search import fresh
 from clew.search.fresh import FreshRun, FreshRuns
-from clew.search.verify import verify
+from clew.search.verify import Verification, determinism, verify
 
 NODE = """
 import os
@@ -90,10 +93,10 @@ def test_a_server_that_was_killed_is_replaced(tmp_path):
 def test_a_run_that_does_not_end_in_a_fresh_process_is_told(tmp_path):
     there = tmp_path / "there"
     there.touch()
-    run = run_of(tmp_path, f"os.path.exists({str(there)!r}) or os._exit(5)")
+    run = run_of(tmp_path, f"os.path.exists({str(there)!r}) or __import__('posix')._exit(5)")
     there.unlink()
     with FreshRuns() as runs:
-        assert runs.run(run.plan, run.digest) == FreshRun(same=False)
+        assert runs.run(run.plan, run.digest) == FreshRun(same=False, failure="it said nothing")
         there.touch()
         assert runs.run(run.plan, run.digest).same
 
@@ -107,3 +110,33 @@ def test_without_forks_an_interpreter_does(tmp_path, monkeypatch):
         assert not other.same
         assert other.trace is not None
         assert runs._server is None
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_file_named_like_a_module_of_python_is_in_nobodys_way(tmp_path, monkeypatch, forks):
+    monkeypatch.chdir(tmp_path)
+    run = run_of(tmp_path, "pass")
+    for name in ("random", "types", "json"):
+        Path(f"{name}.py").write_text("raise RuntimeError('this is no module of Python')")
+    if not forks:
+        monkeypatch.delattr(fresh.os, "fork")
+    with FreshRuns() as runs:
+        assert runs.run(run.plan, run.digest) == FreshRun(same=True)
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_fresh_process_that_fails_says_why(tmp_path, monkeypatch, forks):
+    run = run_of(tmp_path, "pass")
+    Path(run.plan.model.name).write_text("raise ZeroDivisionError('none of this')")
+    if not forks:
+        monkeypatch.delattr(fresh.os, "fork")
+    with FreshRuns() as runs:
+        failure = runs.run(run.plan, run.digest).failure
+    assert "ZeroDivisionError: none of this" in failure
+    failed = Verification(same=False, failure=f"the fresh process failed: {failure}")
+    check = determinism(failed)
+    assert check is not None
+    assert (check.name, check.verdict) == ("determinism", Verdict.UNKNOWN)
+    assert failure in check.reason
+    assert "another run" not in check.reason
+    assert not_deterministic(failed, Style()) == f"NOT VERIFIED: {failed.failure}"

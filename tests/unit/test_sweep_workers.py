@@ -40,7 +40,7 @@ class Fragile(Node):
 """
 
 DIES = "os.kill(os.getpid(), 9)"
-LEAVES = "os._exit(3)"
+LEAVES = "__import__('posix')._exit(3)"  # os._exit is guarded
 HANGS = "re.match('(a|a)*$', 'a' * 60 + 'b')"
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -240,3 +240,16 @@ def test_killing_the_parent_leaves_nobody_and_nothing_half_written(tmp_path, ext
     database.close()
     assert seeds
     assert seeds == list(range(len(seeds)))
+
+
+def test_a_file_named_like_a_module_of_python_is_in_no_workers_way(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "types.py").write_text("raise RuntimeError('this is no module of Python')")
+    path = tmp_path / "random.py"
+    path.write_text(NODE.format(what="pass", one_in=40))
+    plain = "os.environ.get('PYTHONSAFEPATH') is None or exit()"
+    path.write_text(path.read_text().replace("if self", f"{plain}\n        if self"))
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    found = list(sweep(job(tmp_path, model="random.py"), range(4), 2))
+    assert [result.verdict for result in found] == [Verdict.VALID] * 4
+    assert "PYTHONSAFEPATH" not in os.environ
