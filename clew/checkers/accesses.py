@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from clew.checkers.keys import keying
 from clew.checkers.values import Key, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import History, Operation
@@ -117,11 +118,15 @@ def accesses_of(name: str, history: History) -> Accesses | Result:
     Args:
         name: the checker's name, for the result.
         history: any history.
+
+    Raises:
+        HistoryError: only some operations have a key.
     """
     strange = sorted({one.f for one in history.operations} - {"read", "write"})
     if strange:
         why = f"{listed(strange)} is neither read nor write, so what reads saw is not known."
         return Result(name, Verdict.UNKNOWN, why[:1].upper() + why[1:])
+    keying(history)  # it refuses a history in which only some operations have a key
     raw = _raw(history.operations)
     writes: dict[tuple[Key, Key], list[_Raw]] = {}
     for one in raw:

@@ -119,15 +119,23 @@ def _keyed_lists(operations: Sequence[Operation]) -> bool:
 
 
 def _all_that_was_written(operations: Sequence[Operation]) -> bool:
-    """Reads are answered with lists though no write holds one."""
+    """Reads are answered with lists though no write holds one, nor a map."""
     written = [each.argument for each in operations if each.f == "write"]
-    return _reads(list)(operations) and not any(isinstance(value, list) for value in written)
+    return _reads(list)(operations) and not any(isinstance(value, list | dict) for value in written)
 
 
 def _balances(operations: Sequence[Operation]) -> bool:
     """Reads are answered with numbers by name."""
     return _reads(dict)(operations) and all(
         type(amount) is int for answer in _answers(operations) for amount in answer.values()
+    )
+
+
+def _ids(operations: Sequence[Operation]) -> bool:
+    """Every argument is a key with two ids, one of them nil."""
+    pairs = [each.argument[1] for each in operations if _is_pair(each.argument)]
+    return len(pairs) == len(operations) and all(
+        _is_pair(pair) and sum(each is None for each in pair) == 1 for pair in pairs
     )
 
 
@@ -165,6 +173,8 @@ RULES: tuple[Rule, ...] = (
     Rule("total-queue", "drain", "enqueue dequeue", "drains of a queue"),
     Rule("fifo-queue", "enqueue dequeue", "", "enqueue and dequeue"),
     Rule("stack", "push pop", "", "push and pop"),
+    Rule("adya-g2", "insert", "", "inserts of one of two ids by key", _ids),
+    Rule("priority-queue", "insert", "remove", "insert and remove"),
     Rule("key-value", "get put", "append cas delete", "get and put with a key", _pairs),
     Rule("key-value", "delete", "read write cas", "operations with a key", _pairs),
     Rule("set", "add", "read", "add and reads of lists with a key", _keyed_lists),

@@ -87,6 +87,11 @@ _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
 )
 
+_KAFKA = (
+    "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
+    "debug-topic-partitions"
+)
+
 _LINEARIZABLE = (
     "O(n log n) for most histories of unique values, quick for most others; exponential at worst"
 )
@@ -106,6 +111,9 @@ class Entry:
             ``name`` and ``at`` is empty.
         options: what the user may set.
         fixed: arguments that make this row of a class that has several.
+        functions: the functions it judges, parted by blanks; another one in a history is an error
+            of the input. Empty for any, and where the checker itself says what it knows.
+        one_object: whether it knows no keys, so that a keyed history is judged key by key.
     """
 
     name: str
@@ -115,6 +123,8 @@ class Entry:
     at: str = ""
     options: tuple[Option, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    functions: str = ""
+    one_object: bool = False
 
     def make(self, options: Mapping[str, str] | None = None) -> Checker:
         """The checker with these options, each a text as the command line has it.
@@ -223,6 +233,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Jepsen's bank workload",
             "clew.checkers.transactions:Bank",
+            functions="read transfer",
         ),
         Entry(
             "long-fork",
@@ -230,6 +241,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's long-fork workload; Sovran et al., SOSP 2011",
             "clew.checkers.transactions:LongFork",
+            functions="read write txn",
         ),
         Entry(
             "adya-g2",
@@ -237,6 +249,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Adya, 1999; Jepsen's adya workload",
             "clew.checkers.transactions:AdyaG2",
+            functions="insert read",
         ),
         Entry(
             "causal-reverse",
@@ -244,6 +257,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's causal-reverse workload",
             "clew.checkers.transactions:CausalReverse",
+            functions="read write",
         ),
         Entry(
             "sequential",
@@ -298,6 +312,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "the Kafka workloads of Jepsen and Maelstrom",
             "clew.checkers.kafka:Kafka",
+            functions=_KAFKA,
         ),
         Entry(
             "total-queue",
@@ -306,6 +321,8 @@ CHECKERS: Mapping[str, Entry] = {
             "Jepsen's total-queue",
             "clew.checkers.queues:TotalQueue",
             (Option("at-least-once", "whether it may come out more than once; false", _flag),),
+            functions="enqueue dequeue drain",
+            one_object=True,
         ),
         Entry(
             "fifo-intervals",
@@ -314,6 +331,8 @@ CHECKERS: Mapping[str, Entry] = {
             "Henzinger, Sezgin and Vafeiadis, CONCUR 2013",
             "clew.checkers.queues:FifoQueue",
             fixed={"name": "fifo-intervals"},
+            functions="enqueue dequeue drain",
+            one_object=True,
         ),
         Entry(
             "mutex-intervals",
@@ -322,6 +341,8 @@ CHECKERS: Mapping[str, Entry] = {
             "Jepsen's mutex workloads; Gray and Cheriton, SOSP 1989",
             "clew.checkers.mutex_intervals:MutexIntervals",
             (Option("leases", "whether a lock may expire; false", _flag),),
+            functions="acquire release",
+            one_object=True,
         ),
         Entry(
             "set-full",
@@ -333,6 +354,8 @@ CHECKERS: Mapping[str, Entry] = {
                 Option("linearizable", "whether stale reads are wrong too; false", _flag),
                 Option("by-replica", "whether each replica is judged alone; false", _flag),
             ),
+            functions="add read",
+            one_object=True,
         ),
         Entry(
             "broadcast",
@@ -342,6 +365,8 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
             {"f_add": "broadcast", "name": "broadcast"},
+            functions="broadcast read",
+            one_object=True,
         ),
         Entry(
             "g-set",
@@ -351,6 +376,8 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
             {"f_add": "add", "name": "g-set"},
+            functions="add read",
+            one_object=True,
         ),
         Entry(
             "g-counter",
@@ -360,6 +387,8 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.counters:Counter",
             (_NODES,),
             {"name": "g-counter"},
+            functions="add read",
+            one_object=True,
         ),
         Entry(
             "pn-counter",
@@ -369,6 +398,8 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.counters:Counter",
             (_NODES,),
             {"name": "pn-counter", "monotonic": False},
+            functions="add read",
+            one_object=True,
         ),
         Entry(
             "interval-counter",
@@ -376,6 +407,8 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's counter check",
             "clew.checkers.counters:IntervalCounter",
+            functions="add read",
+            one_object=True,
         ),
         Entry(
             "unique-ids",
@@ -383,6 +416,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's unique-ids workload",
             "clew.checkers.unique_ids:UniqueIds",
+            functions="generate",
         ),
         Entry(
             "echo",
@@ -390,6 +424,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's echo workload",
             "clew.checkers.echo:Echo",
+            functions="echo",
         ),
         Entry(
             "availability",

@@ -26,7 +26,10 @@ def key_of(value: Any) -> Key:
         return value  # type: ignore[no-any-return]
     if kind is float and value.is_integer():
         return int(value)
-    return (json.dumps(value, sort_keys=True, default=_plain),)
+    try:
+        return (json.dumps(value, sort_keys=True, default=_plain),)
+    except TypeError:  # EDN: keys that have no order among each other, or are no JSON
+        return (json.dumps(_by_text(value), default=_plain),)
 
 
 def keyed(values: Collection[Any]) -> dict[Key, Any]:
@@ -34,6 +37,14 @@ def keyed(values: Collection[Any]) -> dict[Key, Any]:
     if set(map(type, values)) <= {int, str}:
         return dict(zip(values, values, strict=True))
     return {key_of(value): value for value in values}
+
+
+def _by_text(value: Any) -> Any:
+    """A value with its maps as lists of pairs, in the order of the keys' text."""
+    if isinstance(value, dict):
+        pairs = [[repr(key_of(key)), _by_text(item)] for key, item in value.items()]
+        return {"": sorted(pairs, key=lambda pair: str(pair[0]))}
+    return [_by_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any) -> Any:

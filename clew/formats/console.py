@@ -5,8 +5,9 @@
 
 A line of this kind is a process (a number, or a keyword such as ``:nemesis``), a type, a function
 and a value in EDN, parted by tabs or spaces, after any prefix; an error may follow the value. On
-a ``fail`` or ``info`` a keyword in place of the value is the error. Lines without this shape are
-other logging and are skipped, except one that starts like an event and goes wrong.
+a ``fail`` or ``info`` a keyword in place of the value is the error. A last line that is ``ok``
+and lacks the value that its function has elsewhere was cut, and is an error. Lines without this
+shape are other logging and are skipped, except one that starts like an event and goes wrong.
 """
 
 from __future__ import annotations
@@ -33,9 +34,16 @@ def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event
     Raises:
         HistoryError: a line starts like an event and is none.
     """
+    valued: set[str] = set()
+    bare: tuple[int, str] | None = None  # the last line, where it lacks a value that others have
     for number, line in enumerate(lines, 1):
         found = EVENT_LINE.search(line.rstrip())
+        bare = None
         if found:
+            if found["value"]:
+                valued.add(found["f"])
+            elif found["type"] == "ok" and found["f"] in valued:
+                bare = number, line
             yield number, event_from(_record(found, source, number), source, number)
         elif _MEANT_AS_EVENT.search(line):
             raise HistoryError(
@@ -45,6 +53,15 @@ def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event
                 found=shown(line.strip()),
                 fix="Check that the file is whole",
             )
+    if bare is not None:
+        number, line = bare
+        raise HistoryError(
+            "the file ends inside an operation",
+            where=place(source, number),
+            expected="a value, as the operations before it have",
+            found=shown(line.strip()),
+            fix="Check that the file is whole",
+        )
 
 
 def _record(found: re.Match[str], source: str, line: int) -> dict[str, Any]:

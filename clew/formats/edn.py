@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from math import isinf
 from typing import Any, ClassVar, NoReturn
 
 from clew.errors import HistoryError
@@ -187,7 +188,10 @@ def _atom(text: str) -> Any:
         if found := _INTEGER.fullmatch(text):
             return int(found[1])
         if found := _DECIMAL.fullmatch(text):
-            return float(found[1])
+            number = float(found[1])
+            if isinf(number):
+                raise ValueError(f"{text}, too large for a number")
+            return number
         if (found := _RATIO.fullmatch(text)) and int(found[2]):
             return int(found[1]) / int(found[2])
     return text
@@ -269,7 +273,7 @@ class _Reader:
             try:
                 value = self.atoms[word]
             except ValueError as error:
-                self.fail("a number can't be read", "a number of fewer digits", str(error))
+                self.fail("a number can't be read", "a smaller number", str(error))
             self._value(value, self.line)
         else:
             kind(self, word)

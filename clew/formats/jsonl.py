@@ -3,13 +3,14 @@
 Fields: ``process``, ``type``, ``f``, ``value``, and where they are known ``time`` (ns), ``error``
 and ``node``; any other field is kept. Reading is strict, because a file that is half understood
 gives a wrong verdict: an unknown type, a field of the wrong type, a name given twice, NaN or a
-cut last line is an error with its line.
+cut last line is an error with its line; so is a number too large for 64 bits of floating point.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from math import isinf
 from typing import Any, TextIO
 
 from clew.errors import HistoryError
@@ -77,7 +78,14 @@ def _constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+def _number(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 

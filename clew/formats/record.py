@@ -41,6 +41,9 @@ READINGS: Mapping[str, str] = {
     "`txn`, each operation is the only one of a client of its own: no order of a session is "
     "checked, and real time is the file's order; a completion belongs to the one operation of its "
     "`f` that is open; else the file is refused",
+    'a keyword of EDN and a string, `:a` and `"a"`': "one value, the string",
+    "numbers": "1 and 1.0 are one value; `true` is not 1, and `false` not 0",
+    "a number too large for 64 bits of floating point, such as `1e400`": "the file is refused",
     "a `process` that is a word": "no client, such as the nemesis; not judged",
     "an invocation without its completion": "pending: it may take effect at any later time, or "
     "never, as after `info`",

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from clew import wall
 from clew.checkers.infer import infer
-from clew.checkers.registry import find, parse_model
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
+from clew.checkers.keys import of_each_key
+from clew.checkers.registry import Entry, find, parse_model
+from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
 from clew.history import History, Operation
@@ -198,7 +199,8 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         name, own = parse_model(model)
         said = own | dict(question.options)
         note = _nil_note(history, name, said)
-        checker = find(name).make({"nil-reads": "any"} | said if note else said)
+        options = {"nil-reads": "any"} | said if note else said
+        checker = _suited(find(name), options, history)
         seconds = question.budget_seconds
         budget = Budget(BUDGET_SECONDS if seconds is None else seconds)
         result = run_checker(checker, history, budget)
@@ -206,6 +208,26 @@ def _read_and_check(file: str, question: Question) -> Judgement:
             result = replace(result, reason=f"{result.reason} {note}")
     count = len(history.operations)
     return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+
+
+def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Checker:
+    """The checker of a row for this history: key by key where there are keys and it knows none.
+
+    Raises:
+        HistoryError: an operation is none that the checker judges, or only some have a key.
+    """
+    known = entry.functions.split()
+    strange = next((each for each in history.operations if known and each.f not in known), None)
+    if strange is not None:
+        raise HistoryError(
+            f"the checker {entry.name} knows no operation {strange.f}",
+            where=history.place(strange.invoked),
+            expected=f"one of {', '.join(known)}",
+            found=strange.f,
+            fix="Choose the checker of the object that was tested with --model",
+        )
+    checker = entry.make(options)
+    return of_each_key(checker, history) if entry.one_object else checker
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:

@@ -268,10 +268,10 @@ def test_a_node_that_depends_on_the_process_is_told_so(project: pytest.Pytester)
 def test_ctrl_c_while_a_failure_is_shrunk_ends_the_session(project: pytest.Pytester):
     # A run asks about sixty times; the file is loaded anew for each, but once for all of a shrink.
     project.makepyfile(
-        slow=BAD.replace("class", "asked = []\n\nclass").replace(
+        slow=BAD.replace("class", "import signal\n\nasked = []\n\nclass").replace(
             "        self.reply",
             "        asked.append(1)\n"
-            "        if len(asked) == 62: raise KeyboardInterrupt\n"
+            "        if len(asked) == 62: signal.raise_signal(signal.SIGINT)\n"
             "        self.reply",
         )
     )

@@ -146,6 +146,33 @@ def test_a_serial_order_that_explains_the_reads_makes_every_model_valid():
     assert result.statistics["open_keys"] == 1
 
 
+@pytest.mark.parametrize(
+    ("model", "verdict"),
+    [
+        ("read-committed", Verdict.VALID),
+        ("serializable", Verdict.VALID),
+        ("snapshot-isolation", Verdict.VALID),
+        ("strict-serializable", Verdict.INVALID),
+    ],
+)
+def test_only_models_that_hold_for_some_order_are_said_to_stand(model, verdict):
+    # Nothing contradicts this in what is known of the order; yet p1 missed its own x = 4, and it
+    # began x = 3 only after x was read as nil.
+    line = "p0{x=nil x:=1 x:=2} p1{x:=3 x:=4} | p1{x=2}"
+    result = check(line, model)
+    assert result.verdict is verdict
+    assert result.statistics["strongest_standing"] == ["serializable", "strong-read-committed"]
+    assert result.statistics["weakest_violated"] == ["strong-session-consistent-view"]
+    assert "nor any other" not in result.reason
+
+
+def test_of_models_that_were_not_settled_nothing_is_said():
+    history = parse("{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}")
+    result = RwRegister(("serializable",)).check(history, Budget(None, configurations=5))
+    assert result.statistics["strongest_standing"] == []
+    assert "serializable" in result.statistics["unsettled"]
+
+
 def test_where_no_order_explains_the_reads_the_cases_are_told():
     line = "{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}"
     result = check(line, "serializable")

@@ -12,9 +12,18 @@ from collections.abc import Hashable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.specification import UNANSWERED, Specification, freeze
+from clew.checkers.keys import ASKS, PAIRS, is_pair, keying
+from clew.checkers.linearizability.specification import (
+    LOOSE,
+    STRICT,
+    UNANSWERED,
+    Specification,
+    freeze,
+)
 from clew.errors import HistoryError
 from clew.history import History, Operation
+
+__all__ = ["NEVER", "Entry", "Partition", "is_pair", "partitions"]
 
 NEVER = 1 << 62
 """The position of a response that never came, where one must compare."""
@@ -56,18 +65,21 @@ def partitions(specification: Specification, history: History) -> list[Partition
     """The history's partitions, those with the fewest entries first; O(n).
 
     Raises:
-        HistoryError: an operation's ``f`` is unknown to the specification, or a keyed
-            specification meets an argument that has no key.
+        HistoryError: an operation's ``f`` is unknown to the specification, a keyed specification
+            meets an argument that has no key, or only some operations have one.
     """
     operations = history.operations
     _refuse_unknown(specification, history)
     keyed = specification.keyed
+    bare = False
     if keyed is None:
-        keyed = bool(operations) and all(_has_key(specification, each) for each in operations)
+        how = keying(history, specification.pairs)
+        keyed, bare = how != "none", how == "bare"
+    kinds = STRICT if specification.strict_truth else LOOSE
     if not keyed:
-        found = _by_part(specification, None, _entries(operations))
+        found = _by_part(specification, None, _entries(operations, kinds))
     else:
-        by_key = _entries_by_key(history)
+        by_key = _entries_by_key(history, kinds, bare=bare)
         found = [
             part for key, group in by_key.items() for part in _by_part(specification, key, group)
         ]
@@ -93,27 +105,7 @@ def _refuse_unknown(specification: Specification, history: History) -> None:
     )
 
 
-def _has_key(specification: Specification, operation: Operation) -> bool:
-    argument, result = operation.argument, operation.result
-    if not is_pair(argument):
-        return False
-    if operation.f in specification.pairs and not is_pair(argument[1]):
-        return False
-    if result is None or operation.type != "ok":
-        return True
-    return is_pair(result) and bool(result[0] == argument[0])
-
-
-def is_pair(value: Any) -> bool:
-    """Whether the value may be ``[key, value]``."""
-    return type(value) in _PAIRS and len(value) == 2  # noqa: PLR2004
-
-
-_PAIRS = frozenset({list, tuple})
-_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
-
-
-def _entries(operations: Sequence[Operation]) -> list[Entry]:
+def _entries(operations: Sequence[Operation], kinds: frozenset[type]) -> list[Entry]:
     # One pass without calls: on long histories this loop is a large share of the check.
     entries = []
     new = tuple.__new__
@@ -121,37 +113,41 @@ def _entries(operations: Sequence[Operation]) -> list[Entry]:
         number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
         if kind == "fail":
             continue
-        if type(argument) in _CONTAINERS:
-            argument = freeze(argument)
+        if type(argument) in kinds:
+            argument = freeze(argument, kinds)
         if kind == "info":
             entries.append(new(Entry, (invoked, None, f, argument, UNANSWERED, number)))
             continue
-        if type(result) in _CONTAINERS:
-            result = freeze(result)
+        if type(result) in kinds:
+            result = freeze(result, kinds)
         entries.append(new(Entry, (invoked, completed, f, argument, result, number)))
     return entries
 
 
-def _entries_by_key(history: History) -> dict[Hashable, list[Entry]]:
+def _entries_by_key(
+    history: History, kinds: frozenset[type], *, bare: bool
+) -> dict[Hashable, list[Entry]]:
     by_key: dict[Hashable, list[Entry]] = {}
     new = tuple.__new__
     for operation in history.operations:
         number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
         if kind == "fail":
             continue
-        if type(argument) in _PAIRS and len(argument) == 2:  # noqa: PLR2004 - a pair
+        unkeyed = False
+        if type(argument) in PAIRS and len(argument) == 2:  # noqa: PLR2004 - a pair
             key, argument = argument
+            unkeyed = bare and argument is None and f in ASKS
         else:
             key, argument = _bare_key(operation, history), None
-        if type(key) in _CONTAINERS:
-            key = freeze(key)
-        if type(argument) in _CONTAINERS:
-            argument = freeze(argument)
+        if type(key) in kinds:
+            key = freeze(key, kinds)
+        if type(argument) in kinds:
+            argument = freeze(argument, kinds)
         if kind == "info":
             completed, result = None, UNANSWERED
-        elif type(result) in _CONTAINERS:
-            result = freeze(result)
-            if len(result) == 2 and result[0] == key:  # noqa: PLR2004 - a pair
+        elif type(result) in kinds:
+            result = freeze(result, kinds)
+            if not unkeyed and is_pair(result) and result[0] == key:
                 result = result[1]
         group = by_key.get(key)
         if group is None:
@@ -162,7 +158,7 @@ def _entries_by_key(history: History) -> dict[Hashable, list[Entry]]:
 
 def _bare_key(operation: Operation, history: History) -> Any:
     """The key of an operation whose argument is nothing else."""
-    if operation.argument is None or type(operation.argument) in _CONTAINERS:
+    if operation.argument is None or type(operation.argument) in LOOSE:
         raise HistoryError(
             f"{operation.f} has no key",
             where=history.place(operation.invoked),

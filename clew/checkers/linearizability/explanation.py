@@ -153,7 +153,7 @@ def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str
     specification, response = failure.machine.specification, failure.response
     if not specification.overwrites or response.completed is None:
         return []
-    unplaced = {each.index for each in tries if not any(placed for _, placed in each.stuck)}
+    unplaced = {each.entry for each in tries if not any(placed for _, placed in each.stuck)}
     updates = [
         each
         for index, each in enumerate(failure.entries)
@@ -180,7 +180,7 @@ def _in_flight(
     """For each operation in flight at the response, what became of it in every try."""
     return [
         {
-            **told.operation(failure.entries[each.index].number),
+            **told.operation(failure.entries[each.entry].number),
             "why": _fate(failure.machine, each, unseen),
         }
         for each in tries
@@ -191,14 +191,14 @@ class _Tried(NamedTuple):
     """An operation in flight, as the search tried it.
 
     Attributes:
-        index: of its entry.
+        entry: its entry's index.
         call: its call.
         stuck: for each configuration that was stuck its state, and whether the operation had
             its place in the order.
         is_response: whether it is the one that no order explains.
     """
 
-    index: int
+    entry: int
     call: int
     stuck: Sequence[tuple[int, bool]]
     is_response: bool

@@ -21,7 +21,7 @@ from typing import Any
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
-from clew.checkers.linearizability.specification import UNANSWERED, Specification
+from clew.checkers.linearizability.specification import UNANSWERED, Specification, truth_of
 from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
@@ -348,5 +348,5 @@ def _values(value: Any) -> Iterator[Any]:
             waiting.extend(value)
         elif type(value) is frozenset:
             waiting.extend(sorted(value, key=repr))
-        elif value is not None and value is not UNANSWERED and type(value) is not bool:
+        elif value is not None and value is not UNANSWERED and truth_of(value) is None:
             yield value

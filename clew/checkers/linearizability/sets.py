@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import end, in_order
-from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specification import Specification, truth_of
 from clew.checkers.linearizability.specifications.collections import Set
 
 
@@ -105,7 +105,7 @@ def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
         if kind is None:
             return None
         kind.append(entry)
-    if seen.adds and seen.adds[0].completed is not None and seen.adds[0].result is False:
+    if seen.adds and seen.adds[0].completed is not None and truth_of(seen.adds[0].result) is False:
         return (seen.adds[0],)
     if len(seen.removed) > 1:
         return in_order([*seen.adds, *seen.removed[:2]])
@@ -122,15 +122,17 @@ def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
     if entry.f == "add":
         return seen.adds
     if entry.f == "remove":
-        if entry.completed is None or type(entry.result) is not bool:
+        changed = truth_of(entry.result)
+        if entry.completed is None or changed is None:
             return seen.perhaps
-        return seen.removed if entry.result else seen.absent
+        return seen.removed if changed else seen.absent
     if entry.completed is None:
         # It says nothing.
         return []
-    if type(entry.result) is not bool:
+    found = truth_of(entry.result)
+    if found is None:
         return None
-    return seen.present if entry.result else seen.absent
+    return seen.present if found else seen.absent
 
 
 def _unordered(seen: _Seen) -> tuple[Entry, ...]:
@@ -163,7 +165,7 @@ def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
     if any(type(each.result) not in {tuple, frozenset, type(None)} for each in reads):
         return None
     for add in adds.values():
-        if add.completed is not None and add.result is False:
+        if add.completed is not None and truth_of(add.result) is False:
             return (add,)
     shown = sorted(((frozenset(each.result or ()), each) for each in reads), key=_size)
     for every, read in shown:

@@ -42,6 +42,26 @@ UNSEEN: Final = _Unseen.UNSEEN
 """What a fitted specification puts in place of every value that no operation sees."""
 
 
+class Truth(Enum):
+    """JSON's ``true`` and ``false``: unlike Python's they equal no number."""
+
+    FALSE = "false"
+    TRUE = "true"
+
+    def __bool__(self) -> bool:
+        """The truth value itself."""
+        return self is Truth.TRUE
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+def truth_of(value: Any) -> bool | None:
+    """The truth value, frozen or not, as Python's; None where it is none."""
+    kind = type(value)
+    return bool(value) if kind is Truth or kind is bool else None
+
+
 class Called(Protocol):
     """One operation as a specification sees it: lists are tuples, a keyed form is unwrapped."""
 
@@ -69,17 +89,18 @@ class Call(NamedTuple):
 class Specification:
     """One object's sequential behaviour; subclass it and write `initial` and `step`.
 
-    Values arrive frozen: a list of the history is a tuple, a map a tuple of sorted pairs. They
-    are compared as Python compares them. A state is any hashable value and is never changed in
-    place. ``step`` must be a function of its arguments alone: its answers are remembered.
+    Values arrive frozen: a list of the history is a tuple, a map a tuple of sorted pairs that
+    equals no list. They are compared as Python compares them. A state is any hashable value and
+    is never changed in place. ``step`` must be a function of its arguments alone: its answers are
+    remembered.
 
     Attributes:
         name: the word the specification is called by.
         functions: the values of ``f`` it knows; empty for any. Another one in a history is an
             error of the input.
         keyed: whether arguments and results are pairs ``[key, value]`` of independent objects,
-            one for each key, of which ``step`` sees the value alone. None: they are where every
-            argument of the history is a pair, and every result is one with the same key.
+            one for each key, of which ``step`` sees the value alone. None: they are where
+            `clew.checkers.keys` finds a key in every operation of the history.
         pairs: the functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
         data_independent: whether the object only stores, orders and compares values, so that
             operations on other values can be left out of an explanation (Wolper, "Expressing
@@ -87,6 +108,8 @@ class Specification:
         looks_ahead: whether, being fitted, it refuses a step because of what is only seen later.
         overwrites: whether every update replaces the whole state by its argument (a pair's second
             value), so that an update that others followed can be left out of an explanation.
+        strict_truth: whether ``true`` and ``false`` arrive as `Truth`, which equals no number, as
+            JSON has it. Else they arrive as Python's, which equal 1 and 0.
     """
 
     name: str = "custom"
@@ -96,6 +119,7 @@ class Specification:
     data_independent: bool = False
     looks_ahead: bool = False
     overwrites: bool = False
+    strict_truth: bool = False
 
     def initial(self) -> Hashable:
         """The state before the first operation."""
@@ -152,29 +176,65 @@ class Specification:
         return f"the state is {show(state)}"
 
 
-def freeze(value: Any) -> Any:
-    """A JSON value as a hashable one: lists become tuples, maps tuples of sorted pairs."""
+class Map(tuple[Any, ...]):
+    """A frozen map: its pairs of key and value, sorted; it equals no list."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Map and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Map, tuple.__hash__(self)))
+
+
+LOOSE = frozenset({list, tuple, dict, set, frozenset})
+"""The types of values that freezing changes, but for truth values."""
+STRICT = LOOSE | {bool}
+"""The types of values that freezing changes."""
+
+
+def freeze(value: Any, kinds: frozenset[type] = STRICT) -> Any:
+    """A JSON value as a hashable one, equal to another exactly where the JSON is.
+
+    Lists become tuples, maps a `Map`, truth values a `Truth`; 1 and 1.0 are equal. With ``kinds``
+    `LOOSE` truth values stay as they are. O(size).
+    """
     kind = type(value)
     if kind is list or kind is tuple:
-        return tuple([freeze(item) if type(item) in _CONTAINERS else item for item in value])
+        return tuple([freeze(item, kinds) if type(item) in kinds else item for item in value])
     if kind is dict:
-        return tuple(sorted(((key, freeze(item)) for key, item in value.items()), key=repr))
+        pairs = [(freeze(key, kinds), freeze(item, kinds)) for key, item in value.items()]
+        return Map(sorted(pairs, key=repr))
     if kind is set or kind is frozenset:
-        return frozenset(freeze(item) for item in value)
-    return value
+        return frozenset(freeze(item, kinds) for item in value)
+    return _TRUTHS[value] if kind is bool and bool in kinds else value
 
 
-_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+_TRUTHS = (Truth.FALSE, Truth.TRUE)
 
 
 def show(value: Any) -> str:
     """A value as JSON writes it, cut to 80 characters."""
     if value is UNANSWERED:
         return "?"
-    if isinstance(value, frozenset):
-        value = sorted(value, key=repr)
-    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = json.dumps(_thawed(value), ensure_ascii=False, default=repr)
     return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 4]} ..."
+
+
+def _thawed(value: Any) -> Any:
+    """A frozen value with JSON's lists, maps and truth values again."""
+    kind = type(value)
+    if kind is Map:
+        return {str(_thawed(key)): _thawed(item) for key, item in value}
+    if kind is tuple or kind is list:
+        return [_thawed(item) for item in value]
+    if kind is frozenset:
+        return [_thawed(item) for item in sorted(value, key=repr)]
+    return bool(value) if kind is Truth else value
 
 
 SHOWN_LENGTH = 80

@@ -72,10 +72,14 @@ class Cycle(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """All that was found; ``whole`` is False where the budget ended the search."""
+    """All that was found; ``whole`` is False where the budget ended the search.
+
+    All cycles lie among the nodes of ``core``, ascending.
+    """
 
     cycles: list[Cycle]
     whole: bool
+    core: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +154,19 @@ def _every(name: str) -> bool:
 
 
 def find_cycles(
-    graph: DependencyGraph, budget: Budget, wanted: Callable[[str], bool] = _every
+    graph: DependencyGraph,
+    budget: Budget,
+    wanted: Callable[[str], bool] = _every,
+    among: Sequence[int] | None = None,
 ) -> Finding:
     """Shortest witnesses for each wanted kind; none, in linear time, where there is no cycle.
+
+    With ``among`` only cycles of these nodes are looked for.
 
     Where there is one: linear to find the components, then for a component of n nodes, e edges
     and a shortest witness of w edges about ``e * w * n / 64`` machine words.
     """
-    core = graph.cyclic_core()
+    core = graph.cyclic_core() if among is None else among
     if not core:
         return Finding([], whole=True)
     search = _Search(budget, wanted)
@@ -171,8 +180,8 @@ def find_cycles(
             if levels:
                 search.family(region, rules, kinds, max(levels))
     except OutOfBudget:
-        return Finding(search.cycles, whole=False)
-    return Finding(search.cycles, whole=True)
+        return Finding(search.cycles, whole=False, core=core)
+    return Finding(search.cycles, whole=True, core=core)
 
 
 def find_prefix_violation(graph: DependencyGraph, budget: Budget) -> Cycle | None:

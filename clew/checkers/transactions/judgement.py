@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.graph import DependencyGraph
-from clew.checkers.transactions.lattice import ANOMALIES, standing, violates
+from clew.checkers.transactions.lattice import (
+    ANOMALIES,
+    MODELS,
+    Standing,
+    standing,
+    violates,
+)
 from clew.checkers.transactions.reading import NEVER
+from clew.checkers.transactions.settling import Settled, settle
 from clew.checkers.transactions.telling import tell_cycle, tell_finding
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.transactions.visibility import find_missed
@@ -24,11 +31,11 @@ def judge(
     evidence: Evidence,
     recorder: Recorder,
     budget: Budget,
-    searcher: Searcher | None = None,
+    search: Callable[[Finding], Searcher | None],
 ) -> Result:
     """The verdict: INVALID where an anomaly breaks a model that was asked for.
 
-    A ``searcher`` completes the order of versions where it is open; None where it never is.
+    ``search`` gives what completes the order of versions where that is open; None where it is not.
     """
     finding = find_cycles(graph, budget)
     operations = graph.operations
@@ -54,27 +61,25 @@ def judge(
         counts.setdefault(anomaly.kind, 0)
     for kind, count in list(counts.items()):
         counts[kind] = max(count, sum(anomaly.kind == kind for anomaly in anomalies))
-    broken = [model for model in models if any(violates(kind, model) for kind in counts)]
     forbidden = tuple(
         anomaly for anomaly in anomalies if any(violates(anomaly.kind, model) for model in models)
     )
     committed = len(operations) - graph.completed.count(NEVER)
-    refuted: list[str] = []
-    unsettled: list[str] = []
-    if whole and committed and searcher is not None and searcher.open_keys:
-        standing_models = [model for model in models if model not in broken]
-        refutations, unsettled = _complete(searcher, standing_models, budget)
-        refuted = list(refutations)
-        broken += refuted
-        forbidden += tuple(refutations.values())
-        counts |= {"unexplained-reads": len(refuted)} if refuted else {}
+    searcher = search(finding)
+    open_keys = 0 if searcher is None else searcher.open_keys
+    settled = _NOTHING_OPEN
+    if whole and committed and searcher is not None and open_keys:
+        settled = settle(searcher, models, counts, budget)
+    stands = standing(counts, settled.refuted, settled.silent)
+    broken = [model for model in models if model in stands.violated]
+    forbidden += tuple(settled.evidence.values())
+    counts |= {"unexplained-reads": len(settled.evidence)} if settled.evidence else {}
     others = [anomaly for anomaly in anomalies if anomaly not in forbidden]
     verdict = Verdict.VALID
     if broken:
         verdict = Verdict.INVALID
-    elif not whole or not committed or unsettled:
+    elif not whole or not committed or settled.unsettled:
         verdict = Verdict.UNKNOWN
-    stands = standing(counts, refuted)
     statistics: dict[str, Any] = {
         "transactions": len(operations),
         "committed": committed,
@@ -82,11 +87,13 @@ def judge(
         "anomalies": dict(sorted(counts.items(), key=lambda item: _RANK[item[0]])),
         "weakest_violated": list(stands.weakest),
         "strongest_standing": list(stands.strongest) if whole else [],
-        "open_keys": 0 if searcher is None else searcher.open_keys,
-        "unsettled": unsettled,
+        "open_keys": open_keys,
+        "unsettled": settled.unsettled,
         "other_anomalies": [{"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others],
     }
-    reason = _reason(verdict, models, broken, forbidden, others, statistics, whole=whole)
+    silent = any(row.decided and row.name in settled.silent for row in MODELS)
+    line = _line(stands, open_keys if silent else 0, whole=whole)
+    reason = _reason(verdict, models, broken, forbidden, others, statistics, line, whole=whole)
     return Result(name, verdict, reason, forbidden, "dependency cycles", 0.0, statistics)
 
 
@@ -115,24 +122,7 @@ def _refine(
         return None
 
 
-def _complete(
-    searcher: Searcher, models: Sequence[str], budget: Budget
-) -> tuple[dict[str, Anomaly], list[str]]:
-    """Models that no order of the versions satisfies, and models that could not be settled."""
-    refutations: dict[str, Anomaly] = {}
-    unsettled: list[str] = []
-    for model in models:
-        try:
-            holds, evidence = searcher.decide(model, budget)
-        except OutOfBudget:
-            holds, evidence = None, None
-        if evidence is not None:
-            refutations[model] = evidence
-        elif not holds:
-            unsettled.append(model)
-    return refutations, unsettled
-
-
+_NOTHING_OPEN = Settled({}, [], [], frozenset())
 _RANK = {row.name: rank for rank, row in enumerate(ANOMALIES)}
 
 
@@ -148,6 +138,7 @@ def _reason(
     forbidden: Sequence[Anomaly],
     others: Sequence[Anomaly],
     statistics: dict[str, Any],
+    line: str,
     *,
     whole: bool,
 ) -> str:
@@ -156,29 +147,52 @@ def _reason(
     if verdict == Verdict.INVALID:
         kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in forbidden)))
         verb = "does" if len(broken) == 1 else "do"
-        text = f"{listed(list(broken))} {verb} not hold: {kinds}"
-        return (
-            f"{text}. {boundary(statistics['weakest_violated'], statistics['strongest_standing'])}"
-        )
+        return f"{listed(list(broken))} {verb} not hold: {kinds}. {line}"
     if not committed:
         return "No transaction committed, so nothing was tested."
     if not whole:
         return "The budget ended the search for cycles before it was complete."
     if statistics["unsettled"]:
         models = statistics["unsettled"]
+        shown = f"no anomaly that {_forbid(models)} shows" if others else "no anomaly shows"
         return (
-            f"The order of {statistics['open_keys']} keys' versions is open; no anomaly shows in "
-            f"what is known, and whether some order satisfies {listed(models)} was not settled."
+            f"{_open(statistics['open_keys'])}; {shown} in what is known, and whether some order "
+            f"satisfies {listed(list(models))} was not settled."
         )
-    forbid = "forbids" if len(models) == 1 else "forbid"
     done = counted(committed, "committed transaction")
     verb = "shows" if committed == 1 else "show"
-    text = f"{done} {verb} no anomaly that {listed(list(models))} {forbid}"
-    if not others:
+    text = f"{done} {verb} no anomaly that {_forbid(models)}"
+    if statistics["strongest_standing"] == [_STRONGEST] and not others:
         return f"{text}, nor any other."
     kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in others)))
-    line = boundary(statistics["weakest_violated"], statistics["strongest_standing"])
-    return f"{text}, but {kinds}. {line}"
+    return f"{text}, but {kinds}. {line}" if others else f"{text}. {line}"
+
+
+_STRONGEST = MODELS[-1].name
+
+
+def _forbid(models: Sequence[str]) -> str:
+    return f"{listed(list(models))} {'forbids' if len(models) == 1 else 'forbid'}"
+
+
+def _open(keys: int) -> str:
+    noun = "1 key's" if keys == 1 else f"{keys} keys'"
+    return f"The order of {noun} versions is open"
+
+
+def _line(stands: Standing, open_keys: int, *, whole: bool) -> str:
+    """Where the line runs between the models, as far as it was settled, in a sentence or two."""
+    strongest = stands.strongest if whole else ()
+    if not open_keys:
+        return boundary(stands.weakest, strongest)
+    known = []
+    if stands.weakest:
+        noun = "model" if len(stands.weakest) == 1 else "models"
+        known.append(f"weakest {noun} known to be violated: {listed(list(stands.weakest))}")
+    if strongest:
+        known.append(f"strongest known to stand: {listed(list(strongest))}")
+    text = f"{_open(open_keys)}, and other models were not settled"
+    return f"{text}; {'; '.join(known)}." if known else f"{text}."
 
 
 def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ Sources, by the short names used in the rows:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -401,10 +401,18 @@ def violates(kind: str, model: str) -> bool:
     return not _FORBIDDEN[model].isdisjoint(implied_anomalies([kind]))
 
 
-def standing(kinds: Iterable[str], refuted: Sequence[str] = ()) -> Standing:
+def weaker(model: str) -> frozenset[str]:
+    """A model and all that it implies."""
+    return _WEAKER[model]
+
+
+def standing(
+    kinds: Iterable[str], refuted: Sequence[str] = (), unsettled: Container[str] = ()
+) -> Standing:
     """Which models these anomalies rule out and which still stand.
 
-    The models in ``refuted`` are ruled out besides, and with them all stronger ones.
+    The models in ``refuted`` are ruled out besides, and with them all stronger ones. Of those in
+    ``unsettled`` nothing is said that the others don't say.
     """
     found = implied_anomalies(kinds)
     violated = [
@@ -415,7 +423,8 @@ def standing(kinds: Iterable[str], refuted: Sequence[str] = ()) -> Standing:
         name for name in violated
         if not any(other != name and other in _WEAKER[name] for other in violated)
     ]  # fmt: skip
-    stands = [row.name for row in MODELS if row.decided and row.name not in violated]
+    silent = {*violated, *(row.name for row in MODELS if row.name in unsettled)}
+    stands = [row.name for row in MODELS if row.decided and row.name not in silent]
     strongest = [
         name for name in stands
         if not any(other != name and name in _WEAKER[other] for other in stands)

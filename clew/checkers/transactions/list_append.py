@@ -5,7 +5,8 @@ appended to one key are distinct. Since a list only grows, the longest read of a
 in which its versions were installed, and every other committed read must be a prefix of it.
 
 Beyond what was read: an append that committed but that nobody saw was installed after the longest
-read. Where two reads disagree, only their common prefix counts as known.
+read; where there are several and their order could matter, it is searched for (`append_search`).
+Where two reads disagree, only their common prefix counts as known.
 
 Source: Kingsbury and Alvaro, "Elle: inferring isolation anomalies from experimental
 observations", VLDB 2020; Adya 1999 for the anomalies.
@@ -19,9 +20,11 @@ Left out: reads of transactions whose outcome is unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.append_orders import AppendKey, AppendOrders
+from clew.checkers.transactions.append_search import unseen_appends
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import judge
@@ -77,7 +80,9 @@ class ListAppend:
             orders.settle(record)
         for record in records:
             orders.draw(record)
-        return judge(self.name, self.consistency_models, graph, orders, recorder, budget)
+        models = self.consistency_models
+        search = partial(unseen_appends, graph, orders)
+        return judge(self.name, models, graph, orders, recorder, budget, search)
 
 
 def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in this one loop

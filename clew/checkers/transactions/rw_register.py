@@ -119,8 +119,9 @@ class RwRegister:
             record.explicit = self.explicit.get(key_of(record.key))
             orders.settle(record)
         orders.order_all(records, budget)
-        searcher = Searcher(graph, orders, records)
-        return judge(self.name, self.consistency_models, graph, orders, recorder, budget, searcher)
+        searcher = Searcher(graph, records, orders)
+        models = self.consistency_models
+        return judge(self.name, models, graph, orders, recorder, budget, lambda _: searcher)
 
 
 def _assumption(name: str) -> str:

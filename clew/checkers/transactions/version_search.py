@@ -1,4 +1,4 @@
-"""Whether some order of the versions of each register explains a history under a model.
+"""Whether some order of the versions of each key explains a history under a model.
 
 Where the order of versions is only partly known, a model holds if some completion of it gives a
 dependency graph without any cycle that the model forbids. The search proposes a completion, looks
@@ -63,23 +63,46 @@ class Searcher:
 
     Args:
         graph: the edges that are certain.
-        orders: the versions and what is known of them.
-        records: every key.
+        records: every key, or every one whose order is open.
+        orders: what is known of registers; None where the records are not all that was read and
+            written, so that no serial order is looked for.
+        among: the nodes among which a completion may close a forbidden cycle; None for all.
     """
 
     def __init__(
-        self, graph: DependencyGraph, orders: RegisterOrders, records: Sequence[RegisterKey]
+        self,
+        graph: DependencyGraph,
+        records: Sequence[RegisterKey],
+        orders: RegisterOrders | None = None,
+        among: Sequence[int] | None = None,
     ) -> None:
         self.graph = graph
+        self.among = among
         self.orders = orders
         self.records = records
-        self.certain: list[Closure] = []
-        self.serial: bool | None = None
+        self.certain: list[Closure] | None = None
+        self.serial = False
 
     @property
     def open_keys(self) -> int:
         """How many keys' version orders are not known."""
         return sum(not record.known for record in self.records)
+
+    def concerns(self, model: str) -> bool:  # noqa: ARG002 - the search over appends looks at it
+        """True where a model may hold or not according to the orders that are open."""
+        return self.open_keys > 0
+
+    def proved(self, model: str) -> str:
+        """The strongest model that was found to hold where `decide` said that this one does."""
+        return "strict-serializable" if self.serial else TRIED_THROUGH.get(model, model)
+
+    def _prepare(self, budget: Budget) -> None:
+        """What every model needs: whether there is a serial order, and what is certain."""
+        # A serial order in real time satisfies every model; no cycle leaves room for one.
+        orders = self.orders
+        if orders and not orders.recorder.findings and not self.graph.cyclic_core():
+            self.serial = replay(self.graph, self.records, orders.committed, budget)
+        self.certain = [Closure(record) for record in self.records]
 
     def decide(self, model: str, budget: Budget) -> tuple[bool | None, Anomaly | None]:
         """True where a completion satisfies the model, False where none does, None where open.
@@ -89,11 +112,10 @@ class Searcher:
         Raises:
             OutOfBudget: the search is longer than allowed.
         """
-        if self.serial is None:
-            self.serial = replay(self.graph, self.records, self.orders.committed, budget)
-            self.certain = [Closure(record) for record in self.records]
-        if self.serial and not self.orders.recorder.findings:
-            return True, None  # a serial order in real time satisfies every model
+        if self.certain is None:
+            self._prepare(budget)
+        if self.serial:
+            return True, None
         aim = TRIED_THROUGH.get(model, model)
         conflicts: list[Conflict] = []
         known: dict[tuple[Choice, ...], None] = {}
@@ -191,6 +213,7 @@ class Searcher:
         self, chains: Sequence[Sequence[int]], model: str, budget: Budget
     ) -> list[Conflict]:
         """The forbidden cycles of a completion, each with the choices behind its edges."""
+        assert self.certain is not None
         graph = DependencyGraph(self.graph.operations)
         graph.successors = [edges[:] for edges in self.graph.successors]
         why: dict[tuple[int, int, int], Choice] = {}
@@ -217,7 +240,7 @@ class Searcher:
                     graph.add(reader, chain[0], RW)
                     why.pop((reader, chain[0], RW), None)
                     certain.add((reader, chain[0], RW))
-        finding = find_cycles(graph, budget, lambda kind: violates(kind, model))
+        finding = find_cycles(graph, budget, lambda kind: violates(kind, model), self.among)
         if not finding.whole:
             raise OutOfBudget("the order of the versions is open, and the search was cut short")
         return [Conflict(_reasons(cycle, why), cycle) for cycle in finding.cycles]
@@ -234,7 +257,7 @@ class Searcher:
         names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
         told_cases = []
         for choices, cycle in cases:
-            supposed = " and ".join(self._told_choice(choice) for choice in choices)
+            supposed = " and ".join(self.told_choice(choice) for choice in choices)
             circle = " before ".join(names[node] for node in (*cycle.nodes, cycle.nodes[0]))
             told_cases.append(f"with {supposed}, {circle} ({cycle.name})")
         reason = (
@@ -249,14 +272,15 @@ class Searcher:
                 for number, name in names.items()
             },
             "cases": [
-                {"supposed": [self._told_choice(choice) for choice in choices],
+                {"supposed": [self.told_choice(choice) for choice in choices],
                  "cycle": [names[node] for node in cycle.nodes], "kind": cycle.name}
                 for choices, cycle in cases
             ],
         }  # fmt: skip
         return Anomaly("unexplained-reads", reason, tuple(operations[n] for n in cast), data)
 
-    def _told_choice(self, choice: Choice) -> str:
+    def told_choice(self, choice: Choice) -> str:
+        """A supposed order of two versions in words."""
         index, earlier, later = choice
         record = self.records[index]
         key = told(record.key)

@@ -15,6 +15,7 @@ from clew.checkers.linearizability.specification import (
     Called,
     Specification,
     show,
+    truth_of,
 )
 from clew.errors import HistoryError
 
@@ -27,6 +28,7 @@ class Set(Specification):
 
     name = "set"
     functions = ("add", "remove", "contains", "read")
+    strict_truth = True
     data_independent = True
 
     def initial(self) -> Hashable:
@@ -46,10 +48,11 @@ class Set(Specification):
         if f == "read":
             return (state,) if result is UNANSWERED or _is_set(state, result) else None
         member = argument in state
+        said = truth_of(result)
         if f == "contains":
-            return (state,) if result is UNANSWERED or result is member else None
+            return (state,) if result is UNANSWERED or said is member else None
         changes = not member if f == "add" else member
-        if type(result) is bool and type(argument) is not bool and result is not changes:
+        if said is not None and said is not changes:
             return None
         if not changes:
             return (state,)
@@ -84,9 +87,7 @@ class _Bits(Set):
         """The call with bits in place of elements."""
         if call.f == "read":
             return Call("read", None, call.result if call.result is UNANSWERED else self._all(call))
-        # Truth values equal 0 and 1; what is said of a change of them is ignored, as it is above.
-        ignored = type(call.argument) is bool and call.f != "contains"
-        return Call(call.f, self._bits[call.argument], None if ignored else call.result)
+        return Call(call.f, self._bits[call.argument], call.result)
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         return self, calls
@@ -107,10 +108,11 @@ class _Bits(Set):
         if f == "read":
             return (state,) if result is UNANSWERED or result == state else None
         member = bool(state >> argument & 1)
+        said = truth_of(result)
         if f == "contains":
-            return (state,) if result is UNANSWERED or result is member else None
+            return (state,) if result is UNANSWERED or said is member else None
         changes = not member if f == "add" else member
-        if type(result) is bool and result is not changes:
+        if said is not None and said is not changes:
             return None
         return (state ^ 1 << argument,) if changes else (state,)
 
@@ -135,6 +137,7 @@ class FifoQueue(Specification):
 
     name = "fifo-queue"
     functions = ("enqueue", "dequeue")
+    strict_truth = True
     data_independent = True
     kind = "queue"
     end = 0
@@ -188,6 +191,7 @@ class PriorityQueue(Specification):
 
     name = "priority-queue"
     functions = ("insert", "remove", "enqueue", "dequeue")
+    strict_truth = True
     data_independent = True
 
     def initial(self) -> Hashable:

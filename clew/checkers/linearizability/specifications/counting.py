@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.specification import UNANSWERED, Called, Specification, show
+from clew.errors import HistoryError
 
 
 class Counter(Specification):
@@ -17,6 +18,7 @@ class Counter(Specification):
 
     name = "counter"
     functions = ("add", "increment", "decrement", "read")
+    strict_truth = True
 
     def __init__(self, initial: int = 0) -> None:
         self.first = initial
@@ -34,6 +36,13 @@ class Counter(Specification):
         if f == "read":
             return (state,) if result is UNANSWERED or result == state else None
         step = 1 if argument is None else argument
+        if type(step) is not int and type(step) is not float:
+            raise HistoryError(
+                "an operation of the counter has no number",
+                expected=f"{f} with a number, or with nothing for 1",
+                found=show(argument),
+                fix="Name the object that was tested with --model",
+            )
         return (state - step if f == "decrement" else state + step,)
 
     def describe_state(self, state: Any) -> str:
@@ -46,6 +55,7 @@ class AppendLog(Specification):
 
     name = "append-log"
     functions = ("append", "read")
+    strict_truth = True
 
     def initial(self) -> Hashable:
         """An empty log."""
@@ -120,6 +130,7 @@ class IdGenerator(Specification):
 
     name = "id-generator"
     functions = ("generate",)
+    strict_truth = True
     keyed = False
 
     def __init__(self, *, increasing: bool = False) -> None:

@@ -36,6 +36,7 @@ class KeyValue(Specification):
 
     name = "key-value"
     functions = ("get", "read", "put", "write", "append", "cas", "delete")
+    strict_truth = True
     keyed = True
     pairs = ("cas",)
 

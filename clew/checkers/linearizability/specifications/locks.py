@@ -21,6 +21,7 @@ class Mutex(Specification):
 
     name = "mutex"
     functions = ("acquire", "release")
+    strict_truth = True
 
     def initial(self) -> Hashable:
         """Free."""
@@ -54,6 +55,7 @@ class FencedLock(Specification):
 
     name = "fenced-lock"
     functions = ("acquire", "release")
+    strict_truth = True
 
     def initial(self) -> Hashable:
         """Free, and no token given."""

@@ -31,6 +31,7 @@ class Register(Specification):
 
     name = "register"
     functions: tuple[str, ...] = ("read", "write")
+    strict_truth = True
     data_independent = True
     overwrites = True
 
@@ -141,6 +142,7 @@ class MultiRegister(Specification):
 
     name = "multi-register"
     functions = ("txn", "read", "write")
+    strict_truth = True
     data_independent = True
     keyed = False
 

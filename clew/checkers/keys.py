@@ -1,0 +1,224 @@
+"""Keyed histories: several objects of one kind, each told by the key that stands first in values.
+
+A keyed operation has the argument ``[key, value]`` and the result ``[key, value]`` or nil, as
+Jepsen's ``independent`` has them. An operation that only asks (`ASKS`) has ``[key, null]``, and
+may answer with the bare value; then all of the history do. `EachKey` lets a checker of one object
+judge each key's operations alone.
+
+Left out: histories in which only some operations have a key. They are refused, because no reading
+of them is sure.
+
+Source: Horn and Kroening, "Faster linearizability checking via P-compositionality", FORTE 2015;
+``independent.clj`` of Jepsen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from clew.checkers.values import Key, counted, key_of, shown
+from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict
+from clew.errors import HistoryError
+from clew.history import Event, History, Operation
+
+Keying: TypeAlias = Literal["none", "pairs", "bare"]
+
+ASKS = frozenset({"read", "dequeue", "drain", "pop", "remove", "acquire"})
+"""Functions that have no argument of their own in some object: with a key it is [key, null]."""
+
+PAIRS = frozenset({list, tuple})
+"""The types of a pair."""
+_PAIR = 2
+
+
+def is_pair(value: Any) -> bool:
+    """Whether the value may be ``[key, value]``."""
+    return type(value) in PAIRS and len(value) == _PAIR
+
+
+def keying(history: History, pairs: Collection[str] = ()) -> Keying:
+    """Whether operations carry a key, and whether the answers of those that ask do. O(n).
+
+    Args:
+        history: any history.
+        pairs: functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
+
+    Raises:
+        HistoryError: some operations surely have a key and others have none.
+    """
+    operations = history.operations
+    kinds = set(map(type, map(attrgetter("argument"), operations)))
+    if kinds.isdisjoint(PAIRS):
+        return "none"
+    if not (kinds <= PAIRS and _all_have_keys(operations, pairs)):
+        _refuse_a_sure_key(history)
+        return "none"
+    answered = [each for each in operations if each.result is not None and each.type == "ok"]
+    others = [each for each in answered if not _is_own(each)]
+    bare = [each for each in others if _asks(each)]
+    if bare:
+        _refuse_both(history, bare[0], answered)
+        return "bare"
+    return "none" if others and not any(map(_asks, answered)) else "pairs"
+
+
+def _all_have_keys(operations: Sequence[Operation], pairs: Collection[str]) -> bool:
+    arguments = map(attrgetter("argument"), operations)
+    if any(len(argument) != _PAIR for argument in arguments):
+        return False
+    return not pairs or all(is_pair(one.argument[1]) for one in operations if one.f in pairs)
+
+
+def _refuse_a_sure_key(history: History) -> None:
+    """Refuse an answer that surely has a key, where others have none."""
+    for one in history.operations:
+        if _asks(one) and one.type == "ok" and _is_own(one) and one.result[1] is not None:
+            others = (each for each in history.operations if not is_pair(each.argument))
+            raise _only_some(history, one, next(others, one))
+
+
+def _refuse_both(history: History, bare: Operation, answered: Sequence[Operation]) -> None:
+    """Refuse a bare answer where others carry the key."""
+    for one in answered:
+        if _asks(one) and _is_own(one):
+            raise _only_some(history, one, bare)
+
+
+def _asks(operation: Operation) -> bool:
+    argument = operation.argument
+    return operation.f in ASKS and is_pair(argument) and argument[1] is None
+
+
+def _is_own(operation: Operation) -> bool:
+    """Whether the result is a pair with the key of the argument."""
+    result = operation.result
+    if type(result) not in PAIRS or len(result) != _PAIR:
+        return False
+    ours, asked = result[0], operation.argument[0]
+    return ours is asked or key_of(ours) == key_of(asked)
+
+
+def _only_some(history: History, keyed: Operation, other: Operation) -> HistoryError:
+    return HistoryError(
+        "only some operations have a key",
+        where=history.place(other.invoked),
+        expected=f"[key, value] everywhere, as the {keyed.f} of {history.place(keyed.invoked)} has",
+        found=f"{other.f} {shown(other.argument)} -> {shown(other.result)}",
+        fix="Write the key first in every value, or in none",
+    )
+
+
+def of_each_key(checker: Checker, history: History) -> Checker:
+    """The checker itself, or for a keyed history one that judges key by key. O(n).
+
+    Raises:
+        HistoryError: it can't be told whether the history is keyed.
+    """
+    how = keying(history)
+    return checker if how == "none" else EachKey(checker, bare=how == "bare")
+
+
+@dataclass(frozen=True, slots=True)
+class EachKey:
+    """Judges the operations of each key alone: the worst verdict, and all anomalies.
+
+    Args:
+        checker: a checker of one object, which sees values without their key.
+        bare: whether the answers of operations that ask are the value without its key.
+    """
+
+    checker: Checker
+    bare: bool = False
+
+    @property
+    def name(self) -> str:
+        """That of the checker."""
+        return self.checker.name
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """The results of all keys as one; each anomaly names its key.
+
+        Raises:
+            HistoryError: as the checker does.
+        """
+        parts = _split(history, bare=self.bare)
+        results = [self.checker.check(part.history, budget) for part in parts]
+        verdict = Verdict.merge(each.verdict for each in results)
+        anomalies = tuple(
+            _of_key(part, anomaly)
+            for part, result in zip(parts, results, strict=True)
+            for anomaly in result.anomalies
+        )
+        deciding = [each.verdict is verdict for each in results]
+        first = deciding.index(True)
+        reason = f"{_HOW_MANY[verdict].format(sum(deciding), counted(len(parts), 'key'))} "
+        reason += f"Key {shown(parts[first].key)}: {results[first].reason}"
+        figures = {
+            "keys": len(parts),
+            "invalid_keys": sum(each.verdict is Verdict.INVALID for each in results),
+            "unknown_keys": sum(each.verdict is Verdict.UNKNOWN for each in results),
+            "by_key": [
+                {"key": part.key, "verdict": result.verdict.value, **result.statistics}
+                for part, result in zip(parts, results, strict=True)
+            ],
+        }
+        engine = results[first].engine
+        return Result(self.name, verdict, reason, anomalies, engine, 0.0, figures)
+
+
+_HOW_MANY = {
+    Verdict.VALID: "Nothing is wrong with {1}.",
+    Verdict.UNKNOWN: "Undecided: {} of {}.",
+    Verdict.INVALID: "Wrong: {} of {}.",
+}
+
+
+class _Part(NamedTuple):
+    """One key's operations: without the key as a history, and as they were recorded."""
+
+    key: Any
+    history: History
+    recorded: list[Operation]
+
+
+def _split(history: History, *, bare: bool) -> list[_Part]:
+    """The parts in order of their first operation; what named processes did is in each. O(n)."""
+    recorded: dict[Key, list[Operation]] = {}
+    told: dict[int, tuple[Key, Any]] = {}
+    for one in history.operations:
+        key = key_of(one.argument[0])
+        recorded.setdefault(key, []).append(one)
+        told[one.invoked] = key, one.argument[1]
+        if one.completed is not None:
+            keep = (bare and _asks(one)) or not _is_own(one)
+            told[one.completed] = key, one.result if keep else one.result[1]
+    positions: dict[Key, list[int]] = {key: [] for key in recorded}
+    for position in range(len(history.events)):
+        keys = [told[position][0]] if position in told else list(positions)
+        for key in keys:
+            positions[key].append(position)
+    return [
+        _Part(group[0].argument[0], _history(history, positions[key], told), group)
+        for key, group in recorded.items()
+    ]
+
+
+def _history(history: History, positions: list[int], told: dict[int, tuple[Key, Any]]) -> History:
+    events: list[Event] = []
+    for position in positions:
+        event = history.events[position]
+        events.append(event._replace(value=told[position][1]) if position in told else event)
+    lines = None if history.lines is None else [history.lines[each] for each in positions]
+    return History(events, source=history.source, lines=lines, format=history.format)
+
+
+def _of_key(part: _Part, anomaly: Anomaly) -> Anomaly:
+    return replace(
+        anomaly,
+        reason=f"Key {shown(part.key)}: {anomaly.reason}",
+        operations=tuple(part.recorded[each.number] for each in anomaly.operations),
+        data={"key": part.key, **anomaly.data},
+    )
