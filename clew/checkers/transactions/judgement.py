@@ -14,6 +14,7 @@ from clew.checkers.transactions.lattice import (
     Standing,
     standing,
     violates,
+    weaker,
 )
 from clew.checkers.transactions.reading import NEVER
 from clew.checkers.transactions.settling import Settled, settle
@@ -74,11 +75,14 @@ def judge(
     broken = [model for model in models if model in stands.violated]
     forbidden += tuple(settled.evidence.values())
     counts |= {"unexplained-reads": len(settled.evidence)} if settled.evidence else {}
+    # A model that anomalies don't decide holds where a stronger one does, and only there.
+    proved = frozenset().union(*map(weaker, stands.strongest))
+    undecided = [model for model in models if model not in proved and model not in broken]
     others = [anomaly for anomaly in anomalies if anomaly not in forbidden]
     verdict = Verdict.VALID
     if broken:
         verdict = Verdict.INVALID
-    elif not whole or not committed or settled.unsettled:
+    elif not whole or not committed or settled.unsettled or undecided:
         verdict = Verdict.UNKNOWN
     statistics: dict[str, Any] = {
         "transactions": len(operations),
@@ -89,6 +93,7 @@ def judge(
         "strongest_standing": list(stands.strongest) if whole else [],
         "open_keys": open_keys,
         "unsettled": settled.unsettled,
+        "undecided": undecided,
         "other_anomalies": [{"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others],
     }
     silent = any(row.decided and row.name in settled.silent for row in MODELS)
@@ -131,7 +136,7 @@ def _gravity(anomaly: Anomaly) -> tuple[int, int]:
     return _RANK[anomaly.kind], anomaly.data.get("length", 0)
 
 
-def _reason(
+def _reason(  # noqa: PLR0911 - a sentence for each case
     verdict: Verdict,
     models: Sequence[str],
     broken: Sequence[str],
@@ -158,6 +163,12 @@ def _reason(
         return (
             f"{_open(statistics['open_keys'])}; {shown} in what is known, and whether some order "
             f"satisfies {listed(list(models))} was not settled."
+        )
+    if statistics["undecided"]:
+        models = statistics["undecided"]
+        return (
+            f"No anomaly that {_forbid(models)} was found, and no stronger model stands that would "
+            f"show that {listed(list(models))} {'holds' if len(models) == 1 else 'hold'}. {line}"
         )
     done = counted(committed, "committed transaction")
     verb = "shows" if committed == 1 else "show"

@@ -156,7 +156,12 @@ MODELS: tuple[ModelRow, ...] = (
         "read-committed", ("PL-2",), ("G1a", "G1b", "G1c"), ("read-uncommitted",), "Adya, chapter 3"
     ),
     ModelRow(
-        "cursor-stability", ("PL-CS",), ("lost-update",), ("read-committed",), "Adya, chapter 4"
+        "cursor-stability",
+        ("PL-CS",),
+        ("lost-update",),
+        ("read-committed",),
+        "Adya, chapter 4",
+        decided=False,
     ),
     ModelRow(
         "monotonic-view", ("PL-2L",), (), ("read-committed",), "Adya, chapter 4", decided=False
