@@ -25,8 +25,8 @@ from clew.scenarios.load import IN_MEMORY, hold
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
-from clew.search.oracle import whole_figures
-from clew.search.shrink import RUNS_MAX, Shrunk, shrink
+from clew.search.shrinking.oracle import whole_figures
+from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult
 from clew.search.verify import Verification, verify

@@ -22,7 +22,7 @@ from clew.report.style import Style
 from clew.scenarios.outcome import judge
 from clew.scenarios.repro import Repro, model_of, read_repro, write_repro
 from clew.scenarios.run import simulate
-from clew.search.shrink import RUNS_MAX, Shrunk, shrink
+from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.verify import Verification, verify
 
 EXIT_INTERRUPTED = 130

@@ -15,8 +15,8 @@ from clew.report.shrunk import shrunk_report
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
-from clew.search.oracle import FiguresError
-from clew.search.shrink import RUNS_MAX, shrink
+from clew.search.shrinking.oracle import FiguresError
+from clew.search.shrinking.shrink import RUNS_MAX, shrink
 from clew.search.sweep import SeedResult
 from clew.search.verify import verify
 

@@ -8,7 +8,7 @@ from clew.report import words
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.plan import Plan, PlannedOperation
-from clew.search.shrink import Shrunk
+from clew.search.shrinking.shrink import Shrunk
 from clew.sim.faults import Fault
 from clew.sim.world import NS_PER_SECOND
 

@@ -17,9 +17,9 @@ from clew.report import words
 from clew.report.losses import Losses
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.workloads import workload_class
-from clew.search.causes import Causes
-from clew.search.observed import Change, observed
-from clew.search.oracle import WHOLE_RUN, failing, target_of
+from clew.search.shrinking.causes import Causes
+from clew.search.shrinking.observed import Change, observed
+from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.sim.trace import TraceEvent
 
 STEPS_MAX = 24

@@ -10,8 +10,8 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.oracle import target_of
-from clew.search.shrink import shrink
+from clew.search.shrinking.oracle import target_of
+from clew.search.shrinking.shrink import shrink
 
 OPERATIONS, FAULTS = 8, 3
 

@@ -26,9 +26,9 @@ from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.repro import model_of, read_repro, write_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search import cuts
-from clew.search.oracle import FiguresError, target_of
-from clew.search.shrink import shrink
+from clew.search.shrinking import cuts
+from clew.search.shrinking.oracle import FiguresError, target_of
+from clew.search.shrinking.shrink import shrink
 
 PLANTED = [
     # model, bug, seed, the most operations, the most faults
@@ -101,7 +101,7 @@ FRESH = """
 from test_shrink import plan_of
 from clew.report.story import story
 from clew.scenarios.plan import plan_text
-from clew.search.shrink import shrink
+from clew.search.shrinking.shrink import shrink
 shrunk = shrink(plan_of("abd", "reads-one", 0))
 print(plan_text(shrunk.plan), shrunk.runs, shrunk.parting, story(shrunk.outcome))
 """

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 from clew.scenarios.run import simulate
-from clew.search import cuts
-from clew.search.delta import least, minimised
-from clew.search.passes import Hunt
+from clew.search.shrinking import cuts
+from clew.search.shrinking.delta import least, minimised
+from clew.search.shrinking.passes import Hunt
 from clew.sim.faults import KINDS, Fault
 from clew.sim.faults.effect import Parameter
 

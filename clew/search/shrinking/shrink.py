@@ -18,9 +18,9 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.workloads import workload_class
-from clew.search import passes, redrawn, simpler
-from clew.search.nearest import nearest_passing
-from clew.search.oracle import (
+from clew.search.shrinking import passes, redrawn, simpler
+from clew.search.shrinking.nearest import nearest_passing
+from clew.search.shrinking.oracle import (
     EVENTS_FACTOR,
     EVENTS_LEAST,
     WHOLE_RUN,
@@ -33,7 +33,7 @@ from clew.search.oracle import (
     target_of,
     whole_figures,
 )
-from clew.search.passes import Hunt
+from clew.search.shrinking.passes import Hunt
 
 RUNS_MAX = 2000
 

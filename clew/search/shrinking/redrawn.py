@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
-from clew.search import cuts
-from clew.search.passes import Hunt, planned_evidence
+from clew.search.shrinking import cuts
+from clew.search.shrinking.passes import Hunt, planned_evidence
 from clew.sim.entropy import Entropy, Stream
 
 T = TypeVar("T")

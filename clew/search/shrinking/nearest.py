@@ -15,10 +15,10 @@ from clew.errors import ClewError
 from clew.scenarios.outcome import judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.run import Run, simulate
-from clew.search import cuts
-from clew.search.oracle import Spent
-from clew.search.passes import MS, Hunt
-from clew.search.telling import Teller
+from clew.search.shrinking import cuts
+from clew.search.shrinking.oracle import Spent
+from clew.search.shrinking.passes import MS, Hunt
+from clew.search.shrinking.telling import Teller
 from clew.sim.trace import Trace
 
 UNSEEN = frozenset(

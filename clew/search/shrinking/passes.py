@@ -14,9 +14,9 @@ from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import simulate
 from clew.scenarios.workload import Workload
 from clew.scenarios.workloads import workload_class
-from clew.search import cuts
-from clew.search.delta import least, minimised
-from clew.search.oracle import WHOLE_RUN, Oracle, Sight
+from clew.search.shrinking import cuts
+from clew.search.shrinking.delta import least, minimised
+from clew.search.shrinking.oracle import WHOLE_RUN, Oracle, Sight
 
 T = TypeVar("T")
 
