@@ -24,7 +24,7 @@ class ClewError(Exception):
         fix: what to do, as one sentence without a full stop; one that begins with "Did you mean"
             is told as a question.
 
-    ``str()`` gives the whole message on one line.
+    ``str()`` gives the whole message on one line. An error travels between processes whole.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class ClewError(Exception):
         self.expected = expected
         self.found = found
         self.fix = fix
-        super().__init__(self._message())
+        super().__init__(problem)
 
-    def _message(self) -> str:
+    def __str__(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         if self.expected is not None:
             text += f": expected {self.expected}"

@@ -23,7 +23,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
 from clew.scenarios.workloads import workload_class
-from clew.search.orphans import die_with_parent
+from clew.search.processes import die_with_parent
 from clew.sim.trace import Trace
 
 _LENGTH_BYTES = 8

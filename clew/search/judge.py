@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from clew import wall
 from clew.checkers.infer import infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import Entry, find, parse_model
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
-from clew.errors import ClewError, HistoryError, UsageError
+from clew.errors import ClewError, HistoryError
 from clew.formats import read_history
 from clew.history import History, Operation
+from clew.search.processes import ending, safe_path
 
 BUDGET_SECONDS = 60.0
 
@@ -280,41 +281,11 @@ def _judged(file: str, question: Question) -> Judgement | ClewError:
         return error
 
 
-class _Refusal(NamedTuple):
-    """An error as it travels between processes: an exception with keywords does not pickle."""
-
-    usage: bool
-    problem: str
-    where: str | None
-    expected: str | None
-    found: str | None
-    fix: str | None
-
-    @classmethod
-    def of(cls, error: ClewError) -> _Refusal:
-        usage = isinstance(error, UsageError)
-        return cls(usage, error.problem, error.where, error.expected, error.found, error.fix)
-
-    def error(self) -> ClewError:
-        kind = UsageError if self.usage else HistoryError
-        return kind(
-            self.problem,
-            where=self.where,
-            expected=self.expected,
-            found=self.found,
-            fix=self.fix,
-        )
-
-
-_Answer: TypeAlias = Judgement | _Refusal
-
-
 def _work(connection: Connection, question: Question) -> None:
     """A worker: a file's name in, its judgement out, until the other end is closed."""
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
-            answer = _judged(connection.recv(), question)
-            connection.send(_Refusal.of(answer) if isinstance(answer, ClewError) else answer)
+            connection.send(_judged(connection.recv(), question))
 
 
 class _Pool:
@@ -350,7 +321,8 @@ class _Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self.question), daemon=True)
-        process.start()
+        with safe_path():
+            process.start()
         theirs.close()
         self._give(ours, process, position)
 
@@ -364,23 +336,21 @@ class _Pool:
             assert isinstance(ready, Connection)
             process, position = self.busy.pop(ready)
             try:
-                answer: _Answer = ready.recv()
+                answer: Judgement | ClewError = ready.recv()
             except (EOFError, ConnectionError):
                 process.join()
-                reason = _death(process.exitcode)
+                reason = (
+                    f"The process that judged the file ended with {ending(process.exitcode)}; it "
+                    "may have lacked memory."
+                )
                 self.done[position] = _undecided(self.files[position], self.question, reason)
                 ready.close()
                 self._start()
                 continue
-            self.done[position] = answer.error() if isinstance(answer, _Refusal) else answer
+            self.done[position] = answer
             following = next(self.waiting, None)
             if following is not None:
                 self._give(ready, process, following)
             else:
                 ready.close()
                 process.join()
-
-
-def _death(status: int | None) -> str:
-    how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
-    return f"The process that judged the file ended with {how}; it may have lacked memory."

@@ -16,19 +16,25 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from clew import wall
 from clew.errors import ClewError
 from clew.scenarios.scenario import Scenario
 from clew.search.fresh import warm
-from clew.search.orphans import die_with_parent
+from clew.search.processes import (
+    die_with_parent,
+    ending,
+    leave_no_sign,
+    safe_path,
+    without_interrupts,
+)
 from clew.search.sweep import (
     Bench,
     Job,
@@ -66,18 +72,7 @@ class WorkerFailed(Exception):  # noqa: N818 - it carries a traceback
     """A mistake of Clew's own in a worker; the text is its traceback."""
 
 
-class _Refused(NamedTuple):
-    """A `ClewError` as it travels between processes: an exception with keywords does not pickle."""
-
-    kind: type[ClewError]
-    told: dict[str, Any]
-
-
-class _Failed(NamedTuple):
-    told: str
-
-
-Answer: TypeAlias = SeedResult | _Refused | _Failed
+Answer: TypeAlias = SeedResult | ClewError | WorkerFailed
 """What a worker has to say of a seed."""
 
 
@@ -88,13 +83,9 @@ def result_of(answer: Answer) -> SeedResult:
         ClewError: what the seed refused to run with.
         WorkerFailed: a mistake of Clew's own.
     """
-    match answer:
-        case _Refused():
-            raise answer.kind(**answer.told)
-        case _Failed():
-            raise WorkerFailed(answer.told)
-        case SeedResult():
-            return answer
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 @dataclass(eq=False, slots=True)
@@ -207,7 +198,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, os.getpid(), scenario), daemon=True)
-        with without_interrupts(), _safe_path():
+        with without_interrupts(), safe_path():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -256,13 +247,13 @@ class Pool:
     def _died(self, worker: _Worker) -> None:
         worker.process.join()
         status = worker.process.exitcode
-        killed, ending = status in _KILLED, _ending(status)
+        killed, how = status in _KILLED, ending(status)
         if not worker.ready:
             self._stillborn += 1
             if self._stillborn >= (KILLED_STARTS_MAX if killed else STARTS_MAX):
                 raise ClewError(
                     "worker processes can't be started",
-                    found=f"{self._stillborn} of them ended at once, the last with {ending}",
+                    found=f"{self._stillborn} of them ended at once, the last with {how}",
                     fix="Try --jobs 1",
                 )
         elif worker.held:
@@ -270,9 +261,9 @@ class Pool:
             self._deaths[place] = self._deaths.get(place, 0) + 1
             if self._deaths[place] >= (KILLS_MAX if killed else DEATHS_MAX):
                 self._lose(
-                    worker, f"worker died ({ending})",
+                    worker, f"worker died ({how})",
                     f"{self._deaths[place]} worker processes that ran this seed died, the last "
-                    f"with {ending}; they may have lacked memory, or a library ended them.",
+                    f"with {how}; they may have lacked memory, or a library ended them.",
                 )  # fmt: skip
         self._replace(worker)
 
@@ -325,48 +316,10 @@ def remove_parts(job: Job, pid: int | None) -> None:
             part.unlink()
 
 
-def _ending(status: int | None) -> str:
-    return f"signal {-status}" if status is not None and status < 0 else f"status {status}"
-
-
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach before it can say what it makes of it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_SAFE_PATH = "PYTHONSAFEPATH"
-_OURS = "clew"
-
-
-@contextmanager
-def _safe_path() -> Iterator[None]:
-    """Start an interpreter that does not import from the current folder.
-
-    A person's file there may be called ``random.py``.
-    """
-    if os.environ.get(_SAFE_PATH):
-        yield
-        return
-    os.environ[_SAFE_PATH] = _OURS
-    try:
-        yield
-    finally:
-        del os.environ[_SAFE_PATH]
-
-
 def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
     """A worker: seeds in, results out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.environ.get(_SAFE_PATH) == _OURS:
-        del os.environ[_SAFE_PATH]  # a node may look
+    leave_no_sign()
     die_with_parent(parent)
     with suppress(ClewError):  # the first seed will tell
         warm(scenario.model, scenario.bug, scenario.workload)
@@ -385,7 +338,6 @@ def answer_of(job: Job, seed: int, bench: Bench) -> Answer:
     try:
         return run_seed(job, seed, bench)[1]
     except ClewError as error:
-        names = ("problem", "where", "expected", "found", "fix")
-        return _Refused(type(error), {name: getattr(error, name) for name in names})
+        return error
     except Exception:  # noqa: BLE001 - told and raised in the process that a person looks at
-        return _Failed(traceback.format_exc())
+        return WorkerFailed(traceback.format_exc())

@@ -266,3 +266,10 @@ def test_a_worker_that_dies_takes_only_its_file(tmp_path):
     )
     assert third.file == str(after)
     assert not set(multiprocessing.active_children()) - known
+
+
+def test_a_file_of_the_users_does_not_stand_for_a_module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "socket.py").write_text("raise SystemExit(7)")
+    told = judge_files(put(tmp_path, a=VALID, b=VALID), jobs=2)
+    assert [each.result.verdict for each in told] == [Verdict.VALID] * 2
