@@ -25,7 +25,7 @@ from clew.commands.places import check_folder
 from clew.commands.test import rehearse
 from clew.errors import UsageError
 from clew.report.run import verified
-from clew.result import Result, is_endless, seed_result
+from clew.result import Result
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import Expectation, kinds_of, met, parse_expect
 from clew.scenarios.load import IN_MEMORY, hold, load_model
@@ -35,7 +35,16 @@ from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import file_options, scenario_from
-from clew.search.sweep import Bench, Job, SeedResult, run_seed, sweep, write_artefacts
+from clew.search.sweep import (
+    Bench,
+    Job,
+    SeedResult,
+    is_endless,
+    run_seed,
+    seed_result,
+    sweep,
+    write_artefacts,
+)
 from clew.search.verify import Verification, verify
 from clew.sim.node import Node
 

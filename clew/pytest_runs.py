@@ -15,12 +15,10 @@ import pytest
 from clew import wall
 from clew.api import Result, scenario_for, spend
 from clew.checkers.verdict import Verdict
-from clew.commands.asked import seconds_of
-from clew.commands.places import number
-from clew.errors import ClewError, UsageError
+from clew.commands.numbers import number, seconds_of, shard_of
+from clew.errors import ClewError
 from clew.scenarios.expect import parse_expect
 from clew.scenarios.scenario import Scenario
-from clew.search.cases import Shard
 from clew.sim.node import Node
 
 _FOLDER_LENGTH_MAX = 120
@@ -98,7 +96,7 @@ class Runs:
         seeds: Iterable[int] = count(first) if lasting else range(first, first + number_of)
         share = config.getoption("clew_shard")
         if share is not None:
-            part = shard(share)
+            part = shard_of("clew-shard", share)
             seeds = (seed for index, seed in enumerate(seeds) if part.holds(index))
         return _until(seeds, seconds_of("clew-for", lasting)) if lasting else _some(seeds, share)
 
@@ -139,20 +137,6 @@ def _some(seeds: Iterable[int], share: str | None) -> Iterable[int]:
     if first is None:
         pytest.skip(f"none of this test's seeds is in the shard {share}")
     return chain([first], every)
-
-
-def shard(text: str) -> Shard:
-    """The part of the seeds that a text such as ``3/10`` names.
-
-    Raises:
-        UsageError: it names none.
-    """
-    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
-    if match is None or int(match[1]) > int(match[2]):
-        raise UsageError(
-            "--clew-shard can't be used", expected="a part such as 3/10", found=repr(text)
-        )
-    return Shard(int(match[1]), int(match[2]))
 
 
 def located(

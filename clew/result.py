@@ -28,7 +28,7 @@ from clew.scenarios.scenario import Scenario
 from clew.search.shrinking.oracle import whole_figures
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
-from clew.search.sweep import SeedResult
+from clew.search.sweep import SeedResult, is_endless, seed_result
 from clew.search.verify import Verification, verify
 from clew.sim.finding import Finding
 from clew.sim.world import NS_PER_SECOND
@@ -286,18 +286,3 @@ def _row(check: Check) -> str:
         f'<tr>{cell}">{escape(check.name)}</td>{cell};color:{_COLOURS[check.verdict]}">{word}</td>'
         f'{cell}">{escape(check.reason)}</td></tr>'
     )
-
-
-def is_endless(outcome: Outcome) -> bool:
-    """True where a wall clock had to stop a handler: how far it got depends on the machine."""
-    return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
-
-
-def seed_result(outcome: Outcome) -> SeedResult:
-    """A run as a sweep tells it."""
-    reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
-    valid = outcome.verdict is Verdict.VALID
-    return SeedResult(
-        outcome.run.plan.seed, outcome.verdict, outcome.to_json(), outcome.signature,
-        "" if valid else reason, None, None,
-    )  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clew.commands.places import check_file, check_folder, number
+from clew.commands.numbers import number, seconds_of, shard_of
+from clew.commands.places import check_file, check_folder
 from clew.errors import UsageError
 from clew.search.cases import Shard
 
@@ -22,10 +22,6 @@ OF_THE_COMMAND = (
 
 ONE_PROCESS_RUNS = 20
 """Below so many runs starting worker processes costs more than they save."""
-
-_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(s|m|h)")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_SHARD = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def asked_of(own: Mapping[str, Any]) -> Asked:
         failures_max=1 if "until_failure" in own else whole["max_failures"],
         failed="failed" in own,
         resume="resume" in own,
-        shard=_shard(own["shard"]) if "shard" in own else Shard(),
+        shard=shard_of("shard", own["shard"]) if "shard" in own else Shard(),
         dask=own.get("dask"),
         seed_seconds=(
             seconds_of("seed-timeout", own["seed_timeout"]) if "seed_timeout" in own else None
@@ -121,33 +117,6 @@ def asked_of(own: Mapping[str, Any]) -> Asked:
         log="log" in own,
         coverage="coverage" in own,
     )
-
-
-def seconds_of(option: str, text: str) -> float:
-    """A time such as ``30s``, ``5m`` or ``1h``, in seconds.
-
-    Raises:
-        UsageError: it is none, or no time at all.
-    """
-    match = _TIME.fullmatch(text)
-    if match is None or not float(match[1]):
-        raise UsageError(
-            f"--{option} can't be used",
-            expected="a time such as 30s, 5m or 1h",
-            found=repr(text),
-        )
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _shard(text: str) -> Shard:
-    match = _SHARD.fullmatch(text)
-    if match is None or int(match[1]) > int(match[2]):
-        raise UsageError(
-            "--shard can't be used",
-            expected="a part and the number of parts, from 1/N to N/N, such as 3/10",
-            found=repr(text),
-        )
-    return Shard(int(match[1]), int(match[2]))
 
 
 def _not_both(own: Mapping[str, Any], one: str, other: str) -> None:

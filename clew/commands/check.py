@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,16 +12,15 @@ from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.commands.places import check_file, number
-from clew.errors import EXIT_USAGE, ClewError, UsageError
+from clew.commands.numbers import number, seconds_of
+from clew.commands.places import check_file
+from clew.errors import EXIT_USAGE, ClewError
 from clew.formats.atomic import write_text
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
+from clew.report.live import LiveLine
 from clew.report.style import Style
 from clew.search.judge import Judgement, judge_files
-
-_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -35,7 +33,7 @@ def run(options: Mapping[str, Any]) -> int:
         options["files"],
         options.get("model"),
         consistency_models=None if models is None else models.split(","),
-        budget_seconds=_seconds(options["budget"]) if "budget" in options else None,
+        budget_seconds=seconds_of("budget", options["budget"]) if "budget" in options else None,
         jobs=None if jobs is None else number("jobs", jobs, 1),
     )
     judgements: list[Judgement] = []
@@ -57,28 +55,16 @@ def run(options: Mapping[str, Any]) -> int:
     return EXIT_USAGE if refused else STATUS[Verdict.merge(j.result.verdict for j in judgements)]
 
 
-def _seconds(text: str) -> float:
-    """A time such as ``10s``, ``2m`` or ``500ms``."""
-    match = _TIME.fullmatch(text)
-    if match is None or not float(match[1]):
-        raise UsageError(
-            "--budget can't be used", expected="a time such as 10s, 500ms or 2m", found=repr(text)
-        )
-    return float(match[1]) * _SECONDS[match[2]]
-
-
 def _with_progress(
     answers: Iterable[Judgement | ClewError], count: int
 ) -> Iterator[Judgement | ClewError]:
-    """The answers, with a live line on stderr between them where that is a terminal."""
-    live = sys.stderr.isatty() and count > 1
-    for rank, answer in enumerate(answers, 1):
-        if live:
-            sys.stderr.write("\r\033[K")
-        yield answer
-        if live and rank < count:
-            sys.stderr.write(f"{rank} of {count} files")
-            sys.stderr.flush()
+    """The answers, with how many there are so far on stderr where there are several."""
+    with LiveLine(sys.stderr) as line:
+        for rank, answer in enumerate(answers, 1):
+            line.clear()
+            yield answer
+            if rank < count:
+                line.show(f"{rank} of {count} files".format)
 
 
 def _tell(answer: Judgement, *, alone: bool) -> None:

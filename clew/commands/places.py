@@ -40,23 +40,3 @@ def check_file(option: str, path: Path) -> None:
             found=f"the folder {path}",
             fix="Name a file in it",
         )
-
-
-def number(option: str, text: str, least: int) -> int:
-    """A whole number of at most 18 digits.
-
-    Raises:
-        UsageError: it is something else, or too small.
-    """
-    few = len(text) <= _DIGITS_MAX
-    if few and text.isascii() and text.isdecimal() and int(text) >= least:
-        return int(text)
-    raise UsageError(
-        f"--{option} can't be used",
-        expected=f"a whole number from {least}"
-        + ("" if few else f" of at most {_DIGITS_MAX} digits"),
-        found=repr(text) if few else f"{text[:_DIGITS_MAX]!r}...",
-    )
-
-
-_DIGITS_MAX = 18

@@ -12,7 +12,8 @@ from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.commands.places import check_file, number
+from clew.commands.numbers import number
+from clew.commands.places import check_file
 from clew.errors import EXIT_VALID
 from clew.report.run import not_deterministic
 from clew.report.shrinking import Shrinking

@@ -1,17 +1,14 @@
-"""How a long command gets on: one live line on a terminal, one plain line a second elsewhere."""
+"""How a sweep gets on."""
 
 from __future__ import annotations
 
-import shutil
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from clew import wall
 from clew.checkers.verdict import Verdict
+from clew.report.live import LiveLine
 from clew.search.sweep import SeedResult
 
-PLAIN_SECONDS = 1.0
-LIVE_SECONDS = 0.1
 GROUPS_SHOWN = 3
 
 _HOUR, _DAY, _YEAR = 3600.0, 86_400.0, 365.25 * 86_400.0
@@ -20,7 +17,7 @@ _LEAST = 0.05 * _HOUR
 """Less virtual time would be told as 0.0 hours."""
 
 
-class Progress:
+class Progress(LiveLine):
     """Seeds done, their rate, what they found so far and the time left; a context.
 
     Args:
@@ -30,27 +27,15 @@ class Progress:
     """
 
     def __init__(self, total: int | None, stream: TextIO, seconds: float | None = None) -> None:
+        super().__init__(stream)
         self._total = total
-        self._stream = stream
         self._end_seconds = seconds
-        self._live = stream.isatty()
-        self._started = self._told = wall.seconds()
+        self._started = wall.seconds()
         self._done = 0
         self._known = 0
         self._virtual = 0.0
         self._behaviours: set[int] = set()
         self._groups: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._clear()
 
     @property
     def seconds(self) -> float:
@@ -69,22 +54,13 @@ class Progress:
             signature = _short(result.signature)
             if result.verdict is Verdict.INVALID or not result.digest:
                 self._groups[signature] = self._groups.get(signature, 0) + 1
-            self._clear()
             where = f"{name}: " if name else ""
-            self._stream.write(f"{where}seed {result.seed}: {result.verdict.value}: {signature}\n")
+            self.tell(f"{where}seed {result.seed}: {result.verdict.value}: {signature}")
         self.tick()
 
     def tick(self) -> None:
         """Tell where it stands, where that was not told just now."""
-        pause = LIVE_SECONDS if self._live else PLAIN_SECONDS
-        if wall.seconds() - self._told >= pause:
-            self._told = wall.seconds()
-            self._clear()
-            line = self.line()
-            if self._live:
-                line = line[: shutil.get_terminal_size().columns - 1]
-            self._stream.write(line + ("" if self._live else "\n"))
-        self._stream.flush()
+        self.show(self.line)
 
     def line(self) -> str:
         """Where it stands, on one line, of which a narrow terminal shows the beginning."""
@@ -117,11 +93,6 @@ class Progress:
         if self._end_seconds is not None:
             ends.append(max(0.0, self._end_seconds - self.seconds))
         return min(ends, default=None)
-
-    def _clear(self) -> None:
-        if self._live:
-            width = shutil.get_terminal_size().columns
-            self._stream.write("\r" + " " * (width - 1) + "\r")
 
 
 def _span(seconds: float) -> str:

@@ -1,20 +1,15 @@
-"""How a shrinker gets on: a live line on a terminal, one plain line a second elsewhere."""
+"""How a shrinker gets on."""
 
 from __future__ import annotations
 
-import shutil
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
-from clew import wall
 from clew.report import words
+from clew.report.live import LiveLine
 from clew.scenarios.plan import Plan
 
-PLAIN_SECONDS = 1.0
-LIVE_SECONDS = 0.1
 
-
-class Shrinking:
+class Shrinking(LiveLine):
     """Runs spent and the size of the smallest plan so far; a context.
 
     Args:
@@ -23,30 +18,12 @@ class Shrinking:
     """
 
     def __init__(self, runs_max: int, stream: TextIO) -> None:
+        super().__init__(stream)
         self._runs_max = runs_max
-        self._stream = stream
-        self._live = stream.isatty()
-        self._told = wall.seconds()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self._clear()
 
     def update(self, runs: int, plan: Plan) -> None:
         """So many runs are done, and this is the smallest plan."""
-        if wall.seconds() - self._told < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
-            return
-        self._told = wall.seconds()
-        self._clear()
-        self._stream.write(self.line(runs, plan) + ("" if self._live else "\n"))
-        self._stream.flush()
+        self.show(lambda: self.line(runs, plan))
 
     def line(self, runs: int, plan: Plan) -> str:
         """Where it stands, on one line."""
@@ -56,9 +33,3 @@ class Shrinking:
             f"{words.several(len(plan.faults), 'fault')}, "
             f"{words.several(len(plan.node_ids), 'node')}"
         )
-
-    def _clear(self) -> None:
-        if self._live:
-            width = shutil.get_terminal_size().columns
-            self._stream.write("\r" + " " * (width - 1) + "\r")
-            self._stream.flush()

@@ -128,21 +128,35 @@ def run_seed(job: Job, seed: int, bench: Bench | None = None) -> tuple[Outcome, 
     run = simulate(draw_plan(scenario, seed, model), model, handler_seconds=job.handler_seconds)
     outcome = judge(run, model)
     verification = None
-    # How far a run got that a wall clock had to stop depends on the machine.
-    endless = any(finding.kind == "endless-loop" for finding in run.findings)
     failed = job.verify_failing and outcome.verdict is Verdict.INVALID
-    if (failed or job.verify_all) and not endless:
+    if (failed or job.verify_all) and not is_endless(outcome):
         verification = verify(run, None if bench is None else bench.fresh)
     repro = None
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
         repro = str(write_artefacts(outcome, job.out))
     new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
-    return outcome, _result(outcome, repro, verification, new)
+    return outcome, seed_result(outcome, repro, verification, new)
 
 
-def _result(
-    outcome: Outcome, repro: str | None, verification: Verification | None, new: tuple[int, ...]
+def is_endless(outcome: Outcome) -> bool:
+    """True where a wall clock had to stop a handler: how far it got depends on the machine."""
+    return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
+
+
+def seed_result(
+    outcome: Outcome,
+    repro: str | None = None,
+    verification: Verification | None = None,
+    new: tuple[int, ...] = (),
 ) -> SeedResult:
+    """A run as a sweep tells it.
+
+    Args:
+        outcome: of the run.
+        repro: its repro file, where one was written.
+        verification: whether it came out the same again, where that was asked.
+        new: those of its behaviours that are to be told.
+    """
     reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
     result = SeedResult(
         outcome.run.plan.seed,

@@ -282,7 +282,7 @@ BAD = {
         "--model register: register has no option start: expected initial, nil-reads, found start."
     ),
     "check good.jsonl --budget soon": (
-        "--budget can't be used: expected a time such as 10s, 500ms or 2m, found 'soon'."
+        "--budget can't be used: expected a time such as 500ms, 30s, 5m or 1h, found 'soon'."
     ),
     "check good.jsonl --jobs none": (
         "--jobs can't be used: expected a whole number from 1, found 'none'."

@@ -212,7 +212,7 @@ def result(seed: int, verdict: Verdict) -> SeedResult:
 def tick(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Moves the clock that progress reads."""
     now = [0.0]
-    monkeypatch.setattr("clew.report.progress.wall.seconds", lambda: now[0])
+    monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds

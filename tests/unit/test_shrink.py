@@ -215,7 +215,7 @@ def test_the_command_refuses_a_bad_number(tmp_path):
 
 def test_progress_is_a_line_a_second(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr("clew.report.shrinking.wall.seconds", lambda: now[0])
+    monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
     plan = plan_of("abd", "reads-one", 0)
     with Shrinking(50, sys.stdout) as progress:
         for runs in range(25):

@@ -17,7 +17,8 @@ from xml.etree.ElementTree import parse
 import pytest
 
 from clew.cli import main
-from clew.commands.asked import asked_of, seconds_of
+from clew.commands.asked import asked_of
+from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
 from clew.search.cases import Shard
 
@@ -382,7 +383,7 @@ def test_what_is_no_time(text):
     with pytest.raises(UsageError) as refused:
         seconds_of("for", text)
     assert str(refused.value) == (
-        f"--for can't be used: expected a time such as 30s, 5m or 1h, found {text!r}."
+        f"--for can't be used: expected a time such as 500ms, 30s, 5m or 1h, found {text!r}."
     )
 
 
@@ -421,7 +422,7 @@ def test_what_is_no_time(text):
         ),
         (
             f"{ECHO} --seed-timeout 2",
-            "--seed-timeout can't be used: expected a time such as 30s, 5m or 1h, found '2'.",
+            "--seed-timeout can't be used: expected a time such as 500ms, 30s, 5m or 1h, found '2'.",
         ),
         (
             f"{ECHO} --junit .",

@@ -1,0 +1,63 @@
+"""Where a long command stands: a live line on a terminal, one plain line a second elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+from clew import wall
+
+PLAIN_SECONDS = 1.0
+LIVE_SECONDS = 0.1
+
+
+class LiveLine:
+    """A line that is shown again and again as time goes by; a context, which clears it.
+
+    Args:
+        stream: where to show it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live = stream.isatty()
+        self._shown = wall.seconds()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+    def show(self, line: Callable[[], str]) -> None:
+        """Show the line, where that was not done just now; a terminal cuts it to its width."""
+        now = wall.seconds()
+        if now - self._shown < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
+            return
+        self._shown = now
+        self.clear()
+        text = line()
+        if self._live:
+            text = text[: shutil.get_terminal_size().columns - 1]
+        self._stream.write(text + ("" if self._live else "\n"))
+        self._stream.flush()
+
+    def tell(self, text: str) -> None:
+        """Write a line that stays."""
+        self.clear()
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be written."""
+        if self._live:
+            width = shutil.get_terminal_size().columns
+            self._stream.write("\r" + " " * (width - 1) + "\r")
+            self._stream.flush()
