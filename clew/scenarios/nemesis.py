@@ -25,8 +25,6 @@ from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES, Latency
 from clew.sim.node import Node
 
-ALL_KINDS: tuple[str, ...] = tuple(KINDS)
-
 ROLES: tuple[str, ...] = ("leader",)
 """The roles that faults aim at by themselves, where nodes tell theirs."""
 

@@ -79,12 +79,3 @@ def scenario_from(options: Mapping[str, Any]) -> Scenario:
     bug = options.get("bug")
     planted = bugs_of(str(options["model"])).get(str(bug)) if bug else None
     return make_scenario({**(planted.scenario if planted else {}), **options})
-
-
-def read_suite(path: Path) -> list[tuple[Path, Scenario]]:
-    """The scenarios of a file or a folder, with their files, in the order of `scenario_files`.
-
-    Raises:
-        ScenarioError: one of them can't be read, or something in it is wrong.
-    """
-    return [(file, scenario_from(file_options(file))) for file in scenario_files(path)]

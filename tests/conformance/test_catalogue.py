@@ -9,11 +9,15 @@ from clew.scenarios.expect import Tally, parse_expect
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
-from clew.scenarios.suite import CATALOGUE, read_suite, shipped
+from clew.scenarios.suite import file_options, scenario_from, shipped
 
 VALID_RUNS = 2
 FAMILIES = ("calm", "crashes", "swarm", "pct", "core")
 NETWORKED = [model for model in MODELS if model not in {"echo", "unique-ids"}]
+
+
+def scenario_of(name):
+    return scenario_from(file_options(shipped()[name]))
 
 
 def shown(scenario, seeds):
@@ -36,7 +40,7 @@ class _Ran:
 
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_scenario_shows_what_it_says(name):
-    ((_, scenario),) = read_suite(shipped()[name])
+    scenario = scenario_of(name)
     bad = scenario.expect != "valid"
     runs = scenario.runs if bad else min(scenario.runs, VALID_RUNS)
     met = shown(scenario, range(scenario.seed, scenario.seed + runs))
@@ -46,7 +50,7 @@ def test_a_shipped_scenario_shows_what_it_says(name):
 @pytest.mark.deep
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_scenario_shows_what_it_says_in_all_its_runs(name):
-    ((_, scenario),) = read_suite(shipped()[name])
+    scenario = scenario_of(name)
     model = load_model(scenario.model, scenario.bug)
     tally = Tally(scenario.expect)
     for seed in range(scenario.seed, scenario.seed + scenario.runs):
@@ -62,7 +66,7 @@ def test_there_is_a_scenario_of_every_family_for_every_model():
 
 
 def test_every_shipped_scenario_says_what_it_is_for_and_what_is_expected():
-    said = {path.stem: scenario for path, scenario in read_suite(CATALOGUE)}
+    said = {name: scenario_of(name) for name in shipped()}
     assert [name for name, one in said.items() if not one.description.endswith(".")] == []
     assert [name for name, one in said.items() if one.expect is None] == []
     assert not set(said) & set(MODELS), "a scenario's name would hide a model"

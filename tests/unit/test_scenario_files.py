@@ -19,7 +19,7 @@ from clew.scenarios.kinds import CHECKS, FAILURES, INSIDE
 from clew.scenarios.names import KNOWN
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
-from clew.scenarios.suite import file_options, read_suite, scenario_files, scenario_from, shipped
+from clew.scenarios.suite import file_options, scenario_files, scenario_from, shipped
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.scenarios.workload import Options
 from clew.scenarios.workloads import WORKLOADS, workload_class
@@ -252,9 +252,9 @@ def test_a_folder_means_all_scenarios_in_it_in_order(tmp_path):
         path.write_text('model = "node.py"\nworkload = "echo"\n')
     names = [path.relative_to(tmp_path).as_posix() for path in scenario_files(tmp_path)]
     assert names == ["a/z.toml", "a.toml", "b.toml"]
-    found = read_suite(tmp_path)
-    assert found[0][1].model == str(tmp_path / "a" / "node.py")
-    assert read_suite(tmp_path / "b.toml") == [found[2]]
+    assert scenario_files(tmp_path / "b.toml") == [tmp_path / "b.toml"]
+    beside = file_options(tmp_path / "a" / "z.toml")
+    assert beside == {"model": str(tmp_path / "a" / "node.py"), "workload": "echo"}
 
 
 def test_a_node_file_is_meant_beside_its_scenario_with_its_class(tmp_path):
@@ -291,7 +291,7 @@ def test_what_is_wrong_with_a_folder(path, tmp_path, monkeypatch):
     (tmp_path / "mixed" / "a.toml").write_text('model = "echo"\n')
     (tmp_path / "mixed" / "b.toml").write_text('modle = "echo"\n')
     with pytest.raises(ClewError) as told:
-        read_suite(Path(path))
+        [file_options(file) for file in scenario_files(Path(path))]
     assert str(told.value) == BAD_PATHS[path]
 
 
