@@ -130,15 +130,20 @@ COLLECTIONS = {
 }
 
 
-def collected(specification: type[Specification], operations: int, *, clients: int = 10) -> History:
+def collected(
+    specification: type[Specification], operations: int, *, clients: int = 10, values_max: int = 0
+) -> History:
     """A linearizable history of a collection to which each value is added once.
 
     Half of the operations add one; the others take one out, or test whether one is in the set.
+    With ``values_max`` there are only so many values, and they repeat.
     """
     source = random.Random(3)
     put, take = COLLECTIONS[specification]
     # What is added comes in any order, so that a priority queue has something to choose.
-    values = source.sample(range(operations), operations)
+    values: list[int] = source.sample(range(operations), operations)
+    if values_max:
+        values = [each % values_max for each in values]
     held: list[int] = []
     events: list[Event] = []
     idle = list(range(clients))
@@ -193,6 +198,15 @@ def with_reads(operations: int, *, clients: int = 10) -> History:
         if first // clients % max(1, operations // clients // 20) == 0:
             events.append(Event(clients, "invoke", "read", None))
             events.append(Event(clients, "ok", "read", list(held)))
+    return History(events)
+
+
+def with_wrong_take(history: History) -> History:
+    """The same queue or stack, where one value taken out in its middle is another one."""
+    events = list(history)
+    taken = [at for at, each in enumerate(events) if each.type == "ok" and each.value is not None]
+    wrong = taken[len(taken) // 2]
+    events[wrong] = events[wrong]._replace(value=(events[wrong].value + 1) % 5)
     return History(events)
 
 
@@ -267,6 +281,8 @@ ROWS = [
     Row("cas-register, 50 clients, 5k", CasRegister, lambda: recorded(5_000, clients=50)),
     Row("cas-register, 50 clients, 600, stale read", CasRegister,
         lambda: with_stale_read(recorded(600, clients=50))),
+    Row("cas-register, 50 clients, 5k, stale read", CasRegister,
+        lambda: with_stale_read(recorded(5_000, clients=50))),
     Row("cas-register, 1k, stale read at the end", CasRegister,
         lambda: with_stale_read(recorded(1_000))),
     Row("cas-register, 10k, stale read at the end", CasRegister,
@@ -286,6 +302,11 @@ ROWS = [
     Row("set, 20 reads of all, one wrong, 10k", Set, lambda: with_wrong_read(10_000)),
     Row("fifo-queue, unique values, 10k", FifoQueue, lambda: collected(FifoQueue, 10_000)),
     Row("fifo-queue, unique values, 100k", FifoQueue, lambda: collected(FifoQueue, 100_000)),
+    Row("fifo-queue, 5 values, 2k", FifoQueue, lambda: collected(FifoQueue, 2_000, values_max=5)),
+    Row("fifo-queue, 5 values, 2k, one wrong", FifoQueue,
+        lambda: with_wrong_take(collected(FifoQueue, 2_000, values_max=5))),
+    Row("fifo-queue, 5 values, 20k", FifoQueue,
+        lambda: collected(FifoQueue, 20_000, values_max=5)),
     Row("stack, unique values, 10k", Stack, lambda: collected(Stack, 10_000)),
     Row("stack, unique values, 100k", Stack, lambda: collected(Stack, 100_000)),
     Row("priority-queue, unique values, 10k", PriorityQueue,

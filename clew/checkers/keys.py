@@ -6,7 +6,8 @@ may answer with the bare value; then all of the history do. `EachKey` lets a che
 judge each key's operations alone.
 
 Left out: histories in which only some operations have a key. They are refused, because no reading
-of them is sure.
+of them is sure. Where all values happen to be lists of two and nothing shows that the first is a
+key, both readings are judged, and there is a verdict where they agree.
 
 Source: Horn and Kroening, "Faster linearizability checking via P-compositionality", FORTE 2015;
 ``independent.clj`` of Jepsen.
@@ -14,9 +15,11 @@ Source: Horn and Kroening, "Faster linearizability checking via P-compositionali
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from functools import partial
+from itertools import chain, compress
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.checkers.values import Key, counted, key_of, shown
@@ -42,6 +45,8 @@ def is_pair(value: Any) -> bool:
 def keying(history: History, pairs: Collection[str] = ()) -> Keying:
     """Whether operations carry a key, and whether the answers of those that ask do. O(n).
 
+    The likelier one of the `readings`, where there are two.
+
     Args:
         history: any history.
         pairs: functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
@@ -49,27 +54,102 @@ def keying(history: History, pairs: Collection[str] = ()) -> Keying:
     Raises:
         HistoryError: some operations surely have a key and others have none.
     """
+    return readings(history, pairs)[0]
+
+
+def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...]:
+    """The one or two ways in which the values can be read, the likelier first. O(n).
+
+    A key is sure where an operation asks with ``[key, null]``, or is answered with its key and
+    another value. It is not where all arguments happen to be pairs, such as the holders of a lock
+    named ``[node, thread]``: they may be keyed, or values that are lists of two. They are taken
+    for keyed first, unless some answers are no pairs with the same key.
+
+    Raises:
+        HistoryError: as `keying`.
+    """
     operations = history.operations
-    kinds = set(map(type, map(attrgetter("argument"), operations)))
-    if kinds.isdisjoint(PAIRS):
-        return "none"
-    if not (kinds <= PAIRS and _all_have_keys(operations, pairs)):
-        _refuse_a_sure_key(history)
-        return "none"
-    answered = [each for each in operations if each.result is not None and each.type == "ok"]
-    others = [each for each in answered if not _is_own(each)]
-    bare = [each for each in others if _asks(each)]
-    if bare:
-        _refuse_both(history, bare[0], answered)
-        return "bare"
-    return "none" if others and not any(map(_asks, answered)) else "pairs"
+    arguments = list(map(_ARGUMENT, operations))
+    if PAIRS.isdisjoint(map(type, arguments)):
+        return ("none",)
+    if not _all_have_keys(operations, arguments, pairs):
+        # Of the functions that came with an argument: an asking one may have come with a key.
+        if not ASKS.isdisjoint(compress(map(_F, operations), arguments)):
+            _refuse_a_sure_key(history)
+        return ("none",)
+    asking = [
+        each
+        for each, (_, asked) in zip(operations, arguments, strict=True)
+        if asked is None and each[5] is not None and each[2] in ASKS and each[3] == "ok"
+    ]
+    if asking:
+        if _all_own(asking):
+            return ("pairs",)
+        _refuse_both(history, asking)
+        return ("bare",)
+    answered = [each for each in operations if each[5] is not None and each[3] == "ok"]
+    if not _all_own(answered):
+        return ("none", "pairs")
+    is_sure = any(each.result[1] != each.argument[1] for each in answered)
+    return ("pairs",) if is_sure or any(map(_asks, operations)) else ("pairs", "none")
 
 
-def _all_have_keys(operations: Sequence[Operation], pairs: Collection[str]) -> bool:
-    arguments = map(attrgetter("argument"), operations)
-    if any(len(argument) != _PAIR for argument in arguments):
+def agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
+    """The first result where the verdicts on all readings are the same; else UNKNOWN, and why.
+
+    A history that one reading makes wrong and another one right is not known to be either.
+    """
+    (_, first), *others = results
+    if all(each.verdict is first.verdict for _, each in others):
+        return first
+    told = "; ".join(
+        f"read as {_READ_AS[how]}, the verdict is {each.verdict.value} ({each.reason})"
+        for how, each in results
+    )
+    reason = f"It can't be told whether the lists of two are a key and a value: {told}"
+    return Result(first.name, Verdict.UNKNOWN, reason, engine=first.engine)
+
+
+_READ_AS: dict[Keying, str] = {
+    "none": "one object",
+    "pairs": "an object for each key",
+    "bare": "an object for each key",
+}
+
+
+def _all_have_keys(
+    operations: Sequence[Operation], arguments: Sequence[Any], pairs: Collection[str]
+) -> bool:
+    if not _are_pairs(arguments):
         return False
-    return not pairs or all(is_pair(one.argument[1]) for one in operations if one.f in pairs)
+    if not pairs:
+        return True
+    functions = map(_F, operations)
+    return _are_pairs([each[1] for f, each in zip(functions, arguments, strict=True) if f in pairs])
+
+
+def _are_pairs(values: Sequence[Any]) -> bool:
+    """Whether `is_pair` holds for all; without a call for each."""
+    return PAIRS.issuperset(map(type, values)) and _TWO.issuperset(map(len, values))
+
+
+def _all_own(answered: Sequence[Operation]) -> bool:
+    """Whether `_is_own` holds for all; mostly without a call for each."""
+    results = list(map(_RESULT, answered))
+    if not _are_pairs(results):
+        return False
+    theirs, ours = list(map(_KEY, results)), list(map(_KEY, map(_ARGUMENT, answered)))
+    if theirs == ours and _PLAIN.issuperset(map(type, chain(theirs, ours))):
+        return True
+    return all(map(_is_own, answered))
+
+
+_F, _ARGUMENT, _RESULT = itemgetter(2), itemgetter(4), itemgetter(5)
+"""Fields of an operation."""
+_KEY = itemgetter(0)
+_TWO = frozenset({_PAIR})
+_PLAIN = frozenset({int, str})
+"""The types of values that are one JSON value where Python has them equal."""
 
 
 def _refuse_a_sure_key(history: History) -> None:
@@ -80,10 +160,11 @@ def _refuse_a_sure_key(history: History) -> None:
             raise _only_some(history, one, next(others, one))
 
 
-def _refuse_both(history: History, bare: Operation, answered: Sequence[Operation]) -> None:
+def _refuse_both(history: History, asking: Sequence[Operation]) -> None:
     """Refuse a bare answer where others carry the key."""
-    for one in answered:
-        if _asks(one) and _is_own(one):
+    bare = next(each for each in asking if not _is_own(each))
+    for one in asking:
+        if _is_own(one):
             raise _only_some(history, one, bare)
 
 
@@ -114,11 +195,56 @@ def _only_some(history: History, keyed: Operation, other: Operation) -> HistoryE
 def of_each_key(checker: Checker, history: History) -> Checker:
     """The checker itself, or for a keyed history one that judges key by key. O(n).
 
+    Where it can't be told whether the history is keyed, one that judges both.
+
     Raises:
-        HistoryError: it can't be told whether the history is keyed.
+        HistoryError: only some operations have a key.
     """
-    how = keying(history)
-    return checker if how == "none" else EachKey(checker, bare=how == "bare")
+    hows = readings(history)
+    of = [(how, checker if how == "none" else EachKey(checker, bare=how == "bare")) for how in hows]
+    return of[0][1] if len(of) == 1 else EachReading(tuple(of))
+
+
+@dataclass(frozen=True, slots=True)
+class EachReading:
+    """Judges each of the ways in which a history can be read; UNKNOWN where they differ.
+
+    Args:
+        of: the ways, and for each the checker that reads the history so.
+    """
+
+    of: tuple[tuple[Keying, Checker], ...]
+
+    @property
+    def name(self) -> str:
+        """That of the checkers."""
+        return self.of[0][1].name
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """What all readings agree on. A reading that the checker can't take is none.
+
+        Raises:
+            HistoryError: the checker can take none of them.
+        """
+        return judged([(how, partial(each.check, history, budget)) for how, each in self.of])
+
+
+def judged(readers: Sequence[tuple[Keying, Callable[[], Result]]]) -> Result:
+    """What all readings agree on; one that is refused is none.
+
+    Raises:
+        HistoryError: all of them are refused.
+    """
+    results: list[tuple[Keying, Result]] = []
+    refused: list[HistoryError] = []
+    for how, check in readers:
+        try:
+            results.append((how, check()))
+        except HistoryError as error:
+            refused.append(error)
+    if not results:
+        raise refused[0]
+    return agreed(results)
 
 
 @dataclass(frozen=True, slots=True)

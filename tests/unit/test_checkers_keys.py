@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from clew.checkers.keys import keying
-from clew.checkers.verdict import Verdict
+from clew.checkers.keys import keying, of_each_key, readings
+from clew.checkers.linearizability import SPECIFICATIONS, Linearizability, Specification
+from clew.checkers.linearizability.specifications import FencedLock
+from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import Event, History
 from clew.search.judge import judge_file
@@ -255,3 +257,81 @@ def test_maps_with_keys_that_have_no_order(tmp_path):
     assert judge_file(path, "set-full").result.verdict is Verdict.VALID
     path.write_text(path.read_text().replace("[{2 3 :a 1}]", "[{2 4 :a 1}]"))
     assert judge_file(path, "set-full").result.verdict is Verdict.INVALID
+
+
+# Holders that happen to be lists of two, and the readings that the values allow.
+TWO_LOCKS = [("acquire", ["a", 1], None), ("acquire", ["b", 1], None)]
+TOKENS = [("acquire", ["a", "c1"], 33), ("acquire", ["b", "c1"], 34)]
+READINGS = [
+    ("holders that repeat", TWO_LOCKS, ("pairs", "none"), "unknown"),
+    ("holders that are answered", [("acquire", ["a", 1], ["a", 1]), ("acquire", ["b", 1],
+     ["b", 1])], ("pairs", "none"), "unknown"),
+    ("tokens without a key", TOKENS, ("none", "pairs"), "unknown"),
+    ("tokens with their key", [("acquire", ["a", "c1"], ["a", 33]), ("acquire", ["b", "c1"],
+     ["b", 34])], ("pairs",), "valid"),
+    ("a key that asks", [("acquire", ["a", None], None), *TWO_LOCKS[1:]], ("pairs",), "valid"),
+    ("one lock at a time", [("acquire", ["a", 1], None), ("release", ["a", 1], None),
+     *TWO_LOCKS[1:]], ("pairs", "none"), "valid"),
+    ("wrong in both", [*TWO_LOCKS, *TWO_LOCKS], ("pairs", "none"), "invalid"),
+    ("no lists of two", [("acquire", ["a", 1, 1], None), ("acquire", ["b", 1, 1], None)],
+     ("none",), "invalid"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("operations", "how", "verdict"),
+    [row[1:] for row in READINGS],
+    ids=[row[0] for row in READINGS],
+)
+def test_holders_that_are_lists_of_two_are_read_both_ways(operations, how, verdict):
+    history = History(calls(*operations))
+    assert readings(history) == how
+    assert keying(history) == how[0]
+    result = Linearizability(FencedLock()).check(history, Budget())
+    assert result.verdict.value == verdict
+    assert ("can't be told" in result.reason) == (verdict == "unknown")
+
+
+def test_a_reading_that_the_object_refuses_is_none():
+    """A counter adds no lists, so that only the reading with keys is left."""
+    history = History(calls(("add", ["a", 1], 7), ("add", ["b", 2], 8)))
+    assert readings(history) == ("none", "pairs")
+    result = Linearizability(SPECIFICATIONS["counter"]()).check(history, Budget())
+    assert (result.verdict, result.statistics["partitions"]) == (Verdict.VALID, 2)
+
+
+def test_checkers_of_one_object_judge_both_readings():
+    """A checker that takes a lock for one object, where there may be two of them."""
+
+    class OneHolder:
+        name = "one-holder"
+
+        def check(self, history, budget):
+            del budget
+            alone = len(history.operations) < 2
+            verdict = Verdict.VALID if alone else Verdict.INVALID
+            return Result(self.name, verdict, f"{len(history.operations)} holders.")
+
+    history = History(calls(*TWO_LOCKS))
+    checker = of_each_key(OneHolder(), history)
+    assert checker.name == "one-holder"
+    result = checker.check(history, Budget())
+    assert result.verdict is Verdict.UNKNOWN
+    assert "an object for each key, the verdict is valid" in result.reason
+    assert "one object, the verdict is invalid (2 holders.)" in result.reason
+
+
+def test_true_and_one_are_two_keys_for_every_specification():
+    class Loose(Specification):
+        keyed = True
+
+        def initial(self):
+            return None
+
+        def step(self, state, f, argument, result):
+            del result
+            return (argument,) if f == "write" or state == argument else None
+
+    history = History(calls(("write", [1, 5], None), ("check", [True, None], None)))
+    result = Linearizability(Loose()).check(history, Budget())
+    assert (result.verdict, result.statistics["partitions"]) == (Verdict.VALID, 2)

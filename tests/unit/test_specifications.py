@@ -1,11 +1,21 @@
 """Every shipped specification, step by step, from a table."""
 
+import re
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
-from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
-from clew.checkers.linearizability.specification import LOOSE, Call, Specification, freeze, show
+from clew.checkers.linearizability import (
+    SPECIFICATIONS,
+    UNANSWERED,
+    Linearizability,
+    Map,
+    Specification,
+    Truth,
+    truth_of,
+)
+from clew.checkers.linearizability.specification import LOOSE, Call, freeze, show
 from clew.checkers.linearizability.specifications import (
     AppendLog,
     CasRegister,
@@ -331,3 +341,57 @@ def test_a_specification_must_say_what_it_does():
     with pytest.raises(NotImplementedError):
         Specification().step(None, "f", None, None)
     assert Specification().is_readonly("f", None) is False
+
+
+def classes_of_the_guide():
+    """The specifications that the guide defines in blocks of their own."""
+    page = Path(__file__).parent.parent.parent / "docs" / "guide" / "own-specification.md"
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        if "class " in block:
+            exec(block, names)
+    return names
+
+
+def asked(*calls):
+    """The verdict's reason for calls one after another, by the guide's flag."""
+    events = [
+        Event(0, kind, f, value)
+        for f, result in calls
+        for kind, value in (("invoke", None), ("ok", result))
+    ]
+    checker = Linearizability(classes_of_the_guide()["Flag"]())
+    return checker.check(History(events), Budget()).verdict
+
+
+def test_the_flag_of_the_guide_tells_truth_from_numbers():
+    assert asked(("is_raised", False), ("raise", None), ("is_raised", True)) is Verdict.VALID
+    assert asked(("raise", None), ("is_raised", False)) is Verdict.INVALID
+    assert asked(("raise", None), ("is_raised", 1)) is Verdict.INVALID
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_values_arrive_as_the_guide_says(strict):
+    seen = []
+
+    class Recorder(Specification):
+        strict_truth = strict
+
+        def initial(self):
+            return 0
+
+        def step(self, state, f, argument, result):
+            del f, result
+            seen.append(argument)
+            return (state,)
+
+    value = {"b": [1, True], "a": None}
+    events = [Event(0, "invoke", "tell", value), Event(0, "ok", "tell")]
+    Linearizability(Recorder()).check(History(events), Budget())
+    truth = Truth.TRUE if strict else True
+    assert type(seen[0]) is Map
+    assert dict(seen[0]) == {"a": None, "b": (1, truth)}
+    assert seen[0] != tuple(seen[0])
+    assert (dict(seen[0])["b"][1] == 1) is not strict
+    assert truth_of(dict(seen[0])["b"][1]) is True
+    assert truth_of(1) is None

@@ -3,7 +3,9 @@
 1. The witness, where effect points are given: O(n log n).
 2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
    are unique: O(n log n), stacks with many operations in flight aside.
-3. The windowed search, for everything else.
+3. For queues whose values repeat, a search that orders the dequeues alone.
+4. The windowed search, for everything else. Where it is long, registers are first looked at for
+   a read that no write can be the source of.
 
 Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
 ACM TOPLAS 1990. It is checked partition by partition (locality, section 3.1).
@@ -11,21 +13,29 @@ ACM TOPLAS 1990. It is checked partition by partition (locality, section 3.1).
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.entries import Entry, Partition, partitions
+from clew.checkers.collector import uncollected
+from clew.checkers.keys import Keying, judged
+from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
+from clew.checkers.linearizability.lazily import broken_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.shortcuts import shortcut
+from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
-from clew.checkers.linearizability.stages import Searched, searched
+from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.linearizability.witness import explains
+from clew.checkers.linearizability.zones import ZONED
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History
+
+SHORT_CONFIGURATIONS = 2_000
+"""What a search may cost, besides two for each entry, before anything else is tried."""
 
 
 class Finding(NamedTuple):
@@ -33,9 +43,9 @@ class Finding(NamedTuple):
 
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
-        engine: ``witness``, ``zones``, ``queue``, ``stack``, ``priority-queue``, ``set`` or
-            ``search``.
-        configurations: explored by the search; 0 for the others.
+        engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
+            ``set``, ``sources`` or ``search``.
+        configurations: explored by a search; 0 for the others.
         failed: the search that failed, where one did.
         broken: entries that no order explains, where another engine found them.
         reason: why it is UNKNOWN.
@@ -77,15 +87,22 @@ class Linearizability:
     def check(self, history: History, budget: Budget) -> Result:
         """The verdict, with one anomaly for each partition that is not linearizable.
 
-        A partition over the budget is UNKNOWN and does not lose what the others gave.
+        A partition over the budget is UNKNOWN and does not lose what the others gave. Where it
+        can't be told whether values have a key, both readings must give the verdict.
 
         Raises:
             HistoryError: the history is none, or holds operations unknown to the specification.
         """
+        hows = ways(self.specification, history)
+        if len(hows) == 1:
+            return self._read(history, hows[0], budget)
+        return judged([(how, partial(self._read, history, how, budget)) for how in hows])
+
+    def _read(self, history: History, how: Keying, budget: Budget) -> Result:
         operations = history.operations
-        with collector_off():
-            parts = partitions(self.specification, history)
-            findings = [self._judge(each, budget) for each in parts]
+        with uncollected():
+            parts = partitions(self.specification, history, how)
+            findings = [self._judge(each, len(operations), budget) for each in parts]
             # Once all is decided: an explanation must not spend what a verdict needs.
             evidence = Evidence(self.specification, operations, budget, explained=self.explained)
             anomalies = [
@@ -95,9 +112,9 @@ class Linearizability:
             ]
         return self._result(len(operations), parts, findings, anomalies)
 
-    def _judge(self, partition: Partition, budget: Budget) -> Finding:
+    def _judge(self, partition: Partition, among: int, budget: Budget) -> Finding:
         try:
-            return self._decide(partition, budget)
+            return self._decide(partition, among, budget)
         except HistoryError:
             raise
         except OutOfBudget as stop:
@@ -108,19 +125,39 @@ class Linearizability:
             reason = f"the specification raised {type(crash).__name__}: {crash}"
             return Finding(Verdict.UNKNOWN, "search", reason=reason)
 
-    def _decide(self, partition: Partition, budget: Budget) -> Finding:
+    def _decide(self, partition: Partition, among: int, budget: Budget) -> Finding:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return Finding(Verdict.VALID, "witness")
-        quick = shortcut(specification, entries)
+        quick = shortcut(specification, entries, among)
         if quick is not None:
             engine, broken = quick
             return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
-        found = searched(specification, partition.key, entries, budget)
+        lazily = broken_lazily(specification, entries, budget)
+        if lazily is not None:
+            broken, count = lazily
+            verdict = Verdict.INVALID if broken else Verdict.VALID
+            return Finding(verdict, "lazy-queue", count, broken=broken)
+        # Most searches are short. Where one is not, a look at the sources of reads may save it.
+        found = self._soon(partition, budget)
+        if found is None:
+            broken = without_source(specification, entries)
+            if broken:
+                return Finding(Verdict.INVALID, "sources", broken=broken)
+            found = searched(specification, partition.key, entries, budget)
         count = found.outcome.configurations
         if found.outcome.linearizable:
             return Finding(Verdict.VALID, "search", count)
         return Finding(Verdict.INVALID, "search", count, failed=found)
+
+    def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
+        """A short search of a register; None where it needs more, or is of something else."""
+        if type(self.specification) not in ZONED:
+            return None
+        share = Share(budget, SHORT_CONFIGURATIONS + 2 * len(partition.entries))
+        with suppress(ShareSpentError):
+            return searched(self.specification, partition.key, partition.entries, share)
+        return None
 
     def _result(
         self,
@@ -173,15 +210,3 @@ class Linearizability:
         if unknown:
             text += f", and {len(unknown)} could not be decided"
         return text + "."
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """No garbage collection meanwhile: the engines make many objects and no cycles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.keys import ASKS, PAIRS, is_pair, keying
+from clew.checkers.keys import ASKS, PAIRS, Keying, is_pair, readings
 from clew.checkers.linearizability.specification import (
     LOOSE,
     STRICT,
@@ -23,7 +23,7 @@ from clew.checkers.linearizability.specification import (
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
-__all__ = ["NEVER", "Entry", "Partition", "is_pair", "partitions"]
+__all__ = ["NEVER", "Entry", "Partition", "is_pair", "partitions", "ways"]
 
 NEVER = 1 << 62
 """The position of a response that never came, where one must compare."""
@@ -61,8 +61,15 @@ class Partition(NamedTuple):
     entries: list[Entry]
 
 
-def partitions(specification: Specification, history: History) -> list[Partition]:
+def partitions(
+    specification: Specification, history: History, how: Keying | None = None
+) -> list[Partition]:
     """The history's partitions, those with the fewest entries first; O(n).
+
+    Args:
+        specification: the specification.
+        history: the history.
+        how: whether its operations have a key; None to find out.
 
     Raises:
         HistoryError: an operation's ``f`` is unknown to the specification, a keyed specification
@@ -70,20 +77,23 @@ def partitions(specification: Specification, history: History) -> list[Partition
     """
     operations = history.operations
     _refuse_unknown(specification, history)
-    keyed = specification.keyed
-    bare = False
-    if keyed is None:
-        how = keying(history, specification.pairs)
-        keyed, bare = how != "none", how == "bare"
+    how = how or ways(specification, history)[0]
     kinds = STRICT if specification.strict_truth else LOOSE
-    if not keyed:
+    if how == "none":
         found = _by_part(specification, None, _entries(operations, kinds))
     else:
-        by_key = _entries_by_key(history, kinds, bare=bare)
+        by_key = _entries_by_key(history, kinds, bare=how == "bare")
         found = [
             part for key, group in by_key.items() for part in _by_part(specification, key, group)
         ]
     return sorted(found, key=_size)
+
+
+def ways(specification: Specification, history: History) -> tuple[Keying, ...]:
+    """The ways to read the history, the likelier first; one where the specification says it."""
+    if specification.keyed is None:
+        return readings(history, specification.pairs)
+    return ("pairs",) if specification.keyed else ("none",)
 
 
 def _size(partition: Partition) -> int:
@@ -109,8 +119,8 @@ def _entries(operations: Sequence[Operation], kinds: frozenset[type]) -> list[En
     # One pass without calls: on long histories this loop is a large share of the check.
     entries = []
     new = tuple.__new__
-    for operation in operations:
-        number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
+    for operation in map(_SEEN, operations):
+        number, _, f, kind, argument, result, invoked, completed = operation
         if kind == "fail":
             continue
         if type(argument) in kinds:
@@ -124,31 +134,40 @@ def _entries(operations: Sequence[Operation], kinds: frozenset[type]) -> list[En
     return entries
 
 
-def _entries_by_key(
+_SEEN = itemgetter(slice(8))
+"""What entries are made of; a plain tuple, which is unpacked faster than a named one."""
+
+
+def _entries_by_key(  # noqa: C901 - one pass without calls, as above
     history: History, kinds: frozenset[type], *, bare: bool
 ) -> dict[Hashable, list[Entry]]:
     by_key: dict[Hashable, list[Entry]] = {}
     new = tuple.__new__
-    for operation in history.operations:
-        number, _, f, kind, argument, result, invoked, completed, _, _, _, _ = operation
+    operations = history.operations
+    for operation in map(_SEEN, operations):
+        number, _, f, kind, argument, result, invoked, completed = operation
         if kind == "fail":
             continue
         unkeyed = False
         if type(argument) in PAIRS and len(argument) == 2:  # noqa: PLR2004 - a pair
             key, argument = argument
-            unkeyed = bare and argument is None and f in ASKS
+            unkeyed = argument is None and bare and f in ASKS
         else:
-            key, argument = _bare_key(operation, history), None
-        if type(key) in kinds:
-            key = freeze(key, kinds)
+            key, argument = _bare_key(operations[number], history), None
+        # A key is no value of the object: 1 and true are two keys for every specification.
+        if type(key) in STRICT:
+            key = freeze(key)
         if type(argument) in kinds:
             argument = freeze(argument, kinds)
         if kind == "info":
             completed, result = None, UNANSWERED
         elif type(result) in kinds:
-            result = freeze(result, kinds)
-            if not unkeyed and is_pair(result) and result[0] == key:
-                result = result[1]
+            if type(result) in PAIRS and len(result) == 2 and not unkeyed:  # noqa: PLR2004
+                own = result[0]
+                if own is key or freeze(own) == key:
+                    result = result[1]
+            if type(result) in kinds:
+                result = freeze(result, kinds)
         group = by_key.get(key)
         if group is None:
             group = by_key[key] = []

@@ -88,11 +88,12 @@ def named(
     """The anomaly with nothing but the first response that no order explains."""
     number = failure.response.number
     told = _Told(specification, operations, failure.key, ())
+    response = told.operation(number)
     return Anomaly(
         "nonlinearizable",
-        f"{told.begin()} explains {told.words(number)}.",
+        f"{told.begin()} explains {response['words']}.",
         (operations[number],),
-        {"key": _json(failure.key), "response": told.operation(number)},
+        {"key": _json(failure.key), "response": response},
     )
 
 
@@ -115,7 +116,7 @@ def bare(
     return Anomaly(
         "nonlinearizable",
         f"{_begin(key)} explains {', '.join(told)}{more} (operation{plural} {listed}). "
-        f"The explanation could not be finished: {why}.",
+        f"The explanation could not be finished: {why.rstrip('.')}.",
         blamed,
         {
             "key": _json(key),

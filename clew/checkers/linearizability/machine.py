@@ -14,9 +14,13 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.specification import Call, Specification
+from clew.checkers.linearizability.specification import Specification
+from clew.checkers.verdict import Budget
 
 ILLEGAL = -1
+
+STATES_COUNTED_AS_ONE = 8
+"""Stepping from so many states of the object costs about as much as a configuration."""
 
 
 class Machine:
@@ -24,36 +28,49 @@ class Machine:
 
     Attributes:
         states: from a machine state to the states of the object, in order of discovery.
-        calls: from a call's identity to the call.
+        calls: from a call's identity to its function, argument and result.
         steps: for each call a table from a machine state to the next, or `ILLEGAL`; it holds
             what was asked so far, and `step` fills it.
+        call_ids: from what a call is to its identity, for those known so far; see `call_id`.
+        readonly: for each call whether it never changes a state.
         replaces: for each call whether it replaces the state, whatever it was.
+        settles: the calls right before which nothing need come.
         chose: whether some step led to several states.
+        budget: what steps from several states spend, so that no step of a search is endless; None
+            for nothing.
     """
 
     __slots__ = (
-        "_call_ids", "_state_ids", "calls", "chose", "replaces", "specification", "states", "steps",
+        "_may_settle", "_state_ids", "budget", "call_ids", "calls", "chose", "readonly", "replaces",
+        "settles", "specification", "states", "steps",
     )  # fmt: skip
 
     def __init__(self, specification: Specification) -> None:
         self.specification = specification
         self.states: list[tuple[Any, ...]] = []
         self._state_ids: dict[Any, int] = {}
-        self.calls: list[Call] = []
-        self._call_ids: dict[tuple[Any, ...], int] = {}
+        self.calls: list[tuple[Any, ...]] = []
+        self.call_ids: dict[tuple[Any, ...], int] = {}
         self.steps: list[dict[int, int]] = []
+        self.readonly: list[bool] = []
         self.replaces: list[bool] = []
+        self.settles: set[int] = set()
+        self._may_settle = type(specification).settles is not Specification.settles
         self.chose = False
+        self.budget: Budget | None = None
         self.state_id((specification.initial(),))
 
     def call_id(self, entry: Entry) -> int:
         """The identity of an entry's call; equal calls share it."""
         call = entry[2:5]
-        found = self._call_ids.get(call)
+        found = self.call_ids.get(call)
         if found is None:
-            found = self._call_ids[call] = len(self.calls)
-            self.calls.append(Call._make(call))
+            found = self.call_ids[call] = len(self.calls)
+            self.calls.append(call)
             self.steps.append({})
+            self.readonly.append(self.specification.is_readonly(entry.f, entry.argument))
+            if self._may_settle and self.specification.settles(entry.f, entry.argument):
+                self.settles.add(found)
             self.replaces.append(self.specification.replaces(entry.f, entry.argument))
         return found
 
@@ -78,10 +95,18 @@ class Machine:
         step = self.specification.step
         states = self.states[state]
         if len(states) == 1:
-            reached: Sequence[Hashable] = step(states[0], f, argument, result) or ()
+            reached: Sequence[Hashable] | None = step(states[0], f, argument, result)
         else:
+            if self.budget is not None:
+                self.budget.spend(len(states) // STATES_COUNTED_AS_ONE)
             reached = [after for each in states for after in step(each, f, argument, result) or ()]
-        after = self.state_id(reached) if reached else ILLEGAL
+        if not reached:
+            after = ILLEGAL
+        elif len(reached) > 1:
+            after = self.state_id(reached)
+        else:
+            known = self._state_ids.get(reached[0])
+            after = self.state_id(reached) if known is None else known
         self.steps[call][state] = after
         return after
 

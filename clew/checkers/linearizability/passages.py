@@ -114,3 +114,18 @@ def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 def _begin(entry: Entry) -> int:
     return entry.invoked
+
+
+INSTANT = 4
+"""Positions are moved so far apart, to have room for instants between them."""
+
+
+def instant(f: str, argument: int, position: int) -> Entry:
+    """An operation that takes no time."""
+    return Entry(INSTANT * position, INSTANT * position + 1, f, argument, None, -1)
+
+
+def spread(entry: Entry, f: str, argument: Any) -> Entry:
+    """An entry among instants, with another call and the same result."""
+    completed = None if entry.completed is None else INSTANT * entry.completed
+    return Entry(INSTANT * entry.invoked, completed, f, argument, entry.result, entry.number)

@@ -221,8 +221,8 @@ class Reduction:
         """The values that an operation found in the object."""
         entry = self._entries[index]
         if index not in self._updates:
-            return list(_values(entry.result))
-        return list(_values(entry.argument[0])) if entry.f in self._specification.pairs else []
+            return _whole(entry.result)
+        return _whole(entry.argument[0]) if entry.f in self._specification.pairs else []
 
     def _response(self, index: int) -> int:
         completed = self._entries[index].completed
@@ -263,7 +263,7 @@ class Reduction:
             return {}
         entry = self._entries[index]
         is_pair = entry.f in self._specification.pairs
-        return dict.fromkeys(_values(entry.argument[1] if is_pair else entry.argument))
+        return dict.fromkeys(_whole(entry.argument[1] if is_pair else entry.argument))
 
     def _shows(self, kept: list[int], dropped: frozenset[int]) -> bool:
         """Whether these fail because of the last response, as the history does.
@@ -339,14 +339,22 @@ def _with_sources(some: Iterable[int], sources: Mapping[int, Iterable[int]]) -> 
     return sorted(found)
 
 
+def _whole(value: Any) -> list[Any]:
+    """A value that replaces the whole state, which nil and a truth value may do, and its parts."""
+    return [] if value is UNANSWERED else [value, *_values(value)]
+
+
 def _values(value: Any) -> Iterator[Any]:
-    """What a value is made of, but for nil, truth values and unknown results."""
+    """What a value is made of, but for nil, truth values and unknown results.
+
+    An empty list is a value; it is made of nothing else.
+    """
     waiting = [value]
     while waiting:
         value = waiting.pop()
-        if type(value) is tuple:
+        if type(value) is tuple and value:
             waiting.extend(value)
-        elif type(value) is frozenset:
+        elif type(value) is frozenset and value:
             waiting.extend(sorted(value, key=repr))
         elif value is not None and value is not UNANSWERED and truth_of(value) is None:
             yield value

@@ -168,7 +168,7 @@ class Search:
                 after = self._step(call, state)
             window &= ~bit
             if spares or updates or is_optional:
-                frame = _Frame(level, (state, window, used, trail))
+                frame = _Frame(level, levels[level], (state, window, used, trail))
                 self._frames.append(frame)
                 if is_optional and after != state:
                     frame.ready.append((state, window, used, (trail, REPLACED - index)))
@@ -197,7 +197,7 @@ class Search:
         """Linearize one more operation before the response, in every way."""
         state, window, used, trail = frame.waiting[frame.following]
         frame.following += 1
-        level = self._levels[frame.level]
+        level = frame.row
         replacing, width = level.replacing, self._width
         # Of those in flight, what has its place in the order.
         placed = window & ~(replacing & ~(used >> width))
@@ -237,7 +237,7 @@ class Search:
                 self._reach(frame, (after, window, used | bit, (trail, index)))
         frame.ready.reverse()
 
-    def _reach(
+    def _reach(  # noqa: C901 - a hot loop's body
         self, frame: _Frame, reached: Configuration, others: Sequence[Slot | Spare] | None = None
     ) -> None:
         """Note a configuration that was reached before the response of the frame's level.
@@ -246,10 +246,12 @@ class Search:
         replace it. If none of them, and no read, is legal, then the replacement is of no use yet:
         it can as well come later, or not at all.
         """
-        level = self._levels[frame.level]
-        _, bit, _, call, index = level.slot
+        level = frame.row
+        _, bit, steps, call, index = level.slot
         state, before, used, trail = reached
-        window, trail = self._read(frame.level, state, before, trail)
+        window = before
+        if level.reads:
+            window, trail = self._read(level.reads, state, before, trail)
         if others is not None and window == before and not self._any_legal(others, state):
             return
         if window & bit:
@@ -270,13 +272,13 @@ class Search:
         if self._count >= self._limit:
             self._spend()
         frame.waiting.append((state, window, used, trail))
-        after = level.slot[2].get(state)
+        after = steps.get(state)
         if after is None:
             after = self._step(call, state)
         if after != ILLEGAL:
             if level.replacing & bit:
                 window |= level.replacing ^ bit
-            window, trail = self._read(frame.level, after, window, (trail, index))
+            window, trail = self._read(level.reads, after, window, (trail, index))
             frame.ready.append((after, window, used, trail))
 
     def _others(self, level: Level, placed: int, used: int) -> list[Slot | Spare]:
@@ -301,9 +303,11 @@ class Search:
                 return True
         return False
 
-    def _read(self, level: int, state: int, window: int, trail: Trail) -> tuple[int, Trail]:
+    def _read(
+        self, reads: Sequence[Slot], state: int, window: int, trail: Trail
+    ) -> tuple[int, Trail]:
         """Linearize the reads in flight that are legal in the state."""
-        for _, bit, steps, call, index in self._levels[level].reads:
+        for _, bit, steps, call, index in reads:
             if not window & bit:
                 after = steps.get(state)
                 if after is None:
@@ -370,15 +374,17 @@ class _Frame:
 
     Attributes:
         level: the response.
+        row: what is in flight then.
         waiting: configurations that reached it, those that linearized least first.
         following: how many of them were expanded.
         ready: configurations past the response that are to be followed, the next one last.
     """
 
-    __slots__ = ("following", "level", "ready", "waiting")
+    __slots__ = ("following", "level", "ready", "row", "waiting")
 
-    def __init__(self, level: int, first: Configuration) -> None:
+    def __init__(self, level: int, row: Level, first: Configuration) -> None:
         self.level = level
+        self.row = row
         self.waiting = [first]
         self.following = 0
         self.ready: list[Configuration] = []

@@ -10,27 +10,42 @@ from clew.checkers.linearizability.priority_queues import broken_priority_queue
 from clew.checkers.linearizability.queues import broken_queue
 from clew.checkers.linearizability.sets import broken_set
 from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specifications.collections import (
+    FifoQueue,
+    PriorityQueue,
+    Set,
+    Stack,
+)
 from clew.checkers.linearizability.stacks import broken_stack
-from clew.checkers.linearizability.zones import broken_zones
+from clew.checkers.linearizability.zones import ZONED, broken_zones
 
 Shortcut: TypeAlias = Callable[[Specification, Sequence[Entry]], tuple[Entry, ...] | None]
 """Entries that can't be explained; empty where all can, None where it does not apply."""
 
-SHORTCUTS: dict[str, Shortcut] = {
-    "zones": broken_zones,
-    "queue": broken_queue,
-    "set": broken_set,
-    "priority-queue": broken_priority_queue,
-    "stack": broken_stack,
+SHORTCUTS: dict[type[Specification], tuple[str, Shortcut]] = {
+    FifoQueue: ("queue", broken_queue),
+    Set: ("set", broken_set),
+    PriorityQueue: ("priority-queue", broken_priority_queue),
+    Stack: ("stack", broken_stack),
 }
 
 
 def shortcut(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], among: int = 0
 ) -> tuple[str, tuple[Entry, ...]] | None:
-    """The name of the engine that decided and what it found; None where none applies."""
-    for name, judge in SHORTCUTS.items():
+    """The name of the engine that decided and what it found; None where none applies.
+
+    Args:
+        specification: the specification.
+        entries: one partition.
+        among: how many operations the history has, of which these are a part.
+    """
+    kind = type(specification)
+    if kind in ZONED:
+        name, broken = "zones", broken_zones(specification, entries, among)
+    elif kind in SHORTCUTS:
+        name, judge = SHORTCUTS[kind]
         broken = judge(specification, entries)
-        if broken is not None:
-            return name, broken
-    return None
+    else:
+        return None
+    return None if broken is None else (name, broken)

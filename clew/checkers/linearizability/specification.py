@@ -21,6 +21,8 @@ class _Unanswered(Enum):
 
     UNANSWERED = "?"
 
+    __hash__ = object.__hash__  # that of Enum is slow
+
     def __repr__(self) -> str:
         return "UNANSWERED"
 
@@ -33,6 +35,8 @@ class _Unseen(Enum):
     """A value that no operation of a history sees."""
 
     UNSEEN = "unseen"
+
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return "UNSEEN"
@@ -47,6 +51,8 @@ class Truth(Enum):
 
     FALSE = "false"
     TRUE = "true"
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         """The truth value itself."""
@@ -145,6 +151,14 @@ class Specification:
         """
         return False
 
+    def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
+        """True only where any operation that may come right before this one may as well follow.
+
+        Whatever is possible after the two in that order must be possible after them in the other,
+        and no result may depend on it. Then none is put before it that need not be.
+        """
+        return False
+
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """The part of the object that the operation touches; None where it may touch all of it.
 
@@ -205,6 +219,10 @@ def freeze(value: Any, kinds: frozenset[type] = STRICT) -> Any:
     """
     kind = type(value)
     if kind is list or kind is tuple:
+        if len(value) == 2:  # noqa: PLR2004 - a pair, which is what most lists are
+            first, second = value
+            if type(first) not in kinds and type(second) not in kinds:
+                return (first, second)
         return tuple([freeze(item, kinds) if type(item) in kinds else item for item in value])
     if kind is dict:
         pairs = [(freeze(key, kinds), freeze(item, kinds)) for key, item in value.items()]
@@ -219,9 +237,11 @@ _TRUTHS = (Truth.FALSE, Truth.TRUE)
 
 def show(value: Any) -> str:
     """A value as JSON writes it, cut to 80 characters."""
+    if type(value) is int:
+        return str(value)
     if value is UNANSWERED:
         return "?"
-    text = json.dumps(_thawed(value), ensure_ascii=False, default=repr)
+    text = _ENCODER.encode(_thawed(value))
     return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 4]} ..."
 
 
@@ -236,5 +256,7 @@ def _thawed(value: Any) -> Any:
         return [_thawed(item) for item in sorted(value, key=repr)]
     return bool(value) if kind is Truth else value
 
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 SHOWN_LENGTH = 80

@@ -16,6 +16,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from sys import getsizeof
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ def searched(
     """
     specification, entries = _fitted(specification, entries)
     run = partial(_run, specification, key, entries, bytes_max)
-    if all(entry.completed is not None for entry in entries):
+    if None not in map(_COMPLETED, entries):
         return run(budget, freed=False)
     first = FIRST_STAGE_CONFIGURATIONS + 4 * len(entries)
     with suppress(ShareSpentError):
@@ -95,6 +96,9 @@ def searched(
     return run(budget, freed=False)
 
 
+_COMPLETED = itemgetter(1)
+
+
 def _fitted(
     specification: Specification, entries: Sequence[Entry]
 ) -> tuple[Specification, Sequence[Entry]]:
@@ -104,7 +108,9 @@ def _fitted(
     if calls is entries:
         return fitted, entries
     return fitted, [
-        entry._replace(f=call.f, argument=call.argument, result=call.result)
+        entry
+        if call is entry
+        else Entry(entry[0], entry[1], call.f, call.argument, call.result, entry[5])
         for entry, call in zip(entries, calls, strict=True)
     ]
 
@@ -122,7 +128,11 @@ def _run(
         machine = Machine(specification)
         levels = Timeline(machine, entries, eager=eager, freed=freed)
         bounded = _Finite(budget, machine, bytes_max, freed=freed)
-        outcome = Search(machine, levels, bounded).run()
+        machine.budget = bounded
+        try:
+            outcome = Search(machine, levels, bounded).run()
+        finally:
+            machine.budget = None  # which knows the machine: no cycle is left behind
         # A read may narrow what a specification that chose can be: then it is no mere read.
         if not (eager and machine.chose):
             break

@@ -9,8 +9,10 @@ Source: Lowe, "Testing for linearizability", Concurrency and Computation 2017, s
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
+from functools import partial
+from operator import itemgetter, sub
 from typing import NamedTuple, TypeAlias
 
 from clew.checkers.linearizability.entries import Entry
@@ -26,7 +28,7 @@ A bit of 0 stands for a call that may happen any number of times, an index of -1
 """
 
 
-LEVELS_AT_ONCE = 16
+LEVELS_AT_ONCE = 8
 
 
 class Level(NamedTuple):
@@ -76,9 +78,9 @@ class Timeline:
     """
 
     __slots__ = (
-        "_eager", "_entries", "_following", "_free", "_freed", "_fresh", "_last_spare", "_machine",
-        "_ranked_bits", "_read_row", "_readonly", "_reads", "_replacing_bits", "_responses",
-        "_slots", "_update_row", "_updates", "count", "levels", "replacing", "spares", "width",
+        "_eager", "_entries", "_following", "_free", "_freed", "_last_spare", "_machine",
+        "_ranked_bits", "_read_row", "_reads", "_replacing_bits", "_responses", "_slots",
+        "_update_row", "_updates", "count", "levels", "replacing", "spares", "width",
     )  # fmt: skip
 
     def __init__(
@@ -94,10 +96,8 @@ class Timeline:
         self._entries = entries
         self._eager = eager
         self._freed = freed
-        self._readonly: dict[int, bool] = {}
-        self._responses = sorted(
-            [(entry[1], index) for index, entry in enumerate(entries) if entry[1] is not None]
-        )
+        # No response is at position 0: its invocation was before it.
+        self._responses = sorted(filter(None, map(_COMPLETED, entries)))
         self.count = len(self._responses)
         self.width = self._concurrency()
         self.levels: list[Level] = []
@@ -110,106 +110,123 @@ class Timeline:
         self._replacing_bits = self._ranked_bits = 0
         self._reads: list[Slot] = []
         self._updates: list[Slot] = []
-        self._fresh: list[Slot] = []
         self._read_row: tuple[Slot, ...] | None = ()
         self._update_row: tuple[Slot, ...] | None = ()
 
     def _concurrency(self) -> int:
         """The most completed operations in flight at once."""
         begun = [entry[0] for entry in self._entries if entry[1] is not None]
-        most = at = 0
-        for done, (completed, _) in enumerate(self._responses):
-            # Of the later ones in flight now, each is still in flight when the next one begins.
-            while at < len(begun) and begun[at] < completed:
+        # Of those begun before a response, all but the ones that responded before are in flight.
+        begun_by = map(partial(bisect_left, begun), self._responses)
+        return max(map(sub, begun_by, range(self.count)), default=0)
+
+    def extend(self) -> None:  # noqa: C901, PLR0912, PLR0915 - calls would double its cost
+        """Lay out some more levels; an operation that overlaps no other is done with at once."""
+        machine, entries, levels, slots = self._machine, self._entries, self.levels, self._slots
+        call_ids, every_steps, settles = machine.call_ids, machine.steps, machine.settles
+        free, reads, updates = self._free, self._reads, self._updates
+        read_row, update_row = self._read_row, self._update_row
+        replacing, ranked = self._replacing_bits, self._ranked_bits
+        at, total, eager = self._following, len(entries), self._eager
+        first = len(levels)
+        for end in self._responses[first : first + LEVELS_AT_ONCE]:
+            fresh: tuple[Slot, ...] = ()
+            alone = not slots and entries[at][1] == end
+            if alone and (at + 1 == total or entries[at + 1][0] > end):
+                call = call_ids.get(entries[at][2:5])
+                if call is None:
+                    call = machine.call_id(entries[at])
+                bit = free[-1]
+                slot = (end, bit, every_steps[call], call, at)
+                read: tuple[Slot, ...] = (slot,) if eager and machine.readonly[call] else ()
+                replaced = 0
+                if eager and not read and machine.replaces[call]:
+                    self.replacing.add(at)
+                    replaced = bit
+                level = (
+                    slot,
+                    read,
+                    read,
+                    (),
+                    len(self.spares),
+                    replaced,
+                    bit if read else replaced,
+                )
+                levels.append(tuple.__new__(Level, level))
                 at += 1
-            most = max(most, at - done)
-        return most
-
-    def extend(self) -> None:
-        """Lay out some more levels."""
-        entries, total = self._entries, len(self._entries)
-        first = len(self.levels)
-        for completed, index in self._responses[first : first + LEVELS_AT_ONCE]:
-            while self._following < total and entries[self._following].invoked < completed:
-                self._admit(self._following)
-                self._following += 1
-            self._respond(index)
-
-    def _admit(self, index: int) -> None:
-        """Take in an invocation."""
-        entry = self._entries[index]
-        machine = self._machine
-        call = machine.call_id(entry)
-        steps = machine.steps[call]
-        if entry.completed is None:
-            if not machine.specification.is_readonly(entry.f, entry.argument):
-                self._spare(call, index)
-                if machine.replaces[call]:
-                    self.replacing.add(index)
-            return
-        bit = self._free.pop()
-        slot = self._slots[index] = (entry.completed, bit, steps, call, index)
-        read = self._readonly.get(call)
-        if read is None:
-            is_readonly = machine.specification.is_readonly
-            read = self._eager and is_readonly(entry.f, entry.argument)
-            self._readonly[call] = read
-        if read:
-            insort(self._reads, slot)
-            self._ranked_bits |= bit
-            self._fresh.append(slot)
-            self._read_row = None
-        else:
-            insort(self._updates, slot)
-            self._update_row = None
-            if self._eager and machine.replaces[call]:
-                self.replacing.add(index)
-                self._replacing_bits |= bit
-                self._ranked_bits |= bit
+                continue
+            # What was invoked before the response.
+            while at < total:
+                entry = entries[at]
+                if entry[0] > end:
+                    break
+                call = call_ids.get(entry[2:5])
+                if call is None:
+                    call = machine.call_id(entry)
+                completed = entry[1]
+                if completed is None:
+                    self._spare(call, at)
+                    at += 1
+                    continue
+                bit = free.pop()
+                slot = slots[completed] = (completed, bit, every_steps[call], call, at)
+                if eager and machine.readonly[call]:
+                    held = reads
+                    ranked |= bit
+                    fresh = (*fresh, slot)
+                    read_row = None
+                else:
+                    held = updates
+                    update_row = None
+                    if eager and machine.replaces[call]:
+                        self.replacing.add(at)
+                        replacing |= bit
+                        ranked |= bit
+                if held and held[-1][0] > completed:
+                    insort(held, slot)
+                else:
+                    held.append(slot)
+                at += 1
+            if read_row is None:
+                read_row = tuple(reads)
+            in_flight = read_row
+            # Of what is in flight the one that responds is the first to respond.
+            slot = slots.pop(end)
+            if reads and reads[0] is slot:
+                del reads[0]
+                read_row = None
+            else:
+                del updates[0]
+                update_row = None
+            if update_row is None:
+                update_row = tuple(updates)
+            others, spares = update_row, len(self.spares)
+            if slot[3] in settles:
+                others, spares = (), 0
+            row = (slot, fresh, in_flight, others, spares, replacing, ranked)
+            levels.append(tuple.__new__(Level, row))
+            bit = slot[1]
+            if ranked & bit:
+                replacing &= ~bit
+                ranked ^= bit
+            free.append(bit)
+        self._following = at
+        self._read_row, self._update_row = read_row, update_row
+        self._replacing_bits, self._ranked_bits = replacing, ranked
 
     def _spare(self, call: int, index: int) -> None:
-        """Take in a pending operation that may change the state."""
+        """Take in a pending operation, where it may change the state."""
+        machine = self._machine
+        if machine.readonly[call]:
+            return
+        if machine.replaces[call]:
+            self.replacing.add(index)
         before = self._last_spare.get(call)
         if self._freed and before is not None:
             return
         bit = 0 if self._freed else 1 << 2 * self.width + len(self.spares)
-        self.spares.append((bit, before or 0, self._machine.steps[call], call, index))
+        self.spares.append((bit, before or 0, machine.steps[call], call, index))
         self._last_spare[call] = bit
 
-    def _respond(self, index: int) -> None:
-        """Close the level of a response; among what is in flight it is the first to respond."""
-        slot = self._slots.pop(index)
-        reads, updates = self._reads, self._updates
-        if self._read_row is None:
-            self._read_row = tuple(reads)
-        row = self._read_row
-        if reads and reads[0] is slot:
-            del reads[0]
-            self._read_row = None
-        else:
-            assert updates[0] is slot
-            del updates[0]
-            self._update_row = None
-        if self._update_row is None:
-            self._update_row = tuple(updates)
-        fresh: tuple[Slot, ...] = ()
-        if self._fresh:
-            fresh = tuple(self._fresh)
-            self._fresh.clear()
-        self.levels.append(
-            tuple.__new__(
-                Level,
-                (
-                    slot,
-                    fresh,
-                    row,
-                    self._update_row,
-                    len(self.spares),
-                    self._replacing_bits,
-                    self._ranked_bits,
-                ),
-            )
-        )
-        self._replacing_bits &= ~slot[1]
-        self._ranked_bits &= ~slot[1]
-        self._free.append(slot[1])
+
+_COMPLETED = itemgetter(1)

@@ -29,11 +29,21 @@ from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import CasRegister, Register
 
-NUMPY_ENTRIES_MIN = 2_000
+NUMPY_ENTRIES_MIN = 200
+NUMPY_OPERATIONS_MIN = 2_000
+"""Of a partition, and of the history: to load numpy takes longer than to judge a short one."""
+
+
+ZONED = frozenset({Register, CasRegister, KeyValue})
+"""The specifications that it may apply to."""
 
 
 def broken_zones(
-    specification: Specification, entries: Sequence[Entry], *, vectors: bool | None = None
+    specification: Specification,
+    entries: Sequence[Entry],
+    among: int = 0,
+    *,
+    vectors: bool | None = None,
 ) -> tuple[Entry, ...] | None:
     """Entries that break the rule of zones; empty where none do, None where it does not apply.
 
@@ -43,9 +53,11 @@ def broken_zones(
     Args:
         specification: the specification.
         entries: one partition.
-        vectors: whether to use numpy; None for large partitions, where it is installed.
+        among: how many operations the history has, of which these are a part.
+        vectors: whether to use numpy; None for large partitions of long histories, where it is
+            installed.
     """
-    if type(specification) not in {Register, CasRegister, KeyValue}:
+    if type(specification) not in ZONED:
         return None
     assert isinstance(specification, Register | KeyValue)
     split = _writes_and_reads(specification, entries)
@@ -62,7 +74,8 @@ def broken_zones(
         return None
     clusters = [values.get(result, -1) for result in results]
     if vectors is None:
-        vectors = len(entries) >= NUMPY_ENTRIES_MIN
+        is_long = max(among, len(entries)) >= NUMPY_OPERATIONS_MIN
+        vectors = is_long and len(entries) >= NUMPY_ENTRIES_MIN
     np = _numpy() if vectors else None
     if np is None:
         suspects = _by_hand(writes, reads, clusters)
@@ -75,7 +88,7 @@ def broken_zones(
 
 @cache
 def _numpy() -> Any:
-    """The module, where it is installed; to load it takes longer than to judge a short history."""
+    """The module, where it is installed."""
     try:
         return import_module("numpy")
     except ImportError:  # pragma: no cover - depends on the machine

@@ -46,17 +46,27 @@ class Set(Specification):
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The set after the operation."""
         if f == "read":
-            return (state,) if result is UNANSWERED or _is_set(state, result) else None
-        member = argument in state
+            return (state,) if result is UNANSWERED or self._shows(result, state) else None
+        member = self._holds(state, argument)
         said = truth_of(result)
         if f == "contains":
             return (state,) if result is UNANSWERED or said is member else None
         changes = not member if f == "add" else member
         if said is not None and said is not changes:
             return None
-        if not changes:
-            return (state,)
-        return (state | {argument},) if f == "add" else (state - {argument},)
+        return (self._changed(state, argument) if changes else state,)
+
+    def _shows(self, result: Any, state: Any) -> bool:
+        """Whether a read's result is all elements of the state."""
+        elements = () if result is None else result
+        return type(elements) in {tuple, frozenset} and state == frozenset(elements)
+
+    def _holds(self, state: Any, element: Any) -> bool:
+        return element in state
+
+    def _changed(self, state: Any, element: Any) -> Hashable:
+        """The state with the element added where it was not in it, or else removed."""
+        return state ^ {element}  # type: ignore[no-any-return]
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """Where the whole set is read, a set whose state is an integer, a bit for each element."""
@@ -104,17 +114,14 @@ class _Bits(Set):
     def initial(self) -> Hashable:
         return 0
 
-    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        if f == "read":
-            return (state,) if result is UNANSWERED or result == state else None
-        member = bool(state >> argument & 1)
-        said = truth_of(result)
-        if f == "contains":
-            return (state,) if result is UNANSWERED or said is member else None
-        changes = not member if f == "add" else member
-        if said is not None and said is not changes:
-            return None
-        return (state ^ 1 << argument,) if changes else (state,)
+    def _shows(self, result: Any, state: Any) -> bool:
+        return bool(result == state)
+
+    def _holds(self, state: Any, element: Any) -> bool:
+        return bool(state >> element & 1)
+
+    def _changed(self, state: Any, element: Any) -> Hashable:
+        return state ^ 1 << element  # type: ignore[no-any-return]
 
     def describe_state(self, state: Any) -> str:
         held = [each for bit, each in enumerate(self._elements) if state >> bit & 1]
@@ -122,11 +129,6 @@ class _Bits(Set):
 
 
 _ONE = ord("1")
-
-
-def _is_set(state: frozenset[Any], result: Any) -> bool:
-    elements = () if result is None else result
-    return type(elements) in {tuple, frozenset} and state == frozenset(elements)
 
 
 class FifoQueue(Specification):

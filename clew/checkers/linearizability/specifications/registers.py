@@ -66,16 +66,16 @@ class Register(Specification):
         """
         if all(call.result is not UNANSWERED for call in calls):
             return self, calls
-        seen = {
-            pair(call.argument)[0] if call.f == "cas" else call.result
-            for call in calls
-            if call.f != "write"
-        }
-        written = {
-            call.argument[1] if call.f == "cas" else call.argument
-            for call in calls
-            if call.f != "read"
-        }
+        seen, written = set(), set()
+        for call in calls:
+            if call.f == "read":
+                seen.add(call.result)
+            elif call.f == "write":
+                written.add(call.argument)
+            else:
+                before, after = pair(call.argument)
+                seen.add(before)
+                written.add(after)
         return self, calls if written <= seen else [_unseen(call, seen) for call in calls]
 
     def describe_state(self, state: Any) -> str:
@@ -112,8 +112,11 @@ class CasRegister(Register):
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The register after a read, a write or a successful compare-and-set."""
-        if f != "cas":
-            return super().step(state, f, argument, result)
+        if f == "read":  # as that of a register, without another call
+            fits = result == state or result is UNANSWERED or (result is None and self._nil_fits)
+            return (state,) if fits else None
+        if f == "write":
+            return (argument,)
         expected, replacement = pair(argument)
         return (replacement,) if expected == state else None
 

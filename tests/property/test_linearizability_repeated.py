@@ -1,0 +1,309 @@
+"""What is known of values that repeat against the oracle: exhaustively when small, then at random.
+
+The oracle is plain Wing and Gong, which test_linearizability.py compares with the definition.
+"""
+
+import random
+from itertools import combinations, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
+from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.lazily import broken_lazily
+from clew.checkers.linearizability.plain import plain
+from clew.checkers.linearizability.sources import without_source
+from clew.checkers.linearizability.specifications import CasRegister, FifoQueue, KeyValue, Register
+from clew.checkers.verdict import Budget, OutOfBudget, Verdict
+from clew.history import Event, History
+
+QUEUE_CALLS = [
+    ("enqueue", 1, None), ("enqueue", 2, None), ("dequeue", None, 1), ("dequeue", None, 2),
+    ("dequeue", None, None),
+]  # fmt: skip
+REGISTER_CALLS = [
+    ("write", 1, None), ("write", 2, None), ("cas", (1, 2), None), ("cas", (2, 2), None),
+    ("read", None, 1), ("read", None, 2), ("read", None, None),
+]  # fmt: skip
+STORE_CALLS = [
+    ("put", "", None), ("put", "a", None), ("delete", None, None), ("cas", ("a", ""), None),
+    ("get", None, ""), ("get", None, None), ("read", None, ""), ("read", None, None),
+    ("get", None, "a"),
+]  # fmt: skip
+OBSERVED = {
+    "cas-register": (CasRegister(), REGISTER_CALLS),
+    "cas-register from 1": (CasRegister(initial=1), REGISTER_CALLS),
+    "register with nil of any value": (
+        Register(nil_reads="any"),
+        [each for each in REGISTER_CALLS if each[0] != "cas"],
+    ),
+    "key-value": (KeyValue(), STORE_CALLS),
+}
+
+
+def intervals(ends):
+    """Every way intervals may lie that have these ends."""
+    if not ends:
+        yield []
+        return
+    begin, *rest = ends
+    for at, finish in enumerate(rest):
+        for others in intervals(rest[:at] + rest[at + 1 :]):
+            yield [(begin, finish), *others]
+
+
+def build(shape, calls, pending=()):
+    return [
+        Entry(begin, None, f, argument, UNANSWERED, number)
+        if number in pending
+        else Entry(begin, finish, f, argument, result, number)
+        for number, ((begin, finish), (f, argument, result)) in enumerate(
+            zip(shape, calls, strict=True)
+        )
+    ]
+
+
+def small(calls, count, pending_max):
+    for chosen in product(calls, repeat=count):
+        for shape in intervals(list(range(2 * count))):
+            for size in range(pending_max + 1):
+                for pending in combinations(range(count), size):
+                    yield build(shape, chosen, pending)
+
+
+def drawn(source, calls, count, pending):
+    """Short intervals, so that real time matters, around calls in an order drawn."""
+    ends = [at // 2 for at in range(2 * count)]
+    for _ in range(source.randint(0, 5 * count)):
+        at = source.randint(0, len(ends) - 2)
+        ends[at], ends[at + 1] = ends[at + 1], ends[at]
+    places = [[at for at, each in enumerate(ends) if each == index] for index in range(count)]
+    unanswered = [at for at in range(count) if source.random() < pending]
+    return build(sorted(places), [source.choice(calls) for _ in range(count)], unanswered)
+
+
+def expected(specification, entries):
+    return plain(specification, entries, Budget(seconds=None))[0]
+
+
+def lazily(entries):
+    """The oracle's answer, which the engine's must be; and its evidence fails alone."""
+    specification = FifoQueue()
+    broken, _ = broken_lazily(specification, entries, Budget(seconds=None))
+    linearizable = expected(specification, entries)
+    assert (broken == ()) == linearizable, entries
+    if broken:
+        assert set(broken) <= set(entries)
+        assert not expected(specification, broken)
+    return linearizable
+
+
+def test_queues_agree_with_the_oracle_on_all_small_histories():
+    answers = [lazily(entries) for count in (1, 2) for entries in small(QUEUE_CALLS, count, count)]
+    answers += [lazily(entries) for entries in small(QUEUE_CALLS, 3, 1)]
+    assert answers.count(True) > 500
+    assert answers.count(False) > 500
+
+
+@pytest.mark.deep
+def test_queues_agree_with_the_oracle_on_all_histories_of_three_and_four():
+    for count, pending in ((3, 3), (4, 1)):
+        for entries in small(QUEUE_CALLS, count, pending):
+            lazily(entries)
+
+
+def queues_at_random(name, count):
+    source = random.Random(name)
+    answers = [
+        lazily(drawn(source, QUEUE_CALLS, source.randint(3, 9), source.choice([0, 0.1, 0.3])))
+        for _ in range(count)
+    ]
+    assert answers.count(True) > count // 10
+    assert answers.count(False) > count // 10
+
+
+def test_queues_agree_with_the_oracle_at_random():
+    queues_at_random("queues", 2_000)
+
+
+@pytest.mark.deep
+def test_queues_agree_with_the_oracle_often():
+    queues_at_random("queues often", 100_000)
+
+
+@given(source=st.randoms(use_true_random=False))
+def test_queues_agree_with_the_oracle(source):
+    lazily(drawn(source, QUEUE_CALLS, source.randint(1, 8), 0.1))
+
+
+def observed(name, entries):
+    """Whether an observer without a source was found, which the oracle must refute."""
+    specification, _ = OBSERVED[name]
+    broken = without_source(specification, entries)
+    linearizable = expected(specification, entries)
+    if broken:
+        assert not linearizable, entries
+        assert set(broken) <= set(entries)
+        assert not expected(specification, broken)
+    return linearizable, bool(broken)
+
+
+def few_are_missed(answers):
+    """The rule is never wrong, and finds most of what is wrong in small histories."""
+    assert (True, True) not in answers
+    assert answers.count((False, True)) > 3 * answers.count((False, False))
+    assert answers.count((False, True)) > 0
+    assert answers.count((True, False)) > 0
+
+
+@pytest.mark.parametrize("name", OBSERVED)
+def test_sources_agree_with_the_oracle_on_all_small_histories(name):
+    calls = OBSERVED[name][1]
+    answers = [observed(name, each) for count in (1, 2) for each in small(calls, count, count)]
+    answers += [observed(name, each) for each in small(calls, 3, 0)]
+    few_are_missed(answers)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", OBSERVED)
+def test_sources_agree_with_the_oracle_on_all_histories_of_three(name):
+    for entries in small(OBSERVED[name][1], 3, 3):
+        observed(name, entries)
+
+
+@pytest.mark.parametrize("name", OBSERVED)
+@given(source=st.randoms(use_true_random=False))
+def test_sources_agree_with_the_oracle(name, source):
+    observed(name, drawn(source, OBSERVED[name][1], source.randint(1, 8), 0.1))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", OBSERVED)
+def test_sources_agree_with_the_oracle_often(name):
+    source = random.Random(name)
+    few_are_missed(
+        [observed(name, drawn(source, OBSERVED[name][1], 7, 0.1)) for _ in range(20_000)]
+    )
+
+
+class Clients:
+    """Clients of one object that does what they ask at a moment inside each interval."""
+
+    def __init__(self, name, ask, *, clients, seed):
+        self.specification = SPECIFICATIONS[name]()
+        self.ask = ask
+        self.source = random.Random(seed)
+        self.idle = list(range(clients))
+        self.state = self.specification.initial()
+
+    def history(self, count):
+        events, busy, source = [], [], self.source
+        while count or busy:
+            if self.idle and count and (not busy or source.random() < 0.5):
+                process = self.idle.pop(source.randrange(len(self.idle)))
+                f, argument, results = self.ask(source)
+                events.append(Event(process, "invoke", f, argument))
+                busy.append([process, f, argument, results])
+                count -= 1
+                continue
+            at = source.randrange(len(busy))
+            process, f, argument, results = busy[at]
+            if results is not None:
+                busy[at][2:] = self.done(f, argument, results), None
+                continue
+            del busy[at]
+            self.idle.append(process)
+            kind, value = argument
+            events.append(Event(process, kind, f, value))
+        return events
+
+    def done(self, f, argument, results):
+        """The type and the value of the completion."""
+        frozen = tuple(argument) if type(argument) is list else argument
+        for result in results:
+            states = self.specification.step(self.state, f, frozen, result)
+            if states:
+                (self.state,) = states
+                return "ok", result
+        return "fail", argument
+
+
+def ask_queue(source):
+    if source.random() < 0.5:
+        return "enqueue", source.randrange(5), [None]
+    return "dequeue", None, [None, *range(5)]
+
+
+def ask_register(source):
+    f = source.choice(["read", "write", "cas"])
+    if f == "read":
+        return f, None, [None, *range(5)]
+    return f, source.randrange(5) if f == "write" else source.choices(range(5), k=2), [None]
+
+
+def ended(history, **options):
+    budget = Budget(seconds=None, configurations=200_000)
+    checker = Linearizability(options.pop("specification"), explained=False)
+    result = checker.check(History(history), budget)
+    return result.verdict, result.engine
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_long_queues_whose_values_repeat_are_decided(seed):
+    events = Clients("fifo-queue", ask_queue, clients=10, seed=seed).history(1_000)
+    assert ended(events, specification=FifoQueue()) == (Verdict.VALID, "lazy-queue")
+    taken = [at for at, each in enumerate(events) if each.type == "ok" and each.value is not None]
+    wrong = taken[len(taken) // 2]
+    events[wrong] = events[wrong]._replace(value=7)
+    assert ended(events, specification=FifoQueue()) == (Verdict.INVALID, "lazy-queue")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stale_read_among_fifty_clients_is_found(seed):
+    events = Clients("cas-register", ask_register, clients=50, seed=seed).history(2_000)
+    assert ended(events, specification=CasRegister())[0] is Verdict.VALID
+    for process, (f, value, answer) in enumerate(
+        [("write", "old", None), ("write", "new", None), ("read", None, "old")], start=1_000
+    ):
+        events += [Event(process, "invoke", f, value), Event(process, "ok", f, answer)]
+    assert ended(events, specification=CasRegister()) == (Verdict.INVALID, "sources")
+
+
+def test_the_queue_engine_keeps_its_budget():
+    events = Clients("fifo-queue", ask_queue, clients=10, seed=1).history(600)
+    history = History(events)
+    entries = [
+        Entry(each.invoked, each.completed, each.f, each.argument, each.result, each.number)
+        for each in history.operations
+    ]
+    with pytest.raises(OutOfBudget):
+        broken_lazily(FifoQueue(), entries, Budget(seconds=None, configurations=100))
+
+
+def test_a_value_dequeued_too_often_needs_no_search():
+    calls = [("enqueue", 1, None), ("dequeue", None, 1), ("enqueue", 2, None), ("dequeue", None, 1)]
+    entries = build([(0, 1), (2, 3), (4, 5), (6, 7)], calls)
+    broken, configurations = broken_lazily(FifoQueue(), entries, Budget())
+    assert [each.number for each in broken] == [0, 1, 3]
+    assert configurations == 0
+
+
+def test_the_queue_engine_keeps_its_budget_inside_a_step():
+    """Dequeues that nobody answered: what each of them took stays open."""
+    events = [Event(at, "invoke", "enqueue", at % 7) for at in range(60)]
+    events += [Event(at, "ok", "enqueue", None) for at in range(60)]
+    events += [Event(at, "invoke", "dequeue", None) for at in range(100, 130)]
+    for value in (*range(7), None):
+        events += [Event(200, "invoke", "dequeue"), Event(200, "ok", "dequeue", value)]
+    budget = Budget(seconds=None, configurations=5_000)
+    result = Linearizability(FifoQueue(), explained=False).check(History(events), budget)
+    assert result.verdict is Verdict.UNKNOWN
+    assert budget.spent < 10_000
+
+
+def test_values_that_differ_from_themselves_are_left_to_the_search():
+    entries = build([(0, 1), (2, 3)], [("enqueue", float("nan"), None), ("dequeue", None, 1)])
+    assert broken_lazily(FifoQueue(), entries, Budget()) is None
+    assert not expected(FifoQueue(), entries)
