@@ -165,6 +165,57 @@ def snapshot_isolation(
     return History(events)
 
 
+def lagging(
+    count: int, clients: int = 10, keys: int = 20, seed: int = 1, *, serializable: bool
+) -> History:
+    """Registers whose readers see a state up to 30 commits old, so that real time orders nothing.
+
+    With ``serializable`` only transactions that write nothing do; else all do, and the first
+    committer wins.
+    """
+    random = Random(seed)
+    workload = Workload(random, keys)
+    states: list[dict[int, int]] = [{}]
+    version: dict[int, int] = {}
+    events: list[Event] = []
+    pending: dict[int, tuple[str, list[list[Any]]]] = {}
+    invoked = 0
+    while invoked < count or pending:
+        client = random.randrange(clients)
+        if client in pending:
+            events.append(Event(client, pending[client][0], "txn", pending.pop(client)[1]))
+        elif invoked < count:
+            transaction = workload.transaction()
+            if random.random() < 0.4:
+                transaction = [["r", key, None] for _, key, _ in transaction]
+            asked = [["w" if f == "append" else f, key, value] for f, key, value in transaction]
+            events.append(Event(client, "invoke", "txn", asked))
+            invoked += 1
+            writes = dict.fromkeys(key for f, key, _ in asked if f == "w")
+            now = len(states) - 1
+            begun = now if writes and serializable else max(0, now - random.randint(0, 30))
+            if any(version.get(key, 0) > begun for key in writes):
+                pending[client] = ("fail", asked)
+                continue
+            view = dict(states[begun])
+            pending[client] = ("ok", apply_to_registers(view, transaction))
+            if writes:
+                states.append({**states[-1], **{key: view[key] for key in writes}})
+                version.update(dict.fromkeys(writes, now + 1))
+    return History(events)
+
+
+def with_cases(history: History) -> History:
+    """The same with three transactions that no order of two keys' versions explains."""
+    events = list(history)
+    for rank, answer in enumerate(
+        ([["w", -1, 1], ["w", -2, 1]], [["w", -1, 2], ["w", -2, 2]], [["r", -1, 1], ["r", -2, 2]])
+    ):
+        events.append(Event(1_000 + rank, "invoke", "txn", answer))
+        events.append(Event(1_000 + rank, "ok", "txn", answer))
+    return History(events)
+
+
 def entangled(count: int = 18_000, seed: int = 1) -> History:
     """More than 10,000 transactions in one component under snapshot isolation, one read stale."""
     return snapshot_isolation(
@@ -270,6 +321,7 @@ def cases(sizes: list[int]) -> Iterator[tuple[str, Any, History, int | None]]:
         orders = RwRegister(version_orders=("initial-state", "linearizable-keys"))
         history = strict_serializable(count, registers=True)
         yield f"rw-register, serial, linearizable keys, {count:,}", orders, history, None
+    yield from lagging_cases()
     history = replicated(50_000)
     yield "sessions, 8 replicas, 50,000", Sessions(), history, None
     for model in ("CC", "PRAM", "CM"):
@@ -277,6 +329,15 @@ def cases(sizes: list[int]) -> Iterator[tuple[str, Any, History, int | None]]:
     yield "sequential, 8 replicas, 50,000", Sequential(), history, None
     for count in (10_000, 100_000):
         yield f"kafka, {count:,} sends and polls", Kafka(), logs(count), None
+
+
+def lagging_cases() -> Iterator[tuple[str, Any, History, int | None]]:
+    for model in ("serializable", "snapshot-isolation"):
+        for count in (500, 1_000, 2_000, 5_000):
+            history = lagging(count, serializable=model == "serializable")
+            name = f"rw-register, lagging reads, order open, {model}, {count:,}"
+            yield name, RwRegister((model,)), history, None
+            yield f"{name}, planted", RwRegister((model,)), with_cases(history), None
 
 
 def main() -> None:

@@ -86,6 +86,7 @@ class Accesses:
         all: the accesses; an index into this list names one everywhere else.
         sessions: for each session the indices of its accesses in order.
         writers: for each key its writes, per session the indices in order.
+        ranks: the same with each write's rank in place of its index.
         impossible: an anomaly ``thin-air-read`` for each read of a value that no write can have
             left; such reads are not among the accesses.
     """
@@ -93,6 +94,7 @@ class Accesses:
     all: list[Access] = field(default_factory=list)
     sessions: list[list[int]] = field(default_factory=list)
     writers: dict[Key, dict[int, list[int]]] = field(default_factory=dict)
+    ranks: dict[Key, dict[int, list[int]]] = field(default_factory=dict)
     impossible: list[Anomaly] = field(default_factory=list)
 
     @property
@@ -204,6 +206,7 @@ def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]]) -> Accesse
         found.sessions[session].append(index)
         if is_write:
             found.writers.setdefault(one.key, {}).setdefault(session, []).append(index)
+            found.ranks.setdefault(one.key, {}).setdefault(session, []).append(rank)
     return found
 
 

@@ -32,7 +32,7 @@ from typing import Literal, TypeAlias, get_args
 
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
-from clew.checkers.saturation import Order, Why, cyclic, initial_read, way
+from clew.checkers.saturation import Order, Why, cyclic, initial_read, way, written
 from clew.checkers.sequential import has_simple_order
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import UsageError
@@ -159,8 +159,8 @@ def _memory(order: Order, budget: Budget) -> list[Anomaly]:
 
 
 def _pram(found: Accesses, budget: Budget) -> list[Anomaly]:
-    """PRAM: the order of all sessions and one session's reads, saturated by these reads."""
-    order = Order(found, [])
+    """PRAM: the order of all sessions' writes and one session, saturated by that one's reads."""
+    order = Order(found, [], written(found))
     order.close(budget)
     anomalies = []
     for session in found.sessions:

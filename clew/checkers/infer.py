@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from clew.checkers.subkeys import is_in_order
+from clew.checkers.values import Key, key_of
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
@@ -17,7 +19,7 @@ Test: TypeAlias = Callable[[Sequence[Operation]], bool]
 
 
 class Guess(NamedTuple):
-    """A checker's name, and one sentence that says what it was guessed from."""
+    """A checker as ``--model`` names it, and one sentence that says what it was guessed from."""
 
     model: str
     reason: str
@@ -78,6 +80,42 @@ def _is_part(value: Any, words: frozenset[str]) -> bool:
     return value[0] in words and (size == _TRIPLE or (size == _PAIR and value[0] == "r"))
 
 
+def _triples(value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The micro-operations of a transaction; one that reads and names no value has nil."""
+    for part in value if isinstance(value, list) else ():
+        if _is_part(part, _PARTS | _R_APPEND):
+            yield part[0], part[1], part[2] if len(part) == _TRIPLE else None
+
+
+def _lists_alone(operations: Sequence[Operation]) -> bool:
+    """Transactions that only read, and are answered with lists, as no register is."""
+    answers = [
+        answer
+        for each in operations
+        if each.type == "ok"
+        for _, _, answer in _triples(each.result)
+        if answer is not None
+    ]
+    whole = all(isinstance(answer, list) for answer in answers)
+    return bool(answers) and whole and _parts(frozenset({"r"}))(operations)
+
+
+def _inserts_of_ones(operations: Sequence[Operation]) -> bool:
+    """Writes of 1 to one key each, no key twice, and reads of several keys at once."""
+    if not _parts(_R_W)(operations):
+        return False
+    written = [each.argument for each in operations if each.f == "write"]
+    read = [each.argument for each in operations if each.f == "read"]
+    once = {key_of(parts[0][1]) for parts in written}
+    values = {key_of(value) for each in operations for _, _, value in _triples(each.result)}
+    return (
+        all(len(parts) == 1 and parts[0][0] == "w" for parts in written)
+        and len(once) == len(written)
+        and all(len(parts) > 1 and all(part[0] == "r" for part in parts) for parts in read)
+        and values <= {key_of(None), 1}
+    )
+
+
 def _sends_and_polls(operations: Sequence[Operation]) -> bool:
     """Every transaction is a list of sends and polls, ``["poll"]`` or ``["send", key, value]``."""
     asked = [each.argument for each in operations if each.f == "txn"]
@@ -112,10 +150,71 @@ def _reads(*kinds: type) -> Test:
     return test
 
 
-def _keyed_lists(operations: Sequence[Operation]) -> bool:
+def _sets(operations: Sequence[Operation]) -> bool:
+    """Reads are answered with lists of elements; nil stands for none, in reads of other objects."""
+    return _reads(list)(operations) and not any(None in answer for answer in _answers(operations))
+
+
+def _subkeys(operations: Sequence[Operation]) -> bool:
+    """Reads show all subkeys of a key, newest first, and nil for one that is not there."""
+    return is_in_order(operations) and any(None in answer for answer in _answers(operations))
+
+
+def _keyed_sets(operations: Sequence[Operation]) -> bool:
     """Every value is a pair of a key and what it holds; `set-full` knows no keys."""
     answered = [each.result for each in operations if each.f == "read" and each.type == "ok"]
-    return _pairs(operations) and all(map(_is_pair, answered)) and _reads(list)(operations)
+    return _pairs(operations) and all(map(_is_pair, answered)) and _sets(operations)
+
+
+def _no_numbers(operations: Sequence[Operation]) -> bool:
+    """No read is answered with a number, which might be a counter's."""
+    return not any(type(answer) in {int, float} for answer in _answers(operations))
+
+
+def _accesses(operation: Operation, value: Any, *, keyed: bool) -> Iterator[tuple[bool, Key, Any]]:
+    """What an operation on registers reads or writes: whether it reads, the register, the value."""
+    parts = list(_triples(value))
+    if parts:
+        for word, name, held in parts:
+            yield word in _READS, key_of(name), held
+        return
+    name, held = (value[0], value[1]) if keyed and _is_pair(value) else (None, value)
+    if operation.f == "cas" and _is_pair(held):
+        held = held[1]
+    yield operation.f == "read", key_of(name), held
+
+
+def _from_zero(operations: Sequence[Operation]) -> bool:
+    """Registers that show 0, and nothing else, before anybody asked to write it; O(n).
+
+    What is read before it is written was there at first, or is wrong. Where all of that is 0, and
+    none of it nil, the registers are taken to start at 0.
+    """
+    keyed = _pairs(operations)
+    zeros = [each for each in operations if _has_zero(each.argument) or _has_zero(each.result)]
+    return 0 in _early(zeros, keyed=keyed) and _early(operations, keyed=keyed) == {0}
+
+
+def _has_zero(value: Any) -> bool:
+    if type(value) is int:
+        return value == 0
+    return isinstance(value, list | tuple) and any(map(_has_zero, value))
+
+
+def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
+    """What registers showed before anybody had asked to write it; O(n)."""
+    asked: dict[Key, int] = {}
+    for each in operations:
+        for reads, name, value in _accesses(each, each.argument, keyed=keyed):
+            if not reads:
+                asked.setdefault((name, key_of(value)), each.invoked)
+    return {
+        key_of(value)
+        for each in operations
+        if each.type == "ok" and each.completed is not None
+        for reads, name, value in _accesses(each, each.result, keyed=keyed)
+        if reads and asked.get((name, key_of(value)), each.completed) >= each.completed
+    }
 
 
 def _all_that_was_written(operations: Sequence[Operation]) -> bool:
@@ -156,11 +255,14 @@ def _tokens(operations: Sequence[Operation]) -> bool:
 
 _R_APPEND, _R_W = frozenset({"r", "append"}), frozenset({"r", "w"})
 _PARTS = _R_W | {"read", "write"}
+_READS = frozenset({"r", "read"})
+_REGISTERS = frozenset({"register", "cas-register", "multi-register"})
 _KAFKA = "crash assign subscribe commit_offsets list_committed_offsets txn debug-topic-partitions"
 
 RULES: tuple[Rule, ...] = (
-    Rule("rw-register", "txn", "", "transactions of r and w", _parts(_R_W)),
-    Rule("list-append", "txn", "", "transactions of r and append", _parts(_R_APPEND)),
+    Rule("list-append", "txn", "", "transactions that read lists", _lists_alone),
+    Rule("rw-register", "txn", "read write", "transactions of r and w", _parts(_R_W)),
+    Rule("list-append", "txn", "read append", "transactions of r and append", _parts(_R_APPEND)),
     Rule("kafka", "send poll", _KAFKA, "send and poll"),
     Rule("kafka", "txn", _KAFKA, "transactions of send and poll", _sends_and_polls),
     Rule("bank", "transfer", "read", "transfers"),
@@ -177,20 +279,23 @@ RULES: tuple[Rule, ...] = (
     Rule("priority-queue", "insert", "remove", "insert and remove"),
     Rule("key-value", "get put", "append cas delete", "get and put with a key", _pairs),
     Rule("key-value", "delete", "read write cas", "operations with a key", _pairs),
-    Rule("set", "add", "read", "add and reads of lists with a key", _keyed_lists),
-    Rule("set-full", "add", "read", "add and reads of lists", _reads(list)),
-    Rule("set", "add", "read remove contains", "add, remove and reads of lists", _reads(list)),
+    Rule("sequential", "add", "read", "adds in order and reads of all of them", _subkeys),
+    Rule("set", "add", "read", "add and reads of lists with a key", _keyed_sets),
+    Rule("set-full", "add", "read", "add and reads of lists", _sets),
+    Rule("set", "add", "read remove contains", "add, remove and reads of lists", _sets),
     Rule("set", "contains", "add remove read", "add, remove and contains"),
     Rule("counter", "add", "read", "add and reads of numbers", _reads(int, float)),
     Rule("counter", "add", "read", "adds of the same number and no answered read", _adds_again),
     Rule("counter", "increment decrement", "add read", "increment and decrement"),
     Rule("append-log", "append", "read", "append and reads of lists", _reads(list)),
-    Rule("multi-register", "read write", "", "reads and writes of several keys", _parts(_PARTS)),
+    Rule("long-fork", "read write", "", "inserts of 1 by key and reads of keys", _inserts_of_ones),
+    Rule("multi-register", "read write txn", "", "reads and writes of keys", _parts(_PARTS)),
     Rule("causal-reverse", "write", "read", "writes and reads of lists", _all_that_was_written),
     Rule("cas-register", "cas", "read write", "compare-and-set with a key", _pairs),
-    Rule("register", "read write", "", "reads and writes with a key", _pairs),
+    Rule("register", "write", "read", "reads and writes with a key", _pairs),
     Rule("cas-register", "cas", "read write", "read, write and compare-and-set"),
-    Rule("register", "read write", "", "read and write"),
+    Rule("register", "write", "read", "read and write"),
+    Rule("register", "read", "", "reads alone", _no_numbers),
 )
 """In the order that they are tried."""
 
@@ -205,6 +310,9 @@ def infer(history: History) -> Guess:
     functions = frozenset(each.f for each in operations)
     for rule in RULES:
         if rule.fits(functions, operations):
+            if rule.model in _REGISTERS and _from_zero(operations):
+                shown = f"The history has {rule.because}, and 0 is read before it is written."
+                return Guess(f"{rule.model}:initial=0", shown)
             return Guess(rule.model, f"The history has {rule.because}.")
     seen = ", ".join(sorted(functions))
     raise HistoryError(

@@ -3,7 +3,8 @@
 Each key has a log, in which each message has one offset. Offsets may have holes: only a message
 that somebody sent and somebody saw (its sender in the acknowledgement, or a poll) can be missed.
 
-- ``lost-write``: acknowledged, never polled by anyone, though a poll went past its offset;
+- ``lost-write``: acknowledged, never polled by anyone, though a poll went past its offset; or sent
+  by a transaction of unknown outcome of which another message was polled;
 - ``unseen``: acknowledged and never polled, though a late poll that should return it came back
   empty. Where no poll got that far, nobody knows: UNKNOWN;
 - ``duplicate``: one message at more offsets than it was sent times;
@@ -34,7 +35,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from clew.checkers.collector import uncollected
-from clew.checkers.kafka_log import Garbled, Moved, Poll, Send, Step, steps_of
+from clew.checkers.kafka_log import Garbled, Moved, Poll, Send, Step, in_effect, steps_of
 from clew.checkers.values import Key, counted, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
@@ -137,7 +138,7 @@ class _Logs:
     """
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        self.steps = list(steps)
+        self.steps = in_effect(list(steps))
         self.sends = [step for step in self.steps if isinstance(step, Send)]
         self.polls = [step for step in self.steps if isinstance(step, Poll)]
         self.attempts: dict[tuple[str, Key], list[Send]] = {}
@@ -401,12 +402,15 @@ def _unread(logs: _Logs, gaps: list[_Gap], quiet: int) -> tuple[list[Anomaly], i
     others = 0
     for send in logs.sends:
         seen = logs.polled.get(send.key, {})
-        if send.operation.type != "ok" or key_of(send.message) in seen:
+        known = send.operation.type == "ok"
+        if not (known or send.offset is not None) or key_of(send.message) in seen:
             continue
         passer = _passer(passed.get(send.key, []), send.offset)
         empty = ends.get(send.key)
         if passer is not None:
             found.append(_lost(send, passer))
+        elif not known:
+            continue
         elif empty is not None and (send.offset is None or empty[0] <= send.offset):
             found.append(_unseen(send, empty[1]))
         else:
@@ -449,12 +453,18 @@ def _late_ends(logs: _Logs, quiet: int) -> dict[str, tuple[int, Operation]]:
 
 def _lost(send: Send, gap: _Gap) -> Anomaly:
     reason = (
-        f"Message {shown(send.message)} of key {send.key} was acknowledged at offset "
+        f"Message {shown(send.message)} of key {send.key} was {_put(send)} at offset "
         f"{send.offset}, and no poll ever returned it, though process {gap.operation.process} "
         f"went on to offset {gap.high}."
     )
     data = {"key": send.key, "offset": send.offset, "message": send.message}
     return Anomaly("lost-write", reason, (send.operation, gap.operation), data)
+
+
+def _put(send: Send) -> str:
+    if send.operation.type == "ok":
+        return "acknowledged"
+    return "sent by a transaction that took effect, as a poll of another of its messages shows,"
 
 
 def _unseen(send: Send, poll: Operation) -> Anomaly:

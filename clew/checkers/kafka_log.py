@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from clew.checkers.values import shown
+from clew.checkers.values import key_of, shown
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
@@ -28,7 +28,10 @@ MOVES = frozenset({"assign", "subscribe", "list_committed_offsets"})
 
 
 class Send(NamedTuple):
-    """One message sent; ``offset`` is None where no acknowledgement tells it."""
+    """One message sent; ``offset`` is None where no answer tells it.
+
+    A transaction of unknown outcome may tell offsets too. They count where it took effect.
+    """
 
     operation: Operation
     key: str
@@ -65,7 +68,7 @@ Step = Send | Poll | Moved | Garbled
 def steps_of(history: History) -> Iterator[Step]:
     """The sends and polls of a history in order of invocation; inside a transaction, in its order.
 
-    Failed and unknown sends are among them, without offset. Polls that were not answered are not.
+    Failed sends are among them, without offset. Polls that were not answered are not.
     An answer in none of the forms above is one `Garbled`. O(n).
 
     Raises:
@@ -85,6 +88,33 @@ def steps_of(history: History) -> Iterator[Step]:
                 found=shown(wrong.found),
             ) from None
         yield from steps
+
+
+def in_effect(steps: list[Step]) -> list[Step]:
+    """The steps, with the offsets of unknown transactions only where a poll shows them in effect.
+
+    A transaction is all or nothing: where one of its messages was polled, all of them are there.
+    O(messages).
+    """
+    polled = {
+        (step.key, key_of(message))
+        for step in steps
+        if isinstance(step, Poll)
+        for _, message in step.messages
+    }
+    shown_by = {
+        step.operation.number
+        for step in steps
+        if isinstance(step, Send) and (step.key, key_of(step.message)) in polled
+    }
+    return [
+        step._replace(offset=None)
+        if isinstance(step, Send)
+        and step.operation.type == "info"
+        and step.operation.number not in shown_by
+        else step
+        for step in steps
+    ]
 
 
 class _Malformed(Exception):  # noqa: N818 - turned into a HistoryError or a Garbled
@@ -122,7 +152,7 @@ def _transaction(one: Operation) -> Iterator[Step]:
     value = one.result if one.type == "ok" else one.argument
     if not isinstance(value, list | tuple):
         raise _Malformed("a list of sends and polls", value, answer=one.type == "ok")
-    for part in value:
+    for place, part in enumerate(value):
         if not isinstance(part, list | tuple) or part[:1] not in _MICRO:
             wanted = '["send", key, message] or ["poll"]'
             raise _Malformed(wanted, part, answer=one.type == "ok")
@@ -135,7 +165,19 @@ def _transaction(one: Operation) -> Iterator[Step]:
         message, offset = part[2], None
         if one.type == "ok" and isinstance(message, list | tuple):
             offset, message = _pair(message)
+        elif one.type == "info":
+            offset = _told(one.result, place, message)
         yield Send(one, str(part[1]), message, offset)
+
+
+def _told(result: Any, place: int, message: Any) -> int | None:
+    """The offset that a transaction of unknown outcome tells of one of its sends, if it does."""
+    part = result[place] if isinstance(result, list | tuple) and place < len(result) else None
+    if not isinstance(part, list | tuple) or len(part) != len(("send", "key", "message")):
+        return None
+    pair = part[2]
+    told = isinstance(pair, list | tuple) and len(pair) == len(("offset", "message"))
+    return pair[0] if told and type(pair[0]) is int and pair[1] == message else None
 
 
 def _send(one: Operation) -> Send:

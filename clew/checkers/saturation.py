@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from clew.checkers.accesses import INITIAL, Accesses
+from clew.checkers.accesses import INITIAL, Access, Accesses
 from clew.checkers.order_graph import OrderGraph
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
@@ -81,11 +81,13 @@ class Order:
         return copy
 
     def read_in(self, session: list[int]) -> bool:
-        """Lets a session's reads count in an order of sessions alone; False for a circle.
+        """Lets a session's reads count in an order of writes alone; False for a circle.
 
         A circle is all that can come of it where a session reads what it writes only later.
         """
         known = [-1] * len(self.found.sessions)
+        for first, second in pairwise(session):
+            self.graph.add(first, second, Why("session"))
         for index in session:
             one = self.found.all[index]
             if one.source != INITIAL:
@@ -111,8 +113,11 @@ class Order:
         clocks = [nothing] * count
         # Invariant: a node's clock is final once all its predecessors were passed on.
         for node in order:
+            successors = self.graph.successors[node]
+            if not successors:
+                continue
             clock = self._passed_on(clocks[node], node)
-            for second in self.graph.successors[node]:
+            for second in successors:
                 later = clocks[second]
                 clocks[second] = clock if later is nothing else _later(clock, later)
         self.clocks = clocks
@@ -133,8 +138,10 @@ class Order:
     def latest_writes(self, read: int) -> Iterator[int]:
         """Per session its last write to the read's register that comes before the read."""
         clock = self.clocks[read]
-        for session, writes in self.found.writers.get(self.found.all[read].key, {}).items():
-            position = bisect_right(writes, clock[session], key=self._rank) - 1
+        key = self.found.all[read].key
+        ranks = self.found.ranks.get(key, {})
+        for session, writes in self.found.writers.get(key, {}).items():
+            position = bisect_right(ranks[session], clock[session]) - 1
             if position >= 0:
                 yield writes[position]
 
@@ -148,9 +155,6 @@ class Order:
             position = bisect_left(writes, 1, key=lambda write: self.before(source, write))
             if position < len(writes):
                 yield writes[position]
-
-    def _rank(self, index: int) -> int:
-        return self.found.all[index].rank
 
     def saturate(self, budget: Budget, *, total: bool) -> Anomaly | None:
         """Adds what the reads force until nothing changes; an anomaly where that is impossible.
@@ -252,16 +256,14 @@ class _Watch:
         if not self.total or not self.found.all[index].is_write:
             return
         # Whoever read a version that now comes before this write comes before it too.
-        writers = self.found.writers[self.found.all[index].key]
-        for session, writes in writers.items():
+        key = self.found.all[index].key
+        ranks = self.found.ranks[key]
+        for session, writes in self.found.writers[key].items():
             if new[session] > old[session]:
-                low = bisect_right(writes, old[session], key=self._rank)
-                high = bisect_right(writes, new[session], key=self._rank)
+                low = bisect_right(ranks[session], old[session])
+                high = bisect_right(ranks[session], new[session])
                 for write in writes[low:high]:
                     self.waiting.update(self.readers.get(write, ()))
-
-    def _rank(self, index: int) -> int:
-        return self.found.all[index].rank
 
     def again(self) -> list[int]:
         """The reads to look at again, in order; forgets them."""
@@ -270,11 +272,17 @@ class _Watch:
         return waiting
 
 
-def _sessions(found: Accesses) -> OrderGraph[Why]:
-    """The order of each session."""
+def written(found: Accesses) -> OrderGraph[Why]:
+    """The order of each session's writes alone."""
+    return _sessions(found, lambda one: one.is_write)
+
+
+def _sessions(found: Accesses, counts: Callable[[Access], bool] | None = None) -> OrderGraph[Why]:
+    """The order of each session, or of those of its accesses that count."""
     graph = OrderGraph[Why](len(found.all))
     for session in found.sessions:
-        for first, second in pairwise(session):
+        chain = [index for index in session if counts is None or counts(found.all[index])]
+        for first, second in pairwise(chain):
             graph.add(first, second, Why("session"))
     return graph
 

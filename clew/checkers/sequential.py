@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
 from clew.checkers.saturation import Order
+from clew.checkers.subkeys import as_registers
 from clew.checkers.values import Key, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History
@@ -44,9 +45,15 @@ class Sequential:
     def check(self, history: History, budget: Budget) -> Result:
         """UNKNOWN where a value is written twice, or an operation is no read or write.
 
+        Inserts of subkeys in order, and reads of all of them, are read and written registers too;
+        see `clew.checkers.subkeys`.
+
         Raises:
             OutOfBudget: the search did not end.
         """
+        subkeys = as_registers(history)
+        if subkeys is not None:
+            return subkeys.told(self.check(subkeys.history, budget))
         found = accesses_of(self.name, history)
         if isinstance(found, Result):
             return found

@@ -29,7 +29,7 @@ from math import isinf
 from typing import Any, ClassVar, NoReturn
 
 from clew.errors import HistoryError
-from clew.formats.record import event_from, place, shown
+from clew.formats.record import event_from, number_said, place, shown
 from clew.history import Event
 
 _NESTING_MAX = 200
@@ -273,7 +273,7 @@ class _Reader:
             try:
                 value = self.atoms[word]
             except ValueError as error:
-                self.fail("a number can't be read", "a smaller number", str(error))
+                self.fail("a number can't be read", "a smaller number", number_said(error))
             self._value(value, self.line)
         else:
             kind(self, word)

@@ -1,8 +1,9 @@
 """Plain JSON as elle-cli takes it: an array of operations, or one object after another.
 
-Names may carry the colon that Clojure's keywords have; it is dropped from names, and then from
-words inside values too. The fields are those of Jepsen: ``process``, ``type``, ``f``, ``value``,
-and where they are known ``time``, ``index``, ``error``. Objects may span lines.
+Names, and the words of ``type`` and ``f``, may carry the colon that Clojure's keywords have; it is
+dropped there, and then from words inside values too. The fields are those of Jepsen: ``process``,
+``type``, ``f``, ``value``, and where they are known ``time``, ``index``, ``error``. Objects may
+span lines.
 
 Left out: numbers keep their JSON type, and an object's name is always a string, so that the
 accounts ``{"0": 100}`` of a bank are strings here and numbers in EDN.
@@ -88,13 +89,13 @@ def _broken(error: Exception, text: str, position: int, source: str, line: int) 
 
 def _without_colons(record: dict[str, Any]) -> dict[str, Any]:
     """Names and words without Clojure's colon."""
-    if any(name.startswith(":") for name in record):
+    words = [word for word in (record.get("type"), record.get("f")) if type(word) is str]
+    if any(word.startswith(":") for word in (*record, *words)):
         bare: dict[str, Any] = _bare(record)
         return bare
-    for name in ("process", "type", "f"):
-        word = record.get(name)
-        if type(word) is str:
-            record[name] = word.removeprefix(":")
+    process = record.get("process")
+    if type(process) is str:
+        record["process"] = process.removeprefix(":")
     return record
 
 

@@ -14,7 +14,7 @@ from math import isinf
 from typing import Any, TextIO
 
 from clew.errors import HistoryError
-from clew.formats.record import event_from, place, shown
+from clew.formats.record import event_from, number_said, place, shown
 from clew.history import Event, History
 
 
@@ -92,7 +92,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryError:
     """What to say of text that does not parse."""
     column, end = 1, False
-    found = "values nested too deeply" if isinstance(error, RecursionError) else str(error)
+    found = "values nested too deeply" if isinstance(error, RecursionError) else number_said(error)
     if isinstance(error, json.JSONDecodeError):
         found, column = error.msg, error.colno
         end = error.pos >= len(text.rstrip()) or found.startswith("Unterminated string")

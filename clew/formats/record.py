@@ -94,6 +94,8 @@ def event_from(record: dict[str, Any], source: str, line: int) -> Event:
     time = take("time", None)
     error = take("error", None)
     node = take("node", None)
+    if type(time) is float and time.is_integer():
+        time = int(time)
     if time is not None and type(time) is not int:
         raise _wrong("time", "a whole number of nanoseconds", time, source, line)
     if node is not None and type(node) is not str:
@@ -130,6 +132,14 @@ def _checked(
     if type(process) is not str or not process or process.lstrip("+-").isdecimal():
         raise _wrong("process", _A_PROCESS, process, source, line)
     return sys.intern(process), known, f
+
+
+def number_said(error: Exception) -> str:
+    """What is wrong with a number, where Python's own words would speak of its settings."""
+    said = str(error)
+    if "set_int_max_str_digits" not in said:
+        return said
+    return f"a number of more than {sys.get_int_max_str_digits()} digits"
 
 
 def no_process(source: str, line: int) -> HistoryError:

@@ -241,9 +241,7 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
         return ""
     if all(option.name != "nil-reads" for option in find(name).options):
         return ""
-    nil = sum(
-        each.f == "read" and each.type == "ok" and _unrecorded(each) for each in history.operations
-    )
+    nil = sum(each.type == "ok" and _unrecorded(each) for each in history.operations)
     if not nil:
         return ""
     return (
@@ -252,11 +250,18 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
     )
 
 
-def _unrecorded(read: Operation) -> bool:
-    """True for a read of nil, also of a key's."""
-    result = read.result
+def _unrecorded(operation: Operation) -> bool:
+    """True for a read of nil, also of a key's, or of one of several in one operation."""
+    result = operation.result
+    if isinstance(result, list) and any(_reads_nil(part) for part in result):
+        return True
     keyed = isinstance(result, list) and len(result) == len(("key", "value"))
-    return result is None or (keyed and result[1] is None)
+    return operation.f == "read" and (result is None or (keyed and result[1] is None))
+
+
+def _reads_nil(part: object) -> bool:
+    """True for ``["r", key, null]``."""
+    return isinstance(part, list) and part[:1] in (["r"], ["read"]) and part[2:] == [None]
 
 
 @contextmanager

@@ -414,6 +414,39 @@ def test_a_weaker_model_a_wider_interval_or_a_pending_operation_never_invalidate
                 assert verdict is not Verdict.INVALID, (row.name, [*map(tuple, variant)])
 
 
+# Each is another value in JSON, however alike some of them look to Python.
+ODD = (
+    *(1, True, 0, False, "1", "{0}", "", 2.5, 10**30, "true"),
+    *([1], [True], [], [[None]], {}, {"a": 1}, "{"),
+)
+
+
+@given(
+    history=st.one_of(list_histories(), register_histories()),
+    values=st.permutations(ODD),
+    keys=st.permutations(ODD),
+)
+@settings(deadline=None, max_examples=150)
+def test_what_keys_and_values_are_called_changes_nothing(history, values, keys):
+    def renamed(micros):
+        return [
+            [f, keys[KEYS.index(k)], [values[e] for e in v] if isinstance(v, list) else
+             None if v is None else values[v]]
+            for f, k, v in micros
+        ]  # fmt: skip
+
+    other = History(event._replace(value=renamed(event.value)) for event in history)
+    lists = any(m[0] == "append" for o in history.operations for m in o.argument)
+    registers = any(m[0] == "w" for o in history.operations for m in o.argument)
+    if lists == registers:
+        return
+    checker = ListAppend() if lists else RwRegister()
+    one, two = checker.check(history, Budget(None)), checker.check(other, Budget(None))
+    assert one.verdict is two.verdict
+    assert one.statistics["anomalies"] == two.statistics["anomalies"]
+    assert [anomaly.kind for anomaly in one.anomalies] == [a.kind for a in two.anomalies]
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("model", list(ORACLES))
 @given(history=st.one_of(list_histories(), register_histories()))

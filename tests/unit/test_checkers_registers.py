@@ -44,18 +44,27 @@ MODELS = {
 # Name: sessions, and the models that the history breaks.
 FIGURES = {
     "a serial history": (["Wx1 Rx1 Wx2 Rx2"], ""),
-    "reads go back to the initial value": (["Wx1", "Rx1 Rx0"], "MR MW WFR PRAM CC CCv CM SC"),
+    "Terry 1994, a calendar's meeting is gone again (monotonic reads)": (
+        ["Wx1", "Rx1 Rx0"],
+        "MR MW WFR PRAM CC CCv CM SC",
+    ),
     "reads swap": (["Wx1", "Wx2", "Rx1 Rx2", "Rx2 Rx1"], "MR MW WFR CCv SC"),
     "one reader goes to and fro": (["Wx1", "Wx2", "Rx1 Rx2 Rx1"], "MR MW WFR PRAM CCv CM SC"),
-    "own write missed": (["Wx1 Rx0"], "RYW PRAM CC CCv CM SC"),
-    "own writes seen in the wrong order": (["Wx1 Wx2", "Rx2 Rx1"], "MW PRAM CC CCv CM SC"),
-    "an answer seen before its question": (
+    "Terry 1994, a new password is refused (read your writes)": (
+        ["Wx1 Rx0"],
+        "RYW PRAM CC CCv CM SC",
+    ),
+    "Terry 1994, a file's old version replaces its new one (monotonic writes)": (
+        ["Wx1 Wx2", "Rx2 Rx1"],
+        "MW PRAM CC CCv CM SC",
+    ),
+    "Terry 1994, an answer seen before its question (writes follow reads)": (
         ["Wx1", "Rx1 Wx2", "Rx2 Rx1"],
         "WFR CC CCv CM SC",
     ),
     "an answer seen without its question": (["Wx1", "Rx1 Wy1", "Ry1 Rx0"], "CC CCv CM SC"),
     "Dekker": (["Wx1 Ry0", "Wy1 Rx0"], "SC"),
-    "independent reads of independent writes": (
+    "Boehm and Adve 2008, IRIW: independent reads of independent writes": (
         ["Wx1", "Wy1", "Rx1 Ry0", "Ry1 Rx0"],
         "SC",
     ),

@@ -21,6 +21,21 @@ BROKEN = [
     ("", NO_OPERATION),
     (" \n\n", NO_OPERATION),
     ("; nothing\n", UNKNOWN.format('"; nothing"')),
+    (
+        OP.replace(":f", f":value {'9' * 5000} :f"),
+        (
+            "HERE:1: a number can't be read: expected a smaller number, found a number of more "
+            f"than 4300 digits. {WHOLE}"
+        ),
+    ),
+    (
+        '{"process": 0, "type": "invoke", "f": "write", "value": ' + "9" * 5000 + "}",
+        (
+            "HERE:1: broken JSON at column 1: expected one whole JSON object an operation, found a "
+            'number of more than 4300 digits, in "{\\"process\\": 0, \\"type\\": \\"invoke\\", '
+            '\\"f\\": \\"write\\",.... Check that the file is whole.'
+        ),
+    ),
     ("[]", NO_OPERATION),
     ("()", NO_OPERATION),
     ("hello world", UNKNOWN.format('"hello world"')),

@@ -15,6 +15,16 @@ def check(line, *models, orders=("initial-state", "writes-follow-reads")):
 
 
 EXAMPLES = [
+    ("Berenson 1995, H1: a transfer seen halfway",
+     "{x:=50 y:=50} | {x=50 x:=10 y=50 y:=90} {x=10 y=50}", "fractured-read", "read-atomic"),
+    ("Berenson 1995, H2: a transfer seen halfway, the other way round (A5A)",
+     "{x:=50 y:=50} | {x=50 x:=10 y=50 y:=90} {x=50 y=90}", "G-single", "consistent-view"),
+    ("Berenson 1995, H4: lost update (P4)", "{x:=100} | {x=100 x:=130} {x=100 x:=120}",
+     "lost-update", "cursor-stability"),
+    ("Berenson 1995, H5: write skew (A5B)",
+     "{x:=50 y:=50} | {x=50 y=50 y:=-40} {x=50 y=50 x:=-40}", "G2-item", "repeatable-read"),
+    ("Fekete 2004, the read-only transaction's anomaly",
+     "{x:=0 y:=0} | {y=0 y:=20} {x=0 y=0 x:=-11} {x=0 y=20}", "G2-item", "serializable"),
     ("aborted read (G1a)", "{x:=1}! | {x=1}", "G1a", "read-committed"),
     ("intermediate read (G1b)", "{x:=1 x:=2} {x=1}", "G1b", "read-committed"),
     ("circular information flow (G1c)", "{x:=1 y=1} {y:=1 x=1}", "G1c", "read-committed"),
@@ -53,6 +63,20 @@ def test_the_textbook_example_shows_its_anomaly(line, kind, model):
     result = check(line, model)
     assert result.verdict is Verdict.INVALID
     assert kind in {anomaly.kind for anomaly in result.anomalies}
+
+
+VALID = [
+    ("Adya, Liskov, O'Neil 2000, H1'", "{x:=5 y:=5} | {x=5 x:=1 y=5 y:=9} {x=1 y=9}"),
+    ("Adya, Liskov, O'Neil 2000, H2'", "{x:=5 y:=5} | {x=5 y=5} {x=5 x:=1 y=5 y:=9}"),
+    ("Fekete 2004, without its reader", "{x:=0 y:=0} | {y=0 y:=20} {x=0 y=0 x:=-11}"),
+]
+
+
+@pytest.mark.parametrize("line", [row[1] for row in VALID], ids=[row[0] for row in VALID])
+def test_the_textbook_example_that_is_right_passes(line):
+    result = check(line)
+    assert result.verdict is Verdict.VALID
+    assert result.statistics["anomalies"] == {}
 
 
 # Adya's G0 needs an order of versions that no read shows: here it is given, or assumed.
@@ -181,8 +205,39 @@ def test_where_no_order_explains_the_reads_the_cases_are_told():
     assert anomaly.kind == "unexplained-reads"
     assert "x = 1 before x = 2" in anomaly.reason
     assert "x = 2 before x = 1" in anomaly.reason
+    assert "T1 = [r x 1, r y 2] (operation 2, process 1002)" in anomaly.reason
     assert "serializable" not in result.statistics["strongest_standing"]
     assert check(line, "read-committed").verdict is Verdict.VALID
+
+
+# x = 1 or 2 first, y = 1 or 2 first: each of the four pairs of choices closes a cycle of its own.
+FOUR_CASES = (
+    "{x:=1 a:=1} {x:=2 b:=1} {y:=1 c:=1} {y:=2 d:=1} {x=1 d=1} {x=1 c=1} {x=2 d=1} {x=2 c=1} "
+    "{y=1 b=1} {y=2 b=1} {y=1 a=1} {y=2 a=1}"
+)
+
+
+@pytest.mark.parametrize("model", ["serializable", "snapshot-isolation"])
+def test_where_nothing_follows_from_one_choice_alone_the_search_guesses(model):
+    result = check(FOUR_CASES, model)
+    assert result.verdict is Verdict.INVALID
+    cases = result.anomalies[0].data["cases"]
+    assert [len(case["supposed"]) for case in cases] == [2, 2, 2, 2]
+    assert len({tuple(sorted(case["supposed"])) for case in cases}) == 4
+    assert {case["kind"] for case in cases} == {"G-nonadjacent"}
+    assert check(FOUR_CASES, "parallel-snapshot-isolation").verdict is Verdict.VALID
+    for three in (FOUR_CASES.replace("{x=1 d=1}", ""), FOUR_CASES.replace("{y=2 a=1}", "")):
+        assert check(three, model).verdict is Verdict.VALID
+
+
+def test_a_model_tried_through_one_that_falls_is_left_open():
+    result = check("{x:=1 y:=1} {x:=2} {x=nil y=1}", "cursor-stability")
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.statistics["unsettled"] == ["cursor-stability"]
+
+
+def test_that_nil_comes_first_need_not_be_said():
+    assert check("{x=nil y:=1} {y=nil x:=1}", "serializable", orders=()).verdict is Verdict.INVALID
 
 
 def test_a_search_that_runs_out_of_budget_is_unknown():

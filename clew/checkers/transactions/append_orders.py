@@ -11,62 +11,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any
 
+from clew.checkers.transactions.append_key import NOBODY, AppendKey
 from clew.checkers.transactions.cycles import KIND_NAMES
 from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.reading import NEVER, told
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
-
-_NOBODY = -1
-
-
-class AppendKey:
-    """All that a history says of one key.
-
-    Attributes:
-        key: the key as the history writes it.
-        writers: for each value (as `values.key_of`) the operation that appended it.
-        failed: the writers that aborted.
-        intermediate: values that their own transaction appended to again; for each its writer and
-            the value that this one appended next.
-        reads: what each transaction first saw of the key, its own appends left out.
-        shown: reads that end in the transaction's own appends.
-        longest: the longest list that was read, of ``length`` elements, by operation
-            ``longest_by``.
-        updates: the transactions that read the key before they appended to it, with what they saw.
-        odd: some value is neither an int nor a str.
-        unsure: the writers whose outcome is unknown.
-
-    The rest is filled in by `AppendOrders`: ``whole`` says whether all of ``longest`` is certain;
-    ``order`` is the part of ``longest`` that is
-    certain, as tokens; ``owners`` who committed each element, `_NOBODY` where it was no committed
-    transaction; ``unseen`` who committed an append that nobody saw.
-    """
-
-    __slots__ = (
-        "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
-        "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole", "writers",
-    )  # fmt: skip
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-        self.writers: dict[Key, int] = {}
-        self.failed: dict[int, None] = {}
-        self.intermediate: dict[Key, tuple[int, Key]] = {}
-        self.reads: list[tuple[int, list[Any]]] = []
-        self.shown: list[tuple[int, list[Any]]] = []
-        self.updates: list[tuple[int, list[Any]]] = []
-        self.longest: list[Any] = []
-        self.length = 0
-        self.longest_by = _NOBODY
-        self.odd = False
-        self.read_by: dict[int, list[Any]] | None = None
-        self.unsure: dict[int, None] = {}
-        self.whole = True
-        self.order: list[Any] = []
-        self.owners: list[int] = []
-        self.unseen: list[int] = []
 
 
 class AppendOrders:
@@ -94,18 +45,18 @@ class AppendOrders:
     def settle(self, record: AppendKey) -> None:
         """The order of one key's versions; O(elements of its longest read + its reads)."""
         self.keys[key_of(record.key)] = record
-        if record.odd or not _PLAIN.issuperset(map(type, record.longest)):
-            _tokenize(record)
+        if record.needs_keys():
+            record.make_keys()
         known = self._agreed_length(record)
         record.whole = known == len(record.longest)
         record.order = record.longest if record.whole else record.longest[:known]
         writers = record.writers
-        record.owners = owners = [writers.get(value, _NOBODY) for value in record.order]
-        if _NOBODY in owners or record.failed:
+        record.owners = owners = [writers.get(value, NOBODY) for value in record.order]
+        if NOBODY in owners or record.failed:
             self._uncommitted(record)
         if record.unsure:
             for value in record.longest:
-                writer = writers.get(value, _NOBODY)
+                writer = writers.get(value, NOBODY)
                 if writer in record.unsure:
                     self.committed[writer] = 1
 
@@ -129,8 +80,8 @@ class AppendOrders:
             self._own_order(record)
 
     def _link_writers(self, owners: list[int]) -> None:
-        if _NOBODY in owners:
-            owners = [owner for owner in owners if owner != _NOBODY]
+        if NOBODY in owners:
+            owners = [owner for owner in owners if owner != NOBODY]
         successors = self.graph.successors
         for before, owner in pairwise(owners):
             if before != owner:
@@ -140,7 +91,7 @@ class AppendOrders:
         """Draw wr and rw edges."""
         order, owners, whole = record.order, record.owners, record.whole
         known = len(order)
-        following = _following(owners) if _NOBODY in owners else owners
+        following = _following(owners) if NOBODY in owners else owners
         successors = self.graph.successors
         last: list[int] = []
         for number, value in record.reads:
@@ -148,11 +99,11 @@ class AppendOrders:
             if not whole and (length > known or order[:length] != value):
                 self._read_beyond(record, number, value)
                 continue
-            if length and (owner := owners[length - 1]) not in (number, _NOBODY):
+            if length and (owner := owners[length - 1]) not in (number, NOBODY):
                 successors[owner].append(number * 4 + WR)
             if length < known:
                 owner = following[length]
-                if owner not in (number, _NOBODY):
+                if owner not in (number, NOBODY):
                     successors[number].append(owner * 4 + RW)
             elif whole:
                 last.append(number)
@@ -175,7 +126,7 @@ class AppendOrders:
     def _link_unseen(self, record: AppendKey, last: list[int]) -> None:
         """Order what nobody saw after everything that was seen."""
         unseen = dict.fromkeys(record.unseen)
-        owner = next((owner for owner in reversed(record.owners) if owner != _NOBODY), None)
+        owner = next((owner for owner in reversed(record.owners) if owner != NOBODY), None)
         if owner is not None:
             for writer in unseen:
                 self.graph.add(owner, writer, WW)
@@ -206,7 +157,7 @@ class AppendOrders:
             )
             return
         others = record.owners[length : own if own is not None else None]
-        between = [other for other in others if other not in (number, _NOBODY)]
+        between = [other for other in others if other not in (number, NOBODY)]
         if between:
             self._lost_update(record, number, between[0], length)
 
@@ -224,14 +175,14 @@ class AppendOrders:
 
     def _read_beyond(self, record: AppendKey, number: int, value: list[Any]) -> None:
         """A read past what is certain: it still depends on whoever wrote its last element."""
-        writer = record.writers.get(value[-1], _NOBODY)
-        if writer != _NOBODY and self.operations[writer].type != "fail":
+        writer = record.writers.get(value[-1], NOBODY)
+        if writer != NOBODY and self.operations[writer].type != "fail":
             self.graph.add(writer, number, WR)
 
     def _intermediate_reads(self, record: AppendKey) -> None:
         for number, value in record.reads:
             writer, _ = record.intermediate.get(value[-1], _NONE) if value else _NONE
-            if writer not in (number, _NOBODY):
+            if writer not in (number, NOBODY):
                 self.recorder.add(
                     "G1b",
                     (number, writer),
@@ -260,13 +211,16 @@ class AppendOrders:
 
     def _agreed_length(self, record: AppendKey) -> int:
         """How much of the longest read is certain: no other read disagrees, nothing is twice."""
+        strange = record.disagreeing()
+        if strange and not record.odd:
+            record.make_keys()
+            strange = record.disagreeing()
         longest = record.longest
         known = len(longest)
-        for number, value in chain(record.reads, record.shown):
-            if longest[: len(value)] != value:
-                known = min(known, _common_length(longest, value))
-                self._disagree(record, number, value)
-                self._duplicate(record, number, value)
+        for number, value in strange:
+            known = min(known, _common_length(longest, value))
+            self._disagree(record, number, value)
+            self._duplicate(record, number, value)
         if len(set(longest)) < len(longest):
             known = min(known, self._duplicate(record, record.longest_by, longest))
         return known
@@ -304,11 +258,11 @@ class AppendOrders:
         """Report elements that no committed transaction wrote, and forget their owners."""
         owners = record.owners
         for position, owner in enumerate(owners):
-            if owner == _NOBODY:
+            if owner == NOBODY:
                 self._garbage(record, position)
             elif self.operations[owner].type == "fail":
                 self._aborted(record, position, owner)
-                owners[position] = _NOBODY
+                owners[position] = NOBODY
 
     def _reader_of(self, record: AppendKey, position: int) -> tuple[int, list[Any]]:
         """The first committed read that saw an element."""
@@ -342,7 +296,7 @@ class AppendOrders:
         )
         for later in range(position + 1, len(record.owners)):
             writer = record.owners[later]
-            if writer != _NOBODY and self.operations[writer].type != "fail":
+            if writer != NOBODY and self.operations[writer].type != "fail":
                 self.recorder.add(
                     "dirty-update",
                     (writer, owner, record.longest_by),
@@ -371,7 +325,7 @@ class AppendOrders:
         if record.order[: len(value)] != value:
             return []
         later = [*record.owners[len(value) :], *record.unseen]
-        return [writer for writer in later if writer not in (number, _NOBODY)]
+        return [writer for writer in later if writer not in (number, NOBODY)]
 
     def missed(self, source: int, target: int) -> Link:
         """The evidence that one transaction read a version older than the other's."""
@@ -412,17 +366,17 @@ class AppendOrders:
 
     def _ww(self, record: AppendKey, source: int, target: int) -> Link | None:
         owners = record.owners
-        before = _NOBODY
+        before = NOBODY
         for position, owner in enumerate(owners):
-            if owner == _NOBODY:
+            if owner == NOBODY:
                 continue
-            if before != _NOBODY and (owners[before], owner) == (source, target):
+            if before != NOBODY and (owners[before], owner) == (source, target):
                 return Link(
                     source, target, "ww", record.key, record.order[before],
                     record.order[position], record.longest_by, record.longest,
                 )  # fmt: skip
             before = position
-        if before != _NOBODY and owners[before] == source and target in record.unseen:
+        if before != NOBODY and owners[before] == source and target in record.unseen:
             return Link(
                 source, target, "ww", record.key, record.order[before],
                 _value_of(record, target), record.longest_by, record.longest, _UNSEEN,
@@ -462,18 +416,9 @@ class AppendOrders:
 
 
 _ELSE_LOST = "its own append came next after what it had read, or else one of the two is lost"
-_NONE = (_NOBODY, None)
+_NONE = (NOBODY, None)
 _MANY = 64
-_PLAIN = {int, str}
 _UNSEEN = "it committed and no read ever saw it, so it was installed after all that were seen"
-
-
-def _tokenize(record: AppendKey) -> None:
-    """Make a key's lists hashable and distinct as JSON values are."""
-    record.reads = [(number, [*map(key_of, value)]) for number, value in record.reads]
-    record.shown = [(number, [*map(key_of, value)]) for number, value in record.shown]
-    record.updates = [(number, [*map(key_of, value)]) for number, value in record.updates]
-    record.longest = [*map(key_of, record.longest)]
 
 
 def _common_length(one: list[Any], other: list[Any]) -> int:
@@ -487,7 +432,7 @@ def _following(owners: list[int]) -> list[int]:
     """For each position the owner there, or the next one that committed."""
     following = owners[:]
     for position in range(len(owners) - 2, -1, -1):
-        if following[position] == _NOBODY:
+        if following[position] == NOBODY:
             following[position] = following[position + 1]
     return following
 

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clew.checkers.transactions.append_orders import AppendKey, AppendOrders
+from clew.checkers.transactions.append_key import AppendKey
+from clew.checkers.transactions.append_orders import AppendOrders
 from clew.checkers.transactions.cycles import Finding
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates
+from clew.checkers.transactions.polygraph import Choice
 from clew.checkers.transactions.reading import sessions, told
 from clew.checkers.transactions.register_key import RegisterKey
-from clew.checkers.transactions.version_search import Choice, Searcher
+from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.transactions.walks import Level, Region, Rule, Walks
 from clew.checkers.values import key_of
 

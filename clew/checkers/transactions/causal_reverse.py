@@ -77,7 +77,7 @@ def _first_missed(by_end: list[tuple[Key, int]], seen: set[Key]) -> int | None:
 
 def _written(operation: Operation) -> object:
     value = operation.argument
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list) and value[0]:
         return value[0][-1]
     return value
 
@@ -109,7 +109,7 @@ def _values(history: History, operation: Operation) -> list[object]:
             found=f"{result!r:.80}",
             fix="Record every value that the read saw as its result",
         )
-    return [value[-1] if isinstance(value, list) else value for value in result]
+    return [value[-1] if isinstance(value, list) and value else value for value in result]
 
 
 def _reverse(read: Operation, missed: Operation, seen: Operation) -> Anomaly:

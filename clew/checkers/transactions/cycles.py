@@ -184,6 +184,23 @@ def find_cycles(
     return Finding(search.cycles, whole=True, core=core)
 
 
+def name_of(kinds: Sequence[int]) -> str:
+    """The kind of a cycle with its level, from the kinds of its edges in order."""
+    anti = [kind == RW for kind in kinds]
+    adjacent = any(anti[place - 1] and anti[place] for place in range(len(anti)))
+    if not any(anti):
+        name = "G0" if all(kind in _WRITES for kind in kinds) else "G1c"
+    elif sum(anti) == 1:
+        name = "G-single"
+    else:
+        name = "G2-item" if adjacent else "G-nonadjacent"
+    level = Level.REALTIME if REALTIME in kinds else Level.PROCESS if PROCESS in kinds else 0
+    return name + SUFFIXES[Level(level)]
+
+
+_WRITES = (WW, PROCESS, REALTIME)
+
+
 def find_prefix_violation(graph: DependencyGraph, budget: Budget) -> Cycle | None:
     """A shortest cycle in which each rw edge follows a wr edge; None where there is none.
 

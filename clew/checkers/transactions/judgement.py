@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,67 +40,123 @@ def judge(
     ``search`` gives what completes the order of versions where that is open; None where it is not.
     """
     finding = find_cycles(graph, budget)
+    anomalies, counts = _told(finding, graph, evidence, recorder)
+    refined = _refine(finding, recorder, graph, evidence, budget)
+    if refined is not None:
+        missed = tell_cycle(refined, graph.operations, evidence)
+        counts[missed.kind] = 1
+        if _says_more(missed, anomalies, models):
+            anomalies.insert(0, missed)
+    counts = _counted(counts, anomalies)
+    committed = len(graph.operations) - graph.completed.count(NEVER)
+    searcher = search(finding)
+    open_keys = 0 if searcher is None else searcher.open_keys
+    settled = _NOTHING_OPEN
+    if finding.whole and committed and searcher is not None and open_keys:
+        settled = settle(searcher, models, counts, budget)
+    case = _Case(models, anomalies, counts, committed, open_keys, settled, whole=finding.whole)
+    return case.result(name, graph)
+
+
+def _told(
+    finding: Finding, graph: DependencyGraph, evidence: Evidence, recorder: Recorder
+) -> tuple[list[Anomaly], dict[str, int]]:
+    """All that was found, the graver first, and how often each kind of what is no cycle was."""
     operations = graph.operations
     anomalies = [tell_finding(found, operations) for found in recorder.findings]
     cycles = [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
     lost = "lost-update" in recorder.counts
     anomalies += [cycle for cycle in cycles if not (lost and _same_update(cycle))]
     anomalies.sort(key=_gravity)
-    counts = dict(recorder.counts)
-    whole = finding.whole
-    refined = _refine(finding, recorder, graph, evidence, budget)
-    if refined is not None:
-        # Told only where nothing else says as much of the models that were asked for.
-        missed = tell_cycle(refined, operations, evidence)
-        counts[missed.kind] = 1
-        if any(
-            violates(missed.kind, model)
-            and not any(violates(anomaly.kind, model) for anomaly in anomalies)
-            for model in models
-        ):
-            anomalies.insert(0, missed)
-    for anomaly in anomalies:
-        counts.setdefault(anomaly.kind, 0)
-    for kind, count in list(counts.items()):
-        counts[kind] = max(count, sum(anomaly.kind == kind for anomaly in anomalies))
-    forbidden = tuple(
-        anomaly for anomaly in anomalies if any(violates(anomaly.kind, model) for model in models)
+    return anomalies, dict(recorder.counts)
+
+
+def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[str]) -> bool:
+    """True where nothing else that is told says as much of some model that was asked for."""
+    return any(
+        violates(missed.kind, model)
+        and not any(violates(anomaly.kind, model) for anomaly in anomalies)
+        for model in models
     )
-    committed = len(operations) - graph.completed.count(NEVER)
-    searcher = search(finding)
-    open_keys = 0 if searcher is None else searcher.open_keys
-    settled = _NOTHING_OPEN
-    if whole and committed and searcher is not None and open_keys:
-        settled = settle(searcher, models, counts, budget)
-    stands = standing(counts, settled.refuted, settled.silent)
-    broken = [model for model in models if model in stands.violated]
-    forbidden += tuple(settled.evidence.values())
-    counts |= {"unexplained-reads": len(settled.evidence)} if settled.evidence else {}
-    # A model that anomalies don't decide holds where a stronger one does, and only there.
-    proved = frozenset().union(*map(weaker, stands.strongest))
-    undecided = [model for model in models if model not in proved and model not in broken]
-    others = [anomaly for anomaly in anomalies if anomaly not in forbidden]
-    verdict = Verdict.VALID
-    if broken:
-        verdict = Verdict.INVALID
-    elif not whole or not committed or settled.unsettled or undecided:
-        verdict = Verdict.UNKNOWN
-    statistics: dict[str, Any] = {
-        "transactions": len(operations),
-        "committed": committed,
-        "edges": sum(map(len, graph.successors)),
-        "anomalies": dict(sorted(counts.items(), key=lambda item: _RANK[item[0]])),
-        "weakest_violated": list(stands.weakest),
-        "strongest_standing": list(stands.strongest) if whole else [],
-        "open_keys": open_keys,
-        "unsettled": settled.unsettled,
-        "undecided": undecided,
-        "other_anomalies": [{"kind": anomaly.kind, "reason": anomaly.reason} for anomaly in others],
-    }
-    silent = any(row.decided and row.name in settled.silent for row in MODELS)
-    line = _line(stands, open_keys if silent else 0, whole=whole)
-    reason = _reason(verdict, models, broken, forbidden, others, statistics, line, whole=whole)
-    return Result(name, verdict, reason, forbidden, "dependency cycles", 0.0, statistics)
+
+
+def _counted(counts: dict[str, int], anomalies: Sequence[Anomaly]) -> dict[str, int]:
+    """How often each kind was found, told ones at least."""
+    shown = Counter(anomaly.kind for anomaly in anomalies)
+    return {kind: max(counts.get(kind, 0), shown[kind]) for kind in [*counts, *shown]}
+
+
+class _Case:
+    """What was found, weighed against the models that were asked for.
+
+    Attributes:
+        broken: the models that were asked for and fall.
+        undecided: those of which nothing is known.
+        forbidden: the anomalies because of which models fall.
+        others: the anomalies that all of them allow.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        anomalies: Sequence[Anomaly],
+        counts: dict[str, int],
+        committed: int,
+        open_keys: int,
+        settled: Settled,
+        *,
+        whole: bool,
+    ) -> None:
+        self.models = models
+        self.committed = committed
+        self.open_keys = open_keys
+        self.settled = settled
+        self.whole = whole
+        self.stands = standing(counts, settled.refuted, settled.silent)
+        self.broken = [model for model in models if model in self.stands.violated]
+        # A model that anomalies don't decide holds where a stronger one does, and only there.
+        proved = frozenset().union(*map(weaker, self.stands.strongest))
+        self.undecided = [m for m in models if m not in proved and m not in self.broken]
+        found = [one for one in anomalies if any(violates(one.kind, model) for model in models)]
+        self.others = [one for one in anomalies if one not in found]
+        self.forbidden = (*found, *settled.evidence.values())
+        unexplained = {"unexplained-reads": len(settled.evidence)} if settled.evidence else {}
+        self.counts = counts | unexplained
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.broken:
+            return Verdict.INVALID
+        if self.whole and self.committed and not self.settled.unsettled and not self.undecided:
+            return Verdict.VALID
+        return Verdict.UNKNOWN
+
+    def result(self, name: str, graph: DependencyGraph) -> Result:
+        """The verdict with its reason and figures."""
+        statistics = self._statistics(graph)
+        silent = any(row.decided and row.name in self.settled.silent for row in MODELS)
+        line = _line(self.stands, self.open_keys if silent else 0, whole=self.whole)
+        reason = _reason(
+            self.verdict, self.models, self.broken, self.forbidden, self.others, statistics, line,
+            whole=self.whole,
+        )  # fmt: skip
+        return Result(
+            name, self.verdict, reason, self.forbidden, "dependency cycles", 0.0, statistics
+        )
+
+    def _statistics(self, graph: DependencyGraph) -> dict[str, Any]:
+        return {
+            "transactions": len(graph.operations),
+            "committed": self.committed,
+            "edges": sum(map(len, graph.successors)),
+            "anomalies": dict(sorted(self.counts.items(), key=lambda item: _RANK[item[0]])),
+            "weakest_violated": list(self.stands.weakest),
+            "strongest_standing": list(self.stands.strongest) if self.whole else [],
+            "open_keys": self.open_keys,
+            "unsettled": self.settled.unsettled,
+            "undecided": self.undecided,
+            "other_anomalies": [{"kind": one.kind, "reason": one.reason} for one in self.others],
+        }
 
 
 def _same_update(cycle: Anomaly) -> bool:

@@ -326,7 +326,6 @@ MODELS: tuple[ModelRow, ...] = (
 """Every consistency model, each after the models it implies."""
 
 _ANOMALY = {row.name: row for row in ANOMALIES}
-_MODEL = {row.name: row for row in MODELS}
 _NAMES = {name.lower(): row.name for row in MODELS for name in (row.name, *row.aliases)}
 _WEAKER: dict[str, frozenset[str]] = {}
 _FORBIDDEN: dict[str, frozenset[str]] = {}
@@ -394,11 +393,6 @@ def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
             closed[kind] = None
             waiting.extend(_ANOMALY[kind].implies)
     return frozenset(closed)
-
-
-def forbidden_by(model: str) -> frozenset[str]:
-    """The anomalies that a model, by its own name, forbids; special cases not spelt out."""
-    return _FORBIDDEN[model]
 
 
 def violates(kind: str, model: str) -> bool:

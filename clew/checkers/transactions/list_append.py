@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from clew.checkers.collector import uncollected
-from clew.checkers.transactions.append_orders import AppendKey, AppendOrders
+from clew.checkers.transactions.append_key import AppendKey
+from clew.checkers.transactions.append_orders import AppendOrders
 from clew.checkers.transactions.append_search import unseen_appends
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import DependencyGraph
@@ -105,6 +106,10 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
                 f, raw, value = micro
                 reads = f == "r"
                 alike = ask[1] == raw and ask[0] == f if reads else ask == micro
+                if alike and not (
+                    type(ask[1]) is type(raw) and (reads or type(ask[2]) is type(value))
+                ):
+                    alike = False  # true is not 1, though Python has it so
             except (TypeError, ValueError, LookupError):
                 malformed(history, operation, micro, _EXPECTED, ask)
             if not alike:
@@ -204,9 +209,9 @@ def _reread(
 ) -> tuple[list[object] | None, list[object]]:
     """Compare a read with what the same transaction already knows of the key."""
     if base is None:
-        agrees = len(value) >= len(own) and value[len(value) - len(own) :] == own
+        agrees = len(value) >= len(own) and _same(value[len(value) - len(own) :], own)
     else:
-        agrees = value == base + own
+        agrees = _same(value, base + own)
     if not agrees:
         expected = f"a list that ends in {told(own)}" if base is None else told(base + own)
         recorder.add(
@@ -219,15 +224,27 @@ def _reread(
             expected=base + own if base is not None else None,
             own_appends=own,
         )
-        return (value, [])
-    seen = value[: len(value) - len(own)]
-    if own:
+    if own or not agrees:
+        # A read that contradicts its own transaction still shows a version that there was.
         record.shown.append((number, value))
         if len(value) > record.length:
             record.longest, record.longest_by = value, number
             record.length = len(value)
+    if not agrees:
+        return (value, [])
+    seen = value[: len(value) - len(own)]
     if base is None:
         # What it wrote on top of tells as much as a read before the write would have.
         record.reads.append((number, seen))
         record.updates.append((number, seen))
     return (seen, own)
+
+
+def _same(one: list[object], other: list[object]) -> bool:
+    """True where two lists have the same JSON values; to Python, true is 1."""
+    if {*map(type, one), *map(type, other)} <= _PLAIN:
+        return one == other
+    return [*map(key_of, one)] == [*map(key_of, other)]
+
+
+_PLAIN = {int, str}

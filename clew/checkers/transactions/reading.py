@@ -9,6 +9,7 @@ Keys and values may be any JSON value; they are compared by `clew.checkers.value
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ def told(value: Any) -> str:
 
     Of a list of more than twelve the first three and the last six are shown.
     """
+    value = plain(value)
     if value is None:
         return "nil"
     if isinstance(value, bool):
@@ -37,6 +39,18 @@ def told(value: Any) -> str:
 
 
 _SHOWN_MAX = 12
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, where a checker may hold its key (`values.key_of`) in its place."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str):
+        try:
+            return json.loads(value[0])
+        except ValueError:
+            return value[0]
+    return value
 
 
 def micro_operations(history: History, operation: Operation) -> Sequence[Any]:

@@ -6,8 +6,6 @@ transaction wrote to the key; `INITIAL` is the unwritten state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 from clew.checkers.transactions.reading import told
@@ -89,13 +87,9 @@ class Closure:
         self.place = {version: bit for bit, version in enumerate(self.versions)}
         self.masks = dict.fromkeys(self.versions, 0)
         after = {version: [*record.after.get(version, ())] for version in self.versions}
-        for version in reversed(in_order(after, None)):
+        for version in reversed(in_order(after)):
             for later in after[version]:
                 self.masks[version] |= self.masks[later] | 1 << self.place[later]
-
-    def precedes(self, earlier: int, later: int) -> bool:
-        """True where the order of the two is known to be this."""
-        return bool(self.masks[earlier] >> self.place[later] & 1)
 
     def after(self, version: int) -> list[int]:
         """All versions that are known to come later."""
@@ -103,20 +97,16 @@ class Closure:
         return [later for later in self.versions if mask >> self.place[later] & 1]
 
 
-def in_order(after: dict[int, list[int]], rank: Sequence[int] | None) -> list[int]:
-    """The versions in an order that goes with ``after``, least rank first; circles left out."""
+def in_order(after: dict[int, list[int]]) -> list[int]:
+    """The versions in an order that goes with ``after``; circles left out."""
     waiting = dict.fromkeys(after, 0)
     for laters in after.values():
         for later in laters:
             waiting[later] += 1
-    heap = [(rank[node] if rank else 0, node) for node, count in waiting.items() if not count]
-    heapify(heap)
-    order = []
-    while heap:
-        _, node = heappop(heap)
-        order.append(node)
+    order = [node for node, count in waiting.items() if not count]
+    for node in order:
         for later in after[node]:
             waiting[later] -= 1
             if not waiting[later]:
-                heappush(heap, (rank[later] if rank else 0, later))
+                order.append(later)
     return order

@@ -211,17 +211,16 @@ class RegisterOrders:
             record.after = {}
             record.known = len(record.final) <= 1
             return
-        if "initial-state" in self.assumptions:
-            preceded = {
-                later
-                for version, laters in record.after.items()
-                if version != INITIAL
-                for later in laters
-            }
-            first = [version for version in record.final if version not in preceded]
-            initial = record.after.setdefault(INITIAL, {})
-            for version in first:
-                initial.setdefault(version, "nothing comes before the initial state")
+        preceded = {
+            later
+            for version, laters in record.after.items()
+            if version != INITIAL
+            for later in laters
+        }
+        first = [version for version in record.final if version not in preceded]
+        initial = record.after.setdefault(INITIAL, {})
+        for version in first:
+            initial.setdefault(version, "nothing comes before the initial state")
         for version, laters in record.after.items():
             if version != INITIAL:
                 for later in laters:
@@ -269,8 +268,7 @@ class RegisterOrders:
         nodes = [INITIAL, *record.final]
         place = {node: index for index, node in enumerate(nodes)}
         edges = [[place[later] for later in record.after.get(node, {})] for node in nodes]
-        if "initial-state" in self.assumptions:
-            edges[0] = [*range(1, len(nodes))]
+        edges[0] = [*range(1, len(nodes))]
         circles = components(edges)
         if circles:
             members = [nodes[index] for index in circles[0]]

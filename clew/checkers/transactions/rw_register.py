@@ -13,8 +13,8 @@ Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (recoverable registers and versi
 Adya 1999; Biswas and Enea, "On the complexity of checking transactional consistency", OOPSLA 2019,
 for why the order matters: without it the question is NP-complete.
 
-Where no serial order is found, nor an order of versions by the ends of their writers, the search
-decides histories of some hundred transactions and may leave larger ones UNKNOWN.
+The search decides most pairs of versions in polynomial time and guesses at the rest, so that only
+histories with long chains of guesses that turn out wrong are left UNKNOWN.
 
 Divergence from Elle: where the order of a key is open it says valid or nothing, and it looks at
 answers alone; here the search decides, and an answer with other micro-operations than were asked
@@ -51,7 +51,8 @@ from clew.errors import UsageError
 from clew.history import History, Operation
 
 VERSION_ORDERS: dict[str, str] = {
-    "initial-state": "nil, which an unwritten key reads as, comes before every written version",
+    "initial-state": "nil, which an unwritten key reads as, comes before every written version; "
+    "this holds of every store and is assumed whether it is named or not",
     "writes-follow-reads": "who reads a version and then writes the key writes a later version",
     "sequential-keys": "each process meets a key's versions in their order",
     "linearizable-keys": "a key's versions never go back in real time",
@@ -153,6 +154,10 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
             try:
                 f, raw, value = micro
                 alike = ask == micro or (f == "r" and ask[1] == raw and ask[0] == f)
+                if alike and not (
+                    type(ask[1]) is type(raw) and (f == "r" or type(ask[2]) is type(value))
+                ):
+                    alike = False  # true is not 1, though Python has it so
             except (TypeError, ValueError, LookupError):
                 if not committed and is_unread(micro):
                     continue

@@ -7,16 +7,18 @@ of the story; the operation's number in the history stands beside each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, Cycle
 from clew.checkers.transactions.evidence import Evidence, Finding, Link
 from clew.checkers.transactions.graph import OVERWRITE
-from clew.checkers.transactions.reading import told
+from clew.checkers.transactions.reading import plain, told
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 
+_ROLE = re.compile(r"\{\d\}")
 _VERBS = {"append": "appended", "w": "wrote"}
 
 
@@ -36,9 +38,11 @@ def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence
     sentences = [_sentence(link, names, operations) for link in links]
     story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
     special = _special_name(links)
-    reason = f"{_cast(cast, names, operations)} {story} {_moral(cycle.name, len(links), special)}"
+    reason = (
+        f"{tell_cast(cast, names, operations)} {story} {_moral(cycle.name, len(links), special)}"
+    )
     data: dict[str, Any] = {
-        "transactions": {names[number]: _transaction(operations[number]) for number in cast},
+        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
         "edges": [_edge(link, names) for link in links],
         "length": len(links),
     }
@@ -51,12 +55,14 @@ def tell_finding(finding: Finding, operations: Sequence[Operation]) -> Anomaly:
     """An anomaly that is no cycle, with its cast."""
     cast = list(dict.fromkeys(finding.operations))
     names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
-    story = finding.reason.format(*(names[number] for number in finding.operations))
+    roles = {f"{{{rank}}}": names[number] for rank, number in enumerate(finding.operations)}
+    # Values in the story may hold braces of their own, so it is no format string.
+    story = _ROLE.sub(lambda found: roles.get(found[0], found[0]), finding.reason)
     data = {
-        "transactions": {names[number]: _transaction(operations[number]) for number in cast},
-        **finding.data,
+        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
+        **{name: plain(value) for name, value in finding.data.items()},
     }
-    reason = f"{_cast(cast, names, operations)} {story}"
+    reason = f"{tell_cast(cast, names, operations)} {story}"
     return Anomaly(finding.kind, reason, tuple(operations[number] for number in cast), data)
 
 
@@ -125,7 +131,10 @@ def _turned(links: list[Link]) -> list[Link]:
     return links
 
 
-def _cast(cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+def tell_cast(
+    cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Operation]
+) -> str:
+    """Who the named transactions are: "T1 = [x 1] (operation 0, process 3); T2 = ..."."""
     parts = []
     for number in cast:
         operation = operations[number]
@@ -138,7 +147,8 @@ def _cast(cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Op
     return f"{'; '.join(parts)}."
 
 
-def _transaction(operation: Operation) -> dict[str, Any]:
+def transaction_data(operation: Operation) -> dict[str, Any]:
+    """A transaction for machines."""
     return {
         "operation": operation.number,
         "process": operation.process,
@@ -155,8 +165,8 @@ def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
         "to": names[link.target],
         "type": link.kind,
         "key": link.key,
-        "value": link.value,
-        "next_value": link.next_value,
+        "value": plain(link.value),
+        "next_value": plain(link.next_value),
         "seen_by": None if link.seen_by is None else names[link.seen_by],
     }
 

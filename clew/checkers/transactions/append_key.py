@@ -1,0 +1,95 @@
+"""One list's appends and reads: all that a history says of one key."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from clew.checkers.values import Key, key_of
+
+NOBODY = -1
+"""In the place of a committed writer where there is none."""
+
+
+class AppendKey:
+    """All that a history says of one key.
+
+    Attributes:
+        key: the key as the history writes it.
+        writers: for each value (as `values.key_of`) the operation that appended it.
+        failed: the writers that aborted.
+        intermediate: values that their own transaction appended to again; for each its writer and
+            the value that this one appended next.
+        reads: what each transaction first saw of the key, its own appends left out.
+        shown: reads that end in the transaction's own appends.
+        longest: the longest list that was read, of ``length`` elements, by operation
+            ``longest_by``.
+        updates: the transactions that read the key before they appended to it, with what they saw.
+        odd: some value is neither an int nor a str, or the lists hold keys in their place.
+        unsure: the writers whose outcome is unknown.
+
+    The rest is filled in by `AppendOrders`: ``whole`` says whether all of ``longest`` is certain;
+    ``order`` is the part of ``longest`` that is
+    certain, as tokens; ``owners`` who committed each element, `NOBODY` where it was no committed
+    transaction; ``unseen`` who committed an append that nobody saw.
+    """
+
+    __slots__ = (
+        "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
+        "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole", "writers",
+    )  # fmt: skip
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+        self.writers: dict[Key, int] = {}
+        self.failed: dict[int, None] = {}
+        self.intermediate: dict[Key, tuple[int, Key]] = {}
+        self.reads: list[tuple[int, list[Any]]] = []
+        self.shown: list[tuple[int, list[Any]]] = []
+        self.updates: list[tuple[int, list[Any]]] = []
+        self.longest: list[Any] = []
+        self.length = 0
+        self.longest_by = NOBODY
+        self.odd = False
+        self.read_by: dict[int, list[Any]] | None = None
+        self.unsure: dict[int, None] = {}
+        self.whole = True
+        self.order: list[Any] = []
+        self.owners: list[int] = []
+        self.unseen: list[int] = []
+
+    def needs_keys(self) -> bool:
+        """True where the values that were read can't be compared as they are.
+
+        A read that shows true for a 1, or false for a 0, is a prefix to Python and none in JSON.
+        """
+        if self.odd or not _PLAIN.issuperset(map(type, self.longest)):
+            return True
+        for element in _LIKE_BOOLS:
+            if element in self.longest:
+                place = self.longest.index(element)
+                for reads in (self.reads, self.shown):
+                    if bool in {type(value[place]) for _, value in reads if len(value) > place}:
+                        return True
+        return False
+
+    def make_keys(self) -> None:
+        """Make the lists hashable and distinct as JSON values are."""
+        self.odd = True
+        self.reads = [(number, [*map(key_of, value)]) for number, value in self.reads]
+        self.shown = [(number, [*map(key_of, value)]) for number, value in self.shown]
+        self.updates = [(number, [*map(key_of, value)]) for number, value in self.updates]
+        self.longest = [*map(key_of, self.longest)]
+
+    def disagreeing(self) -> list[tuple[int, list[Any]]]:
+        """The reads that are no prefix of the longest."""
+        longest = self.longest
+        return [
+            (number, value)
+            for number, value in chain(self.reads, self.shown)
+            if longest[: len(value)] != value
+        ]
+
+
+_PLAIN = {int, str}
+_LIKE_BOOLS = (0, 1)
