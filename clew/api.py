@@ -23,7 +23,7 @@ from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.commands.places import check_folder
 from clew.commands.test import rehearse
-from clew.errors import UsageError
+from clew.errors import NodeError, UsageError
 from clew.report.run import verified
 from clew.result import Result
 from clew.scenarios.draw import draw_plan
@@ -34,7 +34,7 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import file_options, scenario_from
+from clew.scenarios.suite import file_options, scenario_file, scenario_from
 from clew.search.sweep import (
     Bench,
     Job,
@@ -62,9 +62,9 @@ def run(
     """Run a cluster of a model in virtual time, one seed or many, and check what its clients saw.
 
     Args:
-        model: a shipped model, ``file.py``, ``file.py:Class``, a scenario's ``.toml``, or a class
-            that derives from `Node`.
-        jobs: worker processes. In a script more than one needs ``if __name__ == "__main__":``.
+        model: a shipped model, ``file.py``, ``file.py:Class``, a scenario's ``.toml``, a shipped
+            scenario, or a class that derives from `Node`.
+        jobs: worker processes.
         until_failure: stop at the first invalid run.
         out: the folder for the artefacts of the run that is told, where it is not valid.
         options: every option of a scenario by its name, such as ``workload="lin-kv"``,
@@ -98,10 +98,8 @@ def scenario_for(
         asserts = given.pop("asserts")
         given["assert"] = [asserts] if isinstance(asserts, str) else list(asserts)
     named = os.fspath(model) if isinstance(model, str | os.PathLike) else hold(model)
-    if named.endswith(".toml"):
-        given = {**file_options(Path(named)), **given}
-    else:
-        given["model"] = named
+    file = scenario_file(named)
+    given = {**given, "model": named} if file is None else {**file_options(file), **given}
     scenario = scenario_from(given)
     rehearse(scenario, scenario.seed)
     return scenario
@@ -126,6 +124,7 @@ def spend(
 
     Raises:
         UsageError: nothing can be written into the folder.
+        NodeError: each seed has ended the worker process that ran it.
     """
     check_folder(out)
     started = wall.seconds()
@@ -142,6 +141,12 @@ def spend(
             if until_failure and result.verdict is Verdict.INVALID:
                 break
     assert told is not None
+    if not told[0].digest:
+        raise NodeError(
+            f"no seed gave a run: {told[0].signature}",
+            where=scenario.model,
+            fix=f"'clew test' with seed {told[0].seed} alone shows where it ends",
+        )
     result, outcome = told[0], told[1] or _again(scenario, told[0].seed)
     kept = outcome.verdict is not Verdict.VALID and not in_memory
     return Result(
@@ -169,11 +174,14 @@ def _runs(
             yield result, outcome
 
 
-def _weight(result: SeedResult, expected: Expectation) -> tuple[int, bool]:
-    """How much a run is worth telling: its verdict, then whether it fails as was not expected."""
+def _weight(result: SeedResult, expected: Expectation) -> tuple[bool, int, bool]:
+    """How much a run is worth telling: its verdict, then whether it fails as was not expected.
+
+    One that ended its worker can't be told: it would end this process.
+    """
     failed = result.verdict is Verdict.INVALID
     news = failed and not kinds_of(result.signature) & {*expected.kinds}
-    return list(Verdict).index(result.verdict), news
+    return bool(result.digest), list(Verdict).index(result.verdict), news
 
 
 def _again(scenario: Scenario, seed: int) -> Outcome:

@@ -9,10 +9,12 @@ Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 130 interrupt
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
@@ -43,6 +45,10 @@ app = typer.Typer(
 def _run(command: str, said: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
     given = {name: value for name, value in said.items() if value is not None}
+    # Where a library crashes this process, the line of the node that called it is told.
+    with suppress(OSError, RuntimeError):  # nobody reads stderr
+        if not faulthandler.is_enabled():
+            faulthandler.enable(all_threads=False)
     # CI servers end what takes too long with TERM, and shells start what runs in the background
     # with INT ignored: both end a command as Ctrl-C does, with what it found.
     for each in (signal.SIGTERM, signal.SIGINT):

@@ -191,8 +191,8 @@ Json: TypeAlias = Annotated[
     bool | None,
     option(
         "--json",
-        "One JSON object a run on stdout. In a sweep the first of each way of failing has its "
-        "repro file in it.",
+        "One JSON object a run on stdout; then one for each scenario with --expect, whether it was "
+        "met. In a sweep the first of each way of failing has its repro file in it.",
     ),
 ]
 Log: TypeAlias = Annotated[
@@ -243,7 +243,8 @@ Shard: TypeAlias = Annotated[
     str | None,
     option(
         "--shard",
-        "Run the Kth of N equal parts of the seeds; of several scenarios, of those.",
+        "Run the Kth of N equal parts of the seeds; of several scenarios, of those. The first has "
+        "all seeds where a failure is expected of them.",
         metavar="K/N",
     ),
 ]
@@ -275,5 +276,10 @@ Coverage: TypeAlias = Annotated[
     ),
 ]
 Junit: TypeAlias = Annotated[
-    Path | None, option("--junit", "Write a JUnit report for a CI server.", metavar="FILE")
+    Path | None,
+    option(
+        "--junit",
+        "Write a JUnit report for a CI server; folders that are missing are made.",
+        metavar="FILE",
+    ),
 ]

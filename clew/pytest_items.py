@@ -20,6 +20,7 @@ from clew.checkers.verdict import Result as Check
 from clew.checkers.verdict import Verdict
 from clew.errors import ClewError, ScenarioError
 from clew.pytest_runs import located, runs_of, shown
+from clew.report import words
 from clew.report.story import story
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
@@ -63,8 +64,9 @@ class RegressionItem(pytest.Item):
     def runtest(self) -> None:
         """Run its plan."""
         __tracebackhide__ = True
+        self.user_properties.append(("clew_runs", 1))
         try:
-            repro = read_repro(self.path)
+            repro = read_repro(shown(self.path))
             mode = _mode(self.path)
             plan = self._located(repro.plan)
             model = model_of(plan)
@@ -109,7 +111,7 @@ class RegressionItem(pytest.Item):
         return f"{shown(self.path)}: the plan is {word}{told}."
 
     def _command(self) -> str:
-        return f"Replay: clew replay {shown(self.path)}"
+        return f"Replay: {words.replay(str(shown(self.path)))}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """The file, and how it is called in a report."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MARKER = "clew(model, **options): run a cluster of the model before the test, with the options \
 of a scenario, such as workload, nemesis and runs; the test fails where the runs are not valid"
 
+OPTIONS = ("clew_seed", "clew_runs", "clew_for", "clew_shard")
+"""Options of the command line that have a value."""
+
 PATHS = ["tests/clew"]
 """Where repro files and scenarios are collected, unless the ini option says otherwise."""
 
@@ -51,8 +54,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, also to ``--strict-markers``."""
+    """Make the marker known, also to ``--strict-markers``; check the command line's options.
+
+    Raises:
+        pytest.UsageError: one of them is wrong.
+    """
     config.addinivalue_line("markers", MARKER)
+    if any(config.getoption(name) is not None for name in OPTIONS):
+        from clew.pytest_runs import check_options  # noqa: PLC0415 - this module must load quickly
+
+        check_options(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile | None:
@@ -72,7 +83,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile |
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Run what a test's markers ask for before its body."""
-    __tracebackhide__ = True
     markers = list(item.iter_markers("clew"))
     if not markers:
         return
@@ -90,7 +100,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports
         if getattr(report, "when", None) == "call"
         for name, value in report.user_properties
-        if name == "clew_runs"  # as `Runs.run` leaves it
+        if name == "clew_runs"  # as `Runs.run` and a regression test leave it
     ]
     if counts:
         from clew.report.words import several  # noqa: PLC0415 - only where it was used

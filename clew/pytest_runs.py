@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import pytest
 
@@ -17,8 +17,9 @@ from clew.api import Result, scenario_for, spend
 from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import ClewError
-from clew.scenarios.expect import parse_expect
+from clew.scenarios.expect import may_be_split, parse_expect
 from clew.scenarios.scenario import Scenario
+from clew.search.cases import Shard
 from clew.sim.node import Node
 
 _FOLDER_LENGTH_MAX = 120
@@ -87,18 +88,69 @@ class Runs:
 
     def _seeds(self, scenario: Scenario) -> Iterable[int]:
         """The seeds of this test: the command line over the scenario."""
-        config = self._item.config
-        seed = config.getoption("clew_seed")
-        first = scenario.seed if seed is None else number("clew-seed", seed, 0)
-        runs = config.getoption("clew_runs")
-        number_of = scenario.runs if runs is None else number("clew-runs", runs, 1)
-        lasting = config.getoption("clew_for")
-        seeds: Iterable[int] = count(first) if lasting else range(first, first + number_of)
-        share = config.getoption("clew_shard")
-        if share is not None:
-            part = shard_of("clew-shard", share)
-            seeds = (seed for index, seed in enumerate(seeds) if part.holds(index))
-        return _until(seeds, seconds_of("clew-for", lasting)) if lasting else _some(seeds, share)
+        said = Said.of(self._item.config)
+        first = scenario.seed if said.seed is None else said.seed
+        runs = scenario.runs if said.runs is None else said.runs
+        seeds: Iterable[int] = range(first, first + runs) if said.seconds is None else count(first)
+        if said.shard is None:
+            part = seeds
+        elif may_be_split(scenario.expect):
+            part = (seed for index, seed in enumerate(seeds) if said.shard.holds(index))
+        else:
+            part = seeds if said.shard.holds(rank_of(self._item.nodeid)) else ()
+        some = _some(part, said.shard)
+        return some if said.seconds is None else _until(some, said.seconds)
+
+
+class Said(NamedTuple):
+    """What the command line says to every test; None where it says nothing.
+
+    Attributes:
+        seed: the first.
+        runs: how many seeds.
+        seconds: for how long, wall time.
+        shard: which part of the seeds.
+    """
+
+    seed: int | None
+    runs: int | None
+    seconds: float | None
+    shard: Shard | None
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Self:
+        """The options of a pytest run.
+
+        Raises:
+            UsageError: one of them is wrong.
+        """
+        seed, runs, lasting, shard = (config.getoption(f"clew_{name}") for name in _SAID)
+        return cls(
+            None if seed is None else number("clew-seed", seed, 0),
+            None if runs is None else number("clew-runs", runs, 1),
+            None if lasting is None else seconds_of("clew-for", lasting),
+            None if shard is None else shard_of("clew-shard", shard),
+        )
+
+
+_SAID = ("seed", "runs", "for", "shard")
+
+
+def check_options(config: pytest.Config) -> None:
+    """Check what the command line says before any test runs.
+
+    Raises:
+        pytest.UsageError: an option is wrong.
+    """
+    try:
+        Said.of(config)
+    except ClewError as bad:
+        raise pytest.UsageError(str(bad)) from None
+
+
+def rank_of(nodeid: str) -> int:
+    """A number for a test, by which a shard takes it whole; the same in every process."""
+    return int.from_bytes(blake2b(nodeid.encode(), digest_size=8).digest())
 
 
 _RUNS = pytest.StashKey[Runs]()
@@ -130,12 +182,13 @@ def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
             return
 
 
-def _some(seeds: Iterable[int], share: str | None) -> Iterable[int]:
+def _some(seeds: Iterable[int], shard: Shard | None) -> Iterable[int]:
     """The seeds; the test is skipped where its part of them holds none."""
     every = iter(seeds)
     first = next(every, None)
     if first is None:
-        pytest.skip(f"none of this test's seeds is in the shard {share}")
+        told = "" if shard is None else f" {shard.number}/{shard.of}"
+        pytest.skip(f"none of this test's seeds is in the shard{told}")
     return chain([first], every)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from clew.checkers.verdict import Result as Check
@@ -73,7 +74,7 @@ class Result:
     @property
     def verdict(self) -> Verdict:
         """The worst of the runs' verdicts."""
-        return self.outcome.verdict
+        return Verdict.merge([self.outcome.verdict, *(run.verdict for run in self.runs)])
 
     @property
     def failures(self) -> tuple[SeedResult, ...]:
@@ -217,10 +218,10 @@ class Result:
         """Where the files are, how to replay the smallest, and how to make a test of it."""
         if self.repro is None or first is None:
             return []
-        lines = [f"Artefacts: {Path(first).parent}", f"Replay:    clew replay {self.repro}"]
+        lines = [f"Artefacts: {Path(first).parent}", f"Replay:    {words.replay(self.repro)}"]
         if self.shrunk is not None:
-            lines.append(f"As found:  clew replay {first}")
-        lines.append(f"Keep it:   cp {self.repro} tests/clew/A_NAME.json")
+            lines.append(f"As found:  {words.replay(first)}")
+        lines.append(f"Keep it:   cp {quote(self.repro)} tests/clew/A_NAME.json")
         return ["\n".join(lines)]
 
     def _title(self) -> str:
@@ -232,9 +233,9 @@ class Result:
         return Style().verdict(self.verdict)
 
     def _notes(self) -> list[str]:
-        """What was not done because the class is in this process's memory only."""
-        if not self.in_memory:
-            return []
+        """The seeds that gave no run, and what was not done for a class in this memory only."""
+        if not self.in_memory:  # else no worker has run it
+            return [words.indented(line, "") for line in self._lost()]
         return [
             words.indented(
                 f"{self.outcome.model.node_class.__name__} was given as a class. It was not run in "
@@ -243,6 +244,18 @@ class Result:
                 "For all three, put the class into a file and name that, as in 'my_node.py'.",
                 "",
             )
+        ]
+
+    def _lost(self) -> list[str]:
+        """The seeds that ended their worker process, in a line for each way."""
+        ways: dict[str, list[SeedResult]] = {}
+        for run in self.runs:
+            if not run.digest:
+                ways.setdefault(run.signature, []).append(run)
+        return [
+            f"{words.several(len(those), 'seed')} gave no run, the first of them "
+            f"{those[0].seed}: {way}. {those[0].reason}"
+            for way, those in ways.items()
         ]
 
     def __repr__(self) -> str:
@@ -255,6 +268,7 @@ class Result:
             for check in self.outcome.checks
             if check.verdict is not Verdict.VALID
         ]
+        lines += [words.hanging("  ", line) for line in self._lost()]
         figures = self.statistics["operations"]
         if self.verdict is Verdict.VALID:
             lines.append(

@@ -5,23 +5,47 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
+from clew.commands.rerun import rerun
 from clew.formats.atomic import write_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
 from clew.report.swept import Swept, swept
+from clew.scenarios.suite import scenario_name
 from clew.search.cases import Case
 from clew.search.sweep import SeedResult
 
 
-def print_json(result: SeedResult) -> None:
-    """One object on a line."""
-    echo(json.dumps(result.json))
+def print_json(case: Case, result: SeedResult) -> None:
+    """A run, as one object on a line."""
+    echo(json.dumps({**result.json, "signature": result.signature, "scenario": _file(case)}))
+
+
+def print_met(cases: Sequence[Case]) -> None:
+    """Whether each scenario that says what to expect has shown it: one object on a line."""
+    for case in cases:
+        scenario, met = case.job.scenario, case.summary.met
+        if scenario.expect is not None:
+            data = {
+                "scenario": _file(case),
+                "model": scenario.model,
+                "bug": scenario.bug,
+                "runs": case.summary.runs,
+                "expect": scenario.expect,
+                "met": met.verdict.value,
+                "reason": met.reason,
+            }
+            echo(json.dumps(data))
+
+
+def _file(case: Case) -> str | None:
+    return None if case.file is None else scenario_name(case.file)
 
 
 def status(cases: Sequence[Case]) -> int:
@@ -37,15 +61,16 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
         stories: by repro file what happened in its run, as far as it was told.
         junit: where the report goes, or None.
     """
-    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
-    if junit is None and not on_github:
-        return
-    suites = [_swept(case, stories) for case in cases]
-    if junit is not None:
-        write_text(junit, junit_xml(suites))
-    if on_github:
-        for line in github.annotations(suites):
+    write_junit(cases, stories, junit)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in github.annotations([_swept(case, stories) for case in cases]):
             echo(line, err=True)
+
+
+def write_junit(cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None) -> None:
+    """Write the JUnit report, where one was asked for; as `write_reports`."""
+    if junit is not None:
+        write_text(junit, junit_xml([_swept(case, stories) for case in cases]))
 
 
 def _swept(case: Case, stories: Mapping[str, str]) -> Swept:
@@ -55,6 +80,7 @@ def _swept(case: Case, stories: Mapping[str, str]) -> Swept:
         case.file,
         case.summary,
         seconds=case.summary.wall_seconds,
+        again=partial(rerun, case.job.scenario, case.file),
         stories={
             one.seed: stories[one.repro] for one in firsts if one.repro and one.repro in stories
         },

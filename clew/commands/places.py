@@ -14,24 +14,30 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: the folder can't be made or written.
     """
-    try:
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        with TemporaryDirectory(prefix=".clew-", dir=there):
-            pass
-    except OSError:
+    if not _can_hold(folder):
         raise UsageError(
             "--out can't be used",
             expected="a folder that can be written",
             found=str(folder),
             fix="Name another folder",
-        ) from None
+        )
+
+
+def _can_hold(folder: Path) -> bool:
+    """True for a folder that can be written, or made, in the last of its parents that is there."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with TemporaryDirectory(prefix=".clew-", dir=there):
+            return True
+    except OSError:
+        return False
 
 
 def check_file(option: str, path: Path) -> None:
-    """Make sure that a file is no folder.
+    """Make sure that a file can be written, in a folder that may be missing yet.
 
     Raises:
-        UsageError: it is one.
+        UsageError: it is a folder, or its folder can't be made or written.
     """
     if path.is_dir():
         raise UsageError(
@@ -39,4 +45,11 @@ def check_file(option: str, path: Path) -> None:
             expected="a file",
             found=f"the folder {path}",
             fix="Name a file in it",
+        )
+    if not _can_hold(path.parent):
+        raise UsageError(
+            f"--{option} can't be used",
+            expected="a file that can be written",
+            found=str(path),
+            fix="Name another file",
         )

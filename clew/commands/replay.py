@@ -88,5 +88,6 @@ def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequenc
 def _as_json(
     outcome: Outcome, path: str, told: Sequence[str], verification: Verification | None
 ) -> dict[str, Any]:
-    data = outcome.to_json(path) | {"same": not told, "differences": list(told)}
+    data = outcome.to_json(path) | {"signature": outcome.signature}
+    data |= {"same": not told, "differences": list(told)}
     return data if verification is None else data | {"deterministic": verification.same}

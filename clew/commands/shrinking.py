@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from typer import echo
@@ -21,12 +21,17 @@ from clew.search.sweep import SeedResult
 from clew.search.verify import verify
 
 
-def _to_shrink(cases: Iterable[Case]) -> Iterator[SeedResult]:
-    """The first failure of each kind; in a scenario that showed what was expected there is none."""
+def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[str, SeedResult]]:
+    """The first failure of each kind, with its name.
+
+    In a scenario that showed what was expected there is none.
+    """
     for case in cases:
         alone = case.job.scenario.expect is None
         if alone or case.summary.met.verdict is not Verdict.VALID:
-            yield from (group.first for group in case.summary.groups.values())
+            name = f"{case.name}, seed" if len(cases) > 1 else "Seed"
+            firsts = (group.first for group in case.summary.groups.values())
+            yield from ((f"{name} {first.seed}", first) for first in firsts)
 
 
 def _can_shrink(result: SeedResult) -> bool:
@@ -38,7 +43,7 @@ def _can_shrink(result: SeedResult) -> bool:
     )
 
 
-def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
+def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
     """Shrink the first failure of each kind, and tell it; what was told, by repro file.
 
     Of one whose figures alone are wrong one line says that it is left as it is.
@@ -50,7 +55,7 @@ def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
         KeyboardInterrupt: a person has ended it.
     """
     told: dict[str, str] = {}
-    for result in _to_shrink(cases):
+    for name, result in _to_shrink(cases):
         if not _can_shrink(result):
             continue
         repro = Path(str(result.repro))
@@ -58,14 +63,14 @@ def shrink_all(cases: Iterable[Case], style: Style) -> dict[str, str]:
             with Shrinking(RUNS_MAX, sys.stderr) as progress:
                 shrunk = shrink(read_repro(repro).plan, progress=progress.update)
         except FiguresError as figures:
-            echo(f"\nSeed {result.seed} is not made small: {figures.found}.")
+            echo(f"\n{name} is not made small: {figures.found}.")
             continue
         out = repro.with_name(SHRUNK)
         write(shrunk, out)
         story = shrunk_report(shrunk, str(out), style)
         if not verify(shrunk.outcome.run).same:
             story += "\nThe smallest plan's run does not come out the same again."
-        echo(f"\n{style.heading(f'Seed {result.seed}, made small')}\n\n{story}")
+        echo(f"\n{style.heading(f'{name}, made small')}\n\n{story}")
         told[str(repro)] = story
         if shrunk.interrupted:
             raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import sys
 from typer import echo
 
 from clew.commands.asked import Asked
-from clew.commands.finish import print_json, status, write_reports
+from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
 from clew.commands.shrinking import shrink_all
 from clew.report.logs import node_logs
 from clew.report.run import run_report
@@ -24,7 +24,8 @@ def run_one(case: Case, asked: Asked) -> int:
     case.summary.add(result)
     stories: dict[str, str] = {}
     if asked.json:
-        print_json(result)
+        print_json(case, result)
+        print_met([case])
     else:
         style = Style.of(sys.stdout)
         if asked.log:
@@ -37,6 +38,7 @@ def run_one(case: Case, asked: Asked) -> int:
         stories[str(result.repro)] = story
     try:
         if asked.shrink and not asked.json:
+            write_junit([case], stories, asked.junit)  # as in a sweep
             stories |= shrink_all([case], Style.of(sys.stdout))
     finally:
         write_reports([case], stories, asked.junit)

@@ -14,20 +14,24 @@ from typer import echo
 from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.commands.asked import Asked
-from clew.commands.finish import print_json, status, write_reports
+from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
+from clew.commands.rerun import rerun
 from clew.commands.shrinking import shrink_all
+from clew.errors import ClewError
 from clew.report.progress import Progress
 from clew.report.run import run_report
 from clew.report.style import Style
 from clew.report.sweep import case_line, failures, sweep_report
+from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import model_of, read_repro
 from clew.scenarios.run import simulate
+from clew.scenarios.sources import source_digest
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
-from clew.search.sweep import Job, SeedResult, held, run_seed, run_tasks
-from clew.search.verify import Verification
+from clew.search.sweep import Job, SeedResult, held, is_endless, run_seed, run_tasks
+from clew.search.verify import Verification, verify
 
 STALE_SECONDS = 3600.0
 """What a killed process had begun to write is removed when it is so old."""
@@ -52,7 +56,7 @@ def run_cases(cases: Sequence[Case], asked: Asked) -> int:
         for case in cases:
             _enter(case, database, resume=asked.resume)
         try:
-            run = _runner(asked, total, progress)
+            run = _runner(asked, cases, total, progress)
             _spend(cases, run, asked, database, progress)
         except KeyboardInterrupt:
             interrupted = True
@@ -60,9 +64,13 @@ def run_cases(cases: Sequence[Case], asked: Asked) -> int:
                 raise
     stories: dict[str, str] = {}
     try:
-        if not asked.json:
+        if asked.json:
+            print_met(cases)
+        else:
             stories = _tell(cases, progress.seconds)
         if asked.shrink and not asked.json and not interrupted:
+            # A smaller plan may make a library crash this process: what is known is on disk.
+            write_junit(cases, stories, asked.junit)
             stories |= shrink_all(cases, Style.of(sys.stdout))
     finally:
         write_reports(cases, stories, asked.junit)
@@ -83,18 +91,21 @@ def _total(cases: Iterable[Case]) -> int | None:
 
 def _enter(case: Case, database: Database, *, resume: bool) -> None:
     scenario = case.job.scenario
-    case.sweep = database.sweep_of(scenario, load_model(scenario.model, scenario.bug).digest)
+    model = load_model(scenario.model, scenario.bug)
+    case.sweep = database.sweep_of(scenario, source_digest(model))
+    case.perilous = database.perilous(scenario)
     if resume:
         case.known = partial(database.known, case.sweep)
 
 
-def _runner(asked: Asked, total: int | None, progress: Progress) -> Runner:
+def _runner(asked: Asked, cases: Sequence[Case], total: int | None, progress: Progress) -> Runner:
     """Who runs the seeds: this process, workers of its own, or a cluster."""
     if asked.dask is not None:
         from clew.search.dask import run_on  # noqa: PLC0415 - an extra
 
         return partial(run_on, asked.dask)
-    return partial(run_tasks, jobs=asked.jobs_for(total), tick=progress.tick)
+    least = 2 if any(case.perilous for case in cases) else 1  # with one it would end this process
+    return partial(run_tasks, jobs=max(asked.jobs_for(total), least), tick=progress.tick)
 
 
 def _spend(
@@ -114,7 +125,7 @@ def _spend(
             case.summary.add(result)
             progress.update(result, case.name if len(cases) > 1 else "")
             if asked.json:
-                print_json(result)
+                print_json(case, result)
             failed += result.verdict is Verdict.INVALID
             if asked.failures_max is not None and failed >= asked.failures_max:
                 return
@@ -124,7 +135,7 @@ def _spend(
 
 def kept(job: Job, result: SeedResult) -> SeedResult:
     """The result with its artefacts written: of a way of failing, the first is kept whole."""
-    if not result.digest or result.repro is not None:
+    if not result.digest or (result.repro is not None and _is_of(job, result)):
         return result
     again = replace(job, keep_failing=True, verify_all=False, verify_failing=False)
     outcome, written = run_seed(again, result.seed)
@@ -135,6 +146,21 @@ def kept(job: Job, result: SeedResult) -> SeedResult:
     return held(result, Verification(same=False, where="the run when it was made to be kept"))
 
 
+def _is_of(job: Job, result: SeedResult) -> bool:
+    """True where a result's repro file is of this very run.
+
+    One of a resumed sweep's may have been written anew by another sweep of the same model.
+    """
+    if not result.json.get("resumed"):
+        return True
+    try:
+        repro = read_repro(Path(str(result.repro)))
+    except ClewError:
+        return False
+    drawn = draw_plan(job.scenario, result.seed, load_model(job.scenario.model, job.scenario.bug))
+    return repro.digest == result.digest and replace(repro.plan, model=drawn.model) == drawn
+
+
 def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
     """Print what came out; the stories that were told, by repro file."""
     style = Style.of(sys.stdout)
@@ -143,9 +169,9 @@ def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
     for case in cases:
         echo(case_line(case.name, case.summary, style))
     for case in cases:
-        if case.summary.met.verdict is not Verdict.VALID:
-            echo(f"\n{style.heading(case.name)}")
-            echo(failures(case.summary, style))
+        told = failures(case.summary, style, partial(rerun, case.job.scenario, case.file))
+        if told and case.summary.met.verdict is not Verdict.VALID:
+            echo(f"\n{style.heading(case.name)}\n{told}")
     met = [case.summary.met.verdict for case in cases]
     echo(f"{len(cases)} scenarios: {met.count(Verdict.VALID)} as expected.")
     return {}
@@ -153,14 +179,18 @@ def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
 
 def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
     """The summary, and the story of the first run that is as bad as any."""
-    summary = case.summary
-    echo(sweep_report(case.job.scenario, summary, seconds, style))
+    scenario, summary = case.job.scenario, case.summary
+    echo(sweep_report(scenario, summary, seconds, style, partial(rerun, scenario, case.file)))
     firsts = (group.first for group in summary.groups.values())
     worst = next((r for r in firsts if r.verdict is summary.verdict and r.repro), None)
     if worst is None:
         return {}
     # From its repro file: what is told here can be replayed.
-    story = run_report(replayed(Path(str(worst.repro))), worst.verification, worst.repro, style)
+    outcome, verification = replayed(Path(str(worst.repro))), worst.verification
+    failed = outcome.verdict is Verdict.INVALID and not is_endless(outcome)
+    if failed and worst.json.get("resumed"):  # the database knows nothing of it
+        verification = verify(outcome.run)
+    story = run_report(outcome, verification, worst.repro, style)
     echo(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n\n{story}")
     return {str(worst.repro): story}
 

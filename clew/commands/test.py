@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.models.registry import MODELS
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
+from clew.scenarios.expect import may_be_split
 from clew.scenarios.load import check_functions, load_model
-from clew.scenarios.names import wrong_names
+from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
-    CATALOGUE,
+    artefact_name,
     file_options,
+    scenario_file,
     scenario_files,
     scenario_from,
-    shipped,
+    scenario_name,
 )
 from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database
@@ -72,7 +75,7 @@ def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
     named = _named(asked.models)
     suite = len(named) > 1
     cases = [
-        _case(file, options, asked, flags, Shard() if suite else asked.shard)
+        _case(file, options, asked, flags, index=index if suite else None)
         for index, (file, options) in enumerate(named)
         if not suite or asked.shard.holds(index)
     ]
@@ -85,10 +88,9 @@ def _named(models: Sequence[str]) -> list[tuple[Path | None, dict[str, Any]]]:
     if "" in models:
         raise UsageError("the model's name is empty", fix="See 'clew list models'")
     for name in models:
-        if name.endswith(".toml") or (Path(name).is_dir() and name not in MODELS):
-            files += [file for file in scenario_files(Path(name)) if file not in files]
-        elif name in shipped() and name not in MODELS:
-            files.append(shipped()[name])
+        file = scenario_file(name)
+        if file is not None or (name not in MODELS and (Path(name).is_dir() or _is_path(name))):
+            files += [each for each in scenario_files(file or Path(name)) if each not in files]
         elif len(models) > 1:
             raise UsageError(
                 "several models can't be tested at once",
@@ -101,17 +103,26 @@ def _named(models: Sequence[str]) -> list[tuple[Path | None, dict[str, Any]]]:
     return [(file, file_options(file)) for file in files]
 
 
+def _is_path(name: str) -> bool:
+    """True for what can only be a path, and is no node file."""
+    return "/" in name and not is_file(name)
+
+
 def _case(
     file: Path | None,
     options: Mapping[str, Any],
     asked: Asked,
     flags: Mapping[str, Any],
-    shard: Shard,
+    index: int | None,
 ) -> Case:
-    """A scenario: flags over a file over a planted bug's own options."""
+    """A scenario: flags over a file over a planted bug's own options.
+
+    A shard has whole ones of several scenarios, which have an index, and a part of the seeds of
+    one; but the first shard has all seeds of one that may not be split.
+    """
     scenario = scenario_from({**options, **flags})
     case = _case_of(scenario, asked, file)
-    case.shard = shard
+    case.shard = asked.shard if index is None else Shard()
     case.first = scenario.seed if asked.seed is None else asked.seed
     case.runs = asked.runs
     if asked.runs is None and asked.seconds is None:
@@ -119,6 +130,10 @@ def _case(
     if asked.failed and _database(asked).is_file():
         with Database(asked.out) as database:
             case.before = tuple(database.failed(scenario))
+    if index is None and not may_be_split(scenario.expect):
+        case.shard = Shard()
+        if not asked.shard.holds(0):
+            case.runs, case.before = 0, ()
     return case
 
 
@@ -142,6 +157,7 @@ def _failed_of_all(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
             echo(f"clew: left out: {gone}", err=True)
             continue
         case.runs, case.before, case.shard = 0, tuple(one.seeds), asked.shard
+        case.job = replace(case.job, name=f"{Path(case.job.scenario.model).stem}-{one.digest}")
         cases.append(case)
     return [case for case in cases if case.total != 0]
 
@@ -153,15 +169,11 @@ def _case_of(scenario: Scenario, asked: Asked, file: Path | None) -> Case:
         keep_all=asked.keep,
         verify_all=asked.verify,
         seed_seconds=asked.seed_seconds,
+        name=None if file is None else artefact_name(file),
     )
     bug = f" --bug {scenario.bug}" if scenario.bug else ""
-    name = _name(file) if file else f"{scenario.model}{bug}"
+    name = scenario_name(file) if file else f"{scenario.model}{bug}"
     return Case(name, job, file=file, summary=Summary(scenario.expect))
-
-
-def _name(file: Path) -> str:
-    """What a scenario file is called: a shipped one has a name without a path."""
-    return file.stem if CATALOGUE in file.parents else str(file)
 
 
 def _database(asked: Asked) -> Path:

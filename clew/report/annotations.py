@@ -45,8 +45,8 @@ def _failure(one: Swept, failure: Failure) -> str:
     told = [failure.reason]
     if failure.runs > 1:
         told.append(f"{failure.runs} runs ended so.")
-    if failure.repro:
-        told.append(f"clew replay {failure.repro}")
+    if failure.again:
+        told.append(failure.again)
     return _command(failure.verdict, _place(one, failure.signature), title, "\n".join(told))
 
 

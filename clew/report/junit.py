@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clew.checkers.verdict import Verdict
@@ -60,7 +59,7 @@ def _properties(one: Swept) -> list[tuple[str, str]]:
     if one.file:
         told.append(("scenario", one.file.as_posix()))
     told += [
-        (f"replay of seed {failure.seed}", _replay(failure))
+        (f"replay of seed {failure.seed}", failure.again)
         for failure in one.failures
         if failure.repro
     ]
@@ -72,17 +71,14 @@ def _failing(one: Swept, failure: Failure) -> Element:
     case = _case(one, f"{one.name} seed {failure.seed}")
     tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
     wrong = SubElement(case, tag, message=_clean(failure.reason), type=_clean(failure.signature))
-    many = f", and so do {failure.runs - 1} more" if failure.runs > 1 else ""
+    more = failure.runs - 1
+    many = f", and so {'is' if more == 1 else 'are'} {more} more" if more else ""
     lines = [f"Seed {failure.seed} is {failure.verdict.value}{many}: {failure.signature}"]
-    lines += [failure.reason, _replay(failure)]
+    lines += [failure.reason, failure.again]
     wrong.text = _clean("\n".join(lines).rstrip())
     if failure.story:
         SubElement(case, "system-out").text = _clean(failure.story)
     return case
-
-
-def _replay(failure: Failure) -> str:
-    return f"clew replay {quote(failure.repro)}" if failure.repro else ""
 
 
 def _rest(one: Swept, *, failing: bool) -> Element:

@@ -252,7 +252,7 @@ def footer(seed: int, verification: Verification | None, repro: str | None, styl
     if verification is not None and not verification.same:
         lines.append(not_deterministic(verification, style))
     if repro is not None:
-        lines += [f"Seed {seed}. Replay this run:", f"  clew replay {repro}"]
+        lines += [f"Seed {seed}. Replay this run:", f"  {words.replay(repro)}"]
     else:
         lines.append(f"Seed {seed}.")
     return "\n".join(lines)

@@ -103,4 +103,4 @@ def _asked(one: PlannedOperation) -> str:
 
 
 def _replay(path: str | None) -> str:
-    return "" if path is None else f"Replay it:\n  clew replay {path}"
+    return "" if path is None else f"Replay it:\n  {words.replay(path)}"

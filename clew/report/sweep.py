@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import clew
 from clew.checkers.verdict import Verdict
 from clew.report import words
 from clew.report.run import speed
 from clew.report.style import Style
+from clew.report.swept import command
 from clew.scenarios.scenario import Scenario
 from clew.search.summary import Summary
 
@@ -15,8 +18,22 @@ SEEDS_SHOWN = 8
 _BESIDE_A_RUN = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 
 
-def sweep_report(scenario: Scenario, summary: Summary, seconds: float, style: Style) -> str:
-    """How many seeds gave which verdict, the ways in which they failed, and what faults did."""
+def sweep_report(
+    scenario: Scenario,
+    summary: Summary,
+    seconds: float,
+    style: Style,
+    again: Callable[[int], str] | None = None,
+) -> str:
+    """How many seeds gave which verdict, the ways in which they failed, and what faults did.
+
+    Args:
+        scenario: what was run.
+        summary: all of its runs.
+        seconds: wall seconds.
+        style: colour or none.
+        again: gives the command that runs a seed again; None where there is none.
+    """
     bug = f" with the bug {scenario.bug}" if scenario.bug else ""
     seeds = (
         f"seed {summary.first}"
@@ -29,7 +46,7 @@ def sweep_report(scenario: Scenario, summary: Summary, seconds: float, style: St
         words.table(_options(scenario)),
         f"{words.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),
-        failures(summary, style),
+        failures(summary, style, again),
         _faults(summary),
         _behaviours(summary),
     ]
@@ -68,11 +85,11 @@ def _shown(option: object) -> str:
     return " " + (",".join(map(str, option)) if isinstance(option, tuple) else str(option))
 
 
-def failures(summary: Summary, style: Style) -> str:
-    """Each way of failing with its seeds, the most frequent first."""
+def failures(summary: Summary, style: Style, again: Callable[[int], str] | None = None) -> str:
+    """Each way of failing with its seeds: the worst first, of these the most frequent."""
     lines = []
     for (verdict, signature), group in sorted(
-        summary.groups.items(), key=lambda item: -len(item[1].seeds)
+        summary.groups.items(), key=lambda item: (_WORST.index(item[0][0]), -len(item[1].seeds))
     ):
         seeds = ", ".join(str(seed) for seed in group.seeds[:SEEDS_SHOWN])
         more = " ..." if len(group.seeds) > SEEDS_SHOWN else ""
@@ -81,9 +98,12 @@ def failures(summary: Summary, style: Style) -> str:
             f"    seeds {seeds}{more}",
             words.hanging("    ", f"first: {group.first.reason}"),
         ]
-        if group.first.repro:
-            lines.append(f"    clew replay {group.first.repro}")
+        known = command(group.first, again)
+        lines += [f"    {known}"] if known else []
     return "\n".join(lines)
+
+
+_WORST = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)
 
 
 def _faults(summary: Summary) -> str:

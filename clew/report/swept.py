@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
+from clew.report import words
 from clew.scenarios.expect import Met, parse_expect
 from clew.scenarios.scenario import Scenario
 from clew.search.summary import Summary
+from clew.search.sweep import SeedResult
 
 
 class Failure(NamedTuple):
@@ -22,6 +24,7 @@ class Failure(NamedTuple):
         reason: one sentence.
         runs: how many ended so, this one included.
         repro: the file that replays it, or None.
+        again: the command that brings it back; empty where there is none.
         story: what happened, as text of several lines; empty where it was not told.
     """
 
@@ -31,6 +34,7 @@ class Failure(NamedTuple):
     reason: str
     runs: int
     repro: str | None
+    again: str
     story: str
 
 
@@ -57,6 +61,13 @@ class Swept:
     failures: tuple[Failure, ...]
 
 
+def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
+    """The command that brings a run back: its repro file's, else that of its seed; or nothing."""
+    if result.repro is not None:
+        return words.replay(result.repro)
+    return "" if again is None else again(result.seed)
+
+
 def swept(
     scenario: Scenario,
     file: Path | None,
@@ -64,6 +75,7 @@ def swept(
     *,
     seconds: float,
     stories: Mapping[int, str] | None = None,
+    again: Callable[[int], str] | None = None,
 ) -> Swept:
     """The record of a sweep.
 
@@ -73,12 +85,13 @@ def swept(
         summary: all of its runs, added up with the scenario's expectation.
         seconds: wall seconds.
         stories: by seed the text of what happened, as far as it was told.
+        again: gives the command that runs a seed again; None where there is none.
     """
     expectation = parse_expect(scenario.expect or "valid")
     failures = [
         Failure(
             one.seed, one.verdict, one.signature, one.reason, len(group.seeds), one.repro,
-            (stories or {}).get(one.seed, ""),
+            command(one, again), (stories or {}).get(one.seed, ""),
         )
         for group in summary.groups.values()
         if not expectation.allows((one := group.first).verdict, one.signature)

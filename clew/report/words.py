@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import Any
 
 from clew.history import Operation
@@ -93,6 +94,11 @@ def _error(error: Any) -> str:
 def who(one: Operation) -> str:
     """The client and the node it asked, such as ``process 3 at n4``."""
     return f"process {one.process}" + (f" at {one.node}" if one.node else "")
+
+
+def replay(file: str) -> str:
+    """The command that replays a file, as a shell takes it."""
+    return f"clew replay {quote(file)}"
 
 
 def several(count: int, noun: str) -> str:

@@ -67,6 +67,17 @@ def parse_expect(text: str) -> Expectation:
     return Expectation(Verdict(word), kinds)
 
 
+def may_be_split(expect: str | None) -> bool:
+    """True where what all runs must show is what each part of them must: that they are valid.
+
+    A failure that is expected may be in another part.
+
+    Raises:
+        ValueError: the text says no expectation.
+    """
+    return parse_expect(expect or "valid").verdict is Verdict.VALID
+
+
 def nearest_expect(text: str) -> str | None:
     """The expectation that was perhaps meant by a text that is none."""
     word, colon, rest = text.partition(":")

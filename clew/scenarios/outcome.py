@@ -199,7 +199,7 @@ def _liveness(run: Run) -> Result:
         return Result(
             "liveness", Verdict.VALID,
             f"Within {seconds:g} s after {who} healed, operations succeeded at "
-            f"{', '.join(moving)}.",
+            f"{_few(moving)}.",
         )  # fmt: skip
     # One request may just be slow, or the last before an error; two without progress are none.
     twice = {node: tried for node, tried in stuck.items() if len(tried) > 1}
@@ -210,19 +210,27 @@ def _liveness(run: Run) -> Result:
             f"After {who} healed, clients had no second try at {where} within {seconds:g} s: "
             "a longer --recovery would tell.",
         )  # fmt: skip
-    pending = [one for tried in twice.values() for one in tried if _unanswered(one)]
-    shown = "; ".join(f"{one.f} {one.argument} at {one.node}" for one in pending[:5])
+    pending = sum(_unanswered(one) for tried in twice.values() for one in tried)
     reason = (
-        f"no progress: {len(twice)} of {len(asked)} nodes ({', '.join(twice)}) completed none of "
-        f"their clients' operations in the {seconds:g} s after {who} healed"
+        f"{len(twice)} of {len(asked)} nodes ({_few(tuple(twice))}) completed none of their "
+        f"clients' operations in the {seconds:g} s after {who} healed"
     )
     if pending:
-        count = "1 operation was" if len(pending) == 1 else f"{len(pending)} operations were"
-        reason += f"; {count} never answered: {shown}"
+        count = "1 operation was" if pending == 1 else f"{pending} operations were"
+        reason += f"; {count} never answered"
     evidence = tuple(operation for tried in twice.values() for operation in tried)
     return Result(
         "liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason, evidence[:20]),)
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    """The names, of many the first."""
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown}, ..."
+
+
+_NAMES_SHOWN = 8
 
 
 def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:

@@ -100,8 +100,11 @@ class Plan:
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
         """Write one line, for hypothesis and notebooks; a plan's repr is pages long."""
-        counts = f"{len(self.operations)} operations, {len(self.faults)} faults"
-        printer.text(f"<Plan of {self.model.name}, seed {self.seed}: {counts}>")
+        counts = [
+            f"{len(listed)} {noun}{'' if len(listed) == 1 else 's'}"
+            for listed, noun in ((self.operations, "operation"), (self.faults, "fault"))
+        ]
+        printer.text(f"<Plan of {self.model.name}, seed {self.seed}: {', '.join(counts)}>")
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; operations are lists, to keep a file short."""

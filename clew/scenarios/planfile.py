@@ -148,19 +148,23 @@ def _check_types(data: dict[str, Any], where: str) -> None:
         raise _bad(where, "model", "name, bug and digest", unknown[0])
 
 
+_PARTS = PlannedOperation._fields
+_LEAST = len(_PARTS) - len(PlannedOperation._field_defaults)
+
+
 def _check_operation_types(operations: list[Any], where: str) -> None:
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
 
     adapter = TypeAdapter(PlannedOperation)
     for rank, operation in enumerate(operations):
-        if not isinstance(operation, list):
-            raise _bad(where, f"operations.{rank}", "a list", operation)
+        if not isinstance(operation, list) or not _LEAST <= len(operation) <= len(_PARTS):
+            parts = f"{', '.join(_PARTS[:_LEAST])} and perhaps {_PARTS[_LEAST]}"
+            raise _bad(where, f"operations.{rank}", f"a list of {parts}", operation)
         try:
             adapter.validate_python(tuple(operation), strict=True)
         except ValidationError as bad:
             first = bad.errors()[0]
-            names = [PlannedOperation._fields[i] for i in first["loc"] if isinstance(i, int)
-                     and i < len(PlannedOperation._fields)]  # fmt: skip
+            names = [_PARTS[i] for i in first["loc"] if isinstance(i, int) and i < len(_PARTS)]
             place = ".".join(["operations", str(rank), *names])
             found = f"{place}: {first['msg']}"
             raise ScenarioError("this is no plan", where=where, found=found) from None

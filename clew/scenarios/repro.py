@@ -21,6 +21,7 @@ from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
+from clew.scenarios.names import wrong_names
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.planfile import plan_from_json, shortened
@@ -125,17 +126,12 @@ def read_repro(path: Path) -> Repro:
     except (ValueError, RecursionError) as bad:
         # A number of too many digits, or lists in lists in lists.
         raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
-    if not isinstance(data, dict) or data.get("clew_repro") != SCHEMA:
-        raise ScenarioError(
-            "this is no repro file",
-            where=str(path),
-            expected=f'an object with "clew_repro": {SCHEMA}',
-            fix="Name a repro.json that 'clew test' wrote",
-        )
+    _check_schema(data, str(path))
     try:
         plan = plan_from_json(data.get("plan"), str(path))
     except RecursionError as bad:
         raise ScenarioError("this is no plan", where=str(path), found=str(bad)) from None
+    _check_model(plan, str(path))
     expect = _texts(data, "expect", str(path))
     verdicts = [verdict.value for verdict in Verdict]
     if expect.get("verdict") not in verdicts:
@@ -154,6 +150,38 @@ def read_repro(path: Path) -> Repro:
         _texts(data, "sources", str(path)),
         _origin(data, str(path)),
     )
+
+
+def _check_schema(data: Any, where: str) -> None:
+    if not isinstance(data, dict) or "clew_repro" not in data:
+        raise ScenarioError(
+            "this is no repro file",
+            where=where,
+            expected=f'an object with "clew_repro": {SCHEMA}',
+            fix="Name a repro.json that 'clew test' wrote",
+        )
+    if data["clew_repro"] != SCHEMA:
+        version = _texts(data, "versions", where).get("clew")
+        writer = f"Clew {version}" if version else "the version of Clew"
+        raise ScenarioError(
+            "this repro file has another schema",
+            where=where,
+            expected=f"schema {SCHEMA}",
+            found=f"schema {shortened(data['clew_repro'])}",
+            fix=f"Replay it with {writer} that wrote it",
+        )
+
+
+def _check_model(plan: Plan, where: str) -> None:
+    """Hold the names of a model and its bug to those that ship, where it is no file."""
+    for wrong in wrong_names({"model": plan.model.name, "bug": plan.model.bug}):
+        raise ScenarioError(
+            f"this is no plan: {wrong.option} can't be used",
+            where=where,
+            expected=wrong.expected,
+            found=wrong.found,
+            fix=wrong.fix,
+        )
 
 
 def _placed(plan: Plan, path: Path) -> Plan:

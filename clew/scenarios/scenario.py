@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -19,7 +20,7 @@ from pydantic import (
 
 from clew.errors import ScenarioError, UsageError
 from clew.scenarios.expect import nearest_expect, parse_expect
-from clew.scenarios.names import wrong_names
+from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.plan import CLIENTS_MAX
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.order import changes_of
@@ -118,6 +119,8 @@ class Scenario(BaseModel):
         """True and false are numbers to Python, but nobody means 1 by them."""
         if isinstance(value, bool) and field.field_name != "swarm":
             raise ValueError("a value other than true and false")
+        if field.field_name == "swarm" and not isinstance(value, bool):
+            raise ValueError("true or false")
         return value
 
     @field_validator("schedule")
@@ -250,7 +253,20 @@ def read_scenario(path: Path) -> dict[str, Any]:
             found=wrong.found,
             fix=wrong.fix,
         )
+    _check_model_file(path, text, scenario.model)
     return data
+
+
+def _check_model_file(path: Path, text: str, model: str) -> None:
+    name = model.partition(":")[0]
+    if is_file(model) and not (path.parent / name).exists():
+        raise ScenarioError(
+            "option 'model' can't be used",
+            where=f"{path}:{_line(text, 'model')}",
+            expected="a node file, as seen from the scenario's folder",
+            found=repr(name),
+            fix="Check the path",
+        )
 
 
 def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
@@ -306,10 +322,43 @@ def _line(text: str, name: int | str, index: int | str | None = None) -> int:
 
 
 def _expected(error: Any) -> str:
-    """What pydantic wanted, as a clause that follows the word 'expected'."""
-    message = str(error["msg"])
-    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return message[0].lower() + message[1:]
+    """What would have been right, as a clause that follows the word 'expected'."""
+    if error["type"] in {"value_error", "literal_error", "finite_number"}:
+        message = str(error["msg"])
+        return message.removeprefix("Value error, ").removeprefix("Input should be ")
+    name, *element = error["loc"]
+    if element:
+        return _TYPES["string"]
+    told = Scenario.model_json_schema()["properties"][name]
+    kind = next(k for k in told.get("anyOf", (told,)) if k.get("type") != "null")
+    unit = f" of {_UNITS[name]}" if name in _UNITS else ""
+    return f"{_TYPES[kind['type']]}{unit}{_bound(kind, error['type'])}"
+
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "array": "a list of texts",
+}
+
+_UNITS = {
+    "rate": "operations a second",
+    "time_limit": "seconds",
+    "recovery": "seconds",
+    "nemesis_interval": "seconds",
+    "latency": "milliseconds",
+}
+
+
+def _bound(kind: Mapping[str, Any], broken: str) -> str:
+    """The bound of a number that was broken; the lower one where it is none at all."""
+    if broken.startswith("less_than"):
+        most = kind.get("maximum", kind.get("exclusiveMaximum"))
+        return f" {'up to' if 'maximum' in kind else 'below'} {most:,}"
+    if "exclusiveMinimum" in kind:
+        return f" above {kind['exclusiveMinimum']:g}"
+    return f" from {kind['minimum']:g}" if "minimum" in kind else ""
 
 
 def _found(value: Any) -> str:

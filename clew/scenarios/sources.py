@@ -45,6 +45,14 @@ def sources_of(model: Model) -> dict[str, str]:
     }
 
 
+def source_digest(model: Model) -> str:
+    """SHA-256 of all that a run of a model may depend on: of its file, and of those beside it."""
+    digest = sha256(model.digest.encode())
+    for name, each in sources_of(model).items():
+        digest.update(f"{name} {each}\n".encode())
+    return digest.hexdigest()
+
+
 def _name(file: Path, root: Path) -> str:
     """The path below a folder; the bare name of a file elsewhere."""
     file, root = file.resolve(), root.resolve()

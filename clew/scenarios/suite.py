@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from os.path import normpath
 from pathlib import Path
 from typing import Any
 
 from clew.errors import ScenarioError
-from clew.models.registry import bugs_of
+from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.names import is_file
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 
+_NAME_LENGTH_MAX = 120
 CATALOGUE = Path(__file__).parent / "catalogue"
 
 
@@ -45,6 +47,25 @@ def scenario_files(path: Path) -> list[Path]:
             fix="Check the path",
         )
     return sorted(found, key=lambda file: file.relative_to(path).parts)
+
+
+def scenario_file(name: str) -> Path | None:
+    """The one scenario file that a name means, of a user's or shipped; None where it is a model."""
+    if name.endswith(".toml"):
+        return Path(name)
+    return None if name in MODELS else shipped().get(name)
+
+
+def scenario_name(file: Path) -> str:
+    """What a scenario file is called: a shipped one has a name without a path."""
+    return file.stem if CATALOGUE in file.parents else str(file)
+
+
+def artefact_name(file: Path) -> str:
+    """What the artefacts of a scenario file's runs are called after: its path, as one word."""
+    parts = Path(scenario_name(file)).with_suffix("").parts
+    words = "-".join(part for part in parts if part != "..")
+    return re.sub(r"[^\w.]+", "-", words)[-_NAME_LENGTH_MAX:].strip("-")
 
 
 def file_options(path: Path) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Case:
         before: seeds that run before those; none runs twice.
         file: the scenario's file, or None.
         shard: which part of the seeds.
+        perilous: True where a seed of the scenario has ended its worker before.
         known: a seed's result from before, or None.
         sweep: the number in the database.
         summary: the results so far.
@@ -52,13 +53,18 @@ class Case:
     before: tuple[int, ...] = ()
     file: Path | None = None
     shard: Shard = field(default_factory=Shard)
+    perilous: bool = False
     known: Callable[[int], SeedResult | None] = lambda _: None
     sweep: int = 0
     summary: Summary = field(default_factory=Summary)
 
     def seeds(self) -> Iterator[int]:
-        """The seeds, in the order in which they run."""
-        yield from (seed for index, seed in enumerate(self.before) if self.shard.holds(index))
+        """The seeds, in the order in which they run.
+
+        Which part a seed is in does not depend on what failed before: each part may remember that
+        for itself.
+        """
+        yield from self._held()
         done = frozenset(self.before)
         numbers = count() if self.runs is None else range(self.runs)
         for index in numbers:
@@ -71,11 +77,13 @@ class Case:
         if self.runs is None:
             return None
         own = len(range(self.shard.number - 1, self.runs, self.shard.of))
-        twice = sum(
-            0 <= seed - self.first < self.runs and self.shard.holds(seed - self.first)
-            for seed in self.before
-        )
-        return own - twice + len(range(self.shard.number - 1, len(self.before), self.shard.of))
+        held = list(self._held())
+        twice = sum(0 <= seed - self.first < self.runs for seed in held)
+        return own - twice + len(held)
+
+    def _held(self) -> Iterator[int]:
+        """The seeds of before that are in this part."""
+        return (seed for seed in self.before if self.shard.holds(seed - self.first))
 
 
 def stream(

@@ -30,6 +30,7 @@ from clew.sim.world import NS_PER_SECOND
 
 NAME = "clew.sqlite"
 SCHEMA = 1
+_DIGITS = 8
 COMMIT_SECONDS = 1.0
 ROWS_MAX = 1000
 BUSY_SECONDS = 60.0
@@ -83,10 +84,12 @@ class Recorded(NamedTuple):
 
     Attributes:
         scenario: its options, as they were.
+        digest: a short one of them.
         seeds: those that ever failed, in order.
     """
 
     scenario: dict[str, Any]
+    digest: str
     seeds: list[int]
 
 
@@ -161,7 +164,12 @@ class Database:
             ) from None
 
     def sweep_of(self, scenario: Scenario, model_digest: str) -> int:
-        """The number of a sweep, which is new where nothing of it was recorded before."""
+        """The number of a sweep, which is new where nothing of it was recorded before.
+
+        Args:
+            scenario: what is run.
+            model_digest: of all source files of its model, see `clew.scenarios.sources`.
+        """
         text = scenario_text(scenario)
         key = sha256(text.encode()).hexdigest(), model_digest, clew.__version__
         with self._told():
@@ -214,6 +222,17 @@ class Database:
         digest = sha256(scenario_text(scenario).encode()).hexdigest()
         return self._failed_of(digest)
 
+    def perilous(self, scenario: Scenario) -> bool:
+        """True where a seed of a scenario has ended its worker, under whatever source."""
+        digest = sha256(scenario_text(scenario).encode()).hexdigest()
+        with self._told():
+            found = self._file.execute(
+                "SELECT 1 FROM results JOIN sweeps ON sweep = id "
+                "WHERE scenario_digest = ? AND digest = '' LIMIT 1",
+                (digest,),
+            ).fetchone()
+        return found is not None
+
     def all_failed(self) -> list[Recorded]:
         """Every scenario of which a seed ever failed, in the order in which they were first run."""
         with self._told():
@@ -221,7 +240,10 @@ class Database:
                 "SELECT scenario, scenario_digest FROM sweeps JOIN results ON sweep = id "
                 "WHERE failed = 1 GROUP BY scenario_digest ORDER BY min(id)"
             ).fetchall()
-        return [Recorded(json.loads(text), self._failed_of(digest)) for text, digest in rows]
+        return [
+            Recorded(json.loads(text), digest[:_DIGITS], self._failed_of(digest))
+            for text, digest in rows
+        ]
 
     def _failed_of(self, digest: str) -> list[int]:
         with self._told():

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import CDLL
 from threading import Event, Thread
+from types import ModuleType
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_SECONDS = 1.0
@@ -71,6 +72,20 @@ def safe_path() -> Iterator[None]:
         yield
     finally:
         del os.environ[_SAFE_PATH]
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Start a process that does not run a person's script once more, as `multiprocessing` would.
+
+    Workers need nothing of it, and it mostly begins with what it started them for.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def leave_no_sign() -> None:

@@ -32,8 +32,8 @@ class Summary:
     Attributes:
         counts: how many runs had each verdict.
         groups: the ways of failing, in the order in which they were first seen.
-        first: the first seed that was reported.
-        last: the last seed that was reported.
+        first: the lowest seed.
+        last: the highest seed.
         virtual_ns: over all runs.
         wall_seconds: over all runs, added up.
         tally: counts the runs for what was expected of them.
@@ -77,8 +77,8 @@ class Summary:
 
     def add(self, result: SeedResult) -> None:
         """Add one up."""
-        self.first = result.seed if not self.runs else self.first
-        self.last = result.seed
+        self.first = min(result.seed, self.first) if self.runs else result.seed
+        self.last = max(result.seed, self.last)
         self.counts[result.verdict] += 1
         self.virtual_ns += round(result.json.get("virtual_seconds", 0.0) * NS_PER_SECOND)
         self.wall_seconds += result.json.get("wall_seconds", 0.0)

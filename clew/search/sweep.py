@@ -65,6 +65,8 @@ class Job:
         seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
             for `seed_seconds_of` the scenario.
         behaviours: count the run's behaviours.
+        name: what artefacts are called after, where several scenarios may have the same model;
+            None for the model, the bug and the workload.
     """
 
     scenario: Scenario
@@ -76,6 +78,7 @@ class Job:
     handler_seconds: float = 5.0
     seed_seconds: float | None = None
     behaviours: bool = False
+    name: str | None = None
 
 
 class Task(NamedTuple):
@@ -133,7 +136,7 @@ def run_seed(job: Job, seed: int, bench: Bench | None = None) -> tuple[Outcome, 
         verification = verify(run, None if bench is None else bench.fresh)
     repro = None
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
-        repro = str(write_artefacts(outcome, job.out))
+        repro = str(write_artefacts(outcome, job.out, job.name))
     new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
     return outcome, seed_result(outcome, repro, verification, new)
 
@@ -205,17 +208,19 @@ def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
     return SeedResult(task.seed, Verdict.UNKNOWN, json, signature, reason, None, None)
 
 
-def artefacts_of(outcome: Outcome, out: Path) -> Path:
-    """The folder of a run's artefacts."""
+def artefacts_of(outcome: Outcome, out: Path, name: str | None = None) -> Path:
+    """The folder of a run's artefacts; see `Job` for the name."""
     plan = outcome.run.plan
+    if name is not None:
+        return out / f"{name}-seed-{plan.seed}"
     stem = Path(plan.model.name.partition(":")[0]).stem
     bug = f"-{plan.model.bug}" if plan.model.bug else ""
     return out / f"{stem}{bug}-{plan.workload}-seed-{plan.seed}"
 
 
-def write_artefacts(outcome: Outcome, out: Path) -> Path:
+def write_artefacts(outcome: Outcome, out: Path, name: str | None = None) -> Path:
     """Write a run's repro file and history into a folder of its own; the repro file's path."""
-    folder = artefacts_of(outcome, out)
+    folder = artefacts_of(outcome, out, name)
     write_text(folder / "history.jsonl", history_text(outcome))
     write_repro(outcome, folder / "repro.json")
     return folder / "repro.json"

@@ -34,6 +34,7 @@ from clew.search.processes import (
     leave_no_sign,
     safe_path,
     without_interrupts,
+    without_main,
 )
 from clew.search.sweep import (
     Bench,
@@ -198,7 +199,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, os.getpid(), scenario), daemon=True)
-        with without_interrupts(), safe_path():
+        with without_interrupts(), safe_path(), without_main():
             process.start()
         theirs.close()
         worker = _Worker(process, ours)

@@ -9,7 +9,7 @@ holds them to the code, and the pages to this program.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -272,16 +272,72 @@ What else a file may hold, or lack:
 """
 
 
+JSON = {
+    # a field of a run's object: what it says
+    "model": "the model, as it was named",
+    "bug": "the planted bug, or null",
+    "workload": "what the clients asked; null where the worker was lost, unless it was named",
+    "scenario": "the scenario file, or the name of a shipped one; null where it came from flags",
+    "seed": "the seed",
+    "verdict": "`valid`, `invalid` or `unknown`",
+    "signature": "the way of failing: equal texts, equal ways; empty for a valid run",
+    "digest": "of the trace; empty where the worker was lost",
+    "virtual_seconds": "how long the run took in its own time",
+    "wall_seconds": "how long it took here",
+    "events": "what happened in the run: deliveries, timers and the like",
+    "messages": "all messages that were sent",
+    "checks": "a list of `name`, `verdict` and `reason`",
+    "faults": "a list of what each fault was and did; `bit` counts its effects",
+    "statistics": "the figures above, nested",
+    "repro": "the repro file, or null",
+}
+
+JSON_SOMETIMES = {
+    "deterministic": "true or false where the run was made again, as each that is invalid",
+    "resumed": "true for a seed that was not run again",
+}
+
+JSON_MET = {
+    # a field of the object of a scenario with an expectation: what it says
+    "scenario": "as above",
+    "model": "as above",
+    "bug": "as above",
+    "runs": "how many there were",
+    "expect": "what was expected",
+    "met": "`valid` where that was shown, `invalid` where not, `unknown` where nobody knows",
+    "reason": "why, in a sentence",
+}
+
+
 def figures() -> str:
-    """The figures of a run."""
-    rows = [(code(path), text) for path, text in FIGURES.items()]
+    """The figures of a run, and the objects that `clew test --json` prints."""
+    rows = _fields(FIGURES)
     return f"""# Figures of a run
 
 `clew test --json` prints them under `statistics`, and `--assert 'PATH < NUMBER'` holds a run to
 them; the comparisons are `<`, `<=`, `>`, `>=`, `==` and `!=`.
 
 {table(("path", "meaning"), rows)}
+
+## What `--json` prints
+
+`clew test --json` prints an object a line, one for each run, in the order of the seeds:
+
+{table(("field", "meaning"), _fields(JSON))}
+
+Some have more. That of a seed that was not run again lacks its workload, checks and statistics;
+that of a seed whose worker was lost has no times, counts, faults and statistics.
+
+{table(("field", "meaning"), _fields(JSON_SOMETIMES))}
+
+After the runs follows an object for each scenario that says what to expect:
+
+{table(("field", "meaning"), _fields(JSON_MET))}
 """
+
+
+def _fields(meanings: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(code(name), text) for name, text in meanings.items()]
 
 
 def trace() -> str:

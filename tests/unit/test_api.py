@@ -13,7 +13,7 @@ import pytest
 import clew
 from clew.checkers.verdict import Verdict
 from clew.cli import main
-from clew.errors import ClewError, UsageError
+from clew.errors import ClewError, NodeError, UsageError
 from clew.models.raft import Raft
 from clew.scenarios.load import load_model
 
@@ -54,6 +54,53 @@ def test_a_valid_run():
     assert repr(result).startswith("<clew valid: echo, workload echo, seed 7\n")
     assert "The run is valid." in result.report()
     assert not Path("out").exists()
+
+
+DYING = """
+import signal
+from clew import Node, on
+
+class Dying(Node):
+    workload = "echo"
+
+    def start(self):
+        self.dies = self.rng.random() < {share}
+
+    @on("echo")
+    def echo(self, msg):
+        if self.dies: signal.raise_signal(11)
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+def test_a_seed_that_ends_its_worker_is_told_and_not_run_here():
+    Path("dying.py").write_text(DYING.format(share=0.5))
+    result = clew.run("dying.py", runs=4, seed=1, jobs=2, time_limit=2, node_count=1)
+    lost = [run.seed for run in result.runs if run.signature == "worker died (signal 11)"]
+    assert 0 < len(lost) < 4
+    assert (result.verdict, result.ok, result.failures) == (Verdict.UNKNOWN, False, ())
+    assert result.outcome.verdict is Verdict.VALID
+    assert result.seed not in lost
+    told = f"gave no run, the first of them {lost[0]}: worker died (signal 11)."
+    for text in (repr(result), result.report(), result.explain()):
+        assert told in " ".join(text.split())
+    Path("dying.py").write_text(DYING.format(share=2))
+    with pytest.raises(NodeError, match=re.escape("dying.py: no seed gave a run: worker died")):
+        clew.run("dying.py", runs=2, jobs=2, time_limit=2, node_count=1)
+
+
+def test_a_script_needs_no_guard_for_worker_processes():
+    Path("script.py").write_text(
+        "import clew\nprint('begin')\nprint(clew.run('echo', runs=4, jobs=2, time_limit=2).ok)\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("begin\nTrue\n", "")
+
+
+def test_a_shipped_scenario_goes_by_its_name():
+    result = clew.run("echo-calm", runs=2, time_limit=2)
+    assert result.scenario.description.startswith("Echo on a healthy network")
+    assert len(result.runs) == 2
 
 
 def test_an_invalid_run():

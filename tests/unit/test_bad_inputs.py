@@ -5,7 +5,9 @@ A broken node is no bad input: its run is INVALID, and the finding names the lin
 
 from __future__ import annotations
 
+import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,21 @@ from clew.checkers.transactions.lattice import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import FIGURES
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.plan import ModelReference
+from clew.scenarios.scenario import make_scenario
 from clew.scenarios.workloads import WORKLOADS
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
+
+
+def _plan_of(model: str, bug: str | None = None) -> str:
+    """A repro file of a model that may not be there."""
+    plan = draw_plan(make_scenario({"model": "abd", "time_limit": 1}), 0, load_model("abd"))
+    plan = replace(plan, model=ModelReference(model, bug, ""))
+    return json.dumps({"clew_repro": 1, "plan": plan.to_json(), "expect": {"verdict": "invalid"}})
+
 
 FILES = {
     "none.py": "x = 1\n",
@@ -38,6 +52,9 @@ FILES = {
     "not_json.json": '{"clew_repro": 1,\n "plan": \n',
     "list.json": "[]",
     "schema.json": '{"clew_repro": 2}',
+    "later.json": '{"clew_repro": 2, "versions": {"clew": "9.1"}}',
+    "stranger.json": _plan_of("rafft"),
+    "no_bug.json": _plan_of("abd", "reads-two"),
     "no_plan.json": '{"clew_repro": 1, "plan": {}}',
     "old_plan.json": '{"clew_repro": 1, "plan": {"schema": 0, "operations": []}}',
     "bad_plan.json": '{"clew_repro": 1, "plan": {"schema": 1, "operations": [], "seed": "x"}}',
@@ -122,13 +139,16 @@ BAD = {
         f"no such topology: expected one of {', '.join(TOPOLOGIES)}, found 'ring'. "
         "See 'clew list topologies'."
     ),
-    "test raft --rate -5": f"--rate can't be used: expected greater than 0, found '-5'. {_SEE}",
+    "test raft --rate -5": (
+        "--rate can't be used: expected a number of operations a second above 0, found '-5'. "
+        f"{_SEE}"
+    ),
     "test raft --rate fast": (
-        "--rate can't be used: expected a valid number, unable to parse string as a number, found "
-        f"'fast'. {_SEE}"
+        "--rate can't be used: expected a number of operations a second above 0, found 'fast'. "
+        f"{_SEE}"
     ),
     "test raft --node-count 0": (
-        f"--node-count can't be used: expected greater than or equal to 1, found '0'. {_SEE}"
+        f"--node-count can't be used: expected a whole number from 1, found '0'. {_SEE}"
     ),
     "test raft --concurrency 3x": (
         "--concurrency can't be used: expected a number, or a number and n for so many times the "
@@ -164,14 +184,18 @@ BAD = {
         "unknown.toml:2: unknown option 'node_cuont'. Did you mean 'node_count'?"
     ),
     "test negative.toml": (
-        "negative.toml:3: option 'rate' can't be used: expected greater than 0, found -1."
+        "negative.toml:3: option 'rate' can't be used: expected a number of operations a second "
+        "above 0, found -1."
     ),
     "test no_model.toml": "no_model.toml: the option 'model' is missing.",
     "test type.toml": (
-        "type.toml:2: option 'node_count' can't be used: expected a valid integer, unable to parse "
-        "string as an integer, found 'many'."
+        "type.toml:2: option 'node_count' can't be used: expected a whole number from 1, found "
+        "'many'."
     ),
-    "test gone.toml": "gone.py: there is no such file. Check the path, or see 'clew list models'.",
+    "test gone.toml": (
+        "gone.toml:1: option 'model' can't be used: expected a node file, as seen from the "
+        "scenario's folder, found 'gone.py'. Check the path."
+    ),
     "test nowhere.toml": "nowhere.toml: there is no such file. Check the path.",
     "replay gone.json": "gone.json: there is no such file. Check the path.",
     "replay folder": (
@@ -213,8 +237,20 @@ BAD = {
         "repro.json that 'clew test' wrote."
     ),
     "replay schema.json": (
-        'schema.json: this is no repro file: expected an object with "clew_repro": 1. Name a '
-        "repro.json that 'clew test' wrote."
+        "schema.json: this repro file has another schema: expected schema 1, found schema 2. "
+        "Replay it with the version of Clew that wrote it."
+    ),
+    "replay later.json": (
+        "later.json: this repro file has another schema: expected schema 1, found schema 2. "
+        "Replay it with Clew 9.1 that wrote it."
+    ),
+    "replay stranger.json": (
+        "stranger.json: this is no plan: model can't be used: expected one of "
+        f"{', '.join(MODELS)} or file.py or file.py:Class, found 'rafft'. Did you mean 'raft'?"
+    ),
+    "replay no_bug.json": (
+        "no_bug.json: this is no plan: bug can't be used: expected one of "
+        f"{', '.join(bugs_of('abd'))}, found 'reads-two'. Did you mean 'reads-one'?"
     ),
     "replay no_plan.json": "no_plan.json: this is no plan: expected an object with operations.",
     "replay old_plan.json": (

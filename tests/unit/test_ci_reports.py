@@ -116,7 +116,7 @@ def test_each_kind_of_failure_is_a_case_and_the_rest_another():
     failure = first.find("testcase/failure")
     assert failure.attrib == {"message": "no order.", "type": LINEAR}
     assert failure.text == (
-        f"Seed 1 is invalid, and so do 1 more: {LINEAR}\nno order.\n"
+        f"Seed 1 is invalid, and so is 1 more: {LINEAR}\nno order.\n"
         "clew replay 'out/a b/repro.json'"
     )
     assert first.find("testcase/system-out").text == "1. It began.\n2. It ended."

@@ -262,6 +262,17 @@ def test_replay_and_shrink_work_from_any_folder(model, there, tmp_path, monkeypa
     )
 
 
+def test_shrink_says_that_the_model_has_changed(capsys):
+    Path("s.py").write_text(RAISES)
+    assert run("test s.py --time-limit 1 --recovery 0 --node-count 1 --no-shrink --json") == 1
+    repro = lines_of_json(capsys)[0]["repro"]
+    Path("s.py").write_text(RAISES.replace('raise ValueError("no")', "pass"))
+    assert run(f"shrink {repro}") == 64
+    told = capsys.readouterr().err
+    assert f"clew: {repro}: the model's source has changed since: s.py\n" in told
+    assert "there is nothing to shrink" in told
+
+
 def test_replay_consumes_the_plan_and_not_the_seed(capsys):
     seed = failing_seed(capsys)
     path = Path(f"out/raft-forgets-vote-lin-kv-seed-{seed}/repro.json")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,3 +98,21 @@ def test_a_wrong_schedule_is_one_message(schedule: str):
 def test_a_schedule_that_is_no_text_is_refused():
     with pytest.raises(ScenarioError, match="schedule"):
         plan_from_json({**data(), "schedule": 3}, "x.json")
+
+
+@pytest.mark.parametrize("operation", [[0, 0, 5, "read"], [0, 0, 5, "read", None, "main", 1], {}])
+def test_an_operation_of_other_parts_is_one_message(operation):
+    with pytest.raises(ScenarioError) as refused:
+        plan_from_json(data() | {"operations": [operation]}, "x.json")
+    assert str(refused.value) == (
+        "x.json: this is no plan: operations.0 can't be used: expected a list of client, number, "
+        f"at_ns, f, value and perhaps phase, found {json.dumps(operation)}."
+    )
+
+
+@pytest.mark.parametrize(("faults", "told"), [((), "0 faults"), ((FAULTS["list"][0],), "1 fault")])
+def test_a_plan_is_shown_on_one_line(faults, told: str):
+    shown = StringIO()
+    printer = SimpleNamespace(text=shown.write)
+    plan(faults=faults, operations=plan().operations[:1])._repr_pretty_(printer, False)
+    assert shown.getvalue() == f"<Plan of gossip, seed 0: 1 operation, {told}>"

@@ -93,6 +93,7 @@ def test_a_failure_is_told_as_a_story(project: pytest.Pytester):
     result = run(project, FAILING)
     result.assert_outcomes(failed=4)
     printed = shown(result)
+    assert "traceback" not in printed.lower()
     assert not OURS.search(printed), printed
     assert len(re.findall("^bad.py, workload echo, seed 0: INVALID.$", printed, re.MULTILINE)) == 4
     assert "in the body" not in printed
@@ -225,9 +226,22 @@ def test_bad_input_is_one_message(project: pytest.Pytester):
 @pytest.mark.parametrize("option", ["shard=4/3", "for=soon", "runs=0", "seed=x"])
 def test_a_bad_option_is_one_message(project: pytest.Pytester, option: str):
     result = run(project, 'def test_it(clew): clew.run("good.py")', f"--clew-{option}")
-    result.assert_outcomes(failed=1)
-    assert f"--clew-{option.partition('=')[0]} can't be used" in shown(result)
-    assert not OURS.search(shown(result)), shown(result)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    printed = shown(result) + result.stderr.str()
+    assert f"ERROR: --clew-{option.partition('=')[0]} can't be used: expected" in printed
+    assert not OURS.search(printed), printed
+
+
+def test_a_test_that_expects_a_failure_is_in_one_shard_whole(project: pytest.Pytester):
+    test = f"""
+@pytest.mark.parametrize("number", range(6))
+def test_it(clew, number):
+    clew.run("good.py", runs=3, expect="invalid", {SMALL})
+"""
+    outcomes = [run(project, test, f"--clew-shard={n}/2").parseoutcomes() for n in (1, 2)]
+    assert sum(each["failed"] for each in outcomes) == 6
+    assert sum(each["skipped"] for each in outcomes) == 6
+    assert all(each["failed"] for each in outcomes), "one shard alone has all"
 
 
 def test_a_marker_without_a_model_fails(project: pytest.Pytester):
@@ -316,7 +330,9 @@ def test_a_regression_file_fails_until_the_bug_is_fixed(project: pytest.Pytester
     assert "clew replay tests/clew/what.json" in shown(result)
     assert not OURS.search(shown(result)), shown(result)
     project.makepyfile(bad=GOOD)
-    project.runpytest("-q").assert_outcomes(passed=1)
+    result = project.runpytest("-q")
+    result.assert_outcomes(passed=1)
+    assert "clew: 1 run in 1 call" in shown(result).splitlines()
 
 
 def test_a_regression_file_may_hold_a_bug_that_stays(project: pytest.Pytester, shrunk):
@@ -352,7 +368,7 @@ BAD_FILES = {
     "no.json": ("{", "no.json:1: this is not JSON"),
     "other.json": ("[]", "other.json: this is no repro file"),
     "bad.toml": ('model = "echo"\nrate = -1\n', "bad.toml:2: "),
-    "gone.toml": ('model = "gone.py"\n', "there is no such file"),
+    "gone.toml": ('model = "gone.py"\n', "gone.toml:1: option 'model' can't be used"),
 }
 
 
@@ -365,6 +381,7 @@ def test_a_bad_file_is_one_message(project: pytest.Pytester, shrunk):
     for _, message in BAD_FILES.values():
         assert message in shown(result)
     assert "expected fixed or reproduces, found 'perhaps'" in shown(result)
+    assert str(project.path) not in shown(result), "a path that can be pasted"
     assert not OURS.search(shown(result)), shown(result)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from clew.cli import main
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
@@ -59,6 +62,20 @@ def test_every_figure_of_a_run_is_explained(generate: ModuleType):
     for path in _paths(figures):
         named.add(next((name for start, name in wildcards if path.startswith(start)), path))
     assert named == set(generate.FIGURES)
+
+
+def test_every_field_of_a_run_in_json_is_explained(generate: ModuleType, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr("clew.commands.finish.echo", lambda line: found.append(json.loads(line)))
+    command = "test echo --time-limit 1 --runs 2 --jobs 1 --expect invalid --json --verify"
+    main(shlex.split(command))
+    main(shlex.split(f"{command} --resume"))
+    run, _, met, *_, resumed, same = found
+    assert (set(met), met) == (set(generate.JSON_MET), same)
+    assert set(run) == {*generate.JSON, "deterministic"}
+    assert {*generate.JSON_SOMETIMES} == {"deterministic", "resumed"}
+    assert set(resumed) == {*generate.JSON, "resumed"} - {"workload", "checks", "statistics"}
 
 
 def _paths(figures: dict[str, Any], start: str = "") -> list[str]:

@@ -19,7 +19,14 @@ from clew.scenarios.kinds import CHECKS, FAILURES, INSIDE
 from clew.scenarios.names import KNOWN
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
-from clew.scenarios.suite import file_options, scenario_files, scenario_from, shipped
+from clew.scenarios.suite import (
+    CATALOGUE,
+    artefact_name,
+    file_options,
+    scenario_files,
+    scenario_from,
+    shipped,
+)
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.scenarios.workload import Options
 from clew.scenarios.workloads import WORKLOADS, workload_class
@@ -55,9 +62,7 @@ BAD = {
         "2: option 'expect' can't be used: expected a way to fail, such as nonlinearizable, "
         "liveness or G-single, found 'xyzzy'. See 'clew list kinds'."
     ),
-    'model = "raft"\nexpect = 1\n': (
-        "2: option 'expect' can't be used: expected a valid string, found 1."
-    ),
+    'model = "raft"\nexpect = 1\n': ("2: option 'expect' can't be used: expected a text, found 1."),
     'model = "raft"\n\nschedule = "pct:21"\n': (
         "3: option 'schedule' can't be used: expected time, pct, or pct:D with D from 1 to 20, "
         "found 'pct:21'."
@@ -67,13 +72,31 @@ BAD = {
         "found 'pcd'. Did you mean 'pct'?"
     ),
     'model = "raft"\nruns = 0\n': (
-        "2: option 'runs' can't be used: expected greater than or equal to 1, found 0."
+        "2: option 'runs' can't be used: expected a whole number from 1, found 0."
     ),
     'model = "raft"\nruns = true\n': (
         "2: option 'runs' can't be used: expected a value other than true and false, found True."
     ),
     'model = "raft"\nseed = -1\n': (
-        "2: option 'seed' can't be used: expected greater than or equal to 0, found -1."
+        "2: option 'seed' can't be used: expected a whole number from 0, found -1."
+    ),
+    'model = "raft"\ntime_limit = "x"\n': (
+        "2: option 'time_limit' can't be used: expected a number of seconds above 0, found 'x'."
+    ),
+    'model = "raft"\nlatency = -0.5\n': (
+        "2: option 'latency' can't be used: expected a number of milliseconds from 0, found -0.5."
+    ),
+    'model = "raft"\nnode_count = 3.5\n': (
+        "2: option 'node_count' can't be used: expected a whole number from 1, found 3.5."
+    ),
+    'model = "raft"\nnode_count = 1001\n': (
+        "2: option 'node_count' can't be used: expected a whole number up to 1,000, found 1001."
+    ),
+    'model = "raft"\nswarm = "yes"\n': (
+        "2: option 'swarm' can't be used: expected true or false, found 'yes'."
+    ),
+    'model = "raft"\nassert = 3\n': (
+        "2: option 'assert' can't be used: expected a list of texts, found 3."
     ),
     'model = "raft"\nrate = nan\n': (
         "2: option 'rate' can't be used: expected a finite number, found nan."
@@ -88,11 +111,11 @@ BAD = {
         "heading."
     ),
     'model = "raft"\nnemesis = { kill = 1 }\n': (
-        "2: option 'nemesis' can't be used: expected a valid tuple, found {'kill': 1}."
+        "2: option 'nemesis' can't be used: expected a list of texts, found {'kill': 1}."
     ),
     'model = "raft"\nfaults.kill = 1\n': "2: unknown option 'faults'. {known}.",
     'model = "raft"\nnemesis = [\n  "kill",\n  # more\n  3,\n]\n': (
-        "5: option 'nemesis' can't be used: expected a valid string, found 3."
+        "5: option 'nemesis' can't be used: expected a text, found 3."
     ),
     'model = "raft"\nnemesis = [\n  "kill",\n\n  "partion",\n]\n': (
         "5: option 'nemesis' can't be used: expected one of {nemesis}, found 'partion'. Did you "
@@ -131,7 +154,8 @@ BAD = {
         "'long-tailed', found 'exponentail'. Did you mean 'exponential'?"
     ),
     'description = """\nrate = 1\n"""\nmodel = "raft"\nrate = -1\nruns = 0\n': (
-        "5: option 'rate' can't be used: expected greater than 0, found -1."
+        "5: option 'rate' can't be used: expected a number of operations a second above 0, found "
+        "-1."
     ),
     'expct = "valid"\nmodel = "raft"\n': "1: unknown option 'expct'. Did you mean 'expect'?",
     'model = "raft"\nmodel = "abd"\n': "2: this is not TOML: Cannot overwrite a value.",
@@ -250,6 +274,7 @@ def test_a_folder_means_all_scenarios_in_it_in_order(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text('model = "node.py"\nworkload = "echo"\n')
+        path.with_name("node.py").write_text("")
     names = [path.relative_to(tmp_path).as_posix() for path in scenario_files(tmp_path)]
     assert names == ["a/z.toml", "a.toml", "b.toml"]
     assert scenario_files(tmp_path / "b.toml") == [tmp_path / "b.toml"]
@@ -259,6 +284,7 @@ def test_a_folder_means_all_scenarios_in_it_in_order(tmp_path):
 
 def test_a_node_file_is_meant_beside_its_scenario_with_its_class(tmp_path):
     (tmp_path / "one.toml").write_text('model = "nodes.py:Leader"\n')
+    (tmp_path / "nodes.py").write_text("")
     assert file_options(tmp_path / "one.toml") == {"model": f"{tmp_path / 'nodes.py'}:Leader"}
 
 
@@ -271,6 +297,20 @@ def test_the_way_to_a_node_file_is_the_short_one_unless_a_link_lies_in_it(tmp_pa
     assert found == {"model": f"{tmp_path / 'store.py'}:A"}
     found = file_options(tmp_path / "link" / "one.toml")
     assert found == {"model": f"{tmp_path}/link/../../store.py:A"}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.toml", "a"),
+        ("../suite/my b.toml", "suite-my-b"),
+        ("/home/me/x/a.toml", "home-me-x-a"),
+        (str(CATALOGUE / "abd-calm.toml"), "abd-calm"),
+        (f"{'long/' * 99}a.toml", f"{'long-' * 24}a"[-120:].strip("-")),
+    ],
+)
+def test_artefacts_are_called_after_the_scenario_file(file, name):
+    assert artefact_name(Path(file)) == name
 
 
 BAD_PATHS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -50,15 +51,22 @@ def test_the_seeds_of_a_case(case, seeds):
     assert case.total == len(seeds)
 
 
-def test_the_shards_of_past_failures_and_seeds_are_all_of_them():
+@pytest.mark.parametrize("alone", [False, True])  # whether each part remembers only its own
+def test_the_shards_of_past_failures_and_seeds_are_all_of_them(alone):
     for of in (1, 2, 3, 7):
         found = []
         for number in range(1, of + 1):
-            case = Case("", JOB, first=2, runs=9, before=(11, 4, 5), shard=Shard(number, of))
+            shard = Shard(number, of)
+            own = Case("", JOB, first=2, runs=9, shard=shard)
+            failed = (11, 4, 5, 8)
+            before = tuple(seed for seed in failed if seed in own.seeds()) if alone else failed
+            case = replace(own, before=before)
             seeds = list(case.seeds())
             assert len(seeds) == len({*seeds}) == case.total
+            if alone:
+                assert tuple(seeds[: len(before)]) == before
             found += seeds
-        assert {*found} == {*range(2, 11), 11}
+        assert sorted(found) == [*range(2, 11), *([] if alone else [11])]
 
 
 def test_cases_run_one_after_the_other_and_known_seeds_in_their_place():
@@ -94,6 +102,10 @@ def test_a_summary_keeps_the_first_of_each_way_of_failing():
     for seed, way in enumerate(ways):
         news.append(summary.is_new(result(seed, way)))
         summary.add(result(seed, way, Verdict.UNKNOWN if way == "y" else Verdict.INVALID))
+    summary_of_others = Summary()
+    for seed in (5, 2, 9, 4):  # as with --failed
+        summary_of_others.add(result(seed, ""))
+    assert (summary_of_others.first, summary_of_others.last) == (2, 9)
     assert news == [False, True, True, False, False, False]
     assert (summary.runs, summary.first, summary.last) == (6, 0, 5)
     assert summary.verdict is Verdict.INVALID
@@ -106,6 +118,15 @@ def test_a_summary_keeps_the_first_of_each_way_of_failing():
     assert "INVALID 3 times: x\n    seeds 1, 3, 5\n" in told
     assert "12 s simulated in 2 s, 6 times real time." in told
     assert "faults that bit: kill 3 of 6" in told
+
+
+def test_the_worst_ways_of_failing_are_told_first_and_of_these_the_most_frequent():
+    summary = Summary()
+    for seed, way in enumerate("yyyxzz"):
+        summary.add(result(seed, way, Verdict.UNKNOWN if way == "y" else Verdict.INVALID))
+    told = sweep_report(JOB.scenario, summary, 2.0, Style(), lambda seed: f"again {seed}")
+    assert re.findall(r"times?: (\w)\n", told) == ["z", "x", "y"]
+    assert re.findall(r"^    (again \d)$", told, re.MULTILINE) == ["again 4", "again 3", "again 0"]
 
 
 def test_an_empty_summary_is_valid():

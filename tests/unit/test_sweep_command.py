@@ -50,6 +50,10 @@ def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def seeds_of_json(capsys: pytest.CaptureFixture[str]) -> list[int]:
+    return [one["seed"] for one in lines_of_json(capsys) if "seed" in one]
+
+
 def timeless(line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name != "wall_seconds"}
 
@@ -170,12 +174,40 @@ def test_a_sweep_goes_on_where_it_was_ended(capsys):
     assert not any("resumed" in one for one in lines_of_json(capsys))
 
 
+def test_a_sweep_does_not_go_on_with_another_source(capsys):
+    Path("what.py").write_text("ANSWER = 'echo'\n")
+    Path("s.py").write_text(
+        "import what\nfrom clew import Node, on\nclass A(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg):\n"
+        "        self.reply(msg, {'type': 'echo_ok', 'echo': msg.body[what.ANSWER]})\n"
+    )
+    command = f"{ECHO.replace('echo', 's.py')} --runs 2 --jobs 1 --json --resume"
+    assert run(command) == 0
+    assert run(command) == 0
+    assert [one.get("resumed", False) for one in lines_of_json(capsys)] == [False] * 2 + [True] * 2
+    Path("what.py").write_text("ANSWER = 'type'\n")
+    assert run(command) == 1
+    assert [one.get("resumed", False) for one in lines_of_json(capsys)] == [False] * 2
+
+
+def test_a_resumed_sweep_tells_its_own_failure_where_another_has_written_there(capsys):
+    one, other = (f"{ECHO} --assert 'events < {bound}' --runs 2 --jobs 1" for bound in (1, 2))
+    for command in (one, other, f"{one} --resume"):
+        assert run(f"{command} --no-shrink") == 1
+        told = capsys.readouterr().out
+        bound = 2 if command == other else 1
+        assert f"which is not < {bound}" in told
+        assert f"which is not < {3 - bound}" not in told
+        file = re.search(r"^  clew replay (.*)$", told, re.MULTILINE)
+        assert file is not None
+        assert json.loads(Path(file[1]).read_text())["plan"]["asserts"] == [f"events < {bound}"]
+
+
 def test_the_summary_of_a_resumed_sweep_is_that_of_a_whole_one(capsys):
     told = []
     for command in ("--runs 20", "--runs 20 --resume"):
         run(f"{ECHO} --nemesis kill --nemesis-interval 1 {WRONG} --jobs 1 --no-shrink {command}")
-        summary = capsys.readouterr().out.partition("The first of them")[0]
-        told.append(re.sub(r"simulated in .*", "", summary))
+        told.append(re.sub(r"simulated in .*", "", capsys.readouterr().out))
     assert told[0] == told[1]
 
 
@@ -238,6 +270,57 @@ def test_the_shards_of_a_sweep_are_the_sweep(capsys):
         parts.append([timeless(one) for one in lines_of_json(capsys)])
     assert [len(part) for part in parts] == [4, 3, 3]
     assert sorted((one for part in parts for one in part), key=lambda one: one["seed"]) == whole
+
+
+def test_a_node_that_takes_the_process_along_is_told_with_its_line(tmp_path):
+    Path("dies.py").write_text(
+        "import ctypes\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg):\n        ctypes.string_at(0)\n"
+    )
+    command = [sys.executable, "-m", "clew", "test", "dies.py", "--time-limit", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGSEGV
+    assert re.search(r'File ".*dies\.py", line 7 in echo', done.stderr)
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_crash_while_a_failure_is_made_small_leaves_the_reports(runs, tmp_path):
+    Path("dies.py").write_text(
+        "import signal\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg):\n        if len(self.node_ids) > 1: 1 / 0\n"
+        "        signal.raise_signal(11)\n"
+    )
+    quick = f"--node-count 2 --time-limit 2 --runs {runs} --junit j.xml"
+    command = [sys.executable, "-m", "clew", "test", "dies.py", *quick.split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGSEGV
+    assert parse("j.xml").getroot().get("failures") == "1"
+
+
+def test_one_shard_has_all_seeds_where_a_failure_is_expected(capsys):
+    command = f"{ECHO} {WRONG} --runs 10 --json --jobs 1 --expect invalid --no-shrink"
+    assert run(f"{command} --shard 1/3") == 0
+    assert seeds_of_json(capsys) == list(range(10))
+    assert run(f"{command} --shard 2/3") == 0
+    assert capsys.readouterr().err == "clew: this shard has nothing to run\n"
+
+
+def test_a_seed_that_ended_its_worker_is_run_in_one_again(capsys):
+    Path("dies.py").write_text(
+        "import signal\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg):\n        signal.raise_signal(11)\n"
+    )
+    quick = "--time-limit 1 --recovery 0 --node-count 1"
+    assert run(f"test dies.py {quick} --rate 20 --runs 2 --jobs 2") == 2
+    told = capsys.readouterr().out
+    again = re.search(r"^    (clew test dies.py .*--seed 0 --runs 1)$", told, re.MULTILINE)
+    assert again is not None
+    words = "--node-count 1 --rate 20 --time-limit 1 --recovery 0 --seed 0 --runs 1"
+    assert again[1] == f"clew test dies.py {words}"
+    for command in ("test --failed", f"test dies.py {quick} --rate 20 --runs 2"):
+        assert run(f"{command} --junit j.xml") == 2
+        assert "worker died (signal 11)" in capsys.readouterr().out
+        assert again[1] in Path("j.xml").read_text()
 
 
 def test_ctrl_c_tells_what_was_found(tmp_path):
@@ -309,6 +392,8 @@ def test_a_suite_tells_a_line_a_scenario_and_what_is_not_as_expected(capsys):
     assert "NOT as expected  suite/sub/silent.toml: 1 run, 1 valid\n" in told
     assert "not decided  suite/sub/idle.toml: 1 run, 1 unknown\n" in told
     assert "5 scenarios: 2 as expected.\n" in told
+    headings = re.findall(r"\n\n(suite/.*)\n", told)
+    assert headings == ["suite/sub/idle.toml", "suite/sub/wrong.toml"], "those with failures"
     suites = {suite.get("name"): suite for suite in parse("report.xml").getroot()}
     assert suites["good"].get("failures") == "0"
     assert suites["wrong"].get("failures") == "1"
@@ -317,9 +402,74 @@ def test_a_suite_tells_a_line_a_scenario_and_what_is_not_as_expected(capsys):
 def test_a_suite_gives_one_object_a_run(capsys):
     write_suite("good.toml", "sub/known.toml")
     assert run("test suite/good.toml suite/sub --json --jobs 2") == 0
-    assert [one["seed"] for one in lines_of_json(capsys)] == [0, 1, 2, 7, 8, 9, 10]
-    assert run("test suite --json --runs 2 --seed 3") == 0
-    assert [one["seed"] for one in lines_of_json(capsys)] == [3, 4, 3, 4]
+    assert seeds_of_json(capsys) == [0, 1, 2, 7, 8, 9, 10]
+    assert run("test suite --json --runs 2 --seed 3 --no-shrink") == 0
+    *runs, met = lines_of_json(capsys)
+    assert [one["seed"] for one in runs] == [3, 4, 3, 4]
+    names = ["suite/good.toml"] * 2 + ["suite/sub/known.toml"] * 2
+    assert [one["scenario"] for one in runs] == names
+    ways = {one["scenario"]: one["signature"] for one in runs}
+    assert ways == {"suite/good.toml": "", "suite/sub/known.toml": "assert: invalid (assertion)"}
+    assert met == {
+        "scenario": "suite/sub/known.toml",
+        "model": "echo",
+        "bug": None,
+        "runs": 2,
+        "expect": "invalid:assertion",
+        "met": "valid",
+        "reason": "assertion was expected and found: 2 of 2 runs, first at seed 3.",
+    }
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_an_expectation_that_is_not_met_is_an_object_too(runs, capsys):
+    assert run(f"{ECHO} --json --expect invalid --runs {runs}") == 1
+    met = lines_of_json(capsys)[-1]
+    assert (met["scenario"], met["model"], met["runs"]) == (None, "echo", runs)
+    assert met["expect"] == "invalid"
+    assert met["met"] == "invalid"
+    assert met["reason"] == f"A failure was expected and not found: {runs} valid."
+
+
+def test_scenarios_of_one_model_keep_their_failures_apart(capsys):
+    for name, bound in (("a.toml", 1), ("x/a.toml", 2)):
+        Path(f"suite/{name}").parent.mkdir(parents=True, exist_ok=True)
+        Path(f"suite/{name}").write_text(
+            f'model = "echo"\ntime_limit = 1\nrecovery = 0\nassert = ["events < {bound}"]\n'
+        )
+    assert run("test suite --json") == 1
+    kept = [one["repro"] for one in lines_of_json(capsys)]
+    assert kept == ["out/suite-a-seed-0/repro.json", "out/suite-x-a-seed-0/repro.json"]
+    asserts = [json.loads(Path(file).read_text())["plan"]["asserts"] for file in kept]
+    assert asserts == [["events < 1"], ["events < 2"]]
+    assert run("test --failed --json") == 1
+    again = [one["repro"] for one in lines_of_json(capsys)]
+    assert [json.loads(Path(file).read_text())["plan"]["asserts"] for file in again] == asserts
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_every_command_that_is_told_is_one_that_a_shell_takes(runs, capsys):
+    assert run(f"{raising()} --out 'o ut' --runs {runs} --junit j.xml") == 1
+    told = capsys.readouterr().out + Path("j.xml").read_text()
+    commands = re.findall(r"^ *clew (replay .*json'?)", told, re.MULTILINE)
+    assert {shlex.split(command)[1] for command in commands} == {
+        "o ut/s-echo-seed-0/repro.json",
+        "o ut/s-echo-seed-0/shrunk.json",
+    }
+    assert all(Path(shlex.split(command)[1]).is_file() for command in commands)
+
+
+def test_what_is_made_small_in_a_suite_has_its_scenario_s_name(capsys):
+    raising()
+    options = 'workload = "echo"\ntime_limit = 1\nrecovery = 0\nnode_count = 1\n'
+    for name in ("a.toml", "b.toml"):
+        Path(name).write_text(f'model = "s.py"\n{options}')
+    assert run("test a.toml b.toml") == 1
+    told = capsys.readouterr().out
+    assert re.findall(r"^(.*), made small$", told, re.MULTILINE) == [
+        "a.toml, seed 0",
+        "b.toml, seed 0",
+    ]
 
 
 def test_shipped_scenarios_go_by_their_names(capsys):
@@ -334,7 +484,7 @@ def test_the_shards_of_a_suite_are_whole_scenarios(capsys):
     told = []
     for part in (1, 2, 3):
         run(f"test suite --json --shard {part}/3")
-        told.append([one["seed"] for one in lines_of_json(capsys)])
+        told.append(seeds_of_json(capsys))
     assert told == [[0, 1, 2], [7, 8, 9, 10], []]
     assert run("test suite --shard 3/3 --junit report.xml") == 0
     assert capsys.readouterr().err == "clew: this shard has nothing to run\n"
@@ -422,12 +572,23 @@ def test_what_is_no_time(text):
         ),
         (
             f"{ECHO} --seed-timeout 2",
-            "--seed-timeout can't be used: expected a time such as 500ms, 30s, 5m or 1h, found '2'.",
+            (
+                "--seed-timeout can't be used: expected a time such as 500ms, 30s, 5m or 1h, "
+                "found '2'."
+            ),
         ),
         (
             f"{ECHO} --junit .",
             "--junit can't be used: expected a file, found the folder .. Name a file in it.",
         ),
+        (
+            f"{ECHO} --junit empty.txt/report.xml",
+            (
+                "--junit can't be used: expected a file that can be written, found "
+                "empty.txt/report.xml. Name another file."
+            ),
+        ),
+        ("test nowhere/", "nowhere: there is no such file. Check the path."),
         (f"{ECHO} --schedule pct:0", "--schedule can't be used: expected time, pct, or pct:D"),
         (f"{ECHO} --expect good", "--expect can't be used: expected valid, invalid"),
         (
@@ -449,6 +610,7 @@ def test_what_is_no_time(text):
 )
 def test_what_can_not_be_asked_is_told_in_one_line(capsys, command, message):
     Path("empty").mkdir()
+    Path("empty.txt").touch()
     assert run(command) == 64
     told = capsys.readouterr()
     assert told.out == ""

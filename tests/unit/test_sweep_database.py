@@ -82,8 +82,11 @@ def test_a_seed_that_ever_failed_stays_known_as_one(tmp_path):
         database.commit()
         database.record(new, result(9))
         database.record(new, result(1, Verdict.UNKNOWN))
+        database.commit()
+        assert not database.perilous(ECHO)
         database.record(new, result(2, Verdict.UNKNOWN, digest=""))
         database.commit()
+        assert database.perilous(ECHO)
         assert database.failed(ECHO) == [2, 5, 9]
         assert database.failed(make_scenario({"model": "abd"})) == []
         (recorded,) = database.all_failed()

@@ -1,0 +1,55 @@
+"""The command that runs one seed of a scenario again, for a run that left no repro file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.suite import file_options, scenario_from, scenario_name
+
+_NO_FLAG = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
+
+
+def rerun(scenario: Scenario, file: Path | None, seed: int) -> str:
+    """The command line: the scenario, the options that it does not bring itself, and the seed.
+
+    Args:
+        scenario: what was run.
+        file: its file, or None where it came from flags.
+        seed: which.
+    """
+    if file is None:
+        named, own = [scenario.model], {"model": scenario.model, "bug": scenario.bug}
+        if scenario.bug:
+            named += ["--bug", scenario.bug]
+    else:
+        named, own = [scenario_name(file)], file_options(file)
+    words = [*named, *_flags(scenario, scenario_from(own)), "--seed", str(seed), "--runs", "1"]
+    return " ".join(["clew", "test", *map(quote, words)])
+
+
+def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:
+    """What a command line has to say to make one scenario of another."""
+    for name, field in Scenario.model_fields.items():
+        value = getattr(scenario, name)
+        if name in _NO_FLAG or value == getattr(base, name):
+            continue
+        option = f"--{(field.alias or name).replace('_', '-')}"
+        if value is True:
+            yield option
+        elif field.alias:  # one condition each
+            for each in value:
+                yield from (option, each)
+        else:
+            yield from (option, _text(value))
+
+
+def _text(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).removesuffix(".0")
