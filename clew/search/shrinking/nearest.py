@@ -1,8 +1,9 @@
 """The nearest plan that passes, and where its run parts from the failing one.
 
 What a failure hangs on is best seen beside a run in which it does not happen. Candidates are the
-failing plan with one fault weakened or taken away, then with one operation taken away; of those
-that pass, the one whose run agrees longest with the failing run is the nearest.
+failing plan with one fault weakened or taken away, then with one operation taken away, then with
+nothing changed but its luck; of those that pass, the one whose run agrees longest with the failing
+run is the nearest.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
     None where no candidate passes.
     """
     failing = simulate(hunt.best, hunt.oracle.model)
-    for candidates in (_weakened(hunt.best), _bereft(hunt.best)):
+    for candidates in (_weakened(hunt.best), _bereft(hunt.best), _redrawn(hunt.best)):
         best: tuple[int, Plan, str] | None = None
         for plan in candidates:
             run = _passing(hunt, plan)
@@ -83,6 +84,15 @@ def _bereft(plan: Plan) -> Iterator[Plan]:
     """The plan without one operation."""
     for rank in range(len(plan.operations)):
         yield cuts.with_operations(plan, plan.operations[:rank] + plan.operations[rank + 1 :])
+
+
+def _redrawn(plan: Plan) -> Iterator[Plan]:
+    """The plan under some other seeds: what is left where a plan has nothing to take away."""
+    for seed in range(plan.seed + 1, plan.seed + 1 + SEEDS):
+        yield replace(plan, seed=seed)
+
+
+SEEDS = 8
 
 
 def parting(failing: Run, passing: Run) -> tuple[int, str]:

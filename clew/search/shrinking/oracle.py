@@ -44,7 +44,9 @@ class Target(NamedTuple):
 def target_of(outcome: Outcome) -> Target | None:
     """What went wrong first; None where nothing did.
 
-    What went wrong inside a node comes before what clients saw of it, and figures come last.
+    What went wrong inside a node comes before what clients saw of it, and figures come last. A
+    broken invariant comes before an exception: a promise is easier to follow than a line of code,
+    and an exception that brought it about stays in the run anyway.
     """
     failed = [
         check for check in outcome.checks if check.verdict is Verdict.INVALID and check.anomalies
@@ -52,7 +54,8 @@ def target_of(outcome: Outcome) -> Target | None:
     if not failed:
         return None
     first = min(failed, key=lambda check: (check.name != "nodes", check.name in FIGURES))
-    return Target(first.name, kind_of(first.anomalies[0]))
+    kinds = [kind_of(anomaly) for anomaly in first.anomalies]
+    return Target(first.name, min(kinds, key=lambda kind: not kind.startswith("invariant ")))
 
 
 def failing(outcome: Outcome, target: Target) -> tuple[Result, Anomaly] | None:

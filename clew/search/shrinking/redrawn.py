@@ -2,202 +2,206 @@
 
 Taking one operation away leaves the draws of all others as they were, but not what they are spent
 on: the next message of a link takes the latency that was drawn for its rank. Where a failure needs
-a rare order of messages, every single cut may lose it though a tenth of the plan would do, and
-delta debugging ends with far too much. Then the whole plan is taken again and cut in halves under
-other seeds, whichever still fails: a plan that fails often enough to have been found at all is
-likely to have a half that does.
+a rare order of messages, delta debugging ends with far too much. Then sketches of the plan are
+tried under other seeds: some faults in a row with what is asked around them, the end of the plan,
+or some of its faults and operations close together. A plan that fails often enough to have been
+found at all is likely to have a sketch that does, and sketches run for milliseconds. The first
+that fails is thinned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
-from clew.search.shrinking import cuts
-from clew.search.shrinking.passes import Hunt, planned_evidence
+from clew.search.shrinking import cuts, passes
+from clew.search.shrinking.oracle import Sight
+from clew.search.shrinking.passes import MS, Hunt, planned_evidence
+from clew.search.shrinking.thinning import (
+    FAULTS_ENOUGH,
+    LEAD_NS,
+    OPERATIONS_ENOUGH,
+    TAIL_NS,
+    few_nodes,
+    in_order,
+    sample,
+    short_enough,
+    thin,
+    weight,
+    with_less,
+)
 from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import Fault
+from clew.sim.faults.targets import SYMBOLS
 
-T = TypeVar("T")
+TURNS, SKETCHES = 20, 400
+"""So often luck is tried at most, each time with so many sketches."""
 
-OPERATIONS_ENOUGH, FAULTS_ENOUGH, NODES_ENOUGH = 8, 3, 3
-"""A story of so few is short enough; of three nodes any two are a majority."""
+SMALL_OPERATIONS, SMALL_FAULTS = 100, 6
+"""A plan of so few is as good as a sketch of it."""
 
-TRIES = 210
-"""So many cuts of one plan without success are enough."""
-
-CALM_OPERATIONS = 100
-
-NEAR_NS = 200_000_000
-"""By so much an operation may come later."""
-
-FAULTS_MOST = 5
-"""More faults in a row than this make no short story."""
-
-LEAD_NS = 1_000_000_000
-"""Time for a cluster to find itself before anything happens."""
+LAST_FAULTS, STRETCH_FAULTS = 6, 12
+"""So many faults before the failure are the likely ones, and so many in a row are enough."""
 
 
-def short_enough(plan: Plan) -> bool:
-    """True for a plan that needs no bold cuts."""
-    return len(plan.operations) <= OPERATIONS_ENOUGH and len(plan.faults) <= FAULTS_ENOUGH
+def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:
+    """Sketch the whole plan and thin the sketch, again and again, until the best is short.
+
+    A plan that is small already is as good as a sketch. Where the thinned plan is small but not
+    short, other cuts of the same sketch are tried before the next one.
+    """
+    best, seen = hunt.best, hunt.sight
+    base = (best, seen) if _promising(best) else None
+    try:
+        for turn in range(TURNS):
+            again = base is None
+            if base is None:
+                hunt.best, hunt.sight = whole, sight
+                if not _sketched(hunt, turn):
+                    continue
+                passes.cut_the_end(hunt)
+                base = hunt.best, hunt.sight
+            hunt.best, hunt.sight = base
+            thin(hunt, turn)
+            if len(hunt.best.operations) <= passes.SINGLY:
+                _finish(hunt, turn)
+            if weight(hunt.best) < weight(best):
+                best, seen = hunt.best, hunt.sight
+            if short_enough(best):
+                return
+            if not again or len(hunt.best.operations) > passes.SINGLY:
+                base = None
+    finally:
+        if weight(best) <= weight(hunt.best):
+            hunt.best, hunt.sight = best, seen
 
 
-def halved(hunt: Hunt, turn: int) -> bool:
-    """Cut the best plan by much, under another seed; False where no such cut still fails.
+def _finish(hunt: Hunt, turn: int) -> None:
+    """Make a small plan short, where that can be done."""
+    for each in passes.CUTS:
+        if short_enough(hunt.best):
+            return
+        each(hunt)
+    thin(hunt, turn)
+    if nearly_short(hunt.best):
+        with_less(hunt)
+
+
+def nearly_short(plan: Plan) -> bool:
+    """True for a plan with few operations and hardly too many faults, or the other way round."""
+    operations, faults = len(plan.operations), len(plan.faults)
+    if faults <= FAULTS_ENOUGH:
+        return operations <= 2 * OPERATIONS_ENOUGH
+    return operations <= OPERATIONS_ENOUGH and faults <= 2 * FAULTS_ENOUGH
+
+
+def _promising(plan: Plan) -> bool:
+    """True for a plan that is as small as a sketch of it."""
+    return len(plan.operations) <= SMALL_OPERATIONS and len(plan.faults) <= SMALL_FAULTS
+
+
+def _sketched(hunt: Hunt, turn: int) -> bool:
+    """Try sketches of the best plan; False where none fails.
 
     Args:
         hunt: where it stands.
-        turn: another number draws other cuts.
+        turn: another number draws others.
     """
-    return any(hunt.attempt(plan) for plan in _halves(hunt, turn))
-
-
-def _halves(hunt: Hunt, turn: int) -> Iterator[Plan]:
-    """The best plan without much of it, each time with a seed of its own."""
-    whole = hunt.best
-    shown = planned_evidence(whole, hunt.sight)
-    stream = Entropy(whole.seed).stream("shrink", turn, len(whole.operations), len(whole.faults))
-    ways = _ways(whole, shown, stream)
-    for rank in range(TRIES):
-        plan = ways[rank % len(ways)](replace(whole, seed=turn * TRIES + rank + 1))
-        if replace(plan, seed=whole.seed) != whole:
-            yield plan
-
-
-def _ways(
-    whole: Plan, shown: Sequence[PlannedOperation], stream: Stream
-) -> tuple[Callable[[Plan], Plan], ...]:
-    """How to cut a plan: with many faults some in a row first, for they are what costs time."""
-
-    def window(plan: Plan) -> Plan:
-        return _window(plan, stream)
-
-    def operations(plan: Plan) -> Plan:
-        return _few_operations(plan, shown, stream)
-
-    if len(whole.faults) > FAULTS_MOST:
-        return (window, window, window, lambda plan: _few_faults(plan, stream))
-    ways: tuple[Callable[[Plan], Plan], ...] = (
-        operations,
-        lambda plan: _shown_alone(plan, shown, stream),
-        lambda plan: operations(window(plan)),
-        lambda plan: _few_nodes(plan, stream),
-        lambda plan: _shown_alone(_few_nodes(plan, stream), shown, stream),
-        lambda plan: operations(_few_nodes(plan, stream)),
+    whole, shown = hunt.best, planned_evidence(hunt.best, hunt.sight)
+    stream = Entropy(whole.seed).stream("shrink", "sketch", turn)
+    ways = (_stretch, _ending, _stretch, _free, _stretch)
+    return any(
+        hunt.attempt(
+            ways[rank % len(ways)](replace(whole, seed=turn * SKETCHES + rank + 1), shown, stream)
+        )
+        for rank in range(SKETCHES)
     )
-    if OPERATIONS_ENOUGH < len(whole.operations) <= CALM_OPERATIONS:
-        ways += (lambda plan: _some_less(plan, stream),) * 2
-    if len(whole.faults) > FAULTS_ENOUGH:
-        ways += (window, lambda plan: _few_faults(plan, stream))
-    # While there is much to cut, the latencies that make it fail often are welcome.
-    if len(whole.operations) <= CALM_OPERATIONS:
-        ways += (lambda plan: _calmer(plan, stream),)
-    return ways
 
 
-def _window(plan: Plan, stream: Stream) -> Plan:
-    """Some faults in a row with what is asked around them; without faults, some time at the end."""
-    if plan.faults:
-        count = stream.between(1, min(len(plan.faults), 2 * FAULTS_MOST))
-        first = stream.below(len(plan.faults) - count + 1)
-        faults = plan.faults[first : first + count]
-        start_ns = faults[0].at_ns - LEAD_NS // 2
-        end_ns = max(fault.until_ns for fault in faults) + 2 * LEAD_NS
-    else:
-        faults, end_ns = (), plan.time_limit_ns
-        start_ns = stream.below(end_ns)
-    kept = [one for one in plan.operations if start_ns <= one.at_ns < end_ns]
-    plan = cuts.with_operations(replace(plan, faults=faults), kept)
-    return cuts.earlier(plan, start_ns, start_ns - LEAD_NS) if start_ns > LEAD_NS else plan
-
-
-def _calmer(plan: Plan, stream: Stream) -> Plan:
-    """The plan with lower latencies, or constant ones."""
-    if not plan.latency_ns:
+def _ending(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
+    """The end of a plan: up to three of its last faults, and some operations around them."""
+    last = plan.faults[-LAST_FAULTS:][-stream.between(1, LAST_FAULTS) :]
+    faults = sample(last, stream.between(1, FAULTS_ENOUGH), stream)
+    end_ns = plan.time_limit_ns
+    begins_ns = min((fault.at_ns for fault in faults), default=end_ns - LEAD_NS)
+    plan = replace(plan, faults=tuple(faults))
+    plan = _some_of(plan, begins_ns - LEAD_NS // 2, end_ns, stream.below(5), shown, stream)
+    if plan.recovery_ns:
         return plan
-    if stream.chance(1, 2):
-        return replace(plan, latency_shape="constant")
-    return replace(plan, latency_ns=plan.latency_ns // 2)
+    return replace(plan, time_limit_ns=plan.time_limit_ns + 2 * TAIL_NS)
 
 
-def _few_faults(plan: Plan, stream: Stream) -> Plan:
-    """The plan with some of its faults: the last ones, or drawn ones."""
-    faults = plan.faults
-    if len(faults) <= 1:
-        return plan
-    few = max(_part(len(faults), stream), 1)
-    kept = faults[-few:] if stream.chance(1, 2) else _sample(faults, few, stream)
-    return replace(plan, faults=tuple(kept))
+def _stretch(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
+    """Many faults in a row with some of what is asked around them."""
+    if not plan.faults:
+        return _ending(plan, shown, stream)
+    count = stream.between(1, min(len(plan.faults), STRETCH_FAULTS))
+    first = stream.below(len(plan.faults) - count + 1)
+    faults = plan.faults[first : first + count]
+    end_ns = max(fault.until_ns for fault in faults) + 2 * LEAD_NS
+    if not plan.recovery_ns:
+        plan = replace(plan, time_limit_ns=min(plan.time_limit_ns, end_ns))
+    plan = replace(plan, faults=faults)
+    return _some_of(plan, faults[0].at_ns - LEAD_NS // 2, end_ns, stream.below(2), shown, stream)
 
 
-def _few_operations(plan: Plan, shown: Collection[T], stream: Stream) -> Plan:
-    """The plan with some of its operations, those that showed the failure among them or not."""
-    operations = plan.operations
-    if len(operations) <= 1:
-        return plan
-    count = _part(len(operations), stream)
-    if stream.chance(1, 2):
-        # In a row: what overtakes what hangs on how close together things come.
-        first = stream.below(len(operations) - count + 1)
-        return cuts.with_operations(plan, operations[first : first + count])
-    always = shown if stream.chance(1, 2) else ()
-    return cuts.with_operations(plan, _sample(operations, count, stream, always))
+def _some_of(
+    plan: Plan,
+    start_ns: int,
+    end_ns: int,
+    thinness: int,
+    shown: Sequence[PlannedOperation],
+    stream: Stream,
+) -> Plan:
+    """Some of the operations of a time, and the plan begins a second before it."""
+    around = [one for one in plan.operations if start_ns <= one.at_ns < end_ns]
+    count = max(len(around) >> thinness, min(len(around), OPERATIONS_ENOUGH))
+    last = [one for one in plan.operations if one.phase != "main" and one.at_ns >= end_ns]
+    plan = cuts.with_operations(plan, sample(around, count, stream, shown) + last)
+    plan = cuts.earlier(plan, start_ns, start_ns - LEAD_NS) if start_ns > LEAD_NS else plan
+    return few_nodes(plan, stream)
 
 
-def _some_less(plan: Plan, stream: Stream) -> Plan:
-    """The plan without one to a third of its operations, the others at slightly other times."""
-    count = len(plan.operations) - stream.between(1, max(len(plan.operations) // 3, 1))
-    moved = [
-        one._replace(at_ns=one.at_ns + stream.below(NEAR_NS))
-        for one in _sample(plan.operations, count, stream)
-    ]
-    return cuts.with_operations(plan, sorted(moved, key=lambda one: (one.at_ns, one.client)))
+def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
+    """Some faults and operations of a plan within two or three seconds."""
+    end_ns = stream.between(1500, 3500) * MS
+    faults = sample(plan.faults, stream.between(1, FAULTS_ENOUGH), stream)
+    aims = _roles(plan.faults)
+    faults = sorted(
+        (_placed(fault, aims, end_ns, stream) for fault in faults),
+        key=lambda fault: fault.at_ns,
+    )
+    edges = [time for fault in faults for time in (fault.at_ns, fault.until_ns)] or [end_ns // 2]
+    asked = [one for one in plan.operations if one.phase == "main"]
+    count = OPERATIONS_ENOUGH << stream.below(4)
+    kept = sample(asked, count, stream, shown if stream.chance(1, 2) else ())
+    moved = [one._replace(at_ns=_moment(edges, end_ns, stream)) for one in kept]
+    if plan.recovery_ns:
+        end_ns = plan.time_limit_ns
+        moved += [one for one in plan.operations if one.phase != "main"]
+    plan = replace(plan, faults=tuple(faults), time_limit_ns=end_ns)
+    return few_nodes(cuts.with_operations(plan, in_order(moved)), stream)
 
 
-def _shown_alone(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
-    """The plan with hardly more than what showed the failure, at slightly other times."""
-    if not shown or len(plan.operations) <= OPERATIONS_ENOUGH:
-        return plan
-    asked = {(one.f, one.at_ns) for one in shown}
-    always = [one for one in plan.operations if (one.f, one.at_ns) in asked]
-    kept = _sample(plan.operations, stream.between(len(shown), OPERATIONS_ENOUGH), stream, always)
-    moved = [one._replace(at_ns=one.at_ns + stream.below(NEAR_NS)) for one in kept]
-    return cuts.with_operations(plan, sorted(moved, key=lambda one: (one.at_ns, one.client)))
+def _roles(faults: Iterable[Fault]) -> list[str]:
+    """The roles that faults aim at."""
+    words = dict.fromkeys(fault.target for fault in faults if isinstance(fault.target, str))
+    return [word for word in words if word not in SYMBOLS]
 
 
-def _few_nodes(plan: Plan, stream: Stream) -> Plan:
-    """The plan with one node less."""
-    if len(plan.node_ids) <= NODES_ENOUGH:
-        return plan
-    gone = stream.pick(plan.node_ids)
-    return cuts.with_nodes(plan, {*plan.node_ids} - {gone}, moved=True) or plan
+def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> Fault:
+    """A fault at another time, short or not, perhaps aimed at a role."""
+    at_ns = stream.between(LEAD_NS // 2 // MS, end_ns // MS - 300) * MS
+    length_ns = stream.between(20, 300 if stream.chance(1, 3) else 1500) * MS
+    target = fault.target
+    if aims and isinstance(target, str) and stream.chance(1, 2):
+        target = stream.pick(aims)
+    return replace(fault, at_ns=at_ns, until_ns=min(at_ns + length_ns, end_ns), target=target)
 
 
-def _part(count: int, stream: Stream) -> int:
-    """A quarter, a half or three quarters of so many."""
-    return count * stream.between(1, 3) // 4
-
-
-def _sample(
-    items: Sequence[T], count: int, stream: Stream, always: Collection[object] = ()
-) -> list[T]:
-    """Some drawn elements, in their order, those that are always wanted among them."""
-    ranks = {rank for rank, item in enumerate(items) if item in always}
-    rest = [rank for rank in range(len(items)) if rank not in ranks]
-    ranks.update(stream.sample(rest, max(count - len(ranks), 0)))
-    return [item for rank, item in enumerate(items) if rank in ranks]
-
-
-def with_fewer_nodes(hunt: Hunt) -> None:
-    """One node less under another seed, and again."""
-    while len(hunt.best.node_ids) > NODES_ENOUGH:
-        whole = hunt.best
-        if not any(
-            hunt.attempt(replace(plan, seed=seed))
-            for seed in range(1, 9)
-            for name in reversed(whole.node_ids)
-            if (plan := cuts.with_nodes(whole, {*whole.node_ids} - {name}, moved=True)) is not None
-        ):
-            return
+def _moment(edges: Sequence[int], end_ns: int, stream: Stream) -> int:
+    """A time close to where a fault begins or ends, or any."""
+    if stream.chance(1, 4):
+        return stream.between(MS, end_ns - MS)
+    return min(max(stream.pick(edges) + stream.between(-300, 500) * MS, MS), end_ns - MS)

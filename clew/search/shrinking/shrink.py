@@ -18,7 +18,7 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.workloads import workload_class
-from clew.search.shrinking import passes, redrawn, simpler
+from clew.search.shrinking import passes, redrawn, simpler, thinning
 from clew.search.shrinking.nearest import nearest_passing
 from clew.search.shrinking.oracle import (
     EVENTS_FACTOR,
@@ -35,7 +35,7 @@ from clew.search.shrinking.oracle import (
 )
 from clew.search.shrinking.passes import Hunt
 
-RUNS_MAX = 2000
+RUNS_MAX = 3000
 
 
 class Sizes(NamedTuple):
@@ -60,7 +60,11 @@ def sizes_of(plan: Plan, virtual_ns: int) -> Sizes:
     """The sizes of a plan whose run took so long."""
     clients = {one.client for one in plan.operations}
     return Sizes(
-        len(plan.operations), len(plan.faults), len(plan.node_ids), len(clients), virtual_ns
+        len(plan.operations),
+        len(plan.faults),
+        len(plan.node_ids),
+        len(clients),
+        virtual_ns,
     )
 
 
@@ -173,56 +177,31 @@ def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
 def _search(hunt: Hunt) -> None:
     """All passes, until none of them finds anything smaller."""
     passes.cut_the_end(hunt)
-    whole, sight = hunt.best, hunt.sight
-    bounds = max(EFFORT * sight.events, EFFORT_LEAST), max(hunt.oracle.runs_max // PARTS, 1)
-    with hunt.oracle.bounded(*bounds):
+    whole, sight, runs_max = hunt.best, hunt.sight, hunt.oracle.runs_max
+    effort = max(EFFORT * sight.events, EFFORT_LEAST)
+    with hunt.oracle.bounded(effort, runs_max):
         _settle(hunt, (*passes.CUTS, passes.quiet_network))
-    best, seen = hunt.best, hunt.sight
-    for turn in range(TURNS):
-        if redrawn.short_enough(best):
-            break
-        if turn < TURNS_ANEW:
-            hunt.best, hunt.sight = whole, sight
-        with hunt.oracle.bounded(*bounds):
-            _search_boldly(hunt, turn)
-        if _weight(hunt.best) < _weight(best):
-            best, seen = hunt.best, hunt.sight
-        hunt.best, hunt.sight = best, seen
+    if not thinning.short_enough(hunt.best):
+        with hunt.oracle.bounded(BOLD_EFFORT, runs_max * 5 // 6):
+            redrawn.search(hunt, whole, sight)
     simpler.explicit_faults(hunt)
-    redrawn.with_fewer_nodes(hunt)
-    with hunt.oracle.bounded(4 * bounds[0], hunt.oracle.runs_max):
-        _settle(hunt, (*passes.CUTS, *passes.WORDS, simpler.plain_faults))
+    thinning.with_fewer_nodes(hunt)
+    for _ in range(2):
+        with hunt.oracle.bounded(effort, runs_max):
+            _settle(hunt, (*passes.CUTS, *passes.WORDS, simpler.plain_faults))
+        if thinning.short_enough(hunt.best) or not redrawn.nearly_short(hunt.best):
+            break
+        with hunt.oracle.bounded(effort, runs_max // 8):
+            thinning.with_less(hunt)
     simpler.named_losses(hunt)
 
 
-EFFORT, EFFORT_LEAST = 20, 250_000
+EFFORT, EFFORT_LEAST = 5, 80_000
 """A part of the search may take so many times the events of the run that it shrinks, and at least
 so many: what is not short by then is not going to be without luck."""
 
-TURNS, TURNS_ANEW, PARTS = 12, 2, 7
-"""So often luck is tried at most, so often of these with the whole plan, not the best so far; and
-each try, as well as what comes before them, may take one of so many parts of the runs. Later tries
-are those of a plan that is small by then and runs for milliseconds."""
-
-
-def _search_boldly(hunt: Hunt, turn: int) -> None:
-    """Halve, and cut gently what no longer can be halved, in turn, while that makes it smaller."""
-    for _ in range(ROUNDS_MAX):
-        before = hunt.best
-        while redrawn.halved(hunt, turn):
-            passes.cut_the_end(hunt)
-        for each in (*passes.CUTS, passes.quiet_network):
-            each(hunt)
-        if redrawn.short_enough(hunt.best):
-            return
-        passes.less_time(hunt)
-        if hunt.best == before:
-            return
-
-
-def _weight(plan: Plan) -> int:
-    """How much there is to tell; a fault takes more words than an operation."""
-    return len(plan.operations) + 3 * len(plan.faults)
+BOLD_EFFORT = 2_000_000
+"""So many events sketches and what can be made of them may take."""
 
 
 ROUNDS_MAX = 4
