@@ -1,4 +1,4 @@
-"""Raft's five promises, checked after every event.
+"""Raft's five promises, and what they rest on, checked after every event.
 
 Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended Version)", 2014,
 figure 3. Each check looks only at what changed at the node since its last event there.
@@ -205,10 +205,32 @@ class StateMachineSafety(Invariant):
         return None
 
 
+class CommitWithinLog(Invariant):
+    """A node holds every entry that it takes for committed, in its log or a snapshot (5.3, 5.4).
+
+    No promise of figure 3, but what they rest on: whoever breaks it answers for entries that it
+    never had, or no longer has.
+    """
+
+    name = "commit-within-log"
+
+    def after(self, node: Any) -> Violation | None:
+        """O(1)."""
+        last = node.raft_log.last
+        if node.commit <= last:
+            return None
+        return Violation(
+            f"{node.id} takes {node.commit} entries for committed and holds {last} of them",
+            (node.id,),
+            {"commit": node.commit, "last": last},
+        )
+
+
 INVARIANTS: tuple[type[Invariant], ...] = (
     ElectionSafety,
     LeaderAppendOnly,
     LogMatching,
     LeaderCompleteness,
     StateMachineSafety,
+    CommitWithinLog,
 )

@@ -1,10 +1,11 @@
-"""Raft's five promises: each is silent on what is right and names what breaks it."""
+"""Raft's promises: each is silent on what is right and names what breaks it."""
 
 import pytest
 
 from clew.models.raft_consensus import Consensus
 from clew.models.raft_invariants import (
     INVARIANTS,
+    CommitWithinLog,
     ElectionSafety,
     LeaderAppendOnly,
     LeaderCompleteness,
@@ -145,3 +146,12 @@ def test_a_snapshot_of_another_term():
     other.commit = 2
     violation = told(StateMachineSafety({}), one, other)
     assert violation.reason == "n2 applied a snapshot of term 7 as entry 2, n1 [1, 'c1', 2]"
+
+
+def test_a_log_that_is_cut_behind_what_was_committed():
+    check, one = CommitWithinLog({}), node("n1", 1, 1, commit=2)
+    assert told(check, one) is None
+    one.raft_log.truncate(2)
+    violation = told(check, one)
+    assert violation.reason == "n1 takes 2 entries for committed and holds 1 of them"
+    assert violation.values == {"commit": 2, "last": 1}
