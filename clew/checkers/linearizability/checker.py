@@ -199,9 +199,12 @@ class Linearizability:
     ) -> str:
         each = f" in {parts} independent parts" if parts > 1 else ""
         if verdict is Verdict.VALID:
-            return (
-                f"All {operations} operations{each} are linearizable as {self.specification.name}."
+            all_are = (
+                "The one operation is"
+                if operations == 1
+                else f"All {operations} operations{each} are"
             )
+            return f"{all_are} linearizable as {self.specification.name}."
         if verdict is Verdict.UNKNOWN:
             share = f"{len(unknown)} of {parts} independent parts" if parts > 1 else "The history"
             return f"{share} could not be decided: {unknown[0]['reason']}."
