@@ -278,6 +278,12 @@ def logs(count: int, clients: int = 10, keys: int = 8, seed: int = 1) -> History
                 position[client][each] += len(messages)
         events.append(Event(client, "invoke", "poll", None))
         events.append(Event(client, "ok", "poll", found))
+    for client in range(clients):  # nothing stays unread
+        rest = {str(key): log[key][position[client][key] :] for key in range(keys)}
+        events.append(Event(client, "invoke", "poll", None))
+        events.append(
+            Event(client, "ok", "poll", {key: left for key, left in rest.items() if left})
+        )
     return History(events)
 
 

@@ -203,7 +203,7 @@ def replay(
 def shrink(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
     runs_max: Annotated[
-        str | None, option("--max-runs", "How many runs it may take.", "2000", "N")
+        str | None, option("--max-runs", "How many runs it may take.", "3000", "N")
     ] = None,
     out: Annotated[
         Path | None,

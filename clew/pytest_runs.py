@@ -91,7 +91,8 @@ class Runs:
         said = Said.of(self._item.config)
         first = scenario.seed if said.seed is None else said.seed
         runs = scenario.runs if said.runs is None else said.runs
-        seeds: Iterable[int] = range(first, first + runs) if said.seconds is None else count(first)
+        endless = said.seconds is not None and said.runs is None
+        seeds: Iterable[int] = count(first) if endless else range(first, first + runs)
         if said.shard is None:
             part = seeds
         elif may_be_split(scenario.expect):

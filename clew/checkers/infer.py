@@ -126,8 +126,11 @@ def _sends_and_polls(operations: Sequence[Operation]) -> bool:
 
 
 def _pairs(operations: Sequence[Operation]) -> bool:
-    """Every argument is a pair of a key and a value."""
-    return all(_is_pair(each.argument) for each in operations)
+    """Every argument is a pair of a key and a value; that of a cas is ``[key, [from, to]]``."""
+    return all(
+        _is_pair(each.argument) and (each.f != "cas" or _is_pair(each.argument[1]))
+        for each in operations
+    )
 
 
 def _answers(operations: Sequence[Operation]) -> Iterator[Any]:
@@ -212,9 +215,21 @@ def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
         key_of(value)
         for each in operations
         if each.type == "ok" and each.completed is not None
-        for reads, name, value in _accesses(each, each.result, keyed=keyed)
-        if reads and asked.get((name, key_of(value)), each.completed) >= each.completed
+        for name, value in _shown(each, keyed=keyed)
+        if asked.get((name, key_of(value)), each.completed) >= each.completed
     }
+
+
+def _shown(operation: Operation, *, keyed: bool) -> Iterator[tuple[Key, Any]]:
+    """What an answered operation saw: a compare-and-set saw what it replaced."""
+    if operation.f == "cas":
+        name, held = operation.argument if keyed else (None, operation.argument)
+        if _is_pair(held):
+            yield key_of(name), held[0]
+        return
+    for reads, name, value in _accesses(operation, operation.result, keyed=keyed):
+        if reads:
+            yield name, value
 
 
 def _all_that_was_written(operations: Sequence[Operation]) -> bool:

@@ -283,7 +283,7 @@ def _lost(put: Operation, final: Operation) -> Anomaly:
 
 def _duplicate(takers: list[tuple[Operation, Any]], sent: int) -> Anomaly:
     value = takers[0][1]
-    reason = f"{shown(value)} was enqueued {sent} times and dequeued {len(takers)} times."
+    reason = f"{shown(value)} was enqueued {sent} and dequeued {len(takers)} times."
     data = {"value": value, "nodes": [one.node for one, _ in takers]}
     return Anomaly("duplicate", reason, tuple(one for one, _ in takers), data)
 

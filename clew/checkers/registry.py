@@ -222,7 +222,8 @@ CHECKERS: Mapping[str, Entry] = {
                     "version-orders",
                     "what is assumed of the order of versions, of initial-state, "
                     "writes-follow-reads, sequential-keys, linearizable-keys, transaction-order, "
-                    "parted by commas; the first two",
+                    "parted by commas; from Python, version_orders={key: [value, ...]} gives the "
+                    "orders themselves; the first two",
                     _words,
                 ),
             ),

@@ -155,7 +155,13 @@ def _judge(anomalies: list[Anomaly], tally: Counter[str]) -> tuple[Verdict, str]
         return Verdict.INVALID, f"The set is wrong ({counted}). {anomalies[0].reason}"
     if not tally["stable"]:
         return Verdict.UNKNOWN, "No element was read, so nothing was checked."
-    reason = f"All {tally['stable']} elements that were read are there to stay"
+    stable = tally["stable"]
+    all_are = (
+        "The one element that was read is"
+        if stable == 1
+        else (f"All {stable} elements that were read are")
+    )
+    reason = f"{all_are} there to stay"
     rest = tally["never-read"]
     return Verdict.VALID, reason + (f"; {rest} were never read." if rest else ".")
 

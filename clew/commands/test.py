@@ -23,7 +23,7 @@ from clew.scenarios.load import check_functions, load_model
 from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
-    artefact_name,
+    artefact_names,
     file_options,
     scenario_file,
     scenario_files,
@@ -79,6 +79,10 @@ def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
         for index, (file, options) in enumerate(named)
         if not suite or asked.shard.holds(index)
     ]
+    names = artefact_names(file for file, _ in named if file is not None)
+    for case in cases:
+        if case.file is not None:
+            case.job = replace(case.job, name=names[case.file])
     return [case for case in cases if case.total != 0]
 
 
@@ -169,7 +173,6 @@ def _case_of(scenario: Scenario, asked: Asked, file: Path | None) -> Case:
         keep_all=asked.keep,
         verify_all=asked.verify,
         seed_seconds=asked.seed_seconds,
-        name=None if file is None else artefact_name(file),
     )
     bug = f" --bug {scenario.bug}" if scenario.bug else ""
     name = scenario_name(file) if file else f"{scenario.model}{bug}"

@@ -81,7 +81,15 @@ def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
     if "time_ns" in anomaly.data:
         return int(anomaly.data["time_ns"])
     ends = [one.end for one in anomaly.operations if one.end is not None]
-    return max(ends, default=outcome.run.virtual_ns)
+    end_ns = max(ends, default=outcome.run.virtual_ns)
+    # An answer may be wrong only because another operation is told later that it failed.
+    refused = [
+        one.end
+        for one in outcome.run.history.operations
+        if one.type == "fail" and one.end is not None and one.start is not None
+        and one.start < end_ns < one.end
+    ]  # fmt: skip
+    return max([end_ns, *refused])
 
 
 # What clients, faults and the network did.
@@ -258,7 +266,7 @@ def _evidence(anomaly: Anomaly, changes: Sequence[Change]) -> Iterator[str]:
         yield f"{data['node']} was handling {data['cause']}."
     if data.get("place"):
         yield f"It is in {data['place']}."
-    nodes = [str(name) for name in data.get("nodes", ()) if "time_ns" in data]
+    nodes = dict.fromkeys(str(name) for name in data.get("nodes", ()) if "time_ns" in data)
     latest = {change.node: change for change in changes}
     for name in nodes:
         if name in latest:

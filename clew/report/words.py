@@ -65,19 +65,42 @@ def asked(one: Operation) -> str:
 def _told(one: Operation) -> tuple[str, str]:
     """The question and the answer; the answer is empty where it says no more."""
     asked, result = one.argument, one.result
-    if one.f == "txn" and isinstance(asked, list):
+    if isinstance(asked, list) and (one.f == "txn" or _is_parts(asked)):
         done = result if isinstance(result, list) and one.type == "ok" else asked
-        return "txn " + value(done), ""
-    if one.f in {"read", "write", "cas"} and _is_pair(asked):
+        return f"{one.f} {value(done)}", ""
+    if _is_keyed(one.f, asked):
         key, operand = asked
         told = f"{one.f} key {value(key)}"
         if one.f == "read":
-            return told, value(result[1] if _is_pair(result) else result)
+            own = _is_pair(result) and result[0] == key
+            return told, value(result[1] if own else result)
         if one.f == "cas" and _is_pair(operand):
             return f"{told} from {value(operand[0])} to {value(operand[1])}", ""
         return f"{told} := {value(operand)}", ""
     told = one.f if asked is None else f"{one.f} {value(asked)}"
-    return told, "" if result == asked else value(result)
+    if (
+        result == asked
+        and type(result) is type(asked)
+        and (asked is not None or one.f not in _ASKS)
+    ):
+        return told, ""
+    return told, value(result)
+
+
+_ASKS = frozenset({"read", "dequeue", "pop", "remove"})
+"""Functions that are answered with nil where there is nothing; others with nil say nothing."""
+
+
+def _is_keyed(f: str, asked: Any) -> bool:
+    """Whether the argument is ``[key, value]``; that of a cas is ``[from, to]`` without a key."""
+    return _is_pair(asked) and (f in {"read", "write"} or (f == "cas" and _is_pair(asked[1])))
+
+
+def _is_parts(asked: list[Any]) -> bool:
+    """Whether the argument is a list of micro-operations."""
+    return bool(asked) and all(
+        isinstance(part, list) and part[:1] in (["r"], ["w"], ["append"]) for part in asked
+    )
 
 
 def _is_pair(any_value: Any) -> bool:

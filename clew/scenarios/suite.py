@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from os.path import normpath
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,23 @@ def scenario_name(file: Path) -> str:
     return file.stem if CATALOGUE in file.parents else str(file)
 
 
-def artefact_name(file: Path) -> str:
-    """What the artefacts of a scenario file's runs are called after: its path, as one word."""
+def artefact_names(files: Iterable[Path]) -> dict[Path, str]:
+    """What the artefacts of scenario files' runs are called after; no two of them the same.
+
+    Each is a path as one word; where that is the same for two, a digest of each path is added.
+    """
+    names = {file: _artefact_name(file) for file in files}
+    many = Counter(names.values())
+    return {
+        file: name if many[name] == 1 else f"{name}-{_digest(file)}" for file, name in names.items()
+    }
+
+
+def _digest(file: Path) -> str:
+    return blake2b(file.as_posix().encode(), digest_size=4).hexdigest()
+
+
+def _artefact_name(file: Path) -> str:
     parts = Path(scenario_name(file)).with_suffix("").parts
     words = "-".join(part for part in parts if part != "..")
     return re.sub(r"[^\w.]+", "-", words)[-_NAME_LENGTH_MAX:].strip("-")

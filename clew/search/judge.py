@@ -21,7 +21,7 @@ from clew.checkers.infer import infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import Entry, find, parse_model
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
-from clew.errors import ClewError, HistoryError
+from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
@@ -171,6 +171,14 @@ def _question(
     question = Question(model, said, budget_seconds)
     if model is not None:
         name, own = parse_model(model)
+        twice = next((option for option in said if option in own), None)
+        if twice is not None:
+            raise UsageError(
+                f"{twice} is said twice",
+                where=f"--model {model}",
+                expected=f"it in --model or in --{twice}",
+                found="both",
+            )
         find(name).make(own | said)
     return question
 
@@ -204,7 +212,11 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         checker = _suited(find(name), options, history)
         seconds = question.budget_seconds
         budget = Budget(BUDGET_SECONDS if seconds is None else seconds)
-        result = run_checker(checker, history, budget)
+        try:
+            result = run_checker(checker, history, budget)
+        except HistoryError as error:
+            error.where = error.where or file
+            raise
         if note:
             result = replace(result, reason=f"{result.reason} {note}")
     count = len(history.operations)

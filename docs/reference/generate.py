@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clew.checkers.infer import RULES
 from clew.checkers.registry import CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
@@ -228,6 +229,10 @@ def _options_of(scenario: Any) -> str:
     )
 
 
+def _words(text: str) -> str:
+    return ", ".join(map(code, text.split()))
+
+
 def checkers() -> str:
     """The checkers."""
     rows = [
@@ -246,6 +251,10 @@ def checkers() -> str:
         for option in entry.options
     ]
     formats = [(code(name), text) for name, (_, text) in FORMATS.items()]
+    guesses = [
+        (_words(rule.needs), _words(rule.allows) or "none", rule.because, code(rule.model))
+        for rule in RULES
+    ]
     return f"""# Checkers
 
 `clew check FILE --model NAME[:KEY=VALUE]`. Complexity is time, in the number n of operations.
@@ -257,6 +266,15 @@ def checkers() -> str:
 The default stands last.
 
 {table(("checker", "option", "meaning"), settings)}
+
+## Without --model
+
+The first row that fits is the guess, which is told with the verdict. Its functions are one of the
+first column at least, and besides them those of the second; the values must be as the third says.
+Registers that show 0 before it is written, and nothing else, are taken to begin with 0. In Jepsen's
+EDN a completed read of nil is one whose value was not recorded, which is told as well.
+
+{table(("functions", "and perhaps", "the history has", "guess"), guesses)}
 
 ## Formats
 

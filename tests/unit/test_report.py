@@ -42,6 +42,10 @@ OPERATIONS = [
     (operation("write", 4, 4), "write 4"),
     (operation("cas", [1, [2, 3]], [1, [2, 3]]), "cas key 1 from 2 to 3"),
     (operation("add", 5, 5), "add 5"),
+    (operation("cas", [0, 1], [0, 1]), "cas [0, 1]"),
+    (operation("contains", 1, True), "contains 1 -> true"),
+    (operation("read", None, None), "read -> null"),
+    (operation("read", [["r", 1, None]], [["r", 1, 4]]), 'read [["r", 1, 4]]'),
     (operation("generate", None, "17-n1"), 'generate -> "17-n1"'),
     (operation("txn", [["r", 1, None]], [["r", 1, 4]]), 'txn [["r", 1, 4]]'),
     (

@@ -21,7 +21,7 @@ from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
 from clew.scenarios.suite import (
     CATALOGUE,
-    artefact_name,
+    artefact_names,
     file_options,
     scenario_files,
     scenario_from,
@@ -310,7 +310,16 @@ def test_the_way_to_a_node_file_is_the_short_one_unless_a_link_lies_in_it(tmp_pa
     ],
 )
 def test_artefacts_are_called_after_the_scenario_file(file, name):
-    assert artefact_name(Path(file)) == name
+    assert artefact_names([Path(file)]) == {Path(file): name}
+
+
+def test_no_two_files_have_artefacts_of_one_name():
+    files = [Path(name) for name in ("a/x/t.toml", "a-x-t.toml", "b.toml")]
+    one, other, third = artefact_names(files).values()
+    assert one != other
+    assert one.startswith("a-x-t-")
+    assert third == "b"
+    assert artefact_names(reversed(files)) == artefact_names(files)
 
 
 BAD_PATHS = {

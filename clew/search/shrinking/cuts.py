@@ -30,7 +30,9 @@ def cut_at(plan: Plan, moment_ns: int) -> Plan:
             if fault.at_ns < limit_ns
         ),
         operations=tuple(
-            one for one in plan.operations if one.phase == "main" and one.at_ns < limit_ns
+            one._replace(phase="main")
+            for one in plan.operations
+            if one.phase in {"main", "recover"} and one.at_ns < limit_ns
         ),
     )
 

@@ -186,6 +186,8 @@ def _search(hunt: Hunt) -> None:
             redrawn.search(hunt, whole, sight)
     simpler.explicit_faults(hunt)
     thinning.with_fewer_nodes(hunt)
+    with hunt.oracle.bounded(effort, (runs_max - hunt.oracle.runs) // 4):
+        thinning.without_spare(hunt)
     for _ in range(2):
         with hunt.oracle.bounded(effort, runs_max):
             _settle(hunt, (*passes.CUTS, *passes.WORDS, simpler.plain_faults))
