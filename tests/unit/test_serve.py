@@ -249,11 +249,12 @@ class Wire:
     def carry(self, node: Live) -> None:
         for text in node.lines_out:
             message = json.loads(text)
-            if message["dest"] in self.nodes:
-                with self.lock:
-                    self.nodes[message["dest"]].tell(text.strip())
-            else:
-                self.replies.put(message["body"])
+            with self.lock:  # it may end between a look and a word
+                node_at = self.nodes.get(message["dest"])
+                if node_at is not None:
+                    node_at.tell(text.strip())
+                    continue
+            self.replies.put(message["body"])
 
     def ask(self, name: str, msg_type: str, **fields: Any) -> dict[str, Any]:
         with self.lock:
