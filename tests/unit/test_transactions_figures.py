@@ -29,6 +29,13 @@ EXAMPLES = [
         None,
     ),
     (
+        "Elle's tests: a read that contradicts its own transaction still shows an order (G0)",
+        "{x+1 x+2 x+4} {x+3 x=[1 2 3 4]}",
+        {"G0", "internal"},
+        ["read-uncommitted"],
+        None,
+    ),
+    (
         "Adya 1999, aborted read (G1a)",
         "{x+1}! | {x=[1]}",
         {"G1a"},
