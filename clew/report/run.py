@@ -38,6 +38,7 @@ def run_report(
     parts = [
         drawn(outcome.run.plan, style),
         verdicts(outcome, style),
+        remarks(outcome.remarks, style),
         *(_evidence(outcome, check, style) for check in _by_cause(outcome.checks)),
         statistics(outcome, style),
         footer(outcome.run.plan.seed, verification, repro, style),
@@ -93,6 +94,14 @@ def verdicts(outcome: Outcome, style: Style) -> str:
         painted = f"  {check.name.ljust(width)}  {style.verdict(check.verdict, 7)}  "
         lines.append(told.replace(plain, painted, 1))
     return "\n".join(lines)
+
+
+def remarks(told: Sequence[str], style: Style) -> str:
+    """What is worth knowing and counts in no verdict; empty where there is nothing."""
+    if not told:
+        return ""
+    lines = (words.hanging("  - ", remark) for remark in told)
+    return "\n".join([style.heading("Remarks"), *lines])
 
 
 def _by_cause(checks: Iterable[Result]) -> list[Result]:

@@ -30,6 +30,7 @@ class Outcome:
         verdict: the worst of the checks.
         checks: one result for each checker, in the order they are reported.
         statistics: figures by name, nested; `clew test --assert` speaks of them.
+        remarks: what is worth knowing and counts in no verdict, a sentence or two each.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class Outcome:
     verdict: Verdict
     checks: tuple[Result, ...]
     statistics: dict[str, Any]
+    remarks: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
@@ -65,6 +67,7 @@ class Outcome:
                 for check in self.checks
             ],
             "faults": [report.to_json() for report in run.faults],
+            "remarks": list(self.remarks),
             "statistics": self.statistics,
             "repro": repro,
         }

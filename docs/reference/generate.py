@@ -306,6 +306,7 @@ JSON = {
     "messages": "all messages that were sent",
     "checks": "a list of `name`, `verdict` and `reason`",
     "faults": "a list of what each fault was and did; `bit` counts its effects",
+    "remarks": "sentences worth knowing that count in no verdict",
     "statistics": "the figures above, nested",
     "repro": "the repro file, or null",
 }
