@@ -75,7 +75,8 @@ def test_every_field_of_a_run_in_json_is_explained(generate: ModuleType, tmp_pat
     assert (set(met), met) == (set(generate.JSON_MET), same)
     assert set(run) == {*generate.JSON, "deterministic"}
     assert {*generate.JSON_SOMETIMES} == {"deterministic", "resumed"}
-    assert set(resumed) == {*generate.JSON, "resumed"} - {"workload", "checks", "statistics"}
+    forgotten = {"workload", "checks", "remarks", "statistics"}
+    assert set(resumed) == {*generate.JSON, "resumed"} - forgotten
 
 
 def _paths(figures: dict[str, Any], start: str = "") -> list[str]:
