@@ -181,6 +181,10 @@ def replay(
         bool | None,
         option("--changed-model", "Run it although the model's source has changed."),
     ] = None,
+    allow_outside: Annotated[
+        bool | None,
+        option("--allow-outside", "Run a model's file that lies outside FILE's project."),
+    ] = None,
 ) -> None:
     """Run a repro file's plan again: the same run, digest for digest.
 
@@ -210,6 +214,14 @@ def shrink(
         option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
     ] = None,
     json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
+    changed_model: Annotated[
+        bool | None,
+        option("--changed-model", "Run it although the model's source has changed."),
+    ] = None,
+    allow_outside: Annotated[
+        bool | None,
+        option("--allow-outside", "Run a model's file that lies outside FILE's project."),
+    ] = None,
 ) -> None:
     """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
 

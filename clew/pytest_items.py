@@ -26,6 +26,7 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, model_of, read_repro
 from clew.scenarios.run import simulate
+from clew.scenarios.trust import is_outside
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for
@@ -69,6 +70,7 @@ class RegressionItem(pytest.Item):
             repro = read_repro(shown(self.path))
             mode = _mode(self.path)
             plan = self._located(repro.plan)
+            self._check_place(plan)
             model = model_of(plan)
             outcome = judge(simulate(plan, model), model)
             text = (
@@ -89,11 +91,26 @@ class RegressionItem(pytest.Item):
         assert isinstance(name, str)
         return replace(plan, model=replace(plan.model, name=name))
 
+    def _check_place(self, plan: Plan) -> None:
+        """Do nothing where the model's file, which is about to be imported, is the project's.
+
+        Raises:
+            ScenarioError: it lies elsewhere.
+        """
+        if is_outside(self.path, plan.model.name):
+            raise ScenarioError(
+                "the model's file lies outside the project of this file",
+                where=str(shown(self.path)),
+                expected=f"a file below {self.config.rootpath}",
+                found=plan.model.name,
+                fix="Put it into the project, or run it with 'clew replay --allow-outside'",
+            )
+
     def _fixed(self, outcome: Outcome) -> str:
         """Why the bug is not fixed; empty where the run is not invalid."""
         if outcome.verdict is not Verdict.INVALID:
             return ""
-        return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command()}"
+        return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command(outcome)}"
 
     def _reproduced(self, repro: Repro, outcome: Outcome) -> str:
         """Why the bug no longer shows as the file expects; empty where it does."""
@@ -101,7 +118,7 @@ class RegressionItem(pytest.Item):
             return ""
         return (
             f"{self._headline(outcome)}\nIt was to be invalid: {repro.signature}.\nIf the bug is "
-            f'fixed, take "regression": "reproduces" out of the file.\n\n{self._command()}'
+            f'fixed, take "regression": "reproduces" out of the file.\n\n{self._command(outcome)}'
         )
 
     def _headline(self, outcome: Outcome) -> str:
@@ -110,8 +127,9 @@ class RegressionItem(pytest.Item):
         told = f": {outcome.signature}" if outcome.signature else ""
         return f"{shown(self.path)}: the plan is {word}{told}."
 
-    def _command(self) -> str:
-        return f"Replay: {words.replay(str(shown(self.path)))}"
+    def _command(self, outcome: Outcome) -> str:
+        model = outcome.run.plan.model.name
+        return f"Replay: {words.replay(str(shown(self.path)), model)}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """The file, and how it is called in a report."""

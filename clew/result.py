@@ -218,9 +218,13 @@ class Result:
         """Where the files are, how to replay the smallest, and how to make a test of it."""
         if self.repro is None or first is None:
             return []
-        lines = [f"Artefacts: {Path(first).parent}", f"Replay:    {words.replay(self.repro)}"]
+        model = self.plan.model.name
+        lines = [
+            f"Artefacts: {Path(first).parent}",
+            f"Replay:    {words.replay(self.repro, model)}",
+        ]
         if self.shrunk is not None:
-            lines.append(f"As found:  {words.replay(first)}")
+            lines.append(f"As found:  {words.replay(first, model)}")
         lines.append(f"Keep it:   cp {quote(self.repro)} tests/clew/A_NAME.json")
         return ["\n".join(lines)]
 

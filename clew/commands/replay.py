@@ -1,8 +1,9 @@
 """``clew replay``: a repro file's plan again, and whether it is the same run.
 
-Where the model's source has changed since the file was written, another run is to be expected, and
-nothing is run unless that is asked for with ``--changed-model``: then what came out is compared
-without holding it against the run.
+Nothing that a file names is imported before `clew.scenarios.trust` has looked at it. Where the
+model's source has changed since the file was written, another run is to be expected, and nothing is
+run unless that is asked for with ``--changed-model``: then what came out is compared without
+holding it against the run.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from typer import echo
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.places import check_file
-from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.repro import Repro, changed_sources, differences, model_of, read_repro
+from clew.scenarios.repro import Repro, differences, read_repro
 from clew.scenarios.run import simulate
+from clew.scenarios.trust import trusted_model
 from clew.search.verify import Verification, verify
 
 
@@ -35,16 +36,13 @@ def run(options: Mapping[str, Any]) -> int:
     if "diagram" in options:
         check_file("diagram", options["diagram"])
     repro = read_repro(path)
-    model = model_of(repro.plan)
-    changed = changed_sources(repro, model)
-    if changed and "changed_model" not in options:
-        raise ScenarioError(
-            "the model's source has changed since this file was written",
-            where=str(path),
-            found=", ".join(changed),
-            fix="Say --changed-model to run it nevertheless, or go back to the source it was "
-            "written with",
-        )
+    model, changed = trusted_model(
+        repro,
+        path,
+        announce,
+        changed_model="changed_model" in options,
+        allow_outside="allow_outside" in options,
+    )
     outcome = judge(simulate(repro.plan, model), model)
     told = differences(repro, outcome)
     verification = verify(outcome.run) if "verify" in options else None
@@ -63,6 +61,11 @@ def run(options: Mapping[str, Any]) -> int:
         echo(comparison(repro, told, style, changed))
     differs = (bool(told) and not changed) or (verification is not None and not verification.same)
     return STATUS[Verdict.UNKNOWN if differs else outcome.verdict]
+
+
+def announce(line: str) -> None:
+    """Print a line on stderr, where it is in nobody's way."""
+    echo(f"clew: {line}", err=True)
 
 
 def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequence[str] = ()) -> str:

@@ -14,6 +14,7 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number
 from clew.commands.places import check_file
+from clew.commands.replay import announce
 from clew.errors import EXIT_VALID
 from clew.report.run import not_deterministic
 from clew.report.shrinking import Shrinking
@@ -21,8 +22,9 @@ from clew.report.shrunk import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.outcome import judge
-from clew.scenarios.repro import Repro, changed_sources, model_of, read_repro, write_repro
+from clew.scenarios.repro import Repro, model_of, read_repro, write_repro
 from clew.scenarios.run import simulate
+from clew.scenarios.trust import trusted_model
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.verify import Verification, verify
 
@@ -43,9 +45,13 @@ def run(options: Mapping[str, Any]) -> int:
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_file("out", out)
     repro = read_repro(path)
-    changed = changed_sources(repro, model_of(repro.plan))
-    if changed:
-        echo(f"clew: {path}: the model's source has changed since: {', '.join(changed)}", err=True)
+    trusted_model(
+        repro,
+        path,
+        announce,
+        changed_model="changed_model" in options,
+        allow_outside="allow_outside" in options,
+    )
     with Shrinking(runs_max, sys.stderr) as progress:
         shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
     verification = verify(shrunk.outcome.run)

@@ -41,7 +41,7 @@ def run_report(
         remarks(outcome.remarks, style),
         *(_evidence(outcome, check, style) for check in _by_cause(outcome.checks)),
         statistics(outcome, style),
-        footer(outcome.run.plan.seed, verification, repro, style),
+        footer(outcome.run.plan, verification, repro, style),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -253,7 +253,7 @@ def speed(virtual_ns: int, wall_seconds: float) -> str:
     return f"{virtual:,.6g} s simulated in {wall_seconds:.3g} s, {ratio:,.0f} times real time"
 
 
-def footer(seed: int, verification: Verification | None, repro: str | None, style: Style) -> str:
+def footer(plan: Plan, verification: Verification | None, repro: str | None, style: Style) -> str:
     """Whether it comes back the same, and the command that brings it back."""
     lines = []
     if verification is not None and verification.same:
@@ -261,9 +261,10 @@ def footer(seed: int, verification: Verification | None, repro: str | None, styl
     if verification is not None and not verification.same:
         lines.append(not_deterministic(verification, style))
     if repro is not None:
-        lines += [f"Seed {seed}. Replay this run:", f"  {words.replay(repro)}"]
+        command = words.replay(repro, plan.model.name)
+        lines += [f"Seed {plan.seed}. Replay this run:", f"  {command}"]
     else:
-        lines.append(f"Seed {seed}.")
+        lines.append(f"Seed {plan.seed}.")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
         f"{style.heading(f'The shortest story found of {model}')}\n{sizes(shrunk)}",
         f"{shrunk.outcome.signature}\n\n{story(shrunk.outcome)}",
         nearest(shrunk),
-        _replay(repro_path),
+        _replay(repro_path, shrunk.plan.model.name),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -102,5 +102,5 @@ def _asked(one: PlannedOperation) -> str:
     return f"the {one.f}{value} that client {one.client} asks for at {words.time(one.at_ns)}"
 
 
-def _replay(path: str | None) -> str:
-    return "" if path is None else f"Replay it:\n  {words.replay(path)}"
+def _replay(path: str | None, model: str) -> str:
+    return "" if path is None else f"Replay it:\n  {words.replay(path, model)}"

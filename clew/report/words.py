@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from clew.history import Operation
+from clew.scenarios.trust import is_outside
 from clew.sim.world import NS_PER_SECOND
 
 VALUE_WIDTH = 60
@@ -119,9 +121,10 @@ def who(one: Operation) -> str:
     return f"process {one.process}" + (f" at {one.node}" if one.node else "")
 
 
-def replay(file: str) -> str:
-    """The command that replays a file, as a shell takes it."""
-    return f"clew replay {quote(file)}"
+def replay(file: str, model: str) -> str:
+    """The command that replays a repro file of a model, as a shell takes it."""
+    outside = " --allow-outside" if is_outside(Path(file), model) else ""
+    return f"clew replay {quote(file)}{outside}"
 
 
 def several(count: int, noun: str) -> str:

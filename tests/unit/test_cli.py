@@ -269,7 +269,10 @@ def test_shrink_says_that_the_model_has_changed(capsys):
     Path("s.py").write_text(RAISES.replace('raise ValueError("no")', "pass"))
     assert run(f"shrink {repro}") == 64
     told = capsys.readouterr().err
-    assert f"clew: {repro}: the model's source has changed since: s.py\n" in told
+    assert f"{repro}: the model's source has changed since this file was written: s.py" in told
+    assert run(f"shrink {repro} --changed-model") == 64
+    told = capsys.readouterr().err
+    assert f"{repro} names code, which is imported now: s.py (changed since: s.py)\n" in told
     assert "there is nothing to shrink" in told
 
 

@@ -267,7 +267,7 @@ def test_what_is_not_deterministic_is_unknown_unless_it_is_invalid():
     assert determinism(None) is None
     assert "The run is unknown" in run_report(outcome, leak, None, Style())
     assert "determinism  unknown" in run_report(outcome, leak, None, Style())
-    told = footer(3, leak, None, Style())
+    told = footer(outcome.run.plan, leak, None, Style())
     assert told.startswith("NOT DETERMINISTIC: a second run was another run.")
     assert "event 3: a, then b" in told
 

@@ -1,0 +1,161 @@
+"""What a repro file may import: files of its own project, as they were when it was written.
+
+A repro file names code, and whoever sends one names it for somebody else to run. So nothing that it
+names is imported before this has been decided from the files' bytes alone: the model's file lies in
+the file's project, every source has the digest that the repro file states, and nothing that it
+imports from its own folder is missing from that list. Shipped models are Clew's own code, and need
+no such look.
+
+Left out: what installed packages hold, and what code imports by names that it computes. The first
+is the environment's, as for any program; the second is found after the import (`changed_sources`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from clew.errors import ScenarioError
+from clew.models.registry import MODELS
+from clew.scenarios.load import IN_MEMORY, Model
+from clew.scenarios.repro import Repro, changed_sources, model_of
+from clew.scenarios.sources import DIGITS
+
+MARKERS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
+"""What the top folder of a project holds."""
+
+OUT = "out"
+"""The folder of artefacts, as `clew test` names it where nothing else is said."""
+
+
+def trusted_model(
+    repro: Repro,
+    path: Path,
+    say: Callable[[str], None],
+    *,
+    changed_model: bool = False,
+    allow_outside: bool = False,
+) -> tuple[Model, list[str]]:
+    """The model of a repro file, imported once that is known to be safe, and what has changed.
+
+    Args:
+        repro: what the file says.
+        path: the file.
+        say: takes one line that names what will be imported, before it is.
+        changed_model: take sources that are not what they were.
+        allow_outside: take a file outside the repro file's project.
+
+    Raises:
+        ScenarioError: a source has changed, or lies outside the project.
+        ClewError: the model can't be loaded.
+    """
+    file = _users_file(repro.plan.model.name)
+    if file is not None:
+        if not allow_outside and is_outside(path, repro.plan.model.name):
+            raise ScenarioError(
+                "the model's file lies outside the project of this file",
+                where=str(path),
+                expected=f"a file below {' or '.join(map(str, projects_of(path)))}",
+                found=str(file.resolve()),
+                fix="Read that file first; then say --allow-outside to run it",
+            )
+        changed = _changed_bytes(repro, file)
+        _refuse(changed, path, changed_model=changed_model)
+        names = ", ".join(sorted({file.name, *repro.sources}))
+        state = f"changed since: {', '.join(changed)}" if changed else "as when it was written"
+        say(f"{path} names code, which is imported now: {names} ({state})")
+    model = model_of(repro.plan)
+    changed = changed_sources(repro, model)
+    _refuse(changed, path, changed_model=changed_model)
+    return model, changed
+
+
+def _refuse(changed: list[str], path: Path, *, changed_model: bool) -> None:
+    if changed and not changed_model:
+        raise ScenarioError(
+            "the model's source has changed since this file was written",
+            where=str(path),
+            found=", ".join(changed),
+            fix="Say --changed-model to run it nevertheless, or go back to the source it was "
+            "written with",
+        )
+
+
+def is_outside(path: Path, model: str) -> bool:
+    """True where a model is a file that lies in none of the projects of a repro file."""
+    file = _users_file(model)
+    if file is None:
+        return False
+    place = file.resolve()
+    return not any(root in place.parents for root in projects_of(path))
+
+
+def projects_of(path: Path) -> list[Path]:
+    """The folders in which a repro file's model may lie: its project, and the working directory.
+
+    The project is the nearest folder above the file that holds one of `MARKERS`; where there is
+    none, the one that holds the artefacts' folder, else the file's own. A working directory that
+    is the root of the file system says nothing.
+    """
+    above = path.resolve().parents
+    marked = next((one for one in above if any((one / name).exists() for name in MARKERS)), None)
+    holder = next((one.parent for one in above if one.name == OUT), None)
+    project = marked or holder or above[0]
+    here = Path.cwd().resolve()
+    known = [project] if here == Path(here.anchor) else [project, here]
+    return list(dict.fromkeys(known))
+
+
+def _users_file(model: str) -> Path | None:
+    """The file that a model's name means; None for a shipped model or a class in memory."""
+    name = model.partition(":")[0]
+    return None if model in MODELS or model.endswith(IN_MEMORY) else Path(name)
+
+
+def _changed_bytes(repro: Repro, file: Path) -> list[str]:
+    """The sources that are not what a repro file says, by name with how, from their bytes alone."""
+    if not repro.sources:
+        return [f"{file.name} (the repro file lists no sources)"]
+    root = file.resolve().parent
+    told = []
+    for name, digest in sorted(repro.sources.items()):
+        source = root / name
+        if not source.is_file():
+            told.append(f"{name} (gone)")
+        elif sha256(source.read_bytes()).hexdigest()[:DIGITS] != digest:
+            told.append(name)
+    known = {file.name, *repro.sources}
+    if file.name not in repro.sources:
+        told.append(f"{file.name} (new)")
+    for name in sorted(known):
+        told += [f"{new} (new)" for new in _imported_beside(root / name, root) if new not in known]
+    return list(dict.fromkeys(told))
+
+
+def _imported_beside(source: Path, root: Path) -> Iterator[str]:
+    """The files of a folder that a source imports by name, relative to the folder.
+
+    It is read, not run; what can't be parsed imports nothing.
+    """
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        for module in _modules(node):
+            parts = module.split(".")
+            for depth in range(1, len(parts) + 1):
+                base = root.joinpath(*parts[:depth])
+                for found in (base.with_suffix(".py"), base / "__init__.py"):
+                    if found.is_file():
+                        yield found.relative_to(root).as_posix()
+
+
+def _modules(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{each.name}" for each in node.names)
