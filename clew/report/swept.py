@@ -64,7 +64,7 @@ class Swept:
 def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
     """The command that brings a run back: its repro file's, else that of its seed; or nothing."""
     if result.repro is not None:
-        return words.replay(result.repro, result.json["model"])
+        return words.replay(result.repro, result.json.get("model", ""))
     return "" if again is None else again(result.seed)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from clew.errors import ScenarioError
 from clew.models.registry import MODELS
-from clew.scenarios.load import IN_MEMORY, Model
+from clew.scenarios.load import Model
 from clew.scenarios.repro import Repro, changed_sources, model_of
 from clew.scenarios.sources import DIGITS
 
@@ -111,7 +111,7 @@ def projects_of(path: Path) -> list[Path]:
 def _users_file(model: str) -> Path | None:
     """The file that a model's name means; None for a shipped model or a class in memory."""
     name = model.partition(":")[0]
-    return None if model in MODELS or model.endswith(IN_MEMORY) else Path(name)
+    return Path(name) if name.endswith(".py") and model not in MODELS else None
 
 
 def _changed_bytes(repro: Repro, file: Path) -> list[str]:
