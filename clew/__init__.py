@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from clew.sim.invariants import Invariant, Violation
     from clew.sim.message import Message
     from clew.sim.node import Node, RPCError, RPCTimeout, on
+    from clew.sim.task import Future
 
 __all__ = [
+    "Future",
     "Invariant",
     "Message",
     "Node",
@@ -31,6 +33,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Future": "clew.sim.task",
     "Invariant": "clew.sim.invariants",
     "Message": "clew.sim.message",
     "Node": "clew.sim.node",

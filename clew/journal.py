@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import marshal
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ class JournalDisk(Disk):
         writes = self._unsynced[: max(0, mark - self._settled)]
         if writes:
             before: dict[str, Any] = dict(self._durable)
-            for path, content, start, gone in writes:
+            for path, content, start, gone, others in writes:
                 shared = _shared(before.get(path), content, start)
-                self._file.write(_line(path, content, shared, gone))
+                self._file.write(_line(path, content, shared, gone, others))
                 before[path] = content
                 if gone is not None:
                     before.pop(gone, None)
+                before.update(others)
             self._file.flush()
             os.fsync(self._file.fileno())
         super().make_durable(mark)
@@ -101,11 +103,17 @@ def _shared(before: Any, content: Any, start: int) -> int:
     return 0
 
 
-def _line(path: str, content: Any, start: int, gone: str | None = None) -> bytes:
+def _line(
+    path: str,
+    content: Any,
+    start: int,
+    gone: str | None = None,
+    others: Sequence[tuple[str, Any]] = (),
+) -> bytes:
     """A write as a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
 
-    A rename is one line too: what the new name holds, and the old name as what is gone. Bytes are
-    told as text in Latin-1, in which each is one character.
+    A rename is one line too: what the new name holds, and the old name as what is gone; so is an
+    update of several entries. Bytes are told as text in Latin-1, in which each is one character.
     """
     record: dict[str, Any] = {"path": path}
     if isinstance(content, bytes):
@@ -114,13 +122,15 @@ def _line(path: str, content: Any, start: int, gone: str | None = None) -> bytes
         record["value"] = marshal.loads(content.packed)  # noqa: S302 - our own bytes
     if gone is not None:
         record["gone"] = gone
+    if others:
+        record["others"] = {name: marshal.loads(each.packed) for name, each in others}  # noqa: S302
     return json.dumps(record).encode() + b"\n"
 
 
 def _redo(disk: Disk, record: dict[str, Any]) -> None:
     path = record["path"]
     if "value" in record:
-        disk[path] = record["value"]
+        disk.update({path: record["value"], **record.get("others", {})})
     elif "bytes" in record:
         before = disk.read(path)[: record["start"]] if record["start"] else b""
         disk.write(path, before + record["bytes"].encode("latin-1"))

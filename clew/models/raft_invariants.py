@@ -226,6 +226,31 @@ class CommitWithinLog(Invariant):
         )
 
 
+class CommitMonotone(Invariant):
+    """What a node takes for committed only grows while it runs (figure 2: commitIndex).
+
+    Whoever goes back applies entries twice, or answers from a past that it had already left.
+    """
+
+    name = "commit-monotone"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._seen: dict[str, tuple[Consensus, int]] = {}
+
+    def after(self, node: Any) -> Violation | None:
+        """O(1)."""
+        before = self._seen.get(node.id)
+        self._seen[node.id] = (node, node.commit)
+        if before is None or before[0] is not node or node.commit >= before[1]:
+            return None
+        return Violation(
+            f"{node.id} took {before[1]} entries for committed, and now takes {node.commit}",
+            (node.id,),
+            {"before": before[1], "commit": node.commit},
+        )
+
+
 INVARIANTS: tuple[type[Invariant], ...] = (
     ElectionSafety,
     LeaderAppendOnly,
@@ -233,4 +258,5 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     LeaderCompleteness,
     StateMachineSafety,
     CommitWithinLog,
+    CommitMonotone,
 )

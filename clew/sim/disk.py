@@ -3,7 +3,8 @@
 Writes go to the cache and are kept in order; ``sync`` makes them durable. A crash ends in one of
 three ways (`Unsynced`): all unsynced writes are lost, all are kept, or a prefix of them is, with
 the first one after it torn. Writes reach the disk in the order they were made, as in a
-journalling file system with ordered data; a dict entry is one atomic write, a file's data is not.
+journalling file system with ordered data; a dict entry is one atomic write, as are several in one
+`Disk.update`; a file's data is not.
 
 Divergence from a real disk: ``fsync`` takes no virtual time and no space runs out.
 """
@@ -35,6 +36,8 @@ class _Write(NamedTuple):
     """Bytes below this were there before the write; a torn write keeps some from here on."""
     gone: str | None = None
     """A path that the same write removes: the old name of what was renamed."""
+    others: tuple[tuple[str, _Value], ...] = ()
+    """Further entries that the same write replaces."""
 
 
 class Disk(MutableMapping[str, Any]):
@@ -43,6 +46,9 @@ class Disk(MutableMapping[str, Any]):
     ``disk["term"] = 3`` replaces an entry atomically; `write`, `append`, `truncate` and `rename`
     work on files of bytes. Nothing survives a crash for certain before `fsync` returned or
     ``await sync()`` ended.
+
+    Two writes are two: a crash before the sync may keep the first and lose the second. What must
+    change together goes into one entry, or into one `update`.
 
     Attributes:
         writes: how many writes were made, for statistics.
@@ -70,18 +76,33 @@ class Disk(MutableMapping[str, Any]):
         return marshal.loads(content.packed)  # noqa: S302 - our own bytes
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Replace an entry atomically with a copy of a JSON value."""
-        if type(value) not in SCALARS:
-            try:
-                value = frozen(value)
-            except NotJson as bad:
-                raise TypeError(f"disk[{key!r}] takes what JSON can say; {bad}") from None
-        self._put(key, _Value(marshal.dumps(value, 2)), 0)
+        """Replace an entry atomically with a copy of a JSON value.
+
+        Of several such writes a crash before the next sync keeps the first few, in order: see
+        `update` for all or none.
+        """
+        self._put(key, _packed(key, value), 0)
 
     def __delitem__(self, key: str) -> None:
         if key not in self._cache:
             raise KeyError(key)
         self._put(key, None, 0)
+
+    def update(self, *given: Any, **named: Any) -> None:
+        """Replace several entries in one atomic write: a crash keeps all of them or none.
+
+        Args:
+            given: a mapping, or pairs of name and value, as `dict.update` takes them.
+            named: further entries.
+
+        Raises:
+            TypeError: a value is none that JSON can say; nothing is written.
+        """
+        entries = [(key, _packed(key, value)) for key, value in dict(*given, **named).items()]
+        if not entries:
+            return
+        (first, content), *others = entries
+        self._put(first, content, 0, others=tuple(others))
 
     def __iter__(self) -> Iterator[str]:
         """The names of the dict's entries, in the order they were first written."""
@@ -138,10 +159,15 @@ class Disk(MutableMapping[str, Any]):
         self._put(path, None, 0)
 
     def _put(
-        self, path: str, content: bytes | _Value | None, start: int, gone: str | None = None
+        self,
+        path: str,
+        content: bytes | _Value | None,
+        start: int,
+        gone: str | None = None,
+        others: tuple[tuple[str, _Value], ...] = (),
     ) -> None:
         self.writes += 1
-        write = _Write(path, content, start, gone)
+        write = _Write(path, content, start, gone, others)
         self._unsynced.append(write)
         _apply(self._cache, write)
 
@@ -228,10 +254,22 @@ class Disk(MutableMapping[str, Any]):
 
 
 def _apply(image: dict[str, bytes | _Value], write: _Write) -> None:
-    path, content, _, gone = write
+    path, content, _, gone, others = write
     if content is None:
         image.pop(path, None)
     else:
         image[path] = content
     if gone is not None:
         image.pop(gone, None)
+    if others:
+        image.update(others)
+
+
+def _packed(key: str, value: Any) -> _Value:
+    """A copy of an entry's value; TypeError where JSON can't say it."""
+    if type(value) not in SCALARS:
+        try:
+            value = frozen(value)
+        except NotJson as bad:
+            raise TypeError(f"disk[{key!r}] takes what JSON can say; {bad}") from None
+    return _Value(marshal.dumps(value, 2))

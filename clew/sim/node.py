@@ -8,14 +8,14 @@ it may touch is its own state and the calls below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from clew.errors import NodeError
 from clew.sim.disk import Disk
 from clew.sim.message import Message, in_words
-from clew.sim.task import Future, Task
+from clew.sim.task import Future, Task, gather
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -189,6 +189,28 @@ class Node:
         it never answers a message by itself, not even with `RPCError`.
         """
         return self._runtime.spawn(coroutine)
+
+    def gather(self, requests: Iterable[Awaitable[Any]], count: int | None = None) -> Future:
+        """Await the answers of `count` of several requests, such as those of a quorum.
+
+            answers = await self.gather((self.rpc(peer, ask) for peer in self.peers), quorum)
+
+        Args:
+            requests: what `rpc`, `sleep` and `spawn` return, futures, or coroutines, which run.
+            count: how many must succeed; all where None.
+
+        Returns (when awaited):
+            The results of the first that succeeded, in the order in which they came. What comes
+            later is dropped.
+
+        Raises (when awaited):
+            RPCError: so many failed that `count` can't be reached; that of the last.
+            Exception: what a request raised that is no `RPCError`.
+
+        Raises:
+            ValueError: `count` is below 0, or more than there are requests.
+        """
+        return gather(self.spawn, requests, count, RPCError)
 
     def now(self) -> float:
         """This node's wall clock, seconds since 1970: it can be wrong, drift and jump."""

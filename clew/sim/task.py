@@ -6,7 +6,8 @@ done, and goes on inside the event that completes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from functools import partial
 from typing import Any, Final
 
 from clew.sim.message import in_words
@@ -140,7 +141,66 @@ class Task:
             awaited.when_done(self.resume)
 
 
+def gather(
+    spawn: Callable[[Coroutine[Any, Any, Any]], Task],
+    requests: Iterable[Awaitable[Any]],
+    count: int | None,
+    tolerated: type[Exception],
+) -> Future:
+    """A future of the first `count` results of several requests; see `Node.gather`.
+
+    Args:
+        spawn: runs a coroutine.
+        requests: futures, tasks or coroutines.
+        count: how many must succeed; all where None.
+        tolerated: what a request may fail with, as long as enough others succeed.
+
+    Raises:
+        ValueError: `count` is below 0, or more than there are requests.
+        TypeError: a request is none.
+    """
+    futures = [_future_of(spawn, request) for request in requests]
+    wanted = len(futures) if count is None else count
+    if not 0 <= wanted <= len(futures):
+        raise ValueError(f"gather() can't have {wanted} answers of {len(futures)} requests")
+    gathered, results, failed = Future(), list[Any](), 0
+
+    def settle(future: Future) -> None:
+        # `len(results) + failed` requests are over; the future ends at the first moment at which
+        # either enough succeeded, or those that are left can't make up the number.
+        nonlocal failed
+        if gathered.done:
+            return
+        error = future._error  # noqa: SLF001 - it is done, and this is its own module
+        if error is None:
+            results.append(future._value)  # noqa: SLF001
+            if len(results) == wanted:
+                gathered.set_result(results)
+            return
+        failed += 1
+        if not isinstance(error, tolerated) or len(futures) - failed < wanted:
+            gathered.set_error(error)
+
+    if not wanted:
+        gathered.set_result(results)
+    for future in futures:
+        future.awaited = True
+        future.when_done(partial(settle, future))
+    return gathered
+
+
+def _future_of(spawn: Callable[[Coroutine[Any, Any, Any]], Task], request: Any) -> Future:
+    if isinstance(request, Future):
+        return request
+    if isinstance(request, Task):
+        return request.result
+    if isinstance(request, Coroutine):
+        return spawn(request).result
+    raise TypeError(f"gather() takes what rpc, sleep and spawn return, not {in_words(request)}")
+
+
 def _foreign(awaited: Any) -> ForeignAwaitError:
     return ForeignAwaitError(
-        f"a node can await its own rpc, sleep, spawn and disk.sync only, not {in_words(awaited)}"
+        "a node can await its own rpc, gather, sleep, spawn and disk.sync only, not "
+        f"{in_words(awaited)}"
     )

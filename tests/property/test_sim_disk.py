@@ -84,6 +84,12 @@ class DiskMachine(RuleBasedStateMachine):
         self.disk[key] = value
         self.wrote({**self.now, key: value})
 
+    @rule(named=st.dictionaries(entries, values, max_size=2))
+    def update(self, named):
+        self.disk.update(named)
+        if named:
+            self.wrote({**self.now, **named})
+
     @rule(key=entries)
     def remove(self, key):
         if key in self.images[-1]:

@@ -5,6 +5,7 @@ import pytest
 from clew.models.raft_consensus import Consensus
 from clew.models.raft_invariants import (
     INVARIANTS,
+    CommitMonotone,
     CommitWithinLog,
     ElectionSafety,
     LeaderAppendOnly,
@@ -155,3 +156,14 @@ def test_a_log_that_is_cut_behind_what_was_committed():
     violation = told(check, one)
     assert violation.reason == "n1 takes 2 entries for committed and holds 1 of them"
     assert violation.values == {"commit": 2, "last": 1}
+
+
+def test_what_is_committed_stays_so_while_the_node_runs():
+    check, one = CommitMonotone({}), node("n1", 1, 1, 1, commit=2)
+    assert told(check, one) is None
+    one.commit = 3
+    assert told(check, one, node("n2", 1, commit=1)) is None
+    one.commit = 2
+    assert told(check, one).reason == ("n1 took 3 entries for committed, and now takes 2")
+    restarted = node("n1", 1, 1, 1, commit=0)
+    assert told(check, restarted) is None

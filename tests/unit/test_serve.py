@@ -331,16 +331,30 @@ def test_a_journal_gives_back_entries_and_files(tmp_path: Path) -> None:
     disk.truncate("log", 3)
     disk.append("log", b"!")
     disk.rename("log", "old")
+    disk.update({"p": 1, "q": [2]})
     disk.fsync()
     disk["a/ü"] = "not synced"
     disk.close()
     for _ in range(2):
         again = JournalDisk(path)
-        assert list(again) == ["a/ü"]
+        assert dict(again) == {"a/ü": {"x": [1, None]}, "p": 1, "q": [2]}
         assert again.files() == ["old"]
-        assert again["a/ü"] == {"x": [1, None]}
         assert again.read("old") == b"\x00\x01\x02!"
         again.close()
+
+
+def test_several_entries_in_one_write_are_one_line_of_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "n1.jsonl"
+    disk = JournalDisk(path)
+    disk.update(a=1, b=2)
+    disk.update({})
+    disk.fsync()
+    disk.close()
+    assert path.read_bytes() == b'{"path": "a", "value": 1, "others": {"b": 2}}\n'
+    path.write_bytes(path.read_bytes()[:-1])  # a crash cut it short: none of it is there
+    again = JournalDisk(path)
+    assert dict(again) == {}
+    again.close()
 
 
 def test_a_journals_last_line_may_be_cut_short(tmp_path: Path) -> None:
