@@ -230,10 +230,14 @@ CHECKERS: Mapping[str, Entry] = {
         ),
         Entry(
             "bank",
-            "every read shows the same total; no balance is negative",
+            "every read shows the same total; no balance is negative or nil",
             "O(n)",
             "Jepsen's bank workload",
             "clew.checkers.transactions:Bank",
+            (
+                Option("negative-balances", "whether a balance may be negative; false", _flag),
+                Option("total", "what the balances add up to; that of the first read", _whole),
+            ),
             functions="read transfer",
         ),
         Entry(

@@ -361,8 +361,10 @@ class AppendOrders:
 
     def _later(self, record: AppendKey, number: int) -> list[int]:
         versions = self._versions_read(record, number)
-        owners = [owner for value in versions[:1] for owner in record.owners[len(value) :]]
-        return [writer for writer in (*owners, *record.unseen) if writer not in (number, NOBODY)]
+        if not versions:
+            return []
+        later = [*record.owners[len(versions[0]) :], *record.unseen]
+        return [writer for writer in later if writer not in (number, NOBODY)]
 
     def _versions_read(self, record: AppendKey, number: int) -> list[list[Any]]:
         """The versions in the order that a transaction read, the earliest first."""

@@ -124,15 +124,13 @@ class RegisterKey:
 
     def path(self, number: int, read: Key) -> list[int]:
         """The versions that a transaction met, in order, its own among them at its last write."""
-        met = self.met.get(number)
-        if met is None:
-            met = [] if read is ABSENT else [(self.version(read), BEFORE)]
         own = [number] if number in self.final else []
         sides: tuple[list[int], list[int]] = ([], [])
-        for version, place in met:
+        first = () if read is ABSENT else ((self.version(read), BEFORE),)
+        for version, place in self.met.get(number, first):
             if version is not None and version != number:
                 sides[place == AFTER].append(version)
-        return [*sides[0], *own, *sides[1]]
+        return sides[0] + own + sides[1]
 
     def told_version(self, version: int) -> str:
         """A version's value in words."""
