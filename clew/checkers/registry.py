@@ -229,6 +229,15 @@ CHECKERS: Mapping[str, Entry] = {
             ),
         ),
         Entry(
+            "closed-predicate",
+            "transactions that read by predicate show no anomaly that the models forbid",
+            "O(n log n + predicate reads * keys) where nothing is wrong",
+            "Adya, 1999; Elle's closed-predicate workload",
+            "clew.checkers.transactions:ClosedPredicate",
+            (_MODELS,),
+            functions="init txn",
+        ),
+        Entry(
             "bank",
             "every read shows the same total; no balance is negative or nil",
             "O(n)",

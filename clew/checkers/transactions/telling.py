@@ -89,6 +89,7 @@ _COLOURS = {
     "ww": "red",
     "wr": "blue",
     "rw": "darkorange",
+    "initial": "gray60",
     "process": "gray40",
     "realtime": "gray60",
 }
@@ -173,6 +174,8 @@ def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
 
 def _verb(operation: Operation) -> str:
     value = operation.result if operation.type == "ok" else operation.argument
+    if not isinstance(value, (list, tuple)):
+        return "wrote"
     return next((_VERBS[micro[0]] for micro in value if micro[0] in _VERBS), "wrote")
 
 
@@ -193,9 +196,11 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         case "wr", "appended":
             text = f"{other} saw {one}'s append of {value} to {key} (it read {following})"
         case "wr", _:
-            text = f"{other} read {key} = {value}, which {one} wrote"
+            text = f"{other} read {key} = {value}, which {one} wrote{seen}"
         case "rw", verb:
             text = f"{one} read {key} as {value}, without {following}, which {other} {verb}{seen}"
+        case "initial", _:
+            text = f"{one} is the state before {other}"
         case "process", _:
             text = f"process {operations[link.source].process} ran {one} before {other}"
         case _:
