@@ -55,6 +55,13 @@ class Oracle:
                         self.versions[key].append((version, o.number))
 
     def committed_sets(self):
+        """Those who may have committed: who was seen surely did, if by elimination alone."""
+        every = list(self._committed_sets())
+        missed = ["predicate-read-miss" in self.reads(some)[0] for some in every]
+        fewest = min(missed)
+        return [some for some, miss in zip(every, missed, strict=True) if miss == fewest]
+
+    def _committed_sets(self):
         sure = {o.number for o in self.operations if o.type == "ok"}
         maybe = [o.number for o in self.operations if o.type == "info"]
         for chosen in product([False, True], repeat=len(maybe)):
