@@ -202,6 +202,22 @@ def test_what_is_no_micro_operation_is_refused(micro):
         check(History(events))
 
 
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (["delete", "x"], ["delete", "y"]),
+        (["insert", "x", 1], ["insert", "x", 2]),
+        (["rp", ["=", 1], None], ["rp", ["=", 2], {}]),
+        (["r", "x", None], ["delete", "x"]),
+    ],
+)
+def test_an_answer_to_something_else_is_a_mismatch(ask, answer):
+    events = [Event(0, "invoke", "txn", [ask]), Event(0, "ok", "txn", [answer])]
+    result = check(History(events), "read-uncommitted")
+    assert result.verdict is Verdict.INVALID
+    assert "mismatch" in result.statistics["anomalies"]
+
+
 def test_an_initial_state_that_is_not_clear():
     events = [Event(0, "invoke", "init", {"x": 1}), Event(0, "ok", "init", {"x": 1})]
     with pytest.raises(HistoryError, match="initial state is not clear"):

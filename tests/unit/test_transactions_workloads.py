@@ -2,6 +2,7 @@
 
 import pytest
 
+from clew.checkers.infer import infer
 from clew.checkers.registry import find
 from clew.checkers.transactions import (
     AdyaG2,
@@ -76,6 +77,10 @@ def test_bank_takes_its_options_from_the_command_line():
         result = find("bank").make(options).check(events, Budget(None))
         assert result.verdict is verdict
         assert ("negative" in result.reason) == (options.get("negative-balances") != "true")
+
+
+def test_reads_of_balances_are_a_banks_though_one_is_nil():
+    assert infer(history(("read", None, {"0": 10, "1": None}))).model == "bank"
 
 
 def test_bank_keeps_the_worst_read_among_those_it_tells():

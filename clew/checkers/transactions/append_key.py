@@ -56,7 +56,7 @@ class AppendKey:
         self.length = 0
         self.longest_by = NOBODY
         self.odd = False
-        self.read_by: dict[int, list[list[Any]]] | None = None
+        self.read_by: dict[int, list[Any]] | None = None
         self.unsure: dict[int, None] = {}
         self.whole = True
         self.order: list[Any] = []

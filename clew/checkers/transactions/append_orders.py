@@ -360,26 +360,29 @@ class AppendOrders:
             yield from self._later(record, number)
 
     def _later(self, record: AppendKey, number: int) -> list[int]:
-        versions = self._versions_read(record, number)
-        if not versions:
+        value = self._first_read(record, number)
+        if value is None:
             return []
-        later = [*record.owners[len(versions[0]) :], *record.unseen]
+        later = [*record.owners[len(value) :], *record.unseen]
         return [writer for writer in later if writer not in (number, NOBODY)]
 
-    def _versions_read(self, record: AppendKey, number: int) -> list[list[Any]]:
-        """The versions in the order that a transaction read, the earliest first."""
+    def _first_read(self, record: AppendKey, number: int) -> list[Any] | None:
+        """The earliest version in the order that a transaction read."""
         if record.read_by is None:
             record.read_by = {}
             for reader, value in record.reads:
-                record.read_by.setdefault(reader, []).append(value)
-        read = record.read_by.get(number, ())
-        return sorted((value for value in read if record.order[: len(value)] == value), key=len)
+                known = record.read_by.get(reader)
+                if record.order[: len(value)] == value and (
+                    known is None or len(value) < len(known)
+                ):
+                    record.read_by[reader] = value
+        return record.read_by.get(number)
 
     def missed(self, source: int, target: int) -> Link:
         """The evidence that one transaction read a version older than the other's."""
         for record in self._keys_of(source):
             if target in self._later(record, source):
-                read = self._versions_read(record, source)[0]
+                read = self._first_read(record, source)
                 if target in record.owners:
                     value = record.order[record.owners.index(target)]
                     return Link(

@@ -122,12 +122,11 @@ class RegisterKey:
             return True
         return any(read == version and place < AFTER for read, place in self.met[reader])
 
-    def path(self, number: int, read: Key) -> list[int]:
-        """The versions that a transaction met, in order, its own among them at its last write."""
+    def path(self, number: int) -> list[int]:
+        """The versions that a transaction with rereads met, its own at its last write."""
         own = [number] if number in self.final else []
         sides: tuple[list[int], list[int]] = ([], [])
-        first = () if read is ABSENT else ((self.version(read), BEFORE),)
-        for version, place in self.met.get(number, first):
+        for version, place in self.met[number]:
             if version is not None and version != number:
                 sides[place == AFTER].append(version)
         return sides[0] + own + sides[1]

@@ -136,7 +136,9 @@ class RegisterOrders:
         if "writes-follow-reads" in self.assumptions:
             for version, readers in record.readers.items():
                 for reader in readers:
-                    if reader in record.final and record.is_overwritten(version, reader):
+                    if reader in record.final and (
+                        not record.met or record.is_overwritten(version, reader)
+                    ):
                         yield version, reader, "its writer had read the one before"
         if "sequential-keys" in self.assumptions:
             yield from self._sequential(record)
@@ -146,8 +148,16 @@ class RegisterOrders:
     def _visits(self, record: RegisterKey) -> Iterator[tuple[int, list[int]]]:
         """Each committed transaction on a key with the versions that it met, in order."""
         for number, read, _ in record.touches:
-            path = record.path(number, read)
-            if path and self.committed[number]:
+            if not self.committed[number]:
+                continue
+            if number in record.met:
+                path = record.path(number)
+            else:
+                version = None if read is ABSENT else record.version(read)
+                path = [] if version is None or version == number else [version]
+                if number in record.final:
+                    path.append(number)
+            if path:
                 yield number, path
 
     def _sequential(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
