@@ -57,9 +57,13 @@ class Oracle:
     def committed_sets(self):
         """Those who may have committed: who was seen surely did, if by elimination alone."""
         every = list(self._committed_sets())
-        missed = ["predicate-read-miss" in self.reads(some)[0] for some in every]
+        missed = [sum(self._is_miss(*read) for read in self.reads(some)[1]) for some in every]
         fewest = min(missed)
         return [some for some, miss in zip(every, missed, strict=True) if miss == fewest]
+
+    def _is_miss(self, _, key, how, choices):
+        nothing = (UNBORN, None)
+        return how != "item" and choices == [nothing] and nothing not in self.versions[key]
 
     def _committed_sets(self):
         sure = {o.number for o in self.operations if o.type == "ok"}
