@@ -279,6 +279,6 @@ def test_reads_by_predicate_agree_with_the_definitions(history):
 
 @pytest.mark.deep
 @given(history=histories())
-@settings(deadline=None, max_examples=50_000)
+@settings(deadline=None, max_examples=10_000)
 def test_reads_by_predicate_agree_with_the_definitions_on_many(history):
     compare(history)

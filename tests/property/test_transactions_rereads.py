@@ -409,7 +409,7 @@ def test_repeated_reads_agree_with_the_definitions(write, data):
 @pytest.mark.deep
 @pytest.mark.parametrize("write", list(VIEWS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=50_000)
+@settings(deadline=None, max_examples=10_000)
 def test_repeated_reads_agree_with_the_definitions_on_many(write, data):
     compare(write, data.draw(histories(write)))
 

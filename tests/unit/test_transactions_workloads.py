@@ -173,6 +173,13 @@ def test_adya_g2(operations, verdict):
     assert AdyaG2().check(concurrent(*operations), Budget(None)).verdict is verdict
 
 
+def test_adya_g2_says_what_it_leaves_out():
+    done, lost = ("insert", [1, [1, None]], None), ("insert", [1, [None, 2]], None, "info")
+    result = AdyaG2().check(concurrent(done, lost), Budget(None))
+    assert result.verdict is Verdict.VALID
+    assert result.reason == "1 key inserted, each once, those of unknown outcome left out: 1."
+
+
 def test_adya_g2_refuses_an_insert_without_a_key():
     with pytest.raises(HistoryError, match="no key"):
         AdyaG2().check(history(("insert", 5, 5)), Budget(None))

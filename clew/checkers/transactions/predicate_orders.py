@@ -138,6 +138,10 @@ class PredicateOrders:
 
     def miss(self, number: int, key: PredicateKey, predicate: Any) -> None:
         """Find the version that a read by predicate met where it did not show the key."""
+        if not key.final and key.initial == UNBORN:
+            return
+        if not key.final and not key.matches(predicate, key.initial):
+            return  # nobody changed it, and it was there from the start without a match
         # A transaction that has not written the key yet can't have met its own version.
         others = [version for who, version in key.final.items() if who != number]
         versions = [key.initial, *others]
@@ -183,7 +187,7 @@ class PredicateOrders:
     def _draw_read(self, key: PredicateKey, read: _Read, changes: Sequence[int]) -> None:
         number, version, predicate, unseen = read
         writer = key.writers.get(version)
-        if writer is not None:
+        if writer is not None and not (unseen and writer == self.start):
             why = f"no other version of {key.name} escapes {told_predicate(predicate)}"
             self._link(key, writer, number, WR, version, version, why if unseen else "")
         later = list(changes) if version == key.initial else []
