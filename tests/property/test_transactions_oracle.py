@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.checkers.transactions import ListAppend, RwRegister
-from clew.checkers.transactions.lattice import MODELS
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 

@@ -30,10 +30,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from clew.checkers.collector import uncollected
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.transactions.reading import (
     is_unread,
     malformed,

@@ -1,6 +1,9 @@
 """Which models hold where the order of versions is open.
 
-The models that are asked for are settled within the whole budget. Of the others, from the
+First those weaker than a model that was asked for and decided without a search: where one of them
+falls, it does too. Then strict serializability, with some allowance: an order that satisfies a
+model is a witness for all weaker ones, and the stronger the model, the fewer orders are left to
+try. Then what was asked for is settled within the whole budget. Of the others, from the
 strongest down, as many as a small allowance is enough for; nothing is said of the rest.
 """
 
@@ -9,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.lattice import MODELS, standing, weaker
+from clew.checkers.transactions.commit_orders import WITHOUT_SEARCH
+from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.lattice import standing, weaker
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
@@ -18,6 +23,11 @@ _OTHERS_MAX = 5_000
 
 _ALLOWANCE = 10_000
 _ALLOWANCE_PER_TRANSACTION = 16
+
+
+_STRONGEST = MODELS[-1].name
+_WITNESS_PER_TRANSACTION = 1_024
+"""What looking for an order in real time may cost where less is asked for."""
 
 
 class Settled(NamedTuple):
@@ -42,9 +52,14 @@ def settle(
     """Search for orders that satisfy the models, those aside that these anomalies rule out."""
     found = _Found(searcher, {*standing(kinds).violated})
     asked = [model for model in models if found.is_open(model)]
+    size = len(searcher.graph.operations)
+    for model in asked:
+        found.refute(model, budget)
+    if any(map(found.is_searched, asked)):
+        found.settle(_STRONGEST, Budget(None, _WITNESS_PER_TRANSACTION * size))
+    found.cut_short = False
     for model in asked:
         found.settle(model, budget)
-    size = len(searcher.graph.operations)
     if not found.cut_short and size <= _OTHERS_MAX:
         allowance = Budget(None, _ALLOWANCE + _ALLOWANCE_PER_TRANSACTION * size)
         for row in reversed(MODELS):
@@ -74,6 +89,16 @@ class _Found:
 
     def is_open(self, model: str) -> bool:
         return self.searcher.concerns(model) and model not in self.proved | self.violated
+
+    def refute(self, model: str, budget: Budget) -> None:
+        """Settle the weaker models that need no search: where one falls, this one does too."""
+        for quick in WITHOUT_SEARCH:
+            if quick in weaker(model) and self.is_open(model):
+                self.settle(quick, budget)
+
+    def is_searched(self, model: str) -> bool:
+        """True for a model that is open and needs a search."""
+        return self.is_open(model) and model not in WITHOUT_SEARCH and model != _STRONGEST
 
     def settle(self, model: str, budget: Budget, cost: int = 0) -> None:
         """Search for an order that satisfies the model, unless it is settled already."""
