@@ -184,12 +184,19 @@ def find_cycles(
     return Finding(search.cycles, whole=True, core=core)
 
 
-def name_of(kinds: Sequence[int]) -> str:
-    """The kind of a cycle with its level, from the kinds of its edges in order."""
+def name_of(kinds: Sequence[int], *, prefix: bool = False) -> str:
+    """The kind of a cycle with its level, from the kinds of its edges in order.
+
+    With ``prefix`` an anti-dependency in it makes it a prefix violation where it is one.
+    """
     anti = [kind == RW for kind in kinds]
     adjacent = any(anti[place - 1] and anti[place] for place in range(len(anti)))
     if not any(anti):
         name = "G0" if all(kind in _WRITES for kind in kinds) else "G1c"
+    elif prefix and all(
+        kinds[place - 1] in _BEGUN for place, kind in enumerate(kinds) if kind == RW
+    ):
+        name = _PREFIX.name
     elif sum(anti) == 1:
         name = "G-single"
     else:
@@ -199,6 +206,7 @@ def name_of(kinds: Sequence[int]) -> str:
 
 
 _WRITES = (WW, PROCESS, REALTIME)
+_BEGUN = (WR, PROCESS, REALTIME)
 
 
 def find_prefix_violation(graph: DependencyGraph, level: Level, budget: Budget) -> Cycle | None:

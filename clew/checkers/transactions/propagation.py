@@ -278,7 +278,8 @@ class Propagation:
         ]  # fmt: skip
         nodes, kinds = zip(*edges, strict=True)
         choices = {*more, *(step.label.choice for step in steps if step.label.choice is not None)}
-        return Conflict(tuple(sorted(choices)), Cycle(name_of(kinds), nodes, kinds))
+        name = name_of(kinds, prefix=self.polygraph.shape is Shape.PREFIX)
+        return Conflict(tuple(sorted(choices)), Cycle(name, nodes, kinds))
 
     def _why(self, choice: Choice) -> Conflict:
         """The circle that the opposite of a choice would have closed when it was made."""

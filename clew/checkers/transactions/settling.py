@@ -1,9 +1,9 @@
 """Which models hold where the order of versions is open.
 
 First those weaker than a model that was asked for and decided without a search: where one of them
-falls, it does too. Then strict serializability, with some allowance: an order that satisfies a
-model is a witness for all weaker ones, and the stronger the model, the fewer orders are left to
-try. Then what was asked for is settled within the whole budget. Of the others, from the
+falls, it does too. Then what was asked for is searched for within the whole budget, and before it
+some stronger models with a small one: an order that satisfies a model is a witness for all weaker
+ones, and the stronger the model, the fewer orders are left to try. Of the others, from the
 strongest down, as many as a small allowance is enough for; nothing is said of the rest.
 """
 
@@ -25,9 +25,16 @@ _ALLOWANCE = 10_000
 _ALLOWANCE_PER_TRANSACTION = 16
 
 
-_STRONGEST = MODELS[-1].name
+_WITNESSES = (
+    "strict-serializable",
+    "strong-session-serializable",
+    "strong-session-snapshot-isolation",
+    "serializable",
+    "snapshot-isolation",
+)
+"""Models whose orders are soon found where there are any."""
+
 _WITNESS_PER_TRANSACTION = 1_024
-"""What looking for an order in real time may cost where less is asked for."""
 
 
 class Settled(NamedTuple):
@@ -55,12 +62,13 @@ def settle(
     size = len(searcher.graph.operations)
     for model in asked:
         found.refute(model, budget)
-    if any(map(found.is_searched, asked)):
-        found.settle(_STRONGEST, Budget(None, _WITNESS_PER_TRANSACTION * size))
-    found.cut_short = False
-    for model in asked:
-        found.settle(model, budget)
-    if not found.cut_short and size <= _OTHERS_MAX:
+    ended = True
+    for model in reversed([row.name for row in MODELS]):
+        if model in asked:
+            ended &= found.settle(model, budget)
+        elif model in _WITNESSES and found.is_searched(weaker(model).intersection(asked)):
+            found.settle(model, Budget(None, _WITNESS_PER_TRANSACTION * size))
+    if ended and size <= _OTHERS_MAX:
         allowance = Budget(None, _ALLOWANCE + _ALLOWANCE_PER_TRANSACTION * size)
         for row in reversed(MODELS):
             if row.decided:
@@ -85,7 +93,6 @@ class _Found:
         self.violated = violated
         self.proved: set[str] = set()
         self.refutations: dict[str, Anomaly] = {}
-        self.cut_short = False
 
     def is_open(self, model: str) -> bool:
         return self.searcher.concerns(model) and model not in self.proved | self.violated
@@ -96,22 +103,25 @@ class _Found:
             if quick in weaker(model) and self.is_open(model):
                 self.settle(quick, budget)
 
-    def is_searched(self, model: str) -> bool:
-        """True for a model that is open and needs a search."""
-        return self.is_open(model) and model not in WITHOUT_SEARCH and model != _STRONGEST
+    def is_searched(self, models: Iterable[str]) -> bool:
+        """True where one of the models is open and needs a search."""
+        return any(self.is_open(model) and self.searcher.is_hard(model) for model in models)
 
-    def settle(self, model: str, budget: Budget, cost: int = 0) -> None:
-        """Search for an order that satisfies the model, unless it is settled already."""
+    def settle(self, model: str, budget: Budget, cost: int = 0) -> bool:
+        """Search for an order that satisfies the model, unless it is settled already.
+
+        False where the budget ended the search.
+        """
         if not self.is_open(model):
-            return
+            return True
         try:
             budget.spend(cost)
             holds, evidence = self.searcher.decide(model, budget)
         except OutOfBudget:
-            self.cut_short = True
-            return
+            return False
         if evidence is not None:
             self.refutations[model] = evidence
             self.violated |= {*standing((), [model]).violated}
         elif holds:
             self.proved |= weaker(self.searcher.proved(model))
+        return True

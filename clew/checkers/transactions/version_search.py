@@ -93,6 +93,11 @@ class Searcher:
         """True where a model may hold or not according to the orders that are open."""
         return self.open_keys > 0
 
+    def is_hard(self, model: str) -> bool:
+        """True for models that the order of versions decides, and not that of commits alone."""
+        aim = TRIED_THROUGH.get(model, model)
+        return aim not in WITHOUT_SEARCH and shape_of(aim)[0] not in (Shape.NONE, Shape.WRITES)
+
     def proved(self, model: str) -> str:
         """The strongest model that was found to hold where `decide` said that this one does."""
         return "strict-serializable" if self.serial else TRIED_THROUGH.get(model, model)
