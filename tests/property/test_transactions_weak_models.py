@@ -1,8 +1,8 @@
-"""Read atomic, causal and prefix consistency of registers against their axioms by brute force.
+"""Read atomic, causal and prefix consistency against their axioms by brute force.
 
 For every order of commits the least that each transaction must see is computed as the axioms have
-it; seeing more only makes its reads harder to explain. The order of versions is open, so that an
-order of commits is all there is to find.
+it; seeing more only makes its reads harder to explain. Of registers the order of versions is open,
+so that an order of commits is all there is to find; lists show an order that commits must keep.
 """
 
 from itertools import permutations, product
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.transactions import RwRegister
+from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 
@@ -29,12 +29,15 @@ AXIOMS = {
 }
 
 
-def explained(operations, chosen, initial, axioms):
-    """Whether some order of the chosen transactions satisfies the axioms."""
+def explained(operations, chosen, initial, axioms, installed=()):
+    """Whether some order of the chosen transactions satisfies the axioms.
+
+    Each of ``installed`` are transactions that must stand in this order.
+    """
     writers = {}
     for number in chosen:
         for f, key, value in operations[number].argument:
-            if f == "w":
+            if f != "r":
                 writers[key, value] = number
     reads = external_reads(operations, chosen, writers, initial)
     if reads is None:
@@ -52,6 +55,7 @@ def explained(operations, chosen, initial, axioms):
         holds(order, closed(order, sees, causal=causal, prefix=prefix), reads, operations)
         for order in permutations(chosen)
         if all(order.index(one) < order.index(other) for one, other in sees)
+        and all([*filter(row.count, order)] == [*row] for row in installed)
     )
 
 
@@ -63,7 +67,7 @@ def external_reads(operations, chosen, writers, initial):
             continue
         known = {}
         for f, key, value in operations[number].result:
-            if f == "w":
+            if f != "r":
                 known[key] = value
             elif key in known:
                 if known[key] != value:
@@ -80,7 +84,7 @@ def external_reads(operations, chosen, writers, initial):
 
 
 def last_write(operation, key):
-    return [value for f, k, value in operation.argument if (f, k) == ("w", key)][-1]
+    return [value for f, k, value in operation.argument if f != "r" and k == key][-1]
 
 
 def closed(order, sees, *, causal, prefix):
@@ -101,7 +105,7 @@ def holds(order, seen, reads, operations):
         shown = None
         for other in order:
             if other in seen[number] and any(
-                micro[:2] == ["w", key] for micro in operations[other].argument
+                f != "r" and k == key for f, k, _ in operations[other].argument
             ):
                 shown = other
         if shown != source:
@@ -109,18 +113,67 @@ def holds(order, seen, reads, operations):
     return True
 
 
-def expected(operations, initial, axioms):
+def expected(operations, initial, axioms, longest=None):
     sure = [one.number for one in operations if one.type == "ok"]
     maybe = [one.number for one in operations if one.type == "info"]
-    return any(
-        explained(
-            operations,
-            sorted(sure + [number for number, yes in zip(maybe, some, strict=True) if yes]),
-            initial,
-            axioms,
-        )
-        for some in product([False, True], repeat=len(maybe))
-    )
+    for some in product([False, True], repeat=len(maybe)):
+        chosen = sorted(sure + [number for number, yes in zip(maybe, some, strict=True) if yes])
+        installed = [
+            row for key, shown in (longest or {}).items()
+            for row in shown_order(operations, chosen, key, shown)
+        ]  # fmt: skip
+        if not {number for row in installed for number in row} <= {*chosen}:
+            continue
+        if explained(operations, chosen, initial, axioms, installed):
+            return True
+    return False
+
+
+def shown_order(operations, chosen, key, shown):
+    """What a list shows of the order of its appends: those in it, and that others come later."""
+    writers = {
+        value: one.number for one in operations for f, k, value in one.argument
+        if f != "r" and k == key
+    }  # fmt: skip
+    seen = [writers[value] for value in shown]
+    yield seen
+    yield from ([*seen, writer] for writer in writers.values() if writer in {*chosen} - {*seen})
+
+
+def run(draw, program, kinds, processes):
+    """The transactions one by one, each by one of so many processes."""
+    events = []
+    busy = {}
+    for number, txn in enumerate(program):
+        process = draw(st.integers(0, processes - 1))
+        if busy.get(process) == "info":
+            process += 10 * (number + 1)
+        kind = draw(st.sampled_from(kinds))
+        busy[process] = kind
+        asked = [[f, key, None if f == "r" else value] for f, key, value in txn]
+        events.append(Event(process, "invoke", "txn", asked))
+        events.append(Event(process, kind, "txn", txn if kind == "ok" else asked))
+    return History(events)
+
+
+@st.composite
+def forks(draw, initial=None):
+    """Single writes, and readers of both keys: what prefix consistency is about."""
+    written = dict.fromkeys(KEYS, 0)
+    program = []
+    for _ in range(draw(st.integers(4, 6))):
+        if draw(st.booleans()):
+            key = draw(st.sampled_from(KEYS))
+            written[key] += 1
+            program.append([["w", key, written[key]]])
+        else:
+            program.append([["r", key, None] for key in KEYS])
+    for txn in program:
+        for micro in txn:
+            if micro[0] == "r":
+                micro[2] = draw(st.sampled_from([initial, *range(1, written[micro[1]] + 1)]))
+    program = draw(st.permutations(program))
+    return run(draw, program, ["ok"], draw(st.integers(1, 4)))
 
 
 @st.composite
@@ -146,32 +199,66 @@ def histories(draw, initial=None):
                 if tame:
                     micro[2] = known.get(micro[1], micro[2])
             known[micro[1]] = micro[2]
-    kinds = ["ok", "ok", "ok", "ok", "ok", "info", "fail"]
+    return run(draw, program, KINDS, 3)
+
+
+KINDS = ["ok", "ok", "ok", "ok", "ok", "info", "fail"]
+
+
+@st.composite
+def lists(draw):
+    """Lists, each read before it is appended to, with the order of the appends to each key.
+
+    Of these appends as many as some read shows are known to stand in this order.
+    """
+    program = []
+    for number in range(draw(st.integers(2, 5))):
+        read = draw(st.lists(st.sampled_from(KEYS), max_size=2, unique=True))
+        appended = draw(st.lists(st.sampled_from(KEYS), min_size=not read, max_size=2, unique=True))
+        reads = [["r", key, []] for key in read]
+        program.append(reads + [["append", key, number] for key in appended])
+    for key in KEYS:
+        numbers = [n for n, txn in enumerate(program) if ["append", key, n] in txn]
+        order = draw(st.permutations(numbers))
+        for txn in program:
+            for micro in txn:
+                if micro[:2] == ["r", key]:
+                    micro[2] = order[: draw(st.integers(0, len(order)))]
+    return run(draw, program, KINDS, 3)
+
+
+def as_registers(history):
+    """The same with the last element for each list; and the orders that the lists show."""
+    longest = {}
     events = []
-    busy = {}
-    for number, txn in enumerate(program):
-        process = draw(st.integers(0, 2))
-        if busy.get(process) == "info":
-            process += 10 * (number + 1)
-        kind = draw(st.sampled_from(kinds))
-        busy[process] = kind
-        asked = [[f, key, value if f == "w" else None] for f, key, value in txn]
-        events.append(Event(process, "invoke", "txn", asked))
-        events.append(Event(process, kind, "txn", txn if kind == "ok" else asked))
-    return History(events)
+    for event in history:
+        value = []
+        for f, key, shown in event.value:
+            if f == "r" and shown and len(shown) > len(longest.get(key, [])):
+                longest[key] = shown
+            value.append([f, key, (shown or [None])[-1] if f == "r" else shown])
+        events.append(event._replace(value=value))
+    return History(events), longest
 
 
-def agree(model, history, checker, initial=None):
-    operations = history.operations
-    if not any(one.type == "ok" for one in operations):
-        return
-    verdict = checker.check(history, Budget(None)).verdict
-    wanted = expected(operations, initial, AXIOMS[model])
-    assert verdict is (Verdict.VALID if wanted else Verdict.INVALID), [*map(tuple, history)]
+def agree(model, history, verdict, initial=None, longest=None):
+    if any(one.type == "ok" for one in history.operations):
+        wanted = expected(history.operations, initial, AXIOMS[model], longest)
+        assert verdict is (Verdict.VALID if wanted else Verdict.INVALID), [*map(tuple, history)]
 
 
 @pytest.mark.parametrize("model", list(AXIOMS))
-@given(history=histories())
+@given(history=st.one_of(histories(), forks()))
 @settings(deadline=None)
 def test_every_small_history_is_decided_as_the_axioms_have_it(model, history):
-    agree(model, history, RwRegister((model,), version_orders=("initial-state",)))
+    checker = RwRegister((model,), version_orders=("initial-state",))
+    agree(model, history, checker.check(history, Budget(None)).verdict)
+
+
+@pytest.mark.parametrize("model", list(AXIOMS))
+@given(history=lists())
+@settings(deadline=None)
+def test_lists_are_judged_as_the_axioms_have_it(model, history):
+    verdict = ListAppend((model,)).check(history, Budget(None)).verdict
+    registers, longest = as_registers(history)
+    agree(model, registers, verdict, longest=longest)

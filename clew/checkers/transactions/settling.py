@@ -29,6 +29,7 @@ _WITNESSES = (
     "strict-serializable",
     "strong-session-serializable",
     "strong-session-snapshot-isolation",
+    "strong-session-prefix",
     "serializable",
     "snapshot-isolation",
 )
