@@ -226,6 +226,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "orders themselves; the first two",
                     _words,
                 ),
+                _INITIAL,
             ),
         ),
         Entry(

@@ -228,7 +228,7 @@ class CommitOrders:
             case "wr":
                 return Link(source, target, "wr", record.key, first, first)
             case "rw":
-                return Link(source, target, "rw", record.key, None, second)
+                return Link(source, target, "rw", record.key, record.initial, second)
             case "ww":
                 because = record.after[source][target]
                 return Link(source, target, "ww", record.key, first, second, because=because)

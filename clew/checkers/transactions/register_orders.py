@@ -21,12 +21,14 @@ from clew.checkers.transactions.graph import (
     components,
 )
 from clew.checkers.transactions.reading import sessions, told
-from clew.checkers.transactions.register_key import ABSENT, INITIAL, NIL, Closure, RegisterKey
+from clew.checkers.transactions.register_key import ABSENT, INITIAL, Closure, RegisterKey
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
 
 _MANY = 64
+_USUAL = (0, "", False)
+_HINT = " If keys begin with that value, say so: initial."
 
 
 class RegisterOrders:
@@ -62,7 +64,7 @@ class RegisterOrders:
         """Check what was read of a key against who wrote it."""
         self.keys[key_of(record.key)] = record
         for number, read, _ in record.touches:
-            if read is ABSENT or read == NIL:
+            if read is ABSENT or read == record.start:
                 continue
             writer = record.writers.get(read)
             if writer is None:
@@ -82,7 +84,8 @@ class RegisterOrders:
         value = record.raw(token)
         start = f"{{0}} read key {told(record.key)} as {told(value)}"
         reason = {
-            "garbage-read": f"{start}, but nobody ever wrote that.",
+            "garbage-read": f"{start}, but nobody ever wrote that."
+            + (_HINT if record.initial is None and value in _USUAL else ""),
             "G1a": f"{start}, which {{1}} wrote before it aborted.",
             "future-read": f"{start} before it wrote that value itself: it saw its own future.",
             "G1b": f"{start}, which {{1}} overwrote before it committed.",
@@ -260,7 +263,7 @@ class RegisterOrders:
             f"{{0}} read key {told(record.key)} as {read} and wrote it; {{1}} also wrote it on "
             f"top of {read}. Neither saw the other's write, so one update is lost.",
             key=record.key,
-            read=None if version == INITIAL else record.raw(record.final[version]),
+            read=record.shown(version),
         )
 
     def _cyclic(self, record: RegisterKey) -> bool:
@@ -280,7 +283,7 @@ class RegisterOrders:
                 f"What is known of key {told(record.key)}'s versions puts each of "
                 f"{', '.join(values[:8])} before itself.",
                 key=record.key,
-                versions=[None if m == INITIAL else record.raw(record.final[m]) for m in members],
+                versions=[record.shown(member) for member in members],
             )
         return bool(circles)
 
@@ -307,7 +310,7 @@ class RegisterOrders:
             if target in self._later(record, source):
                 assert record.version_read is not None
                 version = record.version_read[source]
-                value = None if version == INITIAL else record.raw(record.final[version])
+                value = record.shown(version)
                 written = record.raw(record.final[target])
                 return Link(source, target, "rw", record.key, value, written)
         raise AssertionError((source, target))
@@ -355,7 +358,7 @@ class RegisterOrders:
                 other = record.raw(record.final[target])
                 why = "else one of the two updates is lost"
                 return Link(source, target, "ww", record.key, own, other, because=why)
-            value = None if version == INITIAL else record.raw(record.final[version])
+            value = record.shown(version)
             return Link(
                 source, target, "rw", record.key, value, record.raw(record.final[target]),
                 because="" if version == INITIAL else why,
