@@ -87,6 +87,8 @@ _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
 )
 
+_TRANSACTIONS = "Consistency models are what list-append and rw-register hold transactions to"
+
 _KAFKA = (
     "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
     "debug-topic-partitions"
@@ -153,6 +155,7 @@ class Entry:
             where=f"--model {self.name}",
             expected=known or "no option",
             found=name,
+            fix=_TRANSACTIONS if name == _MODELS.name else None,
         )
 
 
@@ -267,6 +270,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions where that decides, then a search",
             "Lamport, 1979; Zennou et al., CAV 2019",
             "clew.checkers.sequential:Sequential",
+            (_INITIAL,),
         ),
         Entry(
             "causal",
@@ -274,7 +278,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions; PRAM and CM that for each session",
             "Bouajjani et al., POPL 2017",
             "clew.checkers.causal:Causal",
-            (Option("model", "PRAM, CC, CCv or CM; CC", str),),
+            (Option("model", "PRAM, CC, CCv or CM; CC", str), _INITIAL),
         ),
         Entry(
             "sessions",
@@ -289,6 +293,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "writes-follow-reads, parted by commas; all",
                     _words,
                 ),
+                _INITIAL,
             ),
         ),
         Entry(
@@ -297,7 +302,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n) where it is atomic, else a search",
             "Golab, Hurwitz and Li, ICDCS 2013",
             "clew.checkers.atomicity:Atomicity",
-            (Option("k", "how many of the last values a read may return; 2", _whole),),
+            (Option("k", "how many of the last values a read may return; 2", _whole), _INITIAL),
         ),
         Entry(
             "staleness",
@@ -305,7 +310,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n log t) for t ns of history",
             "Golab, Li and Shah, PODC 2011",
             "clew.checkers.staleness:Staleness",
-            (Option("bound-ns", "how long ago, in ns; 0", _whole),),
+            (Option("bound-ns", "how long ago, in ns; 0", _whole), _INITIAL),
             {"bound_ns": 0},
         ),
         Entry(
@@ -464,6 +469,7 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
                 where=f"--model {text}",
                 expected="NAME or NAME:KEY=VALUE, each key once",
                 found=repr(part),
+                fix=None if equals else _as_an_option(part),
             )
         options[key] = value
     return name, options
@@ -478,11 +484,30 @@ def find(name: str) -> Entry:
     entry = CHECKERS.get(name)
     if entry is not None:
         return entry
-    near = difflib.get_close_matches(name, CHECKERS, n=1)
     raise UsageError(
         "unknown checker",
         where=f"--model {name}",
         expected=", ".join(CHECKERS),
         found=repr(name),
-        fix=f"The nearest is {near[0]}" if near else "clew list checkers describes each",
+        fix=_as_a_checker(name),
     )
+
+
+def _as_a_checker(name: str) -> str:
+    """What may be meant by a name that no checker has."""
+    models = import_module(_CONSISTENCY_MODELS)
+    near = difflib.get_close_matches(name, CHECKERS, n=1)
+    model = models.known_model(name) or (None if near else models.nearest_model(name))
+    if model is not None:
+        advice: str = models.advice(model)
+        return advice
+    return f"The nearest is {near[0]}" if near else "clew list checkers describes each"
+
+
+def _as_an_option(part: str) -> str | None:
+    """How to name a consistency model where an option is expected; None where it is none."""
+    model = import_module(_CONSISTENCY_MODELS).known_model(part)
+    return None if model is None else f"Say consistency-models={model}"
+
+
+_CONSISTENCY_MODELS = "clew.checkers.transactions.consistency_models"

@@ -262,3 +262,11 @@ def test_lists_are_judged_as_the_axioms_have_it(model, history):
     verdict = ListAppend((model,)).check(history, Budget(None)).verdict
     registers, longest = as_registers(history)
     agree(model, registers, verdict, longest=longest)
+
+
+@pytest.mark.parametrize("model", list(AXIOMS))
+@given(history=st.one_of(histories(initial=0), forks(initial=0)))
+@settings(deadline=None, max_examples=50)
+def test_keys_that_begin_with_a_value_are_judged_as_the_axioms_have_it(model, history):
+    checker = RwRegister((model,), version_orders=("initial-state",), initial=0)
+    agree(model, history, checker.check(history, Budget(None)).verdict, initial=0)

@@ -4,6 +4,7 @@ import pytest
 
 from clew.checkers.transactions import VERSION_ORDERS, RwRegister
 from clew.checkers.transactions.notation import parse
+from clew.checkers.transactions.reading import told
 from clew.checkers.verdict import Budget, Verdict
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History
@@ -292,3 +293,46 @@ def test_a_malformed_transaction_is_an_error_with_its_place(micros, words):
 def test_a_value_written_twice_is_refused():
     with pytest.raises(HistoryError, match="more than once"):
         check("{x:=1} {x:=1}")
+
+
+def txn(*micros, kind="ok"):
+    asked = [[f, key, value if f == "w" else None] for f, key, value in micros]
+    return [Event(0, "invoke", "txn", asked), Event(0, kind, "txn", [*map(list, micros)])]
+
+
+@pytest.mark.parametrize("initial", [0, "", False, [], 7.0])
+def test_keys_may_begin_with_a_stated_value(initial):
+    right = [*txn(["r", "x", initial]), *txn(["w", "x", 1]), *txn(["r", "x", 1])]
+    assert RwRegister().check(History(right), Budget(None)).verdict is Verdict.INVALID
+    checker = RwRegister(initial=initial)
+    assert checker.check(History(right), Budget(None)).verdict is Verdict.VALID
+    # It comes first: it can't be read once something was written, and nil was never there.
+    late = [*txn(["w", "x", 1]), *txn(["r", "x", initial])]
+    result = checker.check(History(late), Budget(None))
+    assert result.verdict is Verdict.INVALID
+    (edge,) = [one for one in result.anomalies[0].data["edges"] if one["type"] == "rw"]
+    assert edge["value"] == initial
+    assert f"read x as {told(initial)}, without 1" in result.anomalies[0].reason
+    nil = checker.check(History([*txn(["r", "x", None]), *txn(["w", "x", 1])]), Budget(None))
+    assert [anomaly.kind for anomaly in nil.anomalies] == ["garbage-read"]
+
+
+def test_with_another_initial_value_null_may_be_written():
+    events = [*txn(["r", "x", 0]), *txn(["w", "x", None]), *txn(["r", "x", None])]
+    assert RwRegister(initial=0).check(History(events), Budget(None)).verdict is Verdict.VALID
+
+
+def test_a_write_of_the_value_that_keys_begin_with_is_refused():
+    events = [*txn(["w", "x", 1]), *txn(["w", "x", 0]), *txn(["r", "x", 0])]
+    assert RwRegister().check(History(events), Budget(None)).verdict is Verdict.VALID
+    with pytest.raises(HistoryError, match="0 is written to key x, though keys begin with it"):
+        RwRegister(initial=0).check(History(events), Budget(None))
+    # One that failed has no part in what was read.
+    failed = [*txn(["w", "x", 0], kind="fail"), *txn(["r", "x", 0])]
+    assert RwRegister(initial=0).check(History(failed), Budget(None)).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize(("value", "hinted"), [(0, True), ("", True), (7, False)])
+def test_a_value_that_keys_often_begin_with_is_hinted_at(value, hinted):
+    result = RwRegister().check(History(txn(["r", "x", value])), Budget(None))
+    assert ("the option initial says so" in result.anomalies[0].reason) == hinted

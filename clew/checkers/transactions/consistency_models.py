@@ -185,6 +185,34 @@ def known_model(name: str) -> str | None:
     return _NAMES.get(_plain(name))
 
 
+def nearest_model(name: str) -> str | None:
+    """The own name of a model that is called much like this; None where none is."""
+    near = get_close_matches(_plain(name), list(_NAMES), n=1, cutoff=0.8)
+    return _NAMES[near[0]] if near else None
+
+
+def advice(model: str) -> str:
+    """How a history is held to a model: what to say in place of its name alone."""
+    way = _OTHERWISE.get(model)
+    if way is None:
+        option = f"consistency-models={model}"
+        way = f"--model list-append:{option} or, of registers, --model rw-register:{option}"
+    return f"{model} is a consistency model: say {way}"
+
+
+_OTHERWISE = {
+    "linearizable": "--model register, cas-register, key-value or another specification",
+    "PRAM": "--model causal:model=PRAM",
+    **{
+        name: f"--model sessions:guarantees={name}"
+        for name in (
+            "monotonic-reads", "monotonic-writes", "read-your-writes", "writes-follow-reads",
+        )
+    },
+}  # fmt: skip
+"""What judges operations one by one, where that is what a model is about."""
+
+
 def _resolve(name: str) -> str:
     found = known_model(name)
     if found is not None:

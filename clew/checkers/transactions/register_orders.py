@@ -22,13 +22,11 @@ from clew.checkers.transactions.graph import (
 )
 from clew.checkers.transactions.reading import sessions, told
 from clew.checkers.transactions.register_key import ABSENT, INITIAL, Closure, RegisterKey
-from clew.checkers.values import Key, key_of
+from clew.checkers.values import Key, initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
 
 _MANY = 64
-_USUAL = (0, "", False)
-_HINT = " If keys begin with that value, say so: initial."
 
 
 class RegisterOrders:
@@ -85,7 +83,7 @@ class RegisterOrders:
         start = f"{{0}} read key {told(record.key)} as {told(value)}"
         reason = {
             "garbage-read": f"{start}, but nobody ever wrote that."
-            + (_HINT if record.initial is None and value in _USUAL else ""),
+            + (initial_hint(value) if record.initial is None else ""),
             "G1a": f"{start}, which {{1}} wrote before it aborted.",
             "future-read": f"{start} before it wrote that value itself: it saw its own future.",
             "G1b": f"{start}, which {{1}} overwrote before it committed.",
