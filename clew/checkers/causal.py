@@ -56,7 +56,7 @@ class Causal:
 
     Args:
         model: ``PRAM``, ``CC``, ``CCv`` or ``CM``.
-        initial: the value that registers have before any write.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:

@@ -38,7 +38,7 @@ class Sequential:
     a search bounded by the budget.
 
     Args:
-        initial: the value that registers have before any write.
+        initial: the value of every register before its first write.
         name: the word in the report.
     """
 

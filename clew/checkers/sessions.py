@@ -56,7 +56,7 @@ class Sessions:
 
     Args:
         guarantees: those to check, together.
-        initial: the value that registers have before any write.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:

@@ -122,7 +122,7 @@ def test_a_write_of_what_registers_begin_with_leaves_it_open():
     for checker in MODELS.values():
         result = run_checker(replace(checker, initial=2), again)
         assert result.verdict is Verdict.UNKNOWN
-        assert result.reason.startswith("2 was written though registers begin with it")
+        assert result.reason.startswith("2 was there at first and was written")
 
 
 def test_a_zero_that_nobody_wrote_is_hinted_at():
@@ -293,7 +293,7 @@ CAN_T_TELL = {
     ),
     "null as a value": (
         register((0, "invoke", "write", None)),
-        "null was written though registers begin with it, so it is not known",
+        "null was there at first and was written, so it is not known",
     ),
 }
 
