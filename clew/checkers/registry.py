@@ -61,6 +61,12 @@ def _nil_reads(text: str) -> str:
     return text
 
 
+def _recency(text: str) -> str:
+    if text not in {"eventual", "session", "strong"}:
+        raise ValueError("eventual, session or strong")
+    return text
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -313,6 +319,15 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "the Kafka workloads of Jepsen and Maelstrom",
             "clew.checkers.kafka:Kafka",
+            (
+                Option(
+                    "recency",
+                    "how soon what was acknowledged must show: eventual, at the end; session, a "
+                    "list of committed offsets also shows the commits of its own client and node; "
+                    "strong, in every poll and list; session",
+                    _recency,
+                ),
+            ),
             functions=_KAFKA,
         ),
         Entry(

@@ -50,11 +50,9 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
             return None
     kinds = {entry.f for entry in entries}
     if "read" in kinds:
-        doubled = _doubled(entries)
-        if doubled:
-            return doubled
         layered = kinds <= {"add", "read"}
-        return _broken_reads(adds, entries) if layered else _broken_tests(adds, entries)
+        judge = _broken_reads if layered else _broken_tests
+        return _doubled(entries) or judge(adds, entries)
     by_element: dict[Any, list[Entry]] = {}
     for entry in entries:
         by_element.setdefault(entry.argument, []).append(entry)
