@@ -120,6 +120,8 @@ class Entry:
         functions: the functions it judges, parted by blanks; another one in a history is an error
             of the input. Empty for any, and where the checker itself says what it knows.
         one_object: whether it knows no keys, so that a keyed history is judged key by key.
+        timeless: whether a history of completions alone can be judged: no order of real time or
+            of sessions is needed, but where the consistency models need one.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Entry:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: str = ""
     one_object: bool = False
+    timeless: bool = False
 
     def make(self, options: Mapping[str, str] | None = None) -> Checker:
         """The checker with these options, each a text as the command line has it.
@@ -215,6 +218,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
             "clew.checkers.transactions:ListAppend",
             (_MODELS,),
+            timeless=True,
         ),
         Entry(
             "rw-register",
@@ -233,6 +237,7 @@ CHECKERS: Mapping[str, Entry] = {
                     _words,
                 ),
             ),
+            timeless=True,
         ),
         Entry(
             "bank",
@@ -240,6 +245,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Jepsen's bank workload",
             "clew.checkers.transactions:Bank",
+            timeless=True,
             functions="read transfer",
         ),
         Entry(
@@ -248,6 +254,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's long-fork workload; Sovran et al., SOSP 2011",
             "clew.checkers.transactions:LongFork",
+            timeless=True,
             functions="read write txn",
         ),
         Entry(
@@ -256,6 +263,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Adya, 1999; Jepsen's adya workload",
             "clew.checkers.transactions:AdyaG2",
+            timeless=True,
             functions="insert read",
         ),
         Entry(
@@ -432,6 +440,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's unique-ids workload",
             "clew.checkers.unique_ids:UniqueIds",
+            timeless=True,
             functions="generate",
         ),
         Entry(

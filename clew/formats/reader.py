@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from clew.errors import HistoryError, UsageError
+from clew.formats.completions import invoked_at_once
 from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
 from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
+from clew.formats.source import name_of, opened
 from clew.formats.unnamed import one_client_each
 from clew.history import Event, History
 
@@ -70,7 +72,7 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
     """The history in a file, with its line for each event.
 
     Args:
-        path: the file.
+        path: the file, which may be a gzip archive; ``-`` for standard input.
         format: a name of `FORMATS`; None recognises it by content.
 
     Time is O(length). Memory is that of the events, 4 to 8 times the text, and in JSON that is no
@@ -84,13 +86,13 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
         raise UsageError(
             "unknown format", where="format", expected=", ".join(FORMATS), found=shown(format)
         )
-    source = str(path)
+    source = name_of(path)
     lines = array("L")
     events: list[Event] = []
     collecting = gc.isenabled()
     gc.disable()  # nothing read here is a cycle, and each pass would visit all of it
     try:
-        with Path(path).open(encoding="utf-8-sig", newline=None) as stream:
+        with opened(path) as stream:
             name, read = _events(stream, source, format)
             for line, event in read:
                 lines.append(line)
@@ -110,6 +112,10 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             found="none",
             fix="Check that the file is the recorded history",
         )
+    at_once = invoked_at_once(events, lines)
+    if at_once is not None:
+        events, numbers = at_once
+        return History(events, source=source, lines=numbers, format=name, timeless=True)
     return History(one_client_each(events, lines, source), source=source, lines=lines, format=name)
 
 
@@ -146,11 +152,10 @@ def _unreadable(source: str, error: OSError) -> HistoryError:
 
 
 def _not_text(source: str, lines: array[int], error: UnicodeDecodeError) -> HistoryError:
-    packed = error.object[:2] == b"\x1f\x8b"
     return HistoryError(
         "the file is no text",
         where=place(source, lines[-1] + 1 if lines else 1),
         expected="a history in UTF-8",
-        found="a gzip archive" if packed else f"the byte 0x{error.object[error.start]:02x}",
-        fix="Unpack it first" if packed else "Check that the file is a recorded history",
+        found=f"the byte 0x{error.object[error.start]:02x}",
+        fix="Check that the file is a recorded history",
     )

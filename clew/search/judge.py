@@ -20,6 +20,7 @@ from clew import wall
 from clew.checkers.infer import infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import Entry, find, parse_model
+from clew.checkers.transactions.lattice import needs_order, resolve_models
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
@@ -239,8 +240,31 @@ def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Check
             found=strange.f,
             fix="Choose the checker of the object that was tested with --model",
         )
+    if history.timeless:
+        _refuse_an_order(entry, options, history)
     checker = entry.make(options)
     return of_each_key(checker, history) if entry.one_object else checker
+
+
+def _refuse_an_order(entry: Entry, options: Mapping[str, str], history: History) -> None:
+    """Refuse to judge an order that completions alone do not tell."""
+    what, fix = entry.name, "Record invocations too"
+    if entry.timeless:
+        if all(option.name != "consistency-models" for option in entry.options):
+            return
+        asked = options.get("consistency-models", "strict-serializable").split(",")
+        models = resolve_models([name.strip() for name in asked if name.strip()])
+        what = next((model for model in models if needs_order(model)), "")
+        if not what:
+            return
+        fix += ", or name a model without such an order, as --consistency-models serializable"
+    raise HistoryError(
+        f"{what} needs the order of operations, and the history holds completions alone",
+        where=history.place(0),
+        expected="an invoke before each ok, fail or info",
+        found="no invoke at all",
+        fix=fix,
+    )
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
