@@ -13,33 +13,33 @@ are files that were cut.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from clew.formats.record import UNNAMED
-from clew.history import Event
+from clew.history import Event, History
 
 
-def invoked_at_once(
-    events: Sequence[Event], lines: Sequence[int]
-) -> tuple[list[Event], list[int]] | None:
-    """The events and lines with an invocation for each completion, before all of them; O(n).
+def invoked_at_once(history: History) -> History:
+    """The history with an invocation for each completion, before all of them; O(n).
 
-    None where some client's operation has its invocation, or there is no completion of a client.
+    The history itself where some client's operation has its invocation, or no client is there.
     """
-    completions = [at for at, event in enumerate(events) if _is_of_a_client(event)]
+    events = history.events
+    completions = [at for at, event in enumerate(events) if type(event.process) is int]
     if not completions or any(events[at].type == "invoke" for at in completions):
-        return None
+        return history
     named = {at: events[at]._replace(process=rank) for rank, at in enumerate(completions)}
     asked = [each._replace(type="invoke", value=_asked(each), time=None) for each in named.values()]
     completed = [
         named[at]._replace(time=None) if at in named else event for at, event in enumerate(events)
     ]
-    return [*asked, *completed], [*(lines[at] for at in completions), *lines]
-
-
-def _is_of_a_client(event: Event) -> bool:
-    return type(event.process) is int or event.process == UNNAMED
+    lines = history.lines
+    return History(
+        [*asked, *completed],
+        source=history.source,
+        lines=None if lines is None else [*(lines[at] for at in completions), *lines],
+        format=history.format,
+        timeless=True,
+    )
 
 
 def _asked(event: Event) -> Any:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from clew.errors import HistoryError, UsageError
-from clew.formats.completions import invoked_at_once
 from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
 from clew.formats.json_array import read_json
@@ -112,10 +111,6 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             found="none",
             fix="Check that the file is the recorded history",
         )
-    at_once = invoked_at_once(events, lines)
-    if at_once is not None:
-        events, numbers = at_once
-        return History(events, source=source, lines=numbers, format=name, timeless=True)
     return History(one_client_each(events, lines, source), source=source, lines=lines, format=name)
 
 

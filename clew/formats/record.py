@@ -51,8 +51,8 @@ READINGS: Mapping[str, str] = {
     "an invocation while another of its process is open": "the file is refused",
     "no invocation at all, only completions": "all operations at once, each by a client of its "
     "own; models that need an order of time or of sessions refuse the file",
-    "a completion without its invocation, beside others": "the file is refused: when the operation began, and "
-    "before or after which others, nobody knows",
+    "a completion without its invocation, beside others": "the file is refused: when the operation "
+    "began, and before or after which others, nobody knows",
 }
 """What may stand in a file beside the plain case -> how it is read."""
 

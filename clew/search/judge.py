@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clew import wall
-from clew.checkers.infer import infer
+from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import Entry, find, parse_model
-from clew.checkers.transactions.lattice import needs_order, resolve_models
+from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.timeless import needs_order, without_order
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
+from clew.formats.completions import invoked_at_once
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
 
@@ -193,7 +195,8 @@ def _judge(file: str, question: Question) -> Judgement:
 
 def _read_and_check(file: str, question: Question) -> Judgement:
     started = wall.seconds()
-    history = read_history(file)
+    recorded = read_history(file)
+    history = invoked_at_once(recorded)
     with _frozen():
         if not history.operations:
             raise HistoryError(
@@ -205,7 +208,7 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         inferred = None
         model = question.model
         if model is None:
-            model, inferred = infer(history)
+            model, inferred = _inferred(history, recorded)
         name, own = parse_model(model)
         said = own | dict(question.options)
         note = _nil_note(history, name, said)
@@ -218,10 +221,25 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         except HistoryError as error:
             error.where = error.where or file
             raise
+        if history.timeless:
+            result = without_order(result)
         if note:
             result = replace(result, reason=f"{result.reason} {note}")
     count = len(history.operations)
     return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+
+
+def _inferred(history: History, recorded: History) -> Guess:
+    """A guess at the model; where there is none, that completions lack invocations is said first.
+
+    Raises:
+        HistoryError: there is none.
+    """
+    try:
+        return infer(history)
+    except HistoryError:
+        assert recorded.operations is not None  # it raises where an invocation is missing
+        raise
 
 
 def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Checker:

@@ -400,15 +400,6 @@ def violates(kind: str, model: str) -> bool:
     return not _FORBIDDEN[model].isdisjoint(implied_anomalies([kind]))
 
 
-def needs_order(model: str) -> bool:
-    """Whether a model promises anything of the order of real time or of sessions."""
-    return any(
-        violates(row.name, model)
-        for row in ANOMALIES
-        if row.name.endswith(("-process", "-realtime"))
-    )
-
-
 def weaker(model: str) -> frozenset[str]:
     """A model and all that it implies."""
     return _WEAKER[model]
