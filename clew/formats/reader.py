@@ -20,6 +20,7 @@ from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
 from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
+from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
 from clew.formats.source import name_of, opened
@@ -39,6 +40,10 @@ FORMATS: Mapping[str, tuple[LineReader, str]] = {
     "console": (read_console, "Jepsen's console log"),
     "porcupine": (read_porcupine, "Porcupine's key-value text: EDN maps with :key"),
     "json": (_read_whole_json, "plain JSON as elle-cli takes it"),
+    "operations": (
+        read_operations,
+        "JSON operations with the times of their call and return, as Porcupine has them",
+    ),
 }
 """Name -> reader and what it reads."""
 
@@ -48,6 +53,7 @@ _PORCUPINE = re.compile(r"\{(?=[^{}]*:f\s+:(?:get|put|append)\b)[^{}]*:key\s")
 _FORMS = re.compile(r"""\{(?!")|[\[(]|\#[A-Za-z_{]""")
 _JSON = re.compile(r"""[\[{,\s]*+["}\]0-9tfn-]|\[\s*\[""")
 _JSONL = re.compile(r"""\{[^\n]*"(?:process|type|f)"\s*:""")
+_CALL = re.compile(r'"(?:call|calltime|call_time|start)"\s*:', re.IGNORECASE)
 _ELLE = re.compile(r'"(?::\w+|index)"\s*:')
 
 
@@ -55,6 +61,8 @@ def detect(head: str) -> str | None:
     """The name of the format that a text starts in, or None where it is none of them."""
     start = _COMMENTS.match(head)
     text = head[start.end() :] if start else head
+    if text.startswith(("{", "[")) and _CALL.search(text) and is_operation(text):
+        return "operations"
     if _FORMS.match(text):
         if text[0] in "{[" and _JSON.match(text):
             return "json"

@@ -26,6 +26,7 @@ from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
 from clew.formats.completions import invoked_at_once
+from clew.formats.source import STDIN
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
 
@@ -115,7 +116,7 @@ def judge_file(
     """What a checker says of the history in a file.
 
     Args:
-        path: the file, in any of `clew.formats.FORMATS`.
+        path: the file, in any of `clew.formats.FORMATS`; ``-`` for standard input.
         model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it from the
             operations, which the judgement states.
         options: more options of that checker, as texts.
@@ -155,7 +156,16 @@ def judge_files(
     """
     question = _question(model, options, consistency_models, budget_seconds)
     files = [str(path) for path in paths]
+    if files.count(STDIN) > 1:
+        raise UsageError(
+            "standard input can be read once",
+            where="FILE",
+            expected=f"{STDIN} once",
+            found=f"{files.count(STDIN)} times",
+        )
     workers = min(len(files), jobs or os.cpu_count() or 1)
+    if STDIN in files:
+        workers = 1  # a worker has another standard input
     if workers <= 1:
         return (_judged(file, question) for file in files)
     return _Pool(files, question, workers).judgements()
