@@ -88,6 +88,12 @@ _NIL_READS = Option(
     "fits every state, as Knossos has it; value",
     _nil_reads,
 )
+_KEYED = Option(
+    "keyed",
+    "whether values begin with the key of one of several objects: true or false; told from the "
+    "history",
+    _flag,
+)
 _NODES = Option("nodes", "the replicas, where the history does not name them all", _words)
 _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
@@ -135,6 +141,11 @@ class Entry:
     one_object: bool = False
     timeless: bool = False
 
+    @property
+    def said(self) -> tuple[Option, ...]:
+        """All that the user may set; where the history is judged key by key, also that."""
+        return (*self.options, _KEYED) if self.one_object else self.options
+
     def make(self, options: Mapping[str, str] | None = None) -> Checker:
         """The checker with these options, each a text as the command line has it.
 
@@ -143,11 +154,13 @@ class Entry:
         """
         arguments = dict(self.fixed)
         for name, text in (options or {}).items():
-            option = next((each for each in self.options if each.name == name), None)
+            option = next((each for each in self.said if each.name == name), None)
             if option is None:
                 raise self._no_option(name)
             try:
-                arguments[name.replace("-", "_")] = option.read(text)
+                value = option.read(text)
+                if option is not _KEYED or not self.one_object:
+                    arguments[name.replace("-", "_")] = value
             except ValueError as error:
                 where = f"--model {self.name}"
                 raise UsageError(
@@ -156,7 +169,7 @@ class Entry:
         return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
 
     def _no_option(self, name: str) -> UsageError:
-        known = ", ".join(each.name for each in self.options)
+        known = ", ".join(each.name for each in self.said)
         return UsageError(
             f"{self.name} has no option {name}",
             where=f"--model {self.name}",
@@ -172,15 +185,23 @@ def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
 
 
 def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+    keyed = arguments.get("keyed")
+    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
     linearizability = import_module("clew.checkers.linearizability")
     specifications = import_module("clew.checkers.linearizability.specifications")
     specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, name=name)
+    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
     return checker
 
 
 def _linearizable(name: str, what: str, *options: Option) -> Entry:
+    if name not in _OWN_KEYS:
+        options = (*options, _KEYED)
     return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options)
+
+
+_OWN_KEYS = frozenset({"multi-register", "key-value", "id-generator"})
+"""The objects whose values say themselves whether they begin with a key."""
 
 
 CHECKERS: Mapping[str, Entry] = {
@@ -280,6 +301,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions where that decides, then a search",
             "Lamport, 1979; Zennou et al., CAV 2019",
             "clew.checkers.sequential:Sequential",
+            (_INITIAL,),
         ),
         Entry(
             "causal",
@@ -287,7 +309,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions; PRAM and CM that for each session",
             "Bouajjani et al., POPL 2017",
             "clew.checkers.causal:Causal",
-            (Option("model", "PRAM, CC, CCv or CM; CC", str),),
+            (Option("model", "PRAM, CC, CCv or CM; CC", str), _INITIAL),
         ),
         Entry(
             "sessions",
@@ -302,6 +324,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "writes-follow-reads, parted by commas; all",
                     _words,
                 ),
+                _INITIAL,
             ),
         ),
         Entry(
@@ -310,7 +333,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n) where it is atomic, else a search",
             "Golab, Hurwitz and Li, ICDCS 2013",
             "clew.checkers.atomicity:Atomicity",
-            (Option("k", "how many of the last values a read may return; 2", _whole),),
+            (Option("k", "how many of the last values a read may return; 2", _whole), _INITIAL),
         ),
         Entry(
             "staleness",
@@ -318,7 +341,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n log t) for t ns of history",
             "Golab, Li and Shah, PODC 2011",
             "clew.checkers.staleness:Staleness",
-            (Option("bound-ns", "how long ago, in ns; 0", _whole),),
+            (Option("bound-ns", "how long ago, in ns; 0", _whole), _INITIAL),
             {"bound_ns": 0},
         ),
         Entry(
@@ -471,6 +494,43 @@ CHECKERS: Mapping[str, Entry] = {
 """Name -> row, in the order that they are listed."""
 
 
+ALIASES: Mapping[str, str] = {
+    # what others call it: its name here
+    "kv": "key-value",
+    "lin-kv": "cas-register",
+    "cas": "cas-register",
+    "queue": "fifo-queue",
+    "lock": "mutex",
+    "log": "append-log",
+    "append": "list-append",
+    "txn-list-append": "list-append",
+    "elle-append": "list-append",
+    "elle-list-append": "list-append",
+    "wr": "rw-register",
+    "txn-rw-register": "rw-register",
+    "elle-wr": "rw-register",
+    "elle-rw-register": "rw-register",
+    "knossos-register": "register",
+    "knossos-cas-register": "cas-register",
+    "knossos-multi-register": "multi-register",
+    "knossos-mutex": "mutex",
+    "knossos-fifo-queue": "fifo-queue",
+    "knossos-set": "set",
+    "jepsen-bank": "bank",
+    "jepsen-counter": "interval-counter",
+    "jepsen-set": "set-full",
+    "jepsen-set-full": "set-full",
+    "jepsen-total-queue": "total-queue",
+    "jepsen-unique-ids": "unique-ids",
+    "jepsen-long-fork": "long-fork",
+    "jepsen-sequential": "sequential",
+    "jepsen-kafka": "kafka",
+    "ids": "unique-ids",
+    "g2": "adya-g2",
+}
+"""Names that other tools and papers use -> the checker of `CHECKERS`."""
+
+
 def parse_model(text: str) -> tuple[str, dict[str, str]]:
     """The name and the options in ``NAME[:KEY=VALUE[:KEY=VALUE...]]``.
 
@@ -493,19 +553,32 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
 
 
 def find(name: str) -> Entry:
-    """The row of this name.
+    """The row of this name, or of the one that it is another word for.
 
     Raises:
         UsageError: there is none; the message names the nearest and all.
     """
-    entry = CHECKERS.get(name)
+    entry = CHECKERS.get(ALIASES.get(name, name))
     if entry is not None:
         return entry
-    near = difflib.get_close_matches(name, CHECKERS, n=1)
+    near = difflib.get_close_matches(name, [*CHECKERS, *ALIASES], n=1)
+    fix = f"The nearest is {near[0]}" if near else "clew list checkers describes each"
+    if _is_consistency_model(name):
+        fix = f"{name} is a consistency model of transactions: say --model list-append or "
+        fix += f"rw-register, and --consistency-models {name}"
     raise UsageError(
         "unknown checker",
         where=f"--model {name}",
         expected=", ".join(CHECKERS),
         found=repr(name),
-        fix=f"The nearest is {near[0]}" if near else "clew list checkers describes each",
+        fix=fix,
     )
+
+
+def _is_consistency_model(name: str) -> bool:
+    lattice = import_module("clew.checkers.transactions.lattice")
+    try:
+        lattice.resolve_models([name])
+    except UsageError:
+        return False
+    return True

@@ -271,7 +271,8 @@ def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Check
     if history.timeless:
         _refuse_an_order(entry, options, history)
     checker = entry.make(options)
-    return of_each_key(checker, history) if entry.one_object else checker
+    keyed = None if "keyed" not in options else options["keyed"] == "true"
+    return of_each_key(checker, history, keyed=keyed) if entry.one_object else checker
 
 
 def _refuse_an_order(entry: Entry, options: Mapping[str, str], history: History) -> None:

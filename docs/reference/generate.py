@@ -239,7 +239,7 @@ def checkers() -> str:
         (
             code(entry.name),
             entry.summary,
-            ", ".join(code(option.name) for option in entry.options) or "none",
+            ", ".join(code(option.name) for option in entry.said) or "none",
             entry.complexity,
             entry.source,
         )
@@ -248,7 +248,7 @@ def checkers() -> str:
     settings = [
         (code(entry.name), code(option.name), option.meaning)
         for entry in CHECKERS.values()
-        for option in entry.options
+        for option in entry.said
     ]
     formats = [(code(name), text) for name, (_, text) in FORMATS.items()]
     guesses = [

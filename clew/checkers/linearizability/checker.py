@@ -69,6 +69,8 @@ class Linearizability:
             knows it; any values that sort. Tried first; never a reason to say INVALID.
         explained: whether to look for the evidence. False gives the verdict and the first
             response that cannot be explained, for those that judge very many histories.
+        keyed: whether values begin with a key, where the specification leaves that open; None
+            tells it from the history.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Linearizability:
         effects: Mapping[int, Any] | None = None,
         *,
         explained: bool = True,
+        keyed: bool | None = None,
     ) -> None:
         self.specification = specification
         self.name = name
         self.effects = effects
         self.explained = explained
+        self.keyed = keyed
 
     def check(self, history: History, budget: Budget) -> Result:
         """The verdict, with one anomaly for each partition that is not linearizable.
@@ -93,7 +97,7 @@ class Linearizability:
         Raises:
             HistoryError: the history is none, or holds operations unknown to the specification.
         """
-        hows = ways(self.specification, history)
+        hows = ways(self.specification, history, keyed=self.keyed)
         if len(hows) == 1:
             return self._read(history, hows[0], budget)
         return judged([(how, partial(self._read, history, how, budget)) for how in hows])
