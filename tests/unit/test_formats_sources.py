@@ -134,8 +134,8 @@ def test_completions_alone_say_nothing_of_models_with_an_order(tmp_path, capsys)
 TIMED = {
     "Porcupine's names": (
         (
-            '[{"ClientId": 3, "Input": {"Op": "get", "Key": "x"}, "Call": 1, "Output": {"Value": "a"},'
-            ' "Return": 2}]'
+            '[{"ClientId": 3, "Input": {"Op": "get", "Key": "x"}, "Call": 1,'
+            ' "Output": {"Value": "a"}, "Return": 2}]'
         ),
         [(3, "invoke", "get", ["x", None], 1), (3, "ok", "get", ["x", "a"], 2)],
     ),

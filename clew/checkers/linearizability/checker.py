@@ -22,6 +22,7 @@ from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
+from clew.checkers.linearizability.failed import Failed
 from clew.checkers.linearizability.lazily import broken_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.shortcuts import shortcut
@@ -109,8 +110,9 @@ class Linearizability:
             findings = [self._judge(each, len(operations), budget) for each in parts]
             # Once all is decided: an explanation must not spend what a verdict needs.
             evidence = Evidence(self.specification, operations, budget, explained=self.explained)
+            failed = Failed(self.specification, operations, how)
             anomalies = [
-                evidence.of(part, finding.failed, finding.broken)
+                failed.named(evidence.of(part, finding.failed, finding.broken))
                 for part, finding in zip(parts, findings, strict=True)
                 if finding.verdict is Verdict.INVALID
             ]
