@@ -104,6 +104,10 @@ _KAFKA = (
     "debug-topic-partitions"
 )
 
+_UNACKNOWLEDGED = (
+    "values whose sender was never answered: any replica may have them, and forget them again"
+)
+
 _LINEARIZABLE = (
     "O(n log n) for most histories of unique values, quick for most others; exponential at worst"
 )
@@ -128,6 +132,8 @@ class Entry:
         one_object: whether it knows no keys, so that a keyed history is judged key by key.
         timeless: whether a history of completions alone can be judged: no order of real time or
             of sessions is needed, but where the consistency models need one.
+        leaves_out: what VALID does not promise, though a reader may think so; empty where the
+            summary says it all.
     """
 
     name: str
@@ -140,6 +146,7 @@ class Entry:
     functions: str = ""
     one_object: bool = False
     timeless: bool = False
+    leaves_out: str = ""
 
     @property
     def said(self) -> tuple[Option, ...]:
@@ -360,6 +367,10 @@ CHECKERS: Mapping[str, Entry] = {
                 ),
             ),
             functions=_KAFKA,
+            leaves_out="cycles with the order of writes (G0), as transactions interleave in a log; "
+            "how soon a message or a commit shows, but for what `recency` asks; the order between "
+            "two operations of a client that subscribed; aborted reads by transactions that did "
+            "not commit. The verdict tells which of the last three the history holds",
         ),
         Entry(
             "total-queue",
@@ -378,6 +389,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Henzinger, Sezgin and Vafeiadis, CONCUR 2013",
             "clew.checkers.queues:FifoQueue",
             fixed={"name": "fifo-intervals"},
+            leaves_out="the order of values that were enqueued more than once",
             functions="enqueue dequeue drain",
             one_object=True,
         ),
@@ -412,6 +424,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
             {"f_add": "broadcast", "name": "broadcast"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="broadcast read",
             one_object=True,
         ),
@@ -423,6 +436,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
             {"f_add": "add", "name": "g-set"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="add read",
             one_object=True,
         ),
@@ -463,6 +477,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's unique-ids workload",
             "clew.checkers.unique_ids:UniqueIds",
+            leaves_out="the ids of operations that failed or were never answered",
             timeless=True,
             functions="generate",
         ),

@@ -387,6 +387,9 @@ TOLD = {
     "recency=strong forbids it": [*READ, poll(2, asked=0)],
     "1 committed offset did not show yet": VALID["a commit not seen by another client yet"],
     "the order between their operations was not judged": VALID["a client that subscribed is moved"],
+    "1 aborted read by transactions that did not commit": VALID[
+        "an aborted read by a transaction that failed"
+    ],
     "Commits do not say their offsets": VALID["commits that do not say of what"],
 }
 

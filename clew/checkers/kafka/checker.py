@@ -90,12 +90,13 @@ class Kafka:
         empty = empty_polls(logs)
         commits = judge_commits(logs.steps, self.recency, quiet=quiet)
         stale = stale_polls(empty, history, quiet=quiet, strong=self.recency == "strong")
+        reads = reads_of_nothing(logs)
         anomalies = [
             *lost,
             *logs.misplaced(),
             *clients.skips(),
             *clients.anomalies,
-            *reads_of_nothing(logs),
+            *reads.anomalies,
             *cycles(logs),
             *stale,
             *commits.anomalies,
@@ -110,7 +111,7 @@ class Kafka:
         }
         verdict, reason = _judged(anomalies, unpolled, logs)
         if verdict is not Verdict.INVALID:
-            reason += _not_judged(len(empty), commits, clients)
+            reason += _not_judged(len(empty), commits, clients, reads.left_out)
         return Result(self.name, verdict, reason, tuple(anomalies), "logs", 0.0, figures)
 
 
@@ -130,27 +131,29 @@ def _judged(anomalies: list[Anomaly], unpolled: int, logs: Logs) -> tuple[Verdic
     return Verdict.VALID, f"All acknowledged messages were polled, in order; {were} returned."
 
 
-def _not_judged(empty: int, commits: Verdicts, clients: Clients) -> str:
+def _not_judged(empty: int, commits: Verdicts, clients: Clients, aborted: int) -> str:
     """What the history holds and this verdict does not speak of, a sentence each."""
     told = []
     if empty:
         polls = "1 poll came" if empty == 1 else f"{empty} polls came"
-        told.append(f"{polls} back empty after a message was acknowledged, as it may show late")
+        told.append(
+            f"{polls} back empty after a message was acknowledged, which may show late "
+            "(recency=strong forbids it)."
+        )
     if commits.stale:
         offsets = counted(commits.stale, "committed offset")
-        told.append(f"{offsets} did not show yet at another node or to another client")
-    if told:
-        text = "; ".join(told)
-        return f" {text[0].upper()}{text[1:]} (recency=strong forbids it)." + _subscribed(clients)
+        told.append(
+            f"{offsets} did not show yet at another node or to another client (recency=strong "
+            "forbids it)."
+        )
     if commits.left_out:
-        return " Commits do not say their offsets, and were not judged." + _subscribed(clients)
-    return _subscribed(clients)
-
-
-def _subscribed(clients: Clients) -> str:
-    if not clients.ever_subscribed:
-        return ""
-    return (
-        " Clients that subscribed may be moved at any time: the order between their operations "
-        "was not judged."
-    )
+        told.append("Commits do not say their offsets, and were not judged.")
+    if aborted:
+        reads = "1 aborted read" if aborted == 1 else f"{aborted} aborted reads"
+        told.append(f"{reads} by transactions that did not commit: not judged.")
+    if clients.ever_subscribed:
+        told.append(
+            "Clients that subscribed may be moved at any time: the order between their operations "
+            "was not judged."
+        )
+    return "".join(f" {sentence}" for sentence in told)

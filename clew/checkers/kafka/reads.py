@@ -6,7 +6,7 @@ definition (Adya, 1999; Jepsen's check) the reader of one committed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from clew.checkers.kafka.logs import Logs, end_of
 from clew.checkers.kafka.steps import Poll, Send
@@ -14,7 +14,14 @@ from clew.checkers.values import Key, key_of, shown
 from clew.checkers.verdict import Anomaly
 
 
-def reads_of_nothing(logs: Logs) -> list[Anomaly]:
+class Reads(NamedTuple):
+    """What is wrong with the polls, and how many aborted reads are not judged."""
+
+    anomalies: list[Anomaly]
+    left_out: int
+
+
+def reads_of_nothing(logs: Logs) -> Reads:
     """Phantoms, aborted reads and precommitted reads, each message once."""
     possible: dict[tuple[str, Key], int] = {}
     for send in logs.sends:
@@ -22,6 +29,7 @@ def reads_of_nothing(logs: Logs) -> list[Anomaly]:
             possible.setdefault((send.key, key_of(send.message)), send.operation.invoked)
     senders = {send.operation.number for send in logs.sends}
     found = []
+    left_out = 0
     told: set[tuple[str, Key]] = set()
     for poll in logs.polls:
         end = end_of(poll.operation)
@@ -30,12 +38,14 @@ def reads_of_nothing(logs: Logs) -> list[Anomaly]:
             name = (poll.key, key_of(message))
             if possible.get(name, end) >= end and name not in told:
                 wrong = _nothing(poll, message, offset, logs.attempts.get(name, []))
-                if wrong is not None:
+                if wrong is None:
+                    left_out += 1
+                else:
                     told.add(name)
                     found.append(wrong)
             if sends_too and _is_own(poll, logs.attempts.get(name, [])):
                 found.append(_precommitted(poll, message, offset))
-    return found
+    return Reads(found, left_out)
 
 
 def _is_own(poll: Poll, sends: list[Send]) -> bool:
