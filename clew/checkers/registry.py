@@ -61,6 +61,12 @@ def _nil_reads(text: str) -> str:
     return text
 
 
+def _recency(text: str) -> str:
+    if text not in {"eventual", "session", "strong"}:
+        raise ValueError("eventual, session or strong")
+    return text
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -82,6 +88,12 @@ _NIL_READS = Option(
     "fits every state, as Knossos has it; value",
     _nil_reads,
 )
+_KEYED = Option(
+    "keyed",
+    "whether values begin with the key of one of several objects: true or false; told from the "
+    "history",
+    _flag,
+)
 _NODES = Option("nodes", "the replicas, where the history does not name them all", _words)
 _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
@@ -92,6 +104,10 @@ _TRANSACTIONS = "Consistency models are what list-append and rw-register hold tr
 _KAFKA = (
     "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
     "debug-topic-partitions"
+)
+
+_UNACKNOWLEDGED = (
+    "values whose sender was never answered: any replica may have them, and forget them again"
 )
 
 _LINEARIZABLE = (
@@ -116,6 +132,10 @@ class Entry:
         functions: the functions it judges, parted by blanks; another one in a history is an error
             of the input. Empty for any, and where the checker itself says what it knows.
         one_object: whether it knows no keys, so that a keyed history is judged key by key.
+        timeless: whether a history of completions alone can be judged: no order of real time or
+            of sessions is needed, but where the consistency models need one.
+        leaves_out: what VALID does not promise, though a reader may think so; empty where the
+            summary says it all.
     """
 
     name: str
@@ -127,6 +147,13 @@ class Entry:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: str = ""
     one_object: bool = False
+    timeless: bool = False
+    leaves_out: str = ""
+
+    @property
+    def said(self) -> tuple[Option, ...]:
+        """All that the user may set; where the history is judged key by key, also that."""
+        return (*self.options, _KEYED) if self.one_object else self.options
 
     def make(self, options: Mapping[str, str] | None = None) -> Checker:
         """The checker with these options, each a text as the command line has it.
@@ -136,11 +163,13 @@ class Entry:
         """
         arguments = dict(self.fixed)
         for name, text in (options or {}).items():
-            option = next((each for each in self.options if each.name == name), None)
+            option = next((each for each in self.said if each.name == name), None)
             if option is None:
                 raise self._no_option(name)
             try:
-                arguments[name.replace("-", "_")] = option.read(text)
+                value = option.read(text)
+                if option is not _KEYED or not self.one_object:
+                    arguments[name.replace("-", "_")] = value
             except ValueError as error:
                 where = f"--model {self.name}"
                 raise UsageError(
@@ -149,7 +178,7 @@ class Entry:
         return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
 
     def _no_option(self, name: str) -> UsageError:
-        known = ", ".join(each.name for each in self.options)
+        known = ", ".join(each.name for each in self.said)
         return UsageError(
             f"{self.name} has no option {name}",
             where=f"--model {self.name}",
@@ -166,15 +195,23 @@ def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
 
 
 def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+    keyed = arguments.get("keyed")
+    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
     linearizability = import_module("clew.checkers.linearizability")
     specifications = import_module("clew.checkers.linearizability.specifications")
     specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, name=name)
+    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
     return checker
 
 
 def _linearizable(name: str, what: str, *options: Option) -> Entry:
+    if name not in _OWN_KEYS:
+        options = (*options, _KEYED)
     return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options)
+
+
+_OWN_KEYS = frozenset({"multi-register", "key-value", "id-generator"})
+"""The objects whose values say themselves whether they begin with a key."""
 
 
 CHECKERS: Mapping[str, Entry] = {
@@ -212,6 +249,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
             "clew.checkers.transactions:ListAppend",
             (_MODELS,),
+            timeless=True,
         ),
         Entry(
             "rw-register",
@@ -231,6 +269,7 @@ CHECKERS: Mapping[str, Entry] = {
                 ),
                 _INITIAL,
             ),
+            timeless=True,
         ),
         Entry(
             "bank",
@@ -238,6 +277,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Jepsen's bank workload",
             "clew.checkers.transactions:Bank",
+            timeless=True,
             functions="read transfer",
         ),
         Entry(
@@ -246,6 +286,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's long-fork workload; Sovran et al., SOSP 2011",
             "clew.checkers.transactions:LongFork",
+            timeless=True,
             functions="read write txn",
         ),
         Entry(
@@ -254,6 +295,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Adya, 1999; Jepsen's adya workload",
             "clew.checkers.transactions:AdyaG2",
+            timeless=True,
             functions="insert read",
         ),
         Entry(
@@ -319,7 +361,20 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "the Kafka workloads of Jepsen and Maelstrom",
             "clew.checkers.kafka:Kafka",
+            (
+                Option(
+                    "recency",
+                    "how soon what was acknowledged must show: eventual, at the end; session, a "
+                    "list of committed offsets also shows the commits of its own client and node; "
+                    "strong, in every poll and list; session",
+                    _recency,
+                ),
+            ),
             functions=_KAFKA,
+            leaves_out="cycles with the order of writes (G0), as transactions interleave in a log; "
+            "how soon a message or a commit shows, but for what `recency` asks; the order between "
+            "two operations of a client that subscribed; aborted reads by transactions that did "
+            "not commit. The verdict tells which of the last three the history holds",
         ),
         Entry(
             "total-queue",
@@ -338,6 +393,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Henzinger, Sezgin and Vafeiadis, CONCUR 2013",
             "clew.checkers.queues:FifoQueue",
             fixed={"name": "fifo-intervals"},
+            leaves_out="the order of values that were enqueued more than once",
             functions="enqueue dequeue drain",
             one_object=True,
         ),
@@ -372,6 +428,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
             {"f_add": "broadcast", "name": "broadcast"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="broadcast read",
             one_object=True,
         ),
@@ -383,6 +440,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
             {"f_add": "add", "name": "g-set"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="add read",
             one_object=True,
         ),
@@ -423,6 +481,8 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's unique-ids workload",
             "clew.checkers.unique_ids:UniqueIds",
+            leaves_out="the ids of operations that failed or were never answered",
+            timeless=True,
             functions="generate",
         ),
         Entry(
@@ -453,6 +513,43 @@ CHECKERS: Mapping[str, Entry] = {
 """Name -> row, in the order that they are listed."""
 
 
+ALIASES: Mapping[str, str] = {
+    # what others call it: its name here
+    "kv": "key-value",
+    "lin-kv": "cas-register",
+    "cas": "cas-register",
+    "queue": "fifo-queue",
+    "lock": "mutex",
+    "log": "append-log",
+    "append": "list-append",
+    "txn-list-append": "list-append",
+    "elle-append": "list-append",
+    "elle-list-append": "list-append",
+    "wr": "rw-register",
+    "txn-rw-register": "rw-register",
+    "elle-wr": "rw-register",
+    "elle-rw-register": "rw-register",
+    "knossos-register": "register",
+    "knossos-cas-register": "cas-register",
+    "knossos-multi-register": "multi-register",
+    "knossos-mutex": "mutex",
+    "knossos-fifo-queue": "fifo-queue",
+    "knossos-set": "set",
+    "jepsen-bank": "bank",
+    "jepsen-counter": "interval-counter",
+    "jepsen-set": "set-full",
+    "jepsen-set-full": "set-full",
+    "jepsen-total-queue": "total-queue",
+    "jepsen-unique-ids": "unique-ids",
+    "jepsen-long-fork": "long-fork",
+    "jepsen-sequential": "sequential",
+    "jepsen-kafka": "kafka",
+    "ids": "unique-ids",
+    "g2": "adya-g2",
+}
+"""Names that other tools and papers use -> the checker of `CHECKERS`."""
+
+
 def parse_model(text: str) -> tuple[str, dict[str, str]]:
     """The name and the options in ``NAME[:KEY=VALUE[:KEY=VALUE...]]``.
 
@@ -476,12 +573,12 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
 
 
 def find(name: str) -> Entry:
-    """The row of this name.
+    """The row of this name, or of the one that it is another word for.
 
     Raises:
         UsageError: there is none; the message names the nearest and all.
     """
-    entry = CHECKERS.get(name)
+    entry = CHECKERS.get(ALIASES.get(name, name))
     if entry is not None:
         return entry
     raise UsageError(
@@ -496,7 +593,7 @@ def find(name: str) -> Entry:
 def _as_a_checker(name: str) -> str:
     """What may be meant by a name that no checker has."""
     models = import_module(_CONSISTENCY_MODELS)
-    near = difflib.get_close_matches(name, CHECKERS, n=1)
+    near = difflib.get_close_matches(name, [*CHECKERS, *ALIASES], n=1)
     model = models.known_model(name) or (None if near else models.nearest_model(name))
     if model is not None:
         advice: str = models.advice(model)
