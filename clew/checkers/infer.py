@@ -116,6 +116,15 @@ def _inserts_of_ones(operations: Sequence[Operation]) -> bool:
     )
 
 
+def _by_predicate(operations: Sequence[Operation]) -> bool:
+    """Every transaction is a list of reads, reads by predicate and changes of keys."""
+    asked = [each.argument for each in operations if each.f == "txn"]
+    parts = [part for one in asked for part in (one if isinstance(one, list) else [None])]
+    return any(part and part[0] in {"rp", "insert", "delete"} for part in parts) and all(
+        isinstance(part, list) and part and part[0] in _PREDICATES for part in parts
+    )
+
+
 def _sends_and_polls(operations: Sequence[Operation]) -> bool:
     """Every transaction is a list of sends and polls, ``["poll"]`` or ``["send", key, value]``."""
     asked = [each.argument for each in operations if each.f == "txn"]
@@ -241,7 +250,9 @@ def _all_that_was_written(operations: Sequence[Operation]) -> bool:
 def _balances(operations: Sequence[Operation]) -> bool:
     """Reads are answered with numbers by name."""
     return _reads(dict)(operations) and all(
-        type(amount) is int for answer in _answers(operations) for amount in answer.values()
+        type(amount) is int or amount is None
+        for answer in _answers(operations)
+        for amount in answer.values()
     )
 
 
@@ -269,6 +280,7 @@ def _tokens(operations: Sequence[Operation]) -> bool:
 
 
 _R_APPEND, _R_W = frozenset({"r", "append"}), frozenset({"r", "w"})
+_PREDICATES = _R_W | {"rp", "insert", "delete"}
 _PARTS = _R_W | {"read", "write"}
 _READS = frozenset({"r", "read"})
 _REGISTERS = frozenset({"register", "cas-register", "multi-register"})
@@ -278,6 +290,7 @@ RULES: tuple[Rule, ...] = (
     Rule("list-append", "txn", "", "transactions that read lists", _lists_alone),
     Rule("rw-register", "txn", "read write", "transactions of r and w", _parts(_R_W)),
     Rule("list-append", "txn", "read append", "transactions of r and append", _parts(_R_APPEND)),
+    Rule("closed-predicate", "txn", "init", "transactions that read by predicate", _by_predicate),
     Rule("kafka", "send poll", _KAFKA, "send and poll"),
     Rule("kafka", "txn", _KAFKA, "transactions of send and poll", _sends_and_polls),
     Rule("bank", "transfer", "read", "transfers"),

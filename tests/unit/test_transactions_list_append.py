@@ -145,3 +145,54 @@ def test_a_model_that_anomalies_do_not_decide_holds_only_with_a_stronger_one():
     # Either order of x gives the first a lost update or the second a cycle of information flow.
     assert check("{x=[] x+1 y=[1]} {y+1 x+2}", "cursor-stability").verdict is Verdict.UNKNOWN
     assert check("{x=[] x+1} | {x=[1]}", "cursor-stability").verdict is Verdict.VALID
+
+
+# A read that contradicts its own transaction is a read all the same: history, kinds besides
+# internal, the weakest model that falls.
+REREADS = [
+    ("{x=[] x=[2]}", {"garbage-read"}, "read-uncommitted"),
+    ("{x+2}! {x=[] x=[2]}", {"G1a"}, "read-committed"),
+    ("{x+2 x+3} {x=[] x=[2]}", {"G1b"}, "read-committed"),
+    ("{x+2 x+3} {x+1 x=[2]} {x=[2 3]}", {"G1b"}, "read-committed"),
+    ("{x+1 y=[] y=[1]} {x=[] x=[1] y+1}", {"G1c"}, "read-committed"),
+    ("{x+1 z+1 y=[1]} {y+1 z=[] z=[1]}", {"G1c"}, "read-committed"),
+    ("{x=[] x=[1] x+1}", {"future-read"}, "read-committed"),
+    ("{x=[1] x=[] x+1}", {"future-read"}, "read-committed"),
+    ("{x=[] x=[1] x=[] x+1}", {"future-read"}, "read-committed"),
+    ("{x+1 x=[1 2] x+2}", {"future-read"}, "read-committed"),
+    ("p1{x=[] x=[1]} | p1{x+1}", {"G1c-process"}, "strong-session-read-committed"),
+    ("{x=[] x=[1]} | {x+1}", {"G1c-realtime"}, "strong-read-committed"),
+    ("{x=[] x+2 x=[1 2] x+3} {x+1} | {x=[1 2 3]}", {"lost-update"}, "cursor-stability"),
+    ("{x+1} {x=[] x=[1] x+2} | {x=[1 2]}", set(), "repeatable-read"),
+    ("{x+2 x=[1] x+3} {x+1} | {x=[1 2 3]}", set(), "repeatable-read"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "kinds", "model"), REREADS)
+def test_every_read_counts(line, kinds, model):
+    result = check(line, model)
+    assert result.verdict is Verdict.INVALID
+    told = set(result.statistics["anomalies"])
+    assert kinds | {"internal"} <= told
+    assert model in result.statistics["weakest_violated"]
+    # What rules out less than `internal` does may come on top.
+    assert told - kinds <= {"internal", "G-single", "fractured-read", "G2-item"}
+
+
+def test_an_append_before_a_read_that_contradicts_it_stays_intermediate():
+    result = check("{x+1 x=[] x+2} {x=[1]} | {x=[1 2]}")
+    assert result.statistics["anomalies"].keys() >= {"internal", "G1b"}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "model"),
+    [
+        ("{x+1} {x=[1]} {x=[7]}", "garbage-read", "read-uncommitted"),
+        ("{x+1} {x+2}! {x=[1]} {x=[2]}", "G1a", "read-committed"),
+        ("{x+1} {x=[1 7]} {x=[8]}", "garbage-read", "read-uncommitted"),
+    ],
+)
+def test_reads_that_disagree_are_explained_too(line, kind, model):
+    result = check(line, model)
+    assert result.verdict is Verdict.INVALID
+    assert kind in {anomaly.kind for anomaly in result.anomalies}

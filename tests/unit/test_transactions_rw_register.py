@@ -57,6 +57,53 @@ EXAMPLES = [
 ]  # fmt: skip
 
 
+# A read that contradicts its own transaction is a read all the same: history, kinds besides
+# internal, the weakest model that falls.
+REREADS = [
+    ("{x=nil x=2}", {"garbage-read"}, "read-uncommitted"),
+    ("{x:=1 x=2}", {"garbage-read"}, "read-uncommitted"),
+    ("{x:=2}! {x=nil x=2}", {"G1a"}, "read-committed"),
+    ("{x:=2}! {x:=1 x=2}", {"G1a"}, "read-committed"),
+    ("{x:=1 x:=2} {x=nil x=1}", {"G1b"}, "read-committed"),
+    ("{x:=1 y=nil y=1} {x=nil x=1 y:=1}", {"G1c"}, "read-committed"),
+    ("{x:=1 y:=2 y=1} {y:=1 x:=2 x=1}", {"G1c"}, "read-committed"),
+    ("{x=nil x=1 x:=1}", {"future-read"}, "read-committed"),
+    ("{x=nil x=1 x=nil x:=1}", {"future-read"}, "read-committed"),
+    ("{x:=1 x=2 x:=2}", {"future-read"}, "read-committed"),
+    ("p1{x=nil x=1} | p1{x:=1}", {"G1c-process"}, "strong-session-read-committed"),
+    ("{x=nil x=1} | {x:=1}", {"G1c-realtime"}, "strong-read-committed"),
+    ("{x=nil x=1 x:=2} {x:=1} {x=1 x:=3}", {"lost-update"}, "cursor-stability"),
+    ("{x:=1 x:=2 x=1}", set(), "repeatable-read"),
+    ("{x:=1} {x=nil x=1 x:=2}", set(), "repeatable-read"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "kinds", "model"), REREADS)
+def test_every_read_counts(line, kinds, model):
+    result = check(line, model)
+    assert result.verdict is Verdict.INVALID
+    told = set(result.statistics["anomalies"])
+    assert kinds | {"internal"} <= told
+    assert model in result.statistics["weakest_violated"]
+    # What rules out less than `internal` does may come on top.
+    assert told - kinds <= {"internal", "G-single", "fractured-read", "G2-item"}
+    assert "lost-update" in kinds or "lost-update" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "orders", "weakest"),
+    [
+        ("{x:=1} {x:=2} {x=1 x=2} {x=2 x=1}", "sequential-keys", ["read-uncommitted"]),
+        ("{x:=1} {x:=2} {x=1 x=2} {x=2 x=1}", "linearizable-keys", ["read-uncommitted"]),
+        ("{x:=1} {x:=2 x=1} {x=1 x=2}", "sequential-keys", ["read-uncommitted"]),
+        # Whoever wrote 2 had read 1 after: that is no order of the two.
+        ("{x:=1 x=2} {x:=2 x=1}", "writes-follow-reads", ["read-committed"]),
+    ],
+)
+def test_what_is_assumed_of_reads_holds_for_every_read(line, orders, weakest):
+    assert check(line, orders=(orders,)).statistics["weakest_violated"] == weakest
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "model"), [row[1:] for row in EXAMPLES], ids=[row[0] for row in EXAMPLES]
 )

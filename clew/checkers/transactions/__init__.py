@@ -3,6 +3,7 @@
 from clew.checkers.transactions.adya_g2 import AdyaG2
 from clew.checkers.transactions.bank import Bank
 from clew.checkers.transactions.causal_reverse import CausalReverse
+from clew.checkers.transactions.closed_predicate import ClosedPredicate
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.checkers.transactions.list_append import ListAppend
 from clew.checkers.transactions.long_fork import LongFork
@@ -14,6 +15,7 @@ __all__ = [
     "AdyaG2",
     "Bank",
     "CausalReverse",
+    "ClosedPredicate",
     "ListAppend",
     "LongFork",
     "RwRegister",

@@ -20,11 +20,15 @@ class AppendKey:
         failed: the writers that aborted.
         intermediate: values that their own transaction appended to again; for each its writer and
             the value that this one appended next.
-        reads: what each transaction first saw of the key, its own appends left out.
-        shown: reads that end in the transaction's own appends.
+        reads: what each transaction saw of the key, its own appends at the end left out: its first
+            read, and each further one that is not what it had left.
+        shown: whole reads that end in the transaction's own appends.
+        again: for each transaction that contradicts itself what it read, with what it had appended
+            by then.
         longest: the longest list that was read, of ``length`` elements, by operation
             ``longest_by``.
-        updates: the transactions that read the key before they appended to it, with what they saw.
+        updates: the transactions that read the key before they first appended to it, with what they
+            saw last.
         odd: some value is neither an int nor a str, or the lists hold keys in their place.
         unsure: the writers whose outcome is unknown.
 
@@ -35,7 +39,7 @@ class AppendKey:
     """
 
     __slots__ = (
-        "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
+        "again", "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
         "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole", "writers",
     )  # fmt: skip
 
@@ -46,6 +50,7 @@ class AppendKey:
         self.intermediate: dict[Key, tuple[int, Key]] = {}
         self.reads: list[tuple[int, list[Any]]] = []
         self.shown: list[tuple[int, list[Any]]] = []
+        self.again: list[tuple[int, list[Any], list[Any]]] = []
         self.updates: list[tuple[int, list[Any]]] = []
         self.longest: list[Any] = []
         self.length = 0
@@ -79,6 +84,10 @@ class AppendKey:
         self.reads = [(number, [*map(key_of, value)]) for number, value in self.reads]
         self.shown = [(number, [*map(key_of, value)]) for number, value in self.shown]
         self.updates = [(number, [*map(key_of, value)]) for number, value in self.updates]
+        self.again = [
+            (number, [*map(key_of, value)], [*map(key_of, own)])
+            for number, value, own in self.again
+        ]
         self.longest = [*map(key_of, self.longest)]
 
     def disagreeing(self) -> list[tuple[int, list[Any]]]:

@@ -8,7 +8,7 @@ SIGMOD 1995, section 4.1 (lost update, P4).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, pairwise, product
 from typing import Any
 
 from clew.checkers.transactions.append_key import NOBODY, AppendKey
@@ -54,8 +54,13 @@ class AppendOrders:
         record.owners = owners = [writers.get(value, NOBODY) for value in record.order]
         if NOBODY in owners or record.failed:
             self._uncommitted(record)
+        strange = (
+            [] if record.whole else [(record.longest_by, record.longest), *record.disagreeing()]
+        )
+        if strange:
+            self._uncommitted_beyond(record, strange)
         if record.unsure:
-            for value in record.longest:
+            for value in chain(record.longest, *(value for _, value in strange)):
                 writer = writers.get(value, NOBODY)
                 if writer in record.unsure:
                     self.committed[writer] = 1
@@ -75,6 +80,8 @@ class AppendOrders:
         self._link_readers(record)
         if record.updates:
             self._judge_updates(record)
+        if record.again:
+            self._future_reads(record)
         if record.intermediate:
             self._intermediate_reads(record)
             self._own_order(record)
@@ -110,6 +117,16 @@ class AppendOrders:
         if record.unseen:
             self._link_unseen(record, last)
 
+    def _future_reads(self, record: AppendKey) -> None:
+        """Find reads of the future in transactions that contradict themselves."""
+        found: dict[int, tuple[list[Any], Any]] = {}
+        for number, value, own in record.again:
+            for element in value:
+                if record.writers.get(element) == number and element not in own:
+                    found.setdefault(number, (value, element))
+        for number, (value, element) in found.items():
+            self._future_read(record, number, value, element)
+
     def _judge_updates(self, record: AppendKey) -> None:
         """Find reads of the future and lost updates."""
         order, owners = record.order, record.owners
@@ -133,6 +150,8 @@ class AppendOrders:
         only_readers = [number for number in dict.fromkeys(last) if number not in unseen]
         self.graph.add_all(only_readers, record.unseen, RW)
         both = [number for number in dict.fromkeys(last) if number in unseen]
+        if record.again:
+            both = self._link_apart(record, both)
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], len(record.order))
             if len(both) * len(unseen) <= _MANY:
@@ -143,23 +162,39 @@ class AppendOrders:
             for writer in unseen:
                 self.graph.add(both[0], writer, OVERWRITE)
 
+    def _link_apart(self, record: AppendKey, both: list[int]) -> list[int]:
+        """Link those that read the last version seen, but not last before they appended; the rest.
+
+        All that they violate, their own contradictions violate too, so many are left out.
+        """
+        based = {number for number, value in record.updates if len(value) == len(record.order)}
+        apart = [number for number in both if number not in based]
+        if len(apart) * len(record.unseen) <= _MANY:
+            for reader, writer in product(apart, record.unseen):
+                self.graph.add(reader, writer, RW)
+        return [number for number in both if number in based]
+
     def _own_write(self, record: AppendKey, number: int, length: int, own: int | None) -> None:
         """A transaction read the first ``length`` versions and wrote the key at ``own``."""
         if own is not None and own < length:
-            self.recorder.add(
-                "future-read",
-                (number,),
-                f"{{0}} read key {told(record.key)} as {told(record.order[:length])} before it "
-                f"appended {told(record.order[own])} itself: it saw its own future.",
-                key=record.key,
-                read=record.order[:length],
-                value=record.order[own],
-            )
+            if all(number != other for other, _, _ in record.again):
+                self._future_read(record, number, record.order[:length], record.order[own])
             return
         others = record.owners[length : own if own is not None else None]
         between = [other for other in others if other not in (number, NOBODY)]
         if between:
             self._lost_update(record, number, between[0], length)
+
+    def _future_read(self, record: AppendKey, number: int, value: list[Any], element: Any) -> None:
+        self.recorder.add(
+            "future-read",
+            (number,),
+            f"{{0}} read key {told(record.key)} as {told(value)} before it appended "
+            f"{told(element)} itself: it saw its own future.",
+            key=record.key,
+            read=value,
+            value=element,
+        )
 
     def _lost_update(self, record: AppendKey, number: int, other: int, length: int) -> None:
         read = record.order[:length]
@@ -258,11 +293,26 @@ class AppendOrders:
         """Report elements that no committed transaction wrote, and forget their owners."""
         owners = record.owners
         for position, owner in enumerate(owners):
-            if owner == NOBODY:
-                self._garbage(record, position)
-            elif self.operations[owner].type == "fail":
-                self._aborted(record, position, owner)
+            if owner != NOBODY and self.operations[owner].type != "fail":
+                continue
+            element = record.order[position]
+            self._odd_read(record, *self._reader_of(record, position), element, owner)
+            if owner != NOBODY:
+                self._dirty_update(record, position, owner)
                 owners[position] = NOBODY
+
+    def _uncommitted_beyond(
+        self, record: AppendKey, reads: Sequence[tuple[int, list[Any]]]
+    ) -> None:
+        """Report such elements where the order is not certain."""
+        met = set(record.order)
+        for number, value in reads:
+            for element in value:
+                owner = record.writers.get(element, NOBODY)
+                odd = owner == NOBODY or self.operations[owner].type == "fail"
+                if odd and element not in met:
+                    self._odd_read(record, number, value, element, owner)
+                met.add(element)
 
     def _reader_of(self, record: AppendKey, position: int) -> tuple[int, list[Any]]:
         """The first committed read that saw an element."""
@@ -271,29 +321,22 @@ class AppendOrders:
                 return number, value
         raise AssertionError(position)
 
-    def _garbage(self, record: AppendKey, position: int) -> None:
-        number, value = self._reader_of(record, position)
-        self.recorder.add(
-            "garbage-read",
-            (number,),
-            f"{{0}} read key {told(record.key)} as {told(value)}, but nobody ever appended "
-            f"{told(value[position])} to it.",
-            key=record.key,
-            read=value,
-            value=value[position],
-        )
+    def _odd_read(
+        self, record: AppendKey, number: int, value: list[Any], element: Any, owner: int
+    ) -> None:
+        """Report an element that nobody appended, or somebody who aborted."""
+        key, shown = told(record.key), told(element)
+        start = f"{{0}} read key {key} as {told(value)},"
+        if owner == NOBODY:
+            reason = f"{start} but nobody ever appended {shown} to it."
+        else:
+            reason = f"{start} which holds {shown}; {{1}} appended that and aborted."
+        kind, cast = ("garbage-read", (number,)) if owner == NOBODY else ("G1a", (number, owner))
+        self.recorder.add(kind, cast, reason, key=record.key, read=value, value=element)
 
-    def _aborted(self, record: AppendKey, position: int, owner: int) -> None:
-        number, value = self._reader_of(record, position)
-        self.recorder.add(
-            "G1a",
-            (number, owner),
-            f"{{0}} read key {told(record.key)} as {told(value)}, which holds "
-            f"{told(value[position])}; {{1}} appended that and aborted.",
-            key=record.key,
-            read=value,
-            value=value[position],
-        )
+    def _dirty_update(self, record: AppendKey, position: int, owner: int) -> None:
+        """Report the first committed append on top of one that aborted."""
+        aborted = record.order[position]
         for later in range(position + 1, len(record.owners)):
             writer = record.owners[later]
             if writer != NOBODY and self.operations[writer].type != "fail":
@@ -301,10 +344,10 @@ class AppendOrders:
                     "dirty-update",
                     (writer, owner, record.longest_by),
                     f"{{0}} appended {told(record.order[later])} to key {told(record.key)} on top "
-                    f"of {told(value[position])}, which {{1}} appended before it aborted ({{2}} "
+                    f"of {told(aborted)}, which {{1}} appended before it aborted ({{2}} "
                     f"saw {told(record.longest)}).",
                     key=record.key,
-                    aborted=value[position],
+                    aborted=aborted,
                     value=record.order[later],
                 )
                 return
@@ -317,29 +360,37 @@ class AppendOrders:
             yield from self._later(record, number)
 
     def _later(self, record: AppendKey, number: int) -> list[int]:
-        if record.read_by is None:
-            record.read_by = dict(record.reads)
-        value = record.read_by.get(number)
-        if value is None or len(value) > len(record.order):
-            return []
-        if record.order[: len(value)] != value:
+        value = self._first_read(record, number)
+        if value is None:
             return []
         later = [*record.owners[len(value) :], *record.unseen]
         return [writer for writer in later if writer not in (number, NOBODY)]
+
+    def _first_read(self, record: AppendKey, number: int) -> list[Any] | None:
+        """The earliest version in the order that a transaction read."""
+        if record.read_by is None:
+            record.read_by = {}
+            for reader, value in record.reads:
+                known = record.read_by.get(reader)
+                if record.order[: len(value)] == value and (
+                    known is None or len(value) < len(known)
+                ):
+                    record.read_by[reader] = value
+        return record.read_by.get(number)
 
     def missed(self, source: int, target: int) -> Link:
         """The evidence that one transaction read a version older than the other's."""
         for record in self._keys_of(source):
             if target in self._later(record, source):
-                assert record.read_by is not None
+                read = self._first_read(record, source)
                 if target in record.owners:
                     value = record.order[record.owners.index(target)]
                     return Link(
-                        source, target, "rw", record.key, record.read_by[source], value,
+                        source, target, "rw", record.key, read, value,
                         record.longest_by, record.longest,
                     )  # fmt: skip
                 return Link(
-                    source, target, "rw", record.key, record.read_by[source],
+                    source, target, "rw", record.key, read,
                     _value_of(record, target), because=_UNSEEN,
                 )  # fmt: skip
         raise AssertionError((source, target))

@@ -1,4 +1,4 @@
-"""Bank: transfers between accounts never change the total, and no balance is negative.
+"""Bank: transfers between accounts never change the total, and no balance is negative or missing.
 
 Operations: ``transfer`` of ``{"from": a, "to": b, "amount": n}`` (only its outcome matters here)
 and ``read``, whose result maps each account to its balance, or is a list of balances.
@@ -27,7 +27,7 @@ class Bank:
 
     Args:
         total: what the balances must add up to; None to take it from the first read.
-        negative_balances: whether a balance may be negative.
+        negative_balances: whether a balance may be negative, where the bank allows overdrafts.
     """
 
     name = "bank"
@@ -37,12 +37,12 @@ class Bank:
         self.negative_balances = negative_balances
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where a read shows another total, a negative balance or other accounts.
+        """INVALID where a read shows another total, a negative balance, none or other accounts.
 
         UNKNOWN where no read succeeded.
 
         Raises:
-            HistoryError: a read's result is neither an object nor a list of whole numbers.
+            HistoryError: a read's result is neither an object nor a list of whole numbers and nils.
         """
         anomalies: list[Anomaly] = []
         total = self.total
@@ -55,8 +55,9 @@ class Bank:
             budget.spend(1)
             balances = _balances(history, operation)
             reads += 1
-            if total is None:
-                total = sum(balances.values())
+            whole = _whole(balances)
+            if total is None and whole is not None:
+                total = sum(whole.values())
             if accounts is None:
                 accounts = sorted(balances)
             found = self._judge(operation, balances, total, accounts)
@@ -66,11 +67,15 @@ class Bank:
         if worst is not None and worst not in told:
             told[-1] = worst
         statistics = {"reads": reads, "total": total, "bad_reads": len(anomalies)}
-        verdict, reason = _verdict(reads, total, anomalies)
+        verdict, reason = self._verdict(reads, total, anomalies)
         return Result(self.name, verdict, reason, tuple(told), "totals", 0.0, statistics)
 
     def _judge(
-        self, operation: Operation, balances: dict[str, int], total: int, accounts: list[str]
+        self,
+        operation: Operation,
+        balances: dict[str, int | None],
+        total: int | None,
+        accounts: list[str],
     ) -> list[Anomaly]:
         """What is wrong with one read."""
         number = operation.number
@@ -83,39 +88,71 @@ class Bank:
                 f"had {listed(accounts)}."
             )
             found.append(Anomaly("wrong-accounts", reason, (operation,), {**shown, "other": other}))
-        actual = sum(balances.values())
-        if actual != total:
+        missing = [account for account, balance in balances.items() if balance is None]
+        whole = _whole(balances)
+        if missing:
+            reason = f"Operation {number} read no balance of {listed(missing)}: nil."
+            found.append(Anomaly("nil-balance", reason, (operation,), {**shown, "nil": missing}))
+        elif total is not None and whole is not None and sum(whole.values()) != total:
+            actual = sum(whole.values())
             reason = (
                 f"Operation {number} read balances that add up to {actual} instead of {total}: "
-                f"{_listed(balances)}. It saw a transfer's one half without the other."
+                f"{_listed(whole)}. It saw a transfer's one half without the other."
             )
             data = {**shown, "total": actual, "expected": total, "error": abs(actual - total)}
             found.append(Anomaly("wrong-total", reason, (operation,), data))
-        negative = {account: n for account, n in balances.items() if n < 0}
+        negative = {account: n for account, n in balances.items() if n is not None and n < 0}
         if negative and not self.negative_balances:
-            reason = f"Operation {number} read negative balances: {_listed(negative)}."
+            reason = (
+                f"Operation {number} read negative balances: {_listed(negative)}. Where overdrafts "
+                "are allowed, the option negative-balances says so."
+            )
             data = {**shown, "negative": negative, "error": -min(negative.values())}
             found.append(Anomaly("negative-balance", reason, (operation,), data))
         return found
 
+    def _verdict(
+        self, reads: int, total: int | None, anomalies: list[Anomaly]
+    ) -> tuple[Verdict, str]:
+        if anomalies:
+            kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in anomalies)))
+            findings = counted(len(anomalies), "finding")
+            return Verdict.INVALID, f"{findings} in {counted(reads, 'read')}: {kinds}."
+        if not reads:
+            return Verdict.UNKNOWN, "No read succeeded, so no total was seen."
+        text = f"All {reads} reads add up to {total}"
+        return Verdict.VALID, f"{text}{'' if self.negative_balances else _NONE_NEGATIVE}."
 
-def _balances(history: History, operation: Operation) -> dict[str, int]:
+
+_NONE_NEGATIVE = ", none with a negative balance"
+
+
+def _whole(balances: Mapping[str, int | None]) -> dict[str, int] | None:
+    """The balances; None where one is nil."""
+    whole = {account: balance for account, balance in balances.items() if balance is not None}
+    return whole if len(whole) == len(balances) else None
+
+
+def _balances(history: History, operation: Operation) -> dict[str, int | None]:
     result: Any = operation.result
     if isinstance(result, Mapping):
         balances = {str(account): balance for account, balance in result.items()}
     elif isinstance(result, list):
         balances = {str(account): balance for account, balance in enumerate(result)}
     else:
-        balances = {"": None}
-    if any(type(balance) is not int for balance in balances.values()):
+        balances = {"": ""}
+    if any(type(balance) not in _BALANCES for balance in balances.values()):
         raise HistoryError(
             "a bank read has no balances",
             where=history.place(operation.completed or operation.invoked),
-            expected="an object from account to whole number, or a list of whole numbers",
+            expected="an object from account to whole number or nil, or a list of them",
             found=f"{result!r:.80}",
             fix="Record the balances of all accounts as the read's result",
         )
     return balances
+
+
+_BALANCES = (int, type(None))
 
 
 def _listed(balances: Mapping[str, int]) -> str:
@@ -124,13 +161,3 @@ def _listed(balances: Mapping[str, int]) -> str:
 
 def _error(anomaly: Anomaly) -> int:
     return int(anomaly.data.get("error", 0))
-
-
-def _verdict(reads: int, total: int | None, anomalies: list[Anomaly]) -> tuple[Verdict, str]:
-    if anomalies:
-        kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in anomalies)))
-        findings = counted(len(anomalies), "finding")
-        return Verdict.INVALID, f"{findings} in {counted(reads, 'read')}: {kinds}."
-    if not reads:
-        return Verdict.UNKNOWN, "No read succeeded, so no total was seen."
-    return Verdict.VALID, f"All {reads} reads add up to {total}, none with a negative balance."

@@ -14,8 +14,9 @@ class Link(NamedTuple):
     Attributes:
         source: the number of the operation that comes first.
         target: the number of the one that comes second.
-        kind: ``ww``, ``wr``, ``rw``, ``process`` or ``realtime``.
-        key: the key it is about; None for process and realtime.
+        kind: ``ww``, ``wr``, ``rw``, ``process``, ``realtime``, or ``initial`` for what comes
+            after the initial state.
+        key: the key it is about; None for process, realtime and initial.
         value: the value that the first wrote, or the version that the first read.
         next_value: the value that the second wrote, or the version that the second read.
         seen_by: the number of the operation whose read shows this order, if one does.

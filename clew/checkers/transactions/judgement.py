@@ -36,12 +36,15 @@ def judge(
     recorder: Recorder,
     budget: Budget,
     search: Callable[[Finding], Searcher | None],
+    find: Callable[[DependencyGraph, Budget], Finding] = find_cycles,
+    silent: Callable[[Finding], frozenset[str]] = lambda _: frozenset(),
 ) -> Result:
     """The verdict: INVALID where an anomaly breaks a model that was asked for.
 
     ``search`` gives what completes the order of versions where that is open; None where it is not.
+    ``silent`` gives the models of which a workload says nothing unless a stronger one stands.
     """
-    finding = find_cycles(graph, budget)
+    finding = find(graph, budget)
     anomalies, counts = _told(finding, graph, evidence, recorder)
     for refined in _refined(finding, recorder, graph, evidence, budget):
         missed = tell_cycle(refined, graph.operations, evidence)
@@ -52,7 +55,7 @@ def judge(
     committed = len(graph.operations) - graph.completed.count(NEVER)
     searcher = search(finding)
     open_keys = 0 if searcher is None else searcher.open_keys
-    settled = _NOTHING_OPEN
+    settled = _NOTHING_OPEN._replace(silent=silent(finding))
     if finding.whole and committed and searcher is not None and open_keys:
         settled = settle(searcher, models, counts, budget)
     case = _Case(models, anomalies, counts, committed, open_keys, settled, whole=finding.whole)

@@ -51,7 +51,7 @@ class ListAppend:
     O(n log n) in the history's length where nothing is wrong; see `cycles` for the rest.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
 
     Raises:
         UsageError: no such model.
@@ -100,7 +100,7 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
             micros = micro_operations(history, operation)
         if type(asked) is not list or len(asked) != len(micros):
             asked = requested(operation, micros, recorder)
-        mine: dict[Key, tuple[list[object] | None, list[object]]] = {}
+        mine: dict[Key, tuple[list[object] | None, list[object], int]] = {}
         for micro, ask in zip(micros, asked):  # noqa: B905 - "strict" costs a tenth of the loop
             try:
                 f, raw, value = micro
@@ -125,7 +125,7 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
                 if key in mine:
                     mine[key] = _reread(recorder, number, record, value, *mine[key])
                     continue
-                mine[key] = (value, _NOTHING)
+                mine[key] = (value, _NOTHING, 0)
                 record.reads.append((number, value))
                 if len(value) > record.length:
                     record.longest, record.longest_by = value, number
@@ -136,14 +136,14 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
                 else:
                     _append(history, operation, record, value)
                 if key not in mine:
-                    mine[key] = (None, [value])
+                    mine[key] = (None, [value], 0)
                     continue
-                base, own = mine[key]
+                base, own, since = mine[key]
                 if own:
                     record.intermediate[key_of(own[-1])] = (number, key_of(value))
                 elif base is not None:
                     record.updates.append((number, base))
-                mine[key] = (base, [*own, value])
+                mine[key] = (base, [*own, value], since)
             else:
                 malformed(history, operation, micro, _EXPECTED)
     return list(keys.values())
@@ -206,14 +206,20 @@ def _reread(
     value: list[object],
     base: list[object] | None,
     own: list[object],
-) -> tuple[list[object] | None, list[object]]:
-    """Compare a read with what the same transaction already knows of the key."""
+    since: int,
+) -> tuple[list[object] | None, list[object], int]:
+    """Compare a read with what the same transaction already knows of the key.
+
+    That is what it read last, ``base``, and what it has appended since: all of ``own`` but the
+    first ``since``.
+    """
+    news = own[since:]
     if base is None:
         agrees = len(value) >= len(own) and _same(value[len(value) - len(own) :], own)
     else:
-        agrees = _same(value, base + own)
+        agrees = _same(value, base + news)
     if not agrees:
-        expected = f"a list that ends in {told(own)}" if base is None else told(base + own)
+        expected = f"a list that ends in {told(own)}" if base is None else told(base + news)
         recorder.add(
             "internal",
             (number,),
@@ -221,23 +227,49 @@ def _reread(
             f"micro-operations leave {expected}.",
             key=record.key,
             read=value,
-            expected=base + own if base is not None else None,
+            expected=base + news if base is not None else None,
             own_appends=own,
         )
-    if own or not agrees:
-        # A read that contradicts its own transaction still shows a version that there was.
+        return _contradict(number, record, value, base, own, since)
+    if news:
         record.shown.append((number, value))
-        if len(value) > record.length:
-            record.longest, record.longest_by = value, number
-            record.length = len(value)
-    if not agrees:
-        return (value, [])
+        _lengthen(record, number, value)
+    if base is not None:
+        return (base, own, since)
+    # What it wrote on top of tells as much as a read before the write would have.
     seen = value[: len(value) - len(own)]
-    if base is None:
-        # What it wrote on top of tells as much as a read before the write would have.
-        record.reads.append((number, seen))
-        record.updates.append((number, seen))
-    return (seen, own)
+    record.reads.append((number, seen))
+    record.updates.append((number, seen))
+    return (seen, own, 0)
+
+
+def _contradict(
+    number: int,
+    record: AppendKey,
+    value: list[object],
+    base: list[object] | None,
+    own: list[object],
+    since: int,
+) -> tuple[list[object] | None, list[object], int]:
+    """Note a read that contradicts its own transaction: it saw a version all the same."""
+    if base is not None:
+        record.again.append((number, base, own[:since]))
+    record.again.append((number, value, own))
+    mine = {*map(key_of, own)}
+    length = len(value)
+    while length and key_of(value[length - 1]) in mine:
+        length -= 1
+    record.reads.append((number, value[:length]))
+    if length < len(value):
+        record.shown.append((number, value))
+    _lengthen(record, number, value)
+    return (value, own, len(own))
+
+
+def _lengthen(record: AppendKey, number: int, value: list[object]) -> None:
+    if len(value) > record.length:
+        record.longest, record.longest_by = value, number
+        record.length = len(value)
 
 
 def _same(one: list[object], other: list[object]) -> bool:

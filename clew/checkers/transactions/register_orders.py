@@ -9,7 +9,7 @@ Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (version orders of registers); A
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import chain, pairwise, product
 
 from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.graph import (
@@ -61,7 +61,7 @@ class RegisterOrders:
     def settle(self, record: RegisterKey) -> None:
         """Check what was read of a key against who wrote it."""
         self.keys[key_of(record.key)] = record
-        for number, read, _ in record.touches:
+        for number, read, _ in chain(record.touches, record.rereads):
             if read is ABSENT or read == record.start:
                 continue
             writer = record.writers.get(read)
@@ -113,9 +113,15 @@ class RegisterOrders:
             version = None if read is ABSENT else record.version(read)
             if version is not None and version != number:
                 record.readers.setdefault(version, []).append(number)
+        record.meet()
+        for number, met in record.met.items():
+            for version in dict.fromkeys(version for version, _ in met[1:]):
+                readers = [] if version is None else record.readers.setdefault(version, [])
+                if version != number and number not in readers:
+                    readers.append(number)
 
     def _link_reads(self, record: RegisterKey) -> None:
-        for number, read, _ in record.touches:
+        for number, read, _ in chain(record.touches, record.rereads):
             writer = record.writers.get(read)
             if writer is not None and writer not in record.failed:
                 self.graph.add(writer, number, WR)
@@ -131,45 +137,55 @@ class RegisterOrders:
         if "writes-follow-reads" in self.assumptions:
             for version, readers in record.readers.items():
                 for reader in readers:
-                    if reader in record.final:
+                    if reader in record.final and (
+                        not record.met or record.is_overwritten(version, reader)
+                    ):
                         yield version, reader, "its writer had read the one before"
         if "sequential-keys" in self.assumptions:
             yield from self._sequential(record)
         if "linearizable-keys" in self.assumptions:
             yield from self._linearizable(record)
 
-    def _visits(self, record: RegisterKey) -> Iterator[tuple[int, int, int]]:
-        """Each committed transaction on a key with the versions on its way in and out."""
+    def _visits(self, record: RegisterKey) -> Iterator[tuple[int, list[int]]]:
+        """Each committed transaction on a key with the versions that it met, in order."""
         for number, read, _ in record.touches:
-            version = None if read is ABSENT else record.version(read)
-            own = number if number in record.final else None
-            enter = own if version is None else version
-            leave = version if own is None else own
-            if enter is not None and leave is not None and self.committed[number]:
-                yield number, enter, leave
+            if not self.committed[number]:
+                continue
+            if number in record.met:
+                path = record.path(number)
+            else:
+                version = None if read is ABSENT else record.version(read)
+                path = [] if version is None or version == number else [version]
+                if number in record.final:
+                    path.append(number)
+            if path:
+                yield number, path
 
     def _sequential(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
         last: dict[int, int] = {}
-        for number, enter, leave in self._visits(record):
+        for number, path in self._visits(record):
             session = self.session[number]
-            if session in last:
-                process = self.operations[number].process
-                yield last[session], enter, f"process {process} met them in this order"
-            last[session] = leave
+            why = f"process {self.operations[number].process} met them in this order"
+            for earlier, later in pairwise([last.get(session, path[0]), *path]):
+                yield earlier, later, why
+            last[session] = path[-1]
 
     def _linearizable(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
         """Order each visit after those that ended before it began; what follows is left out."""
         frontier: list[tuple[int, int, int]] = []  # completion, invocation, version on leaving
-        for number, enter, leave in self._visits(record):
+        why = "they were met in this order in real time"
+        for number, path in self._visits(record):
+            for earlier, later in pairwise(path):
+                yield earlier, later, why
             invoked = self.graph.invoked[number]
             over = [visit for visit in frontier if visit[0] < invoked]
             latest = max((visit[1] for visit in over), default=-1)
             for completed, _, version in over:
                 if completed > latest:
-                    yield version, enter, "they were met in this order in real time"
+                    yield version, path[0], why
             # Whoever ended before the latest of those began is behind that one.
             frontier = [visit for visit in frontier if visit[0] > latest]
-            frontier.append((self.graph.completed[number], invoked, leave))
+            frontier.append((self.graph.completed[number], invoked, path[-1]))
 
     def _order_by_dependency(self, records: Sequence[RegisterKey], budget: Budget) -> None:
         """Order two versions of a key where one's writer reads from the other's, however far."""
@@ -239,6 +255,8 @@ class RegisterOrders:
         if only and later:
             self.graph.add_all(only, later, RW)
         both = [reader for reader in readers if reader in record.final]
+        if record.met:
+            both = self._link_apart(record, version, both, later)
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], version)
         if len(both) * len(later) > _MANY:
@@ -250,6 +268,19 @@ class RegisterOrders:
                     self.graph.add(reader, writer, RW)
                 elif writer not in record.after.get(reader, {}):
                     self.graph.add(reader, writer, RW if len(both) > 1 else OVERWRITE)
+
+    def _link_apart(
+        self, record: RegisterKey, version: int, both: list[int], later: list[int]
+    ) -> list[int]:
+        """Link those that read a version, but not last before they wrote the key; the rest.
+
+        All that they violate, their own contradictions violate too, so many are left out.
+        """
+        apart = [reader for reader in both if not record.is_base(version, reader)]
+        if len(apart) * len(later) <= _MANY:
+            for reader, writer in product(apart, later):
+                self.graph.add(reader, writer, RW)
+        return [reader for reader in both if record.is_base(version, reader)]
 
     def _lost_update(self, record: RegisterKey, number: int, other: int, version: int) -> None:
         if number == other:
@@ -292,22 +323,25 @@ class RegisterOrders:
                 yield from self._later(record, number)
 
     def _later(self, record: RegisterKey, number: int) -> list[int]:
-        if record.version_read is None or record.closed is None:
+        if record.versions_read is None or record.closed is None:
             record.closed = Closure(record)
-            record.version_read = {
-                reader: version for version, readers in record.readers.items() for reader in readers
-            }
-        version = record.version_read.get(number)
-        if version is None:
-            return []
-        return [writer for writer in record.closed.after(version) if writer != number]
+            record.versions_read = {}
+            for version, readers in record.readers.items():
+                for reader in readers:
+                    record.versions_read.setdefault(reader, []).append(version)
+        closed = record.closed
+        read = record.versions_read.get(number, ())
+        later = dict.fromkeys(chain.from_iterable(closed.after(version) for version in read))
+        return [writer for writer in later if writer != number]
 
     def missed(self, source: int, target: int) -> Link:
         """The evidence that one transaction read a version older than the other's."""
         for record in self._keys_of(source):
             if target in self._later(record, source):
-                assert record.version_read is not None
-                version = record.version_read[source]
+                assert record.versions_read is not None
+                assert record.closed is not None
+                read = record.versions_read[source]
+                version = next(v for v in read if target in record.closed.after(v))
                 value = record.shown(version)
                 written = record.raw(record.final[target])
                 return Link(source, target, "rw", record.key, value, written)
@@ -332,7 +366,7 @@ class RegisterOrders:
         return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
 
     def _wr(self, record: RegisterKey, source: int, target: int) -> Link | None:
-        for number, read, _ in record.touches:
+        for number, read, _ in chain(record.touches, record.rereads):
             if number == target and read is not ABSENT and record.writers.get(read) == source:
                 return Link(source, target, "wr", record.key, record.raw(read), record.raw(read))
         return None

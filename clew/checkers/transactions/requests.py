@@ -20,6 +20,7 @@ from clew.checkers.values import counted, key_of
 from clew.history import Operation
 
 _FIRST = 3
+_READS = ("r", "rp")
 
 
 def requested(operation: Operation, micros: Sequence[Any], recorder: Recorder) -> Sequence[Any]:
@@ -62,4 +63,6 @@ def _fits(micro: Any, ask: Any) -> bool:
         return False
     if micro[0] != ask[0] or key_of(micro[1]) != key_of(ask[1]):
         return False
-    return micro[0] == "r" or (len(ask) == _FIRST and key_of(micro[2]) == key_of(ask[2]))
+    if micro[0] in _READS:
+        return True
+    return [*map(key_of, ask[2:])] == [*map(key_of, micro[2:])]

@@ -43,7 +43,7 @@ from clew.checkers.transactions.reading import (
     written_again,
     written_twice,
 )
-from clew.checkers.transactions.register_key import ABSENT, RegisterKey
+from clew.checkers.transactions.register_key import ABSENT, RegisterKey, Reread
 from clew.checkers.transactions.register_orders import RegisterOrders
 from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.transactions.version_search import Searcher
@@ -70,7 +70,7 @@ class RwRegister:
     """Checks transactions over registers against consistency models.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
         version_orders: names from `VERSION_ORDERS`, or a mapping from each key to the list of its
             values in the order they were installed (nil left out); keys that the mapping does not
             name fall back on the default assumptions.
@@ -194,7 +194,7 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
                 if key not in now:
                     mine[key] = [token, ABSENT]
                 elif now[key] != token:
-                    _contradiction(recorder, number, record, token, now[key])
+                    _contradiction(recorder, record, Reread(number, token, mine[key][1]), now[key])
                 now[key] = token
             else:
                 malformed(history, operation, micro, _EXPECTED)
@@ -216,15 +216,16 @@ def _write(history: History, operation: Operation, record: RegisterKey, token: K
         record.failed[operation.number] = None
 
 
-def _contradiction(
-    recorder: Recorder, number: int, record: RegisterKey, read: Key, expected: Key
-) -> None:
+def _contradiction(recorder: Recorder, record: RegisterKey, reread: Reread, expected: Key) -> None:
+    """Note a read that is not what its own transaction had left: it saw a version all the same."""
+    if record.writers.get(reread.read) != reread.reader:
+        record.rereads.append(reread)
     recorder.add(
         "internal",
-        (number,),
-        f"{{0}} read key {told(record.key)} as {told(record.raw(read))}, yet its own earlier "
-        f"micro-operations leave {told(record.raw(expected))}.",
+        (reread.reader,),
+        f"{{0}} read key {told(record.key)} as {told(record.raw(reread.read))}, yet its own "
+        f"earlier micro-operations leave {told(record.raw(expected))}.",
         key=record.key,
-        read=record.raw(read),
+        read=record.raw(reread.read),
         expected=record.raw(expected),
     )

@@ -91,6 +91,7 @@ _COLOURS = {
     "ww": "red",
     "wr": "blue",
     "rw": "darkorange",
+    "initial": "gray60",
     "process": "gray40",
     "realtime": "gray60",
 }
@@ -175,18 +176,14 @@ def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
 
 def _verb(operation: Operation) -> str:
     value = operation.result if operation.type == "ok" else operation.argument
+    if not isinstance(value, (list, tuple)):
+        return "wrote"
     return next((_VERBS[micro[0]] for micro in value if micro[0] in _VERBS), "wrote")
 
 
 def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
     one, other = names[link.source], names[link.target]
-    seen = ""
-    if link.chain:
-        seen = f", for {_precedes(link, names, operations)}"
-    elif link.seen_by is not None and link.seen_by != link.source:
-        seen = f" ({names[link.seen_by]} saw {_around(link)})"
-    if link.because:
-        seen += f" ({link.because})"
+    seen = _seen(link, names, operations)
     key, value, following = told(link.key), told(link.value), told(link.next_value)
     writer = operations[link.target if link.kind == "rw" else link.source]
     match link.kind, _verb(writer) if link.key is not None else "":
@@ -197,14 +194,26 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         case "wr", "appended":
             text = f"{other} saw {one}'s append of {value} to {key} (it read {following})"
         case "wr", _:
-            text = f"{other} read {key} = {value}, which {one} wrote"
+            text = f"{other} read {key} = {value}, which {one} wrote{seen}"
         case "rw", verb:
             text = f"{one} read {key} as {value}, without {following}, which {other} {verb}{seen}"
+        case "initial", _:
+            text = f"{one} is the state before {other}"
         case "process", _:
             text = f"process {operations[link.source].process} ran {one} before {other}"
         case _:
             text = f"{one} ended before {other} began"
     return text
+
+
+def _seen(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """How the order of a link is known, where it is not by itself."""
+    seen = ""
+    if link.chain:
+        seen = f", for {_precedes(link, names, operations)}"
+    elif link.seen_by is not None and link.seen_by != link.source:
+        seen = f" ({names[link.seen_by]} saw {_around(link)})"
+    return f"{seen} ({link.because})" if link.because else seen
 
 
 def _precedes(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
