@@ -162,6 +162,11 @@ MODELS: tuple[ModelRow, ...] = (
 )  # fmt: skip
 """Every consistency model, each after the models it implies."""
 
+OF_SESSIONS = frozenset(
+    {"monotonic-reads", "monotonic-writes", "read-your-writes", "writes-follow-reads"}
+)
+"""The least that some models promise of the order of sessions, though no anomaly shows it."""
+
 _NAMES = {name.lower(): row.name for row in MODELS for name in (row.name, *row.aliases)}
 
 
@@ -203,13 +208,8 @@ def advice(model: str) -> str:
 _OTHERWISE = {
     "linearizable": "--model register, cas-register, key-value or another specification",
     "PRAM": "--model causal:model=PRAM",
-    **{
-        name: f"--model sessions:guarantees={name}"
-        for name in (
-            "monotonic-reads", "monotonic-writes", "read-your-writes", "writes-follow-reads",
-        )
-    },
-}  # fmt: skip
+    **{name: f"--model sessions:guarantees={name}" for name in sorted(OF_SESSIONS)},
+}
 """What judges operations one by one, where that is what a model is about."""
 
 

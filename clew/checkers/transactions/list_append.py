@@ -51,7 +51,7 @@ class ListAppend:
     O(n log n) in the history's length where nothing is wrong; see `cycles` for the rest.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
 
     Raises:
         UsageError: no such model.

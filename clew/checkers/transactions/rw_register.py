@@ -70,7 +70,7 @@ class RwRegister:
     """Checks transactions over registers against consistency models.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
         version_orders: names from `VERSION_ORDERS`, or a mapping from each key to the list of its
             values in the order they were installed (nil left out); keys that the mapping does not
             name fall back on the default assumptions.

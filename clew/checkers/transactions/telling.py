@@ -180,13 +180,7 @@ def _verb(operation: Operation) -> str:
 
 def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
     one, other = names[link.source], names[link.target]
-    seen = ""
-    if link.chain:
-        seen = f", for {_precedes(link, names, operations)}"
-    elif link.seen_by is not None and link.seen_by != link.source:
-        seen = f" ({names[link.seen_by]} saw {_around(link)})"
-    if link.because:
-        seen += f" ({link.because})"
+    seen = _seen(link, names, operations)
     key, value, following = told(link.key), told(link.value), told(link.next_value)
     writer = operations[link.target if link.kind == "rw" else link.source]
     match link.kind, _verb(writer) if link.key is not None else "":
@@ -205,6 +199,16 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         case _:
             text = f"{one} ended before {other} began"
     return text
+
+
+def _seen(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """How the order of a link is known, where it is not by itself."""
+    seen = ""
+    if link.chain:
+        seen = f", for {_precedes(link, names, operations)}"
+    elif link.seen_by is not None and link.seen_by != link.source:
+        seen = f" ({names[link.seen_by]} saw {_around(link)})"
+    return f"{seen} ({link.because})" if link.because else seen
 
 
 def _precedes(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
