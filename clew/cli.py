@@ -247,7 +247,9 @@ def check(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Histories: JSONL, Jepsen's EDN or console log, and others."
+            metavar="FILE...",
+            help="Histories: JSONL, Jepsen's EDN or console log, and others, packed with gzip or "
+            "not; - for standard input.",
         ),
     ],
     model: Annotated[

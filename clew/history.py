@@ -91,9 +91,10 @@ class History(Sequence[Event]):
         source: the file it came from, for messages.
         lines: for each event its line in that file, for messages.
         format: the name of the file's format, where it came from one.
+        timeless: whether nothing is known of when operations began, and so of their order.
     """
 
-    __slots__ = ("_operations", "events", "format", "lines", "source")
+    __slots__ = ("_operations", "events", "format", "lines", "source", "timeless")
 
     def __init__(
         self,
@@ -102,11 +103,13 @@ class History(Sequence[Event]):
         source: str | None = None,
         lines: Sequence[int] | None = None,
         format: str | None = None,  # noqa: A002 - the word
+        timeless: bool = False,
     ) -> None:
         self.events: list[Event] = list(events)
         self.source = source
         self.lines = lines
         self.format = format
+        self.timeless = timeless
         self._operations: list[Operation] | None = None
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ need written values to be unique for each key: only then is it known which write
 Operations are ``write`` and ``read``. A register's write has its value as argument and a read
 its value as result; where there are several registers, a write's argument is ``[key, value]``, a
 read's argument ``[key, null]`` or the key, and its result ``[key, value]``. None is the initial
-value.
+value where no other is said.
 
 A session is what one process does until an operation of unknown outcome: a process that goes on
 after that is read as a new client. Writes of unknown outcome count only where some read saw them;
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from clew.checkers.keys import keying
-from clew.checkers.values import Key, key_of, listed, shown
+from clew.checkers.values import Key, initial_hint, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import History, Operation
 
@@ -114,16 +114,18 @@ class _Raw(NamedTuple):
     session: int
 
 
-def accesses_of(name: str, history: History) -> Accesses | Result:
+def accesses_of(name: str, history: History, initial: Any = None) -> Accesses | Result:
     """The accesses of a history, or UNKNOWN where this kind of check can't decide it. O(n).
 
     Args:
         name: the checker's name, for the result.
         history: any history.
+        initial: the value of every register before its first write.
 
     Raises:
         HistoryError: only some operations have a key.
     """
+    nothing = key_of(initial)
     strange = sorted({one.f for one in history.operations} - {"read", "write"})
     if strange:
         why = f"{listed(strange)} is neither read nor write, so what reads saw is not known."
@@ -134,20 +136,21 @@ def accesses_of(name: str, history: History) -> Accesses | Result:
     for one in raw:
         if one.operation.f == "write":
             writes.setdefault((one.key, one.value), []).append(one)
-    repeated = next((some for some in writes.values() if _ambiguous(some)), None)
+    repeated = next((some for some in writes.values() if _ambiguous(some, nothing)), None)
     if repeated is not None:
         value = shown(value_of(repeated[0].operation, repeated[0].key))
-        why = f"{value} was written more than once, so it is not known which write a read saw."
-        return Result(name, Verdict.UNKNOWN, why)
-    found = _link(raw, writes)
+        more = "was there at first and was written" if repeated[0].value == nothing else ""
+        why = f"{value} {more or 'was written more than once'}, so it is not known which write a "
+        return Result(name, Verdict.UNKNOWN, why + "read saw.")
+    found = _link(raw, writes, nothing)
     if not found.all and not found.impossible:
         return Result(name, Verdict.UNKNOWN, "No read or write was answered.")
     return found
 
 
-def _ambiguous(writes: list[_Raw]) -> bool:
+def _ambiguous(writes: list[_Raw], nothing: Key) -> bool:
     live = [one for one in writes if one.operation.type != "fail"]
-    return len(live) > 1 or (bool(live) and live[0].value == key_of(None))
+    return len(live) > 1 or (bool(live) and live[0].value == nothing)
 
 
 def _raw(operations: Sequence[Operation]) -> list[_Raw]:
@@ -186,10 +189,10 @@ def _unsplit(one: Operation) -> Any:
     return one.argument if one.f == "write" else one.result
 
 
-def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]]) -> Accesses:
+def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], nothing: Key) -> Accesses:
     """Drops what does not count, and numbers the rest."""
     found = Accesses()
-    counted = _counted(raw, writes, found.impossible)
+    counted = _counted(raw, writes, nothing, found.impossible)
     index_of = {one.operation.number: index for index, one in enumerate(counted)}
     places: dict[int, int] = {}
     for index, one in enumerate(counted):
@@ -198,7 +201,7 @@ def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]]) -> Accesse
             found.sessions.append([])
         is_write = one.operation.f == "write"
         source = INITIAL
-        if not is_write and one.value != _NOTHING:
+        if not is_write and one.value != nothing:
             source = index_of[_live(writes[one.key, one.value])[0].operation.number]
         rank = len(found.sessions[session])
         access = Access(one.operation, is_write, one.key, one.value, source, session, rank)
@@ -210,11 +213,11 @@ def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]]) -> Accesse
     return found
 
 
-_NOTHING = key_of(None)
-
-
 def _counted(
-    raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], impossible: list[Anomaly]
+    raw: list[_Raw],
+    writes: dict[tuple[Key, Key], list[_Raw]],
+    nothing: Key,
+    impossible: list[Anomaly],
 ) -> list[_Raw]:
     seen = {(one.key, one.value) for one in raw if one.operation[2:4] == ("read", "ok")}
     counted = []
@@ -225,10 +228,10 @@ def _counted(
             if kind == "ok" or (kind == "info" and name in seen):
                 counted.append(one)
         elif kind == "ok":
-            if one.value == _NOTHING or _live(writes.get(name, [])):
+            if one.value == nothing or _live(writes.get(name, [])):
                 counted.append(one)
             else:
-                impossible.append(_thin_air(one, writes.get(name, [])))
+                impossible.append(_thin_air(one, writes.get(name, []), nothing))
     return counted
 
 
@@ -236,10 +239,12 @@ def _live(writes: list[_Raw]) -> list[_Raw]:
     return [one for one in writes if one.operation.type != "fail"]
 
 
-def _thin_air(read: _Raw, failed: list[_Raw]) -> Anomaly:
+def _thin_air(read: _Raw, failed: list[_Raw], nothing: Key) -> Anomaly:
     one = read.operation
+    value = value_of(one, read.key)
+    hint = initial_hint(value) if nothing == key_of(None) and not failed else ""
     why = "whose write failed" if failed else "which nobody wrote"
-    reason = f"Process {one.process} read {shown(value_of(one, read.key))}, {why}."
+    reason = f"Process {one.process} read {shown(value)}, {why}.{hint}"
     operations = (*(write.operation for write in failed), one)
     data = {"value": one.result, "node": one.node}
     return Anomaly("thin-air-read", reason, operations, data)

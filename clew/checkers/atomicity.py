@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of
 from clew.checkers.values import Key
@@ -34,6 +35,7 @@ class Atomicity:
 
     Args:
         k: how many of the last values a read may return; at least 1.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:
@@ -41,6 +43,7 @@ class Atomicity:
     """
 
     k: int = 2
+    initial: Any = None
     name: str = "atomicity"
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class Atomicity:
         Raises:
             OutOfBudget: the search did not end.
         """
-        found = accesses_of(self.name, history)
+        found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
         registers: dict[Key, list[int]] = {}

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
@@ -56,6 +56,7 @@ class Causal:
 
     Args:
         model: ``PRAM``, ``CC``, ``CCv`` or ``CM``.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:
@@ -63,6 +64,7 @@ class Causal:
     """
 
     model: Model = "CC"
+    initial: Any = None
     name: str = "causal"
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class Causal:
 
     def check(self, history: History, budget: Budget) -> Result:
         """UNKNOWN where a value is written twice, or an operation is no read or write."""
-        found = accesses_of(self.name, history)
+        found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
         with uncollected():

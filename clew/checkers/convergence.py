@@ -189,7 +189,8 @@ class _Watch:
         for value in read.result:
             key = key_of(value)
             tries = self.sends.tries.get(key, [])
-            most = max(1, len(tries)) if self.allow_repeats else 1
+            sent = sum(one.type != "fail" for one in tries)
+            most = max(1, sent) if self.allow_repeats else 1
             if counted[key] > most and (replica, key) not in self._repeated:
                 self._repeated.add((replica, key))
                 self.anomalies.append(_duplicate(read, value, replica, counted[key], tries))
@@ -276,7 +277,8 @@ def _phantom(read: Operation, value: Any, replica: str, tries: list[Operation]) 
 def _duplicate(
     read: Operation, value: Any, replica: str, count: int, tries: list[Operation]
 ) -> Anomaly:
-    times = "once" if len(tries) == 1 else f"{len(tries)} times"
+    sent = sum(one.type != "fail" for one in tries)
+    times = "once" if sent == 1 else f"{sent} times"
     story = f"One read of {replica or 'a replica'} shows {shown(value)} {count} times; "
     story += f"it was sent {times}."
     data = {"value": value, "node": replica, "count": count}

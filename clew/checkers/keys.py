@@ -94,6 +94,36 @@ def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...
     return ("pairs",) if is_sure or any(map(_asks, operations)) else ("pairs", "none")
 
 
+def said_readings(
+    history: History, pairs: Collection[str] = (), *, keyed: bool | None = None
+) -> tuple[Keying, ...]:
+    """The `readings`, or the one that somebody says is meant. O(n).
+
+    Args:
+        history: any history.
+        pairs: as for `readings`.
+        keyed: whether values begin with a key; None where nobody says.
+
+    Raises:
+        HistoryError: as `readings`; or a key is said to be there, and some values have none.
+    """
+    if keyed is False:
+        return ("none",)
+    found = readings(history, pairs)
+    if keyed is None:
+        return found
+    with_key = [how for how in found if how != "none"]
+    if with_key or all(is_pair(each.argument) for each in history.operations):
+        return (with_key[0] if with_key else "pairs",)
+    bare = next(each for each in history.operations if not is_pair(each.argument))
+    raise HistoryError(
+        f"a {bare.f} has no key",
+        where=history.place(bare.invoked),
+        expected="[key, value], as keyed=true says",
+        found=shown(bare.argument),
+    )
+
+
 def agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
     """The first result where the verdicts on all readings are the same; else UNKNOWN, and why.
 
@@ -106,7 +136,10 @@ def agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
         f"read as {_READ_AS[how]}, the verdict is {each.verdict.value} ({each.reason})"
         for how, each in results
     )
-    reason = f"It can't be told whether the lists of two are a key and a value: {told}"
+    reason = (
+        f"It can't be told whether the lists of two are a key and a value: {told}. The model's "
+    )
+    reason += "option keyed=true or keyed=false says which is meant."
     return Result(first.name, Verdict.UNKNOWN, reason, engine=first.engine)
 
 
@@ -192,15 +225,16 @@ def _only_some(history: History, keyed: Operation, other: Operation) -> HistoryE
     )
 
 
-def of_each_key(checker: Checker, history: History) -> Checker:
+def of_each_key(checker: Checker, history: History, *, keyed: bool | None = None) -> Checker:
     """The checker itself, or for a keyed history one that judges key by key. O(n).
 
-    Where it can't be told whether the history is keyed, one that judges both.
+    Where it can't be told whether the history is keyed, and ``keyed`` does not say it, one that
+    judges both.
 
     Raises:
         HistoryError: only some operations have a key.
     """
-    hows = readings(history)
+    hows = said_readings(history, keyed=keyed)
     of = [(how, checker if how == "none" else EachKey(checker, bare=how == "bare")) for how in hows]
     return of[0][1] if len(of) == 1 else EachReading(tuple(of))
 

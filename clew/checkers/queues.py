@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clew.checkers.values import Key, key_of, shown
+from clew.checkers.values import Key, counted, key_of, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
 
@@ -96,17 +96,19 @@ def _result(name: str, anomalies: list[Anomaly], traffic: _Traffic, engine: str)
     }
     if anomalies:
         kinds = Counter(one.kind for one in anomalies)
-        counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
+        tally = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
         verdict = Verdict.INVALID
-        reason = f"The queue is wrong ({counted}). {anomalies[0].reason}"
+        reason = f"The queue is wrong ({tally}). {anomalies[0].reason}"
     elif len(left) > traffic.open_takers:
         verdict = Verdict.UNKNOWN
-        reason = f"{len(left)} acknowledged elements never came out, and the queue was not emptied."
+        elements = counted(len(left), "acknowledged element")
+        reason = f"{elements} never came out, and the queue was not emptied."
     elif not figures["dequeued"] and not traffic.empty:
         verdict, reason = Verdict.UNKNOWN, "Nothing was ever dequeued, so nothing was checked."
     else:
         verdict = Verdict.VALID
-        reason = f"{figures['dequeued']} elements came out of the {figures['enqueued']} put in."
+        elements = counted(figures["dequeued"], "element")
+        reason = f"{elements} came out of the {sum(map(traffic.sent, traffic.tries))} put in."
     return Result(name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
 
 
@@ -193,7 +195,7 @@ class _Traffic:
     def recovered(self) -> int:
         """How many elements came out whose enqueue was never acknowledged."""
         return sum(
-            max(0, min(len(takers), len(self.tries.get(key, ()))) - self.acknowledged[key])
+            max(0, min(len(takers), self.sent(key)) - self.acknowledged[key])
             for key, takers in self.takers.items()
         )
 
@@ -206,10 +208,14 @@ class _Traffic:
 
     def duplicates(self) -> list[Anomaly]:
         return [
-            _duplicate(takers, len(self.tries[key]))
+            _duplicate(takers, sent)
             for key, takers in self.takers.items()
-            if key in self.tries and len(takers) > len(self.tries[key])
+            if len(takers) > (sent := self.sent(key)) > 0
         ]
+
+    def sent(self, key: Key) -> int:
+        """How often a value was enqueued, without the enqueues that failed."""
+        return sum(put.type != "fail" for put in self.tries.get(key, ()))
 
     def phantoms(self) -> list[Anomaly]:
         found = []
@@ -283,7 +289,8 @@ def _lost(put: Operation, final: Operation) -> Anomaly:
 
 def _duplicate(takers: list[tuple[Operation, Any]], sent: int) -> Anomaly:
     value = takers[0][1]
-    reason = f"{shown(value)} was enqueued {sent} and dequeued {len(takers)} times."
+    reason = f"{shown(value)} was enqueued {counted(sent, 'time')} and dequeued "
+    reason += f"{counted(len(takers), 'time')}."
     data = {"value": value, "nodes": [one.node for one, _ in takers]}
     return Anomaly("duplicate", reason, tuple(one for one, _ in takers), data)
 

@@ -61,6 +61,12 @@ def _nil_reads(text: str) -> str:
     return text
 
 
+def _recency(text: str) -> str:
+    if text not in {"eventual", "session", "strong"}:
+        raise ValueError("eventual, session or strong")
+    return text
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -82,14 +88,26 @@ _NIL_READS = Option(
     "fits every state, as Knossos has it; value",
     _nil_reads,
 )
+_KEYED = Option(
+    "keyed",
+    "whether values begin with the key of one of several objects: true or false; told from the "
+    "history",
+    _flag,
+)
 _NODES = Option("nodes", "the replicas, where the history does not name them all", _words)
 _MODELS = Option(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
 )
 
+_TRANSACTIONS = "Consistency models are what list-append and rw-register hold transactions to"
+
 _KAFKA = (
     "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
     "debug-topic-partitions"
+)
+
+_UNACKNOWLEDGED = (
+    "values whose sender was never answered: any replica may have them, and forget them again"
 )
 
 _LINEARIZABLE = (
@@ -114,6 +132,10 @@ class Entry:
         functions: the functions it judges, parted by blanks; another one in a history is an error
             of the input. Empty for any, and where the checker itself says what it knows.
         one_object: whether it knows no keys, so that a keyed history is judged key by key.
+        timeless: whether a history of completions alone can be judged: no order of real time or
+            of sessions is needed, but where the consistency models need one.
+        leaves_out: what VALID does not promise, though a reader may think so; empty where the
+            summary says it all.
     """
 
     name: str
@@ -125,6 +147,13 @@ class Entry:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: str = ""
     one_object: bool = False
+    timeless: bool = False
+    leaves_out: str = ""
+
+    @property
+    def said(self) -> tuple[Option, ...]:
+        """All that the user may set; where the history is judged key by key, also that."""
+        return (*self.options, _KEYED) if self.one_object else self.options
 
     def make(self, options: Mapping[str, str] | None = None) -> Checker:
         """The checker with these options, each a text as the command line has it.
@@ -134,11 +163,13 @@ class Entry:
         """
         arguments = dict(self.fixed)
         for name, text in (options or {}).items():
-            option = next((each for each in self.options if each.name == name), None)
+            option = next((each for each in self.said if each.name == name), None)
             if option is None:
                 raise self._no_option(name)
             try:
-                arguments[name.replace("-", "_")] = option.read(text)
+                value = option.read(text)
+                if option is not _KEYED or not self.one_object:
+                    arguments[name.replace("-", "_")] = value
             except ValueError as error:
                 where = f"--model {self.name}"
                 raise UsageError(
@@ -147,12 +178,13 @@ class Entry:
         return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
 
     def _no_option(self, name: str) -> UsageError:
-        known = ", ".join(each.name for each in self.options)
+        known = ", ".join(each.name for each in self.said)
         return UsageError(
             f"{self.name} has no option {name}",
             where=f"--model {self.name}",
             expected=known or "no option",
             found=name,
+            fix=_TRANSACTIONS if name == _MODELS.name else None,
         )
 
 
@@ -163,15 +195,23 @@ def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
 
 
 def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+    keyed = arguments.get("keyed")
+    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
     linearizability = import_module("clew.checkers.linearizability")
     specifications = import_module("clew.checkers.linearizability.specifications")
     specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, name=name)
+    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
     return checker
 
 
 def _linearizable(name: str, what: str, *options: Option) -> Entry:
+    if name not in _OWN_KEYS:
+        options = (*options, _KEYED)
     return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options)
+
+
+_OWN_KEYS = frozenset({"multi-register", "key-value", "id-generator"})
+"""The objects whose values say themselves whether they begin with a key."""
 
 
 CHECKERS: Mapping[str, Entry] = {
@@ -209,6 +249,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
             "clew.checkers.transactions:ListAppend",
             (_MODELS,),
+            timeless=True,
         ),
         Entry(
             "rw-register",
@@ -226,7 +267,9 @@ CHECKERS: Mapping[str, Entry] = {
                     "orders themselves; the first two",
                     _words,
                 ),
+                _INITIAL,
             ),
+            timeless=True,
         ),
         Entry(
             "closed-predicate",
@@ -247,6 +290,7 @@ CHECKERS: Mapping[str, Entry] = {
                 Option("negative-balances", "whether a balance may be negative; false", _flag),
                 Option("total", "what the balances add up to; that of the first read", _whole),
             ),
+            timeless=True,
             functions="read transfer",
         ),
         Entry(
@@ -255,6 +299,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's long-fork workload; Sovran et al., SOSP 2011",
             "clew.checkers.transactions:LongFork",
+            timeless=True,
             functions="read write txn",
         ),
         Entry(
@@ -263,6 +308,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Adya, 1999; Jepsen's adya workload",
             "clew.checkers.transactions:AdyaG2",
+            timeless=True,
             functions="insert read",
         ),
         Entry(
@@ -279,6 +325,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions where that decides, then a search",
             "Lamport, 1979; Zennou et al., CAV 2019",
             "clew.checkers.sequential:Sequential",
+            (_INITIAL,),
         ),
         Entry(
             "causal",
@@ -286,7 +333,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(nk log n) for k sessions; PRAM and CM that for each session",
             "Bouajjani et al., POPL 2017",
             "clew.checkers.causal:Causal",
-            (Option("model", "PRAM, CC, CCv or CM; CC", str),),
+            (Option("model", "PRAM, CC, CCv or CM; CC", str), _INITIAL),
         ),
         Entry(
             "sessions",
@@ -301,6 +348,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "writes-follow-reads, parted by commas; all",
                     _words,
                 ),
+                _INITIAL,
             ),
         ),
         Entry(
@@ -309,7 +357,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n) where it is atomic, else a search",
             "Golab, Hurwitz and Li, ICDCS 2013",
             "clew.checkers.atomicity:Atomicity",
-            (Option("k", "how many of the last values a read may return; 2", _whole),),
+            (Option("k", "how many of the last values a read may return; 2", _whole), _INITIAL),
         ),
         Entry(
             "staleness",
@@ -317,7 +365,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n log t) for t ns of history",
             "Golab, Li and Shah, PODC 2011",
             "clew.checkers.staleness:Staleness",
-            (Option("bound-ns", "how long ago, in ns; 0", _whole),),
+            (Option("bound-ns", "how long ago, in ns; 0", _whole), _INITIAL),
             {"bound_ns": 0},
         ),
         Entry(
@@ -326,7 +374,20 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "the Kafka workloads of Jepsen and Maelstrom",
             "clew.checkers.kafka:Kafka",
+            (
+                Option(
+                    "recency",
+                    "how soon what was acknowledged must show: eventual, at the end; session, a "
+                    "list of committed offsets also shows the commits of its own client and node; "
+                    "strong, in every poll and list; session",
+                    _recency,
+                ),
+            ),
             functions=_KAFKA,
+            leaves_out="cycles with the order of writes (G0), as transactions interleave in a log; "
+            "how soon a message or a commit shows, but for what `recency` asks; the order between "
+            "two operations of a client that subscribed; aborted reads by transactions that did "
+            "not commit. The verdict tells which of the last three the history holds",
         ),
         Entry(
             "total-queue",
@@ -345,6 +406,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Henzinger, Sezgin and Vafeiadis, CONCUR 2013",
             "clew.checkers.queues:FifoQueue",
             fixed={"name": "fifo-intervals"},
+            leaves_out="the order of values that were enqueued more than once",
             functions="enqueue dequeue drain",
             one_object=True,
         ),
@@ -379,6 +441,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
             {"f_add": "broadcast", "name": "broadcast"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="broadcast read",
             one_object=True,
         ),
@@ -390,6 +453,7 @@ CHECKERS: Mapping[str, Entry] = {
             "clew.checkers.convergence:Convergence",
             (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
             {"f_add": "add", "name": "g-set"},
+            leaves_out=_UNACKNOWLEDGED,
             functions="add read",
             one_object=True,
         ),
@@ -430,6 +494,8 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's unique-ids workload",
             "clew.checkers.unique_ids:UniqueIds",
+            leaves_out="the ids of operations that failed or were never answered",
+            timeless=True,
             functions="generate",
         ),
         Entry(
@@ -460,6 +526,43 @@ CHECKERS: Mapping[str, Entry] = {
 """Name -> row, in the order that they are listed."""
 
 
+ALIASES: Mapping[str, str] = {
+    # what others call it: its name here
+    "kv": "key-value",
+    "lin-kv": "cas-register",
+    "cas": "cas-register",
+    "queue": "fifo-queue",
+    "lock": "mutex",
+    "log": "append-log",
+    "append": "list-append",
+    "txn-list-append": "list-append",
+    "elle-append": "list-append",
+    "elle-list-append": "list-append",
+    "wr": "rw-register",
+    "txn-rw-register": "rw-register",
+    "elle-wr": "rw-register",
+    "elle-rw-register": "rw-register",
+    "knossos-register": "register",
+    "knossos-cas-register": "cas-register",
+    "knossos-multi-register": "multi-register",
+    "knossos-mutex": "mutex",
+    "knossos-fifo-queue": "fifo-queue",
+    "knossos-set": "set",
+    "jepsen-bank": "bank",
+    "jepsen-counter": "interval-counter",
+    "jepsen-set": "set-full",
+    "jepsen-set-full": "set-full",
+    "jepsen-total-queue": "total-queue",
+    "jepsen-unique-ids": "unique-ids",
+    "jepsen-long-fork": "long-fork",
+    "jepsen-sequential": "sequential",
+    "jepsen-kafka": "kafka",
+    "ids": "unique-ids",
+    "g2": "adya-g2",
+}
+"""Names that other tools and papers use -> the checker of `CHECKERS`."""
+
+
 def parse_model(text: str) -> tuple[str, dict[str, str]]:
     """The name and the options in ``NAME[:KEY=VALUE[:KEY=VALUE...]]``.
 
@@ -476,25 +579,45 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
                 where=f"--model {text}",
                 expected="NAME or NAME:KEY=VALUE, each key once",
                 found=repr(part),
+                fix=None if equals else _as_an_option(part),
             )
         options[key] = value
     return name, options
 
 
 def find(name: str) -> Entry:
-    """The row of this name.
+    """The row of this name, or of the one that it is another word for.
 
     Raises:
         UsageError: there is none; the message names the nearest and all.
     """
-    entry = CHECKERS.get(name)
+    entry = CHECKERS.get(ALIASES.get(name, name))
     if entry is not None:
         return entry
-    near = difflib.get_close_matches(name, CHECKERS, n=1)
     raise UsageError(
         "unknown checker",
         where=f"--model {name}",
         expected=", ".join(CHECKERS),
         found=repr(name),
-        fix=f"The nearest is {near[0]}" if near else "clew list checkers describes each",
+        fix=_as_a_checker(name),
     )
+
+
+def _as_a_checker(name: str) -> str:
+    """What may be meant by a name that no checker has."""
+    models = import_module(_CONSISTENCY_MODELS)
+    near = difflib.get_close_matches(name, [*CHECKERS, *ALIASES], n=1)
+    model = models.known_model(name) or (None if near else models.nearest_model(name))
+    if model is not None:
+        advice: str = models.advice(model)
+        return advice
+    return f"The nearest is {near[0]}" if near else "clew list checkers describes each"
+
+
+def _as_an_option(part: str) -> str | None:
+    """How to name a consistency model where an option is expected; None where it is none."""
+    model = import_module(_CONSISTENCY_MODELS).known_model(part)
+    return None if model is None else f"Say consistency-models={model}"
+
+
+_CONSISTENCY_MODELS = "clew.checkers.transactions.consistency_models"

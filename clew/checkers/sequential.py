@@ -19,6 +19,7 @@ Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memorie
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
@@ -37,9 +38,11 @@ class Sequential:
     a search bounded by the budget.
 
     Args:
+        initial: the value of every register before its first write.
         name: the word in the report.
     """
 
+    initial: Any = None
     name: str = "sequential"
 
     def check(self, history: History, budget: Budget) -> Result:
@@ -53,8 +56,8 @@ class Sequential:
         """
         subkeys = as_registers(history)
         if subkeys is not None:
-            return subkeys.told(self.check(subkeys.history, budget))
-        found = accesses_of(self.name, history)
+            return subkeys.told(replace(self, initial=None).check(subkeys.history, budget))
+        found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
         with uncollected():

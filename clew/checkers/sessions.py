@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of
 from clew.checkers.collector import uncollected
@@ -56,6 +56,7 @@ class Sessions:
 
     Args:
         guarantees: those to check, together.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:
@@ -63,6 +64,7 @@ class Sessions:
     """
 
     guarantees: Sequence[Guarantee] = GUARANTEES
+    initial: Any = None
     name: str = "sessions"
 
     def __post_init__(self) -> None:
@@ -76,7 +78,7 @@ class Sessions:
 
     def check(self, history: History, budget: Budget) -> Result:
         """UNKNOWN where a value is written twice, or an operation is no read or write."""
-        found = accesses_of(self.name, history)
+        found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
         with uncollected():

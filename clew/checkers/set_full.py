@@ -7,7 +7,8 @@ For each element that was added:
 - its last presence and last absence are the reads that show it, and do not, and that were
   invoked last;
 - *stable*: present after its last absence. *Lost*: known before its last absence was invoked, and
-  every read that shows it was over by then. *Never read*: neither; nobody knows.
+  every read that shows it was over by then. Else nobody knows: *never read* where no read shows it,
+  *unsettled* where one does.
 
 A stable element that some read missed after it was known is *stale*: fine for a set that is only
 eventually right, an anomaly for a linearizable one.
@@ -33,7 +34,7 @@ from typing import Any, NamedTuple
 
 from clew.checkers.replicas import ReplicaNames
 from clew.checkers.statistics import quantiles
-from clew.checkers.values import Key, key_of, keyed, shown
+from clew.checkers.values import Key, counted, key_of, keyed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
 
@@ -59,13 +60,15 @@ class Element(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """``stable``, ``lost`` or ``never-read``."""
+        """``stable``, ``lost``, ``never-read`` or ``unsettled``."""
         present = -1 if self.present is None else self.present.invoked
         absent = -1 if self.absent is None else self.absent.invoked
         if self.present is not None and present > absent:
             return "stable"
         known_before = self.known is not None and _completion(self.known) < absent
-        return "lost" if known_before and self.shown_until < absent else "never-read"
+        if known_before and self.shown_until < absent:
+            return "lost"
+        return "never-read" if self.present is None else "unsettled"
 
     @property
     def missed(self) -> bool:
@@ -79,7 +82,7 @@ class Element(NamedTuple):
         """Time from known to stable or to lost; None where there is neither, or no times."""
         turn = {"stable": self.absent, "lost": self.present}.get(self.outcome)
         known = None if self.known is None else self.known.end
-        if self.outcome == "never-read" or known is None:
+        if self.outcome in {"never-read", "unsettled"} or known is None:
             return None
         if turn is None or turn.start is None:
             return 0
@@ -122,7 +125,7 @@ class SetFull:
                     latencies[element.outcome].append(element.latency_ns)
                 anomalies += self._anomaly(element, replica)
         figures = {
-            **{kind: tally[kind] for kind in ("stable", "stale", "lost", "never-read")},
+            **{kind: tally[kind] for kind in _COUNTED},
             "stable_latency_ns": quantiles(latencies["stable"]),
             "lost_latency_ns": quantiles(latencies["lost"]),
         }
@@ -151,19 +154,26 @@ class SetFull:
 def _judge(anomalies: list[Anomaly], tally: Counter[str]) -> tuple[Verdict, str]:
     if anomalies:
         kinds = Counter(one.kind for one in anomalies)
-        counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-        return Verdict.INVALID, f"The set is wrong ({counted}). {anomalies[0].reason}"
-    if not tally["stable"]:
+        told = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
+        return Verdict.INVALID, f"The set is wrong ({told}). {anomalies[0].reason}"
+    stable, unsettled = tally["stable"], tally["unsettled"]
+    read = counted(stable + unsettled, "element")
+    if not stable and not unsettled:
         return Verdict.UNKNOWN, "No element was read, so nothing was checked."
-    stable = tally["stable"]
-    all_are = (
-        "The one element that was read is"
-        if stable == 1
-        else (f"All {stable} elements that were read are")
-    )
-    reason = f"{all_are} there to stay"
+    if not stable:
+        return Verdict.UNKNOWN, f"Of the {read} that were read, none is surely there to stay."
+    if unsettled:
+        reason = f"{stable} of the {read} that were read {'is' if stable == 1 else 'are'}"
+    else:
+        one = stable == 1
+        reason = "The one element that was read is" if one else f"All {read} that were read are"
+    reason += " there to stay"
     rest = tally["never-read"]
-    return Verdict.VALID, reason + (f"; {rest} were never read." if rest else ".")
+    were = "1 was" if rest == 1 else f"{rest} were"
+    return Verdict.VALID, reason + (f"; {were} never read." if rest else ".")
+
+
+_COUNTED = ("stable", "stale", "lost", "unsettled", "never-read")
 
 
 def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Element]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of, value_of
 from clew.checkers.values import Key, shown
@@ -29,6 +30,7 @@ class Staleness:
 
     Args:
         bound_ns: how stale a read may be, ns; 0 asks for an atomic register.
+        initial: the value of every register before its first write.
         name: the word in the report.
 
     Raises:
@@ -36,6 +38,7 @@ class Staleness:
     """
 
     bound_ns: int
+    initial: Any = None
     name: str = "staleness"
 
     def __post_init__(self) -> None:
@@ -48,7 +51,7 @@ class Staleness:
 
     def check(self, history: History, budget: Budget) -> Result:
         """UNKNOWN without times, where a value is written twice, or without reads or writes."""
-        found = accesses_of(self.name, history)
+        found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
         timeless = [one for one in found.all if not _has_times(one)]

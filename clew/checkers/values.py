@@ -69,6 +69,12 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def initial_hint(value: Any) -> str:
+    """What to add where a value was read that nobody wrote, if it is one that things begin with."""
+    usual = value in (0, "")
+    return " If it was there before any write, the option initial says so." if usual else ""
+
+
 def counted(count: int, word: str) -> str:
     """A number with its word, ``1 message`` or ``2 messages``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer import echo
 
-from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.commands.asked import OF_THE_COMMAND, Asked, asked_of
 from clew.commands.finish import write_reports
 from clew.commands.single import run_one

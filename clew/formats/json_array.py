@@ -30,6 +30,16 @@ def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
     Raises:
         HistoryError: the text is no JSON, ends early, or holds what is no event.
     """
+    for line, record in read_objects(text, source):
+        yield line, event_from(_without_colons(record), source, line)
+
+
+def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of an array, or one after another, with the line of each; O(length).
+
+    Raises:
+        HistoryError: the text is no JSON, ends early, or holds what is no object.
+    """
     line, counted = 1, 0
     position = _skip(text, 0)
     inside = text.startswith("[", position)
@@ -47,7 +57,7 @@ def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
             raise _broken(error, text, position, source, line) from error
         if type(record) is not dict:
             raise not_an_operation(record, source, line)
-        yield line, event_from(_without_colons(record), source, line)
+        yield line, record
         position = _skip(text, end)
     if inside:
         raise HistoryError(

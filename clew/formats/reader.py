@@ -20,8 +20,10 @@ from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
 from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
+from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
+from clew.formats.source import name_of, opened
 from clew.formats.unnamed import one_client_each
 from clew.history import Event, History
 
@@ -38,6 +40,10 @@ FORMATS: Mapping[str, tuple[LineReader, str]] = {
     "console": (read_console, "Jepsen's console log"),
     "porcupine": (read_porcupine, "Porcupine's key-value text: EDN maps with :key"),
     "json": (_read_whole_json, "plain JSON as elle-cli takes it"),
+    "operations": (
+        read_operations,
+        "JSON operations with the times of their call and return, as Porcupine has them",
+    ),
 }
 """Name -> reader and what it reads."""
 
@@ -47,6 +53,7 @@ _PORCUPINE = re.compile(r"\{(?=[^{}]*:f\s+:(?:get|put|append)\b)[^{}]*:key\s")
 _FORMS = re.compile(r"""\{(?!")|[\[(]|\#[A-Za-z_{]""")
 _JSON = re.compile(r"""[\[{,\s]*+["}\]0-9tfn-]|\[\s*\[""")
 _JSONL = re.compile(r"""\{[^\n]*"(?:process|type|f)"\s*:""")
+_CALL = re.compile(r'"(?:call|calltime|call_time|start)"\s*:', re.IGNORECASE)
 _ELLE = re.compile(r'"(?::\w+|index)"\s*:')
 
 
@@ -54,6 +61,8 @@ def detect(head: str) -> str | None:
     """The name of the format that a text starts in, or None where it is none of them."""
     start = _COMMENTS.match(head)
     text = head[start.end() :] if start else head
+    if text.startswith(("{", "[")) and _CALL.search(text) and is_operation(text):
+        return "operations"
     if _FORMS.match(text):
         if text[0] in "{[" and _JSON.match(text):
             return "json"
@@ -70,7 +79,7 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
     """The history in a file, with its line for each event.
 
     Args:
-        path: the file.
+        path: the file, which may be a gzip archive; ``-`` for standard input.
         format: a name of `FORMATS`; None recognises it by content.
 
     Time is O(length). Memory is that of the events, 4 to 8 times the text, and in JSON that is no
@@ -84,13 +93,13 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
         raise UsageError(
             "unknown format", where="format", expected=", ".join(FORMATS), found=shown(format)
         )
-    source = str(path)
+    source = name_of(path)
     lines = array("L")
     events: list[Event] = []
     collecting = gc.isenabled()
     gc.disable()  # nothing read here is a cycle, and each pass would visit all of it
     try:
-        with Path(path).open(encoding="utf-8-sig", newline=None) as stream:
+        with opened(path) as stream:
             name, read = _events(stream, source, format)
             for line, event in read:
                 lines.append(line)
@@ -146,11 +155,10 @@ def _unreadable(source: str, error: OSError) -> HistoryError:
 
 
 def _not_text(source: str, lines: array[int], error: UnicodeDecodeError) -> HistoryError:
-    packed = error.object[:2] == b"\x1f\x8b"
     return HistoryError(
         "the file is no text",
         where=place(source, lines[-1] + 1 if lines else 1),
         expected="a history in UTF-8",
-        found="a gzip archive" if packed else f"the byte 0x{error.object[error.start]:02x}",
-        fix="Unpack it first" if packed else "Check that the file is a recorded history",
+        found=f"the byte 0x{error.object[error.start]:02x}",
+        fix="Check that the file is a recorded history",
     )

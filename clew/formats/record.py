@@ -14,7 +14,7 @@ Every reader ends here, so that each format holds the same rules:
   see `clew.formats.unnamed`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what any other
   operation means may depend on its process: who holds a lock, which replica was told.
 - A completion without its invocation is read and refused by `History.operations`: when it began,
-  and in what order, nobody knows.
+  and in what order, nobody knows. Where no operation has one, see `clew.formats.completions`.
 - Whatever else the file says is kept in ``extra``.
 """
 
@@ -49,8 +49,10 @@ READINGS: Mapping[str, str] = {
     "never, as after `info`",
     "an invocation of a process after its `info`": "by a new client",
     "an invocation while another of its process is open": "the file is refused",
-    "a completion without its invocation": "the file is refused: when the operation began, and "
-    "before or after which others, nobody knows",
+    "no invocation at all, only completions": "all operations at once, each by a client of its "
+    "own; models that need an order of time or of sessions refuse the file",
+    "a completion without its invocation, beside others": "the file is refused: when the operation "
+    "began, and before or after which others, nobody knows",
 }
 """What may stand in a file beside the plain case -> how it is read."""
 

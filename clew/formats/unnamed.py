@@ -8,6 +8,9 @@ one client's would make up an order of its session, and with it anomalies. So no
 is checked; the order of real time is still that of the file. A completion belongs to the one open
 operation of its function; where several are open, nobody can tell, and the file is refused.
 
+Where no operation has an invocation, each completion is of a client of its own; see
+`clew.formats.completions`.
+
 Left out: files in which some clients have a process and some have none, which are refused too, and
 operations whose meaning may depend on who asked, such as those on a lock.
 """
@@ -40,6 +43,10 @@ def one_client_each(events: Sequence[Event], lines: Sequence[int], source: str) 
     if any(type(event.process) is int for event in events):
         raise no_process(source, lines[unnamed[0]])
     named = list(events)
+    if all(events[at].type != "invoke" for at in unnamed):
+        for client, at in enumerate(unnamed):
+            named[at] = events[at]._replace(process=client)
+        return named
     clients = 0
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for at in unnamed:

@@ -71,7 +71,7 @@ def checkers() -> Iterator[Row]:
         yield {
             "checker": entry.name,
             "promises": entry.summary,
-            "options": [option.name for option in entry.options],
+            "options": [option.name for option in entry.said],
             "complexity": entry.complexity,
             "source": entry.source,
         }

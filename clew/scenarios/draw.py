@@ -122,12 +122,13 @@ def _operations(
             drawn.append(_one(workload, entropy, client, number + rank, late_ns, "recover"))
     if workload.final_reads:
         for client, at_node in _final_clients(clients, node_count):
-            request = workload.final()
-            drawn.append(
+            at_ns = healed_ns + recovery_ns
+            drawn += [
                 PlannedOperation(
-                    client, at_node, healed_ns + recovery_ns, request.f, request.value, "final"
+                    client, at_node + rank * node_count, at_ns, request.f, request.value, "final"
                 )
-            )
+                for rank, request in enumerate(workload.final())
+            ]
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
 
 

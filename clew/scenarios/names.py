@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from clew.checkers.transactions.lattice import MODELS as CONSISTENCY_MODELS
-from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import known_assert

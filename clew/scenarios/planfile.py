@@ -11,7 +11,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
-from clew.checkers.transactions.lattice import resolve_models
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import ScenarioError, UsageError
 from clew.models.services import SERVICES
 from clew.scenarios.asserts import parse_assert

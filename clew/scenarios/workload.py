@@ -122,9 +122,9 @@ class Workload:
         """One operation of the plan."""
         raise NotImplementedError
 
-    def final(self) -> Request:
-        """What each node is asked at the end, where `final_reads` is True."""
-        return Request("read")
+    def final(self) -> tuple[Request, ...]:
+        """What each node is asked at the end, in this order, where `final_reads` is True."""
+        return (Request("read"),)
 
     # Checker.
 

@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clew import wall
-from clew.checkers.infer import infer
+from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import Entry, find, parse_model
+from clew.checkers.transactions.consistency_models import resolve_models
+from clew.checkers.transactions.timeless import needs_order, without_order
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
+from clew.formats.completions import invoked_at_once
+from clew.formats.source import STDIN
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
 
@@ -112,7 +116,7 @@ def judge_file(
     """What a checker says of the history in a file.
 
     Args:
-        path: the file, in any of `clew.formats.FORMATS`.
+        path: the file, in any of `clew.formats.FORMATS`; ``-`` for standard input.
         model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it from the
             operations, which the judgement states.
         options: more options of that checker, as texts.
@@ -152,7 +156,16 @@ def judge_files(
     """
     question = _question(model, options, consistency_models, budget_seconds)
     files = [str(path) for path in paths]
+    if files.count(STDIN) > 1:
+        raise UsageError(
+            "standard input can be read once",
+            where="FILE",
+            expected=f"{STDIN} once",
+            found=f"{files.count(STDIN)} times",
+        )
     workers = min(len(files), jobs or os.cpu_count() or 1)
+    if STDIN in files:
+        workers = 1  # a worker has another standard input
     if workers <= 1:
         return (_judged(file, question) for file in files)
     return _Pool(files, question, workers).judgements()
@@ -192,7 +205,8 @@ def _judge(file: str, question: Question) -> Judgement:
 
 def _read_and_check(file: str, question: Question) -> Judgement:
     started = wall.seconds()
-    history = read_history(file)
+    recorded = read_history(file)
+    history = invoked_at_once(recorded)
     with _frozen():
         if not history.operations:
             raise HistoryError(
@@ -204,7 +218,7 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         inferred = None
         model = question.model
         if model is None:
-            model, inferred = infer(history)
+            model, inferred = _inferred(history, recorded)
         name, own = parse_model(model)
         said = own | dict(question.options)
         note = _nil_note(history, name, said)
@@ -217,10 +231,25 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         except HistoryError as error:
             error.where = error.where or file
             raise
+        if history.timeless:
+            result = without_order(result)
         if note:
             result = replace(result, reason=f"{result.reason} {note}")
     count = len(history.operations)
     return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+
+
+def _inferred(history: History, recorded: History) -> Guess:
+    """A guess at the model; where there is none, that completions lack invocations is said first.
+
+    Raises:
+        HistoryError: there is none.
+    """
+    try:
+        return infer(history)
+    except HistoryError:
+        assert recorded.operations is not None  # it raises where an invocation is missing
+        raise
 
 
 def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Checker:
@@ -239,8 +268,32 @@ def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Check
             found=strange.f,
             fix="Choose the checker of the object that was tested with --model",
         )
+    if history.timeless:
+        _refuse_an_order(entry, options, history)
     checker = entry.make(options)
-    return of_each_key(checker, history) if entry.one_object else checker
+    keyed = None if "keyed" not in options else options["keyed"] == "true"
+    return of_each_key(checker, history, keyed=keyed) if entry.one_object else checker
+
+
+def _refuse_an_order(entry: Entry, options: Mapping[str, str], history: History) -> None:
+    """Refuse to judge an order that completions alone do not tell."""
+    what, fix = entry.name, "Record invocations too"
+    if entry.timeless:
+        if all(option.name != "consistency-models" for option in entry.options):
+            return
+        asked = options.get("consistency-models", "strict-serializable").split(",")
+        models = resolve_models([name.strip() for name in asked if name.strip()])
+        what = next((model for model in models if needs_order(model)), "")
+        if not what:
+            return
+        fix += ", or name a model without such an order, as --consistency-models serializable"
+    raise HistoryError(
+        f"{what} needs the order of operations, and the history holds completions alone",
+        where=history.place(0),
+        expected="an invoke before each ok, fail or info",
+        found="no invoke at all",
+        fix=fix,
+    )
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:

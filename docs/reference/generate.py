@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.checkers.infer import RULES
-from clew.checkers.registry import CHECKERS
+from clew.checkers.registry import ALIASES, CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
@@ -239,7 +239,7 @@ def checkers() -> str:
         (
             code(entry.name),
             entry.summary,
-            ", ".join(code(option.name) for option in entry.options) or "none",
+            ", ".join(code(option.name) for option in entry.said) or "none",
             entry.complexity,
             entry.source,
         )
@@ -248,7 +248,10 @@ def checkers() -> str:
     settings = [
         (code(entry.name), code(option.name), option.meaning)
         for entry in CHECKERS.values()
-        for option in entry.options
+        for option in entry.said
+    ]
+    left_out = [
+        (code(entry.name), entry.leaves_out) for entry in CHECKERS.values() if entry.leaves_out
     ]
     formats = [(code(name), text) for name, (_, text) in FORMATS.items()]
     guesses = [
@@ -267,6 +270,14 @@ The default stands last.
 
 {table(("checker", "option", "meaning"), settings)}
 
+## What VALID leaves out
+
+{table(("checker", "not judged"), left_out)}
+
+## Other names
+
+{table(("name", "checker"), [(code(name), code(to)) for name, to in ALIASES.items()])}
+
 ## Without --model
 
 The first row that fits is the guess, which is told with the verdict. Its functions are one of the
@@ -278,7 +289,8 @@ EDN a completed read of nil is one whose value was not recorded, which is told a
 
 ## Formats
 
-A file's format is recognised by its content.
+A file's format is recognised by its content. It may be a gzip archive, whatever its name is; `-` is
+standard input.
 
 {table(("format", "what it is"), formats)}
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.checkers.transactions import RwRegister, rw_register
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import name_of
-from clew.checkers.transactions.graph import RW, WW
-from clew.checkers.transactions.lattice import MODELS, violates
+from clew.checkers.transactions.graph import OVERWRITE, RW, WW
+from clew.checkers.transactions.lattice import violates
 from clew.checkers.transactions.reading import sessions
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.transactions.walks import PROCESS, REALTIME
@@ -118,7 +119,7 @@ class Proof(Searcher):
         conflicts = list(found)
         for choices, cycle in conflicts:
             assert violates(cycle.name, model)
-            assert cycle.name == name_of(cycle.kinds)
+            assert cycle.name in {name_of(cycle.kinds), name_of(cycle.kinds, prefix=True)}
             self._is_circle(cycle, self._edges(choices))
         self._leave_no_order(conflicts)
         return super()._evidence(model, conflicts)
@@ -131,6 +132,8 @@ class Proof(Searcher):
                 target, kind = edge >> 2, edge & 3
                 beyond = [e >> 2 for e in self.graph.successors[target]] if target >= size else []
                 edges.update((node, other, kind) for other in beyond or [target])
+                if kind == OVERWRITE:  # a write dependency where no update is lost
+                    edges.update((node, other, RW) for other in beyond or [target])
         for index, earlier, later in choices:
             edges.add((earlier, later, WW))
             readers = self.records[index].readers.get(earlier, ())

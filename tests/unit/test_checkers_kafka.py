@@ -26,8 +26,19 @@ def poll(process, *pairs, asked=None):
     return op(process, "poll", argument, {"k": [list(pair) for pair in pairs]})
 
 
-def txn(process, call, answer):
-    return op(process, "txn", call, answer)
+def txn(process, call, answer, type="ok"):  # noqa: A002
+    return op(process, "txn", call, answer, type=type)
+
+
+def commit(process, offset):
+    return op(process, "commit_offsets", {"k": offset}, {"k": offset})
+
+
+def final(events):
+    return [event._replace(extra={"final": True}) for event in events]
+
+
+READ = [send(0, "a", 0), poll(1, (0, "a"))]
 
 
 def history(*parts):
@@ -112,6 +123,106 @@ INVALID = {
         ),
         poll(1, (0, "b"), (1, "a")),
     ],
+    "duplicate in a failed transaction": [
+        send(0, "a", 1),
+        poll(1, (1, "a")),
+        txn(1, [["poll"]], [["poll", {"k": [[11, "a"]]}]], type="fail"),
+    ],
+    "duplicate of one that was sent once, and once in vain": [
+        send(0, "a", 0),
+        unsure(0, "a", "fail"),
+        poll(1, (0, "a"), (1, "a")),
+    ],
+    "inconsistent-offsets seen by an open transaction": [
+        send(0, "a", 0),
+        poll(1, (0, "a")),
+        unsure(2, "b"),
+        txn(3, [["poll"]], [["poll", {"k": [[0, "b"]]}]], type="info"),
+    ],
+    "int-nonmonotonic-poll in a failed transaction": [
+        send(0, "a", 0),
+        send(0, "b", 1),
+        poll(1, (0, "a"), (1, "b")),
+        txn(
+            3,
+            [["poll"], ["poll"]],
+            [["poll", {"k": [[1, "b"]]}], ["poll", {"k": [[0, "a"]]}]],
+            type="fail",
+        ),
+    ],
+    "phantom in a failed transaction": [
+        txn(1, [["poll"]], [["poll", {"k": [[0, "a"]]}]], type="fail")
+    ],
+    "precommitted-read in a failed transaction": [
+        txn(
+            0,
+            [["send", "k", "a"], ["poll"]],
+            [["send", "k", "a"], ["poll", {"k": [[0, "a"]]}]],
+            type="fail",
+        ),
+    ],
+    "poll-skip over what a failed transaction polled": [
+        send(0, "a", 0),
+        send(0, "b", 1),
+        send(0, "c", 2),
+        poll(1, (0, "a")),
+        txn(1, [["poll"]], [["poll", {"k": [[1, "b"]]}]], type="fail"),
+        poll(1, (2, "c")),
+    ],
+    "nonmonotonic-poll of what is still assigned": [
+        send(0, "a", 0),
+        op(1, "assign", ["k"], ["k"]),
+        poll(1, (0, "a")),
+        op(1, "assign", ["k", "j"], ["k", "j"]),
+        poll(1, (0, "a")),
+    ],
+    "nonmonotonic-poll after an assign that failed": [
+        send(0, "a", 0),
+        poll(1, (0, "a")),
+        op(1, "assign", ["j"], type="fail"),
+        poll(1, (0, "a")),
+    ],
+    "nonmonotonic-poll after an assign that ends a subscription": [
+        send(0, "a", 0),
+        op(1, "subscribe", ["k"], ["k"]),
+        op(1, "assign", ["k"], ["k"]),
+        poll(1, (0, "a")),
+        poll(1, (0, "a")),
+    ],
+    "inconsistent-offsets of two sends of one message": [
+        send(0, "a", 0),
+        send(2, "a", 0),
+        poll(1, (0, "a")),
+    ],
+    "stale-poll at the end": [
+        send(0, "a", 0),
+        poll(1, (0, "a")),
+        final(op(2, "poll", {"k": 0}, {"k": []})),
+    ],
+    "forgotten-commit": [*READ, commit(1, 0), op(1, "list_committed_offsets", ["k"], {})],
+    "forgotten-commit for an older one": [
+        *READ,
+        commit(1, 1),
+        commit(1, 2),
+        op(1, "list_committed_offsets", ["k"], {"k": 1}),
+    ],
+    "forgotten-commit of another client at the end": [
+        *READ,
+        commit(1, 0),
+        final(op(2, "list_committed_offsets", ["k"], {})),
+    ],
+    "forgotten-commit that a list had shown": [
+        *READ,
+        op(1, "commit_offsets", {"k": 3}, type="info"),
+        op(2, "list_committed_offsets", ["k"], {"k": 3}),
+        op(2, "list_committed_offsets", ["k"], {"offsets": {}}),
+    ],
+    "phantom-commit": [*READ, commit(1, 0), op(2, "list_committed_offsets", ["k"], {"k": 4})],
+    "phantom-commit that had failed": [
+        *READ,
+        op(1, "commit_offsets", {"k": 4}, type="fail"),
+        op(2, "list_committed_offsets", ["k"], {"k": 4}),
+    ],
     "poll-skip between transactions": [
         txn(
             0, [["send", "k", 7], ["send", "k", 8]], [["send", "k", [0, 7]], ["send", "k", [1, 8]]]
@@ -150,6 +261,69 @@ VALID = {
         poll(2, (0, "a")),
         poll(1, (1, "b"), asked=1),
     ],
+    "an assign that drops the key": [
+        send(0, "a", 0),
+        poll(1, (0, "a")),
+        op(1, "assign", ["j"], ["j"]),
+        poll(1, (0, "a")),
+    ],
+    "an assign that seeks to the beginning": [
+        send(0, "a", 0),
+        poll(1, (0, "a")),
+        [e._replace(extra={"seek-to-beginning?": True}) for e in op(1, "assign", ["k"], ["k"])],
+        poll(1, (0, "a")),
+    ],
+    "a client that subscribed is moved": [
+        send(0, "a", 0),
+        op(1, "subscribe", ["k"], ["k"]),
+        poll(1, (0, "a")),
+        poll(1, (0, "a")),
+    ],
+    "a key is moved during a transaction": [
+        send(0, "a", 0),
+        [
+            e._replace(extra={"rebalance-log": [{"keys": ["k"]}]})
+            for e in txn(1, [["poll"], ["poll"]], [["poll", {"k": [[0, "a"]]}]] * 2)
+        ],
+    ],
+    "a failed transaction polls again": [
+        send(0, "a", 0),
+        txn(1, [["poll"]], [["poll", {"k": [[0, "a"]]}]], type="fail"),
+        poll(1, (0, "a")),
+    ],
+    "an aborted read by a transaction that failed": [
+        *READ,
+        unsure(2, "b", "fail"),
+        txn(1, [["poll"]], [["poll", {"k": [[1, "b"]]}]], "fail"),
+    ],
+    "a failed poll that only says what it asked": [
+        *READ,
+        op(1, "poll", {"k": 3}, {"k": 3}, type="fail"),
+    ],
+    "an empty poll in the middle": [*READ, poll(2, asked=0)],
+    "a commit not seen by another client yet": [
+        *READ,
+        commit(1, 0),
+        op(2, "list_committed_offsets", ["k"], {}),
+    ],
+    "the highest commit counts": [
+        *READ,
+        commit(1, 5),
+        commit(1, 2),
+        op(1, "list_committed_offsets", ["k"], {"k": 5}),
+    ],
+    "the last commit counts": [
+        *READ,
+        commit(1, 5),
+        commit(1, 2),
+        op(1, "list_committed_offsets", ["k"], {"k": 2}),
+    ],
+    "nothing committed is 0": [*READ, op(1, "list_committed_offsets", ["k"], {"k": 0})],
+    "commits that do not say of what": [
+        *READ,
+        op(1, "commit_offsets"),
+        op(1, "list_committed_offsets", ["k"], {"k": 7}),
+    ],
     "moved back": [
         send(0, "a", 0),
         poll(1, (0, "a")),
@@ -183,6 +357,58 @@ VALID = {
 def test_no_false_alarm(case):
     result = run_checker(Kafka(), history(*VALID[case]))
     assert result.verdict is Verdict.VALID, (result.reason, result.anomalies)
+
+
+def crossing(process, key, other):
+    """A transaction that sends to one key and polls the other's message."""
+    asked = [["send", key, key], ["poll"]]
+    return txn(process, asked, [["send", key, [0, key]], ["poll", {other: [[0, other]]}]])
+
+
+def test_transactions_that_polled_each_other_are_a_cycle():
+    (call, done), (other_call, other_done) = crossing(0, "k", "j"), crossing(1, "j", "k")
+    (found,) = run_checker(Kafka(), History([call, other_call, done, other_done])).anomalies
+    assert found.kind == "G1c"
+    assert found.reason == (
+        'Transactions polled each other\'s messages in a circle: operation 0 sent "k" to key k, '
+        'which operation 1 polled; operation 1 sent "j" to key j, which operation 0 polled.'
+    )
+
+
+def test_real_time_closes_a_cycle():
+    call, done = crossing(0, "j", "k")
+    early = txn(1, [["poll"]], [["poll", {"j": [[0, "j"]]}]])
+    found = run_checker(Kafka(), history([call], early, send(2, "k", 0), [done])).anomalies
+    assert [one.kind for one in found] == ["G1c-realtime"]
+    assert "operation 1 was over before operation 2 began" in found[0].reason
+
+
+TOLD = {
+    "recency=strong forbids it": [*READ, poll(2, asked=0)],
+    "1 committed offset did not show yet": VALID["a commit not seen by another client yet"],
+    "the order between their operations was not judged": VALID["a client that subscribed is moved"],
+    "1 aborted read by transactions that did not commit": VALID[
+        "an aborted read by a transaction that failed"
+    ],
+    "Commits do not say their offsets": VALID["commits that do not say of what"],
+}
+
+
+@pytest.mark.parametrize("said", TOLD)
+def test_what_is_left_out_is_told(said):
+    assert said in run_checker(Kafka(), history(*TOLD[said])).reason
+
+
+@pytest.mark.parametrize(
+    "case", ["an empty poll in the middle", "a commit not seen by another client yet"]
+)
+def test_recency_is_asked_for(case):
+    assert run_checker(Kafka(recency="strong"), history(*VALID[case])).verdict is Verdict.INVALID
+
+
+def test_no_session_where_none_is_asked_for():
+    parts = INVALID["forgotten-commit"]
+    assert run_checker(Kafka(recency="eventual"), history(*parts)).verdict is Verdict.VALID
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,8 @@ def test_an_unknown_format_is_named(tmp_path):
     with pytest.raises(UsageError) as caught:
         read(tmp_path, "[]", "xml")
     assert str(caught.value) == (
-        'format: unknown format: expected jsonl, edn, console, porcupine, json, found "xml".'
+        "format: unknown format: expected jsonl, edn, console, porcupine, json, operations, "
+        'found "xml".'
     )
 
 

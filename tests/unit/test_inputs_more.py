@@ -224,7 +224,7 @@ def test_what_a_workload_draws_can_stand_in_a_file(name: str):
     asked = [
         workload.operation(Draw(Entropy(seed).stream("operation"), 0, seed)) for seed in range(50)
     ]
-    asked += [workload.final()] if workload.final_reads else []
+    asked += workload.final() if workload.final_reads else ()
     operations = [[0, rank, rank, one.f, one.value, "main"] for rank, one in enumerate(asked)]
     plan = plan_from_json(drawn(workload=name, operations=operations), "here")
     assert len(plan.operations) == len(asked)

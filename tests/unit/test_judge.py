@@ -16,7 +16,7 @@ WRITE = "{:process 0, :type :invoke, :f :write, :value 1}\n{:process 0, :type :o
 READ = "{:process 1, :type :invoke, :f :read}\n{:process 1, :type :ok, :f :read, :value %s}\n"
 VALID = WRITE + READ % 1
 INVALID = WRITE + READ % 2
-BANK = "{:process 0, :type :ok, :f :read, :value {1 2}}"
+BANK = "{:process 1, :type :invoke, :f :write}{:process 0, :type :ok, :f :read, :value {1 2}}"
 
 
 def put(folder, **texts):

@@ -87,6 +87,56 @@ WRONG = [
         ),
     ),
     (
+        "Serializable",
+        (
+            f"--model Serializable: unknown checker: expected {ALL}, found 'Serializable'. "
+            "serializable is a consistency model: say --model "
+            "list-append:consistency-models=serializable or, of registers, --model "
+            "rw-register:consistency-models=serializable."
+        ),
+    ),
+    (
+        "snapshot-isolaton",
+        (
+            f"--model snapshot-isolaton: unknown checker: expected {ALL}, found "
+            "'snapshot-isolaton'. snapshot-isolation is a consistency model: say --model "
+            "list-append:consistency-models=snapshot-isolation or, of registers, --model "
+            "rw-register:consistency-models=snapshot-isolation."
+        ),
+    ),
+    (
+        "linearizable",
+        (
+            f"--model linearizable: unknown checker: expected {ALL}, found 'linearizable'. "
+            "linearizable is a consistency model: say --model register, cas-register, key-value "
+            "or another specification."
+        ),
+    ),
+    (
+        "read-your-writes",
+        (
+            f"--model read-your-writes: unknown checker: expected {ALL}, found "
+            "'read-your-writes'. read-your-writes is a consistency model: say --model "
+            "sessions:guarantees=read-your-writes."
+        ),
+    ),
+    (
+        "list-append:serializable",
+        (
+            "--model list-append:serializable: an option of the model is wrong: expected NAME or "
+            "NAME:KEY=VALUE, each key once, found 'serializable'. Say "
+            "consistency-models=serializable."
+        ),
+    ),
+    (
+        "register:consistency-models=serializable",
+        (
+            "--model register: register has no option consistency-models: expected initial, "
+            "nil-reads, found consistency-models. Consistency models are what list-append and "
+            "rw-register hold transactions to."
+        ),
+    ),
+    (
         "register:initial",
         (
             "--model register:initial: an option of the model is wrong: expected NAME or "

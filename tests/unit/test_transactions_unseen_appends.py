@@ -18,12 +18,12 @@ UNSEEN = [
         "two that overlap",
         "{z=[] y+1 x+1} {y=[] z+1 x+2}",
         ["consistent-view", "repeatable-read"],
-        ["prefix", "strong-read-committed"],
+        ["strong-session-prefix", "strong-read-committed"],
     ),
     (
         "two of one session, and a third writer of the key",
         "p0{x+1 y+1 z=[]} p1{y=[1]}> | p0{z+1 x+2 y=[]} p2{y=[] z=[] x+3}",
-        ["consistent-view", "repeatable-read"],
+        ["consistent-view", "repeatable-read", "strong-session-read-atomic"],
         ["prefix", "strong-read-committed"],
     ),
 ]

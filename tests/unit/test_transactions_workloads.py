@@ -11,11 +11,10 @@ from clew.checkers.transactions import (
     LongFork,
     anomalies_markdown,
 )
+from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.lattice import (
     ANOMALIES,
-    MODELS,
     implied_anomalies,
-    resolve_models,
     standing,
     violates,
 )

@@ -22,6 +22,7 @@ from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
+from clew.checkers.linearizability.failed import Failed
 from clew.checkers.linearizability.lazily import broken_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.shortcuts import shortcut
@@ -69,6 +70,8 @@ class Linearizability:
             knows it; any values that sort. Tried first; never a reason to say INVALID.
         explained: whether to look for the evidence. False gives the verdict and the first
             response that cannot be explained, for those that judge very many histories.
+        keyed: whether values begin with a key, where the specification leaves that open; None
+            tells it from the history.
     """
 
     def __init__(
@@ -78,11 +81,13 @@ class Linearizability:
         effects: Mapping[int, Any] | None = None,
         *,
         explained: bool = True,
+        keyed: bool | None = None,
     ) -> None:
         self.specification = specification
         self.name = name
         self.effects = effects
         self.explained = explained
+        self.keyed = keyed
 
     def check(self, history: History, budget: Budget) -> Result:
         """The verdict, with one anomaly for each partition that is not linearizable.
@@ -93,7 +98,7 @@ class Linearizability:
         Raises:
             HistoryError: the history is none, or holds operations unknown to the specification.
         """
-        hows = ways(self.specification, history)
+        hows = ways(self.specification, history, keyed=self.keyed)
         if len(hows) == 1:
             return self._read(history, hows[0], budget)
         return judged([(how, partial(self._read, history, how, budget)) for how in hows])
@@ -105,8 +110,9 @@ class Linearizability:
             findings = [self._judge(each, len(operations), budget) for each in parts]
             # Once all is decided: an explanation must not spend what a verdict needs.
             evidence = Evidence(self.specification, operations, budget, explained=self.explained)
+            failed = Failed(self.specification, operations, how)
             anomalies = [
-                evidence.of(part, finding.failed, finding.broken)
+                failed.named(evidence.of(part, finding.failed, finding.broken))
                 for part, finding in zip(parts, findings, strict=True)
                 if finding.verdict is Verdict.INVALID
             ]

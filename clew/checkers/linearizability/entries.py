@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.keys import ASKS, PAIRS, Keying, is_pair, readings
+from clew.checkers.keys import ASKS, PAIRS, Keying, is_pair, said_readings
 from clew.checkers.linearizability.specification import (
     LOOSE,
     STRICT,
@@ -89,10 +89,12 @@ def partitions(
     return sorted(found, key=_size)
 
 
-def ways(specification: Specification, history: History) -> tuple[Keying, ...]:
+def ways(
+    specification: Specification, history: History, *, keyed: bool | None = None
+) -> tuple[Keying, ...]:
     """The ways to read the history, the likelier first; one where the specification says it."""
     if specification.keyed is None:
-        return readings(history, specification.pairs)
+        return said_readings(history, specification.pairs, keyed=keyed)
     return ("pairs",) if specification.keyed else ("none",)
 
 

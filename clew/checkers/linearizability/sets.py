@@ -20,6 +20,7 @@ PLDI 2025 (arXiv 2509.17795); the layers are our own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Sequence
 from itertools import pairwise
 from operator import attrgetter
@@ -50,7 +51,8 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
     kinds = {entry.f for entry in entries}
     if "read" in kinds:
         layered = kinds <= {"add", "read"}
-        return _broken_reads(adds, entries) if layered else _broken_tests(adds, entries)
+        judge = _broken_reads if layered else _broken_tests
+        return _doubled(entries) or judge(adds, entries)
     by_element: dict[Any, list[Entry]] = {}
     for entry in entries:
         by_element.setdefault(entry.argument, []).append(entry)
@@ -58,6 +60,16 @@ def broken_set(specification: Specification, entries: Sequence[Entry]) -> tuple[
         broken = _broken_element(group)
         if broken is None or broken:
             return broken
+    return ()
+
+
+def _doubled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The first read that shows an element twice, cut to that; or nothing."""
+    for entry in entries:
+        shown = entry.result
+        if entry.f == "read" and type(shown) is tuple and len(shown) > len(frozenset(shown)):
+            twice = next(each for each, count in Counter(shown).items() if count > 1)
+            return (entry._replace(result=(twice, twice)),)
     return ()
 
 

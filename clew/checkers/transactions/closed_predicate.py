@@ -34,11 +34,12 @@ from functools import partial
 from typing import Any
 
 from clew.checkers.collector import uncollected
+from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import RW, DependencyGraph
 from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.lattice import MODELS, resolve_models, violates
+from clew.checkers.transactions.lattice import violates
 from clew.checkers.transactions.predicate_orders import (
     DEAD,
     NIL,
@@ -74,7 +75,7 @@ class ClosedPredicate:
     O(n log n + reads by predicate * keys) where nothing is wrong; see `cycles` for the rest.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
 
     Raises:
         UsageError: no such model.

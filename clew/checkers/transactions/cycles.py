@@ -122,14 +122,14 @@ _G_NONADJACENT = _Kind(
 )
 _G2_ITEM = _Kind("G2-item", ((RW,), (RW,)), (Rule(0, _ANY, 0),), overlapping=False)
 
-# State 1 is "just after a wr".
+# State 1 is "just after a wr or an order": at a beginning, where the rest stands at a commit.
 _PREFIX = _Kind(
     "prefix-violation",
     ((RW, OVERWRITE),),
     (
         Rule(0, (WW,), 0, ordered=False),
-        Rule(0, (WR,), 1, ordered=False),
-        Rule(1, (WR,), 1, ordered=False),
+        Rule(0, (WR,), 1),
+        Rule(1, (WR,), 1),
         Rule(1, (WW, RW, OVERWRITE), 0, ordered=False),
     ),
     0,
@@ -184,12 +184,19 @@ def find_cycles(
     return Finding(search.cycles, whole=True, core=core)
 
 
-def name_of(kinds: Sequence[int]) -> str:
-    """The kind of a cycle with its level, from the kinds of its edges in order."""
+def name_of(kinds: Sequence[int], *, prefix: bool = False) -> str:
+    """The kind of a cycle with its level, from the kinds of its edges in order.
+
+    With ``prefix`` an anti-dependency in it makes it a prefix violation where it is one.
+    """
     anti = [kind == RW for kind in kinds]
     adjacent = any(anti[place - 1] and anti[place] for place in range(len(anti)))
     if not any(anti):
         name = "G0" if all(kind in _WRITES for kind in kinds) else "G1c"
+    elif prefix and all(
+        kinds[place - 1] in _BEGUN for place, kind in enumerate(kinds) if kind == RW
+    ):
+        name = _PREFIX.name
     elif sum(anti) == 1:
         name = "G-single"
     else:
@@ -199,10 +206,11 @@ def name_of(kinds: Sequence[int]) -> str:
 
 
 _WRITES = (WW, PROCESS, REALTIME)
+_BEGUN = (WR, PROCESS, REALTIME)
 
 
-def find_prefix_violation(graph: DependencyGraph, budget: Budget) -> Cycle | None:
-    """A shortest cycle in which each rw edge follows a wr edge; None where there is none.
+def find_prefix_violation(graph: DependencyGraph, level: Level, budget: Budget) -> Cycle | None:
+    """A shortest cycle in which each rw edge follows a wr edge or an order; None for none.
 
     An OVERWRITE counts as rw: where it is a ww, the cycle is one all the same.
     """
@@ -210,10 +218,12 @@ def find_prefix_violation(graph: DependencyGraph, budget: Budget) -> Cycle | Non
     if not core:
         return None
     region = Region(graph, core, sessions(graph.operations))
-    for members in Walks(region, _PREFIX.rules, Level.PLAIN).parts():
-        found = _witness(region.part(members), _PREFIX, Level.PLAIN, budget)
-        if found is not None:
-            return Cycle(_PREFIX.name, *found)
+    for members in Walks(region, _PREFIX.rules, level).parts():
+        part = region.part(members)
+        for narrow in [narrow for narrow in Level if narrow <= level]:
+            found = _witness(part, _PREFIX, narrow, budget)
+            if found is not None:
+                return Cycle(_PREFIX.name + SUFFIXES[narrow], *found)
     return None
 
 

@@ -22,6 +22,7 @@ class Link(NamedTuple):
         seen_by: the number of the operation whose read shows this order, if one does.
         seen: what that read saw.
         because: how the order is known where no read shows it.
+        chain: why the first precedes ``seen_by``, which read what the second wrote.
     """
 
     source: int
@@ -33,6 +34,7 @@ class Link(NamedTuple):
     seen_by: int | None = None
     seen: Any = None
     because: str = ""
+    chain: tuple[Link, ...] = ()
 
 
 class Finding(NamedTuple):

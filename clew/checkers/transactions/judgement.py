@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
     ANOMALIES,
-    MODELS,
     Standing,
+    implied_anomalies,
     standing,
     violates,
     weaker,
@@ -22,6 +23,7 @@ from clew.checkers.transactions.settling import Settled, settle
 from clew.checkers.transactions.telling import tell_cycle, tell_finding
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.transactions.visibility import find_missed
+from clew.checkers.transactions.walks import Level
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 
@@ -44,8 +46,7 @@ def judge(
     """
     finding = find(graph, budget)
     anomalies, counts = _told(finding, graph, evidence, recorder)
-    refined = _refine(finding, recorder, graph, evidence, budget)
-    if refined is not None:
+    for refined in _refined(finding, recorder, graph, evidence, budget):
         missed = tell_cycle(refined, graph.operations, evidence)
         counts[missed.kind] = 1
         if _says_more(missed, anomalies, models):
@@ -123,8 +124,7 @@ class _Case:
         found = [one for one in anomalies if any(violates(one.kind, model) for model in models)]
         self.others = [one for one in anomalies if one not in found]
         self.forbidden = (*found, *settled.evidence.values())
-        unexplained = {"unexplained-reads": len(settled.evidence)} if settled.evidence else {}
-        self.counts = counts | unexplained
+        self.counts = counts | Counter(why.kind for why in settled.evidence.values())
 
     @property
     def verdict(self) -> Verdict:
@@ -168,23 +168,42 @@ def _same_update(cycle: Anomaly) -> bool:
     return [edge["type"] for edge in edges] == ["rw", "rw"] and edges[0]["key"] == edges[1]["key"]
 
 
-def _refine(
+def _refined(
     finding: Finding,
     recorder: Recorder,
     graph: DependencyGraph,
     evidence: Evidence,
     budget: Budget,
-) -> Cycle | None:
-    """The kind that tells the models between read committed and snapshot isolation apart."""
+) -> list[Cycle]:
+    """The kinds that tell the models between read committed and snapshot isolation apart.
+
+    One without the order of sessions and one with it, where that says more.
+    """
     kinds = {cycle.name for cycle in finding.cycles} | set(recorder.counts)
-    if not finding.whole or any(violates(kind, "read-committed") for kind in kinds):
-        return None
-    if kinds.isdisjoint({"G-single", "G-nonadjacent", "lost-update"}):
-        return None
-    try:
-        return find_missed(graph, evidence, budget)
-    except OutOfBudget:
-        return None
+    found: list[Cycle] = []
+    for level, base, special in _REFINED:
+        if any(violates(kind, base) for kind in kinds) or not finding.whole:
+            break
+        if kinds.isdisjoint(special):
+            continue
+        try:
+            missed = find_missed(graph, evidence, finding.core, level, budget)
+        except OutOfBudget:
+            break
+        if missed is not None and missed.name not in implied_anomalies(one.name for one in found):
+            found.append(missed)
+    return found
+
+
+_SPECIAL = ("G-single", "G-nonadjacent", "lost-update")
+_REFINED = (
+    (Level.PLAIN, "read-committed", _SPECIAL),
+    (
+        Level.PROCESS,
+        "strong-session-read-committed",
+        (*_SPECIAL, "G-single-process", "G-nonadjacent-process"),
+    ),
+)
 
 
 _NOTHING_OPEN = Settled({}, [], [], frozenset())

@@ -2,8 +2,8 @@
 
 Two tables, each row with its source. `ANOMALIES` says what each anomaly is and which others it is
 a special case of: a history with a G0 also has a G1c in Adya's sense, where "cycle of ww and wr
-edges" asks for no wr edge. `MODELS` says which anomalies each model forbids by its own definition
-and which weaker models it implies; a model forbids all that they forbid.
+edges" asks for no wr edge. `consistency_models.MODELS` says which anomalies each model forbids by
+its own definition and which weaker models it implies; a model forbids all that they forbid.
 
 Sources, by the short names used in the rows:
 
@@ -13,11 +13,10 @@ Sources, by the short names used in the rows:
 - Bailis: Bailis, Davidson, Fekete, Ghodsi, Hellerstein, Stoica, "Highly Available Transactions",
   VLDB 2014.
 - Berenson: Berenson et al., "A Critique of ANSI SQL Isolation Levels", SIGMOD 1995.
+- Biswas: Biswas, Enea, "On the Complexity of Checking Transactional Consistency", OOPSLA 2019.
 - Cerone: Cerone, Bernardi, Gotsman, "A Framework for Transactional Consistency Models with Atomic
   Visibility", CONCUR 2015.
 - CG: Cerone, Gotsman, "Analysing Snapshot Isolation", PODC 2016.
-- Daudjee: Daudjee, Salem, "Lazy Database Replication with Ordering Guarantees", ICDE 2004; "Lazy
-  Database Replication with Snapshot Isolation", VLDB 2006.
 - Elle: Kingsbury, Alvaro, "Elle", VLDB 2020.
 - Sovran: Sovran, Power, Aguilera, Li, "Transactional Storage for Geo-Replicated Systems", SOSP
   2011.
@@ -26,10 +25,9 @@ Sources, by the short names used in the rows:
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
-from clew.errors import UsageError
+from clew.checkers.transactions.consistency_models import MODELS
 
 
 class AnomalyRow(NamedTuple):
@@ -47,26 +45,6 @@ class AnomalyRow(NamedTuple):
     source: str
 
 
-class ModelRow(NamedTuple):
-    """One consistency model.
-
-    Attributes:
-        aliases: other names by which it is accepted.
-        forbids: the anomalies that its own definition adds to those of the weaker models.
-        implies: the models next weaker than it.
-        source: where it is defined.
-        decided: True where a history of these workloads that breaks the model always shows one of
-            the forbidden anomalies; only such models are said to stand.
-    """
-
-    name: str
-    aliases: tuple[str, ...]
-    forbids: tuple[str, ...]
-    implies: tuple[str, ...]
-    source: str
-    decided: bool = True
-
-
 ANOMALIES: tuple[AnomalyRow, ...] = (
     AnomalyRow("G0", ("G1c", "G0-process"), "a cycle of writes that overwrite each other",
                "Adya, chapter 3"),
@@ -76,12 +54,14 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
     AnomalyRow("G1c", ("G-single", "G1c-process"),
                "a cycle of write and read dependencies: information flows in a circle",
                "Adya, chapter 3"),
-    AnomalyRow("fractured-read", ("causality-violation", "G-single"),
+    AnomalyRow("fractured-read",
+               ("causality-violation", "G-single", "fractured-read-process"),
                "a transaction saw one write of another but missed a second one", "Bailis"),
-    AnomalyRow("causality-violation", ("prefix-violation", "G-single"),
+    AnomalyRow("causality-violation",
+               ("prefix-violation", "G-single", "causality-violation-process"),
                "a transaction missed a write that causally precedes something it saw",
                "Cerone, figure 1"),
-    AnomalyRow("prefix-violation", ("G-nonadjacent",),
+    AnomalyRow("prefix-violation", ("G-nonadjacent", "prefix-violation-process"),
                "a cycle in which each anti-dependency follows a read dependency: no one order of "
                "commits has every snapshot as a prefix",
                "CG, characterisation of SI without its conflict rule"),
@@ -96,6 +76,15 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
                "G0 with the order of a session among its edges", "Elle"),
     AnomalyRow("G1c-process", ("G-single-process", "G1c-realtime"),
                "G1c with the order of a session among its edges", "Elle"),
+    AnomalyRow("fractured-read-process", ("causality-violation-process", "G-single-process"),
+               "a transaction missed a write of an earlier transaction of its session, or saw one "
+               "write of another and missed a second one", "Biswas, axiom Read Atomic"),
+    AnomalyRow("causality-violation-process", ("prefix-violation-process", "G-single-process"),
+               "a transaction missed a write that precedes it through reads and sessions",
+               "Biswas, axiom Causal Consistency"),
+    AnomalyRow("prefix-violation-process", ("G-nonadjacent-process",),
+               "prefix-violation with the order of a session among its edges",
+               "Biswas, axiom Prefix"),
     AnomalyRow("G-single-process",
                ("G-nonadjacent-process", "G-single-realtime", "G-single-predicate-process"),
                "G-single with the order of a session among its edges", "Elle"),
@@ -175,192 +164,7 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
 """Every kind of anomaly that the transaction checkers report."""
 
 
-_SESSION = "Daudjee, for serializability and snapshot isolation; here for its base"
-_STRONG = "Elle: the base with real time"
-
-MODELS: tuple[ModelRow, ...] = (
-    ModelRow(
-        "read-uncommitted",
-        ("PL-1",),
-        ("G0", "duplicate-elements", "garbage-read", "cyclic-versions", "mismatch"),
-        (),
-        "Adya, chapter 3",
-    ),
-    ModelRow(
-        "read-committed", ("PL-2",), ("G1a", "G1b", "G1c"), ("read-uncommitted",), "Adya, chapter 3"
-    ),
-    ModelRow(
-        "cursor-stability",
-        ("PL-CS",),
-        ("lost-update",),
-        ("read-committed",),
-        "Adya, chapter 4",
-        decided=False,
-    ),
-    ModelRow(
-        "monotonic-view", ("PL-2L",), (), ("read-committed",), "Adya, chapter 4", decided=False
-    ),
-    ModelRow("monotonic-atomic-view", ("MAV",), (), ("read-committed",), "Bailis", decided=False),
-    ModelRow(
-        "read-atomic",
-        ("RA",),
-        ("internal", "fractured-read"),
-        ("monotonic-atomic-view",),
-        "Cerone, figure 1",
-    ),
-    ModelRow(
-        "causal",
-        ("causal-cerone", "causal-consistency", "transactional-causal"),
-        ("causality-violation",),
-        ("read-atomic",),
-        "Cerone, figure 1",
-    ),
-    ModelRow(
-        "consistent-view",
-        ("PL-2+",),
-        ("internal", "G-single", "G-single-predicate"),
-        ("cursor-stability", "monotonic-view"),
-        "Adya, chapter 4",
-    ),
-    ModelRow(
-        "parallel-snapshot-isolation",
-        ("PSI",),
-        (),
-        ("causal", "consistent-view"),
-        "Sovran; CG, characterisation of parallel SI",
-    ),
-    ModelRow(
-        "prefix",
-        ("prefix-consistency", "consistent-prefix"),
-        ("prefix-violation",),
-        ("causal",),
-        "Cerone, figure 1",
-    ),
-    ModelRow(
-        "forward-consistent-view",
-        ("PL-FCV",),
-        (),
-        ("consistent-view",),
-        "Adya, chapter 4",
-        decided=False,
-    ),
-    ModelRow(
-        "monotonic-snapshot-read",
-        ("PL-MSR",),
-        (),
-        ("read-committed",),
-        "Adya, chapter 4",
-        decided=False,
-    ),
-    ModelRow(
-        "snapshot-isolation",
-        ("PL-SI", "SI"),
-        ("G-nonadjacent", "G-nonadjacent-predicate"),
-        (
-            "parallel-snapshot-isolation",
-            "prefix",
-            "forward-consistent-view",
-            "monotonic-snapshot-read",
-        ),
-        "CG, characterisation of SI",
-    ),
-    ModelRow(
-        "repeatable-read",
-        ("PL-2.99",),
-        ("internal", "G2-item"),
-        ("cursor-stability", "monotonic-atomic-view"),
-        "Adya, chapter 3",
-    ),
-    ModelRow(
-        "update-serializable",
-        ("PL-3U",),
-        (),
-        ("forward-consistent-view",),
-        "Adya, chapter 4",
-        decided=False,
-    ),
-    ModelRow(
-        "serializable",
-        ("PL-3", "conflict-serializable", "serializability"),
-        ("G2-item", "G2"),
-        ("snapshot-isolation", "repeatable-read", "update-serializable"),
-        "Adya, chapter 3",
-    ),
-    ModelRow(
-        "strong-session-read-uncommitted",
-        ("strong-session-PL-1",),
-        ("G0-process",),
-        ("read-uncommitted",),
-        _SESSION,
-    ),
-    ModelRow(
-        "strong-session-read-committed",
-        ("strong-session-PL-2",),
-        ("G1c-process",),
-        ("read-committed", "strong-session-read-uncommitted"),
-        _SESSION,
-    ),
-    ModelRow(
-        "strong-session-consistent-view",
-        ("strong-session-PL-2+", "strong-session-parallel-snapshot-isolation"),
-        ("G-single-process", "G-single-predicate-process"),
-        ("parallel-snapshot-isolation", "strong-session-read-committed"),
-        _SESSION,
-    ),
-    ModelRow(
-        "strong-session-snapshot-isolation",
-        ("strong-session-SI", "strong-session-PL-SI"),
-        ("G-nonadjacent-process", "G-nonadjacent-predicate-process"),
-        ("snapshot-isolation", "strong-session-consistent-view"),
-        _SESSION,
-    ),
-    ModelRow(
-        "strong-session-serializable",
-        ("strong-session-PL-3", "session-serializable"),
-        ("G2-item-process", "G2-process"),
-        ("serializable", "strong-session-snapshot-isolation"),
-        _SESSION,
-    ),
-    ModelRow(
-        "strong-read-uncommitted",
-        ("strong-PL-1",),
-        ("G0-realtime",),
-        ("strong-session-read-uncommitted",),
-        _STRONG,
-    ),
-    ModelRow(
-        "strong-read-committed",
-        ("strong-PL-2",),
-        ("G1c-realtime",),
-        ("strong-session-read-committed", "strong-read-uncommitted"),
-        _STRONG,
-    ),
-    ModelRow(
-        "strong-consistent-view",
-        ("strong-PL-2+", "strong-parallel-snapshot-isolation"),
-        ("G-single-realtime", "G-single-predicate-realtime"),
-        ("strong-session-consistent-view", "strong-read-committed"),
-        _STRONG,
-    ),
-    ModelRow(
-        "strong-snapshot-isolation",
-        ("strong-SI", "strong-PL-SI"),
-        ("G-nonadjacent-realtime", "G-nonadjacent-predicate-realtime"),
-        ("strong-session-snapshot-isolation", "strong-consistent-view"),
-        _STRONG,
-    ),
-    ModelRow(
-        "strict-serializable",
-        ("strong-serializable", "PL-SS", "strict-serializability", "strong-PL-3"),
-        ("G2-item-realtime", "G2-realtime"),
-        ("strong-session-serializable", "strong-snapshot-isolation"),
-        "Adya, chapter 3; Herlihy and Wing, TOPLAS 1990",
-    ),
-)
-"""Every consistency model, each after the models it implies."""
-
 _ANOMALY = {row.name: row for row in ANOMALIES}
-_NAMES = {name.lower(): row.name for row in MODELS for name in (row.name, *row.aliases)}
 _WEAKER: dict[str, frozenset[str]] = {}
 _FORBIDDEN: dict[str, frozenset[str]] = {}
 for _row in MODELS:
@@ -384,39 +188,6 @@ class Standing(NamedTuple):
     strongest: tuple[str, ...]
 
 
-def resolve_models(names: Sequence[str]) -> tuple[str, ...]:
-    """The models' own names, in the order asked, each once.
-
-    Names are read without regard to case, with ``_`` or spaces for ``-``, with or without a
-    leading colon.
-
-    Raises:
-        UsageError: no such model, or none at all.
-    """
-    asked = [names] if isinstance(names, str) else list(names)
-    if not asked:
-        raise UsageError("no consistency model is named", expected=f"one of {_listed()}")
-    return tuple(dict.fromkeys(_resolve(name) for name in asked))
-
-
-def _resolve(name: str) -> str:
-    plain = name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
-    found = _NAMES.get(plain)
-    if found is not None:
-        return found
-    near = get_close_matches(plain, list(_NAMES), n=1, cutoff=0.5)
-    raise UsageError(
-        "unknown consistency model",
-        expected=f"one of {_listed()}",
-        found=repr(name),
-        fix=f"Perhaps {_NAMES[near[0]]} is meant" if near else None,
-    )
-
-
-def _listed() -> str:
-    return ", ".join(row.name for row in MODELS)
-
-
 def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
     """The kinds and all that they are special cases of."""
     closed: dict[str, None] = {}
@@ -427,6 +198,11 @@ def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
             closed[kind] = None
             waiting.extend(_ANOMALY[kind].implies)
     return frozenset(closed)
+
+
+def is_kind(name: str) -> bool:
+    """True where an anomaly is called so."""
+    return name in _ANOMALY
 
 
 def violates(kind: str, model: str) -> bool:

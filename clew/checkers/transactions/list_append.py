@@ -26,10 +26,10 @@ from clew.checkers.collector import uncollected
 from clew.checkers.transactions.append_key import AppendKey
 from clew.checkers.transactions.append_orders import AppendOrders
 from clew.checkers.transactions.append_search import unseen_appends
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.transactions.reading import (
     is_unread,
     malformed,
@@ -51,7 +51,7 @@ class ListAppend:
     O(n log n) in the history's length where nothing is wrong; see `cycles` for the rest.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
 
     Raises:
         UsageError: no such model.

@@ -4,6 +4,9 @@
 - No cycle may lack adjacent anti-dependencies (snapshot isolation): each transaction begins and
   then commits. Dependencies lead from a commit to a beginning, anti-dependencies from a beginning
   to a commit, so that after one of them another can't be taken at once.
+- No cycle may lack an anti-dependency that follows another or a write dependency (prefix): the
+  same, but write dependencies lead from a commit to a commit, since who overwrites a version need
+  not have begun after it.
 - No cycle may have one anti-dependency (parallel snapshot isolation) or none (read committed): a
   node for each transaction, and anti-dependencies are kept apart.
 
@@ -20,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 
 from clew.checkers.transactions.cycles import SUFFIXES
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph, components
-from clew.checkers.transactions.lattice import violates
+from clew.checkers.transactions.lattice import is_kind, violates
 from clew.checkers.transactions.reading import NEVER, sessions
 from clew.checkers.transactions.walks import PROCESS, REALTIME, Level
 
@@ -33,6 +36,7 @@ class Shape(Enum):
 
     ANY = "any"
     NOT_ADJACENT = "no two adjacent"
+    PREFIX = "each after a read dependency"
     SINGLE = "one at most"
     NONE = "none"
     WRITES = "none, and no read dependency"
@@ -42,12 +46,14 @@ _SHAPES = {
     "G2-item": Shape.ANY,
     "G-nonadjacent": Shape.NOT_ADJACENT,
     "G-single": Shape.SINGLE,
+    "prefix-violation": Shape.PREFIX,
     "G1c": Shape.NONE,
     "G0": Shape.WRITES,
 }
 _EDGES = {
     Shape.ANY: (WW, WR, OVERWRITE, RW),
     Shape.NOT_ADJACENT: (WW, WR, OVERWRITE, RW),
+    Shape.PREFIX: (WW, WR, RW),
     Shape.SINGLE: (WW, WR, OVERWRITE),
     Shape.NONE: (WW, WR),
     Shape.WRITES: (WW,),
@@ -57,7 +63,10 @@ _EDGES = {
 def shape_of(model: str) -> tuple[Shape, Level]:
     """The cycles that a model forbids, and the widest order of the history that they may use."""
     for kind, shape in _SHAPES.items():
-        levels = [level for level in Level if violates(kind + SUFFIXES[level], model)]
+        levels = [
+            level for level in Level
+            if is_kind(kind + SUFFIXES[level]) and violates(kind + SUFFIXES[level], model)
+        ]  # fmt: skip
         if levels:
             return shape, max(levels)
     raise AssertionError(model)
@@ -88,10 +97,13 @@ class Polygraph:
         among: the nodes that count; None for all.
 
     Attributes:
+        is_split: True where a transaction's beginning and its commit are two nodes.
         targets: for each node where its edges lead.
     """
 
-    __slots__ = ("_kinds", "_labels", "_size", "_split", "_trail", "anti", "shape", "targets")
+    __slots__ = (
+        "_kinds", "_labels", "_size", "_split", "_trail", "anti", "is_split", "shape", "targets",
+    )  # fmt: skip
 
     def __init__(
         self, graph: DependencyGraph, model: str, among: Sequence[int] | None = None
@@ -100,7 +112,8 @@ class Polygraph:
         self._kinds = _EDGES[self.shape]
         total = len(graph.successors)
         self._size = len(graph.operations)
-        self._split = total if self.shape is Shape.NOT_ADJACENT else 0
+        self.is_split = self.shape in (Shape.NOT_ADJACENT, Shape.PREFIX)
+        self._split = total if self.is_split else 0
         self.targets: list[list[int]] = [[] for _ in range(total + self._split)]
         self._labels: list[list[Label]] = [[] for _ in self.targets]
         self._trail: list[int] = []
@@ -120,6 +133,10 @@ class Polygraph:
     def commit(self, transaction: int) -> int:
         """The node at which what depends on a transaction leaves."""
         return transaction + self._split
+
+    def overwriting(self, transaction: int) -> int:
+        """The node at which a write dependency arrives."""
+        return self.commit(transaction) if self.shape is Shape.PREFIX else transaction
 
     def owner(self, node: int) -> int:
         """The transaction of a node; -1 for one that stands for an order."""
@@ -182,15 +199,20 @@ class Polygraph:
 
     def add(self, source: int, target: int, label: Label) -> None:
         """Draw an edge between two transactions or hubs, where the model looks at its kind."""
+        if label.kind == OVERWRITE and self.shape is Shape.PREFIX:
+            label = label._replace(kind=RW)  # updates may be lost, so it is no write dependency
         if label.kind not in self._kinds:
             if label.kind == RW and self.shape is Shape.SINGLE:
                 self.anti.append((source, target, label))
             return
         start, end = source, target
-        if label.kind == RW:
-            end = self.commit(target) if target < self._size else target
-        elif source < self._size:
+        if label.kind != RW and source < self._size:
             start = self.commit(source)
+        if target < self._size:
+            if label.kind == RW:
+                end = self.commit(target)
+            elif label.kind == WW:
+                end = self.overwriting(target)
         self._join(start, end, label)
         self._trail.append(start)
 

@@ -178,7 +178,7 @@ class Propagation:
         return before
 
     def _width(self, writers: Sequence[int]) -> int:
-        return len(writers) if self.polygraph.shape is Shape.NOT_ADJACENT else 0
+        return len(writers) if self.polygraph.is_split else 0
 
     def _forced(self, group: Sequence[int]) -> list[Choice]:
         """The choices on these keys whose opposite would close a forbidden cycle.
@@ -211,7 +211,7 @@ class Propagation:
     def _earlier(self, record: RegisterKey, writer: int, before: list[int], width: int) -> int:
         """Whose versions can't come after this writer's, as bits."""
         graph = self.polygraph
-        mask = before[graph.commit(writer)]
+        mask = before[graph.commit(writer)] >> (width if graph.shape is Shape.PREFIX else 0)
         if graph.shape in _READERS_COUNT:
             for reader in record.readers.get(writer, ()):
                 mask |= before[graph.beginning(reader)] >> width
@@ -278,7 +278,8 @@ class Propagation:
         ]  # fmt: skip
         nodes, kinds = zip(*edges, strict=True)
         choices = {*more, *(step.label.choice for step in steps if step.label.choice is not None)}
-        return Conflict(tuple(sorted(choices)), Cycle(name_of(kinds), nodes, kinds))
+        name = name_of(kinds, prefix=self.polygraph.shape is Shape.PREFIX)
+        return Conflict(tuple(sorted(choices)), Cycle(name, nodes, kinds))
 
     def _why(self, choice: Choice) -> Conflict:
         """The circle that the opposite of a choice would have closed when it was made."""
@@ -286,7 +287,7 @@ class Propagation:
         graph, moment = self.polygraph, self.made[choice]
         opposite = (index, later, earlier)
         paths = []
-        way = graph.path([graph.beginning(earlier)], [graph.commit(later)], moment)
+        way = graph.path([graph.overwriting(earlier)], [graph.commit(later)], moment)
         if way:
             paths.append([Step(later, earlier, Label(WW, opposite)), *way])
         readers = self.records[index].readers.get(later, ())
@@ -302,4 +303,4 @@ _ALWAYS = 1 << 62
 _BITS_MAX = 1 << 33
 _WIDTH = 8192
 """So many writers at a time: more, and the sets of them take more memory than time is saved."""
-_READERS_COUNT = (Shape.ANY, Shape.NOT_ADJACENT, Shape.SINGLE)
+_READERS_COUNT = (Shape.ANY, Shape.NOT_ADJACENT, Shape.PREFIX, Shape.SINGLE)

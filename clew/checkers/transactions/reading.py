@@ -118,6 +118,21 @@ def written_twice(history: History, operation: Operation, key: Any, value: Any) 
     )
 
 
+def written_again(history: History, operation: Operation, key: Any, value: Any) -> NoReturn:
+    """Refuse a write of the value that keys begin with: nobody knows which of the two was read.
+
+    Raises:
+        HistoryError: always.
+    """
+    raise HistoryError(
+        f"{told(value)} is written to key {told(key)}, though keys begin with it",
+        where=history.place(operation.invoked),
+        expected="values to write that differ from the initial one",
+        found=f"a write of {told(value)} by process {operation.process}",
+        fix="Let the workload write distinct values, for example by counting up for each key",
+    )
+
+
 def completions(operations: Sequence[Operation]) -> list[int]:
     """For each operation the position at which it surely was over; `NEVER` unless it is ``ok``."""
     return [

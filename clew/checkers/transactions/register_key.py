@@ -1,7 +1,8 @@
 """One register's versions: who installed, read and touched them, and what is known of their order.
 
 A version of a key is named by the transaction that installed it: the last value that a committed
-transaction wrote to the key; `INITIAL` is the unwritten state.
+transaction wrote to the key; `INITIAL` is the unwritten state, which shows nil or a value that was
+given.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ INITIAL: Final = -1
 
 BEFORE, AMID, AFTER = range(3)
 """Where a read stands among its own transaction's writes of the key."""
-
-NIL: Final = key_of(None)
 
 
 class Reread(NamedTuple):
@@ -40,6 +39,8 @@ class RegisterKey:
 
     Attributes:
         key: the key as the history writes it.
+        initial: the value that it has before any write.
+        start: that value as a token.
         writers: for each value (as a token) the operation that wrote it.
         failed: the writers that aborted.
         intermediate: values that their own transaction overwrote; for each its writer.
@@ -58,12 +59,14 @@ class RegisterKey:
     """
 
     __slots__ = (
-        "after", "closed", "explicit", "failed", "final", "intermediate", "key", "known", "met",
-        "readers", "rereads", "touches", "values", "versions_read", "writers",
+        "after", "closed", "explicit", "failed", "final", "initial", "intermediate", "key", "known",
+        "met", "readers", "rereads", "start", "touches", "values", "versions_read", "writers",
     )  # fmt: skip
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: Any, initial: Any = None) -> None:
         self.key = key
+        self.initial = initial
+        self.start = key_of(initial)
         self.values: dict[Key, Any] = {}
         self.writers: dict[Key, int] = {}
         self.failed: dict[int, None] = {}
@@ -91,10 +94,14 @@ class RegisterKey:
 
     def version(self, token: Key) -> int | None:
         """Who installed the version that shows this value; None where it is no version."""
-        if token == NIL:
+        if token == self.start:
             return INITIAL
         writer = self.writers.get(token)
         return writer if writer is not None and self.final.get(writer) == token else None
+
+    def shown(self, version: int) -> Any:
+        """The value that a version shows."""
+        return self.initial if version == INITIAL else self.raw(self.final[version])
 
     def meet(self) -> None:
         """Fill in ``met``, once ``final`` is known. O(touches + rereads) where there are any."""
@@ -133,7 +140,7 @@ class RegisterKey:
 
     def told_version(self, version: int) -> str:
         """A version's value in words."""
-        return "nil" if version == INITIAL else told(self.raw(self.final[version]))
+        return told(self.shown(version))
 
 
 class Closure:

@@ -21,8 +21,8 @@ from clew.checkers.transactions.graph import (
     components,
 )
 from clew.checkers.transactions.reading import sessions, told
-from clew.checkers.transactions.register_key import ABSENT, INITIAL, NIL, Closure, RegisterKey
-from clew.checkers.values import Key, key_of
+from clew.checkers.transactions.register_key import ABSENT, INITIAL, Closure, RegisterKey
+from clew.checkers.values import Key, initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
 
@@ -62,7 +62,7 @@ class RegisterOrders:
         """Check what was read of a key against who wrote it."""
         self.keys[key_of(record.key)] = record
         for number, read, _ in chain(record.touches, record.rereads):
-            if read is ABSENT or read == NIL:
+            if read is ABSENT or read == record.start:
                 continue
             writer = record.writers.get(read)
             if writer is None:
@@ -82,7 +82,8 @@ class RegisterOrders:
         value = record.raw(token)
         start = f"{{0}} read key {told(record.key)} as {told(value)}"
         reason = {
-            "garbage-read": f"{start}, but nobody ever wrote that.",
+            "garbage-read": f"{start}, but nobody ever wrote that."
+            + (initial_hint(value) if record.initial is None else ""),
             "G1a": f"{start}, which {{1}} wrote before it aborted.",
             "future-read": f"{start} before it wrote that value itself: it saw its own future.",
             "G1b": f"{start}, which {{1}} overwrote before it committed.",
@@ -291,7 +292,7 @@ class RegisterOrders:
             f"{{0}} read key {told(record.key)} as {read} and wrote it; {{1}} also wrote it on "
             f"top of {read}. Neither saw the other's write, so one update is lost.",
             key=record.key,
-            read=None if version == INITIAL else record.raw(record.final[version]),
+            read=record.shown(version),
         )
 
     def _cyclic(self, record: RegisterKey) -> bool:
@@ -311,7 +312,7 @@ class RegisterOrders:
                 f"What is known of key {told(record.key)}'s versions puts each of "
                 f"{', '.join(values[:8])} before itself.",
                 key=record.key,
-                versions=[None if m == INITIAL else record.raw(record.final[m]) for m in members],
+                versions=[record.shown(member) for member in members],
             )
         return bool(circles)
 
@@ -341,7 +342,7 @@ class RegisterOrders:
                 assert record.closed is not None
                 read = record.versions_read[source]
                 version = next(v for v in read if target in record.closed.after(v))
-                value = None if version == INITIAL else record.raw(record.final[version])
+                value = record.shown(version)
                 written = record.raw(record.final[target])
                 return Link(source, target, "rw", record.key, value, written)
         raise AssertionError((source, target))
@@ -389,7 +390,7 @@ class RegisterOrders:
                 other = record.raw(record.final[target])
                 why = "else one of the two updates is lost"
                 return Link(source, target, "ww", record.key, own, other, because=why)
-            value = None if version == INITIAL else record.raw(record.final[version])
+            value = record.shown(version)
             return Link(
                 source, target, "rw", record.key, value, record.raw(record.final[target]),
                 because="" if version == INITIAL else why,

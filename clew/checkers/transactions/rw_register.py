@@ -1,7 +1,8 @@
 """Rw-register: transactions over registers, where a read shows one value and no order.
 
 A transaction's micro-operations are ``["w", key, value]`` and ``["r", key, value]``; values written
-to one key are distinct and never null, which is how an unwritten key reads. Who wrote what was read
+to one key are distinct and never the one that an unwritten key reads as, which is null unless
+another is given. Who wrote what was read
 is certain; in which order versions were installed is not, and is put together from assumptions
 (`VERSION_ORDERS`) or given.
 
@@ -30,15 +31,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from clew.checkers.collector import uncollected
+from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.lattice import resolve_models
 from clew.checkers.transactions.reading import (
     is_unread,
     malformed,
     micro_operations,
     told,
+    written_again,
     written_twice,
 )
 from clew.checkers.transactions.register_key import ABSENT, RegisterKey, Reread
@@ -68,10 +70,11 @@ class RwRegister:
     """Checks transactions over registers against consistency models.
 
     Args:
-        consistency_models: names of models that must hold; see `lattice.MODELS`.
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
         version_orders: names from `VERSION_ORDERS`, or a mapping from each key to the list of its
             values in the order they were installed (nil left out); keys that the mapping does not
             name fall back on the default assumptions.
+        initial: what an unwritten key reads as.
 
     Raises:
         UsageError: no such model or no such assumption.
@@ -86,7 +89,9 @@ class RwRegister:
             "initial-state",
             "writes-follow-reads",
         ),
+        initial: Any = None,
     ) -> None:
+        self.initial = initial
         self.consistency_models = resolve_models(consistency_models)
         self.explicit: dict[Key, list[Key]] = {}
         if isinstance(version_orders, Mapping):
@@ -115,7 +120,7 @@ class RwRegister:
         recorder = Recorder()
         graph = DependencyGraph(operations)
         orders = RegisterOrders(operations, graph, recorder, self.assumptions)
-        records = _read(history, operations, recorder)
+        records = _read(history, operations, recorder, self.initial)
         for record in records:
             record.explicit = self.explicit.get(key_of(record.key))
             orders.settle(record)
@@ -139,9 +144,10 @@ def _assumption(name: str) -> str:
 
 
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
-    history: History, operations: Sequence[Operation], recorder: Recorder
+    history: History, operations: Sequence[Operation], recorder: Recorder, initial: Any
 ) -> list[RegisterKey]:
     """What was written to and read from each key, in order of first mention."""
+    start = key_of(initial)
     keys: dict[Key, RegisterKey] = {}
     for operation in operations:
         number = operation.number
@@ -167,11 +173,15 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
             key = raw if type(raw) is int or type(raw) is str else key_of(raw)
             record = keys.get(key)
             if record is None:
-                record = keys[key] = RegisterKey(raw)
+                record = keys[key] = RegisterKey(raw, initial)
             token = value if type(value) is int or type(value) is str else record.token(value)
             if f == "w":
-                if value is None:
-                    malformed(history, operation, micro, "a value other than null to write")
+                if token == start:
+                    if initial is None:
+                        malformed(history, operation, micro, "a value other than null to write")
+                    if operation.type == "fail":
+                        continue  # a read of it read the initial state
+                    written_again(history, operation, record.key, value)
                 _write(history, operation, record, token)
                 read, wrote = mine.setdefault(key, [ABSENT, ABSENT])
                 if wrote is not ABSENT:

@@ -103,12 +103,15 @@ class _Run:
         writes = self.plan.writes.get(owner)
         if not writes:
             return None
-        if self.exclusive and node == self.graph.beginning(owner):
+        split = self.graph.is_split
+        if split and node == self.graph.beginning(owner):
+            if not self.exclusive:
+                return None
             return next((key for key in writes if key in self.writing), None)
         own = dict(self.plan.reads.get(owner, ()))
         for key in writes:
             version = self.current[key]
-            if self.needed[key].get(version, 0) > (not self.exclusive and own.get(key) == version):
+            if self.needed[key].get(version, 0) > (not split and own.get(key) == version):
                 return key
         return None
 

@@ -1,6 +1,9 @@
 """Which models hold where the order of versions is open.
 
-The models that are asked for are settled within the whole budget. Of the others, from the
+First those weaker than a model that was asked for and decided without a search: where one of them
+falls, it does too. Then what was asked for is searched for within the whole budget, and before it
+some stronger models with a small one: an order that satisfies a model is a witness for all weaker
+ones, and the stronger the model, the fewer orders are left to try. Of the others, from the
 strongest down, as many as a small allowance is enough for; nothing is said of the rest.
 """
 
@@ -9,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.lattice import MODELS, standing, weaker
+from clew.checkers.transactions.commit_orders import WITHOUT_SEARCH
+from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.lattice import standing, weaker
 from clew.checkers.transactions.version_search import Searcher
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
@@ -18,6 +23,19 @@ _OTHERS_MAX = 5_000
 
 _ALLOWANCE = 10_000
 _ALLOWANCE_PER_TRANSACTION = 16
+
+
+_WITNESSES = (
+    "strict-serializable",
+    "strong-session-serializable",
+    "strong-session-snapshot-isolation",
+    "strong-session-prefix",
+    "serializable",
+    "snapshot-isolation",
+)
+"""Models whose orders are soon found where there are any."""
+
+_WITNESS_PER_TRANSACTION = 1_024
 
 
 class Settled(NamedTuple):
@@ -42,10 +60,16 @@ def settle(
     """Search for orders that satisfy the models, those aside that these anomalies rule out."""
     found = _Found(searcher, {*standing(kinds).violated})
     asked = [model for model in models if found.is_open(model)]
-    for model in asked:
-        found.settle(model, budget)
     size = len(searcher.graph.operations)
-    if not found.cut_short and size <= _OTHERS_MAX:
+    for model in asked:
+        found.refute(model, budget)
+    ended = True
+    for model in reversed([row.name for row in MODELS]):
+        if model in asked:
+            ended &= found.settle(model, budget)
+        elif model in _WITNESSES and found.is_searched(weaker(model).intersection(asked)):
+            found.settle(model, Budget(None, _WITNESS_PER_TRANSACTION * size))
+    if ended and size <= _OTHERS_MAX:
         allowance = Budget(None, _ALLOWANCE + _ALLOWANCE_PER_TRANSACTION * size)
         for row in reversed(MODELS):
             if row.decided:
@@ -70,23 +94,35 @@ class _Found:
         self.violated = violated
         self.proved: set[str] = set()
         self.refutations: dict[str, Anomaly] = {}
-        self.cut_short = False
 
     def is_open(self, model: str) -> bool:
         return self.searcher.concerns(model) and model not in self.proved | self.violated
 
-    def settle(self, model: str, budget: Budget, cost: int = 0) -> None:
-        """Search for an order that satisfies the model, unless it is settled already."""
+    def refute(self, model: str, budget: Budget) -> None:
+        """Settle the weaker models that need no search: where one falls, this one does too."""
+        for quick in WITHOUT_SEARCH:
+            if quick in weaker(model) and self.is_open(model):
+                self.settle(quick, budget)
+
+    def is_searched(self, models: Iterable[str]) -> bool:
+        """True where one of the models is open and needs a search."""
+        return any(self.is_open(model) and self.searcher.is_hard(model) for model in models)
+
+    def settle(self, model: str, budget: Budget, cost: int = 0) -> bool:
+        """Search for an order that satisfies the model, unless it is settled already.
+
+        False where the budget ended the search.
+        """
         if not self.is_open(model):
-            return
+            return True
         try:
             budget.spend(cost)
             holds, evidence = self.searcher.decide(model, budget)
         except OutOfBudget:
-            self.cut_short = True
-            return
+            return False
         if evidence is not None:
             self.refutations[model] = evidence
             self.violated |= {*standing((), [model]).violated}
         elif holds:
             self.proved |= weaker(self.searcher.proved(model))
+        return True

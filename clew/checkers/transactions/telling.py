@@ -28,19 +28,21 @@ def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence
         _link(cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind, evidence)
         for i, kind in enumerate(cycle.kinds)
     ]
+    return tell_links(cycle.name, links, operations)
+
+
+def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]) -> Anomaly:
+    """A circle of links, each with its evidence, as an anomaly of this name."""
     links = _turned(links)
     cast = list(dict.fromkeys(link.source for link in links))
-    cast += [
-        link.seen_by for link in links if link.seen_by is not None and link.seen_by not in cast
-    ]
-    cast = list(dict.fromkeys(cast))
+    seers = [link.seen_by for link in links if link.seen_by is not None]
+    between = [step.source for link in links for step in link.chain]
+    cast = list(dict.fromkeys([*cast, *seers, *between]))
     names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
     sentences = [_sentence(link, names, operations) for link in links]
     story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
     special = _special_name(links)
-    reason = (
-        f"{tell_cast(cast, names, operations)} {story} {_moral(cycle.name, len(links), special)}"
-    )
+    reason = f"{tell_cast(cast, names, operations)} {story} {_moral(name, len(links), special)}"
     data: dict[str, Any] = {
         "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
         "edges": [_edge(link, names) for link in links],
@@ -48,7 +50,7 @@ def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence
     }
     if special:
         data["also_known_as"] = special
-    return Anomaly(cycle.name, reason, tuple(operations[number] for number in cast), data)
+    return Anomaly(name, reason, tuple(operations[number] for number in cast), data)
 
 
 def tell_finding(finding: Finding, operations: Sequence[Operation]) -> Anomaly:
@@ -123,13 +125,13 @@ def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:
     return evidence.link(source, target, kind)
 
 
-def _turned(links: list[Link]) -> list[Link]:
+def _turned(links: Sequence[Link]) -> list[Link]:
     """Start the story so that it ends with what contradicts it: an order of time, else an rw."""
     for wanted in (("realtime", "process"), ("rw",), ("wr",)):
         for place in range(len(links) - 1, -1, -1):
             if links[place].kind in wanted:
-                return links[place + 1 :] + links[: place + 1]
-    return links
+                return [*links[place + 1 :], *links[: place + 1]]
+    return list(links)
 
 
 def tell_cast(
@@ -181,11 +183,7 @@ def _verb(operation: Operation) -> str:
 
 def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
     one, other = names[link.source], names[link.target]
-    seen = ""
-    if link.seen_by is not None and link.seen_by != link.source:
-        seen = f" ({names[link.seen_by]} saw {_around(link)})"
-    if link.because:
-        seen += f" ({link.because})"
+    seen = _seen(link, names, operations)
     key, value, following = told(link.key), told(link.value), told(link.next_value)
     writer = operations[link.target if link.kind == "rw" else link.source]
     match link.kind, _verb(writer) if link.key is not None else "":
@@ -206,6 +204,25 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
         case _:
             text = f"{one} ended before {other} began"
     return text
+
+
+def _seen(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """How the order of a link is known, where it is not by itself."""
+    seen = ""
+    if link.chain:
+        seen = f", for {_precedes(link, names, operations)}"
+    elif link.seen_by is not None and link.seen_by != link.source:
+        seen = f" ({names[link.seen_by]} saw {_around(link)})"
+    return f"{seen} ({link.because})" if link.because else seen
+
+
+def _precedes(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """That somebody read what the link's second wrote, though its first precedes that read."""
+    assert link.seen_by is not None
+    seer, first = names[link.seen_by], names[link.source]
+    steps = "; ".join(_sentence(step, names, operations) for step in link.chain)
+    value = told(link.next_value)
+    return f"{seer} read {told(link.key)} = {value} though {first} precedes it ({steps})"
 
 
 def _around(link: Link) -> str:

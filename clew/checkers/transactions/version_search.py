@@ -12,6 +12,8 @@ Source: the question is NP-complete: Papadimitriou, "The serializability of conc
 updates", JACM 1979; Biswas and Enea, OOPSLA 2019. The way back is conflict-directed backjumping:
 Prosser, "Hybrid algorithms for the constraint satisfaction problem", Comput. Intelligence 1993.
 
+Read atomic and causal consistency need no search: `commit_orders`.
+
 Left out: models whose definition is no set of cycles are tried through a stronger model, so they
 are found to hold or left open, never refuted.
 """
@@ -22,10 +24,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from clew.checkers.transactions.cycles import find_cycles
+from clew.checkers.transactions.commit_orders import WITHOUT_SEARCH, CommitOrders
+from clew.checkers.transactions.cycles import find_cycles, find_prefix_violation
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates
-from clew.checkers.transactions.polygraph import Choice, Step
+from clew.checkers.transactions.polygraph import Choice, Shape, Step, shape_of
 from clew.checkers.transactions.propagation import Conflict, Propagation
 from clew.checkers.transactions.reading import told
 from clew.checkers.transactions.register_key import RegisterKey
@@ -39,15 +42,20 @@ from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 TRIED_THROUGH: dict[str, str] = {
     "cursor-stability": "consistent-view",
     "monotonic-view": "consistent-view",
-    "monotonic-atomic-view": "parallel-snapshot-isolation",
-    "read-atomic": "parallel-snapshot-isolation",
-    "causal": "parallel-snapshot-isolation",
-    "prefix": "snapshot-isolation",
+    "monotonic-atomic-view": "read-atomic",
+    "update-atomic": "parallel-snapshot-isolation",
+    "monotonic-reads": "causal",
+    "monotonic-writes": "causal",
+    "read-your-writes": "causal",
+    "writes-follow-reads": "causal",
+    "PRAM": "causal",
+    "sequential": "strong-session-serializable",
+    "linearizable": "strict-serializable",
     "forward-consistent-view": "snapshot-isolation",
     "monotonic-snapshot-read": "snapshot-isolation",
     "update-serializable": "serializable",
 }
-"""Models that are no set of cycles, each with a stronger one that is."""
+"""Models that are not decided themselves, each with a stronger one that is."""
 
 
 class Searcher:
@@ -74,6 +82,7 @@ class Searcher:
         self.records = records
         self.scheduler: Scheduler | None = None
         self.serial = False
+        self.commits: CommitOrders | None = None
 
     @property
     def open_keys(self) -> int:
@@ -83,6 +92,11 @@ class Searcher:
     def concerns(self, model: str) -> bool:  # noqa: ARG002 - the search over appends looks at it
         """True where a model may hold or not according to the orders that are open."""
         return self.open_keys > 0
+
+    def is_hard(self, model: str) -> bool:
+        """True for models that the order of versions decides, and not that of commits alone."""
+        aim = TRIED_THROUGH.get(model, model)
+        return aim not in WITHOUT_SEARCH and shape_of(aim)[0] not in (Shape.NONE, Shape.WRITES)
 
     def proved(self, model: str) -> str:
         """The strongest model that was found to hold where `decide` said that this one does."""
@@ -111,6 +125,9 @@ class Searcher:
         if self.serial:
             return True, None
         aim = TRIED_THROUGH.get(model, model)
+        if self.orders and aim in WITHOUT_SEARCH:
+            why = self._commits(self.orders).violation(aim, budget)
+            return (True, None) if why is None else (None, None) if aim != model else (False, why)
         search = _Search(self.graph, self.records, aim, self.among, self.scheduler)
         if search.succeeds(budget):
             self._verify(search.chains, aim, budget)
@@ -118,6 +135,11 @@ class Searcher:
         if aim != model:
             return None, None
         return False, self._evidence(model, search.conflicts)
+
+    def _commits(self, orders: RegisterOrders) -> CommitOrders:
+        if self.commits is None:
+            self.commits = CommitOrders(self.graph, self.records, orders.committed)
+        return self.commits
 
     def _verify(self, chains: Sequence[Sequence[int]], model: str, budget: Budget) -> None:
         """Look for forbidden cycles in the completion that was found, in the way of every check."""
@@ -132,6 +154,10 @@ class Searcher:
         if not finding.whole:
             raise OutOfBudget("the order of the versions is open, and the search was cut short")
         assert not finding.cycles, finding.cycles
+        shape, level = shape_of(model)
+        if shape is Shape.PREFIX:
+            missed = find_prefix_violation(graph, level, budget)
+            assert missed is None, missed
 
     def _evidence(self, model: str, found: Iterable[Conflict]) -> Anomaly:
         """Why no order works: the cycles that the choices run into."""

@@ -1,11 +1,12 @@
 """What a transaction should have seen: fractured reads, missed causes, and snapshots out of order.
 
-These three kinds tell read atomic, causal and prefix consistency apart. They are looked for only
-where the graver kinds (G0, G1) are absent and a cycle of the kinds they are special cases of is
-there. The first that is found is told; the others are weaker.
+These three kinds tell read atomic, causal and prefix consistency apart; with ``-process`` the
+order of a session counts too. They are looked for only where the graver kinds (G0, G1) are absent
+and a cycle of the kinds they are special cases of is there. The first that is found is told; the
+others are weaker.
 
-- fractured-read: T2 read from T1 and missed another write of T1.
-- causality-violation: T2 depends on T1 through reads and missed a write of T1.
+- fractured-read: T2 read from T1, or comes after it in their session, and missed a write of T1.
+- causality-violation: T2 depends on T1 through reads and sessions and missed a write of T1.
 - prefix-violation: see `cycles`.
 
 Source: Cerone, Bernardi, Gotsman, CONCUR 2015, figure 1 (axioms EXT, TRANSVIS, PREFIX); Biswas and
@@ -14,70 +15,83 @@ Enea, OOPSLA 2019, figure 2, for the same as conditions on the order of commits.
 
 from __future__ import annotations
 
-from clew.checkers.transactions.cycles import MISSED, Cycle, find_prefix_violation
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
+
+from clew.checkers.transactions.causes import Causes
+from clew.checkers.transactions.cycles import MISSED, SUFFIXES, Cycle, find_prefix_violation
 from clew.checkers.transactions.evidence import Evidence
 from clew.checkers.transactions.graph import WR, DependencyGraph
+from clew.checkers.transactions.reading import sessions
+from clew.checkers.transactions.walks import PROCESS, Level
 from clew.checkers.verdict import Budget
 
 
-def find_missed(graph: DependencyGraph, versions: Evidence, budget: Budget) -> Cycle | None:
-    """The gravest of the three kinds, with one witness; None where there is none."""
-    before = _read_from(graph)
-    for number, sources in enumerate(before):
-        if sources:
+def find_missed(
+    graph: DependencyGraph,
+    versions: Evidence,
+    core: Sequence[int],
+    level: Level,
+    budget: Budget,
+) -> Cycle | None:
+    """The gravest of the three kinds, with one witness; None where there is none.
+
+    All that is missed closes a cycle, so that only the nodes of ``core`` need be looked at.
+    """
+    missed = _Missed(graph, versions, core, level)
+    found = missed.fractured(budget) or missed.cause(budget)
+    return found or find_prefix_violation(graph, level, budget)
+
+
+class _Missed:
+    """The transactions among which something was missed, with what each should have seen."""
+
+    def __init__(
+        self, graph: DependencyGraph, versions: Evidence, core: Sequence[int], level: Level
+    ) -> None:
+        self.versions = versions
+        self.suffix = SUFFIXES[level]
+        nodes = [node for node in core if node < len(graph.operations)]
+        self.read_from: dict[int, list[int]] = {node: [] for node in nodes}
+        for node in nodes:
+            for packed in graph.successors[node]:
+                if packed & 3 == WR and packed >> 2 in self.read_from:
+                    self.read_from[packed >> 2].append(node)
+        self.session = sessions(graph.operations) if level is not Level.PLAIN else None
+        self.causes = Causes(nodes, self.read_from, self.session)
+
+    def fractured(self, budget: Budget) -> Cycle | None:
+        """A transaction that missed a write of one that it read from, or of its session."""
+        for number, sources in self.read_from.items():
             budget.spend(1)
-            missed = [writer for writer in versions.later_writers(number) if writer in sources]
-            if missed:
-                return Cycle("fractured-read", (missed[0], number), (WR, MISSED))
-    causes = _closed(graph, before, budget)
-    if causes is None:
+            for writer in self.versions.later_writers(number):
+                if writer in sources or self._in_session(writer, number):
+                    kind = WR if writer in sources else PROCESS
+                    return Cycle("fractured-read" + self.suffix, (writer, number), (kind, MISSED))
         return None
-    for number, mask in enumerate(causes):
-        for writer in versions.later_writers(number) if mask else ():
-            if mask >> writer & 1:
-                path = _path(before, writer, number)
-                kinds = (WR,) * (len(path) - 1)
-                return Cycle("causality-violation", tuple(path), (*kinds, MISSED))
-    return find_prefix_violation(graph, budget)
+
+    def _in_session(self, writer: int, number: int) -> bool:
+        session = self.session
+        return session is not None and writer < number and session[writer] == session[number]
+
+    def cause(self, budget: Budget) -> Cycle | None:
+        """A transaction that missed a write of one of its causes, the nearest of a few."""
+        chains = [self.causes.chain(*pair) for pair in islice(self._missing(budget), _TRIED_MAX)]
+        if not chains:
+            return None
+        chain = min(chains, key=len)
+        kinds = [WR if a in self.read_from[b] else PROCESS for a, b in pairwise(chain)]
+        return Cycle("causality-violation" + self.suffix, tuple(chain), (*kinds, MISSED))
+
+    def _missing(self, budget: Budget) -> Iterator[tuple[int, int]]:
+        order = self.causes.in_order()
+        if len(order) < len(self.read_from):
+            return  # a circle of reads and sessions: a graver kind
+        for block in self.causes.closed(order, budget):
+            for number, mask in block.masks.items():
+                for writer in self.versions.later_writers(number):
+                    if mask & block.bits.get(writer, 0):
+                        yield writer, number
 
 
-def _read_from(graph: DependencyGraph) -> list[list[int]]:
-    before: list[list[int]] = [[] for _ in graph.operations]
-    for number in range(len(before)):
-        for packed in graph.successors[number]:
-            if packed & 3 == WR:
-                before[packed >> 2].append(number)
-    return before
-
-
-def _closed(graph: DependencyGraph, before: list[list[int]], budget: Budget) -> list[int] | None:
-    """For each transaction, as bits, all that it depends on through reads; None for a circle."""
-    waiting = [len(set(sources)) for sources in before]
-    masks = [0] * len(before)
-    order = [number for number, count in enumerate(waiting) if not count]
-    for count, number in enumerate(order):
-        if count % Budget.STEP == 0:
-            budget.spend(Budget.STEP)
-        for packed in dict.fromkeys(graph.successors[number]):
-            if packed & 3 == WR:
-                target = packed >> 2
-                masks[target] |= masks[number] | 1 << number
-                waiting[target] -= 1
-                if not waiting[target]:
-                    order.append(target)
-    return masks if len(order) == len(before) else None
-
-
-def _path(before: list[list[int]], source: int, target: int) -> list[int]:
-    """A shortest chain of reads from one transaction to another."""
-    following = {target: -1}
-    queue = [target]
-    for number in queue:
-        for earlier in before[number]:
-            if earlier not in following:
-                following[earlier] = number
-                queue.append(earlier)
-    path = [source]
-    while path[-1] != target:
-        path.append(following[path[-1]])
-    return path
+_TRIED_MAX = 64

@@ -24,6 +24,7 @@ class Set(Specification):
     """A set: ``add x``, ``remove x``, ``contains x`` with a boolean, ``read`` with all elements.
 
     A boolean result of ``add`` or ``remove`` says whether the set changed; any other is ignored.
+    A read that shows an element twice shows no set.
     """
 
     name = "set"
@@ -59,7 +60,9 @@ class Set(Specification):
     def _shows(self, result: Any, state: Any) -> bool:
         """Whether a read's result is all elements of the state."""
         elements = () if result is None else result
-        return type(elements) in {tuple, frozenset} and state == frozenset(elements)
+        if type(elements) not in {tuple, frozenset} or len(elements) != len(state):
+            return False  # a list that shows an element twice is longer than the set
+        return bool(state == frozenset(elements))
 
     def _holds(self, state: Any, element: Any) -> bool:
         return element in state
@@ -84,7 +87,8 @@ class Set(Specification):
 class _Bits(Set):
     """A set as an integer: bit i stands for the element i of those that operations name.
 
-    A read that shows another element, or is no list, has the result -1, which is no set.
+    A read that shows another element, or one twice, or is no list, has the result -1, which is no
+    set.
     """
 
     data_independent = False
@@ -109,7 +113,7 @@ class _Bits(Set):
         digits = bytearray(b"0") * (len(self._elements) + 1)
         for each in shown:
             digits[-1 - self._bits[each]] = _ONE
-        return int(digits, 2)
+        return int(digits, 2) if digits.count(_ONE) == len(shown) else -1
 
     def initial(self) -> Hashable:
         return 0
