@@ -154,7 +154,7 @@ WRONG = [
     (
         "register:colour=red",
         (
-            "--model register: register has no option colour: expected initial, nil-reads, "
+            "--model register: register has no option colour: expected initial, nil-reads, keyed, "
             "found colour."
         ),
     ),
