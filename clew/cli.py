@@ -265,7 +265,22 @@ def check(
     ] = None,
     budget: Annotated[
         str | None,
-        option("--budget", "Time for each file, such as 10s or 2m; then unknown.", "60s", "TIME"),
+        option(
+            "--budget",
+            "Time for each file, such as 10s or 2m; then unknown. The verdict may then depend on the "
+            "machine.",
+            "no bound",
+            "TIME",
+        ),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        option(
+            "--steps",
+            "Steps that the check of each file may take; then unknown, on every machine alike.",
+            "5000000; no bound with --budget",
+            "N",
+        ),
     ] = None,
     explain: Annotated[bool | None, option("--explain", "Print the whole story.")] = None,
     dot: Annotated[

@@ -244,7 +244,7 @@ def ask_register(source):
 
 
 def ended(history, **options):
-    budget = Budget(seconds=None, configurations=200_000)
+    budget = Budget(seconds=None, steps=200_000)
     checker = Linearizability(options.pop("specification"), explained=False)
     result = checker.check(History(history), budget)
     return result.verdict, result.engine
@@ -279,7 +279,7 @@ def test_the_queue_engine_keeps_its_budget():
         for each in history.operations
     ]
     with pytest.raises(OutOfBudget):
-        broken_lazily(FifoQueue(), entries, Budget(seconds=None, configurations=100))
+        broken_lazily(FifoQueue(), entries, Budget(seconds=None, steps=100))
 
 
 def test_a_value_dequeued_too_often_needs_no_search():
@@ -297,7 +297,7 @@ def test_the_queue_engine_keeps_its_budget_inside_a_step():
     events += [Event(at, "invoke", "dequeue", None) for at in range(100, 130)]
     for value in (*range(7), None):
         events += [Event(200, "invoke", "dequeue"), Event(200, "ok", "dequeue", value)]
-    budget = Budget(seconds=None, configurations=5_000)
+    budget = Budget(seconds=None, steps=5_000)
     result = Linearizability(FifoQueue(), explained=False).check(History(events), budget)
     assert result.verdict is Verdict.UNKNOWN
     assert budget.spent < 10_000

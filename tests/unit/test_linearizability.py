@@ -388,7 +388,7 @@ def test_two_hundred_pending_operations_are_decided():
     for at in range(200):
         f, argument = ("write", at) if at % 2 else ("cas", [at % 5, at])
         events.append(Event(1_000 + at, "invoke", f, argument))
-    budget = Budget(seconds=None, configurations=200_000)
+    budget = Budget(seconds=None, steps=200_000)
     assert Linearizability(CasRegister()).check(History(events), budget).verdict is Verdict.VALID
     events += [Event(9, "invoke", "read"), Event(9, "ok", "read", "never written")]
     result = Linearizability(CasRegister()).check(History(events), budget)

@@ -129,7 +129,7 @@ class Linearizability:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return Finding(Verdict.VALID, "witness")
-        quick = shortcut(specification, entries, among)
+        quick = shortcut(specification, entries, among, budget)
         if quick is not None:
             engine, broken = quick
             return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)

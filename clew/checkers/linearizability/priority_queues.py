@@ -11,9 +11,8 @@ A moment is a gap between two neighbouring ends of intervals. Inside one gap any
 operations fit: first the removals of values present until then, in ascending order, then values
 that come and go and removals that found nothing, then the inserts of values present from then on.
 
-A pending insert happened only where its value was removed. A pending removal may be left out;
-where the rest can't be explained without it, the engine does not apply. Nor does it where the
-values have no total order.
+A pending insert happened only where its value was removed. `unanswered` says which values the
+pending removals took. The engine does not apply where the values have no total order.
 
 Source: the priority queues of Bouajjani, Enea, Wang, "Checking linearizability of concurrent
 priority queues", CONCUR 2017, which go by the greatest value; the order here is our own.
@@ -28,26 +27,28 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import Passage, Traffic, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
+from clew.checkers.linearizability.unanswered import broken_traffic
+from clew.checkers.verdict import Budget
 
 _PUTS = frozenset({"insert", "enqueue"})
 
 
 def broken_priority_queue(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that break the order of priority; empty where none do, None where it does not apply.
 
     Args:
         specification: the specification.
         entries: one partition.
+        budget: what may be spent; None for no bound.
     """
     if type(specification) is not PriorityQueue:
         return None
     found = traffic(entries, _PUTS)
     if found is None or not _comparable(each.argument for each in entries if each.f in _PUTS):
         return None
-    broken = found.unfounded or _Schedule(found).broken()
-    return None if broken and found.undecided else broken
+    return broken_traffic(found, lambda each: _Schedule(each).broken(), budget)
 
 
 def _comparable(values: Iterable[Any]) -> bool:
@@ -72,7 +73,8 @@ class _Schedule:
 
     def __init__(self, found: Traffic) -> None:
         self._found = found
-        entries = [entry for each in found.passages for entry in each.entries] + found.empties
+        entries = [entry for each in found.passages for entry in each.entries]
+        entries += found.empties + found.pending
         ends = {position for entry in entries for position in (entry[0], entry[1])}
         ranked = sorted(position for position in ends if position is not None)
         self._count = len(ranked)
@@ -94,7 +96,7 @@ class _Schedule:
                 continue
             first = max(rank[passage.put], rank[passage.taken])
             found = self._covered.free(first)
-            if found >= rank[passage.taken_done]:
+            if found >= rank[passage.taken_done] and passage.taken_done != NEVER:
                 return self._evidence(passage.entries, first, rank[passage.taken_done])
             self._delays.append((first, found))
             self._cover(rank[passage.put_done], found, index)

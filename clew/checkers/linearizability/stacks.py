@@ -13,8 +13,8 @@ stack empty has a moment outside all the first segments.
 
 The cost is O(n log n) with a bounded number of pushes in flight, else O(n^2 log n) at worst.
 
-A pending push happened only where its value was popped. A pending pop may be left out; where the
-rest can't be explained without it, the engine does not apply.
+A pending push happened only where its value was popped. `unanswered` says which values the pending
+pops took.
 
 Source: the segments are those of Abdulla et al., "Efficient linearizability monitoring", PLDI
 2025 (arXiv 2509.17795).
@@ -30,24 +30,26 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import Passage, Traffic, end, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import Stack
+from clew.checkers.linearizability.unanswered import broken_traffic
+from clew.checkers.verdict import Budget
 
 
 def broken_stack(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that break a stack's order; empty where none do, None where it does not apply.
 
     Args:
         specification: the specification.
         entries: one partition.
+        budget: what may be spent; None for no bound.
     """
     if type(specification) is not Stack:
         return None
     found = traffic(entries, ("push",))
     if found is None:
         return None
-    broken = found.unfounded or _disorderly(found)
-    return None if broken and found.undecided else broken
+    return broken_traffic(found, _disorderly, budget)
 
 
 def _disorderly(found: Traffic) -> tuple[Entry, ...]:
@@ -127,7 +129,7 @@ class _Segments:
         place = self._pushes.first_below(first, last, begin)
         while place < last:
             passage = self._present[place]
-            if passage.taken == NEVER or passage.taken_done > finish:
+            if passage.taken_done == NEVER or passage.taken_done > finish:
                 return place
             place = self._pushes.first_below(place + 1, last, begin)
         return last
