@@ -44,7 +44,7 @@ class Finding(NamedTuple):
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
         engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
-            ``set``, ``sources`` or ``search``.
+            ``lazy-priority-queue``, ``set``, ``sources`` or ``search``.
         configurations: explored by a search; 0 for the others.
         failed: the search that failed, where one did.
         broken: entries that no order explains, where another engine found them.
@@ -135,9 +135,8 @@ class Linearizability:
             return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
         lazily = broken_lazily(specification, entries, budget)
         if lazily is not None:
-            broken, count = lazily
-            verdict = Verdict.INVALID if broken else Verdict.VALID
-            return Finding(verdict, "lazy-queue", count, broken=broken)
+            verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
+            return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:

@@ -24,14 +24,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.lazy_priorities import PUTS
 from clew.checkers.linearizability.passages import Passage, Traffic, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
 from clew.checkers.linearizability.unanswered import broken_traffic
 from clew.checkers.verdict import Budget
-
-_PUTS = frozenset({"insert", "enqueue"})
-
 
 def broken_priority_queue(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
@@ -45,13 +43,13 @@ def broken_priority_queue(
     """
     if type(specification) is not PriorityQueue:
         return None
-    found = traffic(entries, _PUTS)
-    if found is None or not _comparable(each.argument for each in entries if each.f in _PUTS):
+    found = traffic(entries, PUTS)
+    if found is None or not comparable(each.argument for each in entries if each.f in PUTS):
         return None
     return broken_traffic(found, lambda each: _Schedule(each).broken(), budget)
 
 
-def _comparable(values: Iterable[Any]) -> bool:
+def comparable(values: Iterable[Any]) -> bool:
     """Whether all are of a kind that Python orders totally."""
     kinds = {_kind(each) for each in values}
     return len(kinds) <= 1 and None not in kinds

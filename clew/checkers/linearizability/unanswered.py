@@ -15,12 +15,14 @@ there may be m at most. This finds an order where there is one, and else that th
 A value that was put in by an operation without an answer and never taken out is as if it never was:
 an order stays one without its put and its take.
 
-Source: our own; the choice by what conflicts is that of clause learning.
+Source: our own. The order of trials is that of Harvey and Ginsberg, "Limited discrepancy search",
+IJCAI 1995.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -32,10 +34,10 @@ from clew.checkers.verdict import Budget
 Engine: TypeAlias = Callable[[Traffic], tuple[Entry, ...]]
 """The entries that no order explains; empty where all can be explained."""
 
-STEPS_MAX = 2_000_000
+STEPS_MAX = 3_000_000
 """After these the search of any specification has its turn."""
 
-STEPS_EACH = 4
+STEPS_EACH = 2
 """What an engine takes for each value, about."""
 
 
@@ -92,23 +94,28 @@ class _Choice:
 
     def _search(self) -> tuple[Entry, ...]:
         blamed: dict[int, Entry] = {}
-        waiting = [(self._never,) * len(self._open)]
-        seen = {*waiting}
+        first = (self._never,) * len(self._open)
+        # How often another than the likeliest way was taken, and how many came before: where the
+        # likeliest ways lead nowhere, few of them were wrong (limited discrepancy search).
+        waiting = [(0, 0, first)]
+        seen = {first}
         while waiting:
-            chosen = dict(zip(self._open, waiting.pop(), strict=True))
+            strayed, _, levels = heappop(waiting)
+            chosen = dict(zip(self._open, levels, strict=True))
             broken = self._judge(self._found, chosen)
             if not broken:
                 return ()
             blamed.update((each.number, each) for each in broken)
             # Invariant: a choice that explains the history is below one of those that wait.
-            for lower in self._lowered(chosen, broken):
-                if lower not in seen and self._is_enough(lower):
+            lowered = [each for each in self._lowered(chosen, broken) if self._is_enough(each)]
+            for rank, lower in enumerate(lowered):
+                if lower not in seen:
                     seen.add(lower)
-                    waiting.append(lower)
+                    heappush(waiting, (strayed + rank, -len(seen), lower))
         return in_order([*blamed.values(), *self._takes])
 
     def _lowered(self, chosen: Levels, broken: Sequence[Entry]) -> list[tuple[int, ...]]:
-        """The choices with one value sooner, one that the broken entries need; the likeliest last.
+        """The choices with one value sooner, one that the broken entries need; the likeliest first.
 
         A value that needs to be taken but little sooner is likelier than one that needs much.
         """
@@ -127,7 +134,7 @@ class _Choice:
                     low = middle
             if high:
                 ways.append((chosen[value] - low, value, low))
-        ways.sort(key=itemgetter(0), reverse=True)
+        ways.sort(key=itemgetter(0))
         return [tuple(({**chosen, value: low}).values()) for _, value, low in ways]
 
     def _part(self, broken: Sequence[Entry]) -> Traffic:
