@@ -19,7 +19,7 @@ from clew.checkers.linearizability.passages import INSTANT, end, in_order
 from clew.checkers.linearizability.priority_queues import comparable
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
 from clew.checkers.linearizability.specifications.collections import FifoQueue, PriorityQueue
-from clew.checkers.linearizability.stages import Searched, Share, searched
+from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.verdict import Budget, OutOfBudget
 
 REDUCTION_CONFIGURATIONS = 50_000
@@ -87,8 +87,11 @@ def broken_lazily(
         return Lazily(kind.engine, (), found.outcome.configurations)
     responded = found.response.completed
     assert responded is not None
-    blamed = [each for each in entries if each.invoked * INSTANT < responded]
-    fewest = _fewest_values(kind, blamed, Share(budget, REDUCTION_CONFIGURATIONS))
+    share = Share(budget, REDUCTION_CONFIGURATIONS)
+    blamed: Sequence[Entry] = [each for each in entries if each.invoked * INSTANT < responded]
+    if kind.lazy.looks_ahead and not _fails(kind, blamed, share):
+        blamed = entries
+    fewest = _fewest_values(kind, blamed, share)
     return Lazily(kind.engine, tuple(fewest), found.outcome.configurations)
 
 
@@ -115,6 +118,14 @@ def _unfounded(kind: _Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:
 def _searched(kind: _Kind, entries: Sequence[Entry], budget: Budget) -> Searched:
     lazy = kind.lazy(entries)
     return searched(lazy, None, lazy.entries, budget)
+
+
+def _fails(kind: _Kind, entries: Sequence[Entry], budget: Budget) -> bool:
+    """Whether no order explains the entries; False where that takes more than the budget."""
+    try:
+        return not _searched(kind, entries, budget).outcome.linearizable
+    except ShareSpentError:
+        return False
 
 
 def _fewest_values(kind: _Kind, entries: Sequence[Entry], budget: Budget) -> Sequence[Entry]:
