@@ -23,6 +23,7 @@ from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
 from clew.checkers.linearizability.lazily import broken_lazily
+from clew.checkers.linearizability.lazy_sets import broken_set_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.sources import without_source
@@ -44,7 +45,7 @@ class Finding(NamedTuple):
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
         engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
-            ``lazy-priority-queue``, ``set``, ``sources`` or ``search``.
+            ``lazy-priority-queue``, ``set``, ``lazy-set``, ``sources`` or ``search``.
         configurations: explored by a search; 0 for the others.
         failed: the search that failed, where one did.
         broken: entries that no order explains, where another engine found them.
@@ -137,6 +138,11 @@ class Linearizability:
         if lazily is not None:
             verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
             return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
+        whole = broken_set_lazily(specification, entries, budget)
+        if whole is not None:
+            broken, count = whole
+            verdict = Verdict.INVALID if broken else Verdict.VALID
+            return Finding(verdict, "lazy-set", count, broken=broken)
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
