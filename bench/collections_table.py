@@ -93,7 +93,10 @@ def recorded(
             process = idle.pop(source.randrange(len(idle)))
             f = source.choice(FUNCTIONS[kind])
             value = None
-            if f in {"enqueue", "push", "insert", "add", "contains"} or (f, kind) == ("remove", "set"):
+            if f in {"enqueue", "push", "insert", "add", "contains"} or (f, kind) == (
+                "remove",
+                "set",
+            ):
                 value = source.randrange(VALUES) if repeated else started
                 if not repeated and kind == "set" and f != "add":
                     value = source.randrange(started + 1)

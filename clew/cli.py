@@ -267,8 +267,7 @@ def check(
         str | None,
         option(
             "--budget",
-            "Time for each file, such as 10s or 2m; then unknown. The verdict may then depend on the "
-            "machine.",
+            "Time for each file, such as 10s or 2m; then unknown, on a slow machine sooner.",
             "no bound",
             "TIME",
         ),

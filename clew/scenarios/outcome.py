@@ -17,6 +17,7 @@ from clew.scenarios.signature import finding_kind, signature_of
 from clew.sim.faults import group_of
 from clew.sim.world import NS_PER_SECOND
 
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A run and what is to be said of it.
@@ -73,10 +74,7 @@ def judge(run: Run, model: Model) -> Outcome:
     workload = make_workload(run.plan, model, _replicas(run), run.effects)
     figures = run_statistics(run)
     history = _owed(run) if workload.final_reads else run.history
-    checks = [
-        run_checker(checker, history)
-        for checker in workload.checkers()
-    ]
+    checks = [run_checker(checker, history) for checker in workload.checkers()]
     checks.append(_findings(run))
     if run.shared:
         checks.append(_shared(run))

@@ -26,6 +26,7 @@ from clew.formats import read_history
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
 
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What was found of one file.

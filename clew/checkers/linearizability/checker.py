@@ -3,7 +3,7 @@
 1. The witness, where effect points are given: O(n log n).
 2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
    are unique: O(n log n), stacks with many operations in flight aside.
-3. For queues whose values repeat, a search that orders the dequeues alone.
+3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone.
 4. The windowed search, for everything else. Where it is long, registers are first looked at for
    a read that no write can be the source of.
 
@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
+from clew.checkers.linearizability.decidability import helps
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
 from clew.checkers.linearizability.lazily import broken_lazily
-from clew.checkers.linearizability.lazy_sets import broken_set_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.sources import without_source
@@ -119,9 +119,13 @@ class Linearizability:
         except HistoryError:
             raise
         except OutOfBudget as stop:
-            return Finding(Verdict.UNKNOWN, "search", reason=f"the budget is spent: {stop}")
+            advice = stop.advice(helps(self.specification, partition.entries))
+            reason = f"the budget is spent: {stop}. {advice}"
+            return Finding(Verdict.UNKNOWN, "search", reason=reason)
         except MemoryError:
-            return Finding(Verdict.UNKNOWN, "search", reason="there was not enough memory")
+            advice = OutOfBudget("").advice(helps(self.specification, partition.entries))
+            reason = f"there was not enough memory. {advice}"
+            return Finding(Verdict.UNKNOWN, "search", reason=reason)
         except Exception as crash:  # noqa: BLE001 - a user's step may raise anything
             reason = f"the specification raised {type(crash).__name__}: {crash}"
             return Finding(Verdict.UNKNOWN, "search", reason=reason)
@@ -138,11 +142,6 @@ class Linearizability:
         if lazily is not None:
             verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
             return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
-        whole = broken_set_lazily(specification, entries, budget)
-        if whole is not None:
-            broken, count = whole
-            verdict = Verdict.INVALID if broken else Verdict.VALID
-            return Finding(verdict, "lazy-set", count, broken=broken)
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
@@ -212,7 +211,7 @@ class Linearizability:
             return f"{all_are} linearizable as {self.specification.name}."
         if verdict is Verdict.UNKNOWN:
             share = f"{len(unknown)} of {parts} independent parts" if parts > 1 else "The history"
-            return f"{share} could not be decided: {unknown[0]['reason']}."
+            return f"{share} could not be decided: {unknown[0]['reason'].removesuffix('.')}."
         share = f"{len(anomalies)} of {parts} independent parts are" if parts > 1 else "It is"
         text = f"{share} not linearizable as {self.specification.name}"
         if unknown:

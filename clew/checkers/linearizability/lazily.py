@@ -1,7 +1,7 @@
-"""Queues and priority queues whose values repeat: a search for an order of the removals alone.
+"""Queues, priority queues and sets whose values repeat: a search for an order of what asks alone.
 
-Concurrent puts are put in no order before it matters. `LazyQueue` and `LazyPriorityQueue` say why
-that is enough, and what is left to be searched.
+What changes the object is put in no order before it matters. `LazyQueue`, `LazyPriorityQueue` and
+`LazySet` say why that is enough, and what is left to be searched.
 
 Left out: stacks. Where a push may have been, before or after which pops, stays open too long.
 """
@@ -15,10 +15,15 @@ from typing import Any, NamedTuple
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.lazy_priorities import PUTS, LazyPriorityQueue
 from clew.checkers.linearizability.lazy_queues import LazyQueue
+from clew.checkers.linearizability.lazy_sets import broken_reads
 from clew.checkers.linearizability.passages import INSTANT, end, in_order
 from clew.checkers.linearizability.priority_queues import comparable
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
-from clew.checkers.linearizability.specifications.collections import FifoQueue, PriorityQueue
+from clew.checkers.linearizability.specifications.collections import (
+    FifoQueue,
+    PriorityQueue,
+    Set,
+)
 from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.verdict import Budget, OutOfBudget
 
@@ -73,6 +78,9 @@ def broken_lazily(
     Raises:
         OutOfBudget: it was not decided within the budget.
     """
+    if type(specification) is Set:
+        found = broken_reads(entries, budget)
+        return None if found is None else Lazily("lazy-set", *found)
     kind = _KINDS.get(type(specification))
     if kind is None or any(each.argument != each.argument for each in entries):  # NaN
         return None
@@ -82,17 +90,17 @@ def broken_lazily(
     unfounded = _unfounded(kind, entries)
     if unfounded:
         return Lazily(kind.engine, unfounded, 0)
-    found = _searched(kind, entries, budget)
-    if found.outcome.linearizable:
-        return Lazily(kind.engine, (), found.outcome.configurations)
-    responded = found.response.completed
+    search = _searched(kind, entries, budget)
+    if search.outcome.linearizable:
+        return Lazily(kind.engine, (), search.outcome.configurations)
+    responded = search.response.completed
     assert responded is not None
     share = Share(budget, REDUCTION_CONFIGURATIONS)
     blamed: Sequence[Entry] = [each for each in entries if each.invoked * INSTANT < responded]
     if kind.lazy.looks_ahead and not _fails(kind, blamed, share):
         blamed = entries
     fewest = _fewest_values(kind, blamed, share)
-    return Lazily(kind.engine, tuple(fewest), found.outcome.configurations)
+    return Lazily(kind.engine, tuple(fewest), search.outcome.configurations)
 
 
 def _unfounded(kind: _Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:

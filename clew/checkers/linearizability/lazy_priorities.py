@@ -74,7 +74,7 @@ class LazyPriorityQueue(Specification):
                 made.append(instant("end", rank, end(each)))
         for each in removals:
             if each.completed is None:
-                made.append(instant("help", None, each.invoked))
+                made.append(instant("help", -1, each.invoked))
             else:
                 made.append(spread(each, "empty" if each.result is None else "remove", None))
         helpers = [each.invoked for each in removals if each.completed is None]
@@ -113,10 +113,16 @@ class LazyPriorityQueue(Specification):
             return ((present, flying, helpers, over),)
         if f == "help":
             return ((present, flying, helpers + 1, over),)
-        field = len(self._field) if f == "empty" else self._field.get(result)
-        after = None if field is None else self._helped(state, field)
-        if after is None or f == "empty":
+        if f == "empty":
+            after = self._helped(state, len(self._field))
             return None if after is None else (after,)
+        return self._removed(state, self._field.get(result))
+
+    def _removed(self, state: Any, field: int | None) -> Sequence[Hashable] | None:
+        """Without a copy of a value, one that is present, else the first in flight to respond."""
+        after = None if field is None else self._helped(state, field)
+        if field is None or after is None:
+            return None
         present, flying, helpers, over = after
         if self._ahead.count(present, field):
             return ((present - (1 << field * self._width), flying, helpers, over),)
@@ -243,9 +249,7 @@ class _Ahead:
                     return False
         return True
 
-    def _done(
-        self, field: int, moment: int, present: int, flying: Sequence[int], over: int
-    ) -> int:
+    def _done(self, field: int, moment: int, present: int, flying: Sequence[int], over: int) -> int:
         """How many answered removals of the value came so far."""
         begun = bisect_left(self._begun[field], moment)
         helped = self.count(self._over, field) - self.count(over, field)

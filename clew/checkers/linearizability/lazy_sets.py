@@ -30,11 +30,11 @@ from clew.checkers.verdict import Budget
 Member: TypeAlias = tuple[int, tuple[int, ...]]
 """What an element may have come to: whether it is in, and which operations in flight are left."""
 
-ELEMENTS_MAX = 500
+ELEMENTS_MAX = 2_000
 """Each step costs in proportion to the elements; with more of them the search of any set is tried."""
 
 FIRST_CONFIGURATIONS = 5_000
-"""What the search may cost, besides eight for each entry, before each element is looked at alone."""
+"""What the search may cost, and eight for each entry, before each element is looked at alone."""
 
 
 class LazySet(Specification):
@@ -75,7 +75,9 @@ class LazySet(Specification):
                 made.append(instant("end", at, each.completed))
         for at, each in enumerate(self._reads):
             made.append(instant("ask", at, each.invoked))
-            made.append(spread(each, "read", at)._replace(invoked=4 * each.invoked + 2, result=None))
+            made.append(
+                spread(each, "read", at)._replace(invoked=4 * each.invoked + 2, result=None)
+            )
         self.entries = sorted(made)
         self._steps: dict[Any, frozenset[Member]] = {}
 
@@ -215,22 +217,19 @@ class LazySet(Specification):
         return following < len(invoked) and invoked[following] < end(self._reads[read])
 
 
-def broken_set_lazily(
-    specification: Specification, entries: Sequence[Entry], budget: Budget
-) -> tuple[tuple[Entry, ...], int] | None:
-    """Entries that no order explains, none where one does, and configurations; None elsewhere.
+def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry, ...], int] | None:
+    """Entries that no order explains, none where one does, and steps; None where it does not apply.
 
     Reads in the evidence are cut to its elements.
 
     Args:
-        specification: the specification.
-        entries: one partition, in order of invocation.
+        entries: one partition of a set, in order of invocation.
         budget: what may be spent.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
     """
-    if type(specification) is not Set or not _is_simple(entries):
+    if not _is_simple(entries):
         return None
     lazy = LazySet(entries)
     if lazy.strange:
@@ -242,8 +241,8 @@ def broken_set_lazily(
             return (), budget.spent - spent
     elements = list(dict.fromkeys(each.argument for each in entries if each.f != "read"))
     for element in elements:
-        alone = _cut(entries, [element])
-        if not _holds(alone, budget):
+        alone = _broken_element(entries, element, budget)
+        if alone:
             return alone, budget.spent - spent
     if _holds(entries, budget):
         return (), budget.spent - spent
@@ -253,7 +252,10 @@ def broken_set_lazily(
 def _is_simple(entries: Sequence[Entry]) -> bool:
     """Whether the engine can take the history: reads of sets, elements that equal themselves."""
     elements = {each.argument for each in entries if each.f != "read"}
-    if not 0 < len(elements) <= ELEMENTS_MAX or any(each != each for each in elements):  # NaN
+    if not 0 < len(elements) <= ELEMENTS_MAX or any(
+        each != each  # noqa: PLR0124 - NaN
+        for each in elements
+    ):
         return False
     reads = [each.result for each in entries if each.f == "read" and each.completed is not None]
     shown = [each for each in reads if each is not None]
@@ -265,6 +267,22 @@ def _is_simple(entries: Sequence[Entry]) -> bool:
 def _holds(entries: Sequence[Entry], budget: Budget) -> bool:
     lazy = LazySet(entries)
     return searched(lazy, None, lazy.entries, budget).outcome.linearizable
+
+
+def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> tuple[Entry, ...]:
+    """The operations on an element and the reads, as far as no order explains them; or nothing."""
+    alone = _cut(entries, [element])
+    tests = [
+        each._replace(f="contains", argument=element, result=bool(each.result))
+        if each.f == "read"
+        else each
+        for each in alone
+    ]
+    found = searched(Set(), None, tests, budget)
+    if found.outcome.linearizable:
+        return ()
+    responded = end(found.response)
+    return tuple(each for each in alone if each.invoked < responded)
 
 
 def _cut(entries: Sequence[Entry], elements: Collection[Any]) -> tuple[Entry, ...]:

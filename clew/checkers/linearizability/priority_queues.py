@@ -31,6 +31,7 @@ from clew.checkers.linearizability.specifications.collections import PriorityQue
 from clew.checkers.linearizability.unanswered import broken_traffic
 from clew.checkers.verdict import Budget
 
+
 def broken_priority_queue(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:

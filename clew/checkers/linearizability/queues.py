@@ -45,7 +45,7 @@ def broken_queue(
 
 
 def _disorderly(found: Traffic) -> tuple[Entry, ...]:
-    """Values of which one overtook the other; or a dequeue that can't have found the queue empty."""
+    """Values of which one overtook another; or a dequeue that can't have found the queue empty."""
     return _overtaking(found.passages) or _never_empty(found.passages, found.empties)
 
 

@@ -167,4 +167,3 @@ class _Choice:
             for each in self._found.passages
         )
         return in_order([*broken, *self._takes[:values]])
-
