@@ -6,7 +6,8 @@ that crashed or ran out of budget is UNKNOWN, never valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -128,6 +129,20 @@ class Budget:
             raise OutOfBudget(f"{self.steps:,} steps were taken without a decision", "more steps")
         if self.deadline is not None and wall.seconds() > self.deadline:
             raise OutOfBudget(f"{self.seconds:g} s passed without a decision", "more time")
+
+
+@contextmanager
+def standing(anomalies: Sequence[Anomaly]) -> Iterator[None]:
+    """Ends the work inside where the budget is spent, if something was found: that stands.
+
+    Raises:
+        OutOfBudget: the budget is spent, and nothing was found.
+    """
+    try:
+        yield
+    except OutOfBudget:
+        if not anomalies:
+            raise
 
 
 class Checker(Protocol):

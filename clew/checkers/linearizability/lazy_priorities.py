@@ -4,8 +4,8 @@ As in `LazyQueue` an insert is merely available from its invocation on; here it 
 response on, if no removal took it before:
 
 - A later insert is never worse: a value that is present is in the way of greater ones, and is of no
-  use but to a removal, which can as well take it right after it is put in. So an insert takes effect
-  at its response, or right before the removal that takes it.
+  use but to a removal, which can as well take it right after it is put in. So an insert takes
+  effect at its response, or right before the removal that takes it.
 - A removal takes its value where it is present: the same moment without the insert that is still in
   flight has less in the way. Else it takes the insert of its value that responds first; in a
   solution that takes another one, the two can change places.
@@ -44,8 +44,8 @@ PUTS = frozenset({"insert", "enqueue"})
 class LazyPriorityQueue(Specification):
     """What is present, and what is left of the inserts in flight.
 
-    A state has three parts. The first is an integer, a field of bits for each value, which holds how
-    often it is present; the second is a tuple of the inserts in flight by the rank of their
+    A state has four parts. The first is an integer, a field of bits for each value, which holds
+    how often it is present; the second is a tuple of the inserts in flight by the rank of their
     response; the third is how many removals without an answer there are to use; the last an integer
     like the first, of how many copies of each value these may still take.
 
@@ -102,21 +102,26 @@ class LazyPriorityQueue(Specification):
             insort(left, argument)
             return ((present, tuple(left), helpers, over),)
         if f == "end":
-            place = bisect_left(flying, argument)
-            if place == len(flying) or flying[place] != argument:
-                return (state,)
-            present += 1 << self._fields[argument] * self._width
-            flying = flying[:place] + flying[place + 1 :]
-            left = [self._fields[rank] for rank in flying]
-            if not self._ahead.is_possible(argument, present, left, helpers, over):
-                return None
-            return ((present, flying, helpers, over),)
+            return self._ended(state, argument)
         if f == "help":
             return ((present, flying, helpers + 1, over),)
         if f == "empty":
             after = self._helped(state, len(self._field))
             return None if after is None else (after,)
         return self._removed(state, self._field.get(result))
+
+    def _ended(self, state: Any, insert: int) -> Sequence[Hashable] | None:
+        """With the value present, if no removal took it before it responded."""
+        present, flying, helpers, over = state
+        place = bisect_left(flying, insert)
+        if place == len(flying) or flying[place] != insert:
+            return (state,)
+        present += 1 << self._fields[insert] * self._width
+        flying = flying[:place] + flying[place + 1 :]
+        left = [self._fields[rank] for rank in flying]
+        if not self._ahead.is_possible(insert, present, left, helpers, over):
+            return None
+        return ((present, flying, helpers, over),)
 
     def _removed(self, state: Any, field: int | None) -> Sequence[Hashable] | None:
         """Without a copy of a value, one that is present, else the first in flight to respond."""
@@ -201,7 +206,7 @@ class _Ahead:
         return present >> field * self._width & self._mask
 
     def counts(self, present: int) -> Iterator[tuple[int, int]]:
-        """Each field in which there is a copy, from the smallest value up, and how many there are."""
+        """Each field in which there is a copy, the smallest value first, and how many."""
         field = 0
         while present:
             skipped = ((present & -present).bit_length() - 1) // self._width

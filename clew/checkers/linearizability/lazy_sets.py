@@ -1,10 +1,11 @@
-"""Sets that are read whole, with elements that come and go: only the order of the reads is searched.
+"""Sets that are read whole, with elements that come and go: the order of the reads is searched.
 
 Between two reads of the whole set the elements have nothing to do with each other. So each element
-keeps, on its own, all that it may have come to: whether it is in the set, and which operations on it
-are still to happen, for each way in which those in flight may have happened. An operation happens
-when its response or a read of the whole set asks for it. What is left to choose is the order of the
-reads that are in flight at once, and when they come between the responses of the others.
+keeps, on its own, all that it may have come to: whether it is in the set, and which operations on
+it are still to happen, for each way in which those in flight may have happened. An operation
+happens when its response or a read of the whole set asks for it. What is left to choose is the
+order of the reads that are in flight at once, and when they come between the responses of the
+others.
 
 A wrong choice is seen at once, for the search looks ahead: a read in flight must still be able to
 see what it saw, by what each element may be, by operations on it in flight, or by those that are
@@ -31,7 +32,7 @@ Member: TypeAlias = tuple[int, tuple[int, ...]]
 """What an element may have come to: whether it is in, and which operations in flight are left."""
 
 ELEMENTS_MAX = 2_000
-"""Each step costs in proportion to the elements; with more of them the search of any set is tried."""
+"""Each step costs in proportion to the elements; with more of them any set's search is tried."""
 
 FIRST_CONFIGURATIONS = 5_000
 """What the search may cost, and eight for each entry, before each element is looked at alone."""
