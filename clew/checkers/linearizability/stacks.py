@@ -23,7 +23,7 @@ Source: the segments are those of Abdulla et al., "Efficient linearizability mon
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from clew.checkers.linearizability.entries import NEVER, Entry
@@ -49,20 +49,35 @@ def broken_stack(
     found = traffic(entries, ("push",))
     if found is None:
         return None
-    return broken_traffic(found, _disorderly, budget)
+    return broken_traffic(found, disorderly, budget)
 
 
-def _disorderly(found: Traffic) -> tuple[Entry, ...]:
+def disorderly(found: Traffic) -> tuple[Entry, ...]:
     """A segment without a bottom value; or a pop that can't have found the stack empty."""
+    chain = next(_faults(found), [])
+    empties = [each for each in chain if isinstance(each, Entry)]
+    values = [each for each in chain if isinstance(each, Passage)]
+    return in_order([*empties, *_entries(values)])
+
+
+def faults(found: Traffic) -> list[list[Passage]]:
+    """For each fault values that it takes, where those of the faults before are left out."""
+    return [[each for each in chain if isinstance(each, Passage)] for chain in _faults(found)]
+
+
+def _faults(found: Traffic) -> Iterator[list[Passage | Entry]]:
     present = sorted(
         (each for each in found.passages if each.put_done < each.taken),
         key=attrgetter("put_done"),
     )
-    return _never_empty(present, found.empties) or _Segments(present).bottomless()
+    yield from _never_empty(present, found.empties)
+    yield from _Segments(present).bottomless()
 
 
-def _never_empty(present: Sequence[Passage], empties: Sequence[Entry]) -> tuple[Entry, ...]:
-    """A pop that found the stack empty, with values that were there all along."""
+def _never_empty(
+    present: Sequence[Passage], empties: Sequence[Entry]
+) -> Iterator[list[Passage | Entry]]:
+    """Each pop that found the stack empty, with values that were there all along."""
     # The segments, as the first and the last moment and the number of values before it.
     begins: list[int] = []
     ends: list[int] = []
@@ -75,8 +90,7 @@ def _never_empty(present: Sequence[Passage], empties: Sequence[Entry]) -> tuple[
     for empty in empties:
         place = bisect_right(begins, empty.invoked) - 1
         if place >= 0 and end(empty) <= ends[place]:
-            return in_order([empty, *_entries(_chain(present, empty.invoked, end(empty)))])
-    return ()
+            yield [empty, *_chain(present, empty.invoked, end(empty))]
 
 
 class _Segments:
@@ -102,8 +116,11 @@ class _Segments:
         self._pushes = _Least([each.put for each in present])
         self._pops = _Least([-each.taken for each in present])
 
-    def bottomless(self) -> tuple[Entry, ...]:
-        """A segment in which no value can be at the bottom, cut to values that span it."""
+    def bottomless(self) -> Iterator[list[Passage | Entry]]:
+        """Each segment in which no value can be at the bottom, cut to values that span it.
+
+        These values are then left out.
+        """
         waiting = [(0, self._count)]
         while waiting:
             first, last = waiting.pop()
@@ -118,11 +135,15 @@ class _Segments:
             begin, finish = self._begins[first], -self._pops.least(first, last)
             bottom = self._bottom(first, last, begin, finish)
             if bottom == last:
-                rest = [self._present[at] for at in range(first, last) if self._alive[at]]
-                return in_order(_entries(_chain(rest, begin, finish)))
-            self._remove(bottom)
+                rest = [at for at in range(first, last) if self._alive[at]]
+                chain = _chain([self._present[at] for at in rest], begin, finish)
+                yield [*chain]
+                for at in rest:
+                    if self._present[at] in chain:
+                        self._remove(at)
+            else:
+                self._remove(bottom)
             waiting.append((first, last))
-        return ()
 
     def _bottom(self, first: int, last: int, begin: int, finish: int) -> int:
         """The place of a value that may be at the bottom; last where none may."""
