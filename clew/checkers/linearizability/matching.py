@@ -28,7 +28,7 @@ from clew.checkers.linearizability.stages import Share, ShareSpentError
 from clew.checkers.linearizability.unanswered import broken_traffic
 from clew.checkers.verdict import Budget
 
-STEPS_MAX = 1_500_000
+STEPS_MAX = 2_500_000
 """After these the search of any specification has its turn."""
 
 STEPS_EACH = 8
@@ -69,7 +69,7 @@ def _first_matching(entries: Sequence[Entry]) -> dict[int, Entry] | None:
     found: dict[int, Entry] = {}
     for _, each in sorted(moments):
         if each.f == "push":
-            if each.argument is None or each.argument != each.argument:  # noqa: PLR0124 - NaN
+            if each.argument is None or each.argument != each.argument:  # NaN
                 return None
             left.setdefault(each.argument, ([], []))[each.completed is None].append(each)
         elif each.completed is not None and each.result is not None:
@@ -108,7 +108,9 @@ class _Matching:
             better = self._better(chains)
             if better is None:
                 return False
-            chains = better
+            # Each fault has its turn.
+            turn = self._tried % max(1, len(better))
+            chains = better[turn:] + better[:turn]
         return broken_traffic(self._traffic(), disorderly, self._budget) == ()
 
     def _better(self, chains: list[list[Passage]]) -> list[list[Passage]] | None:
@@ -123,9 +125,7 @@ class _Matching:
                     if len(found) < len(chains):
                         return found
                     self._tried += 1
-                    # Not always the first: it may lead back to where the search came from.
-                    may = self._tried * 0x9E3779B1 >> 16 & 0xFFFF
-                    if level is None and len(found) == len(chains) and may % EQUAL_ONE_IN == 0:
+                    if len(found) == len(chains) and (level is None or self._is_turn()):
                         level = (self._passages[number], self._passages[other]), found
                     self._passages[number], self._passages[other] = before
         if level is None:
@@ -133,6 +133,10 @@ class _Matching:
         for each in level[0]:
             self._passages[each.value] = each
         return level[1]
+
+    def _is_turn(self) -> bool:
+        """True now and then: always the first may lead back to where the search came from."""
+        return (self._tried * 0x9E3779B1 >> 16 & 0xFFFF) % EQUAL_ONE_IN == 0
 
     def _partners(self, number: int) -> Iterator[int]:
         """Values alike that may have each other's pop, the nearest first."""
