@@ -16,6 +16,7 @@ from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.lazy_priorities import PUTS, LazyPriorityQueue
 from clew.checkers.linearizability.lazy_queues import LazyQueue
 from clew.checkers.linearizability.lazy_sets import broken_reads
+from clew.checkers.linearizability.matching import matched
 from clew.checkers.linearizability.passages import INSTANT, end, in_order
 from clew.checkers.linearizability.priority_queues import comparable
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
@@ -26,6 +27,9 @@ from clew.checkers.linearizability.specifications.collections import (
 )
 from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.verdict import Budget, OutOfBudget
+
+FIRST_CONFIGURATIONS = 40_000
+"""What the search may cost before a matching is tried."""
 
 REDUCTION_CONFIGURATIONS = 50_000
 """What it may cost to find the values to blame."""
@@ -90,7 +94,14 @@ def broken_lazily(
     unfounded = _unfounded(kind, entries)
     if unfounded:
         return Lazily(kind.engine, unfounded, 0)
-    search = _searched(kind, entries, budget)
+    search = None
+    if kind.puts is PUTS:
+        # A witness is found where removals without an answer make the search long.
+        with suppress(ShareSpentError):
+            search = _searched(kind, entries, Share(budget, FIRST_CONFIGURATIONS))
+        if search is None and matched(specification, entries, budget):
+            return Lazily("matching", (), FIRST_CONFIGURATIONS)
+    search = search or _searched(kind, entries, budget)
     if search.outcome.linearizable:
         return Lazily(kind.engine, (), search.outcome.configurations)
     responded = search.response.completed

@@ -20,7 +20,7 @@ priority queues", CONCUR 2017, which go by the greatest value; the order here is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.entries import NEVER, Entry
@@ -47,7 +47,17 @@ def broken_priority_queue(
     found = traffic(entries, PUTS)
     if found is None or not comparable(each.argument for each in entries if each.f in PUTS):
         return None
-    return broken_traffic(found, lambda each: _Schedule(each).broken(), budget)
+    return broken_traffic(found, disorderly, budget)
+
+
+def disorderly(found: Traffic) -> tuple[Entry, ...]:
+    """A removal that finds no moment, with what is in its way; nothing where all do."""
+    return next(faults(found), ())
+
+
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Each of these, where the removals of those before are left out. Values may be alike."""
+    return _Schedule(found).faults()
 
 
 def comparable(values: Iterable[Any]) -> bool:
@@ -84,27 +94,37 @@ class _Schedule:
         # For each value, the gaps before its removal in which the removal could not be.
         self._delays: list[tuple[int, int]] = []
 
-    def broken(self) -> tuple[Entry, ...]:
-        """The first removal that finds no moment, with what is in its way."""
+    def faults(self) -> Iterator[tuple[Entry, ...]]:
+        """Each removal that finds no moment, with what is in its way; it is then left out."""
         rank = self._rank
         self._passages = sorted(self._found.passages, key=_value)
+        # Values that are alike are in the way of greater ones, and not of each other.
+        alike: list[tuple[int, int, int]] = []
         for index, passage in enumerate(self._passages):
+            if index and _value(passage) != _value(self._passages[index - 1]):
+                self._cover_all(alike)
             if passage.taken == NEVER:
                 self._delays.append((0, 0))
-                self._cover(rank[passage.put_done], self._count, index)
+                alike.append((rank[passage.put_done], self._count, index))
                 continue
             first = max(rank[passage.put], rank[passage.taken])
             found = self._covered.free(first)
-            if found >= rank[passage.taken_done] and passage.taken_done != NEVER:
-                return self._evidence(passage.entries, first, rank[passage.taken_done])
             self._delays.append((first, found))
-            self._cover(rank[passage.put_done], found, index)
+            if found >= rank[passage.taken_done] and passage.taken_done != NEVER:
+                yield self._evidence(passage.entries, first, rank[passage.taken_done])
+                continue
+            alike.append((rank[passage.put_done], found, index))
+        self._cover_all(alike)
         for empty in self._found.empties:
             assert empty.completed is not None
             first, last = rank[empty.invoked], rank[empty.completed]
             if self._covered.free(first) >= last:
-                return self._evidence((empty,), first, last)
-        return ()
+                yield self._evidence((empty,), first, last)
+
+    def _cover_all(self, stretches: list[tuple[int, int, int]]) -> None:
+        for each in stretches:
+            self._cover(*each)
+        stretches.clear()
 
     def _cover(self, first: int, last: int, owner: int) -> None:
         for gap in self._covered.cover(first, last):
@@ -150,4 +170,4 @@ class _Gaps:
 
 
 def _value(passage: Passage) -> Any:
-    return passage.value
+    return passage.entries[0].argument

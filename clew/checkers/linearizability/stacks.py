@@ -54,18 +54,11 @@ def broken_stack(
 
 def disorderly(found: Traffic) -> tuple[Entry, ...]:
     """A segment without a bottom value; or a pop that can't have found the stack empty."""
-    chain = next(_faults(found), [])
-    empties = [each for each in chain if isinstance(each, Entry)]
-    values = [each for each in chain if isinstance(each, Passage)]
-    return in_order([*empties, *_entries(values)])
+    return next(faults(found), ())
 
 
-def faults(found: Traffic) -> list[list[Passage]]:
-    """For each fault values that it takes, where those of the faults before are left out."""
-    return [[each for each in chain if isinstance(each, Passage)] for chain in _faults(found)]
-
-
-def _faults(found: Traffic) -> Iterator[list[Passage | Entry]]:
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Each of these, where the values of those before are left out."""
     present = sorted(
         (each for each in found.passages if each.put_done < each.taken),
         key=attrgetter("put_done"),
@@ -76,7 +69,7 @@ def _faults(found: Traffic) -> Iterator[list[Passage | Entry]]:
 
 def _never_empty(
     present: Sequence[Passage], empties: Sequence[Entry]
-) -> Iterator[list[Passage | Entry]]:
+) -> Iterator[tuple[Entry, ...]]:
     """Each pop that found the stack empty, with values that were there all along."""
     # The segments, as the first and the last moment and the number of values before it.
     begins: list[int] = []
@@ -90,7 +83,7 @@ def _never_empty(
     for empty in empties:
         place = bisect_right(begins, empty.invoked) - 1
         if place >= 0 and end(empty) <= ends[place]:
-            yield [empty, *_chain(present, empty.invoked, end(empty))]
+            yield in_order([empty, *_entries(_chain(present, empty.invoked, end(empty)))])
 
 
 class _Segments:
@@ -116,7 +109,7 @@ class _Segments:
         self._pushes = _Least([each.put for each in present])
         self._pops = _Least([-each.taken for each in present])
 
-    def bottomless(self) -> Iterator[list[Passage | Entry]]:
+    def bottomless(self) -> Iterator[tuple[Entry, ...]]:
         """Each segment in which no value can be at the bottom, cut to values that span it.
 
         These values are then left out.
@@ -137,7 +130,7 @@ class _Segments:
             if bottom == last:
                 rest = [at for at in range(first, last) if self._alive[at]]
                 chain = _chain([self._present[at] for at in rest], begin, finish)
-                yield [*chain]
+                yield in_order(_entries(chain))
                 for at in rest:
                     if self._present[at] in chain:
                         self._remove(at)
