@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.lazily import broken_lazily
+from clew.checkers.linearizability.matching import matched
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specifications import CasRegister, FifoQueue, KeyValue, Register
@@ -337,3 +338,107 @@ def test_values_that_differ_from_themselves_are_left_to_the_search():
     entries = build([(0, 1), (2, 3)], [("enqueue", float("nan"), None), ("dequeue", None, 1)])
     assert broken_lazily(FifoQueue(), entries, Budget()) is None
     assert not expected(FifoQueue(), entries)
+
+
+STACK_CALLS = [
+    ("push", 1, None), ("push", 2, None), ("pop", None, 1), ("pop", None, 2), ("pop", None, None),
+]  # fmt: skip
+MATCHED = {"stack": STACK_CALLS, "priority-queue": PRIORITY_CALLS}
+
+
+def matchings(name, source, count):
+    """How many histories are linearizable, and how many of these a matching shows to be."""
+    specification, proved, linearizable = SPECIFICATIONS[name](), 0, 0
+    for _ in range(count):
+        pending = source.choice([0, 0.1, 0.3])
+        entries = drawn(source, MATCHED[name], source.randint(3, 9), pending)
+        if expected(specification, entries):
+            linearizable += 1
+            proved += matched(specification, entries, Budget())
+        else:
+            assert not matched(specification, entries, Budget()), entries
+    return proved, linearizable
+
+
+@pytest.mark.parametrize("name", MATCHED)
+def test_a_matching_is_a_witness(name):
+    proved, linearizable = matchings(name, random.Random(f"matching {name}"), 2_000)
+    assert linearizable > 200
+    assert proved > 0.9 * linearizable
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", MATCHED)
+def test_a_matching_is_a_witness_often(name):
+    matchings(name, random.Random(f"matching {name} often"), 50_000)
+
+
+class Objects(Clients):
+    """Clients some of whom never hear of what they asked; half of that was done."""
+
+    def __init__(self, name, ask, *, clients, seed, unanswered):
+        super().__init__(name, ask, clients=clients, seed=seed)
+        self.unanswered = unanswered
+
+    def done(self, f, argument, results):
+        if f in {"dequeue", "pop", "remove"} and argument is None:
+            results = [None, *dict.fromkeys(self.state)]
+        if self.source.random() >= self.unanswered:
+            return super().done(f, argument, results)
+        if self.source.random() < 0.5:
+            super().done(f, argument, results)
+        return "info", argument
+
+
+def asks(put, take, values):
+    """Puts of so many values, or of a new one each time; takes of anything."""
+    fresh = iter(range(10**6))
+
+    def ask(source):
+        if source.random() < 0.5:
+            return put, source.randrange(values) if values else next(fresh), [None]
+        return take, None, [None]
+
+    return ask
+
+
+def ask_set(source):
+    f = source.choice(["add", "remove", "contains", "read"])
+    if f == "read":
+        return f, None, []
+    return f, source.randrange(20), [True, False]
+
+
+class Sets(Objects):
+    def done(self, f, argument, results):
+        if f == "read" and self.source.random() >= self.unanswered:
+            return "ok", sorted(self.state)
+        return ("info", None) if f == "read" else super().done(f, argument, results)
+
+
+# What took more than ten seconds, or all memory: kind, values, unanswered, length, engines.
+DECIDED = {
+    "queue, distinct, unanswered": ("fifo-queue", 0, 0.05, 600, {"queue"}),
+    "stack, distinct, unanswered": ("stack", 0, 0.05, 300, {"stack"}),
+    "priority queue, distinct, unanswered": ("priority-queue", 0, 0.05, 300, {"priority-queue"}),
+    "stack, repeated": ("stack", 20, 0, 150, {"matching"}),
+    "priority queue, repeated": ("priority-queue", 10, 0, 500, {"lazy-priority-queue"}),
+    "priority queue, repeated, unanswered": (
+        "priority-queue", 10, 0.05, 500, {"lazy-priority-queue", "matching"}
+    ),
+    "set, repeated": ("set", 20, 0, 500, {"lazy-set"}),
+    "set, repeated, unanswered": ("set", 20, 0.05, 500, {"lazy-set"}),
+}  # fmt: skip
+NAMES = {"stack": ("push", "pop"), "priority-queue": ("insert", "remove")}
+
+
+@pytest.mark.parametrize("row", DECIDED)
+@pytest.mark.parametrize("seed", range(2))
+def test_long_histories_are_decided(row, seed):
+    name, values, unanswered, length, engines = DECIDED[row]
+    ask = asks(*NAMES.get(name, ("enqueue", "dequeue")), values) if name != "set" else ask_set
+    made = Sets if name == "set" else Objects
+    clients = made(name, ask, clients=20, seed=seed, unanswered=unanswered)
+    checker = Linearizability(SPECIFICATIONS[name](), explained=False)
+    result = checker.check(History(clients.history(length)), Budget(steps=2_000_000))
+    assert (result.verdict, result.engine in engines) == (Verdict.VALID, True), result

@@ -3,7 +3,8 @@
 1. The witness, where effect points are given: O(n log n).
 2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
    are unique: O(n log n), stacks with many operations in flight aside.
-3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone.
+3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone;
+   for stacks and priority queues a matching of takes to puts is sought, as a witness.
 4. The windowed search, for everything else. Where it is long, registers are first looked at for
    a read that no write can be the source of.
 
@@ -23,12 +24,13 @@ from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.decidability import helps
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
-from clew.checkers.linearizability.lazily import broken_lazily
+from clew.checkers.linearizability.lazily import Lazily, broken_lazily
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.matching import matched
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
+from clew.checkers.linearizability.specifications.collections import Stack
 from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.linearizability.witness import explains
 from clew.checkers.linearizability.zones import ZONED
@@ -140,12 +142,10 @@ class Linearizability:
         if quick is not None:
             engine, broken = quick
             return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
-        lazily = broken_lazily(specification, entries, budget)
+        lazily = self._without_orders(entries, budget)
         if lazily is not None:
             verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
             return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
-        if matched(specification, entries, budget):
-            return Finding(Verdict.VALID, "matching")
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
@@ -157,6 +157,14 @@ class Linearizability:
         if found.outcome.linearizable:
             return Finding(Verdict.VALID, "search", count)
         return Finding(Verdict.INVALID, "search", count, failed=found)
+
+    def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> Lazily | None:
+        """What is found where not all operations are put in order."""
+        if type(self.specification) is Stack:
+            return (
+                Lazily("matching", (), 0) if matched(self.specification, entries, budget) else None
+            )
+        return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
         """A short search of a register; None where it needs more, or is of something else."""

@@ -86,22 +86,19 @@ def broken_lazily(
         found = broken_reads(entries, budget)
         return None if found is None else Lazily("lazy-set", *found)
     kind = _KINDS.get(type(specification))
-    if kind is None or any(each.argument != each.argument for each in entries):  # NaN
-        return None
-    puts = [each.argument for each in entries if each.f in kind.puts]
-    if kind.puts is PUTS and not comparable(puts):
+    if kind is None or not _is_simple(kind, entries):
         return None
     unfounded = _unfounded(kind, entries)
     if unfounded:
         return Lazily(kind.engine, unfounded, 0)
     search = None
-    if kind.puts is PUTS:
-        # A witness is found where removals without an answer make the search long.
-        with suppress(ShareSpentError):
-            search = _searched(kind, entries, Share(budget, FIRST_CONFIGURATIONS))
-        if search is None and matched(specification, entries, budget):
+    with suppress(ShareSpentError):
+        search = _searched(kind, entries, Share(budget, FIRST_CONFIGURATIONS + 4 * len(entries)))
+    if search is None:
+        # A witness is soon found where removals without an answer make the search long.
+        if matched(specification, entries, budget):
             return Lazily("matching", (), FIRST_CONFIGURATIONS)
-    search = search or _searched(kind, entries, budget)
+        search = _searched(kind, entries, budget)
     if search.outcome.linearizable:
         return Lazily(kind.engine, (), search.outcome.configurations)
     responded = search.response.completed
@@ -112,6 +109,14 @@ def broken_lazily(
         blamed = entries
     fewest = _fewest_values(kind, blamed, share)
     return Lazily(kind.engine, tuple(fewest), search.outcome.configurations)
+
+
+def _is_simple(kind: _Kind, entries: Sequence[Entry]) -> bool:
+    """Whether values equal themselves, and have an order where one is needed."""
+    if any(each.argument != each.argument for each in entries):  # NaN
+        return False
+    puts = [each.argument for each in entries if each.f in kind.puts]
+    return kind.puts is not PUTS or comparable(puts)
 
 
 def _unfounded(kind: _Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -3,8 +3,9 @@
 Once it is said which put each take gets, the values are as good as unique, and `stacks` or
 `priority_queues` decide in O(n log n). At first each pop gets the last push of its value, which is
 what a stack does but for what overlaps, and each removal the insert of its value that responded
-first. Where that leaves faults, two values that are alike change their takes, one of them in such a
-fault, if that leaves fewer of these, and now and then if it leaves as many.
+first, those aside that a removal without an answer must have taken. Where that leaves faults, two
+values that are alike change their takes, one of them in such a fault, if that leaves fewer of
+these, and now and then if it leaves as many.
 
 What is found proves that the history is linearizable, however it was found. Where nothing is found,
 nothing is said.
@@ -60,8 +61,18 @@ class _Kind(NamedTuple):
 
 
 _KINDS: dict[type[Specification], _Kind] = {
-    Stack: _Kind(frozenset({"push"}), True, stacks.faults, stacks.disorderly),
-    PriorityQueue: _Kind(PUTS, False, priority_queues.faults, priority_queues.disorderly),
+    Stack: _Kind(
+        puts=frozenset({"push"}),
+        last=True,
+        faults=stacks.faults,
+        disorderly=stacks.disorderly,
+    ),
+    PriorityQueue: _Kind(
+        puts=PUTS,
+        last=False,
+        faults=priority_queues.faults,
+        disorderly=priority_queues.disorderly,
+    ),
 }
 
 
