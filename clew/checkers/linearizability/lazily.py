@@ -92,13 +92,14 @@ def broken_lazily(
     if unfounded:
         return Lazily(kind.engine, unfounded, 0)
     search = None
-    with suppress(ShareSpentError):
-        search = _searched(kind, entries, Share(budget, FIRST_CONFIGURATIONS + 4 * len(entries)))
-    if search is None:
+    if kind.puts is PUTS:
         # A witness is soon found where removals without an answer make the search long.
-        if matched(specification, entries, budget):
-            return Lazily("matching", (), FIRST_CONFIGURATIONS)
-        search = _searched(kind, entries, budget)
+        share = Share(budget, FIRST_CONFIGURATIONS + 4 * len(entries))
+        with suppress(ShareSpentError):
+            search = _searched(kind, entries, share)
+        if search is None and matched(specification, entries, budget):
+            return Lazily("matching", (), share.spent)
+    search = search or _searched(kind, entries, budget)
     if search.outcome.linearizable:
         return Lazily(kind.engine, (), search.outcome.configurations)
     responded = search.response.completed
