@@ -1,6 +1,7 @@
-"""What is decided of queues, stacks, priority queues and sets, and in how many seconds.
+"""What is decided of queues, stacks, priority queues and sets, and in how many seconds of the
+processor.
 
-Run: ``python bench/collected.py [--seconds S] [--longest N] [--kind NAME]``.
+Run: ``python bench/collected.py [--steps N] [--longest N] [--kind NAME]``.
 
 It prints Markdown. Twenty clients at once; distinct values or twenty of them; no operation or one
 in twenty unanswered; as a correct object answers, or with one result made another, which may still
@@ -9,12 +10,12 @@ be right. A column is one length, and a cell says what came out, in how many sec
 
 import argparse
 import random
+import resource
 import sys
 from heapq import heappop, heappush
 from itertools import product
 from typing import Any
 
-from clew import wall
 from clew.checkers.linearizability import Linearizability, Specification
 from clew.checkers.linearizability.specifications.collections import (
     FifoQueue,
@@ -123,6 +124,12 @@ def recorded(
     return History(_spoiled(events, kind, source) if wrong else events)
 
 
+def spent() -> float:
+    """Seconds of the processor that this process has taken."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 def _spoiled(events: list[Event], kind: str, source: random.Random) -> list[Event]:
     """The events with one result of the second half made another one that was seen elsewhere."""
     asks = {"dequeue", "pop", "remove", "contains", "read"}
@@ -159,7 +166,7 @@ def _other_set(value: Any, source: random.Random) -> Any:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--longest", type=int, default=2000)
     parser.add_argument("--kind", default=None)
     parser.add_argument("--seeds", type=int, default=1)
@@ -180,9 +187,9 @@ def main(arguments: list[str]) -> None:
                     kind, length, repeated=repeated, unanswered=unanswered, wrong=wrong, seed=seed
                 )
                 checker = Linearizability(SPECIFICATIONS[kind]())
-                begun = wall.seconds()
-                result = run_checker(checker, history, Budget(asked.seconds))
-                told.append(f"{result.verdict.value} {wall.seconds() - begun:.2f}")
+                begun = spent()
+                result = run_checker(checker, history, Budget(steps=asked.steps))
+                told.append(f"{result.verdict.value} {spent() - begun:.2f}")
             cells.append(", ".join(told))
         row = [kind, "repeated" if repeated else "distinct", f"{unanswered:.0%}"]
         row.append("one wrong" if wrong else "clean")

@@ -96,35 +96,31 @@ class _Schedule:
 
     def faults(self) -> Iterator[tuple[Entry, ...]]:
         """Each removal that finds no moment, with what is in its way; it is then left out."""
-        rank = self._rank
+        rank, delays, free = self._rank, self._delays, self._covered.free
         self._passages = sorted(self._found.passages, key=_value)
+        values = [*map(_value, self._passages), _NOTHING]
         # Values that are alike are in the way of greater ones, and not of each other.
         alike: list[tuple[int, int, int]] = []
         for index, passage in enumerate(self._passages):
-            if index and _value(passage) != _value(self._passages[index - 1]):
-                self._cover_all(alike)
+            first, until = max(rank[passage.put], rank[passage.taken]), self._count
             if passage.taken == NEVER:
-                self._delays.append((0, 0))
-                alike.append((rank[passage.put_done], self._count, index))
-                continue
-            first = max(rank[passage.put], rank[passage.taken])
-            found = self._covered.free(first)
-            self._delays.append((first, found))
-            if found >= rank[passage.taken_done] and passage.taken_done != NEVER:
+                delays.append((0, 0))
+            else:
+                until = free(first)
+                delays.append((first, until))
+            if until >= rank[passage.taken_done] and passage.taken_done != NEVER:
                 yield self._evidence(passage.entries, first, rank[passage.taken_done])
-                continue
-            alike.append((rank[passage.put_done], found, index))
-        self._cover_all(alike)
+            else:
+                alike.append((rank[passage.put_done], until, index))
+            if values[index + 1] != values[index]:
+                for each in alike:
+                    self._cover(*each)
+                alike.clear()
         for empty in self._found.empties:
             assert empty.completed is not None
             first, last = rank[empty.invoked], rank[empty.completed]
             if self._covered.free(first) >= last:
                 yield self._evidence((empty,), first, last)
-
-    def _cover_all(self, stretches: list[tuple[int, int, int]]) -> None:
-        for each in stretches:
-            self._cover(*each)
-        stretches.clear()
 
     def _cover(self, first: int, last: int, owner: int) -> None:
         for gap in self._covered.cover(first, last):
@@ -167,6 +163,9 @@ class _Gaps:
             self._next[gap] = gap + 1
             gap = self.free(gap)
         return covered
+
+
+_NOTHING = object()
 
 
 def _value(passage: Passage) -> Any:
