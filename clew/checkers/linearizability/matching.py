@@ -31,10 +31,10 @@ from clew.checkers.linearizability.stages import Share, ShareSpentError
 from clew.checkers.linearizability.unanswered import broken_traffic
 from clew.checkers.verdict import Budget
 
-STEPS_MAX = 2_500_000
+STEPS_MAX = 1_500_000
 """After these the search of any specification has its turn."""
 
-STEPS_EACH = 8
+STEPS_EACH = 2
 """What it takes to find the faults of a matching, for each value, about."""
 
 PARTNERS_MAX = 8

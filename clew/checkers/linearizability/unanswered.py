@@ -34,10 +34,10 @@ from clew.checkers.verdict import Budget
 Engine: TypeAlias = Callable[[Traffic], tuple[Entry, ...]]
 """The entries that no order explains; empty where all can be explained."""
 
-STEPS_MAX = 3_000_000
+STEPS_MAX = 1_500_000
 """After these the search of any specification has its turn."""
 
-STEPS_EACH = 2
+STEPS_EACH = 1
 """What an engine takes for each value, about."""
 
 
