@@ -37,6 +37,10 @@ STEPS_MAX = 1_500_000
 STEPS_EACH = 2
 """What it takes to find the faults of a matching, for each value, about."""
 
+TRIALS = 20
+TRIALS_EACH = 12
+"""How many exchanges are tried at most, the second for each value."""
+
 PARTNERS_MAX = 8
 """With how many values, the nearest first, one may change its take."""
 
@@ -176,14 +180,17 @@ class _Matching:
     def explains(self) -> bool:
         """Whether a matching is found that leaves no fault."""
         chains = self._faults()
-        while chains:
+        while chains and self._tried < TRIALS + TRIALS_EACH * len(self._passages):
             better = self._better(chains)
             if better is None:
                 return False
             # Each fault has its turn.
             turn = self._tried % max(1, len(better))
             chains = better[turn:] + better[:turn]
-        return broken_traffic(self._traffic(), self._kind.disorderly, self._budget) == ()
+        return (
+            not chains
+            and broken_traffic(self._traffic(), self._kind.disorderly, self._budget) == ()
+        )
 
     def _better(self, chains: list[tuple[Entry, ...]]) -> list[tuple[Entry, ...]] | None:
         """The faults after an exchange that leaves fewer, or as many; None where there is none."""
