@@ -422,7 +422,7 @@ def plain_seconds(specification: Specification, history: History) -> float | Non
     started = wall.seconds()
     try:
         for part in partitions(specification, history):
-            budget = Budget(seconds=5, configurations=PLAIN_CONFIGURATIONS)
+            budget = Budget(seconds=5, steps=PLAIN_CONFIGURATIONS)
             plain(specification, part.entries, budget)
     except OutOfBudget:
         return None

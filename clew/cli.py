@@ -267,7 +267,21 @@ def check(
     ] = None,
     budget: Annotated[
         str | None,
-        option("--budget", "Time for each file, such as 10s or 2m; then unknown.", "60s", "TIME"),
+        option(
+            "--budget",
+            "Time for each file, such as 10s or 2m; then unknown, on a slow machine sooner.",
+            "no bound",
+            "TIME",
+        ),
+    ] = None,
+    steps: Annotated[
+        str | None,
+        option(
+            "--steps",
+            "Steps that the check of each file may take; then unknown, on every machine alike.",
+            "5000000; no bound with --budget",
+            "N",
+        ),
     ] = None,
     explain: Annotated[bool | None, option("--explain", "Print the whole story.")] = None,
     dot: Annotated[

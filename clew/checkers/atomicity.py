@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clew.checkers.accesses import INITIAL, Access, Accesses, accesses_of
 from clew.checkers.values import Key
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
 from clew.checkers.zones import NEVER, Interval, conflicts, zones
 from clew.errors import UsageError
 from clew.history import History
@@ -46,6 +46,10 @@ class Atomicity:
     initial: Any = None
     name: str = "atomicity"
 
+    helps: ClassVar[tuple[str, ...]] = (
+        "fewer clients at once", "fewer unanswered writes", "a shorter history"
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UsageError(
@@ -66,15 +70,16 @@ class Atomicity:
             registers.setdefault(one.key, []).append(index)
         anomalies = list(found.impossible)
         engines: Counter[str] = Counter()
-        for ours in registers.values():
-            budget.spend(0)
-            atomic = not conflicts(zones([_interval(found, index) for index in ours], INITIAL))
-            if atomic and not any(_reads_the_future(found, index) for index in ours):
-                engines["zones"] += 1
-                continue
-            engines["search"] += 1
-            anomaly = _Search(found, ours, self.k).run(budget)
-            anomalies += [] if anomaly is None else [anomaly]
+        with standing(anomalies):
+            for ours in registers.values():
+                budget.spend(0)
+                atomic = not conflicts(zones([_interval(found, index) for index in ours], INITIAL))
+                if atomic and not any(_reads_the_future(found, index) for index in ours):
+                    engines["zones"] += 1
+                    continue
+                engines["search"] += 1
+                anomaly = _Search(found, ours, self.k).run(budget)
+                anomalies += [] if anomaly is None else [anomaly]
         figures = {"registers": len(registers), "decided_by": dict(sorted(engines.items()))}
         if anomalies:
             verdict, reason = Verdict.INVALID, anomalies[0].reason

@@ -34,7 +34,7 @@ from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
 from clew.checkers.saturation import Order, Why, cyclic, initial_read, way, written
 from clew.checkers.sequential import has_simple_order
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
 from clew.errors import UsageError
 from clew.history import History
 
@@ -89,7 +89,8 @@ class Causal:
         if anomalies or not has_simple_order(found, budget):
             engine = "bad patterns"
             pram = self.model == "PRAM"
-            anomalies += _pram(found, budget) if pram else self._causal(found, budget)
+            with standing(anomalies):
+                anomalies += _pram(found, budget) if pram else self._causal(found, budget)
         word = MODELS[self.model]
         figures = {"accesses": len(found.all), "sessions": len(found.sessions)}
         if anomalies:
@@ -105,7 +106,9 @@ class Causal:
         cycle = order.close(budget)
         if cycle is not None:
             return [cyclic(found, cycle, "cyclic-co")]
-        anomalies = list(_overwritten_reads(order, budget))
+        anomalies: list[Anomaly] = []
+        with standing(anomalies):
+            anomalies.extend(_overwritten_reads(order, budget))
         if anomalies or self.model == "CC":
             return anomalies
         return _conflicts(order, budget) if self.model == "CCv" else _memory(order, budget)
@@ -114,7 +117,7 @@ class Causal:
 def _overwritten_reads(order: Order, budget: Budget) -> Iterator[Anomaly]:
     """The bad patterns of CC: one for each read that shows one."""
     for read in order.reads:
-        budget.spend(0)
+        budget.spend(1)
         source = order.found.all[read].source
         for write in order.latest_writes(read):
             if source == INITIAL:
@@ -144,7 +147,7 @@ def _overwritten(order: Order, source: int, write: int, read: int) -> Anomaly:
 def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:
     """CCv: what a read passed over was written before what it saw, for everybody."""
     for read in order.reads:
-        budget.spend(0)
+        budget.spend(1)
         source = order.found.all[read].source
         for write in order.latest_writes(read):
             if write != source:
@@ -154,9 +157,10 @@ def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:
 
 def _memory(order: Order, budget: Budget) -> list[Anomaly]:
     """CM: each session's past, saturated by that session's reads."""
-    anomalies = []
-    for session in order.found.sessions:
-        anomalies += _saturated(order.branch(session), budget)
+    anomalies: list[Anomaly] = []
+    with standing(anomalies):
+        for session in order.found.sessions:
+            anomalies += _saturated(order.branch(session), budget)
     return anomalies
 
 
@@ -164,13 +168,14 @@ def _pram(found: Accesses, budget: Budget) -> list[Anomaly]:
     """PRAM: the order of all sessions' writes and one session, saturated by that one's reads."""
     order = Order(found, [], written(found))
     order.close(budget)
-    anomalies = []
-    for session in found.sessions:
-        ours = order.branch(session)
-        if ours.read_in(session):
-            anomalies += _saturated(ours, budget)
-        else:
-            anomalies.append(cyclic(found, next(ours.graph.contradictions()), "cyclic-hb"))
+    anomalies: list[Anomaly] = []
+    with standing(anomalies):
+        for session in found.sessions:
+            ours = order.branch(session)
+            if ours.read_in(session):
+                anomalies += _saturated(ours, budget)
+            else:
+                anomalies.append(cyclic(found, next(ours.graph.contradictions()), "cyclic-hb"))
     return anomalies
 
 

@@ -75,7 +75,7 @@ class Convergence:
         watch = _Watch(sends, replicas, keep, allow_repeats=self.f_add != "add")
         reads = [one for one in history.operations if one.f == "read" and one.type == "ok"]
         for read in sorted(reads, key=_completion):
-            budget.spend(0)
+            budget.spend(1)
             watch.read(read, monotonic=self.monotonic)
         anomalies = [*_missing(sends, finals, watch), *watch.anomalies]
         return self._result(anomalies, sends, finals, watch)

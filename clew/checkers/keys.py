@@ -23,7 +23,7 @@ from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.checkers.values import Key, counted, key_of, shown
-from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, helps, within
 from clew.errors import HistoryError
 from clew.history import Event, History, Operation
 
@@ -254,6 +254,11 @@ class EachReading:
         """That of the checkers."""
         return self.of[0][1].name
 
+    @property
+    def helps(self) -> tuple[str, ...]:
+        """Those of the checkers."""
+        return helps(self.of[0][1])
+
     def check(self, history: History, budget: Budget) -> Result:
         """What all readings agree on. A reading that the checker can't take is none.
 
@@ -298,6 +303,11 @@ class EachKey:
         """That of the checker."""
         return self.checker.name
 
+    @property
+    def helps(self) -> tuple[str, ...]:
+        """Those of the checker."""
+        return helps(self.checker)
+
     def check(self, history: History, budget: Budget) -> Result:
         """The results of all keys as one; each anomaly names its key.
 
@@ -305,7 +315,8 @@ class EachKey:
             HistoryError: as the checker does.
         """
         parts = _split(history, bare=self.bare)
-        results = [self.checker.check(part.history, budget) for part in parts]
+        # A key over the budget does not lose what the others gave.
+        results = [within(self.checker, part.history, budget) for part in parts]
         verdict = Verdict.merge(each.verdict for each in results)
         anomalies = tuple(
             _of_key(part, anomaly)

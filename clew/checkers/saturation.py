@@ -104,7 +104,9 @@ class Order:
         """Computes the clocks; a shortest cycle where there is one. O(nk)."""
         count, width = len(self.found.all), len(self.found.sessions)
         if count * width > _CLOCK_ENTRIES_MAX:
-            raise OutOfBudget(f"{count} accesses in {width} sessions need too much memory")
+            raise OutOfBudget(
+                f"{count} accesses in {width} sessions need too much memory", "fewer sessions"
+            )
         order = self.graph.order()
         if order is None:
             return next(self.graph.contradictions())

@@ -19,14 +19,14 @@ Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memorie
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from clew.checkers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.collector import uncollected
 from clew.checkers.saturation import Order
 from clew.checkers.subkeys import as_registers
 from clew.checkers.values import Key, listed
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
 from clew.history import History
 
 
@@ -44,6 +44,8 @@ class Sequential:
 
     initial: Any = None
     name: str = "sequential"
+
+    helps: ClassVar[tuple[str, ...]] = ("fewer sessions", "a shorter history")
 
     def check(self, history: History, budget: Budget) -> Result:
         """UNKNOWN where a value is written twice, or an operation is no read or write.
@@ -68,8 +70,9 @@ class Sequential:
         engine, steps = "first try", 0
         if anomalies or not has_simple_order(found, budget):
             order = Order(found)
-            cycle = order.saturate(budget, total=True)
-            engine = "saturation"
+            engine, cycle = "saturation", None
+            with standing(anomalies):
+                cycle = order.saturate(budget, total=True)
             if cycle is not None:
                 anomalies.append(replace(cycle, kind="nonsequential"))
             elif not anomalies:

@@ -130,7 +130,7 @@ def _smallest(registers: dict[Key, list[Access]], span: int, budget: Budget) -> 
     low, high = 0, span
     # Invariant: `high` is enough, and everything below `low` is too little.
     while low < high:
-        budget.spend(0)
+        budget.spend(sum(map(len, registers.values())))
         middle = (low + high) // 2
         if any(conflicts(_zones(ours, middle)) for ours in registers.values()):
             low = middle + 1

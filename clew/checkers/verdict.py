@@ -6,7 +6,8 @@ that crashed or ran out of budget is UNKNOWN, never valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -73,47 +74,82 @@ class Result:
 
 
 class OutOfBudget(Exception):  # noqa: N818 - not an error: the checker stops and says UNKNOWN
-    """A checker spent its budget; `run_checker` turns it into UNKNOWN."""
+    """A checker spent its budget; `run_checker` turns it into UNKNOWN.
+
+    Args:
+        bound: what was passed, as a clause.
+        more: what of the bound would help, such as ``more steps``; empty where nothing would.
+    """
+
+    def __init__(self, bound: str, more: str = "") -> None:
+        super().__init__(bound)
+        self.more = more
+
+    def advice(self, helps: Iterable[str]) -> str:
+        """What would decide the history, as a sentence: more of the bound, and what else helps."""
+        *most, last = [each for each in (self.more, *helps) if each]
+        return f"What would decide it: {', '.join(most)}{' or ' if most else ''}{last}."
+
+
+STEPS = 5_000_000
+"""What a checker may take where nothing else is said: a long minute of a search, and some 2 GB."""
 
 
 class Budget:
-    """How much a checker may spend, in configurations and in wall seconds.
+    """How much a checker may spend.
+
+    The bound is a number of steps, so that a slow or loaded machine gives the verdict that a quick
+    one gives. A step is what costs a few microseconds: a configuration of a search, a clock that is
+    moved on, an edge that is followed. A bound in seconds is for a person who waits.
 
     Args:
         seconds: wall seconds; None for no bound.
-        configurations: steps of a search; None for no bound. This bound is deterministic and the
-            one that a simulated run uses.
+        steps: None for no bound.
     """
 
-    __slots__ = ("configurations", "deadline", "seconds", "spent")
+    __slots__ = ("deadline", "seconds", "spent", "steps")
 
     STEP = 256
+    """How many steps may lie between two calls of `spend`, where it is not one bounded pass."""
 
-    def __init__(self, seconds: float | None = 60.0, configurations: int | None = None) -> None:
+    def __init__(self, seconds: float | None = None, steps: int | None = STEPS) -> None:
         self.seconds = seconds
-        self.configurations = configurations
+        self.steps = steps
         self.deadline = None if seconds is None else wall.seconds() + seconds
         self.spent = 0
 
-    def spend(self, configurations: int) -> None:
-        """Count work done; call it at least every `STEP` configurations.
+    def spend(self, steps: int) -> None:
+        """Count work done.
 
         Raises:
             OutOfBudget: a bound is passed.
         """
-        self.spent += configurations
-        if self.configurations is not None and self.spent > self.configurations:
-            message = f"{self.configurations} configurations were explored without a decision"
-            raise OutOfBudget(message)
+        self.spent += steps
+        if self.steps is not None and self.spent > self.steps:
+            raise OutOfBudget(f"{self.steps:,} steps were taken without a decision", "more steps")
         if self.deadline is not None and wall.seconds() > self.deadline:
-            message = f"{self.seconds:g} s were spent without a decision"
-            raise OutOfBudget(message)
+            raise OutOfBudget(f"{self.seconds:g} s passed without a decision", "more time")
+
+
+@contextmanager
+def standing(anomalies: Sequence[Anomaly]) -> Iterator[None]:
+    """Ends the work inside where the budget is spent, if something was found: that stands.
+
+    Raises:
+        OutOfBudget: the budget is spent, and nothing was found.
+    """
+    try:
+        yield
+    except OutOfBudget:
+        if not anomalies:
+            raise
 
 
 class Checker(Protocol):
     """Anything that judges a history.
 
-    ``check`` raises `OutOfBudget` or `HistoryError` freely; call it through `run_checker`.
+    ``check`` raises `OutOfBudget` or `HistoryError` freely; call it through `run_checker`. A tuple
+    ``helps`` may say what, besides a larger budget, would make a history decidable.
     """
 
     @property
@@ -122,6 +158,30 @@ class Checker(Protocol):
 
     def check(self, history: History, budget: Budget) -> Result:
         """The verdict on a history."""
+
+
+HELPS = ("a shorter history",)
+"""What makes any history decidable; a checker may have its own ``helps``."""
+
+
+def helps(checker: Checker) -> tuple[str, ...]:
+    """What would make a history decidable over which the checker spent its budget."""
+    found: tuple[str, ...] = getattr(checker, "helps", HELPS)
+    return found
+
+
+def within(checker: Checker, history: History, budget: Budget) -> Result:
+    """A checker's result; UNKNOWN where the budget is spent, with what would decide it.
+
+    Raises:
+        HistoryError: as the checker does.
+    """
+    try:
+        budget.spend(0)
+        return checker.check(history, budget)
+    except OutOfBudget as stop:
+        reason = f"The budget is spent: {stop}. {stop.advice(helps(checker))}"
+        return Result(checker.name, Verdict.UNKNOWN, reason)
 
 
 def run_checker(checker: Checker, history: History, budget: Budget | None = None) -> Result:
@@ -133,12 +193,9 @@ def run_checker(checker: Checker, history: History, budget: Budget | None = None
     started = wall.seconds()
     budget = budget or Budget()
     try:
-        budget.spend(0)
-        result = checker.check(history, budget)
+        result = within(checker, history, budget)
     except HistoryError:
         raise
-    except OutOfBudget as stop:
-        result = Result(checker.name, Verdict.UNKNOWN, f"The budget is spent: {stop}.")
     except RecursionError:
         result = Result(checker.name, Verdict.UNKNOWN, "The checker ran out of stack.")
     except MemoryError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from clew.checkers.availability import REFUSALS, Availability
 from clew.checkers.statistics import quantiles, statistics
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, run_checker
+from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
 from clew.history import History, Operation
 from clew.scenarios.asserts import check_asserts
 from clew.scenarios.load import Model
@@ -16,10 +16,6 @@ from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
 from clew.sim.faults import group_of
 from clew.sim.world import NS_PER_SECOND
-
-CONFIGURATIONS_MAX = 20_000_000
-"""The budget of a run's checkers is counted in steps, not seconds, so that a verdict is the same
-on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,7 @@ def judge(run: Run, model: Model) -> Outcome:
     workload = make_workload(run.plan, model, _replicas(run), run.effects)
     figures = run_statistics(run)
     history = _owed(run) if workload.final_reads else run.history
-    checks = [
-        run_checker(checker, history, Budget(None, CONFIGURATIONS_MAX))
-        for checker in workload.checkers()
-    ]
+    checks = [run_checker(checker, history) for checker in workload.checkers()]
     checks.append(_findings(run))
     if run.shared:
         checks.append(_shared(run))

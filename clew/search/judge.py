@@ -30,8 +30,6 @@ from clew.formats.source import STDIN
 from clew.history import History, Operation
 from clew.search.processes import ending, safe_path
 
-BUDGET_SECONDS = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -97,12 +95,21 @@ class Question(NamedTuple):
     Attributes:
         model: ``NAME[:KEY=VALUE]``; None infers it.
         options: more options of that checker, as texts.
-        budget_seconds: wall seconds for each file; None for `BUDGET_SECONDS`.
+        budget_seconds: wall seconds for each file; None for no bound.
+        steps: steps of the checker for each file; None for `STEPS`, or for no bound where there is
+            one in seconds.
     """
 
     model: str | None
     options: Mapping[str, str]
     budget_seconds: float | None
+    steps: int | None
+
+    def budget(self) -> Budget:
+        """What the check of one file may spend."""
+        if self.steps is None and self.budget_seconds is None:
+            return Budget()
+        return Budget(self.budget_seconds, self.steps)
 
 
 def judge_file(
@@ -112,6 +119,7 @@ def judge_file(
     options: Mapping[str, str] | None = None,
     consistency_models: Sequence[str] | None = None,
     budget_seconds: float | None = None,
+    steps: int | None = None,
 ) -> Judgement:
     """What a checker says of the history in a file.
 
@@ -121,14 +129,15 @@ def judge_file(
             operations, which the judgement states.
         options: more options of that checker, as texts.
         consistency_models: for transactions, the models that must hold.
-        budget_seconds: wall seconds for the check; a spent budget is UNKNOWN. None for
-            `BUDGET_SECONDS`.
+        budget_seconds: wall seconds for the check; a spent budget is UNKNOWN. None for no bound.
+        steps: what the check may take; the same verdict on every machine. None for
+            `clew.checkers.verdict.STEPS`, or for no bound where there is one in seconds.
 
     Raises:
         HistoryError: the file can't be read, is no history, or its model can't be inferred.
         UsageError: no such checker or option.
     """
-    return _judge(str(path), _question(model, options, consistency_models, budget_seconds))
+    return _judge(str(path), _question(model, options, consistency_models, budget_seconds, steps))
 
 
 def judge_files(
@@ -138,6 +147,7 @@ def judge_files(
     options: Mapping[str, str] | None = None,
     consistency_models: Sequence[str] | None = None,
     budget_seconds: float | None = None,
+    steps: int | None = None,
     jobs: int | None = None,
 ) -> Iterator[Judgement | ClewError]:
     """The judgement on each file, or the error that it gave, in the order of ``paths``.
@@ -148,13 +158,14 @@ def judge_files(
         options: as for `judge_file`.
         consistency_models: as for `judge_file`.
         budget_seconds: as for `judge_file`, for each file.
+        steps: as for `judge_file`, for each file.
         jobs: worker processes; None for one a processor. With one, or for one file, everything
             happens in this process.
 
     Raises:
         UsageError: no such checker or option; before any file is read.
     """
-    question = _question(model, options, consistency_models, budget_seconds)
+    question = _question(model, options, consistency_models, budget_seconds, steps)
     files = [str(path) for path in paths]
     if files.count(STDIN) > 1:
         raise UsageError(
@@ -176,12 +187,13 @@ def _question(
     options: Mapping[str, str] | None,
     consistency_models: Sequence[str] | None,
     budget_seconds: float | None,
+    steps: int | None,
 ) -> Question:
     """The question, once its checker is known to exist."""
     said = dict(options or {})
     if consistency_models:
         said["consistency-models"] = ",".join(consistency_models)
-    question = Question(model, said, budget_seconds)
+    question = Question(model, said, budget_seconds, steps)
     if model is not None:
         name, own = parse_model(model)
         twice = next((option for option in said if option in own), None)
@@ -224,10 +236,8 @@ def _read_and_check(file: str, question: Question) -> Judgement:
         note = _nil_note(history, name, said)
         options = {"nil-reads": "any"} | said if note else said
         checker = _suited(find(name), options, history)
-        seconds = question.budget_seconds
-        budget = Budget(BUDGET_SECONDS if seconds is None else seconds)
         try:
-            result = run_checker(checker, history, budget)
+            result = run_checker(checker, history, question.budget())
         except HistoryError as error:
             error.where = error.where or file
             raise

@@ -155,7 +155,7 @@ def small_histories(name, count, *, with_pending=True):
 
 def oracle(specification, history):
     return all(
-        plain(specification, part.entries, Budget(seconds=None, configurations=200_000))[0]
+        plain(specification, part.entries, Budget(seconds=None, steps=200_000))[0]
         for part in partitions(specification, history)
     )
 
@@ -191,7 +191,7 @@ def legal(specification, order):
 
 
 def verdict(specification, history, **options):
-    budget = Budget(seconds=None, configurations=200_000)
+    budget = Budget(seconds=None, steps=200_000)
     checker = Linearizability(specification, explained=False, **options)
     return checker.check(history, budget).verdict
 

@@ -191,7 +191,7 @@ HISTORIES = [
         2 invoke dequeue
         1 invoke dequeue
         1 ok dequeue null
-     """, "valid", "lazy-queue"),
+     """, "valid", "queue"),
     ("a queue dequeued twice", FifoQueue(), """
         0 invoke enqueue 1
         0 ok enqueue 1
@@ -240,7 +240,7 @@ HISTORIES = [
         1 invoke remove 1
         2 invoke read
         2 ok read []
-     """, "valid", "search"),
+     """, "valid", "lazy-set"),
     ("a stack", Stack(), """
         0 invoke push 1
         0 ok push 1
@@ -265,7 +265,7 @@ HISTORIES = [
         2 invoke pop
         0 invoke pop
         0 ok pop 1
-     """, "valid", "search"),
+     """, "valid", "stack"),
     ("a priority queue", PriorityQueue(), """
         0 invoke insert 2
         0 ok insert 2
@@ -388,7 +388,7 @@ def test_two_hundred_pending_operations_are_decided():
     for at in range(200):
         f, argument = ("write", at) if at % 2 else ("cas", [at % 5, at])
         events.append(Event(1_000 + at, "invoke", f, argument))
-    budget = Budget(seconds=None, configurations=200_000)
+    budget = Budget(seconds=None, steps=200_000)
     assert Linearizability(CasRegister()).check(History(events), budget).verdict is Verdict.VALID
     events += [Event(9, "invoke", "read"), Event(9, "ok", "read", "never written")]
     result = Linearizability(CasRegister()).check(History(events), budget)

@@ -43,16 +43,14 @@ def hard(copies):
 
 
 def test_a_spent_budget_is_unknown():
-    result = run_checker(
-        Linearizability(Counter()), hard(16), Budget(seconds=None, configurations=2_000)
-    )
+    result = run_checker(Linearizability(Counter()), hard(16), Budget(seconds=None, steps=2_000))
     assert result.verdict is Verdict.UNKNOWN
-    assert "2000 configurations" in result.reason
+    assert "2,000 steps were taken without a decision." in result.reason
     assert result.statistics["unknown_partitions"][0]["reason"].startswith("the budget is spent")
 
 
 def test_the_budget_holds_inside_one_response():
-    budget = Budget(seconds=None, configurations=2_000)
+    budget = Budget(seconds=None, steps=2_000)
     Linearizability(Counter()).check(hard(30), budget)
     assert 2_000 < budget.spent < 2_000 + 2 * Budget.STEP
 
@@ -62,7 +60,7 @@ def test_a_partition_over_the_budget_does_not_lose_the_others():
     lines += [f'{at} ok add ["hard", {1 << at}]' for at in range(16)]
     lines += ['99 invoke read ["hard", null]', '99 ok read ["hard", 1]']
     lines += ['99 invoke read ["easy", null]', '99 ok read ["easy", 1]']
-    budget = Budget(seconds=None, configurations=2_000)
+    budget = Budget(seconds=None, steps=2_000)
     result = Linearizability(Counter()).check(told("\n".join(lines)), budget)
     assert result.verdict is Verdict.INVALID
     assert [each.data["key"] for each in result.anomalies] == ["easy"]
@@ -77,7 +75,7 @@ def test_a_failure_found_without_a_search_needs_no_budget_to_stand(specification
     lines = [f"{value} invoke {update} {value}" for value in range(12)]
     lines += [f"{value} ok {update} {value}" for value in range(12)]
     lines += [f"0 invoke {look}", f"0 ok {look} 77"]
-    budget = Budget(seconds=None, configurations=0)
+    budget = Budget(seconds=None, steps=0)
     result = Linearizability(specification).check(told("\n".join(lines)), budget)
     assert result.verdict is Verdict.INVALID
     assert [each.result for each in result.anomalies[0].operations] == [77]
@@ -96,7 +94,7 @@ def test_an_explanation_does_not_spend_what_a_verdict_needs():
     lines = ['99 invoke read ["wrong", null]', '99 ok read ["wrong", 7]']
     for at in range(300):
         lines += [f'0 invoke add ["right", {at}]', f'0 ok add ["right", {at}]']
-    budget = Budget(seconds=None, configurations=301)
+    budget = Budget(seconds=None, steps=301)
     result = Linearizability(Counter()).check(told("\n".join(lines)), budget)
     assert result.statistics["unknown_partitions"] == []
     assert [anomaly.data["key"] for anomaly in result.anomalies] == ["wrong"]

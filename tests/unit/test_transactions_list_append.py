@@ -135,9 +135,9 @@ def test_the_collector_is_left_as_it_was():
 
 def test_a_spent_budget_is_unknown_unless_a_violation_is_already_certain():
     skew = " ".join(f"{{a{i}+1 b{i}=[]}} {{b{i}+1 a{i}=[]}}" for i in range(40))
-    result = run_checker(ListAppend(), parse(skew), Budget(None, configurations=10))
+    result = run_checker(ListAppend(), parse(skew), Budget(None, steps=10))
     assert result.verdict is Verdict.UNKNOWN
-    result = run_checker(ListAppend(), parse("{x=[9]} " + skew), Budget(None, configurations=10))
+    result = run_checker(ListAppend(), parse("{x=[9]} " + skew), Budget(None, steps=10))
     assert result.verdict is Verdict.INVALID
 
 

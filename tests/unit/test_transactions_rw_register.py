@@ -241,7 +241,7 @@ def test_only_models_that_hold_for_some_order_are_said_to_stand(model, verdict):
 
 def test_of_models_that_were_not_settled_nothing_is_said():
     history = parse("{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}")
-    result = RwRegister(("serializable",)).check(history, Budget(None, configurations=5))
+    result = RwRegister(("serializable",)).check(history, Budget(None, steps=5))
     assert result.statistics["strongest_standing"] == []
     assert "serializable" in result.statistics["unsettled"]
 
@@ -308,7 +308,7 @@ def test_that_nil_comes_first_need_not_be_said():
 def test_a_search_that_runs_out_of_budget_is_unknown():
     history = parse("{x:=1 y:=1} {x:=2 y:=2} {x=1 y=2}")
     checker = RwRegister(("serializable",))
-    result = checker.check(history, Budget(None, configurations=5))
+    result = checker.check(history, Budget(None, steps=5))
     assert result.verdict is Verdict.UNKNOWN
     assert "was not settled" in result.reason
     assert checker.check(history, Budget(None)).verdict is Verdict.INVALID

@@ -3,7 +3,8 @@
 1. The witness, where effect points are given: O(n log n).
 2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
    are unique: O(n log n), stacks with many operations in flight aside.
-3. For queues whose values repeat, a search that orders the dequeues alone.
+3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone;
+   for stacks and priority queues a matching of takes to puts is sought, as a witness.
 4. The windowed search, for everything else. Where it is long, registers are first looked at for
    a read that no write can be the source of.
 
@@ -20,14 +21,17 @@ from typing import Any, NamedTuple
 
 from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
+from clew.checkers.linearizability.decidability import helps
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence
 from clew.checkers.linearizability.failed import Failed
-from clew.checkers.linearizability.lazily import broken_lazily
+from clew.checkers.linearizability.lazily import Lazily, broken_lazily
 from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.matching import matched
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
+from clew.checkers.linearizability.specifications.collections import Stack
 from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
 from clew.checkers.linearizability.witness import explains
 from clew.checkers.linearizability.zones import ZONED
@@ -45,7 +49,8 @@ class Finding(NamedTuple):
     Attributes:
         verdict: VALID, INVALID or UNKNOWN.
         engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
-            ``set``, ``sources`` or ``search``.
+            ``lazy-priority-queue``, ``set``, ``lazy-set``, ``matching``,
+            ``sources`` or ``search``.
         configurations: explored by a search; 0 for the others.
         failed: the search that failed, where one did.
         broken: entries that no order explains, where another engine found them.
@@ -124,9 +129,13 @@ class Linearizability:
         except HistoryError:
             raise
         except OutOfBudget as stop:
-            return Finding(Verdict.UNKNOWN, "search", reason=f"the budget is spent: {stop}")
+            advice = stop.advice(helps(self.specification, partition.entries))
+            reason = f"the budget is spent: {stop}. {advice}"
+            return Finding(Verdict.UNKNOWN, "search", reason=reason)
         except MemoryError:
-            return Finding(Verdict.UNKNOWN, "search", reason="there was not enough memory")
+            advice = OutOfBudget("").advice(helps(self.specification, partition.entries))
+            reason = f"there was not enough memory. {advice}"
+            return Finding(Verdict.UNKNOWN, "search", reason=reason)
         except Exception as crash:  # noqa: BLE001 - a user's step may raise anything
             reason = f"the specification raised {type(crash).__name__}: {crash}"
             return Finding(Verdict.UNKNOWN, "search", reason=reason)
@@ -135,15 +144,14 @@ class Linearizability:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return Finding(Verdict.VALID, "witness")
-        quick = shortcut(specification, entries, among)
+        quick = shortcut(specification, entries, among, budget)
         if quick is not None:
             engine, broken = quick
             return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
-        lazily = broken_lazily(specification, entries, budget)
+        lazily = self._without_orders(entries, budget)
         if lazily is not None:
-            broken, count = lazily
-            verdict = Verdict.INVALID if broken else Verdict.VALID
-            return Finding(verdict, "lazy-queue", count, broken=broken)
+            verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
+            return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
@@ -155,6 +163,14 @@ class Linearizability:
         if found.outcome.linearizable:
             return Finding(Verdict.VALID, "search", count)
         return Finding(Verdict.INVALID, "search", count, failed=found)
+
+    def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> Lazily | None:
+        """What is found where not all operations are put in order."""
+        if type(self.specification) is Stack:
+            return (
+                Lazily("matching", (), 0) if matched(self.specification, entries, budget) else None
+            )
+        return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
         """A short search of a register; None where it needs more, or is of something else."""
@@ -213,7 +229,7 @@ class Linearizability:
             return f"{all_are} linearizable as {self.specification.name}."
         if verdict is Verdict.UNKNOWN:
             share = f"{len(unknown)} of {parts} independent parts" if parts > 1 else "The history"
-            return f"{share} could not be decided: {unknown[0]['reason']}."
+            return f"{share} could not be decided: {unknown[0]['reason'].removesuffix('.')}."
         share = f"{len(anomalies)} of {parts} independent parts are" if parts > 1 else "It is"
         text = f"{share} not linearizable as {self.specification.name}"
         if unknown:

@@ -147,7 +147,7 @@ class Evidence:
         if failed.machine.specification.looks_ahead:
             return _Suspects(self._specification, failed.entries)
         if broken:
-            quick = shortcut(self._specification, cut(told, failed.response))
+            quick = shortcut(self._specification, cut(told, failed.response), budget=self._budget)
             if quick is not None and quick[1]:
                 return _Suspects(self._specification, quick[1])
         return _Suspects(failed.machine.specification, cut(failed.entries, failed.response))

@@ -39,13 +39,13 @@ class Traffic(NamedTuple):
             operation put its value in only where the value was taken out.
         empties: the operations that found the object empty.
         unfounded: operations that took out what can't have been there; empty where none did.
-        undecided: whether pending operations may have taken something out. They are left out.
+        pending: operations without an answer that may have taken something out.
     """
 
     passages: list[Passage]
     empties: list[Entry]
     unfounded: tuple[Entry, ...]
-    undecided: bool
+    pending: list[Entry]
 
 
 def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
@@ -58,7 +58,7 @@ def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | N
     puts: dict[Any, Entry] = {}
     takes: list[Entry] = []
     empties: list[Entry] = []
-    pending = 0
+    pending: list[Entry] = []
     for entry in entries:
         value = entry.argument
         if entry.f in put_names:
@@ -67,12 +67,12 @@ def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | N
                 return None
             puts[value] = entry
         elif entry.completed is None:
-            pending += 1
+            pending.append(entry)
         else:
             (empties if entry.result is None else takes).append(entry)
     unfounded, taken = _matched(puts, takes)
     found = [] if unfounded else _passages(puts, taken)
-    return Traffic(found, empties, unfounded, pending > 0)
+    return Traffic(found, empties, unfounded, pending)
 
 
 def _matched(

@@ -11,9 +11,8 @@ A moment is a gap between two neighbouring ends of intervals. Inside one gap any
 operations fit: first the removals of values present until then, in ascending order, then values
 that come and go and removals that found nothing, then the inserts of values present from then on.
 
-A pending insert happened only where its value was removed. A pending removal may be left out;
-where the rest can't be explained without it, the engine does not apply. Nor does it where the
-values have no total order.
+A pending insert happened only where its value was removed. `unanswered` says which values the
+pending removals took. The engine does not apply where the values have no total order.
 
 Source: the priority queues of Bouajjani, Enea, Wang, "Checking linearizability of concurrent
 priority queues", CONCUR 2017, which go by the greatest value; the order here is our own.
@@ -21,36 +20,47 @@ priority queues", CONCUR 2017, which go by the greatest value; the order here is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.lazy_priorities import PUTS
 from clew.checkers.linearizability.passages import Passage, Traffic, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
-
-_PUTS = frozenset({"insert", "enqueue"})
+from clew.checkers.linearizability.unanswered import broken_traffic
+from clew.checkers.verdict import Budget
 
 
 def broken_priority_queue(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that break the order of priority; empty where none do, None where it does not apply.
 
     Args:
         specification: the specification.
         entries: one partition.
+        budget: what may be spent; None for no bound.
     """
     if type(specification) is not PriorityQueue:
         return None
-    found = traffic(entries, _PUTS)
-    if found is None or not _comparable(each.argument for each in entries if each.f in _PUTS):
+    found = traffic(entries, PUTS)
+    if found is None or not comparable(each.argument for each in entries if each.f in PUTS):
         return None
-    broken = found.unfounded or _Schedule(found).broken()
-    return None if broken and found.undecided else broken
+    return broken_traffic(found, disorderly, budget)
 
 
-def _comparable(values: Iterable[Any]) -> bool:
+def disorderly(found: Traffic) -> tuple[Entry, ...]:
+    """A removal that finds no moment, with what is in its way; nothing where all do."""
+    return next(faults(found), ())
+
+
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Each of these, where the removals of those before are left out. Values may be alike."""
+    return _Schedule(found).faults()
+
+
+def comparable(values: Iterable[Any]) -> bool:
     """Whether all are of a kind that Python orders totally."""
     kinds = {_kind(each) for each in values}
     return len(kinds) <= 1 and None not in kinds
@@ -72,7 +82,8 @@ class _Schedule:
 
     def __init__(self, found: Traffic) -> None:
         self._found = found
-        entries = [entry for each in found.passages for entry in each.entries] + found.empties
+        entries = [entry for each in found.passages for entry in each.entries]
+        entries += found.empties + found.pending
         ends = {position for entry in entries for position in (entry[0], entry[1])}
         ranked = sorted(position for position in ends if position is not None)
         self._count = len(ranked)
@@ -83,27 +94,33 @@ class _Schedule:
         # For each value, the gaps before its removal in which the removal could not be.
         self._delays: list[tuple[int, int]] = []
 
-    def broken(self) -> tuple[Entry, ...]:
-        """The first removal that finds no moment, with what is in its way."""
-        rank = self._rank
+    def faults(self) -> Iterator[tuple[Entry, ...]]:
+        """Each removal that finds no moment, with what is in its way; it is then left out."""
+        rank, delays, free = self._rank, self._delays, self._covered.free
         self._passages = sorted(self._found.passages, key=_value)
+        values = [*map(_value, self._passages), _NOTHING]
+        # Values that are alike are in the way of greater ones, and not of each other.
+        alike: list[tuple[int, int, int]] = []
         for index, passage in enumerate(self._passages):
+            first, until = max(rank[passage.put], rank[passage.taken]), self._count
             if passage.taken == NEVER:
-                self._delays.append((0, 0))
-                self._cover(rank[passage.put_done], self._count, index)
-                continue
-            first = max(rank[passage.put], rank[passage.taken])
-            found = self._covered.free(first)
-            if found >= rank[passage.taken_done]:
-                return self._evidence(passage.entries, first, rank[passage.taken_done])
-            self._delays.append((first, found))
-            self._cover(rank[passage.put_done], found, index)
+                delays.append((0, 0))
+            else:
+                until = free(first)
+                delays.append((first, until))
+            if until >= rank[passage.taken_done] and passage.taken_done != NEVER:
+                yield self._evidence(passage.entries, first, rank[passage.taken_done])
+            else:
+                alike.append((rank[passage.put_done], until, index))
+            if values[index + 1] != values[index]:
+                for each in alike:
+                    self._cover(*each)
+                alike.clear()
         for empty in self._found.empties:
             assert empty.completed is not None
             first, last = rank[empty.invoked], rank[empty.completed]
             if self._covered.free(first) >= last:
-                return self._evidence((empty,), first, last)
-        return ()
+                yield self._evidence((empty,), first, last)
 
     def _cover(self, first: int, last: int, owner: int) -> None:
         for gap in self._covered.cover(first, last):
@@ -148,5 +165,8 @@ class _Gaps:
         return covered
 
 
+_NOTHING = object()
+
+
 def _value(passage: Passage) -> Any:
-    return passage.value
+    return passage.entries[0].argument

@@ -6,8 +6,8 @@ is dequeued twice, no value overtakes, and no dequeue found the queue empty whil
 before ``a``'s dequeue began, or ``a`` never was. The queue was never empty where at each moment
 some value was surely in it: enqueued by then, and its dequeue not begun.
 
-A pending enqueue happened only where its value was dequeued. A pending dequeue may be left out;
-where the rest can't be explained without it, the engine does not apply.
+A pending enqueue happened only where its value was dequeued. `unanswered` says which values the
+pending dequeues took.
 
 Source: Henzinger, Sezgin, Vafeiadis, "Aspect-oriented linearizability proofs", CONCUR 2013,
 theorem 3 (VFresh, VRepet, VOrd, VWit).
@@ -19,31 +19,34 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.passages import Passage, end, in_order, traffic
+from clew.checkers.linearizability.passages import Passage, Traffic, end, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import FifoQueue
+from clew.checkers.linearizability.unanswered import broken_traffic
+from clew.checkers.verdict import Budget
 
 
 def broken_queue(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that break a queue's order; empty where none do, None where it does not apply.
 
     Args:
         specification: the specification.
         entries: one partition.
+        budget: what may be spent; None for no bound.
     """
     if type(specification) is not FifoQueue:
         return None
     found = traffic(entries, ("enqueue",))
     if found is None:
         return None
-    broken = (
-        found.unfounded
-        or _overtaking(found.passages)
-        or _never_empty(found.passages, found.empties)
-    )
-    return None if broken and found.undecided else broken
+    return broken_traffic(found, _disorderly, budget)
+
+
+def _disorderly(found: Traffic) -> tuple[Entry, ...]:
+    """Values of which one overtook another; or a dequeue that can't have found the queue empty."""
+    return _overtaking(found.passages) or _never_empty(found.passages, found.empties)
 
 
 def _overtaking(passages: Sequence[Passage]) -> tuple[Entry, ...]:

@@ -300,7 +300,7 @@ class Reduction:
         entries = [self._entries[index] for index in kept]
         is_open = bool(free) or any(each.completed is None for each in entries)
         limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if is_open else self._trial)
-        trial = Budget(seconds=None, configurations=limit)
+        trial = Budget(seconds=None, steps=limit)
         machine, calls = self._machine, list(free)
         if self._refit:
             spares = [self._entries[index] for index in free.values()]

@@ -18,8 +18,11 @@ from clew.checkers.linearizability.specifications.collections import (
 )
 from clew.checkers.linearizability.stacks import broken_stack
 from clew.checkers.linearizability.zones import ZONED, broken_zones
+from clew.checkers.verdict import Budget
 
-Shortcut: TypeAlias = Callable[[Specification, Sequence[Entry]], tuple[Entry, ...] | None]
+Shortcut: TypeAlias = Callable[
+    [Specification, Sequence[Entry], Budget | None], tuple[Entry, ...] | None
+]
 """Entries that can't be explained; empty where all can, None where it does not apply."""
 
 SHORTCUTS: dict[type[Specification], tuple[str, Shortcut]] = {
@@ -31,7 +34,10 @@ SHORTCUTS: dict[type[Specification], tuple[str, Shortcut]] = {
 
 
 def shortcut(
-    specification: Specification, entries: Sequence[Entry], among: int = 0
+    specification: Specification,
+    entries: Sequence[Entry],
+    among: int = 0,
+    budget: Budget | None = None,
 ) -> tuple[str, tuple[Entry, ...]] | None:
     """The name of the engine that decided and what it found; None where none applies.
 
@@ -39,13 +45,17 @@ def shortcut(
         specification: the specification.
         entries: one partition.
         among: how many operations the history has, of which these are a part.
+        budget: what may be spent; None for no bound.
+
+    Raises:
+        OutOfBudget: it was not decided within the budget.
     """
     kind = type(specification)
     if kind in ZONED:
         name, broken = "zones", broken_zones(specification, entries, among)
     elif kind in SHORTCUTS:
         name, judge = SHORTCUTS[kind]
-        broken = judge(specification, entries)
+        broken = judge(specification, entries, budget)
     else:
         return None
     return None if broken is None else (name, broken)

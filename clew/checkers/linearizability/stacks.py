@@ -13,8 +13,8 @@ stack empty has a moment outside all the first segments.
 
 The cost is O(n log n) with a bounded number of pushes in flight, else O(n^2 log n) at worst.
 
-A pending push happened only where its value was popped. A pending pop may be left out; where the
-rest can't be explained without it, the engine does not apply.
+A pending push happened only where its value was popped. `unanswered` says which values the pending
+pops took.
 
 Source: the segments are those of Abdulla et al., "Efficient linearizability monitoring", PLDI
 2025 (arXiv 2509.17795).
@@ -23,44 +23,54 @@ Source: the segments are those of Abdulla et al., "Efficient linearizability mon
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.passages import Passage, Traffic, end, in_order, traffic
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import Stack
+from clew.checkers.linearizability.unanswered import broken_traffic
+from clew.checkers.verdict import Budget
 
 
 def broken_stack(
-    specification: Specification, entries: Sequence[Entry]
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that break a stack's order; empty where none do, None where it does not apply.
 
     Args:
         specification: the specification.
         entries: one partition.
+        budget: what may be spent; None for no bound.
     """
     if type(specification) is not Stack:
         return None
     found = traffic(entries, ("push",))
     if found is None:
         return None
-    broken = found.unfounded or _disorderly(found)
-    return None if broken and found.undecided else broken
+    return broken_traffic(found, disorderly, budget)
 
 
-def _disorderly(found: Traffic) -> tuple[Entry, ...]:
+def disorderly(found: Traffic) -> tuple[Entry, ...]:
     """A segment without a bottom value; or a pop that can't have found the stack empty."""
+    return next(faults(found), ())
+
+
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Each of these, where the values of those before are left out."""
     present = sorted(
         (each for each in found.passages if each.put_done < each.taken),
         key=attrgetter("put_done"),
     )
-    return _never_empty(present, found.empties) or _Segments(present).bottomless()
+    yield from _never_empty(present, found.empties)
+    yield from _Segments(present).bottomless()
 
 
-def _never_empty(present: Sequence[Passage], empties: Sequence[Entry]) -> tuple[Entry, ...]:
-    """A pop that found the stack empty, with values that were there all along."""
+def _never_empty(
+    present: Sequence[Passage], empties: Sequence[Entry]
+) -> Iterator[tuple[Entry, ...]]:
+    """Each pop that found the stack empty, with values that were there all along."""
     # The segments, as the first and the last moment and the number of values before it.
     begins: list[int] = []
     ends: list[int] = []
@@ -73,8 +83,7 @@ def _never_empty(present: Sequence[Passage], empties: Sequence[Entry]) -> tuple[
     for empty in empties:
         place = bisect_right(begins, empty.invoked) - 1
         if place >= 0 and end(empty) <= ends[place]:
-            return in_order([empty, *_entries(_chain(present, empty.invoked, end(empty)))])
-    return ()
+            yield in_order([empty, *_entries(_chain(present, empty.invoked, end(empty)))])
 
 
 class _Segments:
@@ -100,8 +109,11 @@ class _Segments:
         self._pushes = _Least([each.put for each in present])
         self._pops = _Least([-each.taken for each in present])
 
-    def bottomless(self) -> tuple[Entry, ...]:
-        """A segment in which no value can be at the bottom, cut to values that span it."""
+    def bottomless(self) -> Iterator[tuple[Entry, ...]]:
+        """Each segment in which no value can be at the bottom, cut to values that span it.
+
+        These values are then left out.
+        """
         waiting = [(0, self._count)]
         while waiting:
             first, last = waiting.pop()
@@ -116,18 +128,22 @@ class _Segments:
             begin, finish = self._begins[first], -self._pops.least(first, last)
             bottom = self._bottom(first, last, begin, finish)
             if bottom == last:
-                rest = [self._present[at] for at in range(first, last) if self._alive[at]]
-                return in_order(_entries(_chain(rest, begin, finish)))
-            self._remove(bottom)
+                rest = [at for at in range(first, last) if self._alive[at]]
+                chain = _chain([self._present[at] for at in rest], begin, finish)
+                yield in_order(_entries(chain))
+                for at in rest:
+                    if self._present[at] in chain:
+                        self._remove(at)
+            else:
+                self._remove(bottom)
             waiting.append((first, last))
-        return ()
 
     def _bottom(self, first: int, last: int, begin: int, finish: int) -> int:
         """The place of a value that may be at the bottom; last where none may."""
         place = self._pushes.first_below(first, last, begin)
         while place < last:
             passage = self._present[place]
-            if passage.taken == NEVER or passage.taken_done > finish:
+            if passage.taken_done == NEVER or passage.taken_done > finish:
                 return place
             place = self._pushes.first_below(place + 1, last, begin)
         return last

@@ -145,15 +145,15 @@ class _Finite(Budget):
     __slots__ = ("_bytes_max", "_counted", "_freed", "_machine", "_taken", "_whole")
 
     def __init__(self, whole: Budget, machine: Machine, bytes_max: int, *, freed: bool) -> None:
-        super().__init__(seconds=None)
+        super().__init__(steps=None)
         self._whole = whole
         self._machine = machine
         self._freed = freed
         self._bytes_max = bytes_max
         self._counted = self._taken = 0
 
-    def spend(self, configurations: int) -> None:
-        self._whole.spend(configurations)
+    def spend(self, steps: int) -> None:
+        self._whole.spend(steps)
         states = self._machine.states
         if self._freed and len(states) > len(self._machine.calls) + FREED_STATES_MAX:
             raise ShareSpentError("free operations make too many states")
@@ -173,19 +173,19 @@ class Share(Budget):
 
     __slots__ = ("_whole",)
 
-    def __init__(self, whole: Budget, configurations: int) -> None:
-        super().__init__(seconds=None, configurations=configurations)
+    def __init__(self, whole: Budget, steps: int) -> None:
+        super().__init__(steps=steps)
         self._whole = whole
 
-    def spend(self, configurations: int) -> None:
+    def spend(self, steps: int) -> None:
         """Count work done, here and in the whole.
 
         Raises:
             OutOfBudget: a bound of the whole is passed.
             ShareSpentError: this share's is.
         """
-        self._whole.spend(configurations)
+        self._whole.spend(steps)
         try:
-            super().spend(configurations)
+            super().spend(steps)
         except OutOfBudget as spent:
-            raise ShareSpentError(str(spent)) from None
+            raise ShareSpentError(str(spent), spent.more) from None

@@ -164,7 +164,9 @@ class Propagation:
         """
         graph, width = self.polygraph, self._width(writers)
         if len(graph.targets) * (len(writers) + width) > _BITS_MAX:
-            raise OutOfBudget(f"{len(writers)} versions of one key need too much memory")
+            raise OutOfBudget(
+                f"{len(writers)} versions of one key need too much memory", "more keys"
+            )
         own = [0] * len(graph.targets)
         for bit, writer in enumerate(writers):
             own[graph.beginning(writer)] |= 1 << bit
