@@ -120,8 +120,9 @@ def _by_predicate(operations: Sequence[Operation]) -> bool:
     """Every transaction is a list of reads, reads by predicate and changes of keys."""
     asked = [each.argument for each in operations if each.f == "txn"]
     parts = [part for one in asked for part in (one if isinstance(one, list) else [None])]
-    return any(part and part[0] in {"rp", "insert", "delete"} for part in parts) and all(
-        isinstance(part, list) and part and part[0] in _PREDICATES for part in parts
+    acts = [part[0] if isinstance(part, list) and part else None for part in parts]
+    return all(isinstance(act, str) and act in _PREDICATES for act in acts) and any(
+        act in {"rp", "insert", "delete"} for act in acts
     )
 
 

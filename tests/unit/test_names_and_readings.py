@@ -51,7 +51,8 @@ def test_the_names_that_people_try(alias, name):
 def test_a_consistency_model_is_no_model_of_an_object(model):
     with pytest.raises(UsageError) as caught:
         find(model)
-    assert f"--consistency-models {model}" in str(caught.value)
+    named = "serializable" if model == "PL-3" else model
+    assert f"consistency-models={named}" in str(caught.value)
 
 
 FROM_ZERO = history(

@@ -132,7 +132,7 @@ WRONG = [
         "register:consistency-models=serializable",
         (
             "--model register: register has no option consistency-models: expected initial, "
-            "nil-reads, found consistency-models. Consistency models are what list-append and "
+            "nil-reads, keyed, found consistency-models. Consistency models are what list-append and "
             "rw-register hold transactions to."
         ),
     ),
