@@ -315,7 +315,8 @@ BAD = {
         "NAME:KEY=VALUE, each key once, found 'initial'."
     ),
     "check good.jsonl --model register:start=1": (
-        "--model register: register has no option start: expected initial, nil-reads, keyed, found start."
+        "--model register: register has no option start: expected initial, nil-reads, keyed, "
+        "found start."
     ),
     "check good.jsonl --budget soon": (
         "--budget can't be used: expected a time such as 500ms, 30s, 5m or 1h, found 'soon'."

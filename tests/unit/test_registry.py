@@ -132,8 +132,8 @@ WRONG = [
         "register:consistency-models=serializable",
         (
             "--model register: register has no option consistency-models: expected initial, "
-            "nil-reads, keyed, found consistency-models. Consistency models are what list-append and "
-            "rw-register hold transactions to."
+            "nil-reads, keyed, found consistency-models. Consistency models are what list-append "
+            "and rw-register hold transactions to."
         ),
     ),
     (
