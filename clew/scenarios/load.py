@@ -14,16 +14,17 @@ from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsource, getsourcefile, isfunction
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from clew import models
 from clew.errors import ClewError, NodeError, UsageError
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.scenarios.workloads import workload_class
-from clew.sim.finding import users_traceback
+from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
+from clew.sim.isolation import Copy
 from clew.sim.node import Node
 
 USERS = "clew_user_"
@@ -37,6 +38,9 @@ IN_MEMORY = ":in-memory"
 """How the name of a class that only this process has ends."""
 
 _held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
+
+_homes: WeakKeyDictionary[type[Node], ModuleType] = WeakKeyDictionary()
+"""The module of each class of a user's file: another file may have taken its name since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,9 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
-    node_class = _class_of(import_file(Path(path)), Path(path), class_name)
+    module = import_file(Path(path))
+    node_class = _class_of(module, Path(path), class_name)
+    _homes[node_class] = module
     _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
 
@@ -213,19 +219,13 @@ def import_file(path: Path) -> ModuleType:
             where=str(path),
             fix="Check the path, or see 'clew list models'",
         )
-    module_name = f"{USERS}{path.stem}"
-    spec = spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
+    module = _new_module(path)
     _forget_beside()
     known = frozenset(sys.modules)
-    sys.modules[module_name] = module  # dataclasses and typing look a class's module up
+    sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up
     beside = str(path.resolve().parent)
-    sys.path.insert(0, beside)  # a user's file may import the one beside it
     try:
-        with importing():
-            spec.loader.exec_module(module)
+        _execute(module)
     except ClewError:
         raise
     except SyntaxError as bad:
@@ -239,10 +239,85 @@ def import_file(path: Path) -> ModuleType:
             found=f"{type(bad).__name__}: {bad}",
         ) from None
     finally:
-        if beside in sys.path:
-            sys.path.remove(beside)
         setattr(module, BESIDE, _imported_from(beside, known))
     return module
+
+
+def _new_module(path: Path) -> ModuleType:
+    spec = spec_from_file_location(f"{USERS}{path.stem}", path)
+    assert spec is not None
+    return module_from_spec(spec)
+
+
+def _execute(module: ModuleType) -> None:
+    """Execute a user's module; it may import the files beside its own."""
+    assert module.__file__ is not None
+    assert module.__spec__ is not None
+    assert module.__spec__.loader is not None
+    beside = str(Path(module.__file__).resolve().parent)
+    sys.path.insert(0, beside)
+    try:
+        with importing():
+            module.__spec__.loader.exec_module(module)
+    finally:
+        if beside in sys.path:
+            sys.path.remove(beside)
+
+
+def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
+    """The modules of a user's class: its file's, then those it uses that are not installed.
+
+    Empty for a shipped model, and for a class of no file.
+    """
+    home = _homes.get(node_class)
+    if home is None:
+        return ()
+    found = {home.__name__: home}
+    for name in getattr(home, BESIDE, ()):
+        if name in sys.modules:
+            found[name] = sys.modules[name]
+    pending = list(found.values())
+    while pending:
+        for value in list(vars(pending.pop()).values()):
+            if isinstance(value, ModuleType):
+                module: ModuleType | None = value
+            else:
+                used = value if isinstance(value, type | FunctionType) else type(value)
+                module = sys.modules.get(str(used.__module__))
+            if module is not None and module.__name__ not in found and is_own(module):
+                found[module.__name__] = module
+                pending.append(module)
+    return tuple(found.values())
+
+
+def is_own(module: ModuleType) -> bool:
+    """True for a module of the user's project: of a source file that is not installed."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or not file.endswith(".py") or module.__name__ == "__main__":
+        return False
+    if module.__name__.partition(".")[0] == "clew" or not is_users(file):
+        return False
+    return "site-packages" not in file and "dist-packages" not in file
+
+
+def copy_of(node_class: type[Node]) -> Copy:
+    """A user's class of modules that are executed once more; `sys.modules` holds these then.
+
+    Whatever an import may raise is raised.
+    """
+    home = _homes[node_class]
+    name = next(name for name, value in vars(home).items() if value is node_class)
+    tops = {module.__name__.partition(".")[0] for module in own_modules(node_class)}
+    for other, module in list(sys.modules.items()):
+        if other.partition(".")[0] in tops and (is_own(module) or other == home.__name__):
+            del sys.modules[other]
+    known = frozenset(sys.modules)
+    assert home.__file__ is not None
+    copy = sys.modules[home.__name__] = _new_module(Path(home.__file__))
+    _execute(copy)
+    new = {each: module for each, module in sys.modules.items() if each not in known}
+    modules = {each: module for each, module in new.items() if is_own(module) or module is copy}
+    return Copy(vars(copy)[name], modules)
 
 
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.plan.faults or run.plan.nemesis:
         checks.append(_faults(run))
     verdict = Verdict.merge(check.verdict for check in checks)
-    return Outcome(run, model, verdict, tuple(checks), figures)
+    return Outcome(run, model, verdict, tuple(checks), figures, _remarks(run))
 
 
 def _replicas(run: Run) -> tuple[str, ...]:
@@ -170,6 +170,18 @@ def _findings(run: Run) -> Result:
     )
     more = "" if len(anomalies) == 1 else f" ({len(anomalies) - 1} more)"
     return Result("nodes", Verdict.INVALID, anomalies[0].reason + more, anomalies)
+
+
+def _remarks(run: Run) -> tuple[str, ...]:
+    """What is worth knowing of a run and counts in no verdict."""
+    if not run.apart:
+        return ()
+    told = (
+        f"The nodes changed {_few(run.apart)}, outside of themselves. Each process had its own, "
+        "made anew at every restart, as real processes have. Keep a node's state on self, or on "
+        "self.disk."
+    )
+    return (told,)
 
 
 def _shared(run: Run) -> Result:

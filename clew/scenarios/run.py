@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from contextvars import Context
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from clew import wall
 from clew.history import History
 from clew.models.services import SERVICES
 from clew.scenarios.client import Client, Recorder
-from clew.scenarios.load import Model
+from clew.scenarios.load import Model, copy_of, is_own, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
-from clew.scenarios.shared import changed, shared_state
+from clew.scenarios.shared import Changes, Sharing
 from clew.scenarios.workload import Options, Workload
 from clew.scenarios.workloads import workload_class
 from clew.sim.cluster import Cluster
@@ -21,8 +24,11 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding
 from clew.sim.guards import guarded
+from clew.sim.isolation import Isolation
 from clew.sim.latency import Latency
+from clew.sim.node import Node
 from clew.sim.order import order_of
+from clew.sim.process import Process
 from clew.sim.topology import topology
 from clew.sim.trace import Trace
 from clew.sim.watchdog import watched
@@ -41,7 +47,8 @@ class Run:
 
     Attributes:
         digest: of the trace; identifies the run.
-        shared: names of a user's globals and class attributes that the run changed.
+        shared: names of what the run changed and all nodes shared.
+        apart: names of what nodes would have shared, and each process had of its own.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         events: what happened in the world.
@@ -58,6 +65,7 @@ class Run:
     findings: tuple[Finding, ...]
     faults: tuple[FaultReport, ...]
     shared: tuple[str, ...]
+    apart: tuple[str, ...]
     effects: dict[int, int]
     alive: tuple[str, ...]
     events: int
@@ -88,6 +96,24 @@ def make_workload(
     )
 
 
+class _How(NamedTuple):
+    """How a plan is run.
+
+    Attributes:
+        keep_trace: as for `simulate`.
+        handler_seconds: as for `simulate`.
+        node_class: what runs on the nodes.
+        isolation: gives each process a memory of its own; None where all share one.
+        invariants: False leaves the class's out.
+    """
+
+    keep_trace: bool
+    handler_seconds: float
+    node_class: type[Node]
+    isolation: Isolation | None = None
+    invariants: bool = True
+
+
 def simulate(
     plan: Plan, model: Model, *, keep_trace: bool = True, handler_seconds: float = 5.0
 ) -> Run:
@@ -100,23 +126,105 @@ def simulate(
         handler_seconds: wall seconds after which a handler that does not end is stopped.
 
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
+
+    Nodes share the memory of this process only as long as that can't be noticed: where a run
+    changed something that all of them see, it is run with a memory for each process instead.
     """
+    how = _How(keep_trace, handler_seconds, model.node_class)
+    sharing = Sharing.of(model.node_class)
+    if sharing is None:
+        return _simulated(plan, model, how, Context())
+    run = None
+    if not sharing.changes:
+        context = Context()
+        run = _simulated(plan, model, how, context)
+        if not sharing.update(context):
+            return run
+    return _apart(plan, model, how, sharing, run)
+
+
+def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run | None) -> Run:
+    """The run with a memory for each process, where that can be.
+
+    Invariants compare objects of several nodes, and a class of one process is none of another's. So
+    a class with invariants is run in one memory, and its run stands if it is the same in many.
+
+    Args:
+        plan: as for `simulate`.
+        model: as for `simulate`.
+        how: as for `simulate`.
+        sharing: what nodes share.
+        together: the run in one memory, if there was one and the modules had run nothing before.
+    """
+    own = not model.node_class.invariants
+    left: tuple[str, ...] = ()
+    for _ in range(_TRIES):  # what changes in a memory of its own may be more
+        known = sharing.changes
+        isolation = _isolation(model, known)
+        apart = _simulated(
+            plan, model, how._replace(isolation=isolation, invariants=own), Context()
+        )
+        found = sharing.update(Context())
+        left = found.kept + found._replace(own=()).names
+        if not left or sharing.changes == known:
+            break
+    names = sharing.changes.names
+    if own:
+        return replace(apart, shared=left, apart=names)
+    together = together or _together(plan, model, how, sharing)
+    if together.digest == apart.digest:
+        return replace(together, shared=left, apart=names)
+    return replace(together, shared=tuple(sorted({*left, *names})))
+
+
+_TRIES = 3
+
+
+def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
+    """The run in one memory, of modules that have run nothing before."""
+    isolation = _isolation(model, sharing.changes)
+    with isolation.used():
+        isolation.put(isolation.memory())
+        run = _simulated(
+            plan, model, how._replace(node_class=isolation.executed().node_class), Context()
+        )
+    sharing.update(Context())
+    return run
+
+
+def _isolation(model: Model, known: Changes) -> Isolation:
+    return Isolation(
+        partial(copy_of, model.node_class),
+        [module.__name__ for module in own_modules(model.node_class)],
+        is_own,
+        known.spots,
+    )
+
+
+def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
+    """One run in a context, as it is told to be run."""
     started = wall.seconds()
-    before = shared_state(model.node_class)
     cluster = Cluster(
         plan.seed,
-        model.node_class,
+        how.node_class,
         plan.node_ids,
         latency=Latency(plan.latency_ns, plan.latency_shape),
         services=SERVICES,
         order=order_of(plan.schedule, Entropy(plan.seed)),
-        keep_trace=keep_trace,
+        keep_trace=how.keep_trace,
         stop_on_finding=plan.stop_on_finding,
         events_max=plan.events_max,
+        make_process=Process if how.isolation is None else how.isolation.process,
+        invariants=how.invariants,
     )
     recorder = Recorder(cluster)
-    with collected_rarely(), guarded(cluster), watched(cluster, handler_seconds):
-        injector = _act(cluster, plan, make_workload(plan, model), recorder)
+    with (
+        collected_rarely(),
+        guarded(cluster),
+        nullcontext() if how.isolation is None else how.isolation.used(),
+        watched(cluster, how.handler_seconds),
+    ):
+        injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
         digest = cluster.close()
@@ -127,7 +235,8 @@ def simulate(
         digest=digest,
         findings=tuple(cluster.findings),
         faults=tuple(injector.reports()),
-        shared=tuple(changed(before, shared_state(model.node_class))),
+        shared=(),
+        apart=(),
         effects=_effects(cluster, recorder),
         alive=alive,
         events=cluster.world.events,

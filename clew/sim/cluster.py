@@ -57,6 +57,8 @@ class Cluster:
         keep_trace: False keeps the trace's digest only.
         stop_on_finding: end the run at the first finding.
         events_max: a run of more events is stopped with a finding; None for no bound.
+        make_process: makes an incarnation of a node; see `clew.sim.isolation`.
+        invariants: False leaves the class's out.
 
     Attributes:
         hosts: by name, in the order of `node_ids`.
@@ -77,10 +79,13 @@ class Cluster:
         keep_trace: bool = True,
         stop_on_finding: bool = False,
         events_max: int | None = None,
+        make_process: Callable[[Cluster, Host], Process] = Process,
+        invariants: bool = True,
     ) -> None:
         self.world = World(order)
         self.entropy = Entropy(seed)
         self.trace = Trace(keep=keep_trace, on_batch=self._check_progress)
+        self.make_process = make_process
         self.network = Network(
             self.world, self.entropy, self.trace, latency or Latency(), self.endpoint
         )
@@ -101,7 +106,8 @@ class Cluster:
         self.next_request_id: Callable[[], int] = count(1).__next__
         self._sync_bits: dict[str, Callable[[int], int]] = {}
         self._invariants: list[Invariant] = [
-            make_invariant(declared, self.nodes) for declared in node_class.invariants
+            make_invariant(declared, self.nodes)
+            for declared in (node_class.invariants if invariants else ())
         ]
         tells_role = node_class.role is not Node.role
         self._roles: dict[str, str | None] = {}

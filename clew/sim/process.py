@@ -89,7 +89,8 @@ class Host(Endpoint):
     def load(self) -> Process:
         """A new process that can be sent to but has not begun."""
         self.incarnation += 1
-        self.process = process = Process(self._cluster, self)
+        make = self._cluster.make_process if self.is_node else Process
+        self.process = process = make(self._cluster, self)
         return process
 
     def crash(

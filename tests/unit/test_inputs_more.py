@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,7 @@ from clew.cli import main
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.planfile import VALUES, plan_from_json
-from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.scenarios.shared import changed, shared_state
 from clew.scenarios.workload import Draw, Options
 from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.entropy import Entropy
@@ -229,42 +226,6 @@ def test_what_a_workload_draws_can_stand_in_a_file(name: str):
     plan = plan_from_json(drawn(workload=name, operations=operations), "here")
     assert len(plan.operations) == len(asked)
     assert set(VALUES[name]) == set(workload.functions)
-
-
-SHARING = """
-from clew import Node, on
-from beside import SEEN
-NAMES = ["a", "b"]
-count = 0
-class A(Node):
-    workload = "echo"
-    data = []
-    table = {"x": [1]}
-    @on("echo")
-    def echo(self, msg):
-        global count
-        count += 1
-        self.data.append(1)
-        SEEN.add(msg.body["echo"])
-        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
-"""
-
-
-def test_state_that_nodes_share_is_named(tmp_path: Path):
-    (tmp_path / "n.py").write_text(SHARING)
-    (tmp_path / "beside.py").write_text("SEEN = set()\n")
-    scenario = make_scenario({"model": str(tmp_path / "n.py"), "time_limit": 2, "node_count": 2})
-    for _ in range(2):  # each load begins afresh
-        model = load_model(scenario.model)
-        assert set() == sys.modules["beside"].SEEN
-        before = shared_state(model.node_class)
-        simulate(draw_plan(scenario, 0, model), model)
-        told = changed(before, shared_state(model.node_class))
-        assert told == ["A.data", "beside.SEEN", "n.SEEN", "n.count"]
-
-
-def test_a_shipped_model_shares_nothing():
-    assert shared_state(load_model("raft").node_class) == {}
 
 
 def test_text_that_can_not_be_printed_is_escaped(

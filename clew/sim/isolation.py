@@ -1,0 +1,245 @@
+"""Processes that share no memory: each has modules, a context and an environment of its own.
+
+A node's module is one object in this process, and so is all that hangs on it: globals, class
+attributes, defaults, closures, caches, iterators. Real nodes are processes, and share none of it.
+Here each incarnation executes the user's modules anew, and what it may change of the rest of the
+interpreter is put in place before its code runs: its modules in `sys.modules`, its context (what
+context variables hold), its environment, and its own values of named attributes of installed
+modules. A restart is a new process, so all of it starts anew.
+
+That costs some microseconds for each event, so it is only done where nodes do share something;
+`clew.scenarios.run` decides.
+
+Divergence: what an installed package keeps inside its own objects stays shared.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clew.sim.message import Message
+from clew.sim.node import Node
+from clew.sim.process import Host, Process
+from clew.sim.task import FAILURES
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+
+class Copy(NamedTuple):
+    """A user's modules, executed once more.
+
+    Attributes:
+        node_class: as the copy has it.
+        modules: the copy's, by name.
+    """
+
+    node_class: type[Node]
+    modules: dict[str, ModuleType]
+
+
+class Spot(NamedTuple):
+    """A place in the interpreter that a run was seen to change: an attribute of what is installed.
+
+    Attributes:
+        owner: a module or a class.
+        name: of the attribute.
+    """
+
+    owner: Any
+    name: str
+
+
+_ABSENT = object()
+"""The value of an attribute that is not there."""
+
+
+class _Memory:
+    """What one incarnation sees where it is in place."""
+
+    def __init__(self, modules: dict[str, ModuleType], values: list[Any], environ: Any) -> None:
+        self.modules = modules
+        self.values = values
+        self.environ = environ
+
+
+class Isolation:
+    """The memories of a run's processes, of which one at a time is in place.
+
+    Args:
+        copy: executes the user's modules once more; called in the process that they are for.
+        modules: the names of the user's modules.
+        is_users: whether a module that was imported since is the user's as well.
+        spots: what else each process has its own value of.
+    """
+
+    def __init__(
+        self,
+        copy: Callable[[], Copy],
+        modules: Iterable[str],
+        is_users: Callable[[ModuleType], bool],
+        spots: Iterable[Spot] = (),
+    ) -> None:
+        self._copy = copy
+        self._names = list(modules)
+        self._is_users = is_users
+        self._spots = list(spots)
+        self._count = len(sys.modules)
+        self._outer = self._here()
+        self._in_place: _Memory = self._outer
+        self._all: list[_Memory] = []
+        self.running: IsolatedProcess | None = None
+
+    def process(self, cluster: Cluster, host: Host) -> Process:
+        """A new incarnation on a host."""
+        return IsolatedProcess(cluster, host, self)
+
+    def memory(self) -> _Memory:
+        """That of a new process: no module of the user's, and all else as it was before the run."""
+        memory = _Memory({}, list(self._outer.values), dict(self._outer.environ))
+        self._all.append(memory)
+        return memory
+
+    def executed(self) -> Copy:
+        """The user's modules executed once more, for the memory that is in place."""
+        copy = self._copy()
+        self._names += [name for name in copy.modules if name not in self._names]
+        self._count = len(sys.modules)
+        return copy
+
+    def put(self, memory: _Memory) -> None:
+        """Let this memory be in place; the one that was there is kept as it has become."""
+        if memory is self._in_place:
+            return
+        left = self._in_place
+        left.modules = self._taken()
+        for rank, (owner, name) in enumerate(self._spots):
+            left.values[rank] = vars(owner).get(name, _ABSENT)
+            _set(owner, name, memory.values[rank])
+        sys.modules.update(memory.modules)
+        self._count = len(sys.modules)
+        _set_environ(memory.environ)
+        self._in_place = memory
+
+    def _here(self) -> _Memory:
+        """What is in place without any process."""
+        modules = {name: sys.modules[name] for name in self._names if name in sys.modules}
+        values = [vars(owner).get(name, _ABSENT) for owner, name in self._spots]
+        return _Memory(modules, values, environment())
+
+    def _taken(self) -> dict[str, ModuleType]:
+        """The user's modules, taken out of `sys.modules`; those that are new are the user's too."""
+        if len(sys.modules) != self._count:
+            known = frozenset(self._names)
+            self._names += [
+                name
+                for name, module in list(sys.modules.items())
+                if name not in known and self._is_users(module)
+            ]
+        return {name: sys.modules.pop(name) for name in self._names if name in sys.modules}
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Have all as it was before, afterwards."""
+        try:
+            yield
+        finally:
+            self.put(self._outer)
+            changed = {key for memory in self._all for key in _differing(memory, self._outer)}
+            tell_c(changed)
+
+
+def _differing(one: _Memory, other: _Memory) -> set[Any]:
+    """The variables of the environment that differ."""
+    if one.environ == other.environ:
+        return set()
+    return {key for key, _ in one.environ.items() ^ other.environ.items()}
+
+
+def tell_c(keys: Iterable[Any]) -> None:
+    """Let the C library's environment be what Python's is: an assignment told it of the node's."""
+    for key in keys:
+        value = environment().get(key)
+        if value is None:
+            os.unsetenv(key)
+        else:
+            os.putenv(key, value)
+
+
+class IsolatedProcess(Process):
+    """One life of a node that shares no memory with another."""
+
+    def __init__(self, cluster: Cluster, host: Host, isolation: Isolation) -> None:
+        super().__init__(cluster, host)
+        self._isolation = isolation
+        self._memory = isolation.memory()
+        self._context = Context()
+        self._entered = False
+        self._within(self._import)
+
+    def _import(self) -> None:
+        """Execute the user's modules: what they draw and read is this process's."""
+        world = self._world
+        before, world.current = world.current, self
+        host = self.host
+        self._rng = self._cluster.entropy.random("import", self.id, host.incarnation)
+        try:
+            self.node = object.__new__(self._isolation.executed().node_class)
+        except FAILURES as error:
+            self._cluster.raised(self, error, "import")
+        finally:
+            self._rng = None
+            world.current = before
+
+    def _within(self, call: Callable[..., None], *args: Any) -> None:
+        """Call something with this process's memory in place."""
+        if self._entered:  # a node's code may end in its own process's end
+            call(*args)
+            return
+        isolation = self._isolation
+        around, isolation.running = isolation.running, self
+        self._entered = True
+        isolation.put(self._memory)
+        try:
+            self._context.run(call, *args)
+        finally:
+            self._entered = False
+            isolation.running = around
+            if around is not None:
+                isolation.put(around._memory)  # noqa: SLF001 - another of this class
+
+    def receive(self, message: Message) -> None:
+        """See `Process.receive`."""
+        self._within(super().receive, message)
+
+    def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
+        """See `Process.run`."""
+        self._within(super().run, callback, cause)
+
+    def end(self) -> None:
+        """See `Process.end`: coroutines run their ``finally``."""
+        self._within(super().end)
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if value is not _ABSENT:
+        setattr(owner, name, value)
+    elif name in vars(owner):
+        delattr(owner, name)
+
+
+def environment() -> Any:
+    """What stands behind `os.environ`."""
+    return os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - one assignment, no putenv
+
+
+def _set_environ(data: Any) -> None:
+    os.environ._data = data  # type: ignore[attr-defined] # noqa: SLF001
+    if hasattr(os, "environb"):
+        os.environb._data = data  # type: ignore[attr-defined] # noqa: SLF001

@@ -1,0 +1,412 @@
+"""Nodes share no memory: what hangs on their module or the interpreter is each process's own."""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+import mimetypes
+import os
+import string
+import sys
+from dataclasses import replace
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from clew.checkers.verdict import Verdict
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.plan import Plan
+from clew.scenarios.run import Run, simulate
+from clew.scenarios.scenario import make_scenario
+from clew.sim.faults import Fault
+
+COUNTING = """
+{before}
+from clew import Node, on
+
+class N(Node):
+    workload = "unique-ids"
+    {inside}
+
+    @on("generate")
+    def generate(self, msg):
+{statements}
+        self.reply(msg, {{"type": "generate_ok", "id": value}})
+"""
+
+FORMS = {
+    # what counts: (at the top, in the class, in the handler, what is named)
+    "a global": ("n = 0", "", "global n; n += 1; value = n", "n.n"),
+    "a list": ("seen = []", "", "seen.append(1); value = len(seen)", "n.seen"),
+    "a list in a tuple": ("kept = ([], 1)", "", "kept[0].append(1); value = len(kept[0])",
+                          "n.kept"),
+    "a deque": (
+        "from collections import deque\nd = deque([0], maxlen=1)", "",
+        "d.append(d[0] + 1); value = d[0]", "n.d",
+    ),
+    "a bytearray": ("b = bytearray(1)", "", "b[0] += 1; value = b[0]", "n.b"),
+    "an attribute of the class": ("", "n = 0", "type(self).n += 1; value = self.n", "N.n"),
+    "a new attribute of the class": (
+        "", "", "N.fresh = getattr(N, 'fresh', 0) + 1; value = N.fresh", "N.fresh",
+    ),
+    "a list of the class": ("", "n = []", "self.n.append(1); value = len(self.n)", "N.n"),
+    "a default": ("def f(n=[]):\n    n.append(1)\n    return len(n)", "", "value = f()", "n.f"),
+    "a keyword's default": (
+        "def f(*, n=[]):\n    n.append(1)\n    return len(n)", "", "value = f()", "n.f",
+    ),
+    "a method's default": (
+        "", "def f(self, n=[]):\n        n.append(1)\n        return len(n)", "value = self.f()",
+        "N.f",
+    ),
+    "an __init__'s default": (
+        "class C:\n    def __init__(self, n=[]):\n        n.append(1)\n        self.n = len(n)", "",
+        "value = C().n", "C.__init__",
+    ),
+    "an attribute of a function": ("def f(): pass\nf.n = 0", "", "f.n += 1; value = f.n", "n.f"),
+    "a closure": (
+        ("def make():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n"
+        "        return n\n"
+        "    return f\nf = make()"), "", "value = f()", "n.f",
+    ),
+    "a decorator's closure": (
+        ("import functools\ndef counted(g):\n    calls = []\n    @functools.wraps(g)\n"
+        "    def f(*a):\n        calls.append(1)\n        return len(calls)\n    return f\n"),
+        "@counted\n    def f(self): pass", "value = self.f()", "N.f",
+    ),
+    "an iterator": ("import itertools\nids = itertools.count()", "", "value = next(ids)", "n.ids"),
+    "an iterator's method": (
+        "import itertools\nf = itertools.count().__next__", "", "value = f()", "n.f",
+    ),
+    "an iterator in a partial": (
+        "import itertools, functools\nf = functools.partial(next, itertools.count())", "",
+        "value = f()", "n.f",
+    ),
+    "an iterator over a list": ("ids = iter(list(range(500)))", "", "value = next(ids)", "n.ids"),
+    "a generator": (
+        "def g():\n    n = 0\n    while True:\n        yield n\n        n += 1\nids = g()", "",
+        "value = next(ids)", "n.ids",
+    ),
+    "a class's iterator": (
+        "import itertools", "ids = itertools.count()", "value = next(self.ids)", "N.ids",
+    ),
+    "a seeded generator of chance": (
+        "import random\nr = random.Random(7)", "", "value = r.getrandbits(60)", "n.r",
+    ),
+    "a class's generator of chance": (
+        "import random", "r = random.Random(7)", "value = self.r.getrandbits(60)", "N.r",
+    ),
+    "an object": (
+        "class C: n = 0\nc = C()", "", "c.n += 1; value = c.n", "n.c",
+    ),
+    "an object with slots": (
+        "class C:\n    __slots__ = ('n',)\nc = C()\nc.n = 0", "", "c.n += 1; value = c.n", "n.c",
+    ),
+    "an object of a library": (
+        "from types import SimpleNamespace\nc = SimpleNamespace(n=0)", "",
+        "c.n += 1; value = c.n", "n.c",
+    ),
+    "a counter of a library": (
+        "from collections import Counter\nc = Counter()", "", "c['n'] += 1; value = c['n']", "n.c",
+    ),
+    "a subclass of dict": (
+        "class D(dict): pass\nd = D()\nd.n = 0", "", "d.n += 1; value = d.n", "n.d",
+    ),
+    "a queue": (
+        "from queue import SimpleQueue\nq = SimpleQueue()", "",
+        "q.put(1); value = q.qsize()", "n.q",
+    ),
+    "text in memory": (
+        "import io\nf = io.StringIO()", "", "f.write('x'); value = f.tell()", "n.f",
+    ),
+    "a bound method": ("f = [].append", "", "f(1); value = len(f.__self__)", "n.f"),
+    "a cache": (
+        "import functools, random\n@functools.lru_cache\ndef f(n): return [0]", "",
+        "f(0)[0] += 1; value = f(0)[0]", "n.f",
+    ),
+    "an enum's member": (
+        "import enum\nclass E(enum.Enum):\n    A = 1\nE.A.n = 0", "", "E.A.n += 1; value = E.A.n",
+        "E._member_map_",
+    ),
+    "a context variable": (
+        "import contextvars\nv = contextvars.ContextVar('v', default=0)", "",
+        "v.set(v.get() + 1); value = v.get()", "the context variable v",
+    ),
+    "a thread-local": (
+        "import threading\nt = threading.local()", "",
+        "t.n = getattr(t, 'n', 0) + 1; value = t.n", "n.t",
+    ),
+    "the environment": (
+        "import os", "", "value = int(os.environ.get('N', 0)) + 1; os.environ['N'] = str(value)",
+        "os.environ['N']",
+    ),
+    "an attribute of a library's module": (
+        "import string", "", "value = getattr(string, 'n', 0) + 1; string.n = value", "string.n",
+    ),
+    "an attribute of a library's class": (
+        "from fractions import Fraction", "",
+        "value = getattr(Fraction, 'n', 0) + 1; Fraction.n = value", "Fraction.n",
+    ),
+    "an attribute of a module named in a handler": (
+        "import fractions", "",
+        "import fractions as f; value = getattr(f, 'n', 0) + 1; f.n = value", "fractions.n",
+    ),
+    "a builtin": (
+        "import builtins", "", "value = getattr(builtins, 'n', 0) + 1; builtins.n = value",
+        "builtins.n",
+    ),
+    "Clew's own class": ("", "", "value = getattr(Node, 'n', 0) + 1; Node.n = value", "Node.n"),
+    "the decimal context": (
+        "import decimal", "",
+        "c = decimal.getcontext(); c.prec += 1; value = c.prec",
+        "the context variable decimal_context",
+    ),
+    "a module beside it": ("import beside", "", "beside.n += 1; value = beside.n", "beside.n"),
+    "a list from a module beside it": (
+        "from beside import seen", "", "seen.append(1); value = len(seen)", "n.seen",
+    ),
+}  # fmt: skip
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "beside.py").write_text("n = 0\nseen = []\n")
+    path = folder / "n.py"
+    path.write_text(text)
+    return str(path)
+
+
+def counting(form: str) -> str:
+    before, inside, statements, _ = FORMS[form]
+    return COUNTING.format(before=before, inside=inside, statements=indent(statements, " " * 8))
+
+
+def plan_of(path: str, **options: object) -> Plan:
+    chosen = {"model": path, "node_count": 2, "time_limit": 2, "recovery": 1} | options
+    return draw_plan(make_scenario(chosen), 0, load_model(path))
+
+
+def run_of(path: str, **options: object) -> Run:
+    return simulate(plan_of(path, **options), load_model(path))
+
+
+def outcome_of(path: str) -> Outcome:
+    return judge(run_of(path), load_model(path))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_node_counts_for_itself_as_processes_do(form: str, tmp_path: Path):
+    """Every node begins at the same number, so ids that look unique in one memory are not."""
+    outcome = outcome_of(written(tmp_path, counting(form)))
+    assert FORMS[form][3] in outcome.run.apart
+    assert outcome.verdict is Verdict.INVALID
+    assert outcome.signature == "unique-ids: invalid (duplicate)"
+    assert any("Each process had its own" in remark for remark in outcome.remarks)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_leaves_nothing_behind(form: str, tmp_path: Path):
+    """The same plan gives the same run again and again, of one loaded model and of another."""
+    environ, names = dict(os.environ), set(sys.modules)
+    path = written(tmp_path, counting(form))
+    plan, model = plan_of(path), load_model(path)
+    digests = {simulate(plan, model).digest for _ in range(2)}
+    digests.add(simulate(plan, load_model(path)).digest)
+    assert len(digests) == 1
+    assert dict(os.environ) == environ
+    assert {name for name in set(sys.modules) - names if "clew" in name} <= {"clew_user_n"}
+    for owner in (string, fractions, fractions.Fraction):
+        assert not hasattr(owner, "n")
+    assert decimal.getcontext().prec == 28
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_restart_is_a_new_process(form: str, tmp_path: Path):
+    path = written(tmp_path, counting(form))
+    plan = plan_of(path, node_count=1)
+    kill = Fault(
+        "f1", "kill", plan.time_limit_ns // 2, plan.time_limit_ns // 2 + 10**8, ("n0",), {}
+    )
+    run = simulate(replace(plan, faults=(kill,)), load_model(path))
+    values = [one.result for one in run.history.operations if one.type == "ok"]
+    assert values.count(values[0]) == 2
+
+
+ECHOING = """
+{before}
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+    {inside}
+
+    @on("echo")
+    def echo(self, msg):
+{statements}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+HARMLESS = {
+    # what looks like state and decides nothing: (at the top, in the class, in the handler)
+    "a cache": (
+        "import functools\n@functools.lru_cache\ndef f(n): return n * n", "", "self.log(f(3))",
+    ),
+    "a table of what was computed": (
+        "known = {}\ndef f(n):\n    return known.setdefault(n, n * n)", "", "self.log(f(3))",
+    ),
+    "a pattern": ("import re\np = re.compile('a')", "", "self.log(bool(p.match('ab')))"),
+    "a logger": (
+        "import logging\nlog = logging.getLogger('n')", "", "log.debug('x'); log.info('y')",
+    ),
+    "a lock": ("import threading\nlock = threading.Lock()", "", "lock.locked()"),
+    "a dispatcher": (
+        ("import functools\n@functools.singledispatch\ndef f(n): return n\n"
+        "@f.register\ndef g(n: int): return n + 1"), "", "self.log(f(3))",
+    ),
+    "an enum's lookup": (
+        "import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2", "", "self.log(F(3).name)",
+    ),
+    "a dataclass and a named tuple": (
+        ("import dataclasses, typing\n@dataclasses.dataclass(frozen=True, slots=True)\n"
+        "class D:\n    n: int = 0\nclass T(typing.NamedTuple):\n    n: int = 0\nd, t = D(), T()"),
+        "", "self.log([d.n, t.n])",
+    ),
+    "a constant of many kinds": (
+        ("import decimal, fractions, datetime, pathlib\nk = (decimal.Decimal(1), "
+        "fractions.Fraction(1, 2), datetime.date(2026, 1, 1), pathlib.PurePath('a'), range(3), "
+        "slice(1), frozenset('ab'), b'x', 1j, ..., print, list[int], int | None)"),
+        "", "self.log(len(k))",
+    ),
+    "an import in a handler": (
+        "", "", "import colorsys; self.log(colorsys.rgb_to_hsv(0, 0, 0)[0])",
+    ),
+}  # fmt: skip
+
+
+def echoing(form: str, inside: str = "") -> str:
+    before, own, statements = HARMLESS[form]
+    return ECHOING.format(
+        before=before, inside=f"{own}\n    {inside}", statements=indent(statements, " " * 8)
+    )
+
+
+@pytest.mark.parametrize("inside", ["", "invariants = (lambda nodes: None,)"])
+@pytest.mark.parametrize("form", HARMLESS)
+def test_what_decides_nothing_is_no_fault(form: str, inside: str, tmp_path: Path):
+    outcome = outcome_of(written(tmp_path, echoing(form, inside)))
+    assert outcome.verdict is Verdict.VALID
+    assert not outcome.run.findings
+    assert not outcome.run.shared
+
+
+@pytest.mark.parametrize("form", ["a pattern", "a logger", "a constant of many kinds"])
+def test_what_can_not_change_costs_no_second_run(form: str, tmp_path: Path):
+    assert run_of(written(tmp_path, echoing(form))).apart == ()
+
+
+COMPARED = """
+import enum
+from dataclasses import dataclass
+from clew import Invariant, Node, Violation, on
+
+class Role(enum.Enum):
+    LEADER = 1
+
+@dataclass
+class Entry:
+    n: int
+
+{before}
+
+class Same(Invariant):
+    name = "same"
+
+    def old(self, node):
+        return node.entry != Entry(1)
+
+    def after(self, node):
+        for other in self.nodes.values():
+            if not isinstance(other, N) or other.role_ is not Role.LEADER or self.old(other):
+                return Violation("they differ", (other.id,), {{}})
+
+class N(Node):
+    workload = "echo"
+    invariants = (Same,)
+
+    def start(self):
+        self.role_, self.entry = Role.LEADER, Entry(1)
+
+    @on("echo")
+    def echo(self, msg):
+        {statement}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "statement", "verdict"),
+    [
+        ("", "pass", Verdict.VALID),
+        ("known = {}", "known[1] = 1; self.log(len(known))", Verdict.VALID),
+        ("seen = []", "seen.append(1)", Verdict.VALID),  # nobody looks at it
+        ("seen = []", "seen.append(1); self.log(len(seen))", Verdict.UNKNOWN),
+    ],
+)
+def test_invariants_compare_objects_of_one_memory(
+    before: str, statement: str, verdict: Verdict, tmp_path: Path
+):
+    path = written(tmp_path, COMPARED.format(before=before, statement=statement))
+    plan, model = plan_of(path), load_model(path)
+    outcomes = [judge(simulate(plan, model), model) for _ in range(3)]
+    assert [outcome.verdict for outcome in outcomes] == [verdict] * 3
+    assert len({outcome.run.digest for outcome in outcomes}) == 1
+    shared = ("n.seen",) if verdict is Verdict.UNKNOWN else ()
+    assert [outcome.run.shared for outcome in outcomes] == [shared] * 3
+
+
+def test_what_a_library_holds_stays_shared_and_is_said(tmp_path: Path):
+    form = ("import mimetypes", "", "mimetypes.types_map['n'] = 'x'")
+    text = ECHOING.format(before=form[0], inside=form[1], statements=indent(form[2], " " * 8))
+    outcome = outcome_of(written(tmp_path, text))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.run.shared == ("mimetypes.types_map",)
+    assert "n" not in mimetypes.types_map
+
+
+def test_what_a_module_draws_at_import_is_each_process_s_own(tmp_path: Path):
+    text = ECHOING.format(
+        before="import random\nr = random.Random()\nn = []",
+        inside="",
+        statements=indent("n.append(1)\nself.log(r.random())", " " * 8),
+    )
+    run = run_of(written(tmp_path, text), node_count=3)
+    logged = [event.fields["text"] for event in run.trace.events() if event.kind == "log"]
+    assert len(set(logged)) == len(logged)
+
+
+def test_a_module_that_raises_where_it_is_imported_again_is_a_finding(tmp_path: Path):
+    (tmp_path / "once.py").write_text("")
+    path = written(
+        tmp_path,
+        "import sys\n"
+        + ECHOING.format(
+            before="if hasattr(sys, 'n_was_here'): raise ValueError('again')\nn = []",
+            inside="",
+            statements=indent("n.append(1)\nself.log('x')", " " * 8),
+        ),
+    )
+    plan, model = plan_of(path), load_model(path)
+    sys.n_was_here = True
+    try:
+        run = simulate(plan, model)
+    finally:
+        del sys.n_was_here
+    assert {(one.kind, one.cause) for one in run.findings} == {("exception", "import")}
+
+
+@pytest.mark.parametrize("name", ["raft", "g-counter"])
+def test_a_shipped_model_is_no_user_s(name: str):
+    model = load_model(name)
+    run = simulate(plan_of(name), model)
+    assert (run.shared, run.apart) == ((), ())
