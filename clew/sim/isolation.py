@@ -90,6 +90,7 @@ class Isolation:
         self._names = list(modules)
         self._is_users = is_users
         self._spots = list(spots)
+        self._known = {*sys.modules, *self._names}
         self._count = len(sys.modules)
         self._outer = self._here()
         self._in_place: _Memory = self._outer
@@ -110,6 +111,7 @@ class Isolation:
         """The user's modules executed once more, for the memory that is in place."""
         copy = self._copy()
         self._names += [name for name in copy.modules if name not in self._names]
+        self._known.update(copy.modules)
         self._count = len(sys.modules)
         return copy
 
@@ -136,12 +138,9 @@ class Isolation:
     def _taken(self) -> dict[str, ModuleType]:
         """The user's modules, taken out of `sys.modules`; those that are new are the user's too."""
         if len(sys.modules) != self._count:
-            known = frozenset(self._names)
-            self._names += [
-                name
-                for name, module in list(sys.modules.items())
-                if name not in known and self._is_users(module)
-            ]
+            new = [name for name in sys.modules if name not in self._known]
+            self._known.update(new)
+            self._names += [name for name in new if self._is_users(sys.modules[name])]
         return {name: sys.modules.pop(name) for name in self._names if name in sys.modules}
 
     @contextmanager

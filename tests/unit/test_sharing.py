@@ -215,7 +215,9 @@ def test_a_run_leaves_nothing_behind(form: str, tmp_path: Path):
     digests.add(simulate(plan, load_model(path)).digest)
     assert len(digests) == 1
     assert dict(os.environ) == environ
-    assert {name for name in set(sys.modules) - names if "clew" in name} <= {"clew_user_n"}
+    left = {name for name in set(sys.modules) - names if not name.startswith("clew.")}
+    assert left <= {"clew_user_n", "beside"}
+    assert names - {"beside"} <= set(sys.modules)
     for owner in (string, fractions, fractions.Fraction):
         assert not hasattr(owner, "n")
     assert decimal.getcontext().prec == 28
