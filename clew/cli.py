@@ -25,6 +25,7 @@ import typer
 
 from clew import __version__, options
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
+from clew.hashing import pin
 from clew.options import option
 
 EXIT_INTERRUPTED = 130
@@ -388,6 +389,8 @@ def serve_node(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. What is wrong is told on stderr, in one line."""
+    if arguments is None:
+        pin()  # a script of another version of Clew may call this
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if isinstance(sys.stdout, TextIOWrapper):
         # A node's texts need not be printable: half a surrogate pair, or a narrow terminal.

@@ -20,6 +20,7 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.places import check_file
 from clew.formats.atomic import write_text
+from clew.hashing import pin_to
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.style import Style
@@ -36,6 +37,7 @@ def run(options: Mapping[str, Any]) -> int:
     if "diagram" in options:
         check_file("diagram", options["diagram"])
     repro = read_repro(path)
+    pin_to(repro.plan.hash_seed)
     model, changed = trusted_model(
         repro,
         path,
@@ -45,7 +47,13 @@ def run(options: Mapping[str, Any]) -> int:
     )
     outcome = judge(simulate(repro.plan, model), model)
     told = differences(repro, outcome)
-    verification = verify(outcome.run) if "verify" in options else None
+    valid = outcome.verdict is Verdict.VALID
+    asked = "verify" in options
+    verification = None
+    if asked or valid:
+        found = verify(outcome.run, here=asked)
+        # Of a valid run that is the same again nothing is said that nobody asked for.
+        verification = found if asked or found.hash_order or not found.same else None
     if "diagram" in options:
         from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
 

@@ -16,6 +16,7 @@ from clew.commands.numbers import number
 from clew.commands.places import check_file
 from clew.commands.replay import announce
 from clew.errors import EXIT_VALID
+from clew.hashing import pin_to
 from clew.report.run import not_deterministic
 from clew.report.shrinking import Shrinking
 from clew.report.shrunk import shrunk_report
@@ -45,6 +46,7 @@ def run(options: Mapping[str, Any]) -> int:
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_file("out", out)
     repro = read_repro(path)
+    pin_to(repro.plan.hash_seed)
     trusted_model(
         repro,
         path,

@@ -14,13 +14,17 @@ from clew.report.run import run_report
 from clew.report.style import Style
 from clew.report.sweep import expectation
 from clew.search.cases import Case
-from clew.search.sweep import run_seed
+from clew.search.sweep import Bench, is_unverified, made_again, run_seed
 
 
 def run_one(case: Case, asked: Asked) -> int:
     """Run the only seed of a case; the exit status."""
     seed = next(case.seeds())
-    outcome, result = run_seed(case.job, seed)
+    with Bench() as bench:
+        bench.fresh.start()  # while the run is made
+        outcome, result = run_seed(case.job, seed, bench)
+        if is_unverified(result):
+            result = made_again(case.job, result, bench.fresh, outcome)
     case.summary.add(result)
     stories: dict[str, str] = {}
     if asked.json:

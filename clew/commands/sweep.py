@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from typer import echo
 
@@ -30,7 +31,17 @@ from clew.scenarios.run import simulate
 from clew.scenarios.sources import source_digest
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
-from clew.search.sweep import Job, SeedResult, held, is_endless, run_seed, run_tasks
+from clew.search.fresh import FreshRuns
+from clew.search.sweep import (
+    Job,
+    SeedResult,
+    held,
+    is_endless,
+    is_unverified,
+    made_again,
+    run_seed,
+    run_tasks,
+)
 from clew.search.verify import Verification, verify
 
 STALE_SECONDS = 3600.0
@@ -52,12 +63,13 @@ def run_cases(cases: Sequence[Case], asked: Asked) -> int:
     with (
         Database(asked.out) as database,
         Progress(total, sys.stderr, asked.seconds) as progress,
+        FreshRuns() as fresh,
     ):
         for case in cases:
             _enter(case, database, resume=asked.resume)
         try:
             run = _runner(asked, cases, total, progress)
-            _spend(cases, run, asked, database, progress)
+            _spend(cases, run, asked, _Books(database, progress, fresh))
         except KeyboardInterrupt:
             interrupted = True
             if not any(case.summary.runs for case in cases):
@@ -108,14 +120,26 @@ def _runner(asked: Asked, cases: Sequence[Case], total: int | None, progress: Pr
     return partial(run_tasks, jobs=max(asked.jobs_for(total), least), tick=progress.tick)
 
 
-def _spend(
-    cases: Sequence[Case], run: Runner, asked: Asked, database: Database, progress: Progress
-) -> None:
+class _Books(NamedTuple):
+    """Where results go, and where the first valid one of each case is made again."""
+
+    database: Database
+    progress: Progress
+    fresh: FreshRuns
+
+
+def _spend(cases: Sequence[Case], run: Runner, asked: Asked, books: _Books) -> None:
     """Run the seeds, and take each result in as it comes."""
+    database, progress, fresh = books
     failed = 0
+    proven: list[Case] = []
     results = stream(cases, run, asked.seconds)
     try:
-        for case, plain in results:
+        for case, found in results:
+            plain = found
+            if case not in proven and is_unverified(plain):
+                proven.append(case)
+                plain = made_again(case.job, plain, fresh)
             new = case.summary.is_new(plain)
             result = kept(case.job, plain) if new else plain
             # Recorded before it is told: whatever ends this process, what was told is there.

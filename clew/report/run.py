@@ -12,7 +12,7 @@ from clew.report.lanes import lanes
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
-from clew.search.verify import Verification, determinism
+from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
 from clew.sim.world import NS_PER_SECOND
 
@@ -256,7 +256,7 @@ def speed(virtual_ns: int, wall_seconds: float) -> str:
 def footer(plan: Plan, verification: Verification | None, repro: str | None, style: Style) -> str:
     """Whether it comes back the same, and the command that brings it back."""
     lines = []
-    if verification is not None and verification.same:
+    if verification is not None and verification.same and not verification.hash_order:
         lines.append("Run twice more, here and in a fresh process: the same run, event for event.")
     if verification is not None and not verification.same:
         lines.append(not_deterministic(verification, style))
@@ -276,6 +276,8 @@ def not_deterministic(verification: Verification, style: Style) -> str:
     if verification.failure:
         return f"{style.paint('NOT VERIFIED', 'yellow')}: {verification.failure}"
     head = style.paint("NOT DETERMINISTIC", "red")
+    if verification.hash_order:
+        return f"{head}: {UNPINNED}\n  The first difference: {verification.difference}"
     text = (
         f"{head}: {verification.where} was another run. Something outside the simulation decides "
         "what this node does: global state, the order of a set, hash(), or what the machine says."
@@ -288,8 +290,11 @@ def not_deterministic(verification: Verification, style: Style) -> str:
 
 def verified(outcome: Outcome, verification: Verification | None) -> Outcome:
     """The outcome with a check of its determinism, where that failed."""
+    remark = hash_order_remark(verification)
+    if remark and remark not in outcome.remarks:
+        outcome = replace(outcome, remarks=(*outcome.remarks, remark))
     check = determinism(verification)
-    if check is None:
+    if check is None or check in outcome.checks:
         return outcome
     verdict = Verdict.merge([outcome.verdict, check.verdict])
     return replace(outcome, verdict=verdict, checks=(*outcome.checks, check))

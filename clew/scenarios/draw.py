@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clew.errors import UsageError
+from clew.hashing import hash_seed
 from clew.scenarios.load import Model
 from clew.scenarios.nemesis import draw_faults, draw_swarm, kinds_for
 from clew.scenarios.plan import ModelReference, Phase, Plan, PlannedOperation
@@ -65,6 +66,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         stop_on_finding=scenario.on_finding == "stop",
         events_max=scenario.events_max,
         schedule=scenario.schedule,
+        hash_seed=hash_seed(),
         faults=shape.faults,
         operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
     )

@@ -69,6 +69,8 @@ class Plan:
         nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         schedule: which pending event happens next, see `clew.sim.order.order_of`.
+        hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.hashing`; None where
+            nobody knows it.
         checks: names of what judges the run beside the workload, with their arguments.
     """
 
@@ -94,6 +96,7 @@ class Plan:
     stop_on_finding: bool = False
     events_max: int = 50_000_000
     schedule: str = "time"
+    hash_seed: int | None = None
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import ScenarioError, UsageError
+from clew.hashing import SEED_MAX
 from clew.models.services import SERVICES
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
@@ -181,6 +182,7 @@ def _check_fields(plan: Plan, where: str) -> None:
         value = getattr(plan, name)
         if not least <= value <= most:
             raise _bad(where, name, f"an integer from {least} to {most}", value)
+    _check_hash_seed(plan, where)
     _check_node_ids(plan, where)
     strangers = [name for name in plan.core if name not in plan.node_ids]
     if strangers:
@@ -224,6 +226,12 @@ def _check_node_ids(plan: Plan, where: str) -> None:
     for name in ids:
         if not name or name in SERVICES or (name[0] == "c" and name[1:].isdecimal()):
             raise _bad(where, "node_ids", "names that are no client's or service's", name)
+
+
+def _check_hash_seed(plan: Plan, where: str) -> None:
+    seed = plan.hash_seed
+    if seed is not None and not 0 <= seed <= SEED_MAX:
+        raise _bad(where, "hash_seed", f"null, or an integer from 0 to {SEED_MAX}", seed)
 
 
 def _check_schedule(plan: Plan, where: str) -> None:

@@ -19,6 +19,7 @@ import clew
 from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
+from clew.hashing import hash_seed
 from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
 from clew.scenarios.names import wrong_names
@@ -281,6 +282,9 @@ def differences(repro: Repro, outcome: Outcome) -> list[str]:
     changed = changed_sources(repro, outcome.model)
     if changed:
         told.append(f"changed since the file was written: {', '.join(changed)}")
+    now_seed, then_seed = hash_seed(), repro.plan.hash_seed
+    if then_seed is not None and now_seed != then_seed:
+        told.append(f"PYTHONHASHSEED is not {then_seed}, under which the file was written")
     told += [
         f"{name} is {now}, the file was written with {repro.versions.get(name)}"
         for name, now in versions().items()

@@ -7,6 +7,7 @@ can't fork, each run gets a new interpreter.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -15,9 +16,12 @@ import sys
 import tempfile
 import warnings
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Self
 
+from clew.hashing import VARIABLE, hash_seed
 from clew.models.registry import MODELS
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
@@ -47,9 +51,15 @@ class FreshRun(NamedTuple):
 
 
 class FreshRuns:
-    """Runs in fresh processes; a context, whose server starts with the first run."""
+    """Runs in fresh processes; a context, whose server starts with the first run.
 
-    def __init__(self) -> None:
+    Args:
+        hash_seed: of the fresh processes; None for another than this process's.
+    """
+
+    def __init__(self, hash_seed: int | None = None) -> None:
+        self._environ = _environ(hash_seed)
+        self._lock = Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._said: BinaryIO | None = None
 
@@ -58,6 +68,12 @@ class FreshRuns:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start the server now, so that it is ready when the first run is."""
+        if self._server is None and hasattr(os, "fork"):
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+            self._server = _start(self._said, self._environ)
 
     def close(self) -> None:
         """End the server."""
@@ -76,10 +92,19 @@ class FreshRuns:
         server.wait()
 
     def run(self, plan: Plan, digest: str) -> FreshRun:
-        """Run a plan in a fresh process under another hash seed; ``digest`` is to be expected."""
+        """Run a plan in a fresh process; ``digest`` is to be expected of it.
+
+        The process stands where this one does now: in its folder, with its environment and path.
+        """
         if not hasattr(os, "fork"):
-            return _in_an_interpreter(plan, digest)
-        request = json.dumps({"plan": plan.to_json(), "digest": digest}).encode()
+            return _in_an_interpreter(plan, digest, self._environ)
+        with self._lock:
+            return self._run(plan, digest)
+
+    def _run(self, plan: Plan, digest: str) -> FreshRun:
+        standing = {"folder": str(Path.cwd()), "path": sys.path, "environ": dict(os.environ)}
+        asked = {"plan": plan.to_json(), "digest": digest, **standing}
+        request = json.dumps(asked).encode()
         failure = ""
         for _ in range(_TRIES):
             answer = self._ask(request)
@@ -100,10 +125,9 @@ class FreshRuns:
 
     def _ask(self, request: bytes) -> bytes | None:
         """The server's answer: nothing for the same digest, else a trace; None where it died."""
-        if self._server is None:
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
-            self._server = _start(self._said)
+        self.start()
         server = self._server
+        assert server is not None
         assert server.stdin is not None
         assert server.stdout is not None
         try:
@@ -113,9 +137,27 @@ class FreshRuns:
         return _receive(server.stdout.fileno())
 
 
-def other_hash_seed() -> dict[str, str]:
-    """The environment of a process that hashes texts in another order than this one."""
-    return {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+@lru_cache(maxsize=1)
+def fresh_runs_of(_process: int) -> FreshRuns:
+    """One server for all that a process has to compare, until it ends; give `os.getpid()`.
+
+    A process that was forked has one of its own.
+    """
+    runs = FreshRuns()
+    atexit.register(_close, runs, os.getpid())
+    return runs
+
+
+def _close(runs: FreshRuns, process: int) -> None:
+    if os.getpid() == process:
+        runs.close()
+
+
+def _environ(seed: int | None) -> dict[str, str]:
+    """The environment of a process with a hash seed; None for another than this process's."""
+    if seed is None:
+        seed = 2 if hash_seed() == 1 else 1
+    return {**os.environ, VARIABLE: str(seed)}
 
 
 _CALL = "import sys; sys.path.append(sys.argv[1]); from clew.search import {0}; {0}.{1}"
@@ -136,11 +178,11 @@ def _last_line(said: bytes) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def _start(said: BinaryIO) -> subprocess.Popen[bytes]:
+def _start(said: BinaryIO, environ: dict[str, str]) -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C is for the process that a person started.
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
         _python("fresh", "serve(int(sys.argv[2]))", str(os.getpid())),
-        env=other_hash_seed(),
+        env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=said,
@@ -149,13 +191,13 @@ def _start(said: BinaryIO) -> subprocess.Popen[bytes]:
     )
 
 
-def _in_an_interpreter(plan: Plan, digest: str) -> FreshRun:
+def _in_an_interpreter(plan: Plan, digest: str, environ: dict[str, str]) -> FreshRun:
     with tempfile.TemporaryDirectory(prefix="clew-verify-") as folder:
         planned, traced = Path(folder) / "plan.json", Path(folder) / "trace"
         planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
             _python("verify", "main(*sys.argv[2:])", str(planned), str(traced)),
-            env=other_hash_seed(),
+            env=environ,
             check=False,
             capture_output=True,
         )
@@ -222,6 +264,10 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
     status = 1
     try:
         die_with_parent(server)
+        os.chdir(asked["folder"])
+        sys.path[:] = asked["path"]
+        os.environ.clear()
+        os.environ.update(asked["environ"])
         plan = trusted_plan(asked["plan"])
         run = simulate(plan, load_model(plan.model.name, plan.model.bug))
         _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())

@@ -18,7 +18,7 @@ from clew.scenarios.repro import write_repro
 from clew.scenarios.run import Run, simulate
 from clew.scenarios.scenario import Scenario
 from clew.search.fresh import FreshRuns
-from clew.search.verify import Verification, determinism, verify
+from clew.search.verify import Verification, determinism, hash_order_remark, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,9 @@ def seed_result(
 def held(result: SeedResult, verification: Verification) -> SeedResult:
     """The result of a run that was run again: its determinism is a check, where that failed."""
     json = {**result.json, "deterministic": verification.same}
+    remark = hash_order_remark(verification)
+    if remark:
+        json["remarks"] = [*json.get("remarks", ()), remark]
     check = determinism(verification)
     if check is None:
         return replace(result, json=json, verification=verification)
@@ -190,6 +193,36 @@ def held(result: SeedResult, verification: Verification) -> SeedResult:
         reason=result.reason or check.reason,
         verification=verification,
     )
+
+
+def is_unverified(result: SeedResult) -> bool:
+    """True for a valid run of this process or its workers that has not been made again."""
+    known = result.verification is not None or result.json.get("resumed")
+    return result.verdict is Verdict.VALID and bool(result.digest) and not known
+
+
+def made_again(
+    job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
+) -> SeedResult:
+    """The result of a valid run, once it has been made again in a fresh process.
+
+    Only what is to be said of it is added: the same run is told as it was. It costs one run, and
+    two or three more where that comes out otherwise.
+
+    Args:
+        job: its job.
+        result: of the run.
+        fresh: where fresh processes come from.
+        outcome: of the run, where it was made in this process.
+    """
+    model = load_model(job.scenario.model, job.scenario.bug)
+    plan = draw_plan(job.scenario, result.seed, model) if outcome is None else outcome.run.plan
+    if fresh.run(plan, result.digest).same:
+        return result
+    run = outcome.run if outcome is not None else simulate(plan, model)
+    if run.digest != result.digest:
+        return held(result, Verification(same=False, where="a second run in another process"))
+    return held(result, verify(run, fresh, here=False))
 
 
 def lost_result(task: Task, signature: str, reason: str) -> SeedResult:

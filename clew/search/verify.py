@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
+from clew.hashing import hash_seed
 from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
@@ -25,38 +26,76 @@ class Verification(NamedTuple):
     """Whether a run came out the same again.
 
     Attributes:
-        same: True where all digests are equal.
+        same: True where all digests are equal, or are so for each hash seed.
         where: which second run differed, in words; empty where none did.
         difference: the first event that differs, in words; empty where none does.
         failure: why there was no second run to compare with; empty where there was one.
+        hash_order: True where the run is another under another hash seed, and the same under one.
     """
 
     same: bool
     where: str = ""
     difference: str = ""
     failure: str = ""
+    hash_order: bool = False
 
 
-def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
+def verify(run: Run, fresh: FreshRuns | None = None, *, here: bool = True) -> Verification:
     """Run a plan again, in this process and in a fresh one; the run must have kept its trace.
 
     Args:
         run: the first.
         fresh: where fresh processes come from; None makes and ends one, which takes longer.
+        here: False leaves the second run in this process out.
     """
-    again = simulate(run.plan, model_of(run.plan))
-    if again.digest != run.digest:
-        return _told(run.trace, again.trace, "a second run in the same process")
+    if here:
+        again = simulate(run.plan, model_of(run.plan))
+        if again.digest != run.digest:
+            return _told(run.trace, again.trace, "a second run in the same process")
     if fresh is None:
         with FreshRuns() as own:
-            other = own.run(run.plan, run.digest)
-    else:
-        other = fresh.run(run.plan, run.digest)
+            return _verify_fresh(run, own)
+    return _verify_fresh(run, fresh)
+
+
+def _verify_fresh(run: Run, fresh: FreshRuns) -> Verification:
+    other = fresh.run(run.plan, run.digest)
     if other.same:
         return Verification(same=True)
     if other.trace is None:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
-    return _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
+    told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
+    own = hash_seed()
+    if own is None:
+        # Nobody can start a process with this one's seed; but each seed may decide by itself.
+        alike = simulate(run.plan, model_of(run.plan)).digest == run.digest
+        alike = alike and fresh.run(run.plan, other.trace.close()).same
+        return told._replace(hash_order=alike)
+    with FreshRuns(own) as alike_runs:
+        if alike_runs.run(run.plan, run.digest).same:
+            return told._replace(same=True, hash_order=True)
+    return told
+
+
+def hash_order_remark(verification: Verification | None) -> str:
+    """What to say of a run that is a function of its plan and of the hash seed; empty for others.
+
+    That seed stands in the plan, so that the same seed gives the same run everywhere.
+    """
+    if verification is None or not (verification.same and verification.hash_order):
+        return ""
+    shown = f" The first difference: {verification.difference}." if verification.difference else ""
+    return (
+        "The run depends on hash order, which is hash() or the order in which a set is gone "
+        f"through: under another hash seed it is another run. Its seed, {hash_seed()}, is recorded "
+        f"and used wherever the run is made again.{shown}"
+    )
+
+
+UNPINNED = (
+    "The run depends on hash order, and the hash seed of this Python was drawn when it started, so "
+    "that it can't be made again. Start Python with PYTHONHASHSEED=0, or run it with 'clew test'."
+)
 
 
 def determinism(verification: Verification | None) -> Result | None:
@@ -67,6 +106,8 @@ def determinism(verification: Verification | None) -> Result | None:
         reason = f"The run could not be compared with another: {verification.failure}"
         return Result("determinism", Verdict.UNKNOWN, reason)
     shown = f" The first difference: {verification.difference}" if verification.difference else ""
+    if verification.hash_order:
+        return Result("determinism", Verdict.UNKNOWN, f"{UNPINNED}{shown}")
     return Result(
         "determinism", Verdict.UNKNOWN,
         f"The run did not come out the same again: {verification.where} was another run.{shown}",
