@@ -185,7 +185,7 @@ def _runs(
         for result in sweep(job, seeds, jobs):
             yield result, None
         return
-    with Bench() as bench:
+    with Bench(fresh_runs_of(os.getpid())) as bench:
         for seed in seeds:
             outcome, result = run_seed(job, seed, bench)
             yield result, outcome

@@ -66,6 +66,13 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
     raise typer.Exit(status)
 
 
+def _prepare_fresh_runs() -> None:
+    """Let the process that makes runs again start while this one imports the rest."""
+    from clew.search.fresh import fresh_runs_of  # noqa: PLC0415 - not for ``clew --help``
+
+    fresh_runs_of(os.getpid()).start()
+
+
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
         typer.echo(f"clew {__version__}")
@@ -150,7 +157,9 @@ def run_cluster(
     Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; of several scenarios 0 where
     each showed what it expects.
     """
-    _run("test", locals())
+    said = locals()
+    _prepare_fresh_runs()
+    _run("test", said)
 
 
 @app.command(

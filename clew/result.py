@@ -244,7 +244,7 @@ class Result:
             words.indented(
                 f"{self.outcome.model.node_class.__name__} was given as a class. It was not run in "
                 "a fresh process, which would show what depends on hash() or on the order of "
-                "a set, nor looked at for memory that its nodes share, and there is no repro file. "
+                "a set, its nodes share the memory of this process, and there is no repro file. "
                 "For all three, put the class into a file and name that, as in 'my_node.py'.",
                 "",
             )

@@ -9,6 +9,7 @@ holding it against the run.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import Repro, differences, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
+from clew.search.fresh import fresh_runs_of
 from clew.search.verify import Verification, verify
 
 
@@ -51,7 +53,7 @@ def run(options: Mapping[str, Any]) -> int:
     asked = "verify" in options
     verification = None
     if asked or valid:
-        found = verify(outcome.run, here=asked)
+        found = verify(outcome.run, fresh_runs_of(os.getpid()), here=asked)
         # Of a valid run that is the same again nothing is said that nobody asked for.
         verification = found if asked or found.hash_order or not found.same else None
     if "diagram" in options:

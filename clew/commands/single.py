@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from typer import echo
@@ -14,17 +15,17 @@ from clew.report.run import run_report
 from clew.report.style import Style
 from clew.report.sweep import expectation
 from clew.search.cases import Case
+from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import Bench, is_unverified, made_again, run_seed
 
 
 def run_one(case: Case, asked: Asked) -> int:
     """Run the only seed of a case; the exit status."""
     seed = next(case.seeds())
-    with Bench() as bench:
-        bench.fresh.start()  # while the run is made
-        outcome, result = run_seed(case.job, seed, bench)
-        if is_unverified(result):
-            result = made_again(case.job, result, bench.fresh, outcome)
+    bench = Bench(fresh_runs_of(os.getpid()))
+    outcome, result = run_seed(case.job, seed, bench)
+    if is_unverified(result):
+        result = made_again(case.job, result, bench.fresh, outcome)
     case.summary.add(result)
     stories: dict[str, str] = {}
     if asked.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -31,7 +32,7 @@ from clew.scenarios.run import simulate
 from clew.scenarios.sources import source_digest
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
-from clew.search.fresh import FreshRuns
+from clew.search.fresh import FreshRuns, fresh_runs_of
 from clew.search.sweep import (
     Job,
     SeedResult,
@@ -63,13 +64,12 @@ def run_cases(cases: Sequence[Case], asked: Asked) -> int:
     with (
         Database(asked.out) as database,
         Progress(total, sys.stderr, asked.seconds) as progress,
-        FreshRuns() as fresh,
     ):
         for case in cases:
             _enter(case, database, resume=asked.resume)
         try:
             run = _runner(asked, cases, total, progress)
-            _spend(cases, run, asked, _Books(database, progress, fresh))
+            _spend(cases, run, asked, _Books(database, progress, fresh_runs_of(os.getpid())))
         except KeyboardInterrupt:
             interrupted = True
             if not any(case.summary.runs for case in cases):

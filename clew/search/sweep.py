@@ -89,17 +89,23 @@ class Task(NamedTuple):
 
 
 class Bench:
-    """What a process needs to run seeds, and keeps from one to the next; a context."""
+    """What a process needs to run seeds, and keeps from one to the next; a context.
 
-    def __init__(self) -> None:
-        self.fresh = FreshRuns()
+    Args:
+        fresh: where fresh processes come from, for longer than this; None for a server of its own.
+    """
+
+    def __init__(self, fresh: FreshRuns | None = None) -> None:
+        self.fresh = fresh or FreshRuns()
+        self._own = fresh is None
         self._told: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.fresh.close()
+        if self._own:
+            self.fresh.close()
 
     def new_behaviours(self, run: Run) -> tuple[int, ...]:
         """Those behaviours of a run that were not told before, sorted."""

@@ -280,19 +280,20 @@ def test_a_node_that_depends_on_the_process_is_told_so(project: pytest.Pytester)
 
 
 def test_ctrl_c_while_a_failure_is_shrunk_ends_the_session(project: pytest.Pytester):
-    # A run asks about sixty times; the file is loaded anew for each, but once for all of a shrink.
-    project.makepyfile(
-        slow=BAD.replace("class", "import signal\n\nasked = []\n\nclass").replace(
-            "        self.reply",
-            "        asked.append(1)\n"
-            "        if len(asked) == 62: signal.raise_signal(signal.SIGINT)\n"
-            "        self.reply",
-        )
-    )
+    project.makepyfile(slow=BAD)
     result = run(
         project,
         f"""
-def test_it(clew): clew.run("slow.py", {SMALL})
+import signal
+from clew.search.shrinking import oracle
+asked = []
+def simulate(*arguments, really=oracle.simulate, **named):
+    asked.append(1)
+    if len(asked) == 2: signal.raise_signal(signal.SIGINT)
+    return really(*arguments, **named)
+def test_it(clew, monkeypatch):
+    monkeypatch.setattr(oracle, "simulate", simulate)
+    clew.run("slow.py", {SMALL})
 def test_next(): pass
 """,
     )
