@@ -135,7 +135,7 @@ def simulate(
     if sharing is None:
         return _simulated(plan, model, how, Context())
     run = None
-    if not sharing.changes:
+    if not sharing.changes and not sharing.asked:
         context = Context()
         run = _simulated(plan, model, how, context)
         if not sharing.update(context):
@@ -174,7 +174,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     together = together or _together(plan, model, how, sharing)
     if together.digest == apart.digest:
         return replace(together, shared=left, apart=names)
-    return replace(together, shared=tuple(sorted({*left, *names})))
+    return replace(together, shared=tuple(sorted({*left, *names, *sharing.asked})))
 
 
 _TRIES = 3

@@ -39,7 +39,7 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
 from clew.scenarios.load import BESIDE, USERS, own_modules
-from clew.sim.isolation import Spot, environment, tell_c
+from clew.sim.isolation import ASKED, Spot, environment, tell_c
 from clew.sim.node import Node
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ _NO_STATE = frozenset({
     "__firstlineno__", "_abc_impl", "__annotate_func__", "__annotations_cache__", "__annotate__",
     "__conditional_annotations__", "__warningregistry__", "__builtins__", "__name__", "__package__",
     "__loader__", "__spec__", "__file__", "__cached__", "__path__", "__slotnames__",
-    BESIDE, "__clew_sharing__",
+    BESIDE, ASKED, "__clew_sharing__",
 })  # fmt: skip
 _HEAP_TYPE = 1 << 9
 _CACHE = type(lru_cache(len))
@@ -113,11 +113,18 @@ class Sharing:
 
     Attributes:
         changes: what its runs were seen to change so far.
+        asked: the names of modules that asked for the time or for chance when they were imported,
+            which each process does for itself.
     """
 
     def __init__(self, node_class: type[Node]) -> None:
         self.changes = Changes()
         self._modules = own_modules(node_class)
+        self.asked = tuple(
+            f"{module.__name__.removeprefix(USERS)} at its import"
+            for module in self._modules
+            if ASKED in vars(module)
+        )
         self._eye, self._own = self._look()
         self._owners = _Installed(_installed(self._modules))
         self._environ = dict(environment())

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 
+ASKED = "__clew_asked__"
+"""The global of a user's module that asked for the time or for chance when it was imported."""
+
+
 class Copy(NamedTuple):
     """A user's modules, executed once more.
 
