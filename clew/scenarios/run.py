@@ -16,7 +16,7 @@ from clew.models.services import SERVICES
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model, copy_of, is_own, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
-from clew.scenarios.shared import Changes, Sharing
+from clew.scenarios.shared import Changes, Common, Sharing
 from clew.scenarios.workload import Options, Workload
 from clew.scenarios.workloads import workload_class
 from clew.sim.cluster import Cluster
@@ -29,6 +29,7 @@ from clew.sim.latency import Latency
 from clew.sim.node import Node
 from clew.sim.order import order_of
 from clew.sim.process import Process
+from clew.sim.task import FAILURES
 from clew.sim.topology import topology
 from clew.sim.trace import Trace
 from clew.sim.watchdog import watched
@@ -160,12 +161,13 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     left: tuple[str, ...] = ()
     for _ in range(_TRIES):  # what changes in a memory of its own may be more
         known = sharing.changes
+        common = _common(model, sharing)
         isolation = _isolation(model, known)
         apart = _simulated(
             plan, model, how._replace(isolation=isolation, invariants=own), Context()
         )
         found = sharing.update(Context())
-        left = found.kept + found._replace(own=()).names
+        left = common.changed() + found.kept + found._replace(own=()).names
         if not left or sharing.changes == known:
             break
     names = sharing.changes.names
@@ -178,6 +180,18 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
 
 
 _TRIES = 3
+
+
+def _common(model: Model, sharing: Sharing) -> Common:
+    """The objects that each process would find again when it executes the user's modules."""
+    isolation = _isolation(model, sharing.changes)
+    with isolation.used():
+        isolation.put(isolation.memory())
+        try:
+            copy = isolation.executed()
+        except FAILURES:  # each process will say so
+            return Common()
+        return sharing.common(copy.modules.values())
 
 
 def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:

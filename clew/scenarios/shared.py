@@ -15,58 +15,26 @@ Left out: what an installed package keeps inside its own objects and private col
 from __future__ import annotations
 
 import builtins
-import logging
 import os
-import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextvars import Context, ContextVar
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import Context
 from types import (
-    BuiltinFunctionType,
-    CellType,
     CodeType,
     FunctionType,
     MappingProxyType,
-    MethodType,
-    MethodWrapperType,
     ModuleType,
-    UnionType,
 )
 from typing import Any, NamedTuple, TypeVar
-from weakref import ref
 
-from clew.scenarios.load import BESIDE, USERS, own_modules
+from clew.scenarios.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
+from clew.scenarios.load import USERS, own_modules
 from clew.sim.isolation import ASKED, Spot, environment, tell_c
 from clew.sim.node import Node
 
 T = TypeVar("T")
-
-_SCALARS = frozenset(
-    {int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented)}
-)
-_COLLECTIONS = (list, tuple, deque, set, frozenset, dict, MappingProxyType, bytearray)
-_AS_THEY_ARE = (
-    type, ModuleType, CodeType, logging.Logger, logging.Handler, ContextVar, re.Pattern,
-    UnionType,
-    type(list.append), type(list.__len__), type(CellType.cell_contents),
-    type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
-)  # fmt: skip
-"""These are what they are: one is changed where another stands in its place."""
-
-_NO_STATE = frozenset({
-    "__doc__", "__module__", "__dict__", "__weakref__", "__annotations__", "__qualname__",
-    "__slots__", "__dataclass_fields__", "__dataclass_params__", "__match_args__",
-    "__orig_bases__", "__parameters__", "__abstractmethods__", "__static_attributes__",
-    "__firstlineno__", "_abc_impl", "__annotate_func__", "__annotations_cache__", "__annotate__",
-    "__conditional_annotations__", "__warningregistry__", "__builtins__", "__name__", "__package__",
-    "__loader__", "__spec__", "__file__", "__cached__", "__path__", "__slotnames__",
-    BESIDE, ASKED, "__clew_sharing__",
-})  # fmt: skip
-_HEAP_TYPE = 1 << 9
-_CACHE = type(lru_cache(len))
 
 
 def _once(items: tuple[T, ...]) -> tuple[T, ...]:
@@ -126,6 +94,14 @@ class Sharing:
             if ASKED in vars(module)
         )
         self._eye, self._own = self._look()
+        self._after = self._eye
+        self._contents = {
+            id(value): value.copy()
+            for module in self._modules
+            for value in _values(module)
+            if type(value) in _HOLD
+        }
+        self._lent: set[str] = set()
         self._owners = _Installed(_installed(self._modules))
         self._environ = dict(environment())
 
@@ -143,11 +119,11 @@ class Sharing:
 
     def update(self, context: Context) -> Changes:
         """What a run in this context changed; what can be put back is as before."""
-        eye, now = self._look()
+        self._after, now = self._look()
         own = [
             name
             for name in {**self._own, **now}
-            if name in eye.blind or not _equal(self._own.get(name), now.get(name))
+            if name in self._after.blind or not equal(self._own.get(name), now.get(name))
         ]
         own += [f"the context variable {variable.name}" for variable in context]
         own += self._restore_environ()
@@ -156,14 +132,24 @@ class Sharing:
         self.changes = self.changes.joined(found)
         return found
 
-    def _look(self) -> tuple[_Eye, dict[str, object]]:
+    def _look(self) -> tuple[Eye, dict[str, object]]:
         """What hangs on the user's modules, by name, as values that can be compared."""
-        eye = _Eye(self._modules)
-        return eye, {
-            name: eye.look(name, value)
-            for module in self._modules
-            for name, value in _named(module)
-        }
+        eye = Eye(self._modules)
+        return eye, eye.look_at(self._modules)
+
+    def common(self, copy: Iterable[ModuleType]) -> Common:
+        """What a copy of the modules holds that is the modules' own object, and so a library's."""
+        eye = Eye(self._modules)
+        eye.look_at(copy)
+        objects = [
+            (name, value)
+            for name, value in eye.objects()
+            if self._eye.has(value) and not isinstance(value, (FunctionType, *AS_THEY_ARE))
+        ]
+        for name, value in objects:
+            if not equal(self._eye.results[id(value)], self._after.results.get(id(value))):
+                self._lent.add(name)
+        return Common(objects, self._contents, self._lent)
 
     def _restore_environ(self) -> list[str]:
         now = environment()
@@ -179,131 +165,51 @@ class Sharing:
 _HELD = "__clew_sharing__"
 
 
-def _named(module: ModuleType) -> Iterator[tuple[str, object]]:
-    """Globals as ``module.name``, and what hangs on its classes and functions as ``Class.name``."""
-    title = module.__name__.removeprefix(USERS)
-    for name, value in list(vars(module).items()):
-        if name in _NO_STATE:
-            continue
-        if not isinstance(value, type) or value.__module__ != module.__name__:
-            yield f"{title}.{name}", value
-        else:
-            yield f"{title}.{name}", id(value)
-            for own, attribute in list(vars(value).items()):
-                if own not in _NO_STATE:
-                    yield f"{value.__qualname__}.{own}", attribute
+class Common:
+    """Objects of libraries that no copy of the user's modules makes anew, as they are now.
 
-
-class _Eye:
-    """Sees values as they are now: equal where nothing that hangs on them has changed.
-
-    Attributes:
-        blind: the names under which something can't be looked into.
+    Args:
+        objects: with the names under which they are found.
+        contents: what collections among them held, by id.
+        known: the names of those that a run has changed before.
     """
 
-    def __init__(self, modules: Iterable[ModuleType]) -> None:
-        self._own = frozenset(module.__name__ for module in modules)
-        self._seen: dict[int, Any] = {}
-        """By id, and so kept alive: no id is used twice."""
-        self.blind: set[str] = set()
-        self._name = ""
+    def __init__(
+        self,
+        objects: Iterable[tuple[str, Any]] = (),
+        contents: Mapping[int, Any] = MappingProxyType({}),
+        known: Iterable[str] = (),
+    ) -> None:
+        self._known = frozenset(known)
+        self._objects = list(objects)
+        self._contents = contents
+        self.restore()
+        self._before = list(map(_seen_alone, self._objects))
 
-    def look(self, name: str, value: Any) -> object:
-        """What can be compared of a named value."""
-        self._name = name
-        try:
-            return self.see(value)
-        except RecursionError:
-            return self._hidden()
+    def restore(self) -> None:
+        """Let collections hold again what they held when the modules were loaded."""
+        for _, value in self._objects:
+            content = self._contents.get(id(value))
+            if content is not None and value != content:
+                _fill(value, content)
 
-    def _hidden(self) -> tuple[object, ...]:
-        self.blind.add(self._name)
-        return ()
+    def changed(self) -> tuple[str, ...]:
+        """The names of those that are others now, or can't be looked into, sorted.
 
-    def see(self, value: Any) -> object:
-        """What can be compared; each object once."""
-        kind = type(value)
-        if kind in _SCALARS:
-            return kind, value
-        if id(value) in self._seen:
-            return id(value)
-        self._seen[id(value)] = value
-        if isinstance(value, _COLLECTIONS):
-            return kind, self._contents(value), *self._parts(_attributes(value))
-        if isinstance(value, type) and value.__module__ in self._own:
-            return id(value), *self._parts(
-                part for name, part in vars(value).items() if name not in _NO_STATE
-            )
-        return id(value), *self._object(value)
-
-    def _parts(self, parts: Iterable[Any]) -> tuple[object, ...]:
-        return tuple([self.see(part) for part in parts])
-
-    def _contents(self, value: Any) -> object:
-        if isinstance(value, dict | MappingProxyType):
-            return tuple([(self.see(key), self.see(item)) for key, item in value.items()])
-        if isinstance(value, bytearray):
-            return bytes(value)
-        parts = [self.see(part) for part in list(value)]
-        return frozenset(parts) if isinstance(value, set | frozenset) else tuple(parts)
-
-    def _object(self, value: Any) -> tuple[object, ...]:
-        """What an object of any other class holds; noted as blind where that is not to be known."""
-        for kinds, inside in _INSIDE:
-            if isinstance(value, kinds):
-                return self._parts(inside(value))
-        kind = type(value)
-        if hasattr(kind, "__next__") or hasattr(kind, "send"):
-            return self._hidden()
-        try:
-            state = value.__reduce_ex__(2)
-        except Exception:  # noqa: BLE001 - whatever hides its state
-            return self._hidden()
-        parts = state[:3] if isinstance(state, tuple) else [state]
-        return self._parts([*parts, *_attributes(value)])
+        Of those that can be, all is put back.
+        """
+        names = {
+            name
+            for (name, value), (eye, before) in zip(self._objects, self._before, strict=True)
+            if eye.blind or not equal(before, _seen_alone((name, value))[1])
+        }
+        self.restore()
+        return tuple(sorted(names | self._known))
 
 
-def _of_function(function: FunctionType) -> Iterator[Any]:
-    """What hangs on a function, and is not its code."""
-    yield function.__code__
-    yield from function.__defaults__ or ()
-    yield from (function.__kwdefaults__ or {}).values()
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # nothing yet
-            yield None
-    yield from vars(function).values()
-
-
-def _attributes(value: Any) -> Iterator[Any]:
-    """An object's ``__dict__``, where it has one."""
-    held = getattr(value, "__dict__", None)
-    if held:
-        yield held
-
-
-_INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
-    # what is an instance of the first holds what the second gives
-    (FunctionType, _of_function),
-    (_AS_THEY_ARE, lambda _: ()),
-    (
-        (MethodType, BuiltinFunctionType, MethodWrapperType),
-        lambda method: (getattr(method, "__func__", None), method.__self__),
-    ),
-    (property, lambda made: (made.fget, made.fset, made.fdel)),
-    ((classmethod, staticmethod), lambda made: (made.__func__,)),
-    (partial, lambda made: (made.func, made.args, made.keywords)),
-    (threading.local, lambda local: (vars(local),)),
-    (_CACHE, lambda cache: (tuple(cache.cache_info()), *_attributes(cache))),
-)
-
-
-def _equal(one: object, other: object) -> bool:
-    try:
-        return one == other
-    except RecursionError:
-        return False
+def _seen_alone(item: tuple[str, Any]) -> tuple[Eye, object]:
+    eye = Eye(())
+    return eye, eye.look(*item)
 
 
 # What is installed.
@@ -337,6 +243,7 @@ class _Installed:
         return spots, kept
 
 
+_HEAP_TYPE = 1 << 9
 _HOLD = frozenset({list, dict, set, deque, bytearray})
 
 
@@ -370,7 +277,7 @@ def _differing(owner: Any, before: dict[str, Any]) -> list[Spot]:
 
 
 def _is_no_state(owner: Any, name: str) -> bool:
-    return name in _NO_STATE or (owner is sys and name in _OF_A_RUN)
+    return name in NO_STATE or (owner is sys and name in _OF_A_RUN)
 
 
 _OF_A_RUN = frozenset({"stdout", "stderr", "stdin", "last_type", "last_value", "last_traceback"})
@@ -389,7 +296,7 @@ def _installed(own: Iterable[ModuleType]) -> list[Any]:
             if isinstance(home, type) and named not in mine:
                 classes[id(home)] = home
             for code in _codes(value, module.__name__):
-                names.update(_named_in(code))
+                names.update(named_in(code))
     modules = [
         sys.modules[name]
         for name in sorted(names)
@@ -402,7 +309,7 @@ def _installed(own: Iterable[ModuleType]) -> list[Any]:
 
 
 def _values(module: ModuleType) -> list[Any]:
-    return [value for name, value in list(vars(module).items()) if name not in _NO_STATE]
+    return [value for name, value in list(vars(module).items()) if name not in NO_STATE]
 
 
 def _is_of(value: Any, module: ModuleType) -> bool:
@@ -420,12 +327,12 @@ def _codes(value: Any, home: str) -> Iterator[CodeType]:
                 yield part.__code__
 
 
-def _named_in(code: CodeType) -> Iterator[str]:
+def named_in(code: CodeType) -> Iterator[str]:
     """All names in a function's code and in what it defines."""
     yield from code.co_names
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from _named_in(part)
+            yield from named_in(part)
 
 
 def _owner_name(owner: Any) -> str:

@@ -367,13 +367,36 @@ def test_invariants_compare_objects_of_one_memory(
     assert [outcome.run.shared for outcome in outcomes] == [shared] * 3
 
 
-def test_what_a_library_holds_stays_shared_and_is_said(tmp_path: Path):
-    form = ("import mimetypes", "", "mimetypes.types_map['n'] = 'x'")
-    text = ECHOING.format(before=form[0], inside=form[1], statements=indent(form[2], " " * 8))
-    outcome = outcome_of(written(tmp_path, text))
-    assert outcome.verdict is Verdict.UNKNOWN
-    assert outcome.run.shared == ("mimetypes.types_map",)
-    assert "n" not in mimetypes.types_map
+HELD = {
+    # what stays shared: (at the top, in the handler, what is named)
+    "a library's table": (
+        "import mimetypes", "mimetypes.types_map['n'] = 1", "mimetypes.types_map",
+    ),
+    "a library's table by name": (
+        "from mimetypes import types_map", "types_map['n'] = 1", "n.types_map",
+    ),
+    "a library's table in a tuple": (
+        "import mimetypes\nkept = (mimetypes.types_map,)", "kept[0]['n'] = 1", "n.kept",
+    ),
+    "a library's object": (
+        "import logging\nlog = logging.getLogger('n')", "log.n = getattr(log, 'n', 0) + 1", "n.log",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", HELD)
+def test_what_a_library_holds_stays_shared_and_is_said(form: str, tmp_path: Path):
+    before, statement, name = HELD[form]
+    path = written(
+        tmp_path, ECHOING.format(before=before, inside="", statements=" " * 8 + statement)
+    )
+    try:
+        outcome = outcome_of(path)
+        assert outcome.verdict is Verdict.UNKNOWN
+        assert name in outcome.run.shared
+        assert judge(run_of(path), load_model(path)).verdict is Verdict.UNKNOWN
+    finally:
+        mimetypes.types_map.pop("n", None)
 
 
 def test_what_a_module_draws_at_import_is_each_process_s_own(tmp_path: Path):
