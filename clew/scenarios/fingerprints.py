@@ -12,7 +12,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import lru_cache, partial
 from types import (
     BuiltinFunctionType,
@@ -36,7 +36,7 @@ _SCALARS = frozenset(
 )
 _COLLECTIONS = (list, tuple, deque, set, frozenset, dict, MappingProxyType, bytearray)
 AS_THEY_ARE = (
-    type, ModuleType, CodeType, logging.Handler, ContextVar, re.Pattern,
+    type, ModuleType, CodeType, logging.Handler, re.Pattern,
     UnionType,
     type(list.append), type(list.__len__), type(CellType.cell_contents),
     type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
@@ -49,7 +49,9 @@ NO_STATE = frozenset({
     "__orig_bases__", "__parameters__", "__abstractmethods__", "__static_attributes__",
     "__firstlineno__", "_abc_impl", "__annotate_func__", "__annotations_cache__", "__annotate__",
     "__conditional_annotations__", "__warningregistry__", "__builtins__", "__name__", "__package__",
-    "__loader__", "__spec__", "__file__", "__cached__", "__path__", "__slotnames__",
+    "__loader__", "__spec__", "__subclasshook__",
+    "__protocol_attrs__", "__non_callable_proto_members__", "__file__", "__cached__", "__path__",
+    "__slotnames__",
     BESIDE, ASKED, "__clew_sharing__",
 })  # fmt: skip
 _CACHE = type(lru_cache(len))
@@ -177,6 +179,14 @@ def _attributes(value: Any) -> Iterator[Any]:
         yield held
 
 
+def _default(variable: ContextVar[Any]) -> Any:
+    """What a context variable is where nobody has set it."""
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
 _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     # what is an instance of the first holds what the second gives
     (FunctionType, _of_function),
@@ -194,6 +204,7 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     (property, lambda made: (made.fget, made.fset, made.fdel)),
     ((classmethod, staticmethod), lambda made: (made.__func__,)),
     (partial, lambda made: (made.func, made.args, made.keywords)),
+    (ContextVar, lambda variable: (Context().run(_default, variable),)),
     (threading.local, lambda local: (vars(local),)),
     (_CACHE, lambda cache: (tuple(cache.cache_info()), *_attributes(cache))),
 )

@@ -7,6 +7,7 @@ means it in this process, and nothing in any other. It is remembered for as long
 from __future__ import annotations
 
 import sys
+from contextvars import Context
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -15,7 +16,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsource, getsourcefile, isfunction
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from clew import models
@@ -39,8 +40,21 @@ IN_MEMORY = ":in-memory"
 
 _held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
 
-_homes: WeakKeyDictionary[type[Node], ModuleType] = WeakKeyDictionary()
-"""The module of each class of a user's file: another file may have taken its name since."""
+
+class Home(NamedTuple):
+    """Where a user's class lives.
+
+    Attributes:
+        module: of its file.
+        context: in which the module was executed: what it set of context variables is there.
+    """
+
+    module: ModuleType
+    context: Context
+
+
+_homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
+"""Of each class of a user's file; another file may have taken its module's name since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +110,10 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
-    module = import_file(Path(path))
+    context = Context()
+    module = context.run(import_file, Path(path))
     node_class = _class_of(module, Path(path), class_name)
-    _homes[node_class] = module
+    _homes[node_class] = Home(module, context)
     _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
 
@@ -269,9 +284,9 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
 
     Empty for a shipped model, and for a class of no file.
     """
-    home = _homes.get(node_class)
-    if home is None:
+    if node_class not in _homes:
         return ()
+    home = _homes[node_class].module
     found = {home.__name__: home}
     for name in getattr(home, BESIDE, ()):
         if name in sys.modules:
@@ -290,6 +305,11 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
     return tuple(found.values())
 
 
+def context_of(node_class: type[Node]) -> Context:
+    """The context in which the module of a user's class was executed."""
+    return _homes[node_class].context
+
+
 def is_own(module: ModuleType) -> bool:
     """True for a module of the user's project: of a source file that is not installed."""
     file = getattr(module, "__file__", None)
@@ -305,7 +325,7 @@ def copy_of(node_class: type[Node]) -> Copy:
 
     Whatever an import may raise is raised.
     """
-    home = _homes[node_class]
+    home = _homes[node_class].module
     name = next(name for name, value in vars(home).items() if value is node_class)
     tops = {module.__name__.partition(".")[0] for module in own_modules(node_class)}
     for other, module in list(sys.modules.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from contextvars import Context
+from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -134,10 +134,10 @@ def simulate(
     how = _How(keep_trace, handler_seconds, model.node_class)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
-        return _simulated(plan, model, how, Context())
+        return _simulated(plan, model, how, copy_context())
     run = None
     if not sharing.changes and not sharing.asked:
-        context = Context()
+        context = sharing.context()
         run = _simulated(plan, model, how, context)
         if not sharing.update(context):
             return run
@@ -166,7 +166,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
         apart = _simulated(
             plan, model, how._replace(isolation=isolation, invariants=own), Context()
         )
-        found = sharing.update(Context())
+        found = sharing.update()
         left = common.changed() + found.kept + found._replace(own=()).names
         if not left or sharing.changes == known:
             break
@@ -188,7 +188,7 @@ def _common(model: Model, sharing: Sharing) -> Common:
     with isolation.used():
         isolation.put(isolation.memory())
         try:
-            copy = isolation.executed()
+            copy = Context().run(isolation.executed)
         except FAILURES:  # each process will say so
             return Common()
         return sharing.common(copy.modules.values())
@@ -199,10 +199,10 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
     isolation = _isolation(model, sharing.changes)
     with isolation.used():
         isolation.put(isolation.memory())
-        run = _simulated(
-            plan, model, how._replace(node_class=isolation.executed().node_class), Context()
-        )
-    sharing.update(Context())
+        context = Context()
+        copy = context.run(isolation.executed)
+        run = _simulated(plan, model, how._replace(node_class=copy.node_class), context)
+    sharing.update()
     return run
 
 

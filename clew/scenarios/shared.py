@@ -14,13 +14,13 @@ Left out: what an installed package keeps inside its own objects and private col
 
 from __future__ import annotations
 
-import builtins
 import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Context
+from functools import lru_cache
 from types import (
     CodeType,
     FunctionType,
@@ -30,7 +30,7 @@ from types import (
 from typing import Any, NamedTuple, TypeVar
 
 from clew.scenarios.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
-from clew.scenarios.load import USERS, own_modules
+from clew.scenarios.load import USERS, context_of, own_modules
 from clew.sim.isolation import ASKED, Spot, environment, tell_c
 from clew.sim.node import Node
 
@@ -87,6 +87,7 @@ class Sharing:
 
     def __init__(self, node_class: type[Node]) -> None:
         self.changes = Changes()
+        self._node_class = node_class
         self._modules = own_modules(node_class)
         self.asked = tuple(
             f"{module.__name__.removeprefix(USERS)} at its import"
@@ -102,7 +103,12 @@ class Sharing:
             if type(value) in _HOLD
         }
         self._lent: set[str] = set()
-        self._owners = _Installed(_installed(self._modules))
+        self._set = {
+            variable: _seen_alone((variable.name, value))[1]
+            for variable, value in context_of(node_class).items()
+        }
+        self._names = {name for module in self._modules for name in _names_in(module)}
+        self._watch_installed()
         self._environ = dict(environment())
 
     @classmethod
@@ -117,20 +123,42 @@ class Sharing:
         sharing: Sharing = held[_HELD][1]
         return sharing
 
-    def update(self, context: Context) -> Changes:
-        """What a run in this context changed; what can be put back is as before."""
+    def context(self) -> Context:
+        """One for a run: with what the modules set when they were imported."""
+        return context_of(self._node_class).copy()
+
+    def update(self, context: Context | None = None) -> Changes:
+        """What a run changed, in this context too if there is one; what can be is put back."""
         self._after, now = self._look()
         own = [
             name
             for name in {**self._own, **now}
             if name in self._after.blind or not equal(self._own.get(name), now.get(name))
         ]
-        own += [f"the context variable {variable.name}" for variable in context]
+        own += self._in_context(context) if context is not None else ()
         own += self._restore_environ()
+        if self._names & sys.modules.keys() != self._known:
+            own.append("a module that a node imported")
+            self._watch_installed()
         spots, kept = self._owners.restore()
         found = Changes(tuple(sorted(own)), tuple(spots), tuple(sorted(kept)))
         self.changes = self.changes.joined(found)
         return found
+
+    def _in_context(self, context: Context) -> list[str]:
+        before = context_of(self._node_class)
+        return [
+            f"the context variable {variable.name}"
+            for variable, value in context.items()
+            if variable not in before
+            or before[variable] is not value
+            or not equal(self._set.get(variable), _seen_alone((variable.name, value))[1])
+        ]
+
+    def _watch_installed(self) -> None:
+        """Let what is installed be as it is now."""
+        self._known = self._names & sys.modules.keys()
+        self._owners = _Installed(_installed(self._modules, self._names))
 
     def _look(self) -> tuple[Eye, dict[str, object]]:
         """What hangs on the user's modules, by name, as values that can be compared."""
@@ -144,10 +172,11 @@ class Sharing:
         objects = [
             (name, value)
             for name, value in eye.objects()
-            if self._eye.has(value) and not isinstance(value, (FunctionType, *AS_THEY_ARE))
+            if self._eye.has(value) and not isinstance(value, _NOT_LENT)
         ]
         for name, value in objects:
-            if not equal(self._eye.results[id(value)], self._after.results.get(id(value))):
+            now = self._after.results.get(id(value))
+            if now is not None and not equal(self._eye.results[id(value)], now):
                 self._lent.add(name)
         return Common(objects, self._contents, self._lent)
 
@@ -163,6 +192,8 @@ class Sharing:
 
 
 _HELD = "__clew_sharing__"
+_NOT_LENT = (FunctionType, tuple, frozenset, *AS_THEY_ARE)
+"""What every copy may have in common."""
 
 
 class Common:
@@ -283,56 +314,83 @@ def _is_no_state(owner: Any, name: str) -> bool:
 _OF_A_RUN = frozenset({"stdout", "stderr", "stdin", "last_type", "last_value", "last_traceback"})
 
 
-def _installed(own: Iterable[ModuleType]) -> list[Any]:
-    """The modules that the user's own name, and their classes."""
+def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
+    """The modules that the user's own name, and what they name of those: functions and classes."""
     mine = {module.__name__: module for module in own}
-    names = {"builtins"}
-    classes: dict[int, Any] = {id(Node): Node}
+    owners: dict[int, Any] = {id(Node): Node}
+    names = {"builtins", *named}
     for module in mine.values():
         for value in _values(module):
             home = value if isinstance(value, ModuleType | type | FunctionType) else type(value)
-            named = home.__name__ if isinstance(home, ModuleType) else str(home.__module__)
-            names.add(named)
-            if isinstance(home, type) and named not in mine:
-                classes[id(home)] = home
-            for code in _codes(value, module.__name__):
-                names.update(named_in(code))
-    modules = [
-        sys.modules[name]
+            at = home.__name__ if isinstance(home, ModuleType) else str(home.__module__)
+            names.add(at)
+            if not isinstance(home, ModuleType) and at not in mine:
+                owners[id(home)] = home
+    modules = {
+        name: sys.modules[name]
         for name in sorted(names)
         if name in sys.modules and name not in mine and not name.startswith("clew.")
-    ]
-    for module in modules:
-        if module is not builtins:
-            classes |= {id(each): each for each in _values(module) if _is_of(each, module)}
-    return [*modules, *(each for each in classes.values() if each.__flags__ & _HEAP_TYPE)]
+    }
+    for module in list(modules.values()):
+        for name in names & vars(module).keys():
+            value = vars(module)[name]
+            if isinstance(value, type | FunctionType):
+                owners[id(value)] = value
+            elif isinstance(value, ModuleType) and value.__name__ not in mine:
+                modules[value.__name__] = value  # as in os.path
+    return [*modules.values(), *(each for each in owners.values() if _is_open(each))]
+
+
+def _is_open(owner: Any) -> bool:
+    """True for a function or a class whose attributes can be set."""
+    return not isinstance(owner, type) or bool(owner.__flags__ & _HEAP_TYPE)
 
 
 def _values(module: ModuleType) -> list[Any]:
     return [value for name, value in list(vars(module).items()) if name not in NO_STATE]
 
 
-def _is_of(value: Any, module: ModuleType) -> bool:
-    """True for a class that a module defines."""
-    return isinstance(value, type) and value.__module__ == module.__name__
+def _names_in(module: ModuleType) -> Iterator[str]:
+    """All names, and texts that may be one, in the code of a module's functions."""
+    for value in _values(module):
+        for code in _codes(value, module.__name__):
+            yield from _named_in(code)
 
 
 def _codes(value: Any, home: str) -> Iterator[CodeType]:
     """The code of a function, or of a class's methods, that a module holds."""
+    if isinstance(value, type) and value.__module__ == home:
+        for part in list(vars(value).values()):
+            yield from _codes_of(part)
+    else:
+        yield from _codes_of(value)
+
+
+def _codes_of(value: Any) -> Iterator[CodeType]:
+    """The code of a function, and of what it or a method or property stands for."""
     if isinstance(value, FunctionType):
         yield value.__code__
-    elif isinstance(value, type) and value.__module__ == home:
-        for part in list(vars(value).values()):
-            if isinstance(part, FunctionType):
-                yield part.__code__
+    for name in _STANDS_FOR.get(type(value), ()):
+        yield from _codes_of(getattr(value, name, None))
 
 
-def named_in(code: CodeType) -> Iterator[str]:
-    """All names in a function's code and in what it defines."""
+_STANDS_FOR: dict[type, tuple[str, ...]] = {
+    FunctionType: ("__wrapped__",),
+    classmethod: ("__func__",),
+    staticmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    type(lru_cache(len)): ("__wrapped__",),
+}
+
+
+def _named_in(code: CodeType) -> Iterator[str]:
+    """All names in a function's code and in what it defines, and texts that may be names."""
     yield from code.co_names
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from named_in(part)
+            yield from _named_in(part)
+        elif isinstance(part, str):
+            yield part
 
 
 def _owner_name(owner: Any) -> str:

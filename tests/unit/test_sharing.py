@@ -134,6 +134,14 @@ FORMS = {
         "import contextvars\nv = contextvars.ContextVar('v', default=0)", "",
         "v.set(v.get() + 1); value = v.get()", "the context variable v",
     ),
+    "a context variable's value": (
+        "import contextvars\nv = contextvars.ContextVar('v')\nv.set([])", "",
+        "v.get().append(1); value = len(v.get())", "the context variable v",
+    ),
+    "a context variable's default": (
+        "import contextvars\nv = contextvars.ContextVar('v', default=[])", "",
+        "v.get().append(1); value = len(v.get())", "n.v",
+    ),
     "a thread-local": (
         "import threading\nt = threading.local()", "",
         "t.n = getattr(t, 'n', 0) + 1; value = t.n", "n.t",
@@ -152,6 +160,19 @@ FORMS = {
     "an attribute of a module named in a handler": (
         "import fractions", "",
         "import fractions as f; value = getattr(f, 'n', 0) + 1; f.n = value", "fractions.n",
+    ),
+    "an attribute of a library's function": (
+        "import textwrap", "",
+        "f = textwrap.dedent; f.n = getattr(f, 'n', 0) + 1; value = f.n", "dedent.n",
+    ),
+    "an attribute of a module in a module": (
+        "import os", "", "os.path.n = getattr(os.path, 'n', 0) + 1; value = os.path.n",
+        f"{os.path.__name__}.n",
+    ),
+    "an attribute of a module that is imported by its name": (
+        "import importlib", "",
+        "m = importlib.import_module('stringprep'); m.n = getattr(m, 'n', 0) + 1; value = m.n",
+        "stringprep.n",
     ),
     "a builtin": (
         "import builtins", "", "value = getattr(builtins, 'n', 0) + 1; builtins.n = value",
