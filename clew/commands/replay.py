@@ -53,7 +53,7 @@ def run(options: Mapping[str, Any]) -> int:
     asked = "verify" in options
     verification = None
     if asked or valid:
-        found = verify(outcome.run, fresh_runs_of(os.getpid()), here=asked)
+        found = verify(outcome.run, fresh_runs_of(os.getpid()))
         # Of a valid run that is the same again nothing is said that nobody asked for.
         verification = found if asked or found.hash_order or not found.same else None
     if "diagram" in options:

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -96,22 +97,47 @@ class FreshRuns:
 
         The process stands where this one does now: in its folder, with its environment and path.
         """
-        if not hasattr(os, "fork"):
-            return _in_an_interpreter(plan, digest, self._environ)
-        with self._lock:
-            return self._run(plan, digest)
+        with self.asked(plan, digest) as answer:
+            return answer()
 
-    def _run(self, plan: Plan, digest: str) -> FreshRun:
+    @contextmanager
+    def asked(self, plan: Plan, digest: str) -> Iterator[Callable[[], FreshRun]]:
+        """Have a plan run in a fresh process, as `run`, while this one does something else.
+
+        What is yielded waits for the answer; it is to be called once.
+        """
+        if not hasattr(os, "fork"):
+            yield lambda: _in_an_interpreter(plan, digest, self._environ)
+            return
         standing = {"folder": str(Path.cwd()), "path": sys.path, "environ": dict(os.environ)}
-        asked = {"plan": plan.to_json(), "digest": digest, **standing}
-        request = json.dumps(asked).encode()
+        told = {"plan": plan.to_json(), "digest": digest, **standing}
+        request = json.dumps(told).encode()
+        with self._lock:
+            answered = False
+
+            def answer() -> FreshRun:
+                nonlocal answered
+                answered = True
+                return self._answer(request)
+
+            self._ask(request)
+            try:
+                yield answer
+            finally:
+                if not answered:
+                    self.close()  # its answer would be taken for the next one's
+
+    def _answer(self, request: bytes) -> FreshRun:
+        """What the fresh process says to a request that it was given."""
         failure = ""
-        for _ in range(_TRIES):
-            answer = self._ask(request)
+        for rest in reversed(range(_TRIES)):
+            answer = self._receive()
             if answer is not None:
                 return FreshRun(not answer, Trace.load(answer) if answer else None)
             failure = self._last_words()
             self.close()
+            if rest:
+                self._ask(request)
         return FreshRun(same=False, failure=failure)
 
     def _last_words(self) -> str:
@@ -123,18 +149,19 @@ class FreshRuns:
         self._said.seek(0)
         return _last_line(self._said.read())
 
-    def _ask(self, request: bytes) -> bytes | None:
-        """The server's answer: nothing for the same digest, else a trace; None where it died."""
+    def _ask(self, request: bytes) -> None:
+        """Give the server a request; where it has died, its silence will tell."""
         self.start()
-        server = self._server
-        assert server is not None
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            _send(server.stdin.fileno(), request)
-        except OSError:
-            return None
-        return _receive(server.stdout.fileno())
+        assert self._server is not None
+        assert self._server.stdin is not None
+        with suppress(OSError):
+            _send(self._server.stdin.fileno(), request)
+
+    def _receive(self) -> bytes | None:
+        """The server's answer: nothing for the same digest, else a trace; None where it died."""
+        assert self._server is not None
+        assert self._server.stdout is not None
+        return _receive(self._server.stdout.fileno())
 
 
 @lru_cache(maxsize=1)

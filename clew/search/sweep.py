@@ -210,10 +210,9 @@ def is_unverified(result: SeedResult) -> bool:
 def made_again(
     job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
 ) -> SeedResult:
-    """The result of a valid run, once it has been made again in a fresh process.
+    """The result of a valid run, once it has been made again, here and in a fresh process.
 
-    Only what is to be said of it is added: the same run is told as it was. It costs one run, and
-    two or three more where that comes out otherwise.
+    Only what is to be said of it is added: the same run is told as it was.
 
     Args:
         job: its job.
@@ -221,14 +220,21 @@ def made_again(
         fresh: where fresh processes come from.
         outcome: of the run, where it was made in this process.
     """
-    model = load_model(job.scenario.model, job.scenario.bug)
-    plan = draw_plan(job.scenario, result.seed, model) if outcome is None else outcome.run.plan
-    if fresh.run(plan, result.digest).same:
-        return result
-    run = outcome.run if outcome is not None else simulate(plan, model)
-    if run.digest != result.digest:
-        return held(result, Verification(same=False, where="a second run in another process"))
-    return held(result, verify(run, fresh, here=False))
+    if outcome is not None:
+        verification = verify(outcome.run, fresh)
+    else:
+        model = load_model(job.scenario.model, job.scenario.bug)
+        plan = draw_plan(job.scenario, result.seed, model)
+        with fresh.asked(plan, result.digest) as answer:
+            run = simulate(plan, model)
+            if run.digest == result.digest and answer().same:
+                return result
+        if run.digest == result.digest:
+            verification = verify(run, fresh)
+        else:
+            verification = Verification(same=False, where="a second run in another process")
+    plain = verification.same and not verification.hash_order
+    return result if plain else held(result, verification)
 
 
 def lost_result(task: Task, signature: str, reason: str) -> SeedResult:

@@ -40,37 +40,44 @@ class Verification(NamedTuple):
     hash_order: bool = False
 
 
-def verify(run: Run, fresh: FreshRuns | None = None, *, here: bool = True) -> Verification:
+def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     """Run a plan again, in this process and in a fresh one; the run must have kept its trace.
+
+    Both at the same time, where this machine can.
 
     Args:
         run: the first.
         fresh: where fresh processes come from; None makes and ends one, which takes longer.
-        here: False leaves the second run in this process out.
     """
-    if here:
+    if fresh is None:
+        with FreshRuns() as own:
+            return verify(run, own)
+    with fresh.asked(run.plan, run.digest) as answer:
         again = simulate(run.plan, model_of(run.plan))
         if again.digest != run.digest:
             return _told(run.trace, again.trace, "a second run in the same process")
-    if fresh is None:
-        with FreshRuns() as own:
-            return _verify_fresh(run, own)
-    return _verify_fresh(run, fresh)
-
-
-def _verify_fresh(run: Run, fresh: FreshRuns) -> Verification:
-    other = fresh.run(run.plan, run.digest)
+        other = answer()
     if other.same:
         return Verification(same=True)
     if other.trace is None:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
+    return _by_hash_order(run, told, other.trace, fresh)
+
+
+def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:
+    """The verification with whether hash order alone makes the difference.
+
+    Args:
+        run: one that is another in a fresh process, and the same again in this one.
+        told: that, in words.
+        trace: of the fresh process's run.
+        fresh: where it came from.
+    """
     own = hash_seed()
     if own is None:
-        # Nobody can start a process with this one's seed; but each seed may decide by itself.
-        alike = simulate(run.plan, model_of(run.plan)).digest == run.digest
-        alike = alike and fresh.run(run.plan, other.trace.close()).same
-        return told._replace(hash_order=alike)
+        # Nobody can start a process with this one's seed; but each may be the same by itself.
+        return told._replace(hash_order=fresh.run(run.plan, trace.close()).same)
     with FreshRuns(own) as alike_runs:
         if alike_runs.run(run.plan, run.digest).same:
             return told._replace(same=True, hash_order=True)
