@@ -42,6 +42,10 @@ def _once(items: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(items))
 
 
+_IMPORTS = "imports in handlers"
+"""Stands for modules that were imported in the middle of a run, in a run's changes."""
+
+
 class Changes(NamedTuple):
     """What a run changed outside its nodes.
 
@@ -70,7 +74,7 @@ class Changes(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """What each process can have of its own, in words, sorted."""
-        return tuple(sorted({*self.own, *(_spot_name(spot) for spot in self.spots)}))
+        return tuple(sorted({*self.own, *map(_spot_name, self.spots)} - {_IMPORTS}))
 
 
 class Sharing:
@@ -138,7 +142,7 @@ class Sharing:
         own += self._in_context(context) if context is not None else ()
         own += self._restore_environ()
         if self._names & sys.modules.keys() != self._known:
-            own.append("a module that a node imported")
+            own.append(_IMPORTS)  # nobody knows what became of them before they were watched
             self._watch_installed()
         spots, kept = self._owners.restore()
         found = Changes(tuple(sorted(own)), tuple(spots), tuple(sorted(kept)))
