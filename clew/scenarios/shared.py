@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Context
 from functools import lru_cache
+from io import IOBase
 from types import (
     CodeType,
     FunctionType,
@@ -196,7 +197,10 @@ class Sharing:
 
 
 _HELD = "__clew_sharing__"
-_NOT_LENT = (FunctionType, tuple, frozenset, *AS_THEY_ARE)
+_NOT_LENT = (
+    FunctionType, tuple, frozenset, IOBase, type(threading.Lock()), type(threading.RLock()),
+    *AS_THEY_ARE,
+)  # fmt: skip
 """What every copy may have in common."""
 
 

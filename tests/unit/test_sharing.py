@@ -282,6 +282,10 @@ HARMLESS = {
     "a logger": (
         "import logging\nlog = logging.getLogger('n')", "", "log.debug('x'); log.info('y')",
     ),
+    "a thread that never starts": (
+        "import threading\nt = threading.Thread(target=print)\nn = []", "", "n.append(1)",
+    ),
+    "standard streams": ("import sys\nout = sys.stdout\nn = []", "", "n.append(1)"),
     "a lock": ("import threading\nlock = threading.Lock()", "", "lock.locked()"),
     "a dispatcher": (
         ("import functools\n@functools.singledispatch\ndef f(n): return n\n"
