@@ -1,7 +1,8 @@
 """A node's clocks: a wall clock that can be wrong and jump, a monotonic one that only drifts.
 
 All in integer nanoseconds. The monotonic clock is a line with a rate in parts per million that
-may change; the wall clock is the monotonic one plus an offset that may change at any time.
+may change; the wall clock is the monotonic one plus an offset that may change at any time. Where
+an error is bounded, no reading and no timer is further from true time than that.
 """
 
 from __future__ import annotations
@@ -15,40 +16,69 @@ _MILLION = 1_000_000
 class Clock:
     """One node's clocks; survives restarts of the node.
 
+    Args:
+        error_ns: how far a clock may be off at most, either way; None for no bound.
+
     Attributes:
         drift_ppm: how much faster than true time it runs, in parts per million; above -1e6.
         offset_ns: how far the wall clock is ahead of the monotonic one, beside the epoch.
-        reads: how often the node read either clock.
+        wall_reads: how often the node read its wall clock.
+        monotonic_reads: how often the node read its monotonic clock.
+        timers: how many timers it set while its clocks drifted.
     """
 
-    __slots__ = ("_mono_ns", "_true_ns", "drift_ppm", "offset_ns", "reads")
+    __slots__ = (
+        "_error_ns", "_mono_ns", "_true_ns", "drift_ppm", "monotonic_reads", "offset_ns", "timers",
+        "wall_reads",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, error_ns: int | None = None) -> None:
+        self._error_ns = error_ns
         self.drift_ppm = 0
         self.offset_ns = 0
-        self.reads = 0
+        self.wall_reads = 0
+        self.monotonic_reads = 0
+        self.timers = 0
         self._true_ns = 0
         self._mono_ns = 0
 
     def monotonic(self, true_ns: int) -> int:
-        """The monotonic clock at a virtual time, ns since the start of the run."""
+        """Read the monotonic clock at a virtual time, ns since the start of the run."""
+        self.monotonic_reads += 1
+        return self._monotonic(true_ns)
+
+    def wall(self, true_ns: int) -> int:
+        """Read the wall clock at a virtual time, ns since 1970."""
+        self.wall_reads += 1
+        return EPOCH_NS + self._held(self.offset_ns + self._monotonic(true_ns), true_ns)
+
+    def _monotonic(self, true_ns: int) -> int:
         elapsed = true_ns - self._true_ns
         if self.drift_ppm:
             elapsed += elapsed * self.drift_ppm // _MILLION
-        return self._mono_ns + elapsed
+        return self._held(self._mono_ns + elapsed, true_ns)
 
-    def wall(self, true_ns: int) -> int:
-        """The wall clock at a virtual time, ns since 1970."""
-        return EPOCH_NS + self.offset_ns + self.monotonic(true_ns)
+    def _held(self, shown_ns: int, true_ns: int) -> int:
+        """What a clock shows, as near to what is true as the bound says."""
+        if self._error_ns is None:
+            return shown_ns
+        return max(true_ns - self._error_ns, min(shown_ns, true_ns + self._error_ns))
 
     def set_drift(self, true_ns: int, drift_ppm: int) -> None:
         """Change the rate from now on; the clocks do not jump."""
-        self._mono_ns = self.monotonic(true_ns)
+        self._mono_ns = self._monotonic(true_ns)
         self._true_ns = true_ns
         self.drift_ppm = drift_ppm
 
+    def set_right(self, true_ns: int) -> int:
+        """Step the wall clock to true time; by how much, ns."""
+        before = self.offset_ns
+        self.offset_ns = true_ns - self._monotonic(true_ns)
+        return self.offset_ns - before
+
     def true_delay(self, local_ns: int) -> int:
         """How long, in virtual time, this node's timer for `local_ns` takes at today's rate."""
-        if self.drift_ppm:
-            return local_ns * _MILLION // (_MILLION + self.drift_ppm)
-        return local_ns
+        if not self.drift_ppm:
+            return local_ns
+        self.timers += 1
+        return max(self._held(local_ns * _MILLION // (_MILLION + self.drift_ppm), local_ns), 0)

@@ -59,12 +59,14 @@ class Cluster:
         events_max: a run of more events is stopped with a finding; None for no bound.
         make_process: makes an incarnation of a node; see `clew.sim.isolation`.
         invariants: False leaves the class's out.
+        strict_replies: a reply that nobody waits for is a finding.
 
     Attributes:
         hosts: by name, in the order of `node_ids`.
         nodes: the live instances by name.
         findings: what went wrong, in order, each kind of thing once.
         effects: rank of the first effect mark of a request, by (client, msg_id).
+        unawaited: how many replies came that nobody waited for, by type and receiver.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Cluster:
         events_max: int | None = None,
         make_process: Callable[[Cluster, Host], Process] = Process,
         invariants: bool = True,
+        strict_replies: bool = False,
     ) -> None:
         self.world = World(order)
         self.entropy = Entropy(seed)
@@ -103,6 +106,8 @@ class Cluster:
         self.effects: dict[tuple[str, int], int] = {}
         self.stop_on_finding = stop_on_finding
         self._events_max = events_max
+        self._strict_replies = strict_replies
+        self.unawaited: dict[str, Counter[str]] = {}
         self.next_request_id: Callable[[], int] = count(1).__next__
         self._sync_bits: dict[str, Callable[[int], int]] = {}
         self._invariants: list[Invariant] = [
@@ -248,10 +253,18 @@ class Cluster:
         reason = f"sent a message to {dest!r}, which nobody is called: there are {known}"
         self._report("unknown-destination", process.id, reason, place=users_place())
 
-    def unhandled(self, process: Process, message: Message) -> None:
-        """A message came that the node's class has no handler for."""
-        reason = f"has no handler for messages of type {message.body['type']!r}"
+    def unhandled(self, process: Process, message: Message) -> bool:
+        """A message came that the node's class has no handler for; False where that is no fault.
+
+        A reply to nothing that waits is none: whoever replied could not know.
+        """
+        kind = str(message.body["type"])
+        if not self._strict_replies and (kind == "error" or kind.endswith("_ok")):
+            self.unawaited.setdefault(kind, Counter())[process.id] += 1
+            return False
+        reason = f"has no handler for messages of type {kind!r}"
         self._report("unhandled-message", process.id, reason, cause=told(message))
+        return True
 
     def took_effect(self, process: Process, message: Message) -> None:
         """A node marked where a request takes effect; the first mark counts."""

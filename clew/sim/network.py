@@ -75,6 +75,7 @@ class Link:
         src: the sender's endpoint.
         dest: the receiver's endpoint.
         cut: how many faults cut it now.
+        lost: how many messages a cut lost that would have found their receiver.
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True where a message must take the slow path.
         number: its rank among the links, by which the trace calls it.
@@ -85,7 +86,7 @@ class Link:
 
     __slots__ = (
         "arrive", "arrive_told", "bits", "cut", "dest", "disturbances", "disturbed", "emit",
-        "low_ns", "number", "shape", "span_ns", "src",
+        "lost", "low_ns", "number", "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
@@ -95,6 +96,7 @@ class Link:
         self.bits = network.entropy.bits("link", src.id, dest.id)
         self.low_ns, self.span_ns, self.shape = network.latency.parameters()
         self.cut = 0
+        self.lost = 0
         self.disturbances: list[Disturbance] = []
         self.disturbed = self.shape is not None
         self.arrive_told = _arriver(network, self, foretold=False)
@@ -146,6 +148,7 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Callable[[Entry
         _, _, number, _, body, flat, process = entry
         if link.cut or process is not dest_end.process or process is None:
             network.drop(number, "partition" if link.cut else "down")
+            link.lost += process is not None and process is dest_end.process
             return
         if process.paused:
             process.hold(link.arrive_told, entry)
@@ -227,6 +230,7 @@ class Network:
         # one fault must not shift the draws of the others.
         delay, why = link.delay(), "partition"
         delays = [] if link.cut else [delay]
+        link.lost += bool(link.cut) and packet[3] is not None
         for disturbance in link.disturbances:
             before, delays = delays, disturbance.change(link, delays)
             if before and not delays:

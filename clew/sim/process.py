@@ -302,8 +302,7 @@ class Process:
             self.reply(cause, {"type": "error", "code": 13, "text": f"{error!r}"})
 
     def _unhandled(self, message: Message) -> None:
-        self._cluster.unhandled(self, message)
-        if "msg_id" in message.body:
+        if self._cluster.unhandled(self, message) and "msg_id" in message.body:
             text = f"{self.id} has no handler for {message.body['type']!r}"
             self.reply(message, {"type": "error", "code": 10, "text": text})
 
@@ -437,12 +436,10 @@ class Process:
 
     def now(self) -> float:
         """See `Node.now`."""
-        self.host.clock.reads += 1
         return self.host.clock.wall(self._world.now) / NS_PER_SECOND
 
     def monotonic(self) -> float:
         """See `Node.monotonic`."""
-        self.host.clock.reads += 1
         return self.host.clock.monotonic(self._world.now) / NS_PER_SECOND
 
     def rng(self) -> Random:

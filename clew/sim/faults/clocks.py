@@ -25,10 +25,10 @@ _DAY_NS = 86_400_000_000_000
 
 
 class ClockFault(Effect):
-    """Base of the clock faults; they bite in clocks moved."""
+    """Base of the clock faults; they bite in readings of clocks that were wrong for them."""
 
     group: ClassVar[str] = "clock"
-    bites: ClassVar[str] = "changes made to clocks"
+    bites: ClassVar[str] = "readings of a clock that was wrong"
     needs: ClassVar[Need] = "clock"
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
 
@@ -40,19 +40,30 @@ class ClockFault(Effect):
     def take(self, targets: Sequence[Host]) -> None:
         """Remember whose clocks it moves."""
         self._hosts = list(targets)
-        self._reads = sum(host.clock.reads for host in targets)
 
     def shift(self, offset_ns: int) -> None:
         """Move the targets' wall clocks."""
         for host in self._hosts:
             host.clock.offset_ns += offset_ns
             self.cluster.trace.add(self.now, "clock", host.id, f"wall {offset_ns:+} ns")
-        self.bit += len(self._hosts)
+
+    def felt(self) -> int:
+        """How often the nodes did so far what shows them a wrong clock."""
+        return sum(host.clock.wall_reads for host in self._hosts)
+
+    def mark(self) -> None:
+        """From here on the clocks are wrong."""
+        self._reads = self.felt()
+
+    def count(self) -> None:
+        """Up to here they were."""
+        before = self._reads
+        self.mark()
+        self.bit += self._reads - before
 
     def told(self) -> str:
-        """How often the clocks were read meanwhile."""
-        reads = sum(host.clock.reads for host in self._hosts) - self._reads
-        return f"they were read {several(reads, 'time')} meanwhile"
+        """How often the clocks were read while they were wrong."""
+        return f"they were read {several(self.bit, 'time')} meanwhile"
 
 
 def _offset(name: str, default_ns: int, summary: str) -> Parameter:
@@ -72,15 +83,15 @@ class Offset(ClockFault):
     def begin(self, targets: Sequence[Host]) -> str:
         """Set the clocks wrong."""
         self.take(targets)
+        self.mark()
         self.shift(self.param("offset_ns"))
         return f"moved the wall clocks of {names(targets)} by {seconds(self.param('offset_ns'))}"
 
     def end(self) -> str:
         """Set them right again."""
-        told, moved = self.told(), self.bit
+        self.count()
         self.shift(-int(self.param("offset_ns")))
-        self.bit = moved
-        return f"moved {names(self._hosts)} back; {told}"
+        return f"moved {names(self._hosts)} back; {self.told()}"
 
 
 class Jump(ClockFault):
@@ -95,12 +106,18 @@ class Jump(ClockFault):
     def begin(self, targets: Sequence[Host]) -> str:
         """Jump."""
         self.take(targets)
+        self.mark()
         self.shift(self.param("jump_ns"))
         return f"made the wall clocks of {names(targets)} jump {seconds(self.param('jump_ns'))}"
 
     def end(self) -> str:
         """Nothing: the clocks stay where they are."""
         return f"the wall clocks of {names(self._hosts)} stay off"
+
+    def settle(self) -> str:
+        """They were off until now."""
+        self.count()
+        return self.told()
 
 
 class Strobe(ClockFault):
@@ -119,6 +136,7 @@ class Strobe(ClockFault):
     )  # fmt: skip
 
     _ahead = 0
+    _times = 0
 
     def begin(self, targets: Sequence[Host]) -> str:
         """Take the clocks."""
@@ -135,22 +153,31 @@ class Strobe(ClockFault):
         while True:
             step = -amplitude if self._ahead else amplitude
             self._ahead += step
+            if self._ahead:
+                self.mark()
+            else:
+                self.count()
             self.shift(step)
+            self._times += 1
             yield period
 
     def end(self) -> str:
         """Leave the clocks where they were before."""
-        moved = self.bit
         if self._ahead:
+            self.count()
             self.shift(-self._ahead)
-        self.bit = moved
-        return f"moved the clocks of {names(self._hosts)} {several(moved, 'time')}; {self.told()}"
+        moved = several(self._times, "time")
+        return (
+            f"moved the clocks of {names(self._hosts)} {moved}; "
+            f"they were read {several(self.bit, 'time')} while ahead"
+        )
 
 
 class Drift(ClockFault):
     """Both clocks run fast or slow, and so do the timers."""
 
     summary: ClassVar[str] = "the target's clocks and timers run fast or slow"
+    bites: ClassVar[str] = "readings of a clock that was wrong, and timers set by it"
     needs: ClassVar[Need] = "timers"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
@@ -162,7 +189,7 @@ class Drift(ClockFault):
     def begin(self, targets: Sequence[Host]) -> str:
         """Set the rate."""
         self.take(targets)
-        self.bit = len(targets)
+        self.mark()
         for host in targets:
             self.ledger.drifts.setdefault(host.id, {})[self.fault.id] = self.param("drift_ppm")
             self._set(host)
@@ -170,10 +197,20 @@ class Drift(ClockFault):
 
     def end(self) -> str:
         """Take its part of the rate away."""
+        self.count()
         for host in self._hosts:
             self.ledger.drifts[host.id].pop(self.fault.id, None)
             self._set(host)
-        return f"set the rates of {names(self._hosts)} back; {self.told()}"
+        return (
+            f"set the rates of {names(self._hosts)} back; clocks were read and timers set "
+            f"{several(self.bit, 'time')} meanwhile"
+        )
+
+    def felt(self) -> int:
+        """Readings of both clocks, and timers."""
+        return super().felt() + sum(
+            host.clock.monotonic_reads + host.clock.timers for host in self._hosts
+        )
 
     def _set(self, host: Host) -> None:
         total = max(sum(self.ledger.drifts[host.id].values()), DRIFT_LEAST_PPM)

@@ -72,11 +72,12 @@ class Effect:
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
     concerns all nodes), `least_nodes` the smallest cluster it can harm, `instant` True where it
-    has no duration, `lingers` True where a short one would mostly strike nothing.
+    has no duration, `lingers` True where a short one would mostly strike nothing. `needs` is what
+    a node must do to notice it.
 
     Attributes:
         fault: the plan's data.
-        bit: what it really did so far; the subclass says in which unit.
+        bit: how much of what it did a node could notice, so far; `bites` says in which unit.
     """
 
     group: ClassVar[str]
@@ -106,6 +107,10 @@ class Effect:
     def end(self) -> str:
         """Stop; what it did in all, in words."""
         raise NotImplementedError
+
+    def settle(self) -> str:
+        """Count what it did up to now; what it did after its end, in words, if there is such."""
+        return ""
 
     @property
     def now(self) -> int:

@@ -63,10 +63,16 @@ class _Course:
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.detail = "never bit: the run ended first"
+        self.after = ""
 
     @property
     def active(self) -> bool:
         return self.began_ns is not None and self.ended_ns is None
+
+    def settle(self) -> None:
+        """Count what the fault did after its end."""
+        if self.began_ns is not None:
+            self.after = self.effect.settle()
 
     def report(self) -> FaultReport:
         fault = self.effect.fault
@@ -78,7 +84,7 @@ class _Course:
             fault.until_ns if self.ended_ns is None else self.ended_ns,
             self.targets,
             self.effect.bit,
-            self.detail,
+            _joined(self.detail, self.after) if self.after else self.detail,
         )
 
 
@@ -166,16 +172,19 @@ class Injector:
         for course in self._courses:
             if course.active:
                 self._end(course)
+            course.settle()
         kept = [host for host in cluster.hosts.values() if core is None or host.id in core]
         for host in kept:
-            if host.clock.offset_ns:
-                detail = f"wall {-host.clock.offset_ns:+} ns"
-                cluster.trace.add(cluster.world.now, "clock", host.id, detail)
-                host.clock.offset_ns = 0
+            stepped_ns = host.clock.set_right(cluster.world.now)
+            if stepped_ns:
+                cluster.trace.add(cluster.world.now, "clock", host.id, f"wall {stepped_ns:+} ns")
         cluster.restart([host for host in kept if host.process is None])
 
     def reports(self) -> list[FaultReport]:
         """What each fault did so far, in the plan's order."""
+        if not self._ledger.healed:
+            for course in self._courses:
+                course.settle()
         return [course.report() for course in self._courses]
 
 

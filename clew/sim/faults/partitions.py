@@ -44,15 +44,15 @@ def majorities_ring(ring: Sequence[str]) -> Cut:
 
 
 class CutLinks(Effect):
-    """Base of the faults that cut links; they bite in directed links cut between live nodes."""
+    """Base of the faults that cut links; they bite in messages that were lost for it."""
 
     group: ClassVar[str] = "partition"
-    bites: ClassVar[str] = "links cut between nodes that run, by direction"
+    bites: ClassVar[str] = "messages lost to the cut"
     needs: ClassVar[Need] = "peers"
     least_nodes: ClassVar[int] = 2
 
     _links: Sequence[Link] = ()
-    _dropped = 0
+    _lost = 0
 
     def cut(self, pairs: Cut) -> None:
         """Cut links until `restore`."""
@@ -62,20 +62,21 @@ class CutLinks(Effect):
         for link in self._links:
             link.cut += 1
             link.refresh()
-        self._dropped = network.dropped.get("partition", 0)
+        self._lost = sum(link.lost for link in self._links)
 
-    def alive(self) -> int:
-        """How many of the cut links have a running node at both ends."""
-        return sum(
-            link.src.process is not None and link.dest.process is not None for link in self._links
-        )
+    def settle(self) -> str:
+        """Count what was lost since the cut; where several stand on a link, each has lost it."""
+        before, self._lost = self._lost, sum(link.lost for link in self._links)
+        self.bit += self._lost - before
+        return ""
 
     def restore(self) -> None:
         """Undo `cut`."""
+        self.settle()
         for link in self._links:
             link.cut -= 1
             link.refresh()
-        self._links = ()
+        self._links, self._lost = (), 0
 
 
 class Partition(CutLinks):
@@ -92,15 +93,12 @@ class Partition(CutLinks):
         ids = list(self.cluster.node_ids)
         pairs, self._detail = self.shape(ids, [host.id for host in targets], self.stream("shape"))
         self.cut(pairs)
-        self.bit = self.alive()
         return self._detail
 
     def end(self) -> str:
         """Restore the links; how much was lost."""
-        self.bit = max(self.bit, self.alive())
-        lost = self.cluster.network.dropped.get("partition", 0) - self._dropped
         self.restore()
-        return f"{self._detail}; {several(lost, 'message')} lost to cuts meanwhile"
+        return f"{self._detail}; {several(self.bit, 'message')} lost to the cut"
 
 
 def _groups(groups: Sequence[Sequence[str]]) -> tuple[Cut, str]:
@@ -263,7 +261,6 @@ class FlapNode(CutLinks):
         while True:
             self.cut(list(self._pairs))
             self._times += 1
-            self.bit += self.alive()
             yield stream.below(2 * down_ns)
             self.restore()
             # A wait of at least 1 us: a loop of zero waits would never let time advance.
@@ -272,7 +269,8 @@ class FlapNode(CutLinks):
     def end(self) -> str:
         """Leave the links up."""
         self.restore()
-        return f"{self._told()} went down {several(self._times, 'time')}"
+        times, lost = several(self._times, "time"), several(self.bit, "message")
+        return f"{self._told()} went down {times}; {lost} lost to that"
 
     def _told(self) -> str:
         ends = dict.fromkeys(f"{a} - {b}" for a, b in self._pairs[::2])
