@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clew.sim.message import Message
     from clew.sim.node import Node, RPCError, RPCTimeout, on
     from clew.sim.task import Future
+    from clew.sim.tolerates import Tolerates
 
 __all__ = [
     "Future",
@@ -25,6 +26,7 @@ __all__ = [
     "RPCError",
     "RPCTimeout",
     "Result",
+    "Tolerates",
     "Violation",
     "assert_valid",
     "on",
@@ -41,6 +43,7 @@ _HOMES = {
     "RPCError": "clew.sim.node",
     "RPCTimeout": "clew.sim.node",
     "Result": "clew.api",
+    "Tolerates": "clew.sim.tolerates",
     "Violation": "clew.sim.invariants",
     "assert_valid": "clew.api",
     "on": "clew.sim.node",

@@ -60,6 +60,30 @@ NemesisInterval: TypeAlias = Annotated[
     str | None,
     option("--nemesis-interval", "Mean seconds between faults of a kind.", "10", "SECONDS"),
 ]
+ClockError: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--clock-error",
+        "How far a node's clock may be off at most, either way.",
+        "what the class tolerates",
+        "SECONDS",
+    ),
+]
+AllowInert: TypeAlias = Annotated[
+    bool | None,
+    option(
+        "--allow-inert",
+        "Take faults that the nodes can't notice, and a run in which one that was asked for did "
+        "nothing.",
+    ),
+]
+StrictReplies: TypeAlias = Annotated[
+    bool | None,
+    option(
+        "--strict-replies",
+        "A reply that reaches a node and nobody waits for is a finding, not a remark.",
+    ),
+]
 Topology: TypeAlias = Annotated[
     str | None, option("--topology", "Who is whose neighbour.", "grid", "NAME")
 ]
@@ -132,7 +156,8 @@ Swarm: TypeAlias = Annotated[
     bool | None,
     option(
         "--swarm",
-        "Each seed draws fault kinds, their rates, latency and node count.",
+        "Each seed draws fault kinds, their rates, latency and node count, within what the class "
+        "tolerates.",
     ),
 ]
 Bug: TypeAlias = Annotated[

@@ -32,7 +32,7 @@ from clew.journal import JournalDisk
 from clew.sim.disk import Disk
 from clew.sim.entropy import Entropy
 from clew.sim.message import Message, NotJson, frozen
-from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
+from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
 from clew.sim.task import Future, Task
 from clew.sim.timer import NodeTimer
 
@@ -220,16 +220,14 @@ class Server:
             self.reply(message, {"type": "init_ok"})
         elif reply_to is None:
             text = f"{self._name} has no handler for {message.type!r}"
-            self._fail(message, 10, text)
+            self._fail(message, RPCError(10, text))
             self.log(text)
 
     def _complete(self, waiting: tuple[Future, NodeTimer], body: dict[str, Any]) -> None:
         future, timer = waiting
         timer.cancel()
         if body["type"] == "error":
-            code = body.get("code", 13)
-            code = code if isinstance(code, int) else 13
-            future.set_error(RPCError(code, str(body.get("text", ""))))
+            future.set_error(error_of(body))
         else:
             future.set_result(body)
 
@@ -245,10 +243,10 @@ class Server:
         except BrokenPipeError:
             raise
         except RPCError as error:
-            self._fail(cause, error.code, error.text)
+            self._fail(cause, error)
         except Exception as error:  # noqa: BLE001 - whatever a user's node raises is told
             self.log(traceback.format_exc().rstrip())
-            self._fail(cause, 13, repr(error))
+            self._fail(cause, RPCError(13, repr(error)))
         finally:
             self._cause = before
 
@@ -271,9 +269,9 @@ class Server:
             result.awaited = True  # told once
             self.log("".join(traceback.format_exception(error)).rstrip())
 
-    def _fail(self, cause: Message | str, code: int, text: str) -> None:
+    def _fail(self, cause: Message | str, error: RPCError) -> None:
         if isinstance(cause, Message) and "msg_id" in cause.body:
-            self.reply(cause, {"type": "error", "code": code, "text": text})
+            self.reply(cause, error.body)
 
     @property
     def _name(self) -> str:

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
+from clew.scenarios.capabilities import kinds_for, promised
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import Model, load_model
-from clew.scenarios.nemesis import LATENCIES_NS, NODE_COUNTS, ROLES, kinds_for
+from clew.scenarios.nemesis import ROLES, latencies_ns, node_counts
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import make_workload
 from clew.scenarios.scenario import Scenario
@@ -120,11 +121,11 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
     """A plan without faults, and with what the clients ask after healing only."""
     shape: dict[str, Any] = {}
-    stated = scenario.model_fields_set
+    stated, promise = scenario.model_fields_set, promised(model.node_class)
     if scenario.swarm and "node_count" not in stated:
-        shape["node_count"] = draw(st.sampled_from(sorted(set(NODE_COUNTS))))
+        shape["node_count"] = draw(st.sampled_from(sorted(set(node_counts(promise)))))
     if scenario.swarm and "latency" not in stated:
-        shape["latency"] = draw(st.sampled_from(sorted(set(LATENCIES_NS)))) / _NS_PER_MS
+        shape["latency"] = draw(st.sampled_from(sorted(set(latencies_ns(promise))))) / _NS_PER_MS
         shape["latency_dist"] = draw(st.sampled_from(list(SHAPES)))
     quiet: dict[str, Any] = {"rate": _NEVER_HZ, "nemesis": (), "swarm": False, "asserts": ()}
     if scenario.availability != "total":

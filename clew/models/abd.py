@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 from clew.sim.message import Message
 from clew.sim.node import Node, RPCError, RPCTimeout, on
 from clew.sim.task import Future
+from clew.sim.tolerates import Tolerates
 
 NEVER_WRITTEN: dict[str, Any] = {"tag": [0, ""], "value": None}
 """A register's state before its first write; its tag is below all others."""
@@ -48,6 +49,8 @@ class ABD(Node):
             what is on disk.
         quorum: how many nodes a read or a write needs: a majority, so that any two share one.
     """
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     workload: ClassVar[str | None] = "lin-kv"
     functions: ClassVar[tuple[str, ...] | None] = ("read", "write")

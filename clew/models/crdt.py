@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from clew.sim.message import Message
 from clew.sim.node import Node, RPCError, on
+from clew.sim.tolerates import Tolerates
 
 GOSSIP_SECONDS = 0.2
 """How often a replica sends its state to one of the others, each in turn."""
@@ -37,6 +38,8 @@ class Replica(Node):
         state: what this replica knows; equal to what is on its disk.
         turn: how many times it has gossiped, which says whose turn is next.
     """
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     def start(self) -> None:
         """Read the state back from disk and begin to gossip."""

@@ -11,10 +11,13 @@ from typing import ClassVar
 
 from clew.sim.message import Message
 from clew.sim.node import Node, on
+from clew.sim.tolerates import Tolerates
 
 
 class Echo(Node):
     """Says back what it is told."""
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     workload: ClassVar[str | None] = "echo"
 

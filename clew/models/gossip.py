@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 
 from clew.sim.message import Message
 from clew.sim.node import Node, on
+from clew.sim.tolerates import Tolerates
 
 RETRY_SECONDS = 0.5
 """How long to wait for acknowledgements before telling a neighbour again."""
@@ -36,6 +37,8 @@ class Gossip(Node):
         values: the values it holds, in the order it learnt them; a dict for its ordered keys.
         owed: by neighbour, the values that it has not acknowledged yet.
     """
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     workload: ClassVar[str | None] = "broadcast"
 

@@ -23,6 +23,7 @@ from clew.models.raft_invariants import INVARIANTS
 from clew.models.raft_log import NO_COMMAND, Entry
 from clew.sim.message import Message
 from clew.sim.node import on
+from clew.sim.tolerates import Tolerates
 
 UNAVAILABLE = 11
 """The error code of a request that surely took no effect."""
@@ -63,6 +64,8 @@ class Raft(Consensus):
         reads: as a leader, the reads that wait for their round, in order.
         origins: as a leader, which node to tell once a proposed command is applied.
     """
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     workload = "lin-kv"
     invariants = INVARIANTS

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from clew.sim.message import Message
 from clew.sim.node import Node, on
+from clew.sim.tolerates import Tolerates
 
 PER_MILLISECOND = 4096
 """Stamps in one millisecond."""
@@ -35,6 +36,8 @@ class UniqueIds(Node):
         last: the last stamp given, or the last one that may have been given before a crash.
         reserved: stamps up to here may be given: the disk knows.
     """
+
+    tolerates = Tolerates(nodes=1, latency=0.1)
 
     workload: ClassVar[str | None] = "unique-ids"
 

@@ -3,6 +3,10 @@
 A client is a SimPy process. It talks to one node, matches replies on ``in_reply_to``, ignores
 late and duplicate ones, and gives up after a timeout: then nobody knows whether the operation
 happened, and the client goes on under a new process number, as Jepsen's do.
+
+Where any node may serve, a client whose node refuses for now goes to another: to the one that the
+field ``leader`` of the error names, else to the next. There it is a new session, under a new
+process number. One whose node does not answer stays: that is how stale nodes are found out.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ from clew.sim.finding import Finding
 from clew.sim.message import Message, frozen, is_flat
 from clew.sim.network import Link
 from clew.sim.node import ERROR_CODES, is_definite
+
+ELSEWHERE = frozenset({1, 10, 11})
+"""Codes of errors after which another node may do better: what was asked for is not refused."""
 
 
 @dataclass(slots=True)
@@ -66,8 +73,10 @@ class Client:
         workload: what it speaks.
         rank: its number; its process numbers are ``rank`` plus multiples of `stride`.
         stride: how many clients there are.
-        node: the node it talks to.
+        node: the node it talks to first.
+        others: where it may go, in order; empty where it stays.
         timeout_ns: when it gives up.
+        core: after healing the nodes that are up, of `others`; empty for all.
     """
 
     paused = False
@@ -81,6 +90,9 @@ class Client:
         stride: int,
         node: str,
         timeout_ns: int,
+        *,
+        others: tuple[str, ...] = (),
+        core: tuple[str, ...] = (),
     ) -> None:
         self.id = f"c{rank}"
         self.rank = rank
@@ -91,14 +103,19 @@ class Client:
         self._process = rank
         self._stride = stride
         self.node = node
+        self._others = others
+        self._core = core
         self._timeout_ns = timeout_ns
         self._msg_id = 0
         self._reply: simpy.Event | None = None
-        endpoint = cluster.add_client(self.id)
-        endpoint.process = self
-        link = cluster.network.link(endpoint, node)
+        self._endpoint = cluster.add_client(self.id)
+        self._endpoint.process = self
+        self._link = self._link_to(node)
+
+    def _link_to(self, node: str) -> Link:
+        link = self._cluster.network.link(self._endpoint, node)
         assert link is not None
-        self._link: Link = link
+        return link
 
     @property
     def waiting(self) -> bool:
@@ -155,6 +172,8 @@ class Client:
                 yield from self._operate(planned)
 
     def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
+        if planned.phase == "recover" and self._core and self.node not in self._core:
+            self._go(self._next(self._core))
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
         process = self._process
         body = self._workload.request(asked)
@@ -164,6 +183,28 @@ class Client:
         kind, value, error = self._read(asked, reply)
         self._recorder.complete(process, kind, asked, value, error, self.node)
         if kind == "info":
+            self._process += self._stride
+        if planned.phase != "final" and reply is not None and reply.get("type") == "error":
+            self._follow(reply, kind)
+
+    def _follow(self, reply: dict[str, Any], kind: EventType) -> None:
+        """Go where an error reply says, or to the next node where it says: not here."""
+        leader = reply.get("leader")
+        if isinstance(leader, str) and leader in self._others and leader != self.node:
+            self._go(leader)
+        elif kind == "fail" and reply.get("code") in ELSEWHERE and self._others:
+            self._go(self._next(self._others))
+
+    def _next(self, nodes: tuple[str, ...]) -> str:
+        """The node after this client's own; of nodes without it, one by the client's rank."""
+        if self.node in nodes:
+            return nodes[(nodes.index(self.node) + 1) % len(nodes)]
+        return nodes[self.rank % len(nodes)]
+
+    def _go(self, node: str) -> None:
+        if node != self.node:
+            self.node = node
+            self._link = self._link_to(node)
             self._process += self._stride
 
     def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:

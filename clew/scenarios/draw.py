@@ -6,21 +6,26 @@ from typing import NamedTuple
 
 from clew.errors import UsageError
 from clew.hashing import hash_seed
+from clew.scenarios.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.load import Model
-from clew.scenarios.nemesis import draw_faults, draw_swarm, kinds_for
+from clew.scenarios.nemesis import draw_faults, draw_swarm
 from clew.scenarios.plan import ModelReference, Phase, Plan, PlannedOperation
 from clew.scenarios.run import recover_margin_ns
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.workload import Draw, Options, Workload
 from clew.scenarios.workloads import workload_class
 from clew.sim.entropy import Entropy
-from clew.sim.faults import Fault
+from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
 from clew.sim.node import Node
+from clew.sim.tolerates import Tolerates
 from clew.sim.topology import topology
 from clew.sim.world import to_ns
 
 _NS_PER_MS = 1_000_000
+
+_FINAL_NS = 100 * _NS_PER_MS
+"""Final reads begin within so long of each other."""
 
 
 def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
@@ -67,6 +72,10 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         events_max=scenario.events_max,
         schedule=scenario.schedule,
         hash_seed=hash_seed(),
+        allow_inert=scenario.allow_inert,
+        strict_replies=scenario.strict_replies,
+        clock_error_ns=_clock_error_ns(scenario, model),
+        mild=scenario.swarm and model.node_class.tolerates is None,
         faults=shape.faults,
         operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
     )
@@ -121,10 +130,13 @@ def _operations(
         step_ns = max(min(gap_ns, window_ns // 4), 1)
         late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
         for rank, late_ns in enumerate(late):
-            drawn.append(_one(workload, entropy, client, number + rank, late_ns, "recover"))
+            # Clients that all asked at one instant would keep out of step with nobody.
+            jitter_ns = entropy.stream("recover", client, rank).below(step_ns)
+            at_ns = min(late_ns + jitter_ns, healed_ns + window_ns - 1)
+            drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover"))
     if workload.final_reads:
         for client, at_node in _final_clients(clients, node_count):
-            at_ns = healed_ns + recovery_ns
+            at_ns = healed_ns + recovery_ns + entropy.stream("final", at_node).below(_FINAL_NS)
             drawn += [
                 PlannedOperation(
                     client, at_node + rank * node_count, at_ns, request.f, request.value, "final"
@@ -162,9 +174,13 @@ class _Shape(NamedTuple):
 
 def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
-    names = _node_names(scenario.node_count)
+    promise = promised(model.node_class)
+    names = _node_names(scenario.node_count, promise)
     time_limit_ns = to_ns(scenario.time_limit)
     roles = model.node_class.role is not Node.role
+    clock_error_ns = _clock_error_ns(scenario, model)
+    if not scenario.allow_inert:
+        _check_felt(scenario, model)
     if not scenario.swarm and "all" not in scenario.nemesis:
         faults = draw_faults(
             scenario.nemesis,
@@ -173,6 +189,8 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
             interval_ns=to_ns(scenario.nemesis_interval),
             time_limit_ns=time_limit_ns,
             roles=roles,
+            unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
+            clock_error_ns=clock_error_ns,
         )
         return _Shape(names, latency, scenario.nemesis, tuple(faults))
     pool = scenario.nemesis
@@ -186,6 +204,8 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
         entropy=entropy,
         time_limit_ns=time_limit_ns,
         roles=roles,
+        promise=promise,
+        clock_error_ns=clock_error_ns,
         latency=latency if fixed_latency else None,
         node_ids=names if fixed_nodes else None,
     )
@@ -193,6 +213,55 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
     return _Shape(swarm.node_ids, swarm.latency, (), swarm.faults)
 
 
-def _node_names(count: int | None) -> tuple[str, ...]:
-    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` where a count is given: as Maelstrom names them."""
-    return tuple(f"n{rank}" for rank in (range(1, 6) if count is None else range(count)))
+def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:
+    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` where a count is given: as Maelstrom names them.
+
+    Where a class says that five are too many or too few, there are as many as it says.
+    """
+    if count is not None:
+        return tuple(f"n{rank}" for rank in range(count))
+    most = max(min(_NODES, promise.most or _NODES), promise.fewest)
+    return tuple(f"n{rank}" for rank in range(1, most + 1))
+
+
+_NODES = 5
+
+
+def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
+    """How far clocks may be off: as the user says, else as far as the class tolerates.
+
+    A class that tolerates nothing gets clock faults only where somebody asks for them by name;
+    those are not held to that.
+    """
+    if scenario.clock_error is not None:
+        return to_ns(scenario.clock_error)
+    return promised(model.node_class).clock_error_ns or None
+
+
+def _check_felt(scenario: Scenario, model: Model) -> None:
+    """Every kind that is asked for by name is one that the nodes can notice.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for asked in scenario.nemesis:
+        if asked == "all" or not unfelt_group(model.node_class, asked):
+            continue
+        lack = _LACKS[KINDS[GROUPS.get(asked, (asked,))[0]].needs]
+        felt = dict.fromkeys(KINDS[kind].group for kind in kinds_for(model.node_class))
+        raise UsageError(
+            f"the fault {asked!r} can't do anything to {model.name}: its nodes {lack}",
+            expected=f"what they can notice: {', '.join(felt)}",
+            found=asked,
+            fix="Ask for one of those, or take it as it is with --allow-inert "
+            "(allow_inert = true in a file)",
+        )
+
+
+_LACKS = {
+    # what a kind of fault needs: what nodes that lack it don't do
+    "peers": "send each other nothing",
+    "disk": "write nothing to their disks",
+    "clock": "never read their wall clocks",
+    "timers": "have no timers and never read their clocks",
+}

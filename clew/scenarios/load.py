@@ -23,10 +23,12 @@ from clew import models
 from clew.errors import ClewError, NodeError, UsageError
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.scenarios.workloads import workload_class
+from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Copy
 from clew.sim.node import Node
+from clew.sim.tolerates import Tolerates
 
 USERS = "clew_user_"
 """How the name of a user's file as a module begins."""
@@ -200,6 +202,7 @@ def _check_attributes(node_class: type[Node], path: str) -> None:
     """Hold what a user's class says of itself to its types; it says it without being checked."""
     where = f"{path}: class {node_class.__name__}"
     workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
+    _check_promise(_said(node_class, "tolerates"), where)
     if workload is not None and not isinstance(workload, str):
         raise NodeError(
             "'workload' can't be used",
@@ -218,6 +221,29 @@ def _check_attributes(node_class: type[Node], path: str) -> None:
             expected="a tuple of names, such as ('read', 'write'), or None",
             found=repr(functions),
         )
+
+
+def _check_promise(promise: Any, where: str) -> None:
+    if promise is None:
+        return
+    if not isinstance(promise, Tolerates):
+        raise NodeError(
+            "'tolerates' can't be used",
+            where=where,
+            expected="a promise, such as Tolerates(nodes=3, latency=0.05), or None",
+            found=repr(promise),
+            fix="Begin with: from clew import Tolerates",
+        )
+    for name in promise.faults or ():
+        if name not in GROUPS and name not in KINDS:
+            near = get_close_matches(name, [*GROUPS, *KINDS], n=1)
+            raise NodeError(
+                "'faults' of Tolerates can't be used",
+                where=where,
+                expected="kinds of faults and groups of them",
+                found=repr(name),
+                fix=f"Did you mean {near[0]!r}" if near else "See 'clew list faults'",
+            )
 
 
 def import_file(path: Path) -> ModuleType:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from types import CodeType
 from typing import Any
 
 from clew.errors import UsageError
@@ -23,7 +22,7 @@ from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES, Latency
-from clew.sim.node import Node
+from clew.sim.tolerates import MILD, Tolerates
 
 ROLES: tuple[str, ...] = ("leader",)
 """The roles that faults aim at by themselves, where nodes tell theirs."""
@@ -32,16 +31,6 @@ _SHORTEST_NS = 10_000_000
 
 _DOWN = frozenset({"kill", "pause"})
 """Families of which one strike is enough, and a long one keeps others from striking."""
-
-CAPABILITIES: dict[str, frozenset[str]] = {
-    # what a kind of fault may need: the names in a node's code that show it is there
-    "peers": frozenset({"send", "rpc"}),
-    "disk": frozenset({"disk"}),
-    "clock": frozenset({"now", "time", "time_ns", "today", "utcnow"}),
-    "timers": frozenset(
-        {"after", "every", "sleep", "rpc", "monotonic", "monotonic_ns", "perf_counter"}
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +58,8 @@ def draw_faults(
     interval_ns: int,
     time_limit_ns: int,
     roles: bool,
+    unfelt: frozenset[str] = frozenset(),
+    clock_error_ns: int | None = None,
 ) -> list[Fault]:
     """Faults for a plan, in order of their begin: at least one for each name asked for.
 
@@ -82,6 +73,8 @@ def draw_faults(
         interval_ns: the mean gap.
         time_limit_ns: the length of the run before everything heals.
         roles: True where the nodes tell who leads, so that faults can aim at the leader.
+        unfelt: kinds that a group's name does not mean here, where it means others.
+        clock_error_ns: how far a clock may be off; None for no bound.
 
     Raises:
         UsageError: a name is unknown, or can't do anything in so small a cluster.
@@ -89,7 +82,9 @@ def draw_faults(
     faults: list[Fault] = []
     for asked in dict.fromkeys(kinds):
         fitting = _fitting(asked, len(node_ids))
-        draw = _Draw(asked, fitting, entropy.stream("nemesis", asked), list(node_ids), roles)
+        fitting = [name for name in fitting if name not in unfelt] or fitting
+        stream = entropy.stream("nemesis", asked)
+        draw = _Draw(asked, fitting, stream, list(node_ids), roles, clock_error_ns)
         faults += draw.faults(interval_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
 
@@ -125,12 +120,14 @@ class _Draw:
         stream: Stream,
         node_ids: list[str],
         roles: bool,  # noqa: FBT001
+        clock_error_ns: int | None,
     ) -> None:
         self._asked = asked
         self._fitting = fitting
         self._stream = stream
         self._node_ids = node_ids
         self._roles = roles
+        self._clock_error_ns = clock_error_ns
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
         """A sequence of them that fits into the time."""
@@ -174,7 +171,7 @@ class _Draw:
         kind = KINDS[name]
         target = _aim(kind, stream, len(self._node_ids), roles=self._roles)
         params = {
-            parameter.name: _value(parameter, stream, self._node_ids)
+            parameter.name: _value(parameter, stream, self._node_ids, self._clock_error_ns)
             for parameter in kind.parameters
         }
         if kind.instant and target not in ROLES:
@@ -192,13 +189,23 @@ def _aim(kind: type[Effect], stream: Stream, node_count: int, *, roles: bool) ->
     return stream.pick(aims) if aims else None
 
 
-def _value(parameter: Parameter, stream: Stream, node_ids: list[str]) -> Any:
+_CLOCK_ERRORS = frozenset({"offset_ns", "jump_ns", "amplitude_ns"})
+"""Parameters that say how far a clock is off."""
+
+
+def _value(
+    parameter: Parameter, stream: Stream, node_ids: list[str], clock_error_ns: int | None
+) -> Any:
     """A parameter's value, drawn by order of magnitude."""
     if parameter.name == "groups":
         return _groups(stream, node_ids)
     if parameter.choices:
         return stream.pick(parameter.choices)
-    value = magnitude(stream, *parameter.typical)
+    low, high = parameter.typical
+    if clock_error_ns is not None and parameter.name in _CLOCK_ERRORS:
+        high = max(min(high, clock_error_ns), 1)
+        low = min(low, max(high // 64, 1))
+    value = magnitude(stream, low, high)
     return -value if parameter.low < 0 and stream.chance(1, 2) else value
 
 
@@ -218,48 +225,23 @@ def _groups(stream: Stream, node_ids: list[str]) -> list[list[str]]:
     return [sorted(shuffled[a:b]) for a, b in pairwise(edges)]
 
 
-def capabilities(node_class: type[Node]) -> frozenset[str]:
-    """Which needs of faults a node class can feel: keys of `CAPABILITIES`.
-
-    Found by the names that its methods' code mentions; a class that reaches them by other means,
-    such as ``getattr``, is taken to have none.
-    """
-    names: set[str] = set()
-    for base in node_class.__mro__:
-        if base is not Node and base is not object:
-            for member in vars(base).values():
-                for code in _codes(member):
-                    names.update(code.co_names)
-    return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
-
-
-def _codes(member: Any) -> list[CodeType]:
-    """The code objects of a class's member, nested ones too."""
-    if isinstance(member, staticmethod | classmethod):
-        member = member.__func__
-    functions = [member]
-    if isinstance(member, property):
-        functions = [member.fget, member.fset, member.fdel]
-    pending = [f.__code__ for f in functions if isinstance(getattr(f, "__code__", None), CodeType)]
-    found: list[CodeType] = []
-    while pending:
-        code = pending.pop()
-        found.append(code)
-        pending += [const for const in code.co_consts if isinstance(const, CodeType)]
-    return found
-
-
-def kinds_for(node_class: type[Node]) -> list[str]:
-    """The kinds of fault that a node class can feel, in the order of the table."""
-    able = capabilities(node_class) | {"nothing"}
-    return [name for name, kind in KINDS.items() if kind.needs in able]
-
-
 NODE_COUNTS: tuple[int, ...] = (3, 5, 3, 5, 3, 5, 7, 7, 3, 5, 4, 6, 2, 1)
 """What a swarm picks from: mostly small odd clusters, now and then a degenerate one."""
 
 LATENCIES_NS: tuple[int, ...] = (0, 0, 1_000_000, 5_000_000, 20_000_000, 100_000_000)
 """Mean latencies a swarm picks from, ns."""
+
+
+def node_counts(promise: Tolerates) -> tuple[int, ...]:
+    """What a swarm picks from for a class of this promise."""
+    fewest, most = promise.fewest, promise.most
+    within = [count for count in NODE_COUNTS if fewest <= count <= (most or count)]
+    return tuple(within) or tuple(range(fewest, (most or fewest) + 1))
+
+
+def latencies_ns(promise: Tolerates) -> tuple[int, ...]:
+    """Mean latencies that a swarm picks from for a class of this promise, ns."""
+    return tuple(latency for latency in LATENCIES_NS if latency <= promise.latency_ns)
 
 
 def draw_swarm(
@@ -268,8 +250,10 @@ def draw_swarm(
     entropy: Entropy,
     time_limit_ns: int,
     roles: bool,
+    promise: Tolerates = MILD,
     node_ids: Sequence[str] | None = None,
     latency: Latency | None = None,
+    clock_error_ns: int | None = None,
 ) -> Swarm:
     """One seed's configuration: cluster, latency, which kinds are on and what they do.
 
@@ -281,14 +265,16 @@ def draw_swarm(
         entropy: the run's seed.
         time_limit_ns: the length of the run before everything heals.
         roles: True where the nodes tell who leads.
-        node_ids: the cluster, fixed by the user; of a size of `NODE_COUNTS` where None.
-        latency: fixed by the user; drawn where None.
+        promise: what the nodes tolerate.
+        node_ids: the cluster, fixed by the user; of a size within the promise where None.
+        latency: fixed by the user; drawn within the promise where None.
+        clock_error_ns: how far a clock may be off; None for no bound.
 
     Raises:
         UsageError: a name in the pool is unknown.
     """
     if node_ids is None:
-        size = entropy.stream("swarm", "nodes").pick(NODE_COUNTS)
+        size = entropy.stream("swarm", "nodes").pick(node_counts(promise))
         node_ids = [f"n{rank + 1}" for rank in range(size)]
     count = len(node_ids)
     pool = [name for asked in kinds for name in GROUPS.get(asked, (asked,))]
@@ -303,10 +289,11 @@ def draw_swarm(
         interval_ns = magnitude(stream, time_limit_ns // 64, time_limit_ns // 2)
         faults += draw_faults(
             [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
-            time_limit_ns=time_limit_ns, roles=roles,
+            time_limit_ns=time_limit_ns, roles=roles, clock_error_ns=clock_error_ns,
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)
-    return Swarm(tuple(node_ids), latency or _latency(entropy), tuple(on), tuple(faults))
+    drawn = latency or _latency(entropy, promise)
+    return Swarm(tuple(node_ids), drawn, tuple(on), tuple(faults))
 
 
 SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
@@ -336,8 +323,8 @@ def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
     return on
 
 
-def _latency(entropy: Entropy) -> Latency:
+def _latency(entropy: Entropy, promise: Tolerates) -> Latency:
     stream = entropy.stream("swarm", "latency")
-    mean_ns = stream.pick(LATENCIES_NS)
+    mean_ns = stream.pick(latencies_ns(promise))
     shape: Any = stream.pick(list(SHAPES))
     return Latency(mean_ns, shape)

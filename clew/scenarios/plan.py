@@ -65,13 +65,16 @@ class Plan:
     Times are virtual nanoseconds.
 
     Attributes:
-        clients: client i talks to node i modulo the number of nodes.
+        clients: client i begins at node i modulo the number of nodes.
         nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         schedule: which pending event happens next, see `clew.sim.order.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.hashing`; None where
             nobody knows it.
-        checks: names of what judges the run beside the workload, with their arguments.
+        allow_inert: a kind that was asked for by name need not bite.
+        strict_replies: a reply that nobody waits for is a finding.
+        clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
+        mild: a swarm drew it mildly, because the class does not say what it tolerates.
     """
 
     seed: int
@@ -97,6 +100,10 @@ class Plan:
     events_max: int = 50_000_000
     schedule: str = "time"
     hash_seed: int | None = None
+    allow_inert: bool = False
+    strict_replies: bool = False
+    clock_error_ns: int | None = None
+    mild: bool = False
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

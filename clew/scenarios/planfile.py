@@ -65,6 +65,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "max_txn_length": (1, _COUNT_MAX),
     "max_writes_per_key": (1, _COUNT_MAX),
     "events_max": (1, _COUNT_MAX),
+    "clock_error_ns": (0, _TIME_MAX_NS),
 }
 
 
@@ -180,7 +181,7 @@ def _first(bad: Any) -> str:
 def _check_fields(plan: Plan, where: str) -> None:
     for name, (least, most) in BOUNDS.items():
         value = getattr(plan, name)
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             raise _bad(where, name, f"an integer from {least} to {most}", value)
     _check_hash_seed(plan, where)
     _check_node_ids(plan, where)

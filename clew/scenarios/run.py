@@ -50,6 +50,8 @@ class Run:
         digest: of the trace; identifies the run.
         shared: names of what the run changed and all nodes shared.
         apart: names of what nodes would have shared, and each process had of its own.
+        talked: True where a node sent something to another.
+        unawaited: replies that nobody waited for: their type, the nodes, and how many.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         events: what happened in the world.
@@ -65,6 +67,8 @@ class Run:
     digest: str
     findings: tuple[Finding, ...]
     faults: tuple[FaultReport, ...]
+    talked: bool
+    unawaited: tuple[tuple[str, tuple[str, ...], int], ...]
     shared: tuple[str, ...]
     apart: tuple[str, ...]
     effects: dict[int, int]
@@ -230,6 +234,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         events_max=plan.events_max,
         make_process=Process if how.isolation is None else how.isolation.process,
         invariants=how.invariants,
+        strict_replies=plan.strict_replies,
+        clock_error_ns=plan.clock_error_ns,
     )
     recorder = Recorder(cluster)
     with (
@@ -251,6 +257,11 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         faults=tuple(injector.reports()),
         shared=(),
         apart=(),
+        talked=cluster.talked,
+        unawaited=tuple(
+            (kind, tuple(sorted(counts)), counts.total())
+            for kind, counts in cluster.unawaited.items()
+        ),
         effects=_effects(cluster, recorder),
         alive=alive,
         events=cluster.world.events,
@@ -297,8 +308,9 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
+    last_ns = max((operation.at_ns for operation in plan.operations), default=0)
     for _ in range(max(SETTLE_NS, 2 * timeout_ns(plan)) // NS_PER_SECOND):
-        if not any(client.waiting for client in clients.values()):
+        if world.now > last_ns and not any(client.waiting for client in clients.values()):
             break
         world.advance(world.now + NS_PER_SECOND)
     return injector
@@ -335,13 +347,23 @@ def timeout_ns(plan: Plan) -> int:
 def _clients(
     cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
 ) -> dict[int, Client]:
-    """The plan's clients by rank: client i talks to node i modulo the number of nodes."""
+    """The plan's clients by rank: client i begins at node i modulo the number of nodes."""
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
     stride = max(ranks) + 1
     nodes = plan.node_ids
+    others = () if workload.every_node else nodes
+    core = () if workload.every_node else plan.core
     return {
         rank: Client(
-            cluster, recorder, workload, rank, stride, nodes[rank % len(nodes)], timeout_ns(plan)
+            cluster,
+            recorder,
+            workload,
+            rank,
+            stride,
+            nodes[rank % len(nodes)],
+            timeout_ns(plan),
+            others=others,
+            core=core,
         )
         for rank in sorted(ranks)
     }

@@ -65,8 +65,19 @@ class Scenario(BaseModel):
     nemesis_interval: Annotated[float, Field(gt=0, le=1e6)] = Field(
         10.0, description="mean seconds between faults of a kind"
     )
+    clock_error: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        None,
+        description="seconds that a node's clock may be off, either way; what the class tolerates "
+        "where not said",
+    )
+    allow_inert: bool = Field(
+        default=False,
+        description="faults may be asked for that the nodes can't notice, and need not do anything",
+    )
     swarm: bool = Field(
-        default=False, description="each seed draws fault kinds, rates, latency and node count"
+        default=False,
+        description="each seed draws fault kinds, rates, latency and node count, within what the "
+        "class tolerates",
     )
     topology: str = Field("grid", description="who is whose neighbour in broadcast")
     availability: str | float | None = Field(
@@ -95,6 +106,9 @@ class Scenario(BaseModel):
     on_finding: Literal["continue", "stop"] = Field(
         "continue", description="whether a run ends at the first finding, such as an exception"
     )
+    strict_replies: bool = Field(
+        default=False, description="a reply that reaches a node and nobody waits for is a finding"
+    )
 
     schedule: str = Field(
         "time",
@@ -117,9 +131,10 @@ class Scenario(BaseModel):
     @classmethod
     def _no_flag(cls, value: Any, field: ValidationInfo) -> Any:
         """True and false are numbers to Python, but nobody means 1 by them."""
-        if isinstance(value, bool) and field.field_name != "swarm":
+        is_flag = cls.model_fields[str(field.field_name)].annotation is bool
+        if isinstance(value, bool) and not is_flag:
             raise ValueError("a value other than true and false")
-        if field.field_name == "swarm" and not isinstance(value, bool):
+        if is_flag and not isinstance(value, bool):
             raise ValueError("true or false")
         return value
 
@@ -347,6 +362,7 @@ _UNITS = {
     "time_limit": "seconds",
     "recovery": "seconds",
     "nemesis_interval": "seconds",
+    "clock_error": "seconds",
     "latency": "milliseconds",
 }
 

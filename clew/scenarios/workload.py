@@ -75,6 +75,8 @@ class Workload:
         source: where the workload comes from.
         readonly: functions that may always ``fail``, because they change nothing.
         final_reads: True where each node is read once more at the end.
+        every_node: True where each node must serve its clients; else the cluster must, and a
+            client whose node refuses goes to another.
     """
 
     name: ClassVar[str]
@@ -82,6 +84,7 @@ class Workload:
     functions: ClassVar[tuple[str, ...]]
     readonly: ClassVar[frozenset[str]] = frozenset()
     final_reads: ClassVar[bool] = False
+    every_node: ClassVar[bool] = False
 
     def __init__(self, options: Options) -> None:
         self.options = options

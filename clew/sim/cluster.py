@@ -60,12 +60,14 @@ class Cluster:
         make_process: makes an incarnation of a node; see `clew.sim.isolation`.
         invariants: False leaves the class's out.
         strict_replies: a reply that nobody waits for is a finding.
+        clock_error_ns: how far a node's clock may be off; None for no bound.
 
     Attributes:
         hosts: by name, in the order of `node_ids`.
         nodes: the live instances by name.
         findings: what went wrong, in order, each kind of thing once.
         effects: rank of the first effect mark of a request, by (client, msg_id).
+        talked: True once a node has sent something to another.
         unawaited: how many replies came that nobody waited for, by type and receiver.
     """
 
@@ -84,6 +86,7 @@ class Cluster:
         make_process: Callable[[Cluster, Host], Process] = Process,
         invariants: bool = True,
         strict_replies: bool = False,
+        clock_error_ns: int | None = None,
     ) -> None:
         self.world = World(order)
         self.entropy = Entropy(seed)
@@ -96,6 +99,8 @@ class Cluster:
         self.world.when_abandoned = self._cut
         self.world.when_interrupted = self._interrupted
         self.node_ids = list(node_ids)
+        self.clock_error_ns = clock_error_ns
+        self.talked = False
         self.hosts = {name: Host(self, name, node_class) for name in self.node_ids}
         self.nodes: dict[str, Node] = {}
         self.clients: dict[str, Endpoint] = {}

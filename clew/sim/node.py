@@ -16,6 +16,7 @@ from clew.errors import NodeError
 from clew.sim.disk import Disk
 from clew.sim.message import Message, in_words
 from clew.sim.task import Future, Task, gather
+from clew.sim.tolerates import Tolerates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,12 +47,30 @@ class RPCError(Exception):
     Args:
         code: a key of `ERROR_CODES`, or 1000 and up for the node's own.
         text: what a person should know.
+        leader: the node to ask instead, where that is known; clients go there.
     """
 
-    def __init__(self, code: int, text: str = "") -> None:
+    def __init__(self, code: int, text: str = "", leader: str | None = None) -> None:
         self.code = code
+        self.leader = leader
         self.text = text or ERROR_CODES.get(code, ("error",))[0]
         super().__init__(f"error {code}: {self.text}")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The error reply."""
+        body: dict[str, Any] = {"type": "error", "code": self.code, "text": self.text}
+        return body if self.leader is None else body | {"leader": self.leader}
+
+
+def error_of(body: Mapping[str, Any]) -> RPCError:
+    """The error that an error reply says; a crash where its code is none."""
+    code, leader = body.get("code", 13), body.get("leader")
+    return RPCError(
+        code if isinstance(code, int) else 13,
+        str(body.get("text", "")),
+        leader if isinstance(leader, str) else None,
+    )
 
 
 class RPCTimeout(RPCError):  # noqa: N818 - the field's word
@@ -121,6 +140,7 @@ class Node:
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
         workload: the workload that ``clew test`` runs where none is named.
         functions: what of the workload it answers, such as ``("read", "write")``; None for all.
+        tolerates: what it promises to withstand; a swarm draws within it.
     """
 
     id: str
@@ -129,6 +149,7 @@ class Node:
     invariants: ClassVar[tuple[Any, ...]] = ()
     workload: ClassVar[str | None] = None
     functions: ClassVar[tuple[str, ...] | None] = None
+    tolerates: ClassVar[Tolerates | None] = None
 
     _runtime: Runtime
 

@@ -18,7 +18,7 @@ from clew.sim.disk import Disk, Unsynced
 from clew.sim.finding import Refused
 from clew.sim.message import SCALARS, Message, NotJson, frozen, is_flat
 from clew.sim.network import Emit, Endpoint
-from clew.sim.node import Node, RPCError, RPCTimeout, handlers_of
+from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
 from clew.sim.task import FAILURES, Future, Task
 from clew.sim.timer import NodeTimer
 from clew.sim.world import NS_PER_SECOND, to_ns
@@ -72,7 +72,7 @@ class Host(Endpoint):
         self._cluster = cluster
         self.node_class = node_class
         self.disk = Disk()
-        self.clock = Clock()
+        self.clock = Clock(cluster.clock_error_ns)
         self.incarnation = 0
         self.strike: Callable[[Host], bool] | None = None
 
@@ -284,9 +284,7 @@ class Process:
         timer.cancelled = True
         body = message.body
         if body["type"] == "error":
-            code = body.get("code", 13)
-            code = code if isinstance(code, int) else 13
-            future.set_error(RPCError(code, str(body.get("text", ""))))
+            future.set_error(error_of(body))
         else:
             future.set_result(body)
 
@@ -294,7 +292,7 @@ class Process:
         if not self.alive:
             return  # it fails while it unwinds
         if isinstance(error, RPCError) and isinstance(cause, Message):
-            self.reply(cause, {"type": "error", "code": error.code, "text": error.text})
+            self.reply(cause, error.body)
             return
         if not isinstance(error, Refused):
             self._cluster.raised(self, error, cause)
@@ -358,6 +356,8 @@ class Process:
         if link is None:
             self._cluster.unknown_destination(self, dest)
             return None
+        if link.dest.is_node and link.dest is not self.host:
+            self._cluster.talked = True
         self._links[dest] = link.emit
         return link.emit
 

@@ -18,6 +18,7 @@ class BroadcastWorkload(Workload):
     functions = ("broadcast", "read")
     readonly = frozenset({"read"})
     final_reads = True
+    every_node = True
 
     # Messages.
 

@@ -17,6 +17,7 @@ class EchoWorkload(Workload):
     summary = "the reply carries the request's value"
     functions = ("echo",)
     readonly = frozenset({"echo"})
+    every_node = True
 
     # Messages.
 

@@ -18,6 +18,7 @@ class GSetWorkload(Workload):
     functions = ("add", "read")
     readonly = frozenset({"read"})
     final_reads = True
+    every_node = True
 
     # Messages.
 

@@ -1,0 +1,107 @@
+"""What a node class promises to withstand, in its own words.
+
+A swarm draws within it, and progress after healing is asked for within it. Safety is asked for
+everywhere: whatever happens, a system may stand still but not answer wrongly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clew.errors import NodeError
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerates:
+    """A promise: ``tolerates = Tolerates(nodes=3, latency=0.05)`` in a node class.
+
+    What is left out is as mild as for a class that says nothing.
+
+    Args:
+        nodes: the fewest nodes with which it works; or the fewest and the most.
+        latency: the longest mean latency of a link with which it makes progress, seconds.
+        clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None where
+            it works with clocks that show anything.
+        faults: the kinds and groups of faults that it recovers from; None for all that it feels.
+
+    Raises:
+        NodeError: one of them can't be used.
+    """
+
+    nodes: int | tuple[int, int] = 3
+    latency: float = 0.02
+    clock_error: float | None = None
+    faults: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        counts = self.nodes if isinstance(self.nodes, tuple) else (self.nodes,)
+        if not _are_counts(counts):
+            raise _bad("nodes", "the fewest nodes, or the fewest and the most", self.nodes)
+        if not _is_time(self.latency):
+            raise _bad("latency", "seconds from 0", self.latency)
+        if self.clock_error is not None and not _is_time(self.clock_error):
+            raise _bad("clock_error", "seconds from 0, or None for any error", self.clock_error)
+        names: Any = self.faults
+        if names is not None and not (
+            isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+        ):
+            raise _bad("faults", "a tuple of names, such as ('kill', 'partition')", names)
+
+    @property
+    def fewest(self) -> int:
+        """The fewest nodes."""
+        return self.nodes[0] if isinstance(self.nodes, tuple) else self.nodes
+
+    @property
+    def most(self) -> int | None:
+        """The most nodes; None for any number."""
+        return self.nodes[1] if isinstance(self.nodes, tuple) else None
+
+    @property
+    def latency_ns(self) -> int:
+        """The longest mean latency, ns."""
+        return round(self.latency * 1e9)
+
+    @property
+    def clock_error_ns(self) -> int | None:
+        """How far a clock may be off, ns; None for anything."""
+        return None if self.clock_error is None else round(self.clock_error * 1e9)
+
+    def __str__(self) -> str:
+        """Say it in words, for reports."""
+        nodes = (
+            f"{self.fewest} nodes or more" if self.most is None else _span(self.fewest, self.most)
+        )
+        parts = [nodes, f"links of at most {self.latency * 1e3:g} ms"]
+        if self.clock_error is not None:
+            parts.append(f"clocks that are off by at most {self.clock_error:g} s")
+        if self.faults is not None:
+            parts.append(f"of faults {', '.join(self.faults) or 'none'}")
+        return ", ".join(parts)
+
+
+def _span(fewest: int, most: int) -> str:
+    return f"{fewest} nodes" if fewest == most else f"{fewest} to {most} nodes"
+
+
+def _are_counts(counts: tuple[Any, ...]) -> bool:
+    whole = all(type(count) is int and 1 <= count <= 1000 for count in counts)  # noqa: PLR2004 - as --node-count
+    return whole and len(counts) in {1, 2} and counts[0] <= counts[-1]
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in {int, float} and 0 <= value <= 1e6  # noqa: PLR2004 - as other times
+
+
+def _bad(name: str, expected: str, found: Any) -> NodeError:
+    return NodeError(
+        f"{name!r} of Tolerates can't be used",
+        expected=expected,
+        found=repr(found),
+        fix="Write, for example, tolerates = Tolerates(nodes=3, latency=0.05, clock_error=0.01)",
+    )
+
+
+MILD = Tolerates()
+"""What is taken to be promised by a class that says nothing."""
