@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import clew
 from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.models.registry import MODELS
 from clew.report import words
 from clew.report.lanes import lanes
 from clew.report.style import Style
+from clew.scenarios.load import Model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
@@ -36,7 +38,7 @@ def run_report(
     """
     outcome = verified(outcome, verification)
     parts = [
-        drawn(outcome.run.plan, style),
+        drawn(outcome.run.plan, outcome.model, style),
         verdicts(outcome, style),
         remarks(outcome.remarks, style),
         *(_evidence(outcome, check, style) for check in _by_cause(outcome.checks)),
@@ -46,9 +48,9 @@ def run_report(
     return "\n\n".join(part for part in parts if part)
 
 
-def drawn(plan: Plan, style: Style) -> str:
+def drawn(plan: Plan, model: Model, style: Style) -> str:
     """The version, the seed and every option that the run had."""
-    model = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
+    name = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
     latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
     rows: list[tuple[str, str | int]] = [
         ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
@@ -62,9 +64,12 @@ def drawn(plan: Plan, style: Style) -> str:
         ("keys", plan.key_count),
         ("nemesis", _nemesis(plan)),
     ]
+    promise = model.node_class.tolerates
+    if promise is not None and model.name not in MODELS:
+        rows.append(("tolerates", str(promise)))
     if plan.workload.startswith("txn-"):
         rows.append(("models", ", ".join(plan.consistency_models)))
-    head = f"Clew {clew.__version__}: {model}, workload {plan.workload}, seed {plan.seed}"
+    head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + words.table(rows)
 
 

@@ -21,6 +21,7 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.remarks import few
 from clew.scenarios.run import Run
 from clew.sim.faults import group_of
+from clew.sim.faults.effect import several
 from clew.sim.node import is_definite
 from clew.sim.world import NS_PER_SECOND
 
@@ -157,7 +158,7 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
     assert promise is not None
     count = len(plan.node_ids)
     if count < promise.fewest or (promise.most is not None and count > promise.most):
-        yield f"{count} nodes"
+        yield several(count, "node")
     if plan.latency_ns > promise.latency_ns:
         yield f"links of {plan.latency_ns / 1e6:g} ms"
     kinds = dict.fromkeys(fault.kind for fault in plan.faults)
@@ -172,13 +173,9 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
         )
 
 
-def not_judged(progress: Result, beyond: Sequence[str]) -> str:
+def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
     """The remark that takes the place of a check."""
     return (
-        f"No progress was asked for: {' and '.join(beyond)} {_are(beyond)} beyond what the class "
-        f"says that it tolerates. Else this would count: {progress.reason}."
+        f"No progress was asked for: {' and '.join(beyond)}: outside what the class says that "
+        f"it tolerates ({model.node_class.tolerates}). Else this would count: {progress.reason}."
     )
-
-
-def _are(beyond: Sequence[str]) -> str:
-    return "is" if beyond[0].startswith("the fault") and len(beyond) == 1 else "are"

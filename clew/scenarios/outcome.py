@@ -84,7 +84,7 @@ def judge(run: Run, model: Model) -> Outcome:
         progress = check_liveness(run, every_node=workload.every_node)
         beyond = beyond_promise(run.plan, model)
         if progress.verdict is Verdict.INVALID and beyond:
-            remarks.append(not_judged(progress, beyond))
+            remarks.append(not_judged(progress, beyond, model))
         else:
             checks.append(progress)
     if run.plan.availability is not None:

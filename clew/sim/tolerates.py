@@ -70,10 +70,7 @@ class Tolerates:
 
     def __str__(self) -> str:
         """Say it in words, for reports."""
-        nodes = (
-            f"{self.fewest} nodes or more" if self.most is None else _span(self.fewest, self.most)
-        )
-        parts = [nodes, f"links of at most {self.latency * 1e3:g} ms"]
+        parts = [_span(self.fewest, self.most), f"links of at most {self.latency * 1e3:g} ms"]
         if self.clock_error is not None:
             parts.append(f"clocks that are off by at most {self.clock_error:g} s")
         if self.faults is not None:
@@ -81,7 +78,9 @@ class Tolerates:
         return ", ".join(parts)
 
 
-def _span(fewest: int, most: int) -> str:
+def _span(fewest: int, most: int | None) -> str:
+    if most is None:
+        return "any number of nodes" if fewest == 1 else f"{fewest} nodes or more"
     return f"{fewest} nodes" if fewest == most else f"{fewest} to {most} nodes"
 
 

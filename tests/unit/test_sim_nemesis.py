@@ -7,13 +7,12 @@ import pytest
 
 from clew.errors import UsageError
 from clew.models.raft import Raft
+from clew.scenarios.capabilities import capabilities, kinds_for
 from clew.scenarios.nemesis import (
     NODE_COUNTS,
     SURE_GROUPS,
-    capabilities,
     draw_faults,
     draw_swarm,
-    kinds_for,
     magnitude,
 )
 from clew.sim.cluster import Cluster
@@ -21,6 +20,7 @@ from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Injector, check_fault
 from clew.sim.latency import Latency
 from clew.sim.node import Node, on
+from clew.sim.tolerates import Tolerates
 
 S = 1_000_000_000
 
@@ -252,9 +252,12 @@ def test_pools():
 
 def swarms(count=400, **named):
     return [
-        draw_swarm(tuple(KINDS), entropy=Entropy(seed), time_limit_ns=20 * S, roles=True, **named)
+        draw_swarm(
+            tuple(KINDS), entropy=Entropy(seed), time_limit_ns=20 * S, roles=True,
+            **{"promise": Tolerates(nodes=1, latency=0.1), **named},
+        )
         for seed in range(count)
-    ]
+    ]  # fmt: skip
 
 
 def test_swarms_differ():
@@ -283,6 +286,46 @@ def test_swarms_draw_faults_of_the_kinds_that_are_on():
             check_fault(fault)
             assert KINDS[fault.kind].least_nodes <= len(swarm.node_ids)
             assert fault.until_ns < 20 * S
+
+
+PROMISES = [
+    # what is promised: the sizes and latencies, ms, of swarms
+    (Tolerates(), {3, 4, 5, 6, 7}, {0, 1, 5, 20}),
+    (Tolerates(nodes=1, latency=0.1), {1, 2, 3, 4, 5, 6, 7}, {0, 1, 5, 20, 100}),
+    (Tolerates(nodes=(3, 3), latency=0.004), {3}, {0, 1}),
+    (Tolerates(nodes=(2, 4)), {2, 3, 4}, {0, 1, 5, 20}),
+    (Tolerates(nodes=(9, 11), latency=0), {9, 10, 11}, {0}),
+    (Tolerates(nodes=12), {12}, {0, 1, 5, 20}),
+]
+
+
+@pytest.mark.parametrize(("promise", "sizes", "latencies_ms"), PROMISES)
+def test_swarms_stay_within_what_is_promised(promise, sizes, latencies_ms):
+    drawn = swarms(150, promise=promise)
+    assert {len(swarm.node_ids) for swarm in drawn} == sizes
+    assert {swarm.latency.mean_ns // 1_000_000 for swarm in drawn} == latencies_ms
+
+
+@pytest.mark.parametrize("error_ns", [1, 1000, 10_000_000, 100_000_000_000])
+def test_drawn_clock_errors_stay_within_their_bound(error_ns):
+    for seed in range(30):
+        drawn = draw_faults(
+            ["clock"], entropy=Entropy(seed), node_ids=names(3), interval_ns=S,
+            time_limit_ns=20 * S, roles=False, clock_error_ns=error_ns,
+        )  # fmt: skip
+        for fault in drawn:
+            check_fault(fault)
+            errors = {name: fault.params.get(name, 0) for name in ("offset_ns", "jump_ns")}
+            assert all(abs(error) <= error_ns for error in errors.values())
+            assert fault.params.get("amplitude_ns", 0) <= error_ns
+
+
+def test_a_group_means_the_kinds_that_are_felt():
+    felt = draw_faults(
+        ["clock"], entropy=Entropy(1), node_ids=names(3), interval_ns=S, time_limit_ns=20 * S,
+        roles=False, unfelt=frozenset({"clock-offset", "clock-jump", "clock-strobe"}),
+    )  # fmt: skip
+    assert {fault.kind for fault in felt} == {"clock-drift"}
 
 
 def test_swarms_keep_what_is_fixed():

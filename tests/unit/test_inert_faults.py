@@ -1,0 +1,198 @@
+"""Faults that a node can't notice: refused before the run, or told after it with what to do."""
+
+import pytest
+
+from clew.cli import main
+from clew.errors import UsageError
+from clew.models.registry import MODELS
+from clew.scenarios.capabilities import unfelt
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+from clew.sim.cluster import Cluster
+from clew.sim.faults import GROUPS, KINDS, Fault, Injector
+from clew.sim.node import Node, on
+
+S = 1_000_000_000
+
+SILENT = """
+{imports}
+from clew import Node, on
+
+class Ids(Node):
+    workload = "unique-ids"
+
+    def start(self):
+        self.count = 0
+        {start}
+
+    @on("generate")
+    def generate(self, msg):
+        self.count += 1
+        self.reply(msg, {{"type": "generate_ok", "id": [self.id, self.rng.random(), self.count]}})
+"""
+
+
+def write(tmp_path, start="pass", imports=""):
+    path = tmp_path / "ids.py"
+    path.write_text(SILENT.format(start=start, imports=imports))
+    return str(path)
+
+
+def outcome_of(name, **options):
+    model = load_model(name)
+    scenario = make_scenario({"model": name, "time_limit": 3, "recovery": 2, **options})
+    return judge(simulate(draw_plan(scenario, 0, model), model), model)
+
+
+def faults_check(outcome):
+    [check] = [check for check in outcome.checks if check.name == "faults"]
+    return check
+
+
+@pytest.mark.parametrize("asked", [*GROUPS, *KINDS])
+def test_what_no_node_can_notice_is_refused_before_anything_runs(tmp_path, asked):
+    name = write(tmp_path)
+    felt = {"kill", "pause"}
+    if asked in felt:
+        assert faults_check(outcome_of(name, nemesis=asked)).verdict.value == "valid"
+        return
+    with pytest.raises(UsageError) as caught:
+        outcome_of(name, nemesis=asked)
+    assert str(caught.value).startswith(f"the fault {asked!r} can't do anything to {name}: ")
+    assert "expected what they can notice: kill, pause" in str(caught.value)
+    assert "--allow-inert" in str(caught.value)
+    taken = faults_check(outcome_of(name, nemesis=asked, allow_inert=True))
+    assert taken.verdict.value == "valid"
+    assert taken.reason.endswith(f"Nobody noticed {asked}, which --allow-inert takes.")
+
+
+DOUBTFUL = {
+    # what may do more than can be read: its code
+    "getattr": {"start": 'getattr(self, "se" + "nd")("n1", {"type": "x"}) if 0 else 0'},
+    "a package": {"imports": "import simpy"},
+    "a text": {"start": 'self.call = "send"'},
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTFUL)
+def test_where_there_is_doubt_the_run_tells(tmp_path, doubt):
+    name = write(tmp_path, **DOUBTFUL[doubt])
+    check = faults_check(outcome_of(name, nemesis="partition"))
+    assert check.verdict.value == "unknown"
+    assert "0 messages lost to the cut" in check.reason
+    assert "The nodes sent each other nothing in the whole run" in check.reason
+    assert "kill, pause" in check.reason
+    assert check.reason.endswith("or take the run as it is with --allow-inert.")
+
+
+def test_a_helper_beside_the_file_is_read_too(tmp_path):
+    (tmp_path / "telling.py").write_text("def tell(node, dest):\n    node.send(dest, {})\n")
+    name = write(tmp_path, imports="import telling")
+    assert unfelt(load_model(name).node_class).isdisjoint(GROUPS["partition"])
+
+
+def test_the_command_line_and_a_file_know_the_way(tmp_path, capsys):
+    options = "unique-ids --nemesis partition --time-limit 2 --recovery 1"
+    assert main(f"test {options}".split()) == 64
+    told = capsys.readouterr().err
+    assert "the fault 'partition' can't do anything to unique-ids" in told
+    assert "kill, pause, clock, disk" in told
+    assert main([*f"test {options} --allow-inert --out".split(), str(tmp_path / "out")]) == 0
+    file = tmp_path / "ids.toml"
+    lines = ['model = "unique-ids"', 'nemesis = ["partition"]', "time_limit = 2"]
+    file.write_text("\n".join([*lines, "allow_inert = true"]))
+    assert main(["test", str(file), "--out", str(tmp_path / "out")]) == 0
+    file.write_text("\n".join(lines))
+    assert main(["test", str(file), "--out", str(tmp_path / "out")]) == 64
+
+
+def test_a_sweep_that_is_unknown_says_what_to_do(tmp_path, capsys):
+    name = write(tmp_path, **DOUBTFUL["a package"])
+    command = f"test {name} --nemesis partition --time-limit 2 --runs 3 --out {tmp_path / 'out'}"
+    assert main(command.split()) == 2
+    assert "--allow-inert" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_kind_that_might_have_struck_gets_other_advice(tmp_path):
+    name = write(tmp_path, start='self.count = self.disk.get("count", 0)')
+    check = faults_check(outcome_of(name, nemesis="disk"))
+    assert check.verdict.value == "unknown"
+    assert "synced nothing meanwhile" in check.reason
+    assert "a shorter --nemesis-interval" in check.reason
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_drawn_for_a_shipped_model_is_not_unfelt(name):
+    able = {"echo": set(), "unique-ids": {"clock", "disk"}}.get(name)
+    groups = {KINDS[kind].needs for kind in KINDS} - {
+        KINDS[kind].needs for kind in unfelt(load_model(name).node_class)
+    }
+    if able is not None:
+        assert groups == {"nothing", *able}
+    else:
+        assert "peers" in groups
+
+
+class Quiet(Node):
+    """Does nothing by itself."""
+
+    def start(self):
+        self.kept = 0
+
+    @on("go")
+    def go(self, msg):
+        pass
+
+
+INERT = [kind for kind in KINDS if kind != "kill"]
+
+
+@pytest.mark.parametrize("kind", INERT)
+def test_a_fault_that_nobody_notices_did_nothing(kind):
+    params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
+    struck = Fault("f", kind, S, 2 * S, None, params)
+    cluster = Cluster(1, Quiet, ["n1", "n2", "n3", "n4"])
+    injector = Injector(cluster, [struck])
+    cluster.boot()
+    cluster.world.advance(3 * S)
+    injector.heal()
+    [report] = injector.reports()
+    assert report.bit == 0, report.detail
+
+
+class Pinger(Node):
+    """n1 sends something to n2 ten times a second."""
+
+    def start(self):
+        if self.id == "n1":
+            self.every(0.1, self.ping)
+
+    def ping(self):
+        self.send("n2", {"type": "go"})
+
+    @on("go")
+    def go(self, msg):
+        pass
+
+
+def lossy(kind):
+    return kind.startswith("partition") or KINDS[kind].group in {
+        "loss", "duplicate", "delay", "reorder", "flap",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if lossy(kind)])
+def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
+    params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
+    if KINDS[kind].group in {"loss", "duplicate", "reorder"}:
+        params = {"per_thousand": 1000}
+    dead = Fault("k", "kill", S // 2, 4 * S, ("n2",), {})
+    struck = Fault("f", kind, S, 2 * S, None, params)
+    cluster = Cluster(1, Pinger, ["n1", "n2", "n3", "n4"])
+    injector = Injector(cluster, [dead, struck])
+    cluster.boot()
+    cluster.world.advance(3 * S)
+    assert {report.id: report.bit for report in injector.reports()} == {"k": 1, "f": 0}
