@@ -48,6 +48,7 @@ def sweep_report(
         expectation(scenario.expect, summary, style),
         failures(summary, style, again),
         _faults(summary),
+        _remarks(summary),
         _behaviours(summary),
     ]
     return "\n".join(part for part in parts if part)
@@ -113,6 +114,15 @@ def _faults(summary: Summary) -> str:
         for kind, planned in sorted(summary.planned.items())
     )
     return words.hanging("  ", f"faults that bit: {told}") if told else ""
+
+
+def _remarks(summary: Summary) -> str:
+    """What is worth knowing of some runs and counts in no verdict; of what says alike the first."""
+    told = [
+        words.hanging("  ", f"remark on {words.several(runs, 'run')}: {remark}")
+        for remark, runs in summary.remarks.values()
+    ]
+    return "\n".join(told)
 
 
 def _behaviours(summary: Summary) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from clew.checkers.verdict import Verdict
 from clew.scenarios.expect import Met, Tally
 from clew.search.sweep import SeedResult
 from clew.sim.world import NS_PER_SECOND
+
+
+_VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
+"""What differs between remarks that say alike: numbers, and lists of nodes."""
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class Summary:
         newest: the seed that was the last to show a new one.
         planned: how often each kind of fault was planned.
         bit: how often each kind of fault really bit.
+        remarks: of those that say alike the first, and in how many runs one of them stood.
     """
 
     def __init__(self, expect: str | None = None) -> None:
@@ -50,6 +56,7 @@ class Summary:
         self.virtual_ns = 0
         self.planned: dict[str, int] = {}
         self.bit: dict[str, int] = {}
+        self.remarks: dict[str, tuple[str, int]] = {}
         self.wall_seconds = 0.0
         self.tally = Tally(expect)
         self.behaviours: set[int] = set()
@@ -86,6 +93,10 @@ class Summary:
         if not self.behaviours.issuperset(result.behaviours):
             self.behaviours.update(result.behaviours)
             self.newest = result.seed
+        for remark in result.json.get("remarks", ()):
+            alike = _VARIES.sub("#", remark)
+            first, runs = self.remarks.get(alike, (remark, 0))
+            self.remarks[alike] = first, runs + 1
         for fault in result.json.get("faults", ()):
             kind = fault["kind"]
             self.planned[kind] = self.planned.get(kind, 0) + 1

@@ -416,3 +416,13 @@ def test_a_request_without_a_handler_stays_a_finding(tmp_path):
     path.write_text(ACKNOWLEDGING.replace('@clew.on("told")', '@clew.on("tolt")'))
     outcome = outcome_of(str(path), node_count=3)
     assert "unhandled-message" in outcome.signature
+
+
+def test_a_sweep_tells_remarks_that_say_alike_once(tmp_path, capsys):
+    path = tmp_path / "acking.py"
+    path.write_text(ACKNOWLEDGING)
+    command = f"test {path} --node-count 3 --time-limit 2 --runs 3 --out {tmp_path / 'out'}"
+    assert main(command.split()) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count("remark on 3 runs: ") == 2
+    assert told.count("of type 'told_ok' came to") == 1
