@@ -10,7 +10,6 @@ from clew.scenarios.expect import Met, Tally
 from clew.search.sweep import SeedResult
 from clew.sim.world import NS_PER_SECOND
 
-
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
 """What differs between remarks that say alike: numbers, and lists of nodes."""
 

@@ -19,6 +19,7 @@ from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import FIGURES
+from clew.scenarios.client import ELSEWHERE
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.scenarios.workloads import WORKLOADS, workload_class
@@ -27,6 +28,7 @@ from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.node import ERROR_CODES
+from clew.sim.tolerates import MILD
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.trace import KINDS as TRACE_KINDS
 
@@ -35,6 +37,16 @@ sys.path.insert(0, str(HERE))
 
 from inputs import commands, flags, scenario  # noqa: E402 - the pages' own parts lie beside
 from tables import code, table  # noqa: E402
+
+PROMISE = {
+    # an argument of Tolerates: what it says
+    "nodes": "the fewest nodes with which it works, or a pair of the fewest and the most",
+    "latency": "the longest mean latency of a link with which it makes progress, seconds",
+    "clock_error": "how far a node's clocks may be off, either way, seconds, whatever faults do to "
+    "them; 0: there are no clock faults in a swarm; None: no bound; `--clock-error` says otherwise",
+    "faults": "a tuple of the kinds and families of faults that it recovers from; None: all that "
+    "its code can feel",
+}
 
 TRACE = {
     # a kind of record: what it says
@@ -115,11 +127,20 @@ def faults() -> str:
         (need, meaning, ", ".join(code(n) for n, kind in KINDS.items() if kind.needs == need))
         for need, meaning in NEEDS.items()
     ]
+    promise = [
+        (code(name), code(getattr(MILD, name)), meaning) for name, meaning in PROMISE.items()
+    ]
     return f"""# Faults
 
 `--nemesis` takes kinds and families, with commas between them, or `all`. A plan holds at least one
-of each that was asked for, each reports what it really did, and where one that was asked for never
-bit, a valid run is unknown.
+of each that was asked for, and each reports what it did. What a fault did is what a node could
+notice: messages lost, a clock read while it was wrong, data gone. A cut through which nothing was
+sent did nothing, whatever its shape.
+
+Where a kind that was asked for by name did nothing, a valid run is unknown, and says what to do. A
+kind that the nodes can't notice for certain, such as a partition where no code of theirs sends
+anything to another node, is refused before anything runs. `--allow-inert` (`allow_inert = true` in
+a file) takes both: Gossip Glomers' unique ids under partitions is `glomers-2-unique-ids`.
 
 ## Families
 
@@ -148,6 +169,23 @@ Any other word is a role that a node tells, such as `leader`. Node ids may be na
 ## What they need of a node
 
 {table(("need", "meaning", "kinds"), needs)}
+
+## What a node class tolerates
+
+A class may state what it promises to withstand:
+
+```python
+from clew import Node, Tolerates
+
+class Locks(Node):
+    tolerates = Tolerates(nodes=3, latency=0.05, clock_error=0.01)
+```
+
+A swarm draws within it, and progress after healing is asked for within it only; a run outside says
+so in a remark. Answers must be right everywhere. What is left out, and a class that states nothing,
+is as mild as the defaults; what a command line or a scenario asks of such a class by name is meant.
+
+{table(("argument", "default", "meaning"), promise)}
 """
 
 
@@ -159,6 +197,7 @@ def workloads() -> str:
             ", ".join(map(code, workload_class(name).functions)),
             workload_class(name).summary,
             "yes" if workload_class(name).final_reads else "no",
+            "each node" if workload_class(name).every_node else "the cluster",
         )
         for name in WORKLOADS
     ]
@@ -167,9 +206,11 @@ def workloads() -> str:
     return f"""# Workloads
 
 What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the
-end.
+end. "Progress" says who must complete operations after healing: each node that healed, or the
+cluster. There a node may refuse them with a definite error, such as "not the leader", and its
+clients go to another; see [protocol.md](protocol.md). One that answers nothing has not healed.
 
-{table(("workload", "functions", "what must hold", "final reads"), rows)}
+{table(("workload", "functions", "what must hold", "final reads", "progress"), rows)}
 
 {body}
 """
@@ -181,6 +222,7 @@ def _paragraphs(text: str | None) -> str:
 
 def protocol() -> str:
     """The error codes."""
+    elsewhere = ", ".join(map(str, sorted(ELSEWHERE)))
     rows = [
         (code, name, "yes" if definite else "no") for code, (name, definite) in ERROR_CODES.items()
     ]
@@ -193,6 +235,16 @@ has a `type`, perhaps a `msg_id`, and in a reply `in_reply_to`. See
 An error reply is `{{"type": "error", "in_reply_to": 7, "code": 11, "text": "..."}}`. A definite
 error says that the operation did not happen: the client's operation is `fail`. After any other
 nobody knows: it is `info`, except that what only reads may always fail.
+
+Where not every node must serve its clients (see [workloads.md](workloads.md)), a client goes on at
+another node after an error that says "not here": one of the codes {elsewhere}, or any with a field
+`leader` that names a node, as in `{{"type": "error", "code": 11, "leader": "n3"}}` or
+`raise RPCError(11, leader="n3")`. With the field it goes to that node, else to the next one. It
+asks its next operation there, under a new process number: a session does not span nodes. A client
+whose node does not answer stays.
+
+A reply that reaches a node, of type `error` or one that ends in `_ok`, where nothing waits for it
+and no handler takes it, is a remark of the run; with `--strict-replies` it is a finding.
 
 {table(("code", "name", "definite"), [*rows, ("1000 and up", "the node's own", "no")])}
 """

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers"]
 
 NEEDS: dict[str, str] = {
-    "nothing": "bites on every node",
-    "peers": "bites only where nodes talk to each other",
-    "disk": "bites only where nodes write to their disks",
-    "clock": "felt only where nodes read their wall clocks",
-    "timers": "felt only where nodes have timers or read their monotonic clocks",
+    "nothing": "noticed on every node",
+    "peers": "noticed only where nodes send something to each other",
+    "disk": "noticed only where nodes write to their disks",
+    "clock": "noticed only where nodes read their wall clocks",
+    "timers": "noticed only where nodes have timers or read their clocks",
 }
 
 
