@@ -18,7 +18,7 @@ from clew.scenarios.workloads import workload_class
 
 # What the template of a workload survives, and what bites it: a node that writes to no disk and
 # talks to nobody feels only its own death.
-_NEMESIS: dict[str, tuple[str, ...]] = {"echo": ("kill",), "unique-ids": ("kill", "clock")}
+_NEMESIS: dict[str, tuple[str, ...]] = {"echo": ("kill",), "unique-ids": ("kill",)}
 _NEMESIS_OF_OTHERS = ("partition", "kill")
 
 

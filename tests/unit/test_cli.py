@@ -132,9 +132,21 @@ def test_a_false_assertion_makes_the_run_invalid(capsys):
     assert "which is not < 0.001" in capsys.readouterr().out
 
 
+READER = """from clew import Node, on
+
+class Reader(Node):
+    workload = "echo"
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": self.disk.get("x", msg.body["echo"])})
+"""
+
+
 def test_a_fault_that_never_bites_makes_the_run_unknown(capsys):
-    # Echo writes nothing to its disk, so no sync is there to die in.
-    assert run("test echo --nemesis disk-lost --time-limit 5") == 2
+    # It reads its disk and writes nothing to it, so no sync is there to die in.
+    Path("reader.py").write_text(READER)
+    assert run("test reader.py --nemesis disk-lost --time-limit 5") == 2
     assert "The run is unknown." in capsys.readouterr().out
 
 
