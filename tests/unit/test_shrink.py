@@ -348,7 +348,8 @@ def test_a_cut_keeps_final_reads_behind_the_recovery():
     small = cuts.healed_at(plan, plan.time_limit_ns // 2)
     finals = [one for one in small.operations if one.phase == "final"]
     assert len(finals) == len(plan.node_ids)
-    assert {one.at_ns for one in finals} == {small.time_limit_ns + small.recovery_ns}
+    due_ns = small.time_limit_ns + small.recovery_ns
+    assert all(due_ns <= one.at_ns < due_ns + 100_000_000 for one in finals)
 
 
 GUIDE = Path(__file__).resolve().parent.parent.parent / "docs" / "guide" / "7-shrinking.md"
