@@ -33,11 +33,11 @@ Concurrency: TypeAlias = Annotated[
 ]
 Rate: TypeAlias = Annotated[
     str | None,
-    option("--rate", "Operations a second over all clients.", "5", "HZ"),
+    option("--rate", "Operations a second over all clients.", "30", "HZ"),
 ]
 TimeLimit: TypeAlias = Annotated[
     str | None,
-    option("--time-limit", "Virtual seconds of operations and faults.", "60", "SECONDS"),
+    option("--time-limit", "Virtual seconds of operations and faults.", "20", "SECONDS"),
 ]
 Latency: TypeAlias = Annotated[
     str | None,
@@ -58,7 +58,7 @@ Nemesis: TypeAlias = Annotated[
 ]
 NemesisInterval: TypeAlias = Annotated[
     str | None,
-    option("--nemesis-interval", "Mean seconds between faults of a kind.", "10", "SECONDS"),
+    option("--nemesis-interval", "Mean seconds between faults of a kind, and that they last.", "1.5", "SECONDS"),
 ]
 ClockError: TypeAlias = Annotated[
     str | None,

@@ -1,6 +1,9 @@
 """A counter kept by a service, which every node asks: seq-kv is allowed to show the past.
 
-$ clew test examples/kv_counter.py --node-count 3 --rate 100 --time-limit 20 --nemesis partition
+$ clew test examples/kv_counter.py --node-count 3 --rate 100 --time-limit 20 --nemesis kill,pause
+
+A partition would cut the nodes from each other, and they send each other nothing; it does not cut
+them from services.
 """
 
 from clew import Node, RPCError, on
