@@ -33,7 +33,7 @@ Concurrency: TypeAlias = Annotated[
 ]
 Rate: TypeAlias = Annotated[
     str | None,
-    option("--rate", "Operations a second over all clients.", "30", "HZ"),
+    option("--rate", "Operations a second over all clients.", "20", "HZ"),
 ]
 TimeLimit: TypeAlias = Annotated[
     str | None,
@@ -58,7 +58,7 @@ Nemesis: TypeAlias = Annotated[
 ]
 NemesisInterval: TypeAlias = Annotated[
     str | None,
-    option("--nemesis-interval", "Mean seconds between faults of a kind, and that they last.", "1.5", "SECONDS"),
+    option("--nemesis-interval", "Mean seconds between faults of a kind, and that they last.", "2", "SECONDS"),
 ]
 ClockError: TypeAlias = Annotated[
     str | None,

@@ -47,7 +47,7 @@ class Scenario(BaseModel):
         "1n", description="how many clients: a number, or 2n for twice the nodes"
     )
     rate: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        30.0, description="operations a second over all clients"
+        20.0, description="operations a second over all clients"
     )
     time_limit: Annotated[float, Field(gt=0, le=1e6)] = Field(
         20.0, description="seconds of operations and faults"
@@ -63,7 +63,7 @@ class Scenario(BaseModel):
     )
     nemesis: tuple[str, ...] = Field((), description="fault kinds, or all")
     nemesis_interval: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        1.5, description="mean seconds between faults of a kind, and that they last"
+        2.0, description="mean seconds between faults of a kind, and that they last"
     )
     clock_error: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         None,
