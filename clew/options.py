@@ -58,7 +58,12 @@ Nemesis: TypeAlias = Annotated[
 ]
 NemesisInterval: TypeAlias = Annotated[
     str | None,
-    option("--nemesis-interval", "Mean seconds between faults of a kind, and that they last.", "2", "SECONDS"),
+    option(
+        "--nemesis-interval",
+        "Mean seconds between faults of a kind, and that they last.",
+        "2",
+        "SECONDS",
+    ),
 ]
 ClockError: TypeAlias = Annotated[
     str | None,
