@@ -45,18 +45,24 @@ class Clock:
     def monotonic(self, true_ns: int) -> int:
         """Read the monotonic clock at a virtual time, ns since the start of the run."""
         self.monotonic_reads += 1
-        return self._monotonic(true_ns)
+        if self.drift_ppm or self._error_ns is not None:
+            return self._monotonic(true_ns)
+        return self._mono_ns + true_ns - self._true_ns
 
     def wall(self, true_ns: int) -> int:
         """Read the wall clock at a virtual time, ns since 1970."""
         self.wall_reads += 1
-        return EPOCH_NS + self._held(self.offset_ns + self._monotonic(true_ns), true_ns)
+        shown_ns = self.offset_ns + self._monotonic(true_ns)
+        if self._error_ns is None:
+            return EPOCH_NS + shown_ns
+        return EPOCH_NS + self._held(shown_ns, true_ns)
 
     def _monotonic(self, true_ns: int) -> int:
         elapsed = true_ns - self._true_ns
         if self.drift_ppm:
             elapsed += elapsed * self.drift_ppm // _MILLION
-        return self._held(self._mono_ns + elapsed, true_ns)
+        shown_ns = self._mono_ns + elapsed
+        return shown_ns if self._error_ns is None else self._held(shown_ns, true_ns)
 
     def _held(self, shown_ns: int, true_ns: int) -> int:
         """What a clock shows, as near to what is true as the bound says."""

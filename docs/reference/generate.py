@@ -177,6 +177,7 @@ A class may state what it promises to withstand:
 ```python
 from clew import Node, Tolerates
 
+
 class Locks(Node):
     tolerates = Tolerates(nodes=3, latency=0.05, clock_error=0.01)
 ```
