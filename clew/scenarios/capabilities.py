@@ -140,7 +140,9 @@ def _all_names(node_class: type[Node]) -> set[str] | None:
         if not all(_is_known(name, Path(file).parent) for name in imported):
             return None
         names |= found
-    return names
+    # A class that some program made elsewhere does not stand in its module's file.
+    written = names.issuperset(base.__name__ for base in _own(node_class))
+    return names if written else None
 
 
 @lru_cache(maxsize=16)
@@ -152,8 +154,8 @@ def _mentioned(source: str) -> tuple[frozenset[str], frozenset[str]]:
         match one:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
                 names.add(name.rpartition(".")[2])
-            case ast.Constant(value=str(text)):
-                names.add(text)
+            case ast.Constant(value=str(name)) | ast.ClassDef(name=name):
+                names.add(name)
             case _:
                 pass
         if isinstance(one, ast.Import):
