@@ -201,6 +201,6 @@ def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
 def test_a_class_that_does_not_stand_in_its_file_is_not_judged_by_it(tmp_path):
     (tmp_path / "plain.py").write_text(
         "from clew import Node\n"
-        "Made = type('Mad' + 'e', (Node,), {'workload': 'echo', '__module__': __name__})\n"
+        "Other = type('Mad' + 'e', (Node,), {'workload': 'echo', '__module__': __name__})\n"
     )
     assert unfelt(load_model(str(tmp_path / "plain.py")).node_class) == frozenset()
