@@ -14,7 +14,7 @@ from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
 def check_faults(run: Run, model: Model) -> Result:
     """UNKNOWN where a kind that was asked for by name did nothing, or no fault did.
 
-    With ``allow_inert`` that is told and taken.
+    With ``allow_inert`` that is told and taken. A swarm whose faults nobody noticed was a calm one.
     """
     if run.plan.allow_inert:
         idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]
@@ -25,6 +25,9 @@ def check_faults(run: Run, model: Model) -> Result:
         why = "; ".join(f"{asked}: {_last(run, asked)}" for asked in idle)
         reason = f"A fault that was asked for did nothing that a node could notice: {why}"
         return Result("faults", Verdict.UNKNOWN, f"{reason}. {_advice(run, model, idle)}")
+    if run.plan.swarm and not any(report.bit for report in run.faults):
+        reason = "None of the faults that this seed drew did anything that a node could notice."
+        return Result("faults", Verdict.VALID, reason)
     if not any(report.bit for report in run.faults):
         return Result(
             "faults", Verdict.UNKNOWN,

@@ -75,7 +75,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         allow_inert=scenario.allow_inert,
         strict_replies=scenario.strict_replies,
         clock_error_ns=_clock_error_ns(scenario, model),
-        mild=scenario.swarm and model.node_class.tolerates is None,
+        swarm=scenario.swarm,
         faults=shape.faults,
         operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
     )

@@ -79,7 +79,7 @@ def judge(run: Run, model: Model) -> Outcome:
     checks.append(_findings(run))
     if run.shared:
         checks.append(_shared(run))
-    remarks = [*kept_apart(run), *unawaited(run), *mildly_drawn(run)]
+    remarks = [*kept_apart(run), *unawaited(run), *mildly_drawn(run, model)]
     if run.plan.liveness != "off":
         progress = check_liveness(run, every_node=workload.every_node)
         beyond = beyond_promise(run.plan, model)

@@ -74,7 +74,7 @@ class Plan:
         allow_inert: a kind that was asked for by name need not bite.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
-        mild: a swarm drew it mildly, because the class does not say what it tolerates.
+        swarm: the seed drew which kinds of fault there are: none of them is owed.
     """
 
     seed: int
@@ -103,7 +103,7 @@ class Plan:
     allow_inert: bool = False
     strict_replies: bool = False
     clock_error_ns: int | None = None
-    mild: bool = False
+    swarm: bool = False
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from clew.scenarios.load import Model
 from clew.scenarios.run import Run
 from clew.sim.tolerates import MILD
 
@@ -38,9 +39,9 @@ def unawaited(run: Run) -> Iterator[str]:
         )
 
 
-def mildly_drawn(run: Run) -> Iterator[str]:
+def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
     """That a swarm was drawn mildly, and how a class states what it tolerates."""
-    if run.plan.mild:
+    if run.plan.swarm and model.node_class.tolerates is None:
         yield (
             f"The class does not say what it tolerates, so the swarm drew mildly: {MILD}. "
             "A line such as tolerates = Tolerates(nodes=1, latency=0.1) in the class makes it "

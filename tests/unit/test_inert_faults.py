@@ -1,5 +1,7 @@
 """Faults that a node can't notice: refused before the run, or told after it with what to do."""
 
+from dataclasses import replace
+
 import pytest
 
 from clew.cli import main
@@ -134,6 +136,17 @@ def test_what_is_drawn_for_a_shipped_model_is_not_unfelt(name):
         assert groups == {"nothing", *able}
     else:
         assert "peers" in groups
+
+
+def test_a_seed_of_a_swarm_that_nobody_noticed_is_a_calm_one(tmp_path):
+    name = write(tmp_path, **DOUBTFUL["a package"])
+    model = load_model(name)
+    scenario = make_scenario({"model": name, "swarm": True, "time_limit": 3, "recovery": 2})
+    inert = (Fault("f", "partition-halves", S, 2 * S),)
+    plan = replace(draw_plan(scenario, 0, model), faults=inert)
+    assert faults_check(judge(simulate(plan, model), model)).verdict.value == "valid"
+    asked = replace(plan, swarm=False)
+    assert faults_check(judge(simulate(asked, model), model)).verdict.value == "unknown"
 
 
 class Quiet(Node):
