@@ -247,7 +247,7 @@ def test_a_run_leaves_nothing_behind(form: str, tmp_path: Path):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_restart_is_a_new_process(form: str, tmp_path: Path):
     path = written(tmp_path, counting(form))
-    plan = plan_of(path, node_count=1)
+    plan = plan_of(path, node_count=1, rate=5)  # nothing is under way when it dies
     kill = Fault(
         "f1", "kill", plan.time_limit_ns // 2, plan.time_limit_ns // 2 + 10**8, ("n0",), {}
     )
