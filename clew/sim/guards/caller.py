@@ -1,0 +1,176 @@
+"""Who calls: a node of a run, a file that is being imported, or neither.
+
+Each thread has a stack of what it is in the middle of: runs, whose worlds say which node's code
+is running, and imports. The top decides. A thread that is in neither sees the real world, as does
+the kernel between two nodes.
+
+This is the one place with module state, because what it guards is the interpreter's own.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random  # noqa: TID251 - seeded by a name
+from types import CodeType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
+
+from clew.sim.clock import EPOCH_NS
+from clew.sim.finding import PACKAGE, Refused, is_installed, is_users
+from clew.sim.process import Process
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+_ident = _thread.get_ident  # the real one: the guards replace the names
+
+
+class Importing:
+    """A file whose own code runs while it is imported: before there is any node.
+
+    Its clocks stand at the start of virtual time, and its chance depends on its name alone, so
+    that an import gives the same in every process, whatever was imported before.
+    """
+
+    __slots__ = ("__weakref__", "_rng", "current", "id")
+
+    def __init__(self, name: str) -> None:
+        self.current = self
+        self.id = name
+        self._rng: Random | None = None
+
+    def rng(self) -> Random:
+        """The randomness of this import."""
+        if self._rng is None:
+            self._rng = Random(f"import {self.id}")  # noqa: S311 - for a simulation
+        return self._rng
+
+    def wall_ns(self) -> int:
+        """What every wall clock shows at virtual time 0."""
+        return EPOCH_NS
+
+    def monotonic_ns(self) -> int:
+        """Nothing has passed."""
+        return 0
+
+
+Caller: TypeAlias = Process | Importing
+Answer: TypeAlias = Callable[..., Any]
+
+
+class _Holder(Protocol):
+    """What knows whose code is running now."""
+
+    current: Any
+
+
+class _Nobody:
+    """The import of a module of the standard library: it belongs to Python, not to the run."""
+
+    current = None
+
+
+_NOBODY = _Nobody()
+_stacks: dict[int, list[tuple[_Holder, Cluster | None]]] = {}
+
+
+def caller() -> Caller | None:
+    """Whose code is calling; None for code that is no node's and not being imported."""
+    stack = _stacks.get(_ident())
+    if not stack:
+        return None
+    current: Caller | None = stack[-1][0].current
+    return current
+
+
+def world_now() -> int:
+    """Virtual time in this thread's run, ns."""
+    now: int = _stacks[_ident()][-1][0].now  # type: ignore[attr-defined] # a node calls: a World
+    return now
+
+
+@contextmanager
+def _entered(holder: _Holder, cluster: Cluster | None) -> Iterator[None]:
+    thread = _ident()
+    stack = _stacks.setdefault(thread, [])
+    stack.append((holder, cluster))
+    try:
+        yield
+    finally:
+        stack.pop()
+        if not stack:
+            _stacks.pop(thread, None)
+
+
+def running(cluster: Cluster) -> Any:
+    """A context in which this thread runs a cluster."""
+    return _entered(cluster.world, cluster)
+
+
+def importing_module(name: str) -> Any:
+    """A context in which this thread imports a module."""
+    return _entered(_NOBODY if _is_standard(name) else Importing(name), None)
+
+
+def _is_standard(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+# Refusing.
+
+
+class Wrong(NamedTuple):
+    """Why a call is refused.
+
+    Attributes:
+        what: how the call is called.
+        instead: what to use instead.
+    """
+
+    what: str
+    instead: str
+
+
+def refuse(who: Caller, wrong: Wrong) -> NoReturn:
+    """Raise `Refused` in the user's code; of a running node it is a finding already.
+
+    Raises:
+        Refused: always.
+    """
+    if isinstance(who, Importing):
+        reason = f"{wrong.what} is not for a file that simulated nodes run; use {wrong.instead}"
+        raise Refused(reason)
+    reason = f"{wrong.what} is not for a simulated node; use {wrong.instead}"
+    cluster = _stacks[_ident()][-1][1]
+    assert cluster is not None
+    cluster.refused(who.id, reason)
+    raise Refused(reason)
+
+
+def is_own_code() -> bool:
+    """True where the file that is being imported calls, and no library that it imports.
+
+    The innermost frame that is not the standard library's decides.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    while frame is not None:
+        code = frame.f_code
+        if code in WRAPPERS:
+            return False
+        if is_users(code.co_filename):
+            return not is_installed(code.co_filename)
+        if code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(_GUARDS):
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+_GUARDS = __file__.removesuffix("caller.py")
+WRAPPERS: set[CodeType] = set()
+"""Code that begins the import of another module: what is below it did not call."""
+
+STANDARD = sysconfig.get_path("stdlib")
+"""Where the standard library lies."""

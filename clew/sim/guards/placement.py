@@ -1,0 +1,236 @@
+"""Putting the guards in place, and taking them away again.
+
+A guard stands where the real thing stood: under its name in its module or class, and wherever a
+module took it by name before. In the user's own modules also where a class, a default argument
+or a list of the module holds it. While guards stand, what is imported finds them already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import isfunction
+from operator import setitem
+from threading import RLock
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from clew.sim.finding import is_installed, is_users
+from clew.sim.guards.caller import WRAPPERS, caller, importing_module
+from clew.sim.guards.rows import Live, Row, guard_of
+
+_MISSING = object()
+
+
+class _Place(NamedTuple):
+    """Somewhere that a guard stands: ``put(owner, key, real or guard)`` changes what is there."""
+
+    put: Callable[[Any, Any, Any], None]
+    owner: Any
+    key: Any
+    real: Any
+    guard: Any
+
+
+class Placement:
+    """All guards of this interpreter, and whether they stand.
+
+    Args:
+        table: the rows, by ``module:name``.
+    """
+
+    def __init__(self, table: Mapping[str, Row]) -> None:
+        self._rows: dict[str, dict[str, Row]] = {}
+        for key, row in table.items():
+            module, _, name = key.partition(":")
+            self._rows.setdefault(module, {})[name] = row
+        self._places: list[_Place] = []
+        self._guards: dict[int, tuple[Any, Any]] = {}
+        self._taken: dict[str, ModuleType] = {}
+        self._found: dict[int, tuple[ModuleType, list[_Place]]] = {}
+        self._standing: list[_Place] = []
+        self._depth = 0
+        self._lock = RLock()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """A context in which the guards stand; contexts nest."""
+        with self._lock:
+            if self._depth == 0:
+                self._put()
+            self._depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._remove()
+
+    @contextmanager
+    def also_in(self, modules: Iterable[ModuleType]) -> Iterator[None]:
+        """A context in which they stand in modules whose names may have changed since."""
+        places = [place for module in modules for place in self._held_by(module)]
+        for place in places:
+            place.put(place.owner, place.key, place.guard)
+        try:
+            yield
+        finally:
+            for place in reversed(places):
+                place.put(place.owner, place.key, place.real)
+
+    def _put(self) -> None:
+        self._take_in()
+        self._scan()
+        self._stand(self._live())
+        self._stand(self._places)
+        for _, found in self._found.values():
+            self._stand(found)
+
+    def _stand(self, places: list[_Place]) -> None:
+        for place in places:
+            place.put(place.owner, place.key, place.guard)
+        self._standing += places
+
+    def _remove(self) -> None:
+        for place in reversed(self._standing):
+            place.put(place.owner, place.key, place.real)
+        self._standing = []
+
+    def _live(self) -> list[_Place]:
+        """Places whose real things others may have changed since."""
+        return [
+            _Place(setattr, sys.modules[module], name, real, row.make(real))
+            for module, rows in self._rows.items()
+            for name, row in rows.items()
+            if isinstance(row, Live)
+            and (real := getattr(sys.modules[module], name, None)) is not None
+        ]
+
+    # The tables.
+
+    def _take_in(self) -> list[_Place]:
+        """Make the guards of modules that were imported since; these places."""
+        new = []
+        for name, rows in self._rows.items():
+            module = sys.modules.get(name)
+            if module is None or self._taken.get(name) is module or _is_half(module):
+                continue
+            self._taken[name] = module
+            new += [
+                place
+                for name_and_row in rows.items()
+                if (place := self._place(module, *name_and_row)) is not None
+            ]
+        self._places += new
+        if new:
+            self._found.clear()
+        return new
+
+    def _place(self, module: ModuleType, name: str, row: Row) -> _Place | None:
+        if isinstance(row, Live):
+            return None
+        owner: Any = module
+        *classes, attribute = name.split(".")
+        for part in classes:
+            owner = getattr(owner, part, None)
+        real = vars(owner).get(attribute, _MISSING) if owner is not None else _MISSING
+        if real is _MISSING:
+            return None  # not on this system, or not in this Python
+        known = self._guards.get(id(real))
+        guard = known[1] if known else guard_of(real, row, of_class=bool(classes))
+        if not classes:
+            self._guards[id(real)] = (real, guard)
+        return _Place(setattr, owner, attribute, real, guard)
+
+    # What holds a guarded thing besides.
+
+    def _scan(self) -> None:
+        """Look through modules that are new since the last time."""
+        for module in list(sys.modules.values()):
+            if id(module) not in self._found and isinstance(module, ModuleType):
+                found = list(self._held_by(module)) if _is_to_be_seen(module) else []
+                self._found[id(module)] = (module, found)
+
+    def _held_by(self, module: ModuleType) -> Iterator[_Place]:
+        names = vars(module)
+        own = _is_own(module)
+        taken = self._rows.get(module.__name__, {})
+        for name, value in list(names.items()):
+            known = self._guards.get(id(value))
+            if known is not None:
+                if name not in taken and (own or not isinstance(value, type)):
+                    yield _Place(setitem, names, name, *known)
+            elif own:
+                yield from self._held_by_value(module, value)
+
+    def _held_by_value(self, module: ModuleType, value: Any) -> Iterator[_Place]:
+        if isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in list(items):
+                if id(item) in self._guards:
+                    yield _Place(setitem, value, key, *self._guards[id(item)])
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for name, item in list(vars(value).items()):
+                if isinstance(item, staticmethod) and id(item.__func__) in self._guards:
+                    guard = self._guards[id(item.__func__)][1]
+                    yield _Place(setattr, value, name, item, staticmethod(guard))
+                elif id(item) in self._guards:
+                    yield _Place(setattr, value, name, *self._guards[id(item)])
+                elif isfunction(item):
+                    yield from self._held_by_defaults(item)
+        elif isfunction(value):
+            yield from self._held_by_defaults(value)
+
+    def _held_by_defaults(self, function: FunctionType) -> Iterator[_Place]:
+        defaults, named = function.__defaults__, function.__kwdefaults__
+        if defaults and any(id(item) in self._guards for item in defaults):
+            guarded = tuple(self._guards.get(id(item), (0, item))[1] for item in defaults)
+            yield _Place(setattr, function, "__defaults__", defaults, guarded)
+        for key, item in list((named or {}).items()):
+            if id(item) in self._guards:
+                yield _Place(setitem, named, key, *self._guards[id(item)])
+
+    # Imports.
+
+    def imported(self) -> None:
+        """Guard what has just been imported, where the guards stand."""
+        with self._lock:
+            if self._depth > 0:
+                self._stand(self._take_in())
+
+
+def _is_half(module: ModuleType) -> bool:
+    """True for a module in the middle of its own import."""
+    return getattr(getattr(module, "__spec__", None), "_initializing", False)
+
+
+def _is_to_be_seen(module: ModuleType) -> bool:
+    """True but for Clew itself and what tests it: they ask outside the nodes' code."""
+    top, _, rest = str(getattr(module, "__name__", "")).partition(".")
+    return top not in {"_pytest", "pytest"} and (top != "clew" or rest.startswith("models"))
+
+
+def _is_own(module: ModuleType) -> bool:
+    """True for a module that is neither Python's nor an installed library's."""
+    file = getattr(module, "__file__", None)
+    return file is None if module.__name__ == "__main__" else bool(
+        file and is_users(file) and not is_installed(file)
+    )
+
+
+def wrapper_of(placement: Placement, real: Callable[..., Any]) -> Callable[..., Any]:
+    """What stands for importlib's ``_find_and_load``: an import in a node's code is no node's."""
+
+    def find_and_load(name: str, import_: Any) -> Any:
+        if caller() is None:
+            return real(name, import_)
+        try:
+            with importing_module(name):
+                return real(name, import_)
+        finally:
+            placement.imported()
+
+    WRAPPERS.add(find_and_load.__code__)
+    return find_and_load
