@@ -22,39 +22,38 @@ COMMAND = ("test", "--node-count", "3", "--time-limit", "3", "--json", "--no-shr
 
 def run(file, hash_seed):
     """The exit status, the answer as a dict, and complaints."""
-    folder = str(Path(tempfile.gettempdir()) / "clew-leaks")  # one path for both: getcwd shows it
+    folder = Path(tempfile.gettempdir()) / "clew-leaks"  # one path for all: getcwd shows it
     shutil.rmtree(folder, ignore_errors=True)
-    Path(folder).mkdir()
-    if True:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "clew", *COMMAND, str(file)],
-            cwd=folder,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            out, err = child.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.communicate()
-            return None, {}, ["HANGS"]
-        complaints = []
-        left = sorted(p.name for p in Path(folder).iterdir() if p.name not in {"out", "__pycache__"})
-        if left:
-            complaints.append(f"LEAVES {' '.join(left)}")
-        try:
-            answer = json.loads(out)
-        except ValueError:
-            answer = {"verdict": "refused" if child.returncode == 64 else "NO ANSWER"}
-            if child.returncode != 64:
-                complaints.append(f"STDOUT {out[:60]!r}")
-        if "Traceback" in err and child.returncode != 64:
-            complaints.append("TRACEBACK")
-        answer["stderr"] = err
-        return child.returncode, answer, complaints
+    folder.mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "clew", *COMMAND, str(file)],
+        cwd=folder,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        out, err = child.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+        return None, {}, ["HANGS"]
+    complaints = []
+    left = sorted(p.name for p in folder.iterdir() if p.name not in {"out", "__pycache__"})
+    if left:
+        complaints.append(f"LEAVES {' '.join(left)}")
+    try:
+        answer = json.loads(out)
+    except ValueError:
+        answer = {"verdict": "refused" if child.returncode == 64 else "NO ANSWER"}
+        if child.returncode != 64:
+            complaints.append(f"STDOUT {out[:60]!r}")
+    if "Traceback" in err and child.returncode != 64:
+        complaints.append("TRACEBACK")
+    answer["stderr"] = err
+    return child.returncode, answer, complaints
 
 
 def told(answer):

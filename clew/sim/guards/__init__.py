@@ -36,8 +36,8 @@ from clew.sim.guards.clocks import CLOCKS, utc
 from clew.sim.guards.databases import DATABASES
 from clew.sim.guards.files import FILES, STREAMS
 from clew.sim.guards.machine import NETWORK, PROCESS_STATE, PROCESSES
-from clew.sim.guards.placement import Placement, wrapper_of
-from clew.sim.guards.rows import Row, Value
+from clew.sim.guards.placement import Placement
+from clew.sim.guards.rows import Row
 from clew.sim.guards.waiting import ASYNCIO, BLOCKING
 from clew.sim.node import Node
 
@@ -57,7 +57,6 @@ GUARDED: Final[dict[str, Row]] = {
     **BLOCKING,
     **ASYNCIO,
     **STREAMS,
-    "importlib._bootstrap:_find_and_load": Value(lambda real: wrapper_of(_placement, real)),
 }
 """What is guarded, by ``module:name``."""
 

@@ -85,7 +85,7 @@ def _everyones(real: random.Random) -> random.Random:
         return call
 
     stands = type("Random", (random.Random,), {name: method(name) for name in RANDOM_FUNCTIONS})
-    instance: random.Random = stands.__new__(stands)
+    instance: random.Random = random.Random.__new__(stands)
     return instance
 
 
@@ -109,6 +109,10 @@ class _NumpyState:
 
     def __init__(self, real: Any) -> None:
         self._real = real
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # libraries ask for instances of RandomState
+        return type(self._real)
 
     def __getattr__(self, name: str) -> Any:
         who = caller()

@@ -82,7 +82,7 @@ def _time_function(who: Caller, helper: Any, name: str, position: int, *args: An
         present = _EPOCH + timedelta(microseconds=wall_ns(who) // 1000)
         given[position] = present.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     marks = ", ".join("?" * len(given))
-    return helper.execute(f"select {name}({marks})", given).fetchone()[0]  # noqa: S608
+    return helper.execute(f"select {name}({marks})", given).fetchone()[0]
 
 
 _ROW: Final = Amended(_connect, importing=True)

@@ -7,7 +7,6 @@ file (a device, a pipe, ``/proc``, a number of Clew's own) answers differently e
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import sys
@@ -18,12 +17,13 @@ from typing import Any, Final, Self
 
 from clew.sim.clock import EPOCH_NS
 from clew.sim.guards.caller import Answer, Caller, Importing, Wrong, caller, refuse
-from clew.sim.guards.rows import Amended, Live, Refusal, Row, refused, standing
+from clew.sim.guards.rows import Amended, Live, Refusal, Row, refused, standing, virtual
 from clew.sim.world import NS_PER_SECOND
 
 _DISK = "self.disk"
 _WRITES = set("wax+")
 _ASIDE = ("/proc/", "/sys/", "/dev/")
+_TEMPORARY = "/tmp"  # noqa: S108 - only its name
 _REAL_STAT = os.stat
 
 
@@ -114,13 +114,14 @@ FILES: Final[dict[str, Row]] = {
         f"tempfile:{name}": _WRITING
         for name in ("mkdtemp", "mkstemp", "TemporaryFile", "NamedTemporaryFile")
     },
+    "tempfile:_gettempdir": virtual(lambda _: os.environ.get("TMPDIR", _TEMPORARY)),
     **{
         f"os:{name}": _NUMBER
         for name in (
-            "close", "closerange", "dup", "dup2", "fchmod", "fchown", "fdopen", "ftruncate",
-            "get_blocking", "lockf", "lseek", "open", "posix_fadvise", "posix_fallocate", "pread",
-            "preadv", "pwrite", "pwritev", "read", "readv", "sendfile", "set_blocking",
-            "set_inheritable", "splice", "write", "writev",
+            "close", "closerange", "dup", "dup2", "fchmod", "fchown", "fdopen", "fpathconf",
+            "ftruncate", "get_blocking", "get_inheritable", "lockf", "lseek", "open",
+            "posix_fadvise", "posix_fallocate", "pread", "preadv", "pwrite", "pwritev", "read",
+            "readv", "sendfile", "set_blocking", "set_inheritable", "splice", "write", "writev",
         )
     },
     **{
@@ -155,6 +156,9 @@ FILES: Final[dict[str, Row]] = {
         f"syslog:{name}": refused("writing to the machine's log", "self.log(text)")
         for name in ("closelog", "openlog", "syslog")
     },
+    "shelve:open": _WRITING,
+    "dbm:open": _WRITING,
+    "dbm.dumb:open": _WRITING,
     "_gdbm:open": _WRITING,
     "_dbm:open": _WRITING,
     "lmdb:open": _WRITING,

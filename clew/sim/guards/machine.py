@@ -9,11 +9,12 @@ from __future__ import annotations
 import _thread
 import os
 import sys
+import threading
 from typing import Any, Final, NoReturn
 from zlib import crc32
 
 from clew.sim.guards.caller import Answer, Caller, Wrong
-from clew.sim.guards.rows import Amended, Refusal, Row, refused, standing, virtual
+from clew.sim.guards.rows import Amended, Property, Refusal, Row, refused, standing, virtual
 
 _THREAD = "self.spawn(coroutine)"
 _PROCESS = "another node"
@@ -40,6 +41,10 @@ def _ident(_: Caller) -> int:
     return _THREAD_IDENT
 
 
+def _ident_of(_: Caller) -> int:
+    return _THREAD_IDENT
+
+
 def _exit(_: Caller, code: Any = None) -> NoReturn:
     """What `site` puts into builtins would also close stdin."""
     raise SystemExit(code)
@@ -48,6 +53,11 @@ def _exit(_: Caller, code: Any = None) -> NoReturn:
 def _uname(who: Caller, real: Answer) -> os.uname_result:
     system, _, *rest = real()
     return os.uname_result((system, who.id, *rest))
+
+
+def _platform_uname(who: Caller, real: Answer) -> Any:
+    known = real()
+    return type(known)(known.system, who.id, known.release, known.version, known.machine)
 
 
 _ENDS = {
@@ -65,6 +75,13 @@ _ENDS = {
 _STARTS_A_PROCESS = refused("starting a process", _PROCESS)
 _BECOMES_A_PROCESS = refused("starting a process", _PROCESS, importing=True)
 _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
+
+
+def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
+    """What `weakref.finalize` registers once for all is no node's."""
+    standard = getattr(function, "__module__", None) == "weakref"
+    return None if standard else Wrong("atexit.register", "a finally block")
+
 
 PROCESSES: Final[dict[str, Row]] = {
     **_ENDS,
@@ -108,7 +125,7 @@ PROCESSES: Final[dict[str, Row]] = {
     },
     "resource:setrlimit": refused("resource.setrlimit", "a bound that the node keeps itself"),
     "resource:prlimit": refused("resource.prlimit", "a bound that the node keeps itself"),
-    "atexit:register": refused("atexit.register", "a finally block"),
+    "atexit:register": Refusal(_at_exit),
     "atexit:unregister": refused("atexit.unregister", "a finally block"),
 }  # fmt: skip
 
@@ -119,6 +136,7 @@ NETWORK: Final[dict[str, Row]] = {
     "socket:socket.__init__": _SOCKET,
     "_socket:socket": standing(_SOCKET),
     "_socket:SocketType": standing(_SOCKET),
+    "socket:SocketType": standing(_SOCKET),
     "socket:socketpair": _SOCKET,
     "socket:fromfd": _SOCKET,
     "socket:create_connection": _SOCKET,
@@ -150,9 +168,15 @@ NETWORK: Final[dict[str, Row]] = {
 _SIGNAL = "another node's message, or self.after(seconds, callback)"
 _COUNTS = refused("what the interpreter counts", _OWN)
 
+
 def _sysconf(name: Any) -> Wrong | None:
     free = name in {"SC_AVPHYS_PAGES", "SC_NPROCESSORS_ONLN"}
     return Wrong("what the machine has free", _OWN) if free else None
+
+
+def _setlocale(_: int, locale: Any = None) -> Wrong | None:
+    """Without a locale it only says which one there is, as `datetime.strptime` asks."""
+    return Wrong("locale.setlocale", "str.format, which knows no locale") if locale else None
 
 
 PROCESS_STATE: Final[dict[str, Row]] = {
@@ -167,13 +191,22 @@ PROCESS_STATE: Final[dict[str, Row]] = {
     "os:sched_getaffinity": virtual(lambda _, __: {0}),
     "os:getloadavg": virtual(lambda _: (0.0, 0.0, 0.0)),
     "os:sysconf": Refusal(_sysconf),
+    "os:getpriority": virtual(lambda *_: 0),
+    "os:tcgetpgrp": refused("os.tcgetpgrp", "self.id"),
+    "os:ttyname": refused("os.ttyname", "self.id"),
     "os:get_terminal_size": virtual(lambda *_: os.terminal_size((80, 24))),
     "os:isatty": virtual(lambda _, __: False),
     "platform:node": virtual(lambda who: who.id),
-    "platform:uname": Amended(lambda who, real: real()._replace(node=who.id)),
-    "platform:processor": virtual(lambda _: ""),
+    "platform:_Processor.from_subprocess": virtual(lambda _: ""),
+    "platform:uname": Amended(_platform_uname),
     "threading:get_ident": virtual(_ident),
-    "threading:get_native_id": virtual(lambda who: _pid(who)),
+    "threading:active_count": virtual(lambda _: 1),
+    "threading:activeCount": virtual(lambda _: 1),
+    "threading:enumerate": virtual(lambda _: [threading.current_thread()]),
+    "threading:Thread.ident": Property(_ident_of),
+    "threading:Thread.native_id": Property(_ident_of),
+    "_thread:_count": virtual(lambda _: 0),
+    "threading:get_native_id": virtual(_pid),
     "gc:collect": Amended(lambda _, real, *args: real(*args) * 0),
     **{
         f"gc:{name}": _COUNTS
@@ -205,10 +238,11 @@ PROCESS_STATE: Final[dict[str, Row]] = {
     **{
         f"tracemalloc:{name}": _COUNTS
         for name in (
-            "clear_traces", "get_object_traceback", "get_traced_memory", "get_tracemalloc_memory",
+            "clear_traces", "get_traced_memory", "get_tracemalloc_memory",
             "reset_peak", "start", "stop", "take_snapshot",
         )
     },
+    "tracemalloc:get_object_traceback": virtual(lambda *_: None),  # every warning asks
     **{
         f"faulthandler:{name}": refused(f"faulthandler.{name}", "self.log(text)")
         for name in (
@@ -229,9 +263,12 @@ PROCESS_STATE: Final[dict[str, Row]] = {
             "sigwaitinfo",
         )
     },
+    "_xxsubinterpreters:create": refused("another interpreter", _PROCESS, importing=True),
+    "_interpreters:create": refused("another interpreter", _PROCESS, importing=True),
     "importlib:reload": refused("importlib.reload", "a restart of the node, by the fault 'kill'"),
-    "locale:setlocale": refused("locale.setlocale", "str.format, which knows no locale"),
-    "_locale:setlocale": refused("locale.setlocale", "str.format, which knows no locale"),
+    "locale:getpreferredencoding": virtual(lambda *_, **__: "utf-8"),
+    "locale:setlocale": Refusal(_setlocale),
+    "_locale:setlocale": Refusal(_setlocale),
     **{
         f"ctypes:{name}": refused("calling C", "what Python can do", importing=True)
         for name in ("CDLL.__init__", "CDLL.__getattr__", "CDLL.__getitem__", "_dlopen")

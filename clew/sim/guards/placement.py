@@ -18,9 +18,12 @@ from typing import Any, NamedTuple
 
 from clew.sim.finding import is_installed, is_users
 from clew.sim.guards.caller import WRAPPERS, caller, importing_module
-from clew.sim.guards.rows import Live, Row, guard_of
+from clew.sim.guards.rows import Live, Row, Value, guard_of
 
 _MISSING = object()
+
+_DEEP = {"sched", "timeit"}
+"""Modules of the standard library whose default arguments are clocks."""
 
 
 class _Place(NamedTuple):
@@ -42,7 +45,8 @@ class Placement:
 
     def __init__(self, table: Mapping[str, Row]) -> None:
         self._rows: dict[str, dict[str, Row]] = {}
-        for key, row in table.items():
+        finder = {"importlib._bootstrap:_find_and_load": Value(self._finding)}
+        for key, row in {**table, **finder}.items():
             module, _, name = key.partition(":")
             self._rows.setdefault(module, {})[name] = row
         self._places: list[_Place] = []
@@ -194,7 +198,22 @@ class Placement:
 
     # Imports.
 
-    def imported(self) -> None:
+    def _finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """What stands for importlib's own: an import in a node's code is no node's."""
+
+        def find_and_load(name: str, import_: Any) -> Any:
+            if caller() is None:
+                return real(name, import_)
+            try:
+                with importing_module(name):
+                    return real(name, import_)
+            finally:
+                self._imported()
+
+        WRAPPERS.add(find_and_load.__code__)
+        return find_and_load
+
+    def _imported(self) -> None:
         """Guard what has just been imported, where the guards stand."""
         with self._lock:
             if self._depth > 0:
@@ -215,22 +234,10 @@ def _is_to_be_seen(module: ModuleType) -> bool:
 def _is_own(module: ModuleType) -> bool:
     """True for a module that is neither Python's nor an installed library's."""
     file = getattr(module, "__file__", None)
-    return file is None if module.__name__ == "__main__" else bool(
-        file and is_users(file) and not is_installed(file)
+    if module.__name__ in _DEEP:
+        return True
+    return (
+        file is None
+        if module.__name__ == "__main__"
+        else bool(file and is_users(file) and not is_installed(file))
     )
-
-
-def wrapper_of(placement: Placement, real: Callable[..., Any]) -> Callable[..., Any]:
-    """What stands for importlib's ``_find_and_load``: an import in a node's code is no node's."""
-
-    def find_and_load(name: str, import_: Any) -> Any:
-        if caller() is None:
-            return real(name, import_)
-        try:
-            with importing_module(name):
-                return real(name, import_)
-        finally:
-            placement.imported()
-
-    WRAPPERS.add(find_and_load.__code__)
-    return find_and_load

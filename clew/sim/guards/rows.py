@@ -95,6 +95,12 @@ class Plain(staticmethod):  # type: ignore[type-arg]
     def __subclasscheck__(self, subclass: type) -> bool:
         return issubclass(subclass, self.real)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.real == getattr(other, "real", other)
+
+    def __hash__(self) -> int:  # it is looked for in sets that hold the real one
+        return hash(self.real)
+
     def __copy__(self) -> Plain:
         return self
 
@@ -155,9 +161,7 @@ def _refusal(real: Answer, wrong: Callable[..., Wrong | None], *, importing: boo
         if isinstance(who, Importing) and not (importing and is_own_code()):
             return real(*args, **named)
         found = wrong(*args, **named)
-        if found is None:
-            return real(*args, **named)
-        refuse(who, found)
+        return real(*args, **named) if found is None else refuse(who, found)
 
     return guard
 
@@ -180,6 +184,7 @@ class Standing(type):
     """
 
     def __call__(cls, *args: Any, **named: Any) -> Any:
+        """Make an instance."""
         create: Answer = getattr(cls, "create", type.__call__)
         return create(real_class(cls), *args, **named)
 

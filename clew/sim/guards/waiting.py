@@ -42,9 +42,9 @@ class Lock:
         who = caller()
         if who is None or isinstance(who, Importing):
             return self._real.acquire(blocking, timeout)
-        if not blocking or timeout == 0:
-            return False
-        refuse(who, Wrong("waiting for a lock that is held", _LATER))
+        if blocking and timeout != 0:
+            refuse(who, Wrong("waiting for a lock that is held", _LATER))
+        return False
 
     __enter__ = acquire
 
@@ -90,7 +90,7 @@ def _condition(_: Any, timeout: Any = None) -> bool:
 
 
 def _semaphore(self: Any, blocking: bool = True, timeout: Any = None) -> bool:  # noqa: FBT001, FBT002
-    return self._value > 0 or not blocking or _brief(timeout)  # type: ignore[no-any-return] # noqa: SLF001
+    return self._value > 0 or not blocking or _brief(timeout)
 
 
 def _join(self: Any, timeout: Any = None) -> bool:
@@ -110,7 +110,7 @@ def _done(self: Any, timeout: Any = None) -> bool:
 
 
 def _simple_queue(real: type) -> type:
-    class SimpleQueue(real):  # type: ignore[misc, valid-type]
+    class SimpleQueue(real):  # type: ignore[misc]
         """`queue.SimpleQueue`; a node that would wait for it is refused."""
 
         def get(self, block: bool = True, timeout: Any = None) -> Any:  # noqa: FBT001, FBT002
@@ -136,6 +136,7 @@ BLOCKING: Final[dict[str, Row]] = {
     "threading:Event.wait": _unless(_event, "threading.Event.wait"),
     "threading:Condition.wait": _unless(_condition, "threading.Condition.wait"),
     "threading:Semaphore.acquire": _unless(_semaphore, "waiting for a semaphore"),
+    "threading:Semaphore.__enter__": _unless(_semaphore, "waiting for a semaphore"),
     "threading:Barrier.wait": _unless(lambda self, *_: self.parties <= 1, "threading.Barrier.wait"),
     "threading:Thread.join": _unless(_join, "threading.Thread.join"),
     "queue:Queue.get": _unless(_get, "waiting for a queue"),
@@ -148,9 +149,7 @@ BLOCKING: Final[dict[str, Row]] = {
     "select:select": _SELECT,
     "select:poll": _SELECT,
     "select:epoll": _SELECT,
-    "selectors:SelectSelector.__init__": _SELECT,
-    "selectors:PollSelector.__init__": _SELECT,
-    "selectors:EpollSelector.__init__": _SELECT,
+    "selectors:_BaseSelectorImpl.__init__": _SELECT,
     "os:sched_yield": refused("os.sched_yield", _SLEEP),
     "getpass:getpass": refused("reading a password", "a handler's message"),
     "zmq:Poller": _SELECT,
@@ -203,7 +202,7 @@ ASYNCIO: Final[dict[str, Row]] = {
     "asyncio:Queue.get": _unless(lambda self: not self.empty(), "waiting for a queue", _NOTED),
     "asyncio:Queue.put": _unless(lambda self, _: not self.full(), "waiting for a queue", _NOTED),
     "asyncio:Queue.join": _unless(
-        lambda self: self._unfinished_tasks == 0,  # noqa: SLF001 - there is no other way
+        lambda self: self._unfinished_tasks == 0,
         "waiting for a queue",
         _NOTED,
     ),
