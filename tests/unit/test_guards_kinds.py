@@ -162,8 +162,7 @@ CHANCE = {
     "import random": [
         "random.random()", "random.choice(range(10**9))", "random.Random().random()",
         "random.SystemRandom().random()", "random.SystemRandom().randrange(10**9)",
-        "random._inst.random()", "random.binomialvariate(10**6) if hasattr(random, "
-        "'binomialvariate') else random.random()",
+        "random._inst.random()",
     ],
     "from random import random, shuffle": ["random()"],
     "import random\nR = random.SystemRandom()": ["R.random()"],

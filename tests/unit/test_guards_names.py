@@ -234,7 +234,7 @@ def of_guards(name):
 def test_every_name_is_guarded_or_left_alone_for_a_reason(name):
     module = pytest.importorskip(name)
     before = dict(public_callables(module))
-    with importing("names"):
+    with importing():
         during = dict(public_callables(module))
     replaced = {each for each in before if during[each] is not before[each]}
     left = {each for names in LEFT_ALONE[name].values() for each in names.split()}

@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from clew.sim.finding import Refused
-from clew.sim.guards.caller import importing_module, running
+from clew.sim.guards.caller import loading, running
 from clew.sim.guards.chance import CHANCE
 from clew.sim.guards.clocks import CLOCKS, utc
 from clew.sim.guards.databases import DATABASES
@@ -64,15 +64,13 @@ _placement = Placement(GUARDED)
 
 
 @contextmanager
-def importing(name: str = "") -> Iterator[None]:
+def importing() -> Iterator[None]:
     """Let a user's file be imported: its own code is virtual already, and so are its names.
 
-    Args:
-        name: the file's, on which its chance depends.
-
+    Where a node's code is running in this thread, it is imported for that node's process.
     What is printed meanwhile goes to stderr: stdout is for Clew's own answer.
     """
-    with _placement.standing(), utc(), importing_module(name):
+    with _placement.standing(), utc(), loading():
         yield
 
 

@@ -13,7 +13,7 @@ import _thread
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from random import Random  # noqa: TID251 - seeded by a name
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
@@ -24,6 +24,7 @@ from clew.sim.process import Process
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
+    from clew.sim.world import World
 
 _ident = _thread.get_ident  # the real one: the guards replace the names
 
@@ -68,12 +69,27 @@ class _Holder(Protocol):
 
 
 class _Nobody:
-    """The import of a module of the standard library: it belongs to Python, not to the run."""
+    """Finding a module, and executing one of the standard library: Python's, and not the run's."""
 
     current = None
 
 
 _NOBODY = _Nobody()
+
+
+class _For:
+    """The user's modules are executed for one process: their clocks and chance are its own."""
+
+    def __init__(self, process: Process, world: World) -> None:
+        self.current = process
+        self._world = world
+
+    @property
+    def now(self) -> int:
+        """Virtual time, ns."""
+        return self._world.now
+
+
 _stacks: dict[int, list[tuple[_Holder, Cluster | None]]] = {}
 
 
@@ -84,6 +100,11 @@ def caller() -> Caller | None:
         return None
     current: Caller | None = stack[-1][0].current
     return current
+
+
+def is_guarded_thread() -> bool:
+    """True where this thread runs or imports something of the user's."""
+    return _ident() in _stacks
 
 
 def world_now() -> int:
@@ -105,18 +126,40 @@ def _entered(holder: _Holder, cluster: Cluster | None) -> Iterator[None]:
             _stacks.pop(thread, None)
 
 
-def running(cluster: Cluster) -> Any:
+def running(cluster: Cluster) -> AbstractContextManager[None]:
     """A context in which this thread runs a cluster."""
     return _entered(cluster.world, cluster)
 
 
-def importing_module(name: str) -> Any:
-    """A context in which this thread imports a module."""
-    return _entered(_NOBODY if _is_standard(name) else Importing(name), None)
+def finding() -> AbstractContextManager[None]:
+    """A context in which this thread looks for a module: nobody's code runs."""
+    return _entered(_NOBODY, None)
 
 
-def _is_standard(name: str) -> bool:
-    return name.partition(".")[0] in sys.stdlib_module_names
+def executing(name: str, file: str | None) -> AbstractContextManager[None]:
+    """A context in which this thread executes a module.
+
+    Args:
+        name: the module's.
+        file: where it was written.
+    """
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return _entered(_NOBODY, None)
+    if file is not None and is_users(file) and not is_installed(file):
+        for holder, cluster in reversed(_stacks.get(_ident(), ())):
+            if isinstance(holder, _For):
+                return _entered(holder, cluster)
+    return _entered(Importing(name), None)
+
+
+def loading() -> AbstractContextManager[None]:
+    """A context in which a user's file is loaded: for the process whose code runs, or for none."""
+    stack = _stacks.get(_ident())
+    if stack:
+        holder, cluster = stack[-1]
+        if cluster is not None and isinstance(holder.current, Process):
+            return _entered(_For(holder.current, cluster.world), cluster)
+    return _entered(_NOBODY, None)
 
 
 # Refusing.

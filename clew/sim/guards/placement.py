@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from clew.sim.finding import is_installed, is_users
-from clew.sim.guards.caller import WRAPPERS, caller, importing_module
+from clew.sim.guards.caller import WRAPPERS, executing, finding, is_guarded_thread
 from clew.sim.guards.rows import Live, Row, Value, guard_of
 
 _MISSING = object()
@@ -36,6 +36,36 @@ class _Place(NamedTuple):
     guard: Any
 
 
+class _Batch:
+    """Places that are changed together: the names of a module in one step, for speed."""
+
+    def __init__(self, places: Iterable[_Place]) -> None:
+        self._single: list[_Place] = []
+        names: dict[int, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {}
+        for place in places:
+            owner = vars(place.owner) if isinstance(place.owner, ModuleType) else place.owner
+            if isinstance(owner, dict):
+                _, guards, reals = names.setdefault(id(owner), (owner, {}, {}))
+                guards[place.key], reals[place.key] = place.guard, place.real
+            else:  # a class, a list or a function
+                self._single.append(place)
+        self._names = list(names.values())
+
+    def put(self) -> None:
+        """Let the guards stand."""
+        for names, guards, _ in self._names:
+            names.update(guards)
+        for place in self._single:
+            place.put(place.owner, place.key, place.guard)
+
+    def remove(self) -> None:
+        """Let the real things stand."""
+        for names, _, reals in self._names:
+            names.update(reals)
+        for place in reversed(self._single):
+            place.put(place.owner, place.key, place.real)
+
+
 class Placement:
     """All guards of this interpreter, and whether they stand.
 
@@ -45,7 +75,10 @@ class Placement:
 
     def __init__(self, table: Mapping[str, Row]) -> None:
         self._rows: dict[str, dict[str, Row]] = {}
-        finder = {"importlib._bootstrap:_find_and_load": Value(self._finding)}
+        finder = {
+            "importlib._bootstrap:_find_and_load": Value(self._finding),
+            "importlib._bootstrap_external:_LoaderBasics.exec_module": Value(_executing),
+        }
         for key, row in {**table, **finder}.items():
             module, _, name = key.partition(":")
             self._rows.setdefault(module, {})[name] = row
@@ -53,7 +86,15 @@ class Placement:
         self._guards: dict[int, tuple[Any, Any]] = {}
         self._taken: dict[str, ModuleType] = {}
         self._found: dict[int, tuple[ModuleType, list[_Place]]] = {}
-        self._standing: list[_Place] = []
+        self._live_rows = [
+            (module, name, row)
+            for module, rows in self._rows.items()
+            for name, row in rows.items()
+            if isinstance(row, Live)
+        ]
+        self._newest = (0, "")
+        self._all = _Batch([])
+        self._standing: list[_Batch] = []
         self._depth = 0
         self._lock = RLock()
 
@@ -75,41 +116,39 @@ class Placement:
     @contextmanager
     def also_in(self, modules: Iterable[ModuleType]) -> Iterator[None]:
         """A context in which they stand in modules whose names may have changed since."""
-        places = [place for module in modules for place in self._held_by(module)]
-        for place in places:
-            place.put(place.owner, place.key, place.guard)
+        batch = _Batch([place for module in modules for place in self._held_by(module)])
+        batch.put()
         try:
             yield
         finally:
-            for place in reversed(places):
-                place.put(place.owner, place.key, place.real)
+            batch.remove()
 
     def _put(self) -> None:
-        self._take_in()
-        self._scan()
-        self._stand(self._live())
-        self._stand(self._places)
-        for _, found in self._found.values():
-            self._stand(found)
+        newest = (len(sys.modules), next(reversed(sys.modules)))
+        if newest != self._newest:
+            self._newest = newest
+            self._take_in()
+            self._scan()
+            found = [place for _, places in self._found.values() for place in places]
+            self._all = _Batch([*self._places, *found])
+        self._stand(_Batch(self._live()))
+        self._stand(self._all)
 
-    def _stand(self, places: list[_Place]) -> None:
-        for place in places:
-            place.put(place.owner, place.key, place.guard)
-        self._standing += places
+    def _stand(self, batch: _Batch) -> None:
+        batch.put()
+        self._standing.append(batch)
 
     def _remove(self) -> None:
-        for place in reversed(self._standing):
-            place.put(place.owner, place.key, place.real)
+        for batch in reversed(self._standing):
+            batch.remove()
         self._standing = []
 
     def _live(self) -> list[_Place]:
         """Places whose real things others may have changed since."""
         return [
             _Place(setattr, sys.modules[module], name, real, row.make(real))
-            for module, rows in self._rows.items()
-            for name, row in rows.items()
-            if isinstance(row, Live)
-            and (real := getattr(sys.modules[module], name, None)) is not None
+            for module, name, row in self._live_rows
+            if (real := getattr(sys.modules[module], name, None)) is not None
         ]
 
     # The tables.
@@ -199,25 +238,25 @@ class Placement:
     # Imports.
 
     def _finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """What stands for importlib's own: an import in a node's code is no node's."""
+        """What stands for importlib's own: what it looks for and at is not what a node does."""
 
         def find_and_load(name: str, import_: Any) -> Any:
-            if caller() is None:
+            if not is_guarded_thread():
                 return real(name, import_)
             try:
-                with importing_module(name):
+                with finding():
                     return real(name, import_)
             finally:
                 self._imported()
 
-        WRAPPERS.add(find_and_load.__code__)
         return find_and_load
 
     def _imported(self) -> None:
         """Guard what has just been imported, where the guards stand."""
         with self._lock:
             if self._depth > 0:
-                self._stand(self._take_in())
+                self._stand(_Batch(self._take_in()))
+                self._newest = (0, "")
 
 
 def _is_half(module: ModuleType) -> bool:
@@ -241,3 +280,21 @@ def _is_own(module: ModuleType) -> bool:
         if module.__name__ == "__main__"
         else bool(file and is_users(file) and not is_installed(file))
     )
+
+
+def _executing(real: Callable[..., None]) -> Callable[..., None]:
+    """What stands for importlib's ``exec_module``: it knows whose code a module's is."""
+
+    def exec_module(self: Any, module: ModuleType) -> None:
+        if not is_guarded_thread():
+            real(self, module)
+            return
+        code = self.get_code(module.__name__)
+        if code is None:
+            real(self, module)  # it raises
+            return
+        with executing(module.__name__, getattr(module, "__file__", None)):
+            exec(code, vars(module))  # noqa: S102 - as importlib does
+
+    WRAPPERS.add(exec_module.__code__)
+    return exec_module
