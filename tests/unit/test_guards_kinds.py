@@ -5,6 +5,9 @@ does, and what comes of it.
 """
 
 import textwrap
+import threading
+import time
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ import pytest
 from clew.errors import NodeError
 from clew.scenarios.load import load_model
 from clew.sim.cluster import Cluster
-from clew.sim.guards import guarded
+from clew.sim.guards import guarded, importing
+from clew.sim.node import Node
 
 S = 1_000_000_000
 BORN = 1_700_000_000
@@ -53,6 +57,13 @@ def ran(path, seed=1):
     cluster.close()
     return said, cluster.findings
 
+
+SQLITE = """\
+import sqlite3
+from contextlib import closing
+def of(query):
+    with closing(sqlite3.connect(":memory:")) as database:
+        return database.execute(query).fetchone()[0]"""
 
 CLOCKS = {
     # what stands at the top: what the handler does, and what it gets at virtual time 1 s
@@ -126,7 +137,7 @@ CLOCKS = {
         ("v = logging.LogRecord('a', 1, 'b', 1, 'm', None, None).thread", 1),
     ],
     "import timeit": [("v = timeit.default_timer()", 1.0), ("v = timeit.timeit(number=1)", 0.0)],
-    "import sqlite3\ndef of(q): return sqlite3.connect(':memory:').execute(q).fetchone()[0]": [
+    SQLITE: [
         ("v = of(\"select datetime('now')\")", "2023-11-14 22:13:21"),
         ("v = of('select CURRENT_TIMESTAMP')", "2023-11-14 22:13:21"),
         ("v = of('select current_date')", "2023-11-14"),
@@ -193,7 +204,7 @@ CHANCE = {
         "sorted(nx.fast_gnp_random_graph(12, .5).edges)",
         "sorted(nx.random_regular_graph(3, 12).edges)",
     ],
-    "import sqlite3\ndef of(q): return sqlite3.connect(':memory:').execute(q).fetchone()[0]": [
+    SQLITE: [
         "of('select random()')", "of('select randomblob(8)')",
     ],
 }  # fmt: skip
@@ -622,3 +633,81 @@ def test_a_file_may_not_end_the_process_or_write_when_imported(tmp_path, monkeyp
     assert f"{REFUSED_AT_IMPORT[top]} is not for a file that simulated nodes run; use " in told
     assert f"{path}:2" in told
     assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_is_loaded_for_a_process_is_that_process_s_own(tmp_path):
+    path, _ = written(tmp_path, "v = 1", "import random, time\nX = (random.random(), time.time())")
+
+    class Loading(Node):
+        def start(self):
+            self.after(1, self.load)
+
+        def load(self):
+            with importing():
+                spec = spec_from_file_location("own_file", path)
+                module = module_from_spec(spec)
+                spec.loader.exec_module(module)
+            self.said = module.X
+
+    def run(seed):
+        cluster = Cluster(seed, Loading, ["n1", "n2"])
+        with guarded(cluster):
+            cluster.boot()
+            cluster.world.advance(2 * S)
+        assert cluster.findings == []
+        return [host.node.said for host in cluster.hosts.values()]
+
+    first, second = run(1)
+    assert first[1] == second[1] == BORN + 1
+    assert first[0] != second[0]
+    assert run(1) == [first, second]
+    assert run(2) != [first, second]
+
+
+def test_runs_in_two_threads_do_not_see_each_other(tmp_path):
+    path, _ = written(tmp_path, "import time, random; v = (time.time(), random.random())")
+    node_class = load_model(str(path)).node_class
+    ready, said = threading.Barrier(2), {}
+
+    def run(seed):
+        cluster = Cluster(seed, node_class, ["n1"])
+        with guarded(cluster):
+            cluster.boot()
+            ready.wait(60)
+            cluster.world.advance(2 * S)
+            said[seed] = cluster.hosts["n1"].node.v
+            ready.wait(60)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == {seed: ran(path, seed)[0] for seed in (1, 2)}
+
+
+def test_hooks_are_the_nodes_code_too(tmp_path):
+    class Telling(Node):
+        asked = ()
+
+        def start(self):
+            self.after(1, lambda: None)
+
+        def role(self):
+            Telling.asked = (*Telling.asked, time.time())
+
+    cluster = Cluster(1, Telling, ["n1"])
+    with guarded(cluster):
+        cluster.boot()
+        cluster.world.advance(2 * S)
+        assert cluster.hosts_in_role("leader") == []
+    assert Telling.asked == (BORN, BORN + 1.0, BORN + 2.0)
+
+    class Writing(Node):
+        def role(self):
+            open("x", "w").close()  # noqa: PTH123 - what a person writes
+
+    cluster = Cluster(1, Writing, ["n1"])
+    with guarded(cluster):
+        cluster.boot()
+    assert [finding.kind for finding in cluster.findings] == ["refused"]

@@ -45,7 +45,8 @@ LEFT_ALONE = {
         "WriteTransport",
         WITHIN: "EventLoop Future SelectorEventLoop Task create_eager_task_factory "
         "eager_task_factory",
-        OWN: "get_child_watcher get_event_loop_policy set_child_watcher set_event_loop_policy",
+        OWN: "current_task get_child_watcher get_event_loop_policy set_child_watcher "
+        "set_event_loop_policy",
         COMPUTES: "iscoroutine iscoroutinefunction isfuture",
     },
     "atexit": {},

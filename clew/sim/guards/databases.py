@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta  # noqa: TID251 - of a given time only
 from functools import partial
 from typing import Any, Final
@@ -46,7 +47,7 @@ def _connect(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
     if database not in _MEMORY:
         refuse(who, Wrong("opening a database in a file", "self.disk, or ':memory:'"))
     connection = real(*args, **named)
-    _take_over(connection, who, real(*args[:first], ":memory:"))
+    _take_over(connection, who, partial(real, *args[:first], ":memory:"))
     return connection
 
 
@@ -55,16 +56,16 @@ def _is_read_only(database: Any, *, uri: bool) -> bool:
     return uri and isinstance(name, str) and ("mode=ro" in name or "immutable=1" in name)
 
 
-def _take_over(connection: Any, who: Caller, helper: Any) -> None:
+def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None:
     """Let a connection's clock and randomness be a node's, and keep it from files."""
     rng = who.rng()
     define: Callable[..., None] = connection.create_function
     define("random", 0, lambda: rng.getrandbits(64) - (1 << 63))
     define("randomblob", 1, lambda size: rng.randbytes(max(size, 1)))
     for name, position in _TIME_AT.items():
-        define(name, -1, partial(_time_function, who, helper, name, position))
+        define(name, -1, partial(_time_function, who, another, name, position))
     for name, function in _PRESENT.items():
-        define(name, 0, partial(_time_function, who, helper, function, 0))
+        define(name, 0, partial(_time_function, who, another, function, 0))
     connection.set_authorizer(_allows)
 
 
@@ -73,7 +74,9 @@ def _allows(action: int, name: str | None, *_: object) -> int:
     return _DENY if action == _ATTACH and name not in _MEMORY else _OK
 
 
-def _time_function(who: Caller, helper: Any, name: str, position: int, *args: Any) -> Any:
+def _time_function(
+    who: Caller, another: Callable[[], Any], name: str, position: int, *args: Any
+) -> Any:
     """What a time function gives when the present is the node's."""
     given = list(args)
     if len(given) == position:
@@ -82,7 +85,8 @@ def _time_function(who: Caller, helper: Any, name: str, position: int, *args: An
         present = _EPOCH + timedelta(microseconds=wall_ns(who) // 1000)
         given[position] = present.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     marks = ", ".join("?" * len(given))
-    return helper.execute(f"select {name}({marks})", given).fetchone()[0]
+    with closing(another()) as real:
+        return real.execute(f"select {name}({marks})", given).fetchone()[0]
 
 
 _ROW: Final = Amended(_connect, importing=True)

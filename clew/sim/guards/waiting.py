@@ -166,7 +166,7 @@ _NOTED = "an attribute, and await self.sleep(seconds) until it changes"
 _ASYNCIO_FUNCTIONS = {
     # name: what to use instead
     "all_tasks": _SPAWN, "as_completed": _EACH, "create_subprocess_exec": "another node",
-    "create_subprocess_shell": "another node", "create_task": _SPAWN, "current_task": _SPAWN,
+    "create_subprocess_shell": "another node", "create_task": _SPAWN,
     "ensure_future": _SPAWN, "gather": _EACH, "get_event_loop": "self.after and self.spawn",
     "get_running_loop": "self.after and self.spawn", "new_event_loop": _SPAWN,
     "open_connection": "self.rpc", "open_unix_connection": "self.rpc", "run": _SPAWN,
