@@ -4,6 +4,7 @@ A row is a node's code as a person writes it: what stands at the top of its file
 does, and what comes of it.
 """
 
+import sys
 import textwrap
 import threading
 import time
@@ -16,6 +17,7 @@ from clew.errors import NodeError
 from clew.scenarios.load import load_model
 from clew.sim.cluster import Cluster
 from clew.sim.guards import guarded, importing
+from clew.sim.guards.caller import ASKED
 from clew.sim.node import Node
 
 S = 1_000_000_000
@@ -581,6 +583,8 @@ IMPORTED = [
     "import random\nX = random.Random().random()",
     "import uuid\nX = uuid.uuid4().hex",
     "import os\nX = os.urandom(4)",
+    "import os\nX = os.getpid()",
+    "import socket\nX = socket.gethostname()",
     "import secrets\nX = secrets.token_hex()",
     "from datetime import datetime\nX = datetime.now()",
     "import numpy as np\nX = float(np.random.rand())",
@@ -595,6 +599,13 @@ def test_an_import_is_the_same_each_time(tmp_path, top):
     assert first == again
     assert first[1] == []
     assert first[0] is not None
+    module = sys.modules[load_model(str(path)).node_class.__module__]
+    assert vars(module)[ASKED], "real processes would not all get the same"
+
+
+def test_a_file_that_asks_for_nothing_is_known_to(tmp_path):
+    path, _ = written(tmp_path, "v = 1", "import random, time, os\nX = os.path.exists('x')")
+    assert ASKED not in vars(sys.modules[load_model(str(path)).node_class.__module__])
 
 
 def test_what_a_library_draws_when_imported_shifts_nothing(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from random import Random  # noqa: TID251 - seeded by a name
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from clew.sim.clock import EPOCH_NS
@@ -29,19 +29,31 @@ if TYPE_CHECKING:
 _ident = _thread.get_ident  # the real one: the guards replace the names
 
 
+ASKED = "__clew_asked__"
+"""The global of a user's module that asked for the time, for chance or for its machine."""
+
+
 class Importing:
     """A file whose own code runs while it is imported: before there is any node.
 
     Its clocks stand at the start of virtual time, and its chance depends on its name alone, so
-    that an import gives the same in every process, whatever was imported before.
+    that an import gives the same in every process, whatever was imported before. Real processes
+    would not all get the same: the module remembers that it asked, in `ASKED`.
     """
 
-    __slots__ = ("__weakref__", "_rng", "current", "id")
+    __slots__ = ("__weakref__", "_name", "_names", "_rng", "current")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, names: dict[str, Any]) -> None:
         self.current = self
-        self.id = name
+        self._name = name
+        self._names = names
         self._rng: Random | None = None
+
+    @property
+    def id(self) -> str:
+        """The module's name, where a node has its own."""
+        self._names[ASKED] = True
+        return self._name
 
     def rng(self) -> Random:
         """The randomness of this import."""
@@ -51,10 +63,12 @@ class Importing:
 
     def wall_ns(self) -> int:
         """What every wall clock shows at virtual time 0."""
+        self._names[ASKED] = True
         return EPOCH_NS
 
     def monotonic_ns(self) -> int:
         """Nothing has passed."""
+        self._names[ASKED] = True
         return 0
 
 
@@ -136,20 +150,16 @@ def finding() -> AbstractContextManager[None]:
     return _entered(_NOBODY, None)
 
 
-def executing(name: str, file: str | None) -> AbstractContextManager[None]:
-    """A context in which this thread executes a module.
-
-    Args:
-        name: the module's.
-        file: where it was written.
-    """
+def executing(module: ModuleType) -> AbstractContextManager[None]:
+    """A context in which this thread executes a module."""
+    name, file = module.__name__, getattr(module, "__file__", None)
     if name.partition(".")[0] in sys.stdlib_module_names:
         return _entered(_NOBODY, None)
     if file is not None and is_users(file) and not is_installed(file):
         for holder, cluster in reversed(_stacks.get(_ident(), ())):
             if isinstance(holder, _For):
                 return _entered(holder, cluster)
-    return _entered(Importing(name), None)
+    return _entered(Importing(name, vars(module)), None)
 
 
 def loading() -> AbstractContextManager[None]:

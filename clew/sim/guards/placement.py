@@ -293,7 +293,7 @@ def _executing(real: Callable[..., None]) -> Callable[..., None]:
         if code is None:
             real(self, module)  # it raises
             return
-        with executing(module.__name__, getattr(module, "__file__", None)):
+        with executing(module):
             exec(code, vars(module))  # noqa: S102 - as importlib does
 
     WRAPPERS.add(exec_module.__code__)

@@ -18,7 +18,7 @@ class Virtual(NamedTuple):
 
     Attributes:
         answer: takes the caller and the call's arguments.
-        importing: False where a file that is being imported gets the real one.
+        importing: False where a library that is being imported gets the real one.
     """
 
     answer: Answer
@@ -30,7 +30,7 @@ class Amended(NamedTuple):
 
     Attributes:
         answer: takes the caller, the real function and the call's arguments.
-        importing: True where a file that is being imported gets it too.
+        importing: True where a library that is being imported gets it too.
     """
 
     answer: Answer
@@ -77,7 +77,7 @@ def refused(what: str, instead: str, *, importing: bool = False) -> Refusal:
 
 
 def virtual(answer: Answer) -> Virtual:
-    """A row of what a running node gets, and a file that is being imported does not."""
+    """A row of what a node and its own file get, and a library that is being imported does not."""
     return Virtual(answer, importing=False)
 
 
@@ -145,7 +145,7 @@ def _virtual(real: Answer, answer: Answer, *, importing: bool) -> Answer:
     @wraps(real, updated=())
     def guard(*args: Any, **named: Any) -> Any:
         who = caller()
-        if who is None or (not importing and isinstance(who, Importing)):
+        if who is None or (not importing and isinstance(who, Importing) and not is_own_code()):
             return real(*args, **named)
         return answer(who, *args, **named)
 
