@@ -113,6 +113,7 @@ LEFT_ALONE = {
         "sched_getparam sched_getscheduler sched_rr_get_interval",
         KIND: "DirEntry GenericAlias Mapping MutableMapping PathLike sched_param stat_result "
         "statvfs_result terminal_size times_result uname_result waitid_result",
+        OWN: "putenv unsetenv",  # each process of a run has an environment of its own
         WITHIN: "execl execle execlp execlpe execvp execvpe fwalk makedirs popen removedirs "
         "renames spawnl spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe walk",
     },

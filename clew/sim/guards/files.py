@@ -139,8 +139,6 @@ FILES: Final[dict[str, Row]] = {
     },
     "os:chdir": refused("changing the working directory", "a path, or self.disk"),
     "os:fchdir": refused("changing the working directory", "a path, or self.disk"),
-    "os:putenv": refused("changing the environment", "an attribute of the node"),
-    "os:unsetenv": refused("changing the environment", "an attribute of the node"),
     **{
         f"fcntl:{name}": refused(f"fcntl.{name}", _DISK)
         for name in ("fcntl", "flock", "ioctl", "lockf")
