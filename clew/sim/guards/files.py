@@ -22,6 +22,8 @@ from clew.sim.world import NS_PER_SECOND
 
 _DISK = "self.disk"
 _WRITES = set("wax+")
+_A_WRITE = Wrong("writing a file", _DISK)
+_A_NUMBER = Wrong("a file's number", "open(name), or self.disk")
 _ASIDE = ("/proc/", "/sys/", "/dev/")
 _TEMPORARY = "/tmp"  # noqa: S108 - only its name
 _REAL_STAT = os.stat
@@ -29,11 +31,11 @@ _REAL_STAT = os.stat
 
 def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
     if isinstance(file, int):
-        return Wrong("a file's number", "a file's name, or self.disk")
+        return _A_NUMBER
     if os.fspath(file) in {os.devnull, os.devnull.encode()}:
         return None
     if isinstance(mode, str) and _WRITES & set(mode):
-        return Wrong("writing a file", _DISK)
+        return _A_WRITE
     return _may_read(file)
 
 
@@ -88,12 +90,15 @@ _WRITING = refused("writing a file", _DISK, importing=True)
 _NUMBER = refused("a file's number", "open(name), or self.disk")
 _DESCRIPTOR = refused("a pipe or device", "self.send, self.rpc or self.disk", importing=True)
 
+_OPENING = Refusal(_may_open, importing=True, reasons=(_A_WRITE, _A_NUMBER))
+_MAKING = Refusal(lambda _, *args, **named: _may_open(*args, **named), importing=True)
+
 FILES: Final[dict[str, Row]] = {
-    "builtins:open": Refusal(_may_open, importing=True),
-    "io:open_code": Refusal(_may_open),
-    "io:FileIO": standing(Refusal(lambda _, *a, **n: _may_open(*a, **n), importing=True)),
-    "_io:FileIO": standing(Refusal(lambda _, *a, **n: _may_open(*a, **n), importing=True)),
-    "_pyio:open": Refusal(_may_open, importing=True),
+    "builtins:open": _OPENING,
+    "io:open_code": _OPENING,
+    "io:FileIO": standing(_MAKING),
+    "_io:FileIO": standing(_MAKING),
+    "_pyio:open": _OPENING,
     "os:stat": Amended(_stat),
     "os:lstat": Amended(_stat),
     "os:fstat": Amended(_stat),

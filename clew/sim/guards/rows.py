@@ -43,10 +43,12 @@ class Refusal(NamedTuple):
     Attributes:
         wrong: takes the call's arguments; None where this call may be made.
         importing: True where a user's file may not call it while it is imported either.
+        reasons: what may be wrong with it, for the reference.
     """
 
     wrong: Callable[..., Wrong | None]
     importing: bool = False
+    reasons: tuple[Wrong, ...] = ()
 
 
 class Property(NamedTuple):
@@ -73,7 +75,7 @@ Row: TypeAlias = Live | Virtual | Amended | Refusal | Property | Value
 def refused(what: str, instead: str, *, importing: bool = False) -> Refusal:
     """A row of what is always refused."""
     wrong = Wrong(what, instead)
-    return Refusal(lambda *_, **__: wrong, importing)
+    return Refusal(lambda *_, **__: wrong, importing, (wrong,))
 
 
 def virtual(answer: Answer) -> Virtual:
@@ -128,7 +130,7 @@ def guard_of(real: Any, row: Row, *, of_class: bool) -> Any:
             guard = _virtual(real, answer, importing=importing)
         case Amended(answer, importing):
             guard = _virtual(real, _with(answer, real), importing=importing)
-        case Refusal(wrong, importing):
+        case Refusal(wrong, importing, _):
             guard = _refusal(real, wrong, importing=importing)
         case Property(answer):
             return _property(real, answer)

@@ -78,7 +78,7 @@ def _lock_factory(real: Any) -> Any:
 def _unless(free: Callable[..., bool], what: str, instead: str = _LATER) -> Refusal:
     """A row of a call that may be made where it returns at once."""
     wrong = Wrong(what, instead)
-    return Refusal(lambda *args, **named: None if free(*args, **named) else wrong)
+    return Refusal(lambda *args, **named: None if free(*args, **named) else wrong, reasons=(wrong,))
 
 
 def _event(self: Any, timeout: Any = None) -> bool:
@@ -144,8 +144,12 @@ BLOCKING: Final[dict[str, Row]] = {
     "queue:Queue.join": _unless(lambda self: self.unfinished_tasks == 0, "waiting for a queue"),
     "queue:SimpleQueue": Value(_simple_queue),
     "_queue:SimpleQueue": Value(_simple_queue),
-    "concurrent.futures:Future.result": _unless(_done, "waiting for a future", "await"),
-    "concurrent.futures:Future.exception": _unless(_done, "waiting for a future", "await"),
+    "concurrent.futures:Future.result": _unless(
+        _done, "waiting for a future", "await, and clew.Future"
+    ),
+    "concurrent.futures:Future.exception": _unless(
+        _done, "waiting for a future", "await, and clew.Future"
+    ),
     "select:select": _SELECT,
     "select:poll": _SELECT,
     "select:epoll": _SELECT,
@@ -159,9 +163,9 @@ BLOCKING: Final[dict[str, Row]] = {
     "eventlet:spawn": refused("eventlet.spawn", _SPAWN),
 }
 
-_EACH = "self.spawn(coroutine) for each, and await them"
+_EACH = "await self.gather(...)"
 _TIMEOUT = "self.rpc(..., timeout=seconds)"
-_NOTED = "an attribute, and await self.sleep(seconds) until it changes"
+_NOTED = "clew.Future, which is awaited and completed once"
 
 _ASYNCIO_FUNCTIONS = {
     # name: what to use instead
