@@ -19,7 +19,8 @@ def outside() -> str:
     given: dict[str, list[str]] = {}
     for key, row in GUARDED.items():
         module, _, name = key.partition(":")
-        if module.startswith("_") or "_" in {part[0] for part in name.split(".")}:
+        name = name.removesuffix(".__init__")
+        if module.startswith("_") or (name.startswith("_") and name != "_exit") or "._" in name:
             continue  # another name of the same
         if isinstance(row, Refusal):
             for wrong in row.reasons:
@@ -51,7 +52,7 @@ free, an event that is set, a queue that holds something.
 
 ## What is found by running again
 
-The order of a set, `hash()`, `id()`, numpy's `datetime64("now")`, code of C that asks the system:
+The order of a set, `hash()`, `id()`, code of C that asks the system:
 `clew` runs again in another process, compares, and says what differed first.
 """
 

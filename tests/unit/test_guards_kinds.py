@@ -158,6 +158,14 @@ CLOCKS = {
         ("v = threading.current_thread().name", "MainThread"),
     ],
     "import gc": [("v = gc.collect()", 0)],
+    "import numpy as np": [
+        ("v = str(np.datetime64('now'))", "2023-11-14T22:13:21"),
+        ("v = str(np.datetime64('now', 'ms'))", "2023-11-14T22:13:21.000"),
+        ("v = str(np.datetime64('today'))", "2023-11-14"),
+        ("v = str(np.datetime64('2020-02-03'))", "2020-02-03"),
+        ("v = str(np.zeros(1, dtype=np.datetime64).dtype)", "datetime64"),
+        ("v = isinstance(np.arange('2020', '2021', dtype='M8[Y]')[0], np.datetime64)", True),
+    ],
 }
 
 CLOCK_ROWS = [(top, body, value) for top, rows in CLOCKS.items() for body, value in rows]

@@ -14,7 +14,7 @@ left alone, in `clew.sim.guards.passing`, which a test holds against the modules
 An endless loop inside C code can't be ended; see `clew.sim.watchdog` for what is told of it.
 
 Divergence: what is written in C and asks the system itself (``hash()``, ``id()``, the order of a
-set, numpy's ``datetime64("now")``) is not seen; running twice and comparing digests finds it.
+set) is not seen; running twice and comparing digests finds it.
 An audit hook would see more calls of C, but never goes away, and costs every process of Clew that
 sends nested messages a few percent of its time (marshal is audited): so there is none.
 

@@ -13,14 +13,16 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from clew.sim.clock import EPOCH_NS
-from clew.sim.guards.caller import Caller, Importing, caller, world_now
+from clew.sim.guards.caller import Answer, Caller, Importing, caller, world_now
 from clew.sim.guards.rows import (
+    Amended,
     Row,
     Standing,
     Value,
     Virtual,
     real_class,
     refused,
+    standing,
 )
 from clew.sim.world import NS_PER_SECOND
 
@@ -141,6 +143,17 @@ def _present(present_ns: int) -> dt.datetime:
     return epoch + dt.timedelta(microseconds=present_ns // 1000)
 
 
+def _datetime64(who: Caller, real: Answer, cls: type, *args: Any) -> Any:
+    """Numpy's ``datetime64("now")`` and ``datetime64("today")``."""
+    if args and args[0] in {"now", "today"}:
+        present = _present(wall_ns(who)).replace(tzinfo=None)
+        day = present.date()
+        return real(
+            cls, present if args[0] == "now" else day, *(args[1:] or "sD"[args[0] != "now"])
+        )
+    return real(cls, *args)
+
+
 def _logging_start(real: float) -> float:
     """When logging was imported, in seconds or from Python 3.13 on in ns."""
     return EPOCH_NS if isinstance(real, int) else EPOCH_NS / NS_PER_SECOND
@@ -174,6 +187,7 @@ CLOCKS: Final[dict[str, Row]] = {
     "resource:getrusage": Virtual(_getrusage),
     "datetime:datetime": Value(lambda _: _Datetime),
     "datetime:date": Value(lambda _: _Date),
+    "numpy:datetime64": standing(Amended(_datetime64, importing=True)),
     "logging:_startTime": Value(_logging_start),
     "_datetime:datetime": Value(lambda _: _Datetime),
     "_datetime:date": Value(lambda _: _Date),
