@@ -108,9 +108,9 @@ LEFT_ALONE = {
     "os": {
         COMPUTES: "WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG "
         "WTERMSIG fsdecode fsencode fspath major makedev minor strerror waitstatus_to_exitcode",
-        FACT: "access confstr ctermid device_encoding get_exec_path getcwd getcwdb getegid getenv "
+        FACT: "confstr ctermid device_encoding get_exec_path getcwd getcwdb getegid getenv "
         "getenvb geteuid getgid getgrouplist getgroups getlogin getresgid getresuid getuid "
-        "getxattr listxattr pathconf readlink sched_get_priority_max sched_get_priority_min "
+        "getxattr listxattr pathconf sched_get_priority_max sched_get_priority_min "
         "sched_getparam sched_getscheduler sched_rr_get_interval",
         KIND: "DirEntry GenericAlias Mapping MutableMapping PathLike sched_param stat_result "
         "statvfs_result terminal_size times_result uname_result waitid_result",
@@ -188,7 +188,7 @@ LEFT_ALONE = {
         "getprofile getrecursionlimit getswitchinterval gettrace is_finalizing "
         "is_stack_trampoline_active",
         OWN: "audit displayhook excepthook set_asyncgen_hooks set_coroutine_origin_tracking_depth "
-        "set_int_max_str_digits setrecursionlimit unraisablehook",
+        "unraisablehook",
         WITHIN: "breakpointhook",
     },
     "syslog": {COMPUTES: "LOG_MASK LOG_UPTO", OWN: "setlogmask"},

@@ -16,7 +16,15 @@ from operator import attrgetter
 from typing import Any, Final, Self
 
 from clew.sim.clock import EPOCH_NS
-from clew.sim.guards.caller import Answer, Caller, Importing, Wrong, caller, refuse
+from clew.sim.guards.caller import (
+    Answer,
+    Caller,
+    Importing,
+    Wrong,
+    caller,
+    is_own_code,
+    refuse,
+)
 from clew.sim.guards.rows import Amended, Live, Refusal, Row, refused, standing, virtual
 from clew.sim.world import NS_PER_SECOND
 
@@ -41,26 +49,47 @@ def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
 
 def _may_read(file: Any) -> Wrong | None:
     """An ordinary file may be read, and one that is not there is not there."""
+    if _is_aside(file):
+        return _aside(file)
     path = os.path.realpath(os.fsdecode(file))
     with suppress(OSError):
         kind = _REAL_STAT(path).st_mode
         if path.startswith(_ASIDE) or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-            return Wrong(f"reading {os.fsdecode(file)}", "self.rng, self.disk or a message")
+            return _aside(file)
     return None
 
 
-def _stat(_: Caller, real: Answer, *args: Any, **named: Any) -> os.stat_result:
+def _is_aside(path: Any) -> bool:
+    """True for what the system makes up: processes, devices."""
+    if isinstance(path, int) or path is None:
+        return False
+    normal = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))  # noqa: PTH109, PTH118
+    return f"{normal}/".startswith(_ASIDE) and normal != os.devnull
+
+
+def _aside(path: Any) -> Wrong:
+    return Wrong(f"reading {os.fsdecode(path)}", "self.rng, self.disk or a message")
+
+
+def _look(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
+    """``readlink``, and whatever else only looks."""
+    if args and _is_aside(args[0]):
+        refuse(who, _aside(args[0]))
+    return real(*args, **named)
+
+
+def _stat(who: Caller, real: Answer, *args: Any, **named: Any) -> os.stat_result:
     """The times of a file are a machine's; its size and kind are the file's."""
     seconds = EPOCH_NS // NS_PER_SECOND
-    result = real(*args, **named)
+    result = _look(who, real, *args, **named)
     numbers = (*result[:7], seconds, seconds, seconds)
     times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), float(seconds))
     times_ns = dict.fromkeys(("st_atime_ns", "st_mtime_ns", "st_ctime_ns"), EPOCH_NS)
     return os.stat_result(numbers, {**times, **times_ns})
 
 
-def _listdir(_: Caller, real: Answer, *args: Any) -> list[Any]:
-    return sorted(real(*args))
+def _listdir(who: Caller, real: Answer, *args: Any) -> list[Any]:
+    return sorted(_look(who, real, *args))
 
 
 class _Scanned:
@@ -102,8 +131,10 @@ FILES: Final[dict[str, Row]] = {
     "os:stat": Amended(_stat),
     "os:lstat": Amended(_stat),
     "os:fstat": Amended(_stat),
+    "os:readlink": Amended(_look),
+    "os:access": Amended(_look),
     "os:listdir": Amended(_listdir),
-    "os:scandir": Amended(lambda _, real, *args: _Scanned(real(*args))),
+    "os:scandir": Amended(lambda who, real, *args: _Scanned(_look(who, real, *args))),
     "os:statvfs": refused("what the machine has free", "what the node counts itself"),
     "os:fstatvfs": refused("what the machine has free", "what the node counts itself"),
     "shutil:disk_usage": refused("what the machine has free", "what the node counts itself"),
@@ -142,8 +173,8 @@ FILES: Final[dict[str, Row]] = {
             "unlockpt",
         )
     },
-    "os:chdir": refused("changing the working directory", "a path, or self.disk"),
-    "os:fchdir": refused("changing the working directory", "a path, or self.disk"),
+    "os:chdir": refused("changing the working directory", "a path, or self.disk", importing=True),
+    "os:fchdir": refused("changing the working directory", "a path, or self.disk", importing=True),
     **{
         f"fcntl:{name}": refused(f"fcntl.{name}", _DISK)
         for name in ("fcntl", "flock", "ioctl", "lockf")
@@ -166,7 +197,7 @@ FILES: Final[dict[str, Row]] = {
     "_dbm:open": _WRITING,
     "lmdb:open": _WRITING,
     "lmdb:Environment": _WRITING,
-    "builtins:input": refused("reading stdin", "a handler's message"),
+    "builtins:input": refused("reading stdin", "a handler's message", importing=True),
 }  # fmt: skip
 
 
@@ -186,7 +217,7 @@ class _Stream:
 class _Stdin(_Stream):
     def __getattr__(self, name: str) -> Any:
         who = caller()
-        if who is not None and not isinstance(who, Importing):
+        if who is not None and (not isinstance(who, Importing) or is_own_code()):
             refuse(who, Wrong("reading stdin", "a handler's message"))
         return getattr(self._real, name)
 

@@ -20,7 +20,9 @@ _THREAD = "self.spawn(coroutine)"
 _PROCESS = "another node"
 _MESSAGES = "self.send, self.reply and self.rpc"
 _ERROR = "an exception"
+_ITSELF = "what one process can do by itself"
 _LOCK = "nothing: the code of a node never runs in two threads at once"
+_BOUND = "a bound that the node keeps itself"
 _OWN = "what the node counts itself, in an attribute"
 
 _PIDS = 32_768
@@ -72,8 +74,7 @@ _ENDS = {
 }  # fmt: skip
 """What ends the process, or may."""
 
-_STARTS_A_PROCESS = refused("starting a process", _PROCESS)
-_BECOMES_A_PROCESS = refused("starting a process", _PROCESS, importing=True)
+_STARTS_A_PROCESS = refused("starting a process", _PROCESS, importing=True)
 _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
 
 
@@ -97,8 +98,8 @@ PROCESSES: Final[dict[str, Row]] = {
     "os:posix_spawn": _STARTS_A_PROCESS,
     "os:posix_spawnp": _STARTS_A_PROCESS,
     "os:startfile": _STARTS_A_PROCESS,
-    "os:execv": _BECOMES_A_PROCESS,
-    "os:execve": _BECOMES_A_PROCESS,
+    "os:execv": _STARTS_A_PROCESS,
+    "os:execve": _STARTS_A_PROCESS,
     "os:fork": refused("os.fork", _THREAD, importing=True),
     "os:forkpty": refused("os.forkpty", _THREAD, importing=True),
     "os:register_at_fork": refused("os.register_at_fork", "start()"),
@@ -115,7 +116,7 @@ PROCESSES: Final[dict[str, Row]] = {
         for name in ("wait", "wait3", "wait4", "waitid", "waitpid")
     },
     **{
-        f"os:{name}": refused(f"os.{name}", "what one process can do by itself")
+        f"os:{name}": refused(f"os.{name}", _ITSELF, importing=True)
         for name in (
             "chroot", "initgroups", "nice", "pidfd_open", "sched_setaffinity", "sched_setparam",
             "sched_setscheduler", "setegid", "seteuid", "setgid", "setgroups", "setns", "setpgid",
@@ -123,14 +124,14 @@ PROCESSES: Final[dict[str, Row]] = {
             "setuid", "tcsetpgrp", "umask", "unshare",
         )
     },
-    "resource:setrlimit": refused("resource.setrlimit", "a bound that the node keeps itself"),
-    "resource:prlimit": refused("resource.prlimit", "a bound that the node keeps itself"),
-    "atexit:register": Refusal(_at_exit),
+    "resource:setrlimit": refused("resource.setrlimit", _BOUND, importing=True),
+    "resource:prlimit": refused("resource.prlimit", _BOUND, importing=True),
+    "atexit:register": Refusal(_at_exit, importing=True),
     "atexit:unregister": refused("atexit.unregister", "a finally block"),
 }  # fmt: skip
 
-_SOCKET = refused("opening a socket", _MESSAGES)
-_LOOK_UP = refused("looking up a host", "self.node_ids and self.peers")
+_SOCKET = refused("opening a socket", _MESSAGES, importing=True)
+_LOOK_UP = refused("looking up a host", "self.node_ids and self.peers", importing=True)
 
 NETWORK: Final[dict[str, Row]] = {
     "socket:socket.__init__": _SOCKET,
@@ -228,6 +229,7 @@ PROCESS_STATE: Final[dict[str, Row]] = {
             "_current_exceptions", "_current_frames", "_setprofileallthreads",
             "_settraceallthreads", "activate_stack_trampoline", "addaudithook",
             "call_tracing", "deactivate_stack_trampoline", "setdlopenflags", "setprofile",
+            "set_int_max_str_digits", "setrecursionlimit",
             "setswitchinterval", "settrace",
         )
     },

@@ -123,7 +123,7 @@ def _simple_queue(real: type) -> type:
     return SimpleQueue
 
 
-_SELECT = refused("waiting for a file or socket", _LATER)
+_SELECT = refused("waiting for a file or socket", _LATER, importing=True)
 
 BLOCKING: Final[dict[str, Row]] = {
     "time:sleep": refused("time.sleep", _SLEEP),
@@ -188,7 +188,9 @@ ASYNCIO: Final[dict[str, Row]] = {
         f"asyncio:{name}": refused(f"asyncio.{name}", instead, importing=name in _IMPORTING)
         for name, instead in _ASYNCIO_FUNCTIONS.items()
     },
-    "asyncio.events:BaseDefaultEventLoopPolicy.get_event_loop": refused("asyncio's loop", _SPAWN),
+    "asyncio.events:BaseDefaultEventLoopPolicy.get_event_loop": refused(
+        "asyncio's loop", _SPAWN, importing=True
+    ),
     "asyncio.base_events:BaseEventLoop.run_forever": refused("asyncio's loop", _SPAWN),
     "asyncio.base_events:BaseEventLoop.run_until_complete": refused("asyncio's loop", _SPAWN),
     "asyncio:Runner.run": refused("asyncio.Runner", _SPAWN),
