@@ -5,6 +5,8 @@ stands here, and why. A name that a new Python brings is in neither, and fails.
 """
 
 import importlib
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -265,3 +267,36 @@ def test_every_row_stands_somewhere_or_is_of_another_system(name):
             owner = getattr(owner, each)
         # A method that is only inherited would be left unguarded without a word.
         assert attribute in vars(owner) or not hasattr(owner, attribute), row
+
+
+ALONE = """
+import importlib, sys
+from clew.sim.guards import GUARDED, importing
+from clew.sim.guards.rows import Plain, Standing
+for name in {names}:
+    module = importlib.import_module(name)
+    with importing():
+        for row in GUARDED:
+            attribute = row.partition(":")[2]
+            if row.startswith(name + ":") and hasattr(module, attribute):
+                assert type(getattr(module, attribute)) in (Plain, Standing, type), row
+with importing():
+    for name in {libraries}:
+        importlib.import_module(name)
+"""
+
+
+def test_a_fresh_interpreter_may_import_anything_while_guards_stand():
+    """What is first imported then may derive from what stands for a class of C."""
+    names = ["_ssl", "_signal", "_socket", "_sqlite3", "_uuid", "_random", "_queue"]
+    libraries = [
+        "asyncio", "concurrent.futures.process", "ctypes.util", "dbm.dumb", "email.message",
+        "http.server", "logging.handlers", "multiprocessing.shared_memory", "pdb", "queue",
+        "selectors", "smtplib", "socketserver", "sqlite3", "ssl", "tarfile", "tempfile",
+        "unittest.mock", "urllib.request", "wsgiref.simple_server", "xmlrpc.server", "zipfile",
+    ]  # fmt: skip
+    script = ALONE.format(names=names, libraries=libraries)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARDED", "Refused", "guarded", "importing"]
 
-GUARDED: Final[dict[str, Row]] = {
+_ROWS: Final[dict[str, Row]] = {
     **CLOCKS,
     **CHANCE,
     **FILES,
@@ -58,6 +58,24 @@ GUARDED: Final[dict[str, Row]] = {
     **ASYNCIO,
     **STREAMS,
 }
+
+_IN_C = {
+    # a module: the module of C whose names it passes on, and that may be imported alone
+    "signal": "_signal", "socket": "_socket", "sqlite3": "_sqlite3", "ssl": "_ssl",
+    "tracemalloc": "_tracemalloc",
+}  # fmt: skip
+
+
+def _with_those_of_c(rows: dict[str, Row]) -> dict[str, Row]:
+    more: dict[str, Row] = {}
+    for key, row in rows.items():
+        module, _, name = key.partition(":")
+        if module in _IN_C and "." not in name:
+            more[f"{_IN_C[module]}:{name}"] = row
+    return {**more, **rows}
+
+
+GUARDED: Final = _with_those_of_c(_ROWS)
 """What is guarded, by ``module:name``."""
 
 _placement = Placement(GUARDED)

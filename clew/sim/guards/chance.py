@@ -155,6 +155,7 @@ CHANCE: Final[dict[str, Row]] = {
     "uuid:uuid4": Virtual(_uuid4),
     "uuid:getnode": Virtual(hardware_address),
     "uuid:_generate_time_safe": Virtual(lambda who: (_uuid1(who).bytes, None)),
+    "_uuid:generate_time_safe": Virtual(lambda who: (_uuid1(who).bytes, None)),
     "tempfile:_RandomNameSequence.rng": Property(lambda who: who.rng()),
     **{f"numpy.random:{name}": _from_numpy(name) for name in _NUMPY_FUNCTIONS},
     "numpy.random:sample": Virtual(_numpy_sample),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import socket  # noqa: F401 - what derives from a class of C does so before a guard stands for it
 import sys
 import threading
 from typing import Any, Final, NoReturn
@@ -279,6 +280,7 @@ PROCESS_STATE: Final[dict[str, Row]] = {
         f"ctypes:{name}": refused("calling C", "what Python can do")
         for name in ("string_at", "wstring_at", "memmove", "memset")
     },
+    "_ctypes:dlopen": refused("calling C", "what Python can do", importing=True),
     "_ctypes:dlsym": refused("calling C", "what Python can do", importing=True),
     "cffi:FFI.dlopen": refused("calling C", "what Python can do", importing=True),
 }  # fmt: skip

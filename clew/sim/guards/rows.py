@@ -215,6 +215,7 @@ def standing(row: Virtual | Amended | Refusal) -> Value:
                 "create": guard_of(type.__call__, row, of_class=False),
                 "real": real,
                 "__doc__": real.__doc__,
+                "__slots__": (),  # the layout of the real one, for those that derive from it
             },
         )
         stands.__module__, stands.__qualname__ = real.__module__, real.__qualname__
