@@ -110,4 +110,9 @@ def _modules(cluster: Cluster) -> list[ModuleType]:
         for host in cluster.hosts.values()
         for base in host.node_class.__mro__[: host.node_class.__mro__.index(Node)]
     }
-    return [sys.modules[name] for name in names if name in sys.modules]
+    # Those that ship hold what they held when they were looked through.
+    return [
+        sys.modules[name]
+        for name in names
+        if name in sys.modules and not name.startswith("clew.models")
+    ]

@@ -255,8 +255,10 @@ class Placement:
         """Guard what has just been imported, where the guards stand."""
         with self._lock:
             if self._depth > 0:
-                self._stand(_Batch(self._take_in()))
-                self._newest = (0, "")
+                new = self._take_in()
+                if new:
+                    self._stand(_Batch(new))
+                    self._newest = (0, "")
 
 
 def _is_half(module: ModuleType) -> bool:
