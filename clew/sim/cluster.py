@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from clew.sim.entropy import Entropy
-from clew.sim.finding import Finding, is_users, users_place, users_traceback
+from clew.sim.finding import Finding, Refused, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
 from clew.sim.message import Message
@@ -170,11 +170,13 @@ class Cluster:
 
     def hosts_in_role(self, role: str) -> list[Host]:
         """The live hosts whose node tells this role, in order."""
-        return [
-            host
-            for host in self.live_hosts()
-            if host.node is not None and self._role(host.node) == role
-        ]
+        before, found = self.world.current, []
+        for host in self.live_hosts():
+            self.world.current = host.process  # the hook is the node's code
+            if host.node is not None and self._role(host.node) == role:
+                found.append(host)
+        self.world.current = before
+        return found
 
     def _role(self, node: Node) -> str | None:
         try:
@@ -228,6 +230,8 @@ class Cluster:
         self._report_exception(process.id, error, told(cause))
 
     def _report_exception(self, node: str, error: BaseException, cause: str) -> None:
+        if isinstance(error, Refused):
+            return  # told already
         place, text = users_traceback(error)
         self.find(
             Finding(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+PACKAGE = str(Path(__file__).resolve().parent.parent)
+"""Where Clew's own code lies."""
+
 _LIBRARY = str(Path(traceback.__file__).parent)
 _SHIPPED = str(Path(__file__).resolve().parent.parent / "models")
 
@@ -54,17 +56,30 @@ def is_users(filename: str) -> bool:
         return True
     if filename.startswith(_LIBRARY):
         return "site-packages" in filename
-    return not filename.startswith((_PACKAGE, "<frozen")) and filename != "<string>"
+    return not filename.startswith((PACKAGE, "<frozen")) and filename != "<string>"
+
+
+def is_installed(filename: str) -> bool:
+    """True for code of an installed library."""
+    return "site-packages" in filename or "dist-packages" in filename
 
 
 def users_place(frame: FrameType | None = None) -> str:
-    """``file:line`` of the innermost frame that is the user's; empty where there is none."""
+    """``file:line`` of the innermost frame that is the user's; empty where there is none.
+
+    A line of the user's own goes before one of a library that it calls.
+    """
     frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    librarys = ""
     while frame is not None:
-        if is_users(frame.f_code.co_filename):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        filename = frame.f_code.co_filename
+        if is_users(filename):
+            place = f"{filename}:{frame.f_lineno}"
+            if not is_installed(filename):
+                return place
+            librarys = librarys or place
         frame = frame.f_back
-    return ""
+    return librarys
 
 
 def users_traceback(error: BaseException) -> tuple[str, str]:

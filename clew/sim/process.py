@@ -214,9 +214,9 @@ class Process:
             self._failed(error, message)
         except PowerCut:
             pass  # the fault has crashed the host already; the handler is unwound
-        world.current = None
         if self._watch is not None and self.alive:
-            self._watch(self.node)
+            self._watch(self.node)  # its hooks are the node's code too
+        world.current = None
 
     def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
         """Run the node's code outside `receive`, with the same care."""
@@ -233,9 +233,9 @@ class Process:
             world.current = before
             if before is not None:
                 raise  # unwind the code around as well: its machine is gone
-        world.current = before
         if self._watch is not None and self.alive and before is None:
             self._watch(self.node)
+        world.current = before
 
     def _follow(self, result: Any, cause: Message | str = "start") -> None:
         """Run on what a handler returned, if it is a coroutine."""

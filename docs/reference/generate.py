@@ -36,6 +36,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from inputs import commands, flags, scenario  # noqa: E402 - the pages' own parts lie beside
+from outside import outside  # noqa: E402
 from tables import code, table  # noqa: E402
 
 PROMISE = {
@@ -450,6 +451,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "checkers.md": checkers,
     "figures.md": figures,
     "trace.md": trace,
+    "outside.md": outside,
 }
 
 

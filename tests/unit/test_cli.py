@@ -186,7 +186,8 @@ class Leaky(Node):
 def test_a_run_that_is_not_deterministic_is_said_so_loudly(capsys):
     Path("leaky.py").write_text(NOT_DETERMINISTIC.replace("count = [0]", "count = COUNT"))
     Path("leaky.py").write_text(
-        "import os\n" + NOT_DETERMINISTIC.replace('f"request {self.count[0]}"', "str(os.getpid())")
+        "import sys\n"
+        + NOT_DETERMINISTIC.replace('f"request {self.count[0]}"', "str(sys.orig_argv)")
     )
     assert run("test leaky.py --time-limit 2 --verify") == 2
     told = capsys.readouterr().out

@@ -40,7 +40,7 @@ class N(Node):
 """
 
 HASHED = "list({'a', 'b', 'c', 'd', 'e', 'f', 'g'})"
-ELSEWHERE = "os.readlink('/proc/self') if os.path.exists('/proc/self') else os.getpid()"
+ELSEWHERE = "os.getpid.real()"  # what stands for it tells the node's
 SHORT = ["--node-count", "2", "--time-limit", "2", "--recovery", "1"]
 
 

@@ -109,7 +109,7 @@ def run(node_class, seconds=SHORT, act=lambda cluster: None):
         (StuckInTimer, "n1", "timer tick", 70_000_000),
         (StuckInHandler, "n2", "{'type': 'spin'} from n1", None),
         (StuckInCoroutine, "n1", None, S),
-        (StuckInInvariant, "", "", 0),
+        (StuckInInvariant, "n2", "start", 0),  # both nodes are there when n2 has begun
     ],
 )
 def test_an_endless_loop_is_stopped_and_told(node_class, node, cause, time_ns):

@@ -270,21 +270,23 @@ def test_the_shards_of_a_sweep_are_the_sweep(capsys):
 
 def test_a_node_that_takes_the_process_along_is_told_with_its_line(tmp_path):
     Path("dies.py").write_text(
-        "import ctypes\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
-        "    @on('echo')\n    def echo(self, msg):\n        ctypes.string_at(0)\n"
+        "import ctypes\nfrom clew import Node, on\nfrom clew.sim.guards import caller\n"
+        "class Dies(Node):\n    workload = 'echo'\n    @on('echo')\n    def echo(self, msg):\n"
+        "        caller._stacks.clear(); ctypes.string_at(0)  # as code of C, unguarded\n"
     )
     command = [sys.executable, "-m", "clew", "test", "dies.py", "--time-limit", "2"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGSEGV
-    assert re.search(r'File ".*dies\.py", line 7 in echo', done.stderr)
+    assert re.search(r'File ".*dies\.py", line 8 in echo', done.stderr)
 
 
 @pytest.mark.parametrize("runs", [1, 2])
 def test_a_crash_while_a_failure_is_made_small_leaves_the_reports(runs, tmp_path):
     Path("dies.py").write_text(
-        "import signal\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
+        "import signal\nfrom clew import Node, on\nfrom clew.sim.guards import caller\n"
+        "class Dies(Node):\n    workload = 'echo'\n"
         "    @on('echo')\n    def echo(self, msg):\n        if len(self.node_ids) > 1: 1 / 0\n"
-        "        signal.raise_signal(11)\n"
+        "        caller._stacks.clear(); signal.raise_signal(11)\n"
     )
     quick = f"--node-count 2 --time-limit 2 --runs {runs} --junit j.xml"
     command = [sys.executable, "-m", "clew", "test", "dies.py", *quick.split()]
@@ -303,8 +305,9 @@ def test_one_shard_has_all_seeds_where_a_failure_is_expected(capsys):
 
 def test_a_seed_that_ended_its_worker_is_run_in_one_again(capsys):
     Path("dies.py").write_text(
-        "import signal\nfrom clew import Node, on\nclass Dies(Node):\n    workload = 'echo'\n"
-        "    @on('echo')\n    def echo(self, msg):\n        signal.raise_signal(11)\n"
+        "import signal\nfrom clew import Node, on\nfrom clew.sim.guards import caller\n"
+        "class Dies(Node):\n    workload = 'echo'\n    @on('echo')\n    def echo(self, msg):\n"
+        "        caller._stacks.clear(); signal.raise_signal(11)\n"
     )
     quick = "--time-limit 1 --recovery 0 --node-count 1"
     assert run(f"test dies.py {quick} --rate 40 --runs 2 --jobs 2") == 2

@@ -1,0 +1,118 @@
+"""Guards: inside a simulated node, clocks and chance are the run's, and the real world is closed.
+
+While a simulation runs, what asks the machine for the time, for chance or for itself answers from
+the running node's clock and randomness; sleeping and waiting, threads, processes, sockets, files
+that are written and asyncio are refused with a finding that names the line. Outside a node's code
+everything is as ever, also in other threads.
+
+A user's file is imported inside `importing`: its clocks stand then, its chance depends on its
+name, and what it takes by name from a module is guarded already.
+
+What is guarded stands in literal tables by subject (`CLOCKS`, `CHANCE`, `FILES`, ...); what is
+left alone, in `clew.sim.guards.passing`, which a test holds against the modules of each Python.
+
+An endless loop inside C code can't be ended; see `clew.sim.watchdog` for what is told of it.
+
+Divergence: what is written in C and asks the system itself (``hash()``, ``id()``, the order of a
+set) is not seen; running twice and comparing digests finds it.
+An audit hook would see more calls of C, but never goes away, and costs every process of Clew that
+sends nested messages a few percent of its time (marshal is audited): so there is none.
+
+What a node prints goes to stderr while it is imported or run, whichever thread prints.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from clew.sim.finding import Refused
+from clew.sim.guards.caller import loading, running
+from clew.sim.guards.chance import CHANCE
+from clew.sim.guards.clocks import CLOCKS, utc
+from clew.sim.guards.databases import DATABASES
+from clew.sim.guards.files import FILES, STREAMS
+from clew.sim.guards.machine import NETWORK, PROCESS_STATE, PROCESSES
+from clew.sim.guards.placement import Placement
+from clew.sim.guards.rows import Row
+from clew.sim.guards.waiting import ASYNCIO, BLOCKING
+from clew.sim.node import Node
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+__all__ = ["GUARDED", "Refused", "guarded", "importing"]
+
+_ROWS: Final[dict[str, Row]] = {
+    **CLOCKS,
+    **CHANCE,
+    **FILES,
+    **DATABASES,
+    **PROCESSES,
+    **NETWORK,
+    **PROCESS_STATE,
+    **BLOCKING,
+    **ASYNCIO,
+    **STREAMS,
+}
+
+_IN_C = {
+    # a module: the module of C whose names it passes on, and that may be imported alone
+    "signal": "_signal", "socket": "_socket", "sqlite3": "_sqlite3", "ssl": "_ssl",
+    "tracemalloc": "_tracemalloc",
+}  # fmt: skip
+
+
+def _with_those_of_c(rows: dict[str, Row]) -> dict[str, Row]:
+    more: dict[str, Row] = {}
+    for key, row in rows.items():
+        module, _, name = key.partition(":")
+        if module in _IN_C and "." not in name:
+            more[f"{_IN_C[module]}:{name}"] = row
+    return {**more, **rows}
+
+
+GUARDED: Final = _with_those_of_c(_ROWS)
+"""What is guarded, by ``module:name``."""
+
+_placement = Placement(GUARDED)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Let a user's file be imported: its own code is virtual already, and so are its names.
+
+    Where a node's code is running in this thread, it is imported for that node's process.
+    What is printed meanwhile goes to stderr: stdout is for Clew's own answer.
+    """
+    with _placement.standing(), utc(), loading():
+        yield
+
+
+@contextmanager
+def guarded(cluster: Cluster) -> Iterator[None]:
+    """Guard a cluster's nodes while it runs in this thread; all is as before afterwards."""
+    with ExitStack() as stack:
+        stack.enter_context(_placement.standing())
+        stack.enter_context(utc())
+        stack.enter_context(_placement.also_in(_modules(cluster)))
+        stack.enter_context(running(cluster))
+        yield
+
+
+def _modules(cluster: Cluster) -> list[ModuleType]:
+    """The modules that a cluster's node class is written in."""
+    names = {
+        base.__module__: None
+        for host in cluster.hosts.values()
+        for base in host.node_class.__mro__[: host.node_class.__mro__.index(Node)]
+    }
+    # Those that ship hold what they held when they were looked through.
+    return [
+        sys.modules[name]
+        for name in names
+        if name in sys.modules and not name.startswith("clew.models")
+    ]

@@ -1,0 +1,246 @@
+"""Files: a node reads what its author put there, and writes to its disk only.
+
+A file on the real disk would survive every crash and be there in the next run. Reading is left
+alone: ordinary files, in a fixed order, with times that no machine decides. What is no ordinary
+file (a device, a pipe, ``/proc``, a number of Clew's own) answers differently each time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, Final, Self
+
+from clew.sim.clock import EPOCH_NS
+from clew.sim.guards.caller import (
+    Answer,
+    Caller,
+    Importing,
+    Wrong,
+    caller,
+    is_own_code,
+    refuse,
+)
+from clew.sim.guards.rows import Amended, Live, Refusal, Row, refused, standing, virtual
+from clew.sim.world import NS_PER_SECOND
+
+_DISK = "self.disk"
+_WRITES = set("wax+")
+_A_WRITE = Wrong("writing a file", _DISK)
+_A_NUMBER = Wrong("a file's number", "open(name), or self.disk")
+_ASIDE = ("/proc/", "/sys/", "/dev/")
+_TEMPORARY = "/tmp"  # noqa: S108 - only its name
+_REAL_STAT = os.stat
+
+
+def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
+    if isinstance(file, int):
+        return _A_NUMBER
+    if os.fspath(file) in {os.devnull, os.devnull.encode()}:
+        return None
+    if isinstance(mode, str) and _WRITES & set(mode):
+        return _A_WRITE
+    return _may_read(file)
+
+
+def _may_read(file: Any) -> Wrong | None:
+    """An ordinary file may be read, and one that is not there is not there."""
+    if _is_aside(file):
+        return _aside(file)
+    path = os.path.realpath(os.fsdecode(file))
+    with suppress(OSError):
+        kind = _REAL_STAT(path).st_mode
+        if path.startswith(_ASIDE) or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            return _aside(file)
+    return None
+
+
+def _is_aside(path: Any) -> bool:
+    """True for what the system makes up: processes, devices."""
+    if isinstance(path, int) or path is None:
+        return False
+    normal = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))  # noqa: PTH109, PTH118
+    return f"{normal}/".startswith(_ASIDE) and normal != os.devnull
+
+
+def _aside(path: Any) -> Wrong:
+    return Wrong(f"reading {os.fsdecode(path)}", "self.rng, self.disk or a message")
+
+
+def _look(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
+    """``readlink``, and whatever else only looks."""
+    if args and _is_aside(args[0]):
+        refuse(who, _aside(args[0]))
+    return real(*args, **named)
+
+
+def _stat(who: Caller, real: Answer, *args: Any, **named: Any) -> os.stat_result:
+    """The times of a file are a machine's; its size and kind are the file's."""
+    seconds = EPOCH_NS // NS_PER_SECOND
+    result = _look(who, real, *args, **named)
+    numbers = (*result[:7], seconds, seconds, seconds)
+    times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), float(seconds))
+    times_ns = dict.fromkeys(("st_atime_ns", "st_mtime_ns", "st_ctime_ns"), EPOCH_NS)
+    return os.stat_result(numbers, {**times, **times_ns})
+
+
+def _listdir(who: Caller, real: Answer, *args: Any) -> list[Any]:
+    return sorted(_look(who, real, *args))
+
+
+class _Scanned:
+    """What ``os.scandir`` gives, by name and not as the file system has it."""
+
+    def __init__(self, entries: Any) -> None:
+        with entries:
+            self._entries = iter(sorted(entries, key=attrgetter("name")))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._entries
+
+    def __next__(self) -> Any:
+        return next(self._entries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+_WRITING = refused("writing a file", _DISK, importing=True)
+_NUMBER = refused("a file's number", "open(name), or self.disk")
+_DESCRIPTOR = refused("a pipe or device", "self.send, self.rpc or self.disk", importing=True)
+
+_OPENING = Refusal(_may_open, importing=True, reasons=(_A_WRITE, _A_NUMBER))
+_MAKING = Refusal(lambda _, *args, **named: _may_open(*args, **named), importing=True)
+
+FILES: Final[dict[str, Row]] = {
+    "builtins:open": _OPENING,
+    "io:open_code": _OPENING,
+    "io:FileIO": standing(_MAKING),
+    "_io:FileIO": standing(_MAKING),
+    "_pyio:open": _OPENING,
+    "os:stat": Amended(_stat),
+    "os:lstat": Amended(_stat),
+    "os:fstat": Amended(_stat),
+    "os:readlink": Amended(_look),
+    "os:access": Amended(_look),
+    "os:listdir": Amended(_listdir),
+    "os:scandir": Amended(lambda who, real, *args: _Scanned(_look(who, real, *args))),
+    "os:statvfs": refused("what the machine has free", "what the node counts itself"),
+    "os:fstatvfs": refused("what the machine has free", "what the node counts itself"),
+    "shutil:disk_usage": refused("what the machine has free", "what the node counts itself"),
+    **{
+        f"os:{name}": _WRITING
+        for name in (
+            "chflags", "chmod", "chown", "copy_file_range", "lchflags", "lchmod", "lchown",
+            "link", "mkdir", "mkfifo", "mknod", "remove", "removexattr", "rename", "replace",
+            "rmdir", "setxattr", "symlink", "truncate", "unlink", "utime",
+        )
+    },
+    **{
+        f"tempfile:{name}": _WRITING
+        for name in ("mkdtemp", "mkstemp", "TemporaryFile", "NamedTemporaryFile")
+    },
+    "tempfile:_gettempdir": virtual(lambda _: os.environ.get("TMPDIR", _TEMPORARY)),
+    **{
+        f"os:{name}": _NUMBER
+        for name in (
+            "close", "closerange", "dup", "dup2", "fchmod", "fchown", "fdopen", "fpathconf",
+            "ftruncate", "get_blocking", "get_inheritable", "lockf", "lseek", "open",
+            "posix_fadvise", "posix_fallocate", "pread", "preadv", "pwrite", "pwritev", "read",
+            "readv", "sendfile", "set_blocking", "set_inheritable", "splice", "write", "writev",
+        )
+    },
+    **{
+        f"os:{name}": refused(f"os.{name}", "await self.disk.sync()")
+        for name in ("fsync", "fdatasync", "sync")
+    },
+    **{
+        f"os:{name}": _DESCRIPTOR
+        for name in (
+            "eventfd", "eventfd_read", "eventfd_write", "grantpt", "login_tty", "memfd_create",
+            "openpty", "pipe", "pipe2", "posix_openpt", "ptsname", "timerfd_create",
+            "timerfd_gettime", "timerfd_gettime_ns", "timerfd_settime", "timerfd_settime_ns",
+            "unlockpt",
+        )
+    },
+    "os:chdir": refused("changing the working directory", "a path, or self.disk", importing=True),
+    "os:fchdir": refused("changing the working directory", "a path, or self.disk", importing=True),
+    **{
+        f"fcntl:{name}": refused(f"fcntl.{name}", _DISK)
+        for name in ("fcntl", "flock", "ioctl", "lockf")
+    },
+    **{
+        f"termios:{name}": _DESCRIPTOR
+        for name in (
+            "tcdrain", "tcflow", "tcflush", "tcgetattr", "tcgetwinsize", "tcsendbreak",
+            "tcsetattr", "tcsetwinsize",
+        )
+    },
+    **{
+        f"syslog:{name}": refused("writing to the machine's log", "self.log(text)")
+        for name in ("closelog", "openlog", "syslog")
+    },
+    "shelve:open": _WRITING,
+    "dbm:open": _WRITING,
+    "dbm.dumb:open": _WRITING,
+    "_gdbm:open": _WRITING,
+    "_dbm:open": _WRITING,
+    "lmdb:open": _WRITING,
+    "lmdb:Environment": _WRITING,
+    "builtins:input": refused("reading stdin", "a handler's message", importing=True),
+}  # fmt: skip
+
+
+class _Stream:
+    """A standard stream: writing goes to stderr, reading is refused, closing does nothing."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        who = caller()
+        if who is not None and name in {"close", "detach", "reconfigure"}:
+            return _ignored
+        return getattr(self._real, name)
+
+
+class _Stdin(_Stream):
+    def __getattr__(self, name: str) -> Any:
+        who = caller()
+        if who is not None and (not isinstance(who, Importing) or is_own_code()):
+            refuse(who, Wrong("reading stdin", "a handler's message"))
+        return getattr(self._real, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line: str = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+
+def _ignored(*_: Any, **__: Any) -> None:
+    """Do nothing: a node has no standard streams of its own."""
+
+
+STREAMS: Final[dict[str, Row]] = {
+    "sys:stdin": Live(_Stdin),
+    "sys:__stdin__": Live(_Stdin),
+    "sys:stdout": Live(lambda _: _Stream(sys.stderr)),
+    "sys:__stdout__": Live(lambda _: _Stream(sys.__stderr__)),
+    "sys:stderr": Live(_Stream),
+    "sys:__stderr__": Live(_Stream),
+    "sys:argv": Live(lambda real: real[:1]),
+}

@@ -1,0 +1,224 @@
+"""The rows of the guards' tables: what stands for a name while nodes run.
+
+A table's key is ``module:name`` or ``module:Class.name``. A module that nobody has imported is
+left out until somebody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeAlias
+
+from clew.sim.guards.caller import Answer, Importing, Wrong, caller, is_own_code, refuse
+
+
+class Virtual(NamedTuple):
+    """A function that the run answers.
+
+    Attributes:
+        answer: takes the caller and the call's arguments.
+        importing: False where a library that is being imported gets the real one.
+    """
+
+    answer: Answer
+    importing: bool = True
+
+
+class Amended(NamedTuple):
+    """A function whose real answer is changed for a running node.
+
+    Attributes:
+        answer: takes the caller, the real function and the call's arguments.
+        importing: True where a library that is being imported gets it too.
+    """
+
+    answer: Answer
+    importing: bool = False
+
+
+class Refusal(NamedTuple):
+    """A function that is refused.
+
+    Attributes:
+        wrong: takes the call's arguments; None where this call may be made.
+        importing: True where a user's file may not call it while it is imported either.
+        reasons: what may be wrong with it, for the reference.
+    """
+
+    wrong: Callable[..., Wrong | None]
+    importing: bool = False
+    reasons: tuple[Wrong, ...] = ()
+
+
+class Property(NamedTuple):
+    """A property of a class that the run answers: takes the caller."""
+
+    answer: Answer
+
+
+class Value(NamedTuple):
+    """Anything else: takes the real thing and gives what stands for it."""
+
+    make: Callable[[Any], Any]
+
+
+class Live(NamedTuple):
+    """As `Value`, of a thing that may be another one in each run."""
+
+    make: Callable[[Any], Any]
+
+
+Row: TypeAlias = Live | Virtual | Amended | Refusal | Property | Value
+
+
+def refused(what: str, instead: str, *, importing: bool = False) -> Refusal:
+    """A row of what is always refused."""
+    wrong = Wrong(what, instead)
+    return Refusal(lambda *_, **__: wrong, importing, (wrong,))
+
+
+def virtual(answer: Answer) -> Virtual:
+    """A row of what a node and its own file get, and a library that is being imported does not."""
+    return Virtual(answer, importing=False)
+
+
+class Plain(staticmethod):  # type: ignore[type-arg]
+    """A guard that stands for a function or class of C: as a class attribute it binds nothing."""
+
+    real: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self.real)
+
+    def __subclasscheck__(self, subclass: type) -> bool:
+        return issubclass(subclass, self.real)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.real == getattr(other, "real", other)
+
+    def __hash__(self) -> int:  # it is looked for in sets that hold the real one
+        return hash(self.real)
+
+    def __copy__(self) -> Plain:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Plain:
+        return self
+
+
+def plain(real: Any, guard: Answer) -> Plain:
+    """Let a guard stand for a function or class of C."""
+    stands = Plain(guard)
+    stands.real = real
+    return stands
+
+
+def guard_of(real: Any, row: Row, *, of_class: bool) -> Any:
+    """What stands for the real thing while nodes run.
+
+    Args:
+        real: what is there now.
+        row: what becomes of it.
+        of_class: True for an attribute of a class.
+    """
+    match row:
+        case Virtual(answer, importing):
+            guard = _virtual(real, answer, importing=importing)
+        case Amended(answer, importing):
+            guard = _virtual(real, _with(answer, real), importing=importing)
+        case Refusal(wrong, importing, _):
+            guard = _refusal(real, wrong, importing=importing)
+        case Property(answer):
+            return _property(real, answer)
+        case Value(make) | Live(make):
+            return make(real)
+    return guard if of_class else plain(real, guard)
+
+
+def _with(answer: Answer, real: Answer) -> Answer:
+    return lambda who, *args, **named: answer(who, real, *args, **named)
+
+
+def _virtual(real: Answer, answer: Answer, *, importing: bool) -> Answer:
+    @wraps(real, updated=())
+    def guard(*args: Any, **named: Any) -> Any:
+        who = caller()
+        if who is None or (not importing and isinstance(who, Importing) and not is_own_code()):
+            return real(*args, **named)
+        return answer(who, *args, **named)
+
+    return guard
+
+
+def _refusal(real: Answer, wrong: Callable[..., Wrong | None], *, importing: bool) -> Answer:
+    @wraps(real, updated=())
+    def guard(*args: Any, **named: Any) -> Any:
+        who = caller()
+        if who is None:
+            return real(*args, **named)
+        if isinstance(who, Importing) and not (importing and is_own_code()):
+            return real(*args, **named)
+        found = wrong(*args, **named)
+        return real(*args, **named) if found is None else refuse(who, found)
+
+    return guard
+
+
+def _property(real: property, answer: Answer) -> property:
+    def guard(self: Any) -> Any:
+        who = caller()
+        if who is None or isinstance(who, Importing):
+            return real.__get__(self)
+        return answer(who)
+
+    return property(guard, real.fset, real.fdel)
+
+
+class Standing(type):
+    """Makes a class stand for a class of C that it derives from.
+
+    What it makes are instances of the real one, and those are taken for its own. Its attribute
+    ``real`` is that class; its ``create``, where it has one, makes an instance of a class.
+    """
+
+    def __call__(cls, *args: Any, **named: Any) -> Any:
+        """Make an instance."""
+        create: Answer = getattr(cls, "create", type.__call__)
+        return create(real_class(cls), *args, **named)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        real = real_class(cls)
+        return super().__instancecheck__(instance) if real is cls else isinstance(instance, real)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        real = real_class(cls)
+        return super().__subclasscheck__(subclass) if real is cls else issubclass(subclass, real)
+
+
+def real_class(cls: type) -> Any:
+    """What a stand-in makes: the real thing, or a user's own subclass of it."""
+    return vars(cls).get("real", cls)
+
+
+def standing(row: Virtual | Amended | Refusal) -> Value:
+    """A row of a class of C that may be derived from: how its instances are made."""
+
+    def make(real: type) -> type:
+        stands = Standing(
+            real.__name__,
+            (real,),
+            {
+                "create": guard_of(type.__call__, row, of_class=False),
+                "real": real,
+                "__doc__": real.__doc__,
+                "__slots__": (),  # the layout of the real one, for those that derive from it
+            },
+        )
+        stands.__module__, stands.__qualname__ = real.__module__, real.__qualname__
+        return stands
+
+    return Value(make)

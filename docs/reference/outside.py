@@ -1,0 +1,61 @@
+"""The page of what a node's code may not ask the machine."""
+
+# ruff: noqa: INP001 - part of a program, no package
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tables import code, table
+
+from clew.sim.guards import GUARDED
+from clew.sim.guards.rows import Refusal
+from clew.sim.guards.waiting import BLOCKING
+
+
+def outside() -> str:
+    """What a node's code gets from the run, and what it may not call."""
+    refused: dict[str, list[str]] = {}
+    given: dict[str, list[str]] = {}
+    for key, row in GUARDED.items():
+        module, _, name = key.partition(":")
+        name = name.removesuffix(".__init__")
+        if module.startswith("_") or (name.startswith("_") and name != "_exit") or "._" in name:
+            continue  # another name of the same
+        if isinstance(row, Refusal):
+            for wrong in row.reasons:
+                refused.setdefault(wrong.instead, []).append(f"{module}.{name}")
+        elif key not in BLOCKING and module not in {"sys", "threading"}:
+            given.setdefault(module, []).append(name)
+    rows = [(instead, _list(calls)) for instead, calls in refused.items()]
+    return f"""# The world outside
+
+A node's code sees its run, and no machine. What follows holds while a node's code runs, also in
+`start`, in timers, in `role()` and in invariants; wherever a module, a default argument or a list
+holds the function; and, but for waiting, while the node's file is imported. Files may be read, if
+they are ordinary files. A library that is being imported is left alone.
+
+## What the run answers
+
+Clocks are the node's, and wrong where a fault says so. Chance comes from the seed. A process and a
+machine are called as the node is; the time zone is UTC, and folders are listed in one order. While
+a file is imported the clocks stand at the start of virtual time, and chance depends on its name.
+
+{table(("module", "names"), [(code(module), _list(names)) for module, names in given.items()])}
+
+## What is refused
+
+The finding `refused` names the line. A call that would return at once is left alone: a lock that is
+free, an event that is set, a queue that holds something.
+
+{table(("use instead", "of"), rows)}
+
+## What is found by running again
+
+The order of a set, `hash()`, `id()`, code of C that asks the system:
+`clew` runs again in another process, compares, and says what differed first.
+"""
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(map(code, sorted(set(names))))
