@@ -116,6 +116,12 @@ def caller() -> Caller | None:
     return current
 
 
+def is_importing() -> bool:
+    """True where a module's own code runs, for one process or before there is any."""
+    stack = _stacks.get(_ident())
+    return stack is not None and isinstance(stack[-1][0], Importing | _For)
+
+
 def is_guarded_thread() -> bool:
     """True where this thread runs or imports something of the user's."""
     return _ident() in _stacks

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeAlias
 
-from clew.sim.guards.caller import Answer, Importing, Wrong, caller, is_own_code, refuse
+from clew.sim.guards.caller import (
+    Answer,
+    Importing,
+    Wrong,
+    caller,
+    is_importing,
+    is_own_code,
+    refuse,
+)
 
 
 class Virtual(NamedTuple):
@@ -160,7 +168,7 @@ def _refusal(real: Answer, wrong: Callable[..., Wrong | None], *, importing: boo
         who = caller()
         if who is None:
             return real(*args, **named)
-        if isinstance(who, Importing) and not (importing and is_own_code()):
+        if is_importing() and not (importing and is_own_code()):
             return real(*args, **named)
         found = wrong(*args, **named)
         return real(*args, **named) if found is None else refuse(who, found)
