@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 
 ASKED = "__clew_asked__"
-"""The global of a user's module that asked for the time or for chance when it was imported."""
+"""The global of a user's module that asked for the time, for chance or for its machine when it was
+imported."""
 
 
 class Copy(NamedTuple):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from clew.sim.clock import EPOCH_NS
 from clew.sim.finding import PACKAGE, Refused, is_installed, is_users
+from clew.sim.isolation import ASKED
 from clew.sim.process import Process
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from clew.sim.world import World
 
 _ident = _thread.get_ident  # the real one: the guards replace the names
-
-
-ASKED = "__clew_asked__"
-"""The global of a user's module that asked for the time, for chance or for its machine."""
 
 
 class Importing:
