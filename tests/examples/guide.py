@@ -31,6 +31,7 @@ def run(command: str) -> str:
             cwd=folder, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode in {0, 1}, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     return done.stdout
 
 
