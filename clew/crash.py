@@ -8,11 +8,11 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 
 import clew
 from clew.text import one_line, printable, said
@@ -60,7 +60,7 @@ def crash_of(
     what = one_line(said(error, 300))
     place = _place(error)
     head = f"Clew itself went wrong: {what}{place}; this is no verdict"
-    for where in (folder, Path(tempfile.gettempdir())):
+    for where in (folder, Path(gettempdir())):
         if where is None:
             continue
         try:

@@ -17,7 +17,7 @@ BROKEN = "clew.search.sweep.judge", "clew.commands.single.run_report", "clew.com
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(crash.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr(crash, "gettempdir", lambda: str(tmp_path / "temporary"))
 
 
 def breaking(monkeypatch, where):
