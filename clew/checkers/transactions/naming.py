@@ -18,22 +18,25 @@ from clew.history import Operation
 def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
     """The textbooks' name of a cycle, told so that an rw comes last; None where it has none."""
     kinds = [link.kind for link in links]
-    keys = {str(link.key) for link in links if link.key is not None}
-    shape = sorted(kinds)
-    if shape == ["realtime", "rw"]:
-        return "stale read"
-    if shape == ["rw", "wr"] and len(keys) > 1:
-        return "read skew"
+    several = len({str(link.key) for link in links if link.key is not None}) > 1
     # Each reads one of two writes: next to each other the two rw would be no fork.
-    if kinds == ["wr", "rw"] * 2 and len(keys) > 1:
-        return "long fork"
-    if len(links) != 2 or not _overlap(*(operations[link.source] for link in links)):  # noqa: PLR2004 - a pair
+    if kinds == ["wr", "rw"] * 2:
+        return "long fork" if several else None
+    name, keys, overlapping = _PAIRS.get((*sorted(kinds),), (None, None, False))
+    if keys not in (several, None):
         return None
-    if shape == ["rw", "rw"] and len(keys) > 1:
-        return "write skew"
-    if shape == ["rw", "ww"] and len(keys) == 1:
-        return "lost update"
-    return None
+    if overlapping and not _overlap(*(operations[link.source] for link in links)):
+        return None
+    return name
+
+
+_PAIRS: dict[tuple[str, ...], tuple[str, bool | None, bool]] = {
+    ("realtime", "rw"): ("stale read", None, False),
+    ("rw", "wr"): ("read skew", True, False),
+    ("rw", "rw"): ("write skew", True, True),
+    ("rw", "ww"): ("lost update", False, True),
+}
+"""Cycles of two: their name, whether they are on several keys, and whether they must overlap."""
 
 
 def lost_write(links: Sequence[Link], operations: Sequence[Operation]) -> Link | None:
