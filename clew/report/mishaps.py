@@ -1,4 +1,4 @@
-"""What faults did in a run, as sentences of its story: their begin and end, and whom they took down.
+"""What faults did in a run, as sentences of its story: their begin and end, and who went down.
 
 What a node's disk holds after a crash is told where it starts again on it.
 """
