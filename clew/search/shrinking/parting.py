@@ -30,8 +30,8 @@ EVENTS_MAX = 50_000
 Key: TypeAlias = tuple[int, str]
 """When and what."""
 
-Sent: TypeAlias = tuple[str, str, str, int]
-"""Sender, receiver, body, and how many such messages went before it."""
+Sent: TypeAlias = tuple[str, str, str, int, bool]
+"""Sender, receiver, body, how many such messages went before it, and whether it is a copy."""
 
 
 class Parting(NamedTuple):
@@ -80,7 +80,8 @@ class Failing:
     def _told(self, key: Key, event: TraceEvent, theirs: _Events) -> str:
         sent = self._events.sent.get(event.number)
         stead = None if sent is None else theirs.fates.get(sent)
-        if stead is None and not (sent and _is_client(sent[0])):
+        # What a client does not ask, or nothing copies, has nothing in its stead.
+        if stead is None and not (sent and (_is_client(sent[0]) or sent[-1])):
             known = {one for one, _ in self._events.seen}
             place = place_of(event, self._stride) or str(event.fields.get("dest", ""))
             stead = next(
@@ -132,19 +133,30 @@ class _Events:
             fields = event.fields
             if event.kind == "send":
                 ends = str(fields["src"]), str(fields["dest"]), body_words(fields["body"])
-                numbers[fields["message"]] = (*ends, count[ends])
+                numbers[fields["message"]] = (*ends, count[ends], False)
                 count[ends] += 1
             elif event.kind == "duplicate":
-                numbers[fields["copy"]] = numbers[fields["message"]]
+                numbers[fields["copy"]] = (*numbers[fields["message"]][:4], True)
             if event.kind in UNSEEN:
                 continue
-            what = told(event)
-            # Whatever lost a message, a fault of another name or a cut: it is lost.
-            key = event.time, what.rpartition(" (")[0] if event.kind == "drop" else what
+            sent = numbers.pop(fields["message"]) if event.kind in _ARRIVALS else None
+            key = event.time, _what(event, copy=sent is not None and sent[-1])
             self.seen.append((key, event))
-            if event.kind in {"deliver", "drop"}:
-                sent = self.sent[event.number] = numbers.pop(fields["message"])
+            if sent is not None:
+                self.sent[event.number] = sent
                 self.fates.setdefault(sent, key)
+
+
+_ARRIVALS = frozenset({"deliver", "drop"})
+
+
+def _what(event: TraceEvent, *, copy: bool) -> str:
+    what = told(event)
+    if event.kind == "drop":
+        # Whatever lost a message, a fault of another name or a cut: it is lost.
+        what = what.rpartition(" (")[0]
+        return f"a copy of {what}" if copy else what
+    return what.replace(" receives ", " receives a copy of ", 1) if copy else what
 
 
 def _is_client(name: str) -> bool:
