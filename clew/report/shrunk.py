@@ -99,10 +99,8 @@ def difference(failing: Plan, passing: Plan) -> str:
 
 def _weaker(fault: Fault, other: Fault) -> str:
     if "messages" in other.params:
-        count = len(other.params["messages"]) + 1
-        if count == 1:
-            return f"when the one message that the fault {fault.id} loses arrives"
-        return f"when one of the {count} messages that the fault {fault.id} loses arrives"
+        left = len(other.params["messages"])
+        return f"when the fault {fault.id} loses {words.several(left, 'message')}, not {left + 1}"
     if other.params.get("unsynced") == "kept" != fault.params.get("unsynced"):
         return f"when what was not synced survives the fault {fault.id}"
     if replace(other, until_ns=fault.until_ns) == fault:

@@ -200,7 +200,7 @@ def test_what_is_mended_is_said_only_where_something_was_broken(tmp_path):
 
 # What is told of a planted bug's smallest story beside the run that passes.
 NEAREST = [
-    ("abd", "reads-one", 0, "one of the 2 messages that the fault partition-2 loses arrives",
+    ("abd", "reads-one", 0, "when the fault partition-2 loses 1 message, not 2.",
      r"put \{.*\} from n4 to n1 is lost; in the passing one at \S+ s n1 receives put"),
     ("abd", "acknowledges-before-disk", 2, "what was not synced survives the fault kill-2",
      r"what n4 had not synced is lost; in the passing one it is on the disk"),
