@@ -77,3 +77,11 @@ def test_two_rw_next_to_each_other_are_no_long_fork():
         Link(3, 0, "rw", "x", 1, 2),
     ]
     assert special_name(links, operations) is None
+
+
+def test_an_order_that_others_make_has_no_name():
+    operations = parse("{x=1 x:=3} {x:=2}").operations
+    links = [Link(1, 0, "ww", "x", 2, 3), Link(0, 1, "rw", "x", 1, 2)]
+    assert special_name(links, operations) == "lost update"
+    made = links[0]._replace(seen_by=1, chain=(Link(1, 0, "process"),))
+    assert special_name([made, links[1]], operations) is None

@@ -17,6 +17,8 @@ from clew.history import Operation
 
 def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
     """The textbooks' name of a cycle, told so that an rw comes last; None where it has none."""
+    if any(link.chain for link in links):
+        return None  # an order that other transactions make says nothing of how these two met
     kinds = [link.kind for link in links]
     several = len({str(link.key) for link in links if link.key is not None}) > 1
     # Each reads one of two writes: next to each other the two rw would be no fork.
