@@ -129,6 +129,8 @@ class _Teller:
         self._open: dict[int, Operation] = {}
         self._booted: list[str] = []
         self._steps: list[Step] = []
+        self._begun: dict[str, int] = {}
+        """Where the beginning of each fault stands in the steps."""
 
     def take(self, event: TraceEvent) -> None:
         """Another event, in order."""
@@ -147,11 +149,13 @@ class _Teller:
             self._add(Step(event.time, late, 3, arrival=event.number))
         for mishap in self._mishaps.take(event):
             step = Step(mishap.time_ns, mishap.text, mishap.weight, fault=mishap.fault)
-            places = [at for at, one in enumerate(self._steps) if one.fault == step.fault]
-            if step.fault and places:
-                self._steps[places[0]] = step
-            else:
-                self._add(step)
+            begun = self._begun.get(step.fault) if step.fault else None
+            if begun is not None:
+                self._steps[begun] = step
+                continue
+            self._add(step)
+            if step.fault:
+                self._begun[step.fault] = len(self._steps) - 1
 
     def told(self, anomaly: Anomaly | None) -> list[Step]:
         """All steps; of late messages those that are in the past of what went wrong."""
