@@ -98,6 +98,9 @@ def test_every_read_counts(line, kinds, model):
         ("{x:=1} {x:=2 x=1} {x=1 x=2}", "sequential-keys", ["read-uncommitted"]),
         # Whoever wrote 2 had read 1 after: that is no order of the two.
         ("{x:=1 x=2} {x:=2 x=1}", "writes-follow-reads", ["read-committed"]),
+        # A read between a transaction's own writes is followed by a write all the same.
+        ("{x:=1 x=8 x:=3} {x=3 x:=8}", "writes-follow-reads", ["read-uncommitted"]),
+        ("{x:=1 x=8 x:=2 x:=3} {x:=7 x=3 x:=8}", "writes-follow-reads", ["read-uncommitted"]),
     ],
 )
 def test_what_is_assumed_of_reads_holds_for_every_read(line, orders, weakest):

@@ -115,7 +115,7 @@ class RegisterOrders:
                 record.readers.setdefault(version, []).append(number)
         record.meet()
         for number, met in record.met.items():
-            for version in dict.fromkeys(version for version, _ in met[1:]):
+            for version in dict.fromkeys(version for version, _ in met):
                 readers = [] if version is None else record.readers.setdefault(version, [])
                 if version != number and number not in readers:
                     readers.append(number)
