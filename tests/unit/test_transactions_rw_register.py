@@ -386,3 +386,10 @@ def test_a_write_of_the_value_that_keys_begin_with_is_refused():
 def test_a_value_that_keys_often_begin_with_is_hinted_at(value, hinted):
     result = RwRegister().check(History(txn(["r", "x", value])), Budget(None))
     assert ("the option initial says so" in result.anomalies[0].reason) == hinted
+
+
+def test_an_overwrite_is_told_of_a_key_that_the_reader_wrote():
+    line = "{x=nil w=nil y=nil y:=1 x:=1} {w=nil w:=1 y:=2} {w:=2}? {w=2 x=nil w:=3 x:=2}"
+    result = check(line, "strict-serializable")
+    assert "lost-update" in result.statistics["anomalies"]
+    assert "G-single" in result.statistics["anomalies"]

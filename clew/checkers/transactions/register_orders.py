@@ -385,6 +385,8 @@ class RegisterOrders:
             why = record.after.get(version, {}).get(target)
             if why is None or source not in readers:
                 continue
+            if kind == OVERWRITE and source not in record.final:
+                return None  # it wrote another key that it read
             if kind == OVERWRITE:
                 own = record.raw(record.final[source])
                 other = record.raw(record.final[target])
