@@ -111,26 +111,31 @@ class LoopWatch:
                 self._look = _Look(self._network, 4 * self._nodes + 30, now)
                 self._tap(self._look.take)
             return None
-        shallow = look.recent < SHALLOW and look.sent > max(PROBE, 2 * PER_PAIR * len(look.hops))
-        if not shallow and (look.sent < WINDOW or look.sent < PER_PAIR * len(look.hops)):
+        if look.sent < PROBE or look.sent < PER_PAIR * len(look.hops):
             return None
-        found = None if shallow else self._judged(look, now)
-        if found is not None or shallow or look.sent > WINDOW_MAX:
+        deep = [hop for hop in look.hops.values() if hop.depth >= look.deep]
+        seconds = (now - look.since) / 1_000_000_000
+        many = len(deep) > max(UNDER_WAY, 4 * self._pairs)
+        fast = look.sent > RATE * self._nodes * max(seconds, 1e-9)
+        # Settled: what is under way is shallow, or it is deep, but little and slow. To follow such
+        # messages all the time would cost each of them as much again, so that the next look comes
+        # when twice as many have been sent.
+        shallow = look.recent < SHALLOW and look.sent > 2 * PER_PAIR * len(look.hops)
+        settled = shallow or (2 * len(deep) > len(look.hops) and not many and not fast)
+        found = None
+        if not settled and look.sent >= WINDOW and (many or fast):
+            found = self._judged(look, deep, seconds)
+        if found is not None or settled or look.sent > WINDOW_MAX:
             self._tap(None)
             self._look = None
             self._next = 2 * self._network.messages
         return found
 
-    def _judged(self, look: _Look, now: int) -> Loop | None:
-        deep = [hop for hop in look.hops.values() if hop.depth >= look.deep]
-        seconds = (now - look.since) / 1_000_000_000
+    def _judged(self, look: _Look, deep: Sequence[_Hop], seconds: float) -> Loop | None:
+        """The loop, where most messages are deep, and few operations are to blame for them."""
         if 2 * len(deep) <= len(look.hops):
             return None
         if look.sent <= PER_OPERATION * self._pairs * look.operations:
-            return None
-        many = len(deep) > max(UNDER_WAY, 4 * self._pairs)
-        fast = look.sent > RATE * self._nodes * max(seconds, 1e-9)
-        if not many and not fast:
             return None
         types = _cycle(max(deep).path)
         return Loop(types, look.sent, look.operations, seconds, len(deep))
