@@ -1,4 +1,6 @@
-"""The guide tells the truth: its code is in the repository, its transcripts are what one sees."""
+"""The documents tell the truth: the guide's code is in the repository, and every printed command
+ends as it should and prints what is shown.
+"""
 
 import re
 import sys
@@ -7,7 +9,21 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from guide import PAGES, ROOT, TRANSCRIPT, transcript
+from guide import (
+    CHAPTERS,
+    DOCUMENTS,
+    NOT_RUN,
+    ROOT,
+    SLOW,
+    STATUS,
+    clone,
+    commands,
+    gist,
+    is_gist,
+    missing,
+    printed,
+    run,
+)
 
 SOURCES = "\n".join(
     path.read_text()
@@ -20,7 +36,7 @@ def named(pattern: str) -> list:
     """Every match in the guide, as a parameter with its page and rank."""
     return [
         pytest.param(found, id=f"{page.stem}-{rank}")
-        for page in PAGES
+        for page in CHAPTERS
         for rank, found in enumerate(re.finditer(pattern, page.read_text(), re.DOTALL), 1)
     ]
 
@@ -32,15 +48,44 @@ def test_code_of_the_guide_is_code_of_the_repository(code: re.Match[str]) -> Non
 
 @pytest.mark.parametrize("link", named(r"\]\(((?!https:)[^)#]+)\)"))
 def test_links_lead_somewhere(link: re.Match[str]) -> None:
-    assert (PAGES[0].parent / link[1]).exists()
+    assert (CHAPTERS[0].parent / link[1]).exists()
 
 
-@pytest.mark.parametrize("shown", named(TRANSCRIPT.pattern)[::7])
-def test_some_transcripts_are_real(shown: re.Match[str]) -> None:
-    assert transcript(shown[1]) == shown[0]
+def walk(document: Path, folder: Path, left_out: frozenset[str] = frozenset()) -> None:
+    """Run a document's commands in order, and compare what they print with what it shows."""
+    clone(folder)
+    for command in commands(document.read_text()):
+        if command.line in left_out:
+            continue
+        output = run(command, folder)
+        if is_gist(command):
+            assert gist(output) == command.shown, command.line
+        else:
+            assert missing(command, output) == [], f"{command.line}\n{output}"
+
+
+def name_of(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_quick_commands_do_what_is_printed(document: Path, tmp_path: Path) -> None:
+    walk(document, tmp_path, frozenset(SLOW))
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("shown", named(TRANSCRIPT.pattern))
-def test_all_transcripts_are_real(shown: re.Match[str]) -> None:
-    assert transcript(shown[1]) == shown[0]
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_all_commands_do_what_is_printed(document: Path, tmp_path: Path) -> None:
+    walk(document, tmp_path)
+
+
+def test_tables_name_what_is_printed_and_nothing_else() -> None:
+    lines = {command.line for path in DOCUMENTS for command in printed(path.read_text())}
+    assert lines >= {*STATUS, *SLOW, *NOT_RUN}
+    assert not {*NOT_RUN} & {*STATUS, *SLOW}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_command_has_one_exit_status(document: Path) -> None:
+    for command in commands(document.read_text()):
+        assert command.status in {0, 1}, command.line  # 70 is no verdict
