@@ -23,7 +23,8 @@ from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.commands.places import check_folder
 from clew.commands.test import rehearse
-from clew.errors import NodeError, UsageError
+from clew.crash import CrashError, crash_of
+from clew.errors import ClewError, NodeError, UsageError
 from clew.report.run import verified
 from clew.result import Result
 from clew.scenarios.draw import draw_plan
@@ -37,6 +38,7 @@ from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import file_options, scenario_file, scenario_from
 from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import (
+    CRASHED,
     Bench,
     Job,
     SeedResult,
@@ -77,6 +79,7 @@ def run(
 
     Raises:
         ClewError: an option, the file or the model is wrong.
+        CrashError: Clew itself went wrong.
     """
     scenario = scenario_for(model, options)
     seeds = range(scenario.seed, scenario.seed + scenario.runs)
@@ -129,6 +132,7 @@ def spend(
     Raises:
         UsageError: nothing can be written into the folder.
         NodeError: each seed has ended the worker process that ran it.
+        CrashError: Clew itself went wrong.
     """
     check_folder(out)
     started = wall.seconds()
@@ -190,11 +194,18 @@ def _runs(
     """Each seed's result, and its outcome where it was run in this process."""
     if jobs > 1:
         for result in sweep(job, seeds, jobs):
+            if result.signature == CRASHED:
+                raise CrashError(result.reason)
             yield result, None
         return
     with Bench(fresh_runs_of(os.getpid())) as bench:
         for seed in seeds:
-            outcome, result = run_seed(job, seed, bench)
+            try:
+                outcome, result = run_seed(job, seed, bench)
+            except ClewError:
+                raise
+            except Exception as mistake:
+                raise crash_of(mistake, job.out, seed=seed) from mistake
             yield result, outcome
 
 

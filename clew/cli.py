@@ -4,7 +4,8 @@ Only typer is imported here, so that ``clew --help`` answers at once; a command'
 imported when the command runs. Every option of a scenario is taken as text and checked in one
 place, `clew.scenarios.scenario`, whether it comes from here or from a file.
 
-Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 130 interrupted.
+Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 70 a mistake of Clew's own, 130
+interrupted, 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
+from traceback import format_exception
 from typing import Annotated, Any
 
 import typer
 
-from clew import __version__, options
+from clew import __version__, options, supervisor
+from clew.crash import EXIT_CRASHED, crash_of
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
 from clew.hashing import pin
 from clew.options import option
+from clew.report.screen import echo, screened
+from clew.text import cut, one_line
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 # The base of typer's own complaints about a command line; where it lives depends on its version.
 _Complaint: Any = next(
@@ -52,17 +58,20 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
             faulthandler.enable(all_threads=False)
     # CI servers end what takes too long with TERM, and shells start what runs in the background
     # with INT ignored: both end a command as Ctrl-C does, with what it found.
+    ended: list[tuple[int, float]] = []
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.default_int_handler)
+        signal.signal(each, lambda signum, _: supervisor.interrupt(ended, signum))
     try:
         status = import_module(f"clew.commands.{command}").run(given)
     except KeyboardInterrupt:
-        typer.echo("clew: interrupted", err=True)
+        echo("clew: interrupted", err=True)
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough; what is still buffered must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = EXIT_VALID
+    if status == EXIT_INTERRUPTED and ended and ended[0][0] == signal.SIGTERM:
+        status = EXIT_TERMINATED
     raise typer.Exit(status)
 
 
@@ -75,7 +84,7 @@ def _prepare_fresh_runs() -> None:
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
-        typer.echo(f"clew {__version__}")
+        echo(f"clew {__version__}")
         raise typer.Exit
 
 
@@ -404,21 +413,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         pin()  # a script of another version of Clew may call this
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A node's texts need not be printable: half a surrogate pair, or a narrow terminal.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if arguments is None and given[0] in _SUPERVISED and supervisor.wanted():
+        parent = os.getpid()
+        ended = supervisor.supervise()
+        if isinstance(ended, supervisor.Lost):
+            from clew.commands.lost import tell_lost  # noqa: PLC0415 - seldom
+
+            with screened():
+                return tell_lost(ended, given)
+        if ended is not None:
+            return ended
+        from clew.search.processes import die_with_parent  # noqa: PLC0415 - the new process alone
+
+        die_with_parent(parent)
     try:
-        _check_command(given[0])
-        return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
-    except ClewError as bad:
-        return _refuse(str(bad))
-    except _Complaint as bad:
-        return _refuse(_told(bad))
+        return _main(given)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        supervisor.done()
+
+
+_SUPERVISED = ("test", "replay", "shrink")
+"""The commands that run a user's code."""
+
+
+def _main(given: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know few letters
+    with screened():
+        try:
+            _check_command(given[0])
+            return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
+        except ClewError as bad:
+            return _refuse(str(bad))
+        except _Complaint as bad:
+            return _refuse(_told(bad))
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except OSError as bad:  # the system's answer to a path that somebody named
+            if bad.filename is None:
+                return _crashed(bad, given)
+            told = (bad.strerror or str(bad)).lower()
+            return _refuse(str(UsageError("can't be used", where=str(bad.filename), found=told)))
+        except BaseException as mistake:  # noqa: BLE001 - told as one, and never as a verdict
+            return _crashed(mistake, given)
 
 
 def _refuse(message: str) -> int:
-    typer.echo(f"clew: {message}", err=True)
+    echo(f"clew: {message}", err=True)
     return EXIT_USAGE
+
+
+def _crashed(mistake: BaseException, given: Sequence[str]) -> int:
+    """Report a mistake of Clew's own; where no file can hold the report, on stderr."""
+    crash = crash_of(mistake, command=["clew", *given])
+    echo(f"clew: {crash}", err=True)
+    if crash.report is None:
+        echo("".join(format_exception(mistake)), err=True)
+    return EXIT_CRASHED
 
 
 def _check_command(name: str) -> None:
@@ -435,6 +490,6 @@ def _check_command(name: str) -> None:
 
 def _told(bad: Any) -> str:
     """Typer's complaint as one line that says where to look."""
-    text = str(bad.format_message()).strip().rstrip(".")
+    text = one_line(cut(str(bad.format_message()).strip().rstrip(".")))
     command = bad.ctx.command_path if getattr(bad, "ctx", None) is not None else "clew"
     return f"{text[0].lower()}{text[1:]}. See '{command} --help'."

@@ -7,6 +7,8 @@ assertions and are never caught.
 
 from __future__ import annotations
 
+from clew.text import cut, one_line
+
 EXIT_VALID = 0
 EXIT_INVALID = 1
 EXIT_UNKNOWN = 2
@@ -52,7 +54,7 @@ class ClewError(Exception):
         text += "."
         if self.fix is not None:
             text += f" {self.fix}{'?' if self.fix.startswith('Did you mean') else '.'}"
-        return text
+        return one_line(cut(text))
 
 
 class UsageError(ClewError):

@@ -16,6 +16,7 @@ from typing import Any
 
 from clew.errors import NodeError
 from clew.sim.disk import Disk
+from clew.text import json_text
 
 
 class JournalDisk(Disk):
@@ -124,7 +125,7 @@ def _line(
         record["gone"] = gone
     if others:
         record["others"] = {name: marshal.loads(each.packed) for name, each in others}  # noqa: S302
-    return json.dumps(record).encode() + b"\n"
+    return json_text(record).encode() + b"\n"
 
 
 def _redo(disk: Disk, record: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ import pytest
 
 from clew.checkers.verdict import Result as Check
 from clew.checkers.verdict import Verdict
+from clew.crash import crash_of
 from clew.errors import ClewError, ScenarioError
+from clew.formats.regular import read_regular
 from clew.pytest_runs import located, runs_of, shown
 from clew.report import words
 from clew.report.story import story
@@ -27,6 +29,7 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, model_of, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.trust import is_outside
+from clew.text import printable
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for
@@ -78,8 +81,10 @@ class RegressionItem(pytest.Item):
             )
         except ClewError as bad:
             raise pytest.fail.Exception(str(bad), pytrace=False) from None
+        except Exception as mistake:
+            raise crash_of(mistake) from mistake
         if text:
-            pytest.fail(text, pytrace=False)
+            pytest.fail(printable(text), pytrace=False)
         doubt = _doubt(repro, outcome)
         if doubt is not None:
             pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")
@@ -152,7 +157,7 @@ def _mode(path: Path) -> str:
     Raises:
         ScenarioError: it says something else.
     """
-    said = json.loads(path.read_text(encoding="utf-8")).get("regression", "fixed")
+    said = json.loads(read_regular(path, ScenarioError)).get("regression", "fixed")
     if said not in REGRESSIONS:
         raise ScenarioError(
             '"regression" can\'t be used',

@@ -16,12 +16,17 @@ when a test asks for it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import pluggy
+
     from clew.pytest_items import RunsFile
     from clew.pytest_runs import Runs
 
@@ -90,6 +95,21 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
     for marker in reversed(markers):
         runs_of(item).run_marked(marker)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
+    """A mistake of Clew's own is an error of the test run, whatever the test expects to fail."""
+    made = yield
+    crash = sys.modules.get("clew.crash")  # this module must load quickly
+    if crash and call.excinfo is not None and isinstance(call.excinfo.value, crash.CrashError):
+        report = made.get_result()
+        report.outcome, report.longrepr = "failed", str(call.excinfo.value)
+        vars(report).pop("wasxfail", None)
+        if report.when == "call":
+            report.when = "setup"  # what fails there is an error to pytest, in all its reports
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,6 +16,7 @@ from clew import wall
 from clew.api import Result, scenario_for, spend
 from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
+from clew.crash import crash_of
 from clew.errors import ClewError
 from clew.scenarios.expect import may_be_split, parse_expect
 from clew.scenarios.scenario import Scenario
@@ -60,6 +61,8 @@ class Runs:
             text = "" if result.ok else result.explain(small=self.shrinks)
         except ClewError as bad:
             raise pytest.fail.Exception(str(bad), pytrace=False) from None
+        except Exception as mistake:
+            raise crash_of(mistake, self.out) from mistake
         if result.interrupted:
             self._item.session.shouldstop = "interrupted while a failure was made small"
         self.results.append(result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -29,10 +28,11 @@ from clew.scenarios.scenario import Scenario
 from clew.search.shrinking.oracle import whole_figures
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
-from clew.search.sweep import SeedResult, is_endless, seed_result
+from clew.search.sweep import SeedResult, is_long, seed_result
 from clew.search.verify import Verification, verify
 from clew.sim.finding import Finding
 from clew.sim.world import NS_PER_SECOND
+from clew.text import html_text, printable
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ class Result:
             for each in self.runs:
                 summary.add(each)
             parts.insert(0, sweep_report(self.scenario, summary, self.seconds, Style()))
-        return "\n\n".join([*parts, *self._notes()])
+        return printable("\n\n".join([*parts, *self._notes()]))
 
     def story(self) -> str:
         """The run that is told as numbered steps, up to what breaks the promise."""
-        return story(self.outcome)
+        return printable(story(self.outcome))
 
     def shrink(self, runs_max: int = RUNS_MAX) -> Result:
         """The smallest run that is found to fail in the same way; written beside the repro file.
@@ -145,7 +145,7 @@ class Result:
         """
         repeats = self.verification is None or self.verification.same
         invalid = self.verdict is Verdict.INVALID and self.shrunk is None
-        left = is_endless(self.outcome) or whole_figures(self.outcome)
+        left = is_long(self.outcome) or whole_figures(self.outcome)
         return invalid and repeats and not left
 
     @property
@@ -195,7 +195,7 @@ class Result:
         doubt = self.verification or told.verification
         if doubt is not None and not doubt.same:
             parts.append(not_deterministic(doubt, Style()))
-        return "\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)])
+        return printable("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
 
     def tale(self) -> str:
         """What happened in the run that is told: as it was found, or how small it became."""
@@ -280,7 +280,7 @@ class Result:
                 f"{words.several(len(self.outcome.run.faults), 'fault')}, "
                 f"{self.outcome.run.virtual_ns / NS_PER_SECOND:g} virtual seconds"
             )
-        return "\n".join(lines) + ">"
+        return printable("\n".join(lines)) + ">"
 
     def _repr_html_(self) -> str:
         """The verdicts as a table and, of a failure, what happened just before, for a notebook."""
@@ -290,8 +290,8 @@ class Result:
              if (text := lanes(self.outcome.run, one))), "",
         )  # fmt: skip
         head = repr(self).splitlines()[0].removeprefix("<clew ").removesuffix(">")
-        told = f"<pre>{escape(drawn)}</pre>" if drawn else ""
-        return f"<div><b>{escape(head)}</b><table>{rows}</table>{told}</div>"
+        told = f"<pre>{html_text(drawn)}</pre>" if drawn else ""
+        return f"<div><b>{html_text(head)}</b><table>{rows}</table>{told}</div>"
 
 
 _COLOURS = {Verdict.VALID: "#2a7", Verdict.UNKNOWN: "#b80", Verdict.INVALID: "#c22"}
@@ -301,6 +301,6 @@ def _row(check: Check) -> str:
     cell = '<td style="text-align:left;vertical-align:top'
     word = Style().verdict(check.verdict)
     return (
-        f'<tr>{cell}">{escape(check.name)}</td>{cell};color:{_COLOURS[check.verdict]}">{word}</td>'
-        f'{cell}">{escape(check.reason)}</td></tr>'
+        f'<tr>{cell}">{html_text(check.name)}</td>{cell};color:{_COLOURS[check.verdict]}">{word}</td>'
+        f'{cell}">{html_text(check.reason)}</td></tr>'
     )

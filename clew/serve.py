@@ -35,6 +35,7 @@ from clew.sim.message import Message, NotJson, frozen
 from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
 from clew.sim.task import Future, Task
 from clew.sim.timer import NodeTimer
+from clew.text import json_text
 
 SHOWN = 200
 """So many characters of a bad line are shown."""
@@ -283,7 +284,7 @@ class Server:
         """See `Node.send`."""
         try:
             copy = frozen(dict(body))
-            text = json.dumps({"src": self._name, "dest": dest, "body": copy}, allow_nan=False)
+            text = json_text({"src": self._name, "dest": dest, "body": copy})
         except (NotJson, ValueError) as bad:
             raise TypeError(f"{self._name} sent {dest} a body that JSON can't say: {bad}") from None
         self._stdout.write(f"{text}\n")
@@ -364,6 +365,13 @@ class Server:
         return future
 
 
+def _no_json(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_json)
+
+
 def parse(line: str) -> Message:
     """The message of a line.
 
@@ -371,7 +379,7 @@ def parse(line: str) -> Message:
         ValueError: it is none; says what was expected.
     """
     try:
-        found = json.loads(line)
+        found = _DECODER.decode(line)
     except (ValueError, RecursionError) as bad:
         raise ValueError(f"expected one JSON object a line ({bad})") from None
     wrong = _shape(found)

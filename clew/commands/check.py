@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
@@ -19,8 +16,10 @@ from clew.formats.atomic import write_text
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine
+from clew.report.screen import echo
 from clew.report.style import Style
 from clew.search.judge import Judgement, judge_files
+from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -46,10 +45,10 @@ def run(options: Mapping[str, Any]) -> int:
             continue
         judgements.append(answer)
         if "json" in options:
-            echo(json.dumps(answer.to_json()))
+            echo(json_text(answer.to_json()))
         else:
             _tell(answer, alone=len(options["files"]) == 1 or "explain" in options)
-    if "dot" in options:
+    if "dot" in options and judgements:
         _write_dot(judgements, options["dot"])
     if len(options["files"]) > 1 and "json" not in options:
         _total(judgements, len(options["files"]) - len(judgements))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-
-from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
@@ -16,15 +13,17 @@ from clew.commands.rerun import rerun
 from clew.formats.atomic import write_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
+from clew.report.screen import echo
 from clew.report.swept import Swept, swept
 from clew.scenarios.suite import scenario_name
 from clew.search.cases import Case
 from clew.search.sweep import SeedResult
+from clew.text import json_text
 
 
 def print_json(case: Case, result: SeedResult) -> None:
     """A run, as one object on a line."""
-    echo(json.dumps({**result.json, "signature": result.signature, "scenario": _file(case)}))
+    echo(json_text({**result.json, "signature": result.signature, "scenario": _file(case)}))
 
 
 def print_met(cases: Sequence[Case]) -> None:
@@ -41,7 +40,7 @@ def print_met(cases: Sequence[Case]) -> None:
                 "met": met.verdict.value,
                 "reason": met.reason,
             }
-            echo(json.dumps(data))
+            echo(json_text(data))
 
 
 def _file(case: Case) -> str | None:
@@ -67,10 +66,15 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
             echo(line, err=True)
 
 
-def write_junit(cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None) -> None:
-    """Write the JUnit report, where one was asked for; as `write_reports`."""
+def write_junit(
+    cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None, crash: str = ""
+) -> None:
+    """Write the JUnit report, where one was asked for; as `write_reports`.
+
+    With ``crash``, what is told of a mistake of Clew's own, it has an error of that.
+    """
     if junit is not None:
-        write_text(junit, junit_xml([_swept(case, stories) for case in cases]))
+        write_text(junit, junit_xml([_swept(case, stories) for case in cases], crash))
 
 
 def _swept(case: Case, stories: Mapping[str, str]) -> Swept:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
-
-from typer import echo
 
 from clew.errors import EXIT_VALID
 from clew.report import words
 from clew.report.catalogue import rows_of
+from clew.report.screen import echo
+from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -18,7 +17,7 @@ def run(options: Mapping[str, Any]) -> int:
     rows, columns = rows_of(options["what"])
     if "json" in options:
         for row in rows:
-            echo(json.dumps(row))
+            echo(json_text(row))
         return EXIT_VALID
     heads = [column.replace("_", " ") for column in columns]
     echo(words.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from typer import echo
-
 from clew.errors import EXIT_VALID
+from clew.report.screen import echo
 from clew.scenarios.scaffold import pytest_command, scaffold
 
 

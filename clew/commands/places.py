@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clew.errors import UsageError
+from clew.formats.regular import kind_of
 
 
 def check_folder(folder: Path) -> None:
@@ -29,7 +30,7 @@ def _can_hold(folder: Path) -> bool:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with TemporaryDirectory(prefix=".clew-", dir=there):
             return True
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -45,6 +46,14 @@ def check_file(option: str, path: Path) -> None:
             expected="a file",
             found=f"the folder {path}",
             fix="Name a file in it",
+        )
+    kind = kind_of(path)
+    if kind is not None:
+        raise UsageError(
+            f"--{option} can't be used",
+            expected="a file",
+            found=f"{path}, {kind}",
+            fix="Name another file",
         )
     if not _can_hold(path.parent):
         raise UsageError(

@@ -8,14 +8,11 @@ holding it against the run.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
@@ -24,6 +21,7 @@ from clew.formats.atomic import write_text
 from clew.hashing import pin_to
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
+from clew.report.screen import echo
 from clew.report.style import Style
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import Repro, differences, read_repro
@@ -31,6 +29,7 @@ from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
 from clew.search.fresh import fresh_runs_of
 from clew.search.verify import Verification, verify
+from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -62,7 +61,7 @@ def run(options: Mapping[str, Any]) -> int:
         write_text(options["diagram"], diagram(outcome))
     if "json" in options:
         data = _as_json(verified(outcome, verification), str(path), told, verification)
-        echo(json.dumps(data | {"changed": changed}))
+        echo(json_text(data | {"changed": changed}))
     else:
         style = Style.of(sys.stdout)
         if "log" in options:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from typer import echo
-
 from clew.errors import EXIT_VALID
+from clew.report.screen import echo
 from clew.scenarios.schema import schema_text
 
 
 def run(options: Mapping[str, Any]) -> int:
     """Print the schema; the exit status."""
     del options
-    echo(schema_text(), nl=False)
+    echo(schema_text().removesuffix("\n"))
     return EXIT_VALID

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from typer import echo
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
@@ -18,6 +15,7 @@ from clew.commands.replay import announce
 from clew.errors import EXIT_VALID
 from clew.hashing import pin_to
 from clew.report.run import not_deterministic
+from clew.report.screen import echo
 from clew.report.shrinking import Shrinking
 from clew.report.shrunk import shrunk_report
 from clew.report.story import story
@@ -28,6 +26,7 @@ from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.verify import Verification, verify
+from clew.text import json_text
 
 EXIT_INTERRUPTED = 130
 
@@ -43,9 +42,9 @@ def run(options: Mapping[str, Any]) -> int:
     """
     path = Path(options["file"])
     runs_max = number("max-runs", options.get("runs_max", str(RUNS_MAX)), 1)
+    repro = read_repro(path)
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_file("out", out)
-    repro = read_repro(path)
     pin_to(repro.plan.hash_seed)
     trusted_model(
         repro,
@@ -59,7 +58,7 @@ def run(options: Mapping[str, Any]) -> int:
     verification = verify(shrunk.outcome.run)
     write(shrunk, out, repro)
     if "json" in options:
-        echo(json.dumps(as_json(shrunk, str(out), verification)))
+        echo(json_text(as_json(shrunk, str(out), verification)))
     else:
         _tell(shrunk, str(out), verification)
     if shrunk.interrupted:

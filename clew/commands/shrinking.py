@@ -6,10 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from typer import echo
-
 from clew.checkers.verdict import Verdict
 from clew.commands.shrink import SHRUNK, write
+from clew.report.screen import echo
 from clew.report.shrinking import Shrinking
 from clew.report.shrunk import shrunk_report
 from clew.report.style import Style
@@ -17,7 +16,7 @@ from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
 from clew.search.shrinking.oracle import FiguresError
 from clew.search.shrinking.shrink import RUNS_MAX, shrink
-from clew.search.sweep import SeedResult
+from clew.search.sweep import LONG, SeedResult
 from clew.search.verify import verify
 
 
@@ -37,7 +36,7 @@ def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[str, SeedResult]]:
 def _can_shrink(result: SeedResult) -> bool:
     """True for an invalid run that was kept and comes out the same again."""
     repeats = result.verification is None or result.verification.same
-    endless = "endless-loop" in result.signature
+    endless = any(kind in result.signature for kind in LONG)
     return (
         result.verdict is Verdict.INVALID and result.repro is not None and repeats and not endless
     )

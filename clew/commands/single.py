@@ -5,32 +5,46 @@ from __future__ import annotations
 import os
 import sys
 
-from typer import echo
-
 from clew.commands.asked import Asked
 from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
 from clew.commands.shrinking import shrink_all
 from clew.report.logs import node_logs
+from clew.report.progress import RunProgress
 from clew.report.run import run_report
+from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import expectation
+from clew.scenarios.outcome import Outcome
 from clew.search.cases import Case
 from clew.search.fresh import fresh_runs_of
-from clew.search.sweep import Bench, is_unverified, made_again, run_seed
+from clew.search.sweep import Bench, Task, is_unverified, lost_result, made_again, run_seed
+from clew.sim.watchdog import OutOfTime, limited
+from clew.sim.world import to_ns
 
 
 def run_one(case: Case, asked: Asked) -> int:
     """Run the only seed of a case; the exit status."""
     seed = next(case.seeds())
+    scenario = case.job.scenario
+    limit_ns = to_ns(scenario.time_limit + scenario.recovery)
     bench = Bench(fresh_runs_of(os.getpid()))
-    outcome, result = run_seed(case.job, seed, bench)
-    if is_unverified(result):
-        result = made_again(case.job, result, bench.fresh, outcome)
+    outcome: Outcome | None = None
+    try:
+        with RunProgress(limit_ns, sys.stderr) as progress, limited(asked.seed_seconds):
+            outcome, result = run_seed(case.job, seed, bench, onlooker=progress)
+            if is_unverified(result):
+                progress.stage("making it again, to compare")
+                result = made_again(case.job, result, bench.fresh, outcome)
+    except OutOfTime:
+        reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
+        outcome, result = None, lost_result(Task(case.job, seed), "out of time", reason)
     case.summary.add(result)
     stories: dict[str, str] = {}
     if asked.json:
         print_json(case, result)
         print_met([case])
+    elif outcome is None:
+        echo(f"Seed {seed}: {result.verdict.value}. {result.reason}")
     else:
         style = Style.of(sys.stdout)
         if asked.log:

@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from typer import echo
-
 from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.commands.asked import Asked
 from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
 from clew.commands.rerun import rerun
 from clew.commands.shrinking import shrink_all
+from clew.crash import crash_of
 from clew.errors import ClewError
 from clew.report.progress import Progress
 from clew.report.run import run_report
+from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import case_line, failures, sweep_report
 from clew.scenarios.draw import draw_plan
@@ -34,11 +34,14 @@ from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
 from clew.search.fresh import FreshRuns, fresh_runs_of
 from clew.search.sweep import (
+    CRASHED,
     Job,
     SeedResult,
+    Task,
     held,
     is_endless,
     is_unverified,
+    lost_result,
     made_again,
     run_seed,
     run_tasks,
@@ -141,7 +144,7 @@ def _spend(cases: Sequence[Case], run: Runner, asked: Asked, books: _Books) -> N
                 proven.append(case)
                 plain = made_again(case.job, plain, fresh)
             new = case.summary.is_new(plain)
-            result = kept(case.job, plain) if new else plain
+            result = _kept(case.job, plain) if new else plain
             # Recorded before it is told: whatever ends this process, what was told is there.
             database.record(case.sweep, result)
             if new:
@@ -155,6 +158,17 @@ def _spend(cases: Sequence[Case], run: Runner, asked: Asked, books: _Books) -> N
                 return
     finally:
         results.close()
+
+
+def _kept(job: Job, result: SeedResult) -> SeedResult:
+    """As `kept`; the seed is unknown where Clew itself goes wrong over it."""
+    try:
+        return kept(job, result)
+    except (ClewError, OSError):
+        raise
+    except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running
+        crash = crash_of(mistake, job.out, seed=result.seed)
+        return lost_result(Task(job, result.seed), CRASHED, str(crash))
 
 
 def kept(job: Job, result: SeedResult) -> SeedResult:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from typer import echo
-
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.commands.asked import OF_THE_COMMAND, Asked, asked_of
-from clew.commands.finish import write_reports
+from clew.commands.finish import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
+from clew.crash import crash_of
 from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.models.registry import MODELS
+from clew.report.screen import echo
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import may_be_split
@@ -57,9 +58,16 @@ def run(options: Mapping[str, Any]) -> int:
     for case in cases:
         _rehearse(case)
     alone = len(cases) == 1 and cases[0].total == 1
-    if alone and not (asked.dask or asked.resume or asked.failed or asked.seconds):
-        return run_one(cases[0], asked)
-    return run_cases(cases, asked)
+    alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
+    try:
+        return run_one(cases[0], asked) if alone else run_cases(cases, asked)
+    except (ClewError, OSError):
+        raise
+    except Exception as mistake:
+        crash = crash_of(mistake, asked.out, seed=cases[0].first if alone else None)
+        with suppress(Exception):  # it may be the report that went wrong
+            write_junit(cases, {}, asked.junit, crash=str(crash))
+        raise crash from mistake
 
 
 def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:

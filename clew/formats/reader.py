@@ -23,6 +23,7 @@ from clew.formats.jsonl import read_jsonl
 from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
+from clew.formats.regular import kind_of
 from clew.formats.source import name_of, opened
 from clew.formats.unnamed import one_client_each
 from clew.history import Event, History
@@ -46,6 +47,9 @@ FORMATS: Mapping[str, tuple[LineReader, str]] = {
     ),
 }
 """Name -> reader and what it reads."""
+
+_OPEN_ALREADY = ("/dev/", "/proc/")
+"""Where a shell puts the pipes that it has made for a command, with somebody at the other end."""
 
 _HEAD_CHARACTERS = 1 << 18
 _COMMENTS = re.compile(r"(?:[\s,]+|;[^\n]*\n?)*+")
@@ -94,6 +98,16 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             "unknown format", where="format", expected=", ".join(FORMATS), found=shown(format)
         )
     source = name_of(path)
+    if kind_of(path) in {"a socket", "a device"} or (
+        kind_of(path) == "a pipe" and not source.startswith(_OPEN_ALREADY)
+    ):
+        raise HistoryError(
+            "this can't be read",
+            where=source,
+            expected="a regular file",
+            found=kind_of(path),
+            fix="Name a file with a recorded history",
+        )
     lines = array("L")
     events: list[Event] = []
     collecting = gc.isenabled()

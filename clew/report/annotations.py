@@ -17,6 +17,7 @@ from typing import NamedTuple
 from clew.checkers.verdict import Verdict
 from clew.report.swept import Failure, Swept
 from clew.scenarios.names import is_file
+from clew.text import github_message, github_property
 
 _PLACED = re.compile(r" at ([^,;()]+):(\d+)")
 
@@ -57,8 +58,8 @@ def _command(verdict: Verdict, place: _Place, title: str, message: str) -> str:
         properties.insert(0, ("line", str(place.line)))
     if place.file is not None:
         properties.insert(0, ("file", place.file.as_posix()))
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties)
-    return f"::{name} {told}::{_message(message)}"
+    told = ",".join(f"{key}={github_property(value)}" for key, value in properties)
+    return f"::{name} {told}::{github_message(message)}"
 
 
 def _place(one: Swept, signature: str) -> _Place:
@@ -80,11 +81,3 @@ def _model(one: Swept) -> Path | None:
     """The user's file that holds the model; None for a shipped one."""
     name = one.scenario.model
     return Path(name.partition(":")[0]) if is_file(name) else None
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")

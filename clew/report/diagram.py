@@ -8,8 +8,7 @@ that is wrong. Of a long run at most `MESSAGES_MAX` messages are drawn, those ne
 
 from __future__ import annotations
 
-import html
-import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +17,7 @@ from clew.report import words
 from clew.report.run import when
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.run import Run
+from clew.text import html_text, script_json
 
 MESSAGES_MAX = 20_000
 BODY_WIDTH = 300
@@ -30,13 +30,18 @@ def diagram(outcome: Outcome) -> str:
     bug = f" with the bug {plan.model.bug}" if plan.model.bug else ""
     title = f"{plan.model.name}{bug}, seed {plan.seed}: {outcome.verdict.value}"
     anomaly = _first_anomaly(outcome)
-    # In a script element only "</" could end the data early.
-    data = json.dumps(_data(outcome, anomaly), separators=(",", ":")).replace("</", "<\\/")
-    text = files("clew.report").joinpath("diagram.html").read_text(encoding="utf-8")
+    page = files("clew.report").joinpath("diagram.html").read_text(encoding="utf-8")
     reason = anomaly.reason if anomaly else "Nothing is wrong with this run."
-    for mark, value in (("@TITLE@", html.escape(title)), ("@REASON@", html.escape(reason))):
-        text = text.replace(mark, value)
-    return text.replace("@DATA@", data)
+    holes = {
+        "@TITLE@": html_text(title),
+        "@REASON@": html_text(reason),
+        "@DATA@": script_json(_data(outcome, anomaly)),
+    }
+    # All at once: what fills one hole may look like another.
+    return _HOLE.sub(lambda hole: holes[hole[0]], page)
+
+
+_HOLE = re.compile("@(?:TITLE|REASON|DATA)@")
 
 
 def _first_anomaly(outcome: Outcome) -> Anomaly | None:
@@ -87,7 +92,7 @@ class _Drawn:
                     end: None for end in (event.fields["src"], event.fields["dest"]) if _client(end)
                 }
         # What was neither delivered nor dropped was still under way.
-        self.messages += [message for message in self._sent.values() if not message[-1]]
+        self.messages += self._sent.values()
         self.down += [
             [node, since, run.virtual_ns, why] for node, (since, why) in self._down_since.items()
         ]
@@ -101,15 +106,10 @@ class _Drawn:
             self._sent[fields["message"]] = message
         elif kind == "duplicate":
             # A copy's delivery is drawn too.
-            self._sent[fields["copy"]] = [*self._sent[fields["message"]]]
-        elif kind == "deliver" and fields["message"] in self._sent:
-            message = self._sent[fields["message"]]
-            self.messages.append([message[0], time, *message[2:6], ""])
-            message[-1] = "delivered"
-        elif kind == "drop" and fields["message"] in self._sent:
-            message = self._sent[fields["message"]]
-            self.messages.append([message[0], time, *message[2:6], str(fields["why"])])
-            message[-1] = "dropped"
+            self._sent[fields["copy"]] = self._sent[fields["message"]]
+        elif kind in {"deliver", "drop"}:
+            message = self._sent.pop(fields["message"])
+            self.messages.append([message[0], time, *message[2:6], str(fields.get("why", ""))])
         elif kind in {"crash", "pause"}:
             self._down_since.setdefault(fields["node"], (time, _DOWN[kind]))
         elif kind in {"start", "resume"} and fields["node"] in self._down_since:

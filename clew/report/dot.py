@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from clew.checkers.transactions.telling import to_dot
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 from clew.report import words
+from clew.text import dot_text
 
 OPERATIONS_DRAWN = 40
 """Of more operations only the last are drawn: nobody can read a larger graph."""
@@ -23,10 +22,10 @@ def anomaly_dot(anomaly: Anomaly) -> str:
     if "transactions" in anomaly.data:
         return to_dot(anomaly)
     operations = anomaly.operations[-OPERATIONS_DRAWN:]
-    lines = [f"digraph {json.dumps(anomaly.kind)} {{", "  node [shape=box];"]
+    lines = [f"digraph {dot_text(anomaly.kind)} {{", "  node [shape=box];"]
     for one in operations:
         label = f"{words.who(one)}\n{words.operation(one)}"
-        lines.append(f"  o{one.number} [label={json.dumps(label)}];")
+        lines.append(f"  o{one.number} [label={dot_text(label)}];")
     lines += [
         f"  o{first.number} -> o{second.number};"
         for first in operations

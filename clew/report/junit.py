@@ -11,40 +11,66 @@ The elements and their order are those of the Jenkins xunit plugin's schema, ``j
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clew.checkers.verdict import Verdict
 from clew.report.swept import Failure, Swept
+from clew.text import xml_text
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+def junit_xml(suites: Sequence[Swept], crash: str = "") -> str:
+    """The report as a document of XML 1.0, with a newline at its end.
 
-def junit_xml(suites: Sequence[Swept]) -> str:
-    """The report as a document of XML 1.0, with a newline at its end."""
+    A mistake of Clew's own, told in ``crash``, is an error in a suite of its own.
+    """
     root = Element("testsuites", name="clew")
     for one in suites:
         root.append(_suite(one))
+    if crash:
+        root.append(_whole("error", "crash", crash))
+    return _document(root)
+
+
+def lost_xml(verdict: Verdict, signature: str, reason: str) -> str:
+    """The report of a command of which nothing but this is known."""
+    root = Element("testsuites", name="clew")
+    root.append(_whole("error" if verdict is Verdict.UNKNOWN else "failure", signature, reason))
+    return _document(root)
+
+
+def _document(root: Element) -> str:
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    root.set("time", _seconds(sum(one.seconds for one in suites)))
+    root.set("time", _seconds(sum(float(suite.get("time", "0")) for suite in root)))
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _whole(tag: str, kind: str, reason: str) -> Element:
+    """A suite of one case that stands for the whole command."""
+    suite = Element("testsuite", name="clew", tests="1")
+    for name, each in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(int(each == tag)))
+    suite.set("time", _seconds(0.0))
+    case = SubElement(suite, "testcase", name="clew itself", classname="clew")
+    wrong = SubElement(case, tag, message=xml_text(reason), type=xml_text(kind))
+    wrong.text = xml_text(reason)
+    return suite
 
 
 def _suite(one: Swept) -> Element:
     cases = [_failing(one, failure) for failure in one.failures]
     if sum(failure.runs for failure in one.failures) < one.runs or not cases:
         cases.append(_rest(one, failing=bool(cases)))
-    suite = Element("testsuite", name=_clean(one.name), tests=str(len(cases)))
+    suite = Element("testsuite", name=xml_text(one.name), tests=str(len(cases)))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
     suite.set("time", _seconds(one.seconds))
     properties = SubElement(suite, "properties")
     for name, value in _properties(one):
-        SubElement(properties, "property", name=name, value=_clean(value))
+        SubElement(properties, "property", name=name, value=xml_text(value))
     suite.extend(cases)
     return suite
 
@@ -70,14 +96,16 @@ def _failing(one: Swept, failure: Failure) -> Element:
     """The case of a kind of failure."""
     case = _case(one, f"{one.name} seed {failure.seed}")
     tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
-    wrong = SubElement(case, tag, message=_clean(failure.reason), type=_clean(failure.signature))
+    wrong = SubElement(
+        case, tag, message=xml_text(failure.reason), type=xml_text(failure.signature)
+    )
     more = failure.runs - 1
     many = f", and so {'is' if more == 1 else 'are'} {more} more" if more else ""
     lines = [f"Seed {failure.seed} is {failure.verdict.value}{many}: {failure.signature}"]
     lines += [failure.reason, failure.again]
-    wrong.text = _clean("\n".join(lines).rstrip())
+    wrong.text = xml_text("\n".join(lines).rstrip())
     if failure.story:
-        SubElement(case, "system-out").text = _clean(failure.story)
+        SubElement(case, "system-out").text = xml_text(failure.story)
     return case
 
 
@@ -89,14 +117,14 @@ def _rest(one: Swept, *, failing: bool) -> Element:
         SubElement(case, "skipped", message="no run was made")
     elif not failing and one.met.verdict is not Verdict.VALID:
         tag = "error" if one.met.verdict is Verdict.UNKNOWN else "failure"
-        wrong = SubElement(case, tag, message=_clean(one.met.reason), type="expectation")
-        wrong.text = _clean(one.met.reason)
-    SubElement(case, "system-out").text = _clean(one.met.reason)
+        wrong = SubElement(case, tag, message=xml_text(one.met.reason), type="expectation")
+        wrong.text = xml_text(one.met.reason)
+    SubElement(case, "system-out").text = xml_text(one.met.reason)
     return case
 
 
 def _case(one: Swept, name: str) -> Element:
-    return Element("testcase", name=_clean(name), classname=_clean(_class(one.file)))
+    return Element("testcase", name=xml_text(name), classname=xml_text(_class(one.file)))
 
 
 def _class(file: Path | None) -> str:
@@ -111,8 +139,3 @@ def _class(file: Path | None) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
-
-
-def _clean(text: str) -> str:
-    """The text, with the characters that XML 1.0 can't hold written as Python escapes them."""
-    return _NOT_XML.sub(lambda found: repr(found[0])[1:-1], text)

@@ -50,7 +50,6 @@ def _moment(anomaly: Anomaly) -> int | None:
 
 def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
     """A line for each event up to a time that a person would want to see."""
-    sent: dict[int, tuple[str, str, str]] = {}
     marks = _Marks(columns)
     for event in run.trace.events():
         if event.time > end:
@@ -59,12 +58,7 @@ def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
         if event.kind in _MARKS:
             yield from marks.add(event.time, _MARKS[event.kind], str(fields["node"]))
             continue
-        if event.kind == "send":
-            sent[fields["message"]] = fields["src"], fields["dest"], str(fields["body"]["type"])
-            continue
-        if event.kind == "duplicate":
-            sent[fields["copy"]] = sent[fields["message"]]
-        drawing = _drawing(event.kind, fields, sent, columns)
+        drawing = _drawing(event.kind, fields, columns)
         if drawing:
             yield from marks.flush()
             yield _line(event.time, drawing)
@@ -104,13 +98,11 @@ class _Marks:
         self._at, self._nodes = None, []
 
 
-def _drawing(
-    kind: str, fields: dict[str, Any], sent: dict[int, tuple[str, str, str]], columns: list[str]
-) -> str:
+def _drawing(kind: str, fields: dict[str, Any], columns: list[str]) -> str:
     if kind in {"deliver", "drop"}:
-        src, dest, label = sent.get(fields["message"], ("", "", ""))
+        label = str(fields["body"]["type"])
         lost = f" lost: {fields['why']}" if kind == "drop" else ""
-        here, there = _column(src, columns), _column(dest, columns)
+        here, there = _column(fields["src"], columns), _column(fields["dest"], columns)
         return (
             "" if here is None or there is None else _Row(columns).arrow(here, there, label, lost)
         )

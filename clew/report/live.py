@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from clew import wall
+from clew.report.screen import RETURN, put
+from clew.text import one_line
 
 PLAIN_SECONDS = 1.0
 LIVE_SECONDS = 0.1
@@ -18,10 +20,12 @@ class LiveLine:
 
     Args:
         stream: where to show it.
+        plain_seconds: a plain line comes so seldom.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, plain_seconds: float = PLAIN_SECONDS) -> None:
         self._stream = stream
+        self._plain_seconds = plain_seconds
         self._live = stream.isatty()
         self._shown = wall.seconds()
 
@@ -39,25 +43,22 @@ class LiveLine:
     def show(self, line: Callable[[], str]) -> None:
         """Show the line, where that was not done just now; a terminal cuts it to its width."""
         now = wall.seconds()
-        if now - self._shown < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
+        if now - self._shown < (LIVE_SECONDS if self._live else self._plain_seconds):
             return
         self._shown = now
         self.clear()
         text = line()
         if self._live:
             text = text[: shutil.get_terminal_size().columns - 1]
-        self._stream.write(text + ("" if self._live else "\n"))
-        self._stream.flush()
+        put(self._stream, one_line(text) + ("" if self._live else "\n"))
 
     def tell(self, text: str) -> None:
         """Write a line that stays."""
         self.clear()
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        put(self._stream, f"{one_line(text)}\n")
 
     def clear(self) -> None:
         """Take the line away, so that something else can be written."""
         if self._live:
             width = shutil.get_terminal_size().columns
-            self._stream.write("\r" + " " * (width - 1) + "\r")
-            self._stream.flush()
+            put(self._stream, RETURN + " " * (width - 1) + RETURN)

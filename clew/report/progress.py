@@ -8,6 +8,7 @@ from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.report.live import LiveLine
 from clew.search.sweep import SeedResult
+from clew.sim.world import NS_PER_SECOND
 
 GROUPS_SHOWN = 3
 
@@ -93,6 +94,40 @@ class Progress(LiveLine):
         if self._end_seconds is not None:
             ends.append(max(0.0, self._end_seconds - self.seconds))
         return min(ends, default=None)
+
+
+class RunProgress(LiveLine):
+    """How one run gets on: nothing for a short one, then a live line, elsewhere a line each 10 s.
+
+    Args:
+        limit_ns: the virtual time that it may take.
+        stream: where to tell it.
+    """
+
+    def __init__(self, limit_ns: int, stream: TextIO) -> None:
+        super().__init__(stream, RUN_PLAIN_SECONDS)
+        self._limit_ns = limit_ns
+        self._started = wall.seconds()
+
+    def stage(self, what: str) -> None:
+        """Something else begins, in words."""
+        if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
+            self.show(lambda: what)
+
+    def update(self, virtual_ns: int, events: int) -> None:
+        """So far the simulation has come."""
+        if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
+            self.show(lambda: self._line(virtual_ns, events))
+
+    def _line(self, virtual_ns: int, events: int) -> str:
+        seconds = wall.seconds() - self._started
+        return (
+            f"{virtual_ns / NS_PER_SECOND:.3f} of {self._limit_ns / NS_PER_SECOND:g} virtual "
+            f"seconds, {events:,} events, {_clock(seconds)}"
+        )
+
+
+RUN_QUIET_SECONDS, RUN_PLAIN_SECONDS = 2.0, 10.0
 
 
 def _span(seconds: float) -> str:

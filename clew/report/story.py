@@ -107,7 +107,8 @@ def _of_trace(outcome: Outcome) -> Iterator[Step]:
         if event.kind == "start" and event.time == 0:
             booted.append(str(fields["node"]))
         elif event.kind == "drop":
-            losses.add(event.time, str(fields["why"]), *causes.ends(fields["message"]))
+            ends = fields["src"], fields["dest"], str(fields["body"]["type"])
+            losses.add(event.time, str(fields["why"]), *ends)
         elif event.kind == "invoke":
             one = open_[fields["process"]] = next(operations)
             text = f"{_who(one)}: asks for {words.asked(one)}."

@@ -1,4 +1,7 @@
-"""Colour on a terminal, plain text elsewhere; https://no-color.org is respected."""
+"""Colour on a terminal, plain text elsewhere; https://no-color.org is respected.
+
+Painted text holds marks, which `clew.report.screen` draws.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from clew.checkers.verdict import Verdict
+from clew.report.screen import sgr
 
 _CODES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
 _OF_VERDICT = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
@@ -30,7 +34,7 @@ class Style:
 
     def paint(self, text: str, name: str) -> str:
         """The text in a colour or weight of the table."""
-        return f"\033[{_CODES[name]}m{text}\033[0m" if self.colour else text
+        return f"{sgr(_CODES[name])}{text}{sgr('0')}" if self.colour else text
 
     def heading(self, text: str) -> str:
         """The text as a heading."""

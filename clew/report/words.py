@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from clew.history import Operation
 from clew.scenarios.trust import is_outside
 from clew.sim.world import NS_PER_SECOND
+from clew.text import json_words
 
 VALUE_WIDTH = 60
 """A longer value is shown by its two ends."""
@@ -42,7 +42,7 @@ def duration_ms(milliseconds: float) -> str:
 
 def value(any_value: Any, width: int = VALUE_WIDTH) -> str:
     """A value of a history as JSON, cut in the middle where it is long."""
-    text = json.dumps(any_value, ensure_ascii=False, default=str)
+    text = json_words(any_value)
     if len(text) <= width:
         return text
     head = (width - 5) * 2 // 3

@@ -22,9 +22,10 @@ from clew.scenarios.plan import Phase, PlannedOperation
 from clew.scenarios.workload import Malformed, Request, Workload
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
-from clew.sim.message import Message, frozen, is_flat
+from clew.sim.message import ERROR_MAX, Message, frozen, is_flat
 from clew.sim.network import Link
 from clew.sim.node import ERROR_CODES, is_definite
+from clew.text import cut, shown
 
 ELSEWHERE = frozenset({1, 10, 11})
 """Codes of errors after which another node may do better: what was asked for is not refused."""
@@ -217,21 +218,24 @@ class Client:
         try:
             return "ok", self._workload.result(asked, reply, self.rank), None
         except Malformed as bad:
-            self._malformed(str(bad))
-            return unsure, asked.value, {"code": 12, "text": f"malformed reply: {bad}"}
+            reason = cut(str(bad), ERROR_MAX)
+            self._malformed(reason)
+            return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
 
     def _refusal(
         self, asked: Request, reply: dict[str, Any], unsure: EventType
     ) -> tuple[EventType, Any, Any]:
         code = reply.get("code")
         if type(code) is not int:
-            self._malformed(f"expected an integer 'code' in an error, found {reply}")
+            self._malformed(f"expected an integer 'code' in an error, found {shown(reply)}")
             code = 13
         answer = self._workload.answer_of(asked, code)
         if answer is not None:
             return "ok", answer, None
         name = ERROR_CODES.get(code, ("", False))[0]
-        error = {"code": code, "name": name, "text": str(reply.get("text", ""))}
+        text = reply.get("text", "")
+        text = text if isinstance(text, str) else shown(text, ERROR_MAX)
+        error = {"code": code, "name": name, "text": cut(text, ERROR_MAX)}
         return ("fail" if is_definite(code) else unsure), asked.value, error
 
     def _malformed(self, reason: str) -> None:

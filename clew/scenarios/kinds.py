@@ -38,8 +38,10 @@ INSIDE: Mapping[str, str] = {
     "malformed-reply": "an answer to a client is none of this workload",
     "unknown-destination": "a node sent to somebody who is not there",
     "unhandled-message": "a node has no handler for what it was sent",
+    "never-awaited": "a node called a coroutine and did not await it, so nothing of it ran",
     "endless-loop": "a handler did not end",
     "livelock": "virtual time stood still",
+    "message-loop": "messages led to messages without end, far more than clients asked for",
     "message-storm": "nodes sent more and more",
 }
 

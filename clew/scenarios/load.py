@@ -7,6 +7,7 @@ means it in this process, and nothing in any other. It is remembered for as long
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,14 +22,19 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from clew import models
 from clew.errors import ClewError, NodeError, UsageError
+from clew.formats.regular import check_regular
 from clew.models.registry import MODELS, Bug, bugs_of
+from clew.scenarios.programs import check_program
 from clew.scenarios.workloads import workload_class
+from clew.sim.cluster import is_raised
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Copy
-from clew.sim.node import Node
+from clew.sim.node import Node, handlers_of
 from clew.sim.tolerates import Tolerates
+from clew.sim.watchdog import ImportEndless, watched_import
+from clew.text import said, shown
 
 USERS = "clew_user_"
 """How the name of a user's file as a module begins."""
@@ -134,7 +140,7 @@ def hold(node_class: type[Node]) -> str:
         raise UsageError(
             "this can't be run",
             expected="the name of a model, or a class that derives from clew.Node",
-            found=repr(given),
+            found=shown(given, 200),
         )
     if node_class.__module__.startswith("clew.models"):
         for name, entry in MODELS.items():
@@ -173,15 +179,17 @@ def _bug(model: str, name: str) -> Bug:
 def check_functions(model: Model, workload: str) -> None:
     """Do nothing where the functions that a class says it answers are the workload's.
 
-    Of a workload that is not the class's own it must know one; of its own, all.
+    Of a workload that is not the class's own it must know one; of its own, all. It has a handler
+    for each.
 
     Raises:
-        NodeError: it names a function that the workload does not have.
+        NodeError: it names a function that the workload does not have, or has no handler for one.
         UsageError: there is no such workload.
     """
     known = workload_class(workload).functions
     named = model.node_class.functions
     if named is None:
+        _check_handlers(model, workload, known)
         return
     unknown = [name for name in named if name not in known]
     if unknown and (workload == model.workload or len(unknown) == len(named)):
@@ -191,6 +199,29 @@ def check_functions(model: Model, workload: str) -> None:
             expected=f"some of {', '.join(known)}",
             found=", ".join(map(repr, unknown)),
         )
+    _check_handlers(model, workload, [name for name in known if name in named])
+
+
+def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
+    """Do nothing for a class with a handler for each function of a workload.
+
+    Raises:
+        NodeError: there is none for some.
+    """
+    answered = handlers_of(model.node_class)
+    asked = [*workload_class(workload).setup_types, *known]
+    missing = [name for name in asked if name not in answered]
+    if not missing:
+        return
+    some = [name for name in known if name in answered]
+    narrow = f", or say functions = {tuple(some)} in the class" if some else ""
+    raise NodeError(
+        f"this node does not speak the workload {workload}",
+        where=f"{model.name}: class {model.node_class.__name__}",
+        expected=f"handlers of {', '.join(asked)}",
+        found=f"handlers of {', '.join(answered)}" if answered else "no handler at all",
+        fix=f"Write @on({missing[0]!r}){narrow}, or choose another workload",
+    )
 
 
 def _said(node_class: type[Node], name: str) -> Any:
@@ -208,7 +239,7 @@ def _check_attributes(node_class: type[Node], path: str) -> None:
             "'workload' can't be used",
             where=where,
             expected="a name, such as 'echo', or None",
-            found=repr(workload),
+            found=shown(workload, 200),
             fix="See 'clew list workloads'",
         )
     if functions is None:
@@ -219,7 +250,7 @@ def _check_attributes(node_class: type[Node], path: str) -> None:
             "'functions' can't be used",
             where=where,
             expected="a tuple of names, such as ('read', 'write'), or None",
-            found=repr(functions),
+            found=shown(functions, 200),
         )
 
 
@@ -254,30 +285,36 @@ def import_file(path: Path) -> ModuleType:
     Raises:
         NodeError: it is not there, has a syntax error, or raises when imported.
     """
-    if not path.is_file():
-        raise NodeError(
-            "there is no such file",
-            where=str(path),
-            fix="Check the path, or see 'clew list models'",
-        )
+    check_regular(path, NodeError, "Check the path, or see 'clew list models'")
+    check_program(path)
     module = _new_module(path)
     _forget_beside()
     known = frozenset(sys.modules)
     sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up
     beside = str(path.resolve().parent)
     try:
-        _execute(module)
+        with watched_import(path):
+            _execute(module)
     except ClewError:
         raise
+    except ImportEndless as endless:
+        raise NodeError(
+            "the file can't be imported: that does not end",
+            where=str(endless) or str(path),
+            fix="Put what runs for long, or waits, into a handler or below "
+            "if __name__ == '__main__'",
+        ) from None
     except SyntaxError as bad:
         where = f"{bad.filename}:{bad.lineno}" if bad.filename and bad.lineno else str(path)
         raise NodeError("syntax error", where=where, found=str(bad.msg)) from None
-    except (Exception, SystemExit) as bad:  # noqa: BLE001 - whatever a user's file raises
+    except BaseException as bad:
+        if isinstance(bad, KeyboardInterrupt) and not is_raised(bad):
+            raise  # a person's Ctrl-C
         place, _ = users_traceback(bad)
         raise NodeError(
             "the file can't be imported",
             where=place or str(path),
-            found=f"{type(bad).__name__}: {bad}",
+            found=said(bad, 1000),
         ) from None
     finally:
         setattr(module, BESIDE, _imported_from(beside, known))

@@ -22,6 +22,7 @@ from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.order import FORMS, changes_of
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.world import NS_PER_SECOND
+from clew.text import json_text
 
 Scalar: TypeAlias = int | float | str | bool | None
 _Register: TypeAlias = tuple[int, Scalar]
@@ -116,7 +117,7 @@ def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = Non
 
 def shortened(value: Any) -> str:
     """A JSON value as a message shows it: all of it where it is short."""
-    text = json.dumps(value)
+    text = json_text(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

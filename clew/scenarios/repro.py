@@ -19,6 +19,7 @@ import clew
 from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
+from clew.formats.regular import read_regular
 from clew.hashing import hash_seed
 from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
@@ -27,6 +28,7 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.planfile import plan_from_json, shortened
 from clew.scenarios.sources import sources_of
+from clew.text import json_text
 
 SCHEMA = 1
 
@@ -87,11 +89,11 @@ def _readable(data: dict[str, Any]) -> str:
     """JSON with a line for each fault and each operation."""
     plan = dict(data["plan"])
     lists = {name: plan.pop(name) for name in ("faults", "operations")}
-    head = json.dumps({**data, "plan": plan}, indent=2)
+    head = json_text({**data, "plan": plan}, indent=2)
     assert head.endswith("\n  }\n}")
     parts = [head.removesuffix("\n  }\n}")]
     for name, items in lists.items():
-        lines = ",\n      ".join(json.dumps(item) for item in items)
+        lines = ",\n      ".join(map(json_text, items))
         parts.append(
             f',\n    "{name}": [\n      {lines}\n    ]' if items else f',\n    "{name}": []'
         )
@@ -105,21 +107,16 @@ def read_repro(path: Path) -> Repro:
         ScenarioError: it can't be read, is no repro file of this schema, or its model's file is
             not to be found.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ScenarioError(
-            "there is no such file", where=str(path), fix="Check the path"
-        ) from None
-    except IsADirectoryError:
+    if path.is_dir():
         raise ScenarioError(
             "this is a folder",
             where=str(path),
             expected="a repro.json that 'clew test' wrote",
             fix="Name the file in it",
         ) from None
-    except (OSError, UnicodeDecodeError) as bad:
-        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+    text = read_regular(path, ScenarioError)
+    try:
+        data = json.loads(text, parse_constant=_no_json)
     except json.JSONDecodeError as bad:
         raise ScenarioError(
             "this is not JSON", where=f"{path}:{bad.lineno}", found=bad.msg
@@ -151,6 +148,10 @@ def read_repro(path: Path) -> Repro:
         _texts(data, "sources", str(path)),
         _origin(data, str(path)),
     )
+
+
+def _no_json(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
 
 
 def _check_schema(data: Any, where: str) -> None:

@@ -29,11 +29,12 @@ from clew.sim.latency import Latency
 from clew.sim.node import Node
 from clew.sim.order import order_of
 from clew.sim.process import Process
-from clew.sim.task import FAILURES
 from clew.sim.topology import topology
 from clew.sim.trace import Trace
-from clew.sim.watchdog import watched
+from clew.sim.unawaited import unawaited
+from clew.sim.watchdog import Tick, watched
 from clew.sim.world import NS_PER_SECOND
+from clew.text import Unwinding
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
@@ -110,6 +111,7 @@ class _How(NamedTuple):
         node_class: what runs on the nodes.
         isolation: gives each process a memory of its own; None where all share one.
         invariants: False leaves the class's out.
+        tick: as for `simulate`.
     """
 
     keep_trace: bool
@@ -117,10 +119,16 @@ class _How(NamedTuple):
     node_class: type[Node]
     isolation: Isolation | None = None
     invariants: bool = True
+    tick: Tick | None = None
 
 
 def simulate(
-    plan: Plan, model: Model, *, keep_trace: bool = True, handler_seconds: float = 5.0
+    plan: Plan,
+    model: Model,
+    *,
+    keep_trace: bool = True,
+    handler_seconds: float = 5.0,
+    tick: Tick | None = None,
 ) -> Run:
     """Run a plan.
 
@@ -129,13 +137,14 @@ def simulate(
         model: the plan's model, loaded.
         keep_trace: False keeps only the trace's digest.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
+        tick: told several times a second, in another thread, how far the run has come.
 
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
 
     Nodes share the memory of this process only as long as that can't be noticed: where a run
     changed something that all of them see, it is run with a memory for each process instead.
     """
-    how = _How(keep_trace, handler_seconds, model.node_class)
+    how = _How(keep_trace, handler_seconds, model.node_class, tick=tick)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
         return _simulated(plan, model, how, copy_context())
@@ -193,7 +202,9 @@ def _common(model: Model, sharing: Sharing) -> Common:
         isolation.put(isolation.memory())
         try:
             copy = Context().run(isolation.executed)
-        except FAILURES:  # each process will say so
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException:  # noqa: BLE001 - each process will say so
             return Common()
         return sharing.common(copy.modules.values())
 
@@ -242,7 +253,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         collected_rarely(),
         guarded(cluster),
         nullcontext() if how.isolation is None else how.isolation.used(),
-        watched(cluster, how.handler_seconds),
+        unawaited(cluster),
+        watched(cluster, how.handler_seconds, how.tick),
     ):
         injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
         alive = tuple(host.id for host in cluster.live_hosts())

@@ -19,14 +19,19 @@ from pydantic import (
 )
 
 from clew.errors import ScenarioError, UsageError
+from clew.formats.regular import read_regular
 from clew.scenarios.expect import nearest_expect, parse_expect
 from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.plan import CLIENTS_MAX
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.order import changes_of
+from clew.text import shown
 
 SEEDS_END = 10**18
 """Seeds and numbers of runs are below it."""
+
+
+RATE_MIN = 1e-6
 
 
 class Scenario(BaseModel):
@@ -138,6 +143,13 @@ class Scenario(BaseModel):
             raise ValueError("true or false")
         return value
 
+    @field_validator("rate")
+    @classmethod
+    def _rate(cls, value: float) -> float:
+        if value < RATE_MIN:  # the time between two operations must be a number of nanoseconds
+            raise ValueError(f"at least {RATE_MIN:g} operations a second")
+        return value
+
     @field_validator("schedule")
     @classmethod
     def _schedule(cls, value: str) -> str:
@@ -242,15 +254,9 @@ def read_scenario(path: Path) -> dict[str, Any]:
         ScenarioError: it can't be read, is no TOML, or an option is unknown or wrong; the
             message names the line.
     """
+    text = read_regular(path, ScenarioError)
     try:
-        text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ScenarioError(
-            "there is no such file", where=str(path), fix="Check the path"
-        ) from None
-    except (OSError, UnicodeDecodeError) as bad:
-        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
     except tomllib.TOMLDecodeError as bad:
         raise _toml_error(path, bad) from None
     except (ValueError, RecursionError) as bad:  # a number too long, or lists too deep
@@ -379,7 +385,7 @@ def _bound(kind: Mapping[str, Any], broken: str) -> str:
 
 def _found(value: Any) -> str:
     """A value as a message shows it: all of it where it is short."""
-    text = repr(value)
+    text = shown(value)
     return text if len(text) <= _FOUND_MAX else f"{text[:_FOUND_MAX]}..."
 
 

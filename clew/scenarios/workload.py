@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from clew.checkers.verdict import Checker
 from clew.sim.entropy import Stream
+from clew.text import shown
 
 
 class Malformed(Exception):  # noqa: N818 - told as a finding
@@ -74,6 +75,7 @@ class Workload:
         summary: what must hold, in one line.
         source: where the workload comes from.
         readonly: functions that may always ``fail``, because they change nothing.
+        setup_types: of the messages that `setup` gives; all others have a function's name as type.
         final_reads: True where each node is read once more at the end.
         every_node: True where each node must serve its clients; else the cluster must, and a
             client whose node refuses goes to another.
@@ -83,6 +85,7 @@ class Workload:
     summary: ClassVar[str]
     functions: ClassVar[tuple[str, ...]]
     readonly: ClassVar[frozenset[str]] = frozenset()
+    setup_types: ClassVar[tuple[str, ...]] = ()
     final_reads: ClassVar[bool] = False
     every_node: ClassVar[bool] = False
 
@@ -144,17 +147,26 @@ def expect(reply: dict[str, Any], message_type: str, **fields: type | tuple[type
     """
     found = reply.get("type")
     if found != message_type:
-        raise Malformed(f"expected a reply of type {message_type!r}, found {found!r} in {reply}")
+        raise Malformed(
+            f"expected a reply of type {message_type!r}, "
+            f"found {shown(found, 200)} in {_told(reply)}"
+        )
     for name, kind in fields.items():
         if name not in reply:
-            raise Malformed(f"expected the field {name!r} in a {message_type}, found {reply}")
+            raise Malformed(
+                f"expected the field {name!r} in a {message_type}, found {_told(reply)}"
+            )
         value = reply[name]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             wanted = kind.__name__ if isinstance(kind, type) else "/".join(k.__name__ for k in kind)
             raise Malformed(
                 f"expected {name!r} of a {message_type} to be {_JSON_NAMES.get(wanted, wanted)}, "
-                f"found {value!r}"
+                f"found {shown(value, 1000)}"
             )
+
+
+def _told(reply: dict[str, Any]) -> str:
+    return shown(reply, 1000)
 
 
 _JSON_NAMES = {"list": "a list", "int": "an integer", "dict": "an object", "str": "a string"}

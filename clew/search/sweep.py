@@ -6,9 +6,11 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from clew.checkers.verdict import Verdict
+from clew.crash import crash_of
+from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
 from clew.scenarios.draw import draw_plan
@@ -124,27 +126,58 @@ def seed_seconds_of(scenario: Scenario) -> float:
     return max(LEAST_SEED_SECONDS, 10 * (scenario.time_limit + scenario.recovery))
 
 
-def run_seed(job: Job, seed: int, bench: Bench | None = None) -> tuple[Outcome, SeedResult]:
+class Onlooker(Protocol):
+    """Who is told how one seed gets on."""
+
+    def stage(self, what: str) -> None:
+        """Something else begins, in words."""
+
+    def update(self, virtual_ns: int, events: int) -> None:
+        """So far the simulation has come; called from another thread, several times a second."""
+
+
+def run_seed(
+    job: Job, seed: int, bench: Bench | None = None, onlooker: Onlooker | None = None
+) -> tuple[Outcome, SeedResult]:
     """Draw, simulate, judge, verify and write down one seed.
 
     Args:
         job: what to do.
         seed: of which.
         bench: what is kept from seed to seed; None where there is but one.
+        onlooker: is told how it gets on; None for nobody.
     """
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
-    run = simulate(draw_plan(scenario, seed, model), model, handler_seconds=job.handler_seconds)
+    run = simulate(
+        draw_plan(scenario, seed, model),
+        model,
+        handler_seconds=job.handler_seconds,
+        tick=None if onlooker is None else onlooker.update,
+    )
+    if onlooker is not None:
+        onlooker.stage("judging what clients saw")
     outcome = judge(run, model)
     verification = None
     failed = job.verify_failing and outcome.verdict is Verdict.INVALID
     if (failed or job.verify_all) and not is_endless(outcome):
+        if onlooker is not None:
+            onlooker.stage("running it twice more, to compare")
         verification = verify(run, None if bench is None else bench.fresh)
     repro = None
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
         repro = str(write_artefacts(outcome, job.out, job.name))
     new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
     return outcome, seed_result(outcome, repro, verification, new)
+
+
+LONG = ("endless-loop", "message-loop")
+"""Kinds of findings of runs that take long, so that nobody wants hundreds more of them."""
+
+
+def is_long(outcome: Outcome) -> bool:
+    """True where one of `LONG` was found."""
+    return any(finding.kind in LONG for finding in outcome.run.findings)
 
 
 def is_endless(outcome: Outcome) -> bool:
@@ -304,4 +337,22 @@ def run_tasks(
         return
     with Bench() as bench:
         for task in tasks:
-            yield run_seed(task.job, task.seed, bench)[1]
+            yield result_in(task.job, task.seed, bench)
+
+
+def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
+    """The result of a seed of many: UNKNOWN with the reason where Clew itself goes wrong.
+
+    Raises:
+        ClewError: what the seed refused to run with.
+    """
+    try:
+        return run_seed(job, seed, bench)[1]
+    except ClewError:
+        raise
+    except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running
+        return lost_result(Task(job, seed), CRASHED, str(crash_of(mistake, job.out, seed=seed)))
+
+
+CRASHED = "clew crashed"
+"""The signature of a seed in which Clew itself went wrong."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
@@ -42,7 +41,7 @@ from clew.search.sweep import (
     SeedResult,
     Task,
     lost_result,
-    run_seed,
+    result_in,
     seed_seconds_of,
 )
 
@@ -69,11 +68,7 @@ _LOOK_SECONDS = 0.5
 _END_SECONDS = 1.0
 
 
-class WorkerFailed(Exception):  # noqa: N818 - it carries a traceback
-    """A mistake of Clew's own in a worker; the text is its traceback."""
-
-
-Answer: TypeAlias = SeedResult | ClewError | WorkerFailed
+Answer: TypeAlias = SeedResult | ClewError
 """What a worker has to say of a seed."""
 
 
@@ -82,7 +77,6 @@ def result_of(answer: Answer) -> SeedResult:
 
     Raises:
         ClewError: what the seed refused to run with.
-        WorkerFailed: a mistake of Clew's own.
     """
     if isinstance(answer, Exception):
         raise answer
@@ -337,8 +331,6 @@ def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
 def answer_of(job: Job, seed: int, bench: Bench) -> Answer:
     """The answer to a seed, in a worker; nothing is raised."""
     try:
-        return run_seed(job, seed, bench)[1]
+        return result_in(job, seed, bench)
     except ClewError as error:
         return error
-    except Exception:  # noqa: BLE001 - told and raised in the process that a person looks at
-        return WorkerFailed(traceback.format_exc())

@@ -22,15 +22,17 @@ from clew.sim.entropy import Entropy
 from clew.sim.finding import Finding, Refused, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
+from clew.sim.loops import LoopWatch, in_words
 from clew.sim.message import Message
 from clew.sim.network import Endpoint, Network
 from clew.sim.node import Node
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
-from clew.sim.task import FAILURES, Future, Task
+from clew.sim.task import Future, Task
 from clew.sim.timer import NodeTimer
-from clew.sim.trace import BATCH, Trace
+from clew.sim.trace import BATCH, Record, Trace
 from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
+from clew.text import TEXT_MAX, Unwinding, cut, said, shown
 
 LIVELOCK_RECORDS = 500_000
 """So many trace records without time advancing are a livelock."""
@@ -126,6 +128,7 @@ class Cluster:
             self.watch = self._watch_roles if tells_role else self._watch
         self._progress = (0, 0)
         self._storm_told = False
+        self._loops = LoopWatch(self.network, len(self.node_ids), self._tap)
 
     # Who is there.
 
@@ -180,10 +183,16 @@ class Cluster:
 
     def _role(self, node: Node) -> str | None:
         try:
-            return node.role()
-        except FAILURES as error:  # a user's hook
+            role: Any = node.role()
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's hook
             self._report_exception(node.id, error, "role()")
             return None
+        if role is None or type(role) is str:
+            return role
+        # What else a node shows may hold addresses and sets: it must not reach the digest.
+        return str.__str__(role) if isinstance(role, str) else type(role).__name__
 
     def forget(self, host: Host) -> None:
         """A host's process is gone; invariants no longer see its node."""
@@ -212,7 +221,7 @@ class Cluster:
 
     def find(self, finding: Finding) -> None:
         """Keep a finding; the same one at the same place only once."""
-        finding = replace(finding, reason=_ADDRESS.sub("", finding.reason))
+        finding = replace(finding, reason=_ADDRESS.sub("", cut(finding.reason, 2 * TEXT_MAX)))
         key = (finding.kind, finding.place or _NUMBER.sub("#", finding.reason), finding.node)
         if key in self._seen or len(self.findings) >= FINDINGS_MAX:
             return
@@ -235,7 +244,7 @@ class Cluster:
         place, text = users_traceback(error)
         self.find(
             Finding(
-                "exception", f"{type(error).__name__}: {error}", node, self.world.now,
+                "exception", said(error), node, self.world.now,
                 self.world.events, cause, place, text,
             )
         )  # fmt: skip
@@ -275,6 +284,22 @@ class Cluster:
         self._report("unhandled-message", process.id, reason, cause=told(message))
         return True
 
+    def never_awaited(self, process: Process, name: str, place: str) -> None:
+        """A node's code called a coroutine, and that was all."""
+        reason = (
+            f"{name}() was called without await, so nothing of it has run; "
+            f"write await self.{name}(...) or self.spawn(self.{name}(...))"
+        )
+        self._report("never-awaited", process.id, reason, told(process.cause), place)
+
+    def not_run(self, process: Process, name: str, place: str) -> None:
+        """A node's handler is a generator, and nobody asks it for anything."""
+        reason = (
+            f"{name}() has a yield, so that a call of it runs nothing; "
+            "write async def and await instead"
+        )
+        self._report("never-awaited", process.id, reason, told(process.cause), place)
+
     def took_effect(self, process: Process, message: Message) -> None:
         """A node marked where a request takes effect; the first mark counts."""
         msg_id = message.body.get("msg_id")
@@ -289,16 +314,16 @@ class Cluster:
         role = self._role(node)
         if role != self._roles.get(node.id):
             self._roles[node.id] = role
-            # What else a node shows may hold addresses and sets: it must not reach the digest.
-            told_role = role if role is None or type(role) is str else type(role).__name__
-            self.trace.add(self.world.now, "state", node.id, {"role": told_role})
+            self.trace.add(self.world.now, "state", node.id, {"role": role})
         self._watch(node)
 
     def _watch(self, node: Node) -> None:
         for invariant in self._invariants:
             try:
                 violation = invariant.after(node)
-            except FAILURES as error:  # a user's predicate
+            except (Unwinding, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - a user's predicate
                 self._report_exception(node.id, error, f"invariant {invariant.name}")
                 self._invariants.remove(invariant)
                 return
@@ -329,11 +354,20 @@ class Cluster:
         if self.storms() and not self._storm_told:
             self.find(self.storm())
             self.world.stop()
+        loop = self._loops.check(self.world.now)
+        if loop is not None:
+            reason, place = in_words(loop, next(iter(self.hosts.values())).node_class)
+            self._report("message-loop", "", reason, place=place)
+            self.world.stop()
         if self._events_max is not None and self.world.events > self._events_max:
             self._report(
                 "endless-loop", "", f"the run passed its budget of {self._events_max} events"
             )
             self.world.stop()
+
+    def _tap(self, tap: Callable[[Sequence[Record | int]], None] | None) -> None:
+        """Let somebody see the records as they come, or nobody any more."""
+        self.trace.tap = tap
 
     def _cut(self) -> None:
         """How much a call had sent when it was stopped is chance: the digest tells a part."""
@@ -431,7 +465,7 @@ def told(cause: Message | str) -> str:
     """A message or timer in words, short."""
     if isinstance(cause, str):
         return cause
-    return _short(f"{cause.body} from {cause.src}")
+    return _short(f"{shown(cause.body)} from {cause.src}")
 
 
 def _short(text: str) -> str:
@@ -443,7 +477,9 @@ def observed(node: Node) -> str:
     """What a node shows of itself, each value short; empty where its hook fails."""
     try:
         shown = dict(node.observe())
-    except Exception:  # noqa: BLE001 - a user's hook, and only for show
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a user's hook, and only for show
         return ""
     return ", ".join(f"{name} {_short(_plain(value))}" for name, value in shown.items())
 
@@ -452,5 +488,5 @@ def _plain(value: Any) -> str:
     """A value as the story tells it: as JSON where it is that."""
     try:
         return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        return repr(value)
+    except (TypeError, ValueError, RecursionError):
+        return shown(value)

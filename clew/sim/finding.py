@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
+from clew.text import TEXT_MAX, cut
+
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 """Where Clew's own code lies."""
 
@@ -22,7 +24,8 @@ class Finding:
     Attributes:
         kind: ``exception``, ``invariant``, ``refused``, ``malformed-message``,
             ``unknown-destination``, ``unhandled-message``, ``malformed-reply``,
-            ``endless-loop``, ``livelock`` or ``message-storm``.
+            ``never-awaited``, ``endless-loop``, ``livelock``, ``message-loop`` or
+            ``message-storm``.
         reason: what happened, in plain words.
         node: where.
         time_ns: when.
@@ -94,7 +97,7 @@ def users_traceback(error: BaseException) -> tuple[str, str]:
             frames.append(step)
         step = step.tb_next
     if not frames:
-        return "", "".join(traceback.format_exception_only(error))
+        return "", _cut("".join(traceback.format_exception_only(error)))
     summary = [
         traceback.FrameSummary(
             tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name
@@ -109,4 +112,9 @@ def users_traceback(error: BaseException) -> tuple[str, str]:
             *traceback.format_exception_only(error),
         ]
     )
-    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}", text
+    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}", _cut(text)
+
+
+def _cut(text: str) -> str:
+    """A traceback's text with its lines cut, and cut itself where they are many."""
+    return cut("\n".join(cut(line) for line in text.split("\n")), 4 * TEXT_MAX)

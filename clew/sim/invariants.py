@@ -15,6 +15,7 @@ from clew.errors import NodeError
 from clew.sim.finding import users_traceback
 from clew.sim.message import in_words
 from clew.sim.node import Node
+from clew.text import Unwinding, said, shown
 
 
 class Violation(NamedTuple):
@@ -92,7 +93,9 @@ def as_violation(found: Any, node: Node, expected: str) -> Violation:
     if not isinstance(found, Violation):
         raise TypeError(f"the invariant's answer: expected {expected}, found {in_words(found)}")
     nodes = (found.nodes,) if isinstance(found.nodes, str) else tuple(found.nodes or ())
-    return Violation(found.reason, nodes, dict(found.values or {}))
+    reason = found.reason if isinstance(found.reason, str) else shown(found.reason)
+    values = {str(name): value for name, value in dict(found.values or {}).items()}
+    return Violation(reason, tuple(map(str, nodes)), values)
 
 
 def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, Node]) -> Invariant:
@@ -111,12 +114,14 @@ def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, No
         # Ours answer by their types, which mypy checks; a call less after each event.
         ours = declared.__module__.startswith("clew.")
         return declared(nodes) if ours else ClassInvariant(nodes, declared)
-    except Exception as error:  # noqa: BLE001 - whatever a user's class raises
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a user's class raises
         raise NodeError(
             "an invariant can't be made",
             where=users_traceback(error)[0] or f"class {declared.__name__}",
             expected="a class that takes the live nodes by id",
-            found=f"{type(error).__name__}: {error}",
+            found=said(error),
         ) from None
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clew.sim.message import Message
 from clew.sim.node import Node
 from clew.sim.process import Host, Process
-from clew.sim.task import FAILURES
+from clew.text import Unwinding
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -195,7 +195,9 @@ class IsolatedProcess(Process):
         self._rng = self._cluster.entropy.random("import", self.id, host.incarnation)
         try:
             self.node = object.__new__(self._isolation.executed().node_class)
-        except FAILURES as error:
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a user's file raises
             self._cluster.raised(self, error, "import")
         finally:
             self._rng = None

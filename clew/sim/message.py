@@ -8,10 +8,23 @@ anything else is refused, because a real network could not carry it.
 from __future__ import annotations
 
 import marshal
+from math import isfinite
 from typing import Any
 
+from clew.text import cut, shown
+
 _NONE = type(None)
-SCALARS = frozenset({str, int, float, bool, _NONE})
+SCALARS = frozenset({str, int, bool, _NONE})
+"""The types whose every value JSON can say; of a float it can't where that is NaN or infinite."""
+
+_FLAT = SCALARS | {float}
+
+DEPTH_MAX = 100
+"""Values nested deeper are no message: other programs' readers of JSON give up as well."""
+
+
+ERROR_MAX = 1_000
+"""A longer text of an error is cut before it travels."""
 
 
 class NotJson(Exception):  # noqa: N818 - it is told as a finding, with the line of the send
@@ -56,12 +69,12 @@ class Message:
 def is_flat(body: dict[str, Any]) -> bool:
     """True where every key is a str and no value is a container."""
     for key in body:  # noqa: PLC0206, SIM110 - half the time of items(), and of all()
-        if type(key) is not str or type(body[key]) not in SCALARS:
+        if type(key) is not str or type(body[key]) not in _FLAT:
             return False
     return True
 
 
-def frozen(value: Any, path: str = "") -> Any:
+def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
     """A deep copy of a JSON value, which nobody else holds.
 
     Raises:
@@ -70,6 +83,8 @@ def frozen(value: Any, path: str = "") -> Any:
     kind = type(value)
     if kind in SCALARS:
         return value
+    if depth > DEPTH_MAX:
+        raise NotJson("", _too_deep(value))
     if kind is list or kind is tuple:
         for item in value:
             if type(item) not in SCALARS:
@@ -77,15 +92,15 @@ def frozen(value: Any, path: str = "") -> Any:
         else:
             return list(value)
         return [
-            item if type(item) in SCALARS else frozen(item, f"{path}[{place}]")
+            item if type(item) in SCALARS else frozen(item, f"{path}[{place}]", depth + 1)
             for place, item in enumerate(value)
         ]
     if kind is not dict:
-        return _base(value, path)
+        return _base(value, path, depth)
     copy = {}
     for key, item in value.items():
         name = key if type(key) is str else _key(key, path)
-        copy[name] = item if type(item) in SCALARS else frozen(item, f"{path}.{name}")
+        copy[name] = item if type(item) in SCALARS else frozen(item, f"{path}.{name}", depth + 1)
     return copy
 
 
@@ -102,18 +117,32 @@ def _key(key: Any, path: str) -> str:
     raise NotJson(path.lstrip("."), f"a dict with the key {in_words(key)}; JSON keys are strings")
 
 
-def _base(value: Any, path: str) -> Any:
+def _base(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, list | tuple):
-        return frozen(list(value), path)
+        return frozen(list(value), path, depth)
     if isinstance(value, dict):
-        return frozen(dict(value), path)
+        return frozen(dict(value), path, depth)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value)
+        if isfinite(value):
+            return float(value)
+        raise NotJson(path.lstrip("."), f"{float(value)}, which JSON has no word for")
     raise NotJson(path.lstrip("."), in_words(value))
+
+
+def _too_deep(value: Any) -> str:
+    """Why a value is nested so deep: the first value in it, a way down, that is inside itself."""
+    above: set[int] = set()
+    while isinstance(value, list | tuple | dict) and value:
+        if id(value) in above:
+            return "cyclic: a value in it holds itself"
+        above.add(id(value))
+        items = value.values() if isinstance(value, dict) else value
+        value = max(items, key=lambda item: isinstance(item, list | tuple | dict))
+    return f"nested more than {DEPTH_MAX} levels deep"
 
 
 def in_words(value: Any) -> str:
@@ -122,9 +151,14 @@ def in_words(value: Any) -> str:
     The order of a set and an object's address are not told, since they differ.
     """
     kind = type(value)
-    if kind in SCALARS:
-        return repr(value)
+    if kind in _FLAT:
+        return shown(value, 200)
     if kind.__module__ == "builtins" and kind is not object and kind is not type:
         article = "an" if kind.__name__[0] in "aeiou" else "a"
-        return f"{value!r}, a bytes" if kind is bytes else f"{article} {kind.__name__}"
+        return f"{shown(value, 200)}, a bytes" if kind is bytes else f"{article} {kind.__name__}"
     return f"an object of type {kind.__name__}"
+
+
+def bounded(text: Any) -> Any:
+    """The text of a node's error, which may be none: then it is told as what is no message."""
+    return cut(text, ERROR_MAX) if isinstance(text, str) else text

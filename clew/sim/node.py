@@ -8,7 +8,9 @@ it may touch is its own state and the calls below.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from inspect import unwrap
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -119,15 +121,55 @@ def on(message_type: str) -> Callable[[F], F]:
 
     Raises:
         TypeError: no type was given, as in a bare ``@on``.
+        NodeError: the class has another handler of the type, or the method one of another type.
     """
     if not isinstance(message_type, str):
         raise TypeError('@on takes the type of the message, as in @on("read")')
 
     def mark(function: F) -> F:
+        _only_one(message_type, function, sys._getframe(1).f_locals)  # noqa: SLF001 - the class
         function.__dict__["clew_message_type"] = message_type
         return function
 
     return mark
+
+
+def _only_one(message_type: str, function: Any, names: Mapping[str, Any]) -> None:
+    """Do nothing where no other function of a class body handles the type, nor this one another.
+
+    Raises:
+        NodeError: one does.
+    """
+    if (own := function.__dict__.get("clew_message_type")) is not None and own != message_type:
+        raise NodeError(
+            "one handler can't be marked twice",
+            where=_line_of(function),
+            found=f"@on({own!r}) and @on({message_type!r})",
+            fix="Write a method for each type, which may call a third",
+        )
+    if "__qualname__" not in names or "__module__" not in names:  # no class body
+        return
+    other = next(
+        (
+            member
+            for member in names.values()
+            if getattr(member, "__dict__", {}).get("clew_message_type") == message_type
+            and member is not function
+        ),
+        None,
+    )
+    if other is not None:
+        raise NodeError(
+            f"there is a second handler of messages of type {message_type!r}",
+            where=_line_of(function),
+            found=f"{function.__name__} here, and {other.__name__} at {_line_of(other)}",
+            fix="Keep one of them",
+        )
+
+
+def _line_of(function: Any) -> str:
+    code = getattr(unwrap(function), "__code__", None)
+    return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 class Node:

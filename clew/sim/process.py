@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from inspect import iscoroutine
+from inspect import isasyncgen, iscoroutine, isgenerator
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clew.sim.clock import Clock
 from clew.sim.disk import Disk, Unsynced
 from clew.sim.finding import Refused
-from clew.sim.message import SCALARS, Message, NotJson, frozen, is_flat
+from clew.sim.message import ERROR_MAX, SCALARS, Message, NotJson, bounded, frozen, is_flat
 from clew.sim.network import Emit, Endpoint
 from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
-from clew.sim.task import FAILURES, Future, Task
+from clew.sim.task import Future, Task
 from clew.sim.timer import NodeTimer
 from clew.sim.world import NS_PER_SECOND, to_ns
+from clew.text import Unwinding, shown
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -46,7 +47,7 @@ class Receiver(Protocol):
         """Keep a callback for when the pause ends."""
 
 
-class PowerCut(BaseException):
+class PowerCut(Unwinding):
     """Unwinds a handler whose machine died in the middle of a sync."""
 
 
@@ -210,10 +211,12 @@ class Process:
             result = handler(message)
             if result is not None:
                 self._follow(result, message)
-        except FAILURES as error:
-            self._failed(error, message)
         except PowerCut:
             pass  # the fault has crashed the host already; the handler is unwound
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
+            self._failed(error, message)
         if self._watch is not None and self.alive:
             self._watch(self.node)  # its hooks are the node's code too
         world.current = None
@@ -227,12 +230,14 @@ class Process:
         self.cause = cause
         try:
             callback()
-        except FAILURES as error:
-            self._failed(error, cause)
         except PowerCut:
             world.current = before
             if before is not None:
                 raise  # unwind the code around as well: its machine is gone
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
+            self._failed(error, cause)
         if self._watch is not None and self.alive and before is None:
             self._watch(self.node)
         world.current = before
@@ -241,6 +246,10 @@ class Process:
         """Run on what a handler returned, if it is a coroutine."""
         if iscoroutine(result):
             self._start_task(result, cause)
+        elif isgenerator(result) or isasyncgen(result):
+            code = result.gi_code if isgenerator(result) else result.ag_code
+            place = f"{code.co_filename}:{code.co_firstlineno}"
+            self._cluster.not_run(self, result.__name__, place)
 
     def _start_task(
         self,
@@ -292,12 +301,12 @@ class Process:
         if not self.alive:
             return  # it fails while it unwinds
         if isinstance(error, RPCError) and isinstance(cause, Message):
-            self.reply(cause, error.body)
+            self.reply(cause, {**error.body, "text": bounded(error.text)})
             return
         if not isinstance(error, Refused):
             self._cluster.raised(self, error, cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
-            self.reply(cause, {"type": "error", "code": 13, "text": f"{error!r}"})
+            self.reply(cause, {"type": "error", "code": 13, "text": shown(error, ERROR_MAX)})
 
     def _unhandled(self, message: Message) -> None:
         if self._cluster.unhandled(self, message) and "msg_id" in message.body:
@@ -338,7 +347,8 @@ class Process:
         if copy is None:
             return
         if type(copy.get("type")) is not str:
-            self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {copy}")
+            found = shown(copy, ERROR_MAX)
+            self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {found}")
             return
         emit(copy, is_flat(copy))
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from clew.sim.message import in_words
-
-FAILURES: Final = (Exception, SystemExit, GeneratorExit)
-"""What a node's code can raise and is told as its failure: its ``exit()`` must not end the run."""
+from clew.text import Unwinding
 
 CLOSES_MAX = 100
 """A coroutine that awaits so often while it is closed is left as it is."""
@@ -119,8 +117,10 @@ class Task:
                 self._coroutine.close()
             except RuntimeError:
                 continue
-            except FAILURES:
-                pass
+            except (Unwinding, KeyboardInterrupt):
+                raise
+            except BaseException:  # noqa: BLE001 - whatever a node's code raises
+                return
             return
 
     def step(self) -> None:
@@ -131,7 +131,9 @@ class Task:
                 awaited = self._coroutine.throw(_foreign(awaited))
         except StopIteration as end:
             self.result.set_result(end.value)
-        except FAILURES as error:
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             self.result.set_error(error)
             if self._unclaimed is None:
                 raise

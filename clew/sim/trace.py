@@ -79,9 +79,12 @@ class Trace:
     Args:
         keep: False keeps the digest only.
         on_batch: called after each full batch; the world checks its budgets there.
+
+    Attributes:
+        tap: sees the records of each full batch, as they are stored; None for nobody.
     """
 
-    __slots__ = ("_chunks", "_hash", "_length", "_on_batch", "batch", "keep")
+    __slots__ = ("_chunks", "_hash", "_length", "_on_batch", "batch", "keep", "tap")
 
     def __init__(self, *, keep: bool = True, on_batch: Callable[[], None] | None = None) -> None:
         self.keep = keep
@@ -90,6 +93,7 @@ class Trace:
         self._hash = sha256()
         self._length = 0
         self._on_batch = on_batch
+        self.tap: Callable[[list[Record | int]], None] | None = None
 
     def __len__(self) -> int:
         return self._length + len(self.batch)
@@ -105,6 +109,8 @@ class Trace:
 
     def flush(self) -> None:
         """Pack the batch into the digest."""
+        if self.tap is not None:
+            self.tap(self.batch)
         self._pack()
         if self._on_batch is not None:
             self._on_batch()
@@ -146,15 +152,24 @@ class Trace:
     def events(self) -> Iterator[TraceEvent]:
         """All records in order, with the names of their fields.
 
-        A send's link is told as ``src`` and ``dest`` besides.
+        What happens to a message, or to a copy of one, has its ``src``, ``dest`` and ``body``
+        besides, so that no reader need remember what was sent.
         """
         ends: dict[int, dict[str, str]] = {}
+        sent: dict[int, dict[str, Any]] = {}
         for number, record in enumerate(self.records()):
             event = TraceEvent.of(number, record)
+            fields = event.fields
             if event.kind == "link":
-                ends[event.fields["link"]] = {name: event.fields[name] for name in ("src", "dest")}
+                ends[fields["link"]] = {name: fields[name] for name in ("src", "dest")}
             elif event.kind == "send":
-                event.fields.update(ends[event.fields["link"]])
+                fields.update(ends[fields["link"]])
+                sent[fields["message"]] = {name: fields[name] for name in ("src", "dest", "body")}
+            elif event.kind == "duplicate":
+                sent[fields["copy"]] = sent[fields["message"]]
+                fields.update(sent[fields["copy"]])
+            elif event.kind in _ARRIVALS:
+                fields.update(sent.pop(fields["message"]))
             yield event
 
     def dump(self) -> bytes:

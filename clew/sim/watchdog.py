@@ -9,64 +9,245 @@ not make a slow handler look like an endless one.
 
 A call that has made more messages and timers than any cluster needs is stopped at once.
 
-Leaves out: a loop inside one call of C code can't be interrupted from Python. It is told on
-stderr where it is, once: in words where other threads run meanwhile; where the call keeps them
-from running, as ``sum(iter(int, 1))`` does, by Python's `faulthandler` as a "Timeout" with the
-stack, and then Ctrl-C has no effect either: the process must be killed. How much a stopped run
-has done depends on the machine: only its finding repeats.
+A call that waits, as ``queue.get()`` does, is ended by a signal, which only the main thread can
+be. A loop inside one call of C code can't be interrupted at all. `clew.supervisor` is told where it
+is, in words where other threads run meanwhile, by Python's `faulthandler` where the call keeps them
+from running, as ``sum(iter(int, 1))`` does; it ends the process. Where there is none, both go to
+stderr, and the process must be killed.
+
+Leaves out: how much a stopped run has done depends on the machine; only its finding repeats.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ctypes import c_ulong, py_object, pythonapi
-from threading import Event, Thread, get_ident
+from pathlib import Path
+from threading import Event, Thread, get_ident, main_thread
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from clew import supervisor
 from clew.sim.cluster import Cluster, told
-from clew.sim.finding import Finding, is_users
+from clew.sim.finding import Finding, is_users, users_place
 from clew.sim.process import Process
 from clew.sim.world import EndlessLoop, World
+from clew.text import Unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOK_SECONDS = 0.1
 
+IMPORT_SECONDS = 10.0
+"""How long one function may run while a user's file is imported."""
+
+IMPORTS_SECONDS = 60.0
+"""How long all of it may take: it may import much that is large."""
+
+STRIKE_SECONDS = 1.0
+"""So long after it should have ended, a call of the main thread is sent a signal."""
+
 SAY_SECONDS = 3.0
 """So long after it should have ended, a call that still runs is told on stderr."""
 
 
+class _Stopper(Thread):
+    """Stops what a thread does once it takes too long.
+
+    Args:
+        thread: which.
+        seconds: when it is too long, counted in looks.
+    """
+
+    def __init__(self, thread: int, seconds: float) -> None:
+        super().__init__(name="clew-watchdog", daemon=True)
+        self._watched = thread
+        self._seconds = seconds
+        self._over = Event()
+        self._stopping = False
+        self._before: Any = None
+        self._strikes = hasattr(signal, "SIGURG") and thread == main_thread().ident
+
+    def arm(self) -> None:
+        """Have the stack written should no Python thread run for so long."""
+        supervisor.alive()
+        with suppress(OSError, ValueError, AttributeError):  # there is no stderr
+            faulthandler.dump_traceback_later(
+                self._seconds + 2 * SAY_SECONDS,
+                file=supervisor.reports() or sys.__stderr__.fileno(),  # type: ignore[union-attr]
+            )
+
+    def begin(self) -> None:
+        """Watch; called in the thread that is watched."""
+        if self._strikes:
+            self._before = signal.signal(signal.SIGURG, self._struck)
+        self.arm()
+        self.start()
+
+    def _struck(self, *_: object) -> None:
+        if self._stopping and not self._over.is_set():
+            raise EndlessLoop
+
+    def strike(self, late: float) -> None:
+        """Raise in the thread; a call that waits is interrupted once it is late."""
+        self._stopping = True
+        _raise_in(self._watched, EndlessLoop)
+        if self._strikes and late >= STRIKE_SECONDS:
+            signal.pthread_kill(self._watched, signal.SIGURG)
+
+    def place(self) -> str | None:
+        """``file:line`` of the user's code that the thread runs; None where it runs none."""
+        return _place(sys._current_frames().get(self._watched))  # noqa: SLF001 - documented so
+
+    def finish(self) -> None:
+        """Stop watching; nothing is raised after this returned."""
+        try:
+            self._over.set()
+            self.join()
+            faulthandler.cancel_dump_traceback_later()
+            if self._stopping:
+                # What was raised may not have struck yet. Taking it back with None would leave
+                # CPython 3.11 for ever on its slow path (the pending flag stays up), so it is let
+                # strike here.
+                _raise_in(self._watched, EndlessLoop)
+                for _ in range(1000):
+                    pass
+        except EndlessLoop:
+            self.join()
+        finally:
+            if self._strikes:
+                signal.signal(signal.SIGURG, self._before or signal.SIG_DFL)
+
+
+class ImportEndless(Exception):  # noqa: N818 - told by who imports
+    """The import of a user's file did not end; the text is where it was."""
+
+
+class OutOfTime(Unwinding):
+    """What this thread does takes too long."""
+
+
 @contextmanager
-def watched(cluster: Cluster, wall_seconds: float = 5.0) -> Iterator[None]:
+def limited(seconds: float | None) -> Iterator[None]:
+    """Raise `OutOfTime` in this thread after so many wall seconds, counted in looks.
+
+    Args:
+        seconds: how many; None for no end.
+    """
+    if seconds is None:
+        yield
+        return
+    limit = _Limit(get_ident(), seconds)
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.end()
+
+
+class _Limit(Thread):
+    def __init__(self, thread: int, seconds: float) -> None:
+        super().__init__(name="clew-limit", daemon=True)
+        self._limited = thread
+        self._seconds = seconds
+        self._over = Event()
+
+    def run(self) -> None:
+        """Wait, and raise once a second from then on: a node's code may catch everything."""
+        step, waited = min(LOOK_SECONDS, self._seconds), 0.0
+        while not self._over.wait(step):
+            waited += step
+            if waited >= self._seconds:
+                _raise_in(self._limited, OutOfTime)
+                step = 1.0
+
+    def end(self) -> None:
+        """Raise no more."""
+        self._over.set()
+        self.join()
+
+
+@contextmanager
+def watched_import(path: Path, seconds: float | None = None) -> Iterator[None]:
+    """Watch the import of a user's file in this thread.
+
+    Raises:
+        ImportEndless: it took too long.
+    """
+    watch = _ImportWatch(get_ident(), IMPORT_SECONDS if seconds is None else seconds)
+    with supervisor.during(f"import {path}"):
+        watch.begin()
+        try:
+            yield
+        except EndlessLoop:
+            raise ImportEndless(watch.found) from None
+        finally:
+            watch.finish()
+
+
+class _ImportWatch(_Stopper):
+    found = ""
+
+    def run(self) -> None:
+        """Look until it is over."""
+        step = min(LOOK_SECONDS, self._seconds / 2)
+        waited, since, seen, looks = 0.0, 0.0, None, 0
+        while not self._over.wait(step):
+            waited += step
+            since += step
+            looks += 1
+            if looks % 10 == 0:
+                self.arm()
+            frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - documented so
+            if frame is not None and frame.f_code is not seen and not self._stopping:
+                seen, since = frame.f_code, 0.0
+            late = max(since - self._seconds, waited - IMPORTS_SECONDS)
+            if late < 0 and not self._stopping:
+                continue
+            self.found = self.found or (users_place(frame) if frame is not None else "")
+            self.strike(late)
+            if late >= SAY_SECONDS and late - step < SAY_SECONDS:
+                supervisor.stuck(self.found)
+
+
+Tick: TypeAlias = "Callable[[int, int], None]"
+"""Told the virtual time of a run in ns, and its events."""
+
+
+@contextmanager
+def watched(
+    cluster: Cluster, wall_seconds: float = 5.0, tick: Tick | None = None
+) -> Iterator[None]:
     """Watch a cluster that is run in this thread.
 
     Args:
         cluster: it gets a finding of the kind ``endless-loop`` and runs no further.
         wall_seconds: how long one call of a node's code may take.
+        tick: called at each look with the virtual time and the number of events.
     """
-    watchdog = _Watchdog(cluster, get_ident(), wall_seconds)
-    watchdog.arm()
-    watchdog.start()
-    try:
-        yield
-    except EndlessLoop:
-        cluster.world.abandon()
-    finally:
-        watchdog.finish()
+    watchdog = _Watchdog(cluster, get_ident(), wall_seconds, tick)
+    with supervisor.during("run"):
+        watchdog.begin()
+        try:
+            yield
+        except EndlessLoop:
+            cluster.world.abandon()
+        finally:
+            watchdog.finish()
 
 
-class _Watchdog(Thread):
-    def __init__(self, cluster: Cluster, watched_thread: int, wall_seconds: float) -> None:
-        super().__init__(name="clew-watchdog", daemon=True)
+class _Watchdog(_Stopper):
+    def __init__(
+        self, cluster: Cluster, watched_thread: int, wall_seconds: float, tick: Tick | None
+    ) -> None:
+        super().__init__(watched_thread, wall_seconds)
+        self._tick = tick
         self._cluster = cluster
-        self._watched = watched_thread
-        self._seconds = wall_seconds
-        self._over = Event()
         self._found: Finding | None = None
 
     def run(self) -> None:
@@ -79,38 +260,34 @@ class _Watchdog(Thread):
             looks += 1
             if looks % 10 == 0:
                 self.arm()
+            if self._tick is not None:
+                self._tick(world.now, world.events)
             if world.events != seen:
                 seen, waited = world.events, 0.0
                 continue
             waited += step
             if waited >= self._seconds or self._cluster.storms():
-                self._stop()
+                self._halt(waited - self._seconds)
             if waited >= self._seconds + SAY_SECONDS and not said:
                 said = self._say()
 
-    def _stop(self) -> None:
-        place = _place(sys._current_frames().get(self._watched))  # noqa: SLF001 - documented so
+    def _halt(self, late: float) -> None:
+        place = self.place()
         if place is None:
             return
         process: Process | None = self._cluster.world.current
         if self._found is None:
             self._found = self._finding(process, place)
-        _raise_in(self._watched, EndlessLoop)
-
-    def arm(self) -> None:
-        """Have the stack written to stderr should no Python thread run for so long."""
-        with suppress(OSError, ValueError, AttributeError):  # there is no stderr
-            faulthandler.dump_traceback_later(
-                self._seconds + 2 * SAY_SECONDS,
-                file=sys.__stderr__.fileno(),  # type: ignore[union-attr]
-            )
+        self.strike(late)
 
     def _say(self) -> bool:
         """Tell a person what is waited for; True where there was something to tell."""
         process: Process | None = self._cluster.world.current
-        place = _place(sys._current_frames().get(self._watched))  # noqa: SLF001
+        place = self.place()
         if process is None or place is None:
             return False
+        if supervisor.stuck(f"{place}, in {process.id}'s {told(process.cause)}"):
+            return True
         sys.stderr.write(
             f"clew: still in {process.id}'s {told(process.cause)} at {place}: Python can't "
             "interrupt C code; end this process if it does not come back\n"
@@ -129,19 +306,7 @@ class _Watchdog(Thread):
 
     def finish(self) -> None:
         """Stop watching; nothing is raised after this returned."""
-        try:
-            self._over.set()
-            self.join()
-            faulthandler.cancel_dump_traceback_later()
-            if self._found is None:
-                return
-            # What was raised may not have struck yet. Taking it back with None would leave CPython
-            # 3.11 for ever on its slow path (the pending flag stays up), so it is let strike here.
-            _raise_in(self._watched, EndlessLoop)
-            for _ in range(1000):
-                pass
-        except EndlessLoop:
-            self.join()
+        super().finish()
         if self._found is not None:
             self._cluster.find(self._found)
 

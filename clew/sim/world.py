@@ -16,11 +16,12 @@ import simpy
 from simpy.events import NORMAL
 
 from clew.sim.order import Entry, Order, TimeOrder
+from clew.text import Unwinding
 
 NS_PER_SECOND = 1_000_000_000
 
 
-class EndlessLoop(BaseException):
+class EndlessLoop(Unwinding):
     """Unwinds a node's code that does not end; the run is over then."""
 
 

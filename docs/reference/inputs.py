@@ -21,7 +21,9 @@ EXITS = {
     "1": "invalid: something is not",
     "2": "unknown: nothing is known to be wrong, and something could not be decided",
     "64": "the command line, or what it names, is wrong; the message says what and where",
+    "70": "a mistake of Clew's own, which is no verdict: one line says where its report lies",
     "130": "interrupted; what was found until then is told",
+    "143": "the same, by SIGTERM",
 }
 
 

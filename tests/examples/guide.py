@@ -1,8 +1,8 @@
 """The commands that the documents print, run as a reader would run them, and what they show.
 
-A document's commands are run in order, in a folder that holds what a fresh clone does and has the
-environment's programs on the path. Every command that is printed is run, or stands in `NOT_RUN` with
-the reason. Its exit status is known exactly: from the verdict that the page shows, or from `STATUS`.
+A document's commands are run in order, in a folder like a fresh clone, with the environment's
+programs on the path. Every command that is printed is run, or stands in `NOT_RUN` with the reason.
+Its exit status is known exactly: from the verdict that the page shows, or from `STATUS`.
 
 Run this file to make the transcripts of the guide anew after a change that changes runs:
 ``python tests/examples/guide.py``. A transcript is the gist of what the command prints: the
@@ -30,6 +30,9 @@ DOCUMENTS = [
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs" / "guide").glob("*.md")),
 ]
+OF_A_PROJECT = {"clew test scenarios/", "clew test scenarios/ --failed"}
+"""Commands that need a project as chapter 10 describes it; a test makes one."""
+
 IN_A_CLONE = ("examples", "pyproject.toml", "README.md")
 """What the commands need of a clone."""
 
@@ -38,7 +41,11 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(rf"(?<!`)`((?:{'|'.join(PROGRAMS)}) (?!\w+`)[^`\n]+)`(?!`)")
 """A command within a line; `clew replay` alone names a command and is none."""
 
-TRANSCRIPT = re.compile(r"```console\n\$ (clew [^\n]*)\n(\.\.\.\nThe run is .*?)```", re.DOTALL)
+TRANSCRIPT = re.compile(
+    r"^```console\n\$ (clew .*)\n(\.\.\.\nThe run is .*\n(?:(?!\$ |```).*\n)*)```$", re.MULTILINE
+)
+"""A block with one command and the gist of what it prints."""
+
 VERDICT = re.compile(r"^The run is (valid|INVALID)\.$", re.MULTILINE)
 OF_VERDICT = {"valid": 0, "INVALID": 1}
 
@@ -69,6 +76,8 @@ STATUS = {
     "clew test my_node.py --swarm --runs 100": 0,
     "clew test raft --bug forgets-vote --node-count 3 --time-limit 10 --runs 40 --jobs 2": 1,
     "clew test raft-calm abd-swarm --runs 20": 0,
+    "clew test scenarios/": 0,
+    "clew test scenarios/ --failed": 0,
     "clew test --failed": 1,
     "python -m pytest examples/test_my_counter.py": 0,
     DATABASE: 0,
@@ -99,8 +108,6 @@ NOT_RUN = {
     " --nemesis partition,kill,clock --runs 20": ".ci/run runs it, from nothing",
     "python3.11 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest"
     " -n auto": ".ci/run runs it, from nothing",
-    "clew test scenarios/": "test_the_scenarios_of_a_project runs it in such a project",
-    "clew test scenarios/ --failed": "test_the_scenarios_of_a_project runs it in such a project",
     "gh run download --name clew-2": "it asks a service",
     "clew replay out/scenarios-links-seed-17/repro.json": "the service's file is needed",
     "clew test FILE": "FILE stands for each of the files below it, which test_examples.py runs",
@@ -115,11 +122,13 @@ class Command:
         line: what a reader types.
         shown: what the document says that it prints, with three dots for what is left out.
         typed: what it is given to read.
+        gist: whether what is shown is the gist of a run, and not lines of a person's choice.
     """
 
     line: str
     shown: str = ""
     typed: str = ""
+    gist: bool = False
 
     @property
     def status(self) -> int:
@@ -132,7 +141,7 @@ def commands(document: str) -> Iterator[Command]:
     """Every command of a document, in order, each once where it shows nothing new."""
     seen = set()
     for found in printed(document):
-        if found.line not in NOT_RUN and (found.line not in seen or found.shown):
+        if found.line not in {*NOT_RUN, *OF_A_PROJECT} and (found.line not in seen or found.shown):
             seen.add(found.line)
             yield found
 
@@ -158,11 +167,12 @@ def of_block(language: str, text: str) -> Iterator[Command]:
     if language == "sh":
         yield from (Command(line) for line in text.splitlines() if line)
         return
+    alone = TRANSCRIPT.fullmatch(f"```console\n{text}```") is not None
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         line, _, shown = part.partition("\n")
         typed = "".join(re.findall(r'^\{"src": "c.*\n', shown, re.MULTILINE))
         answers = re.sub(r'^\{"src": "c.*\n', "", shown, flags=re.MULTILINE)
-        yield Command(line, answers, typed)
+        yield Command(line, answers, typed, gist=alone)
 
 
 def clone(folder: Path) -> None:
@@ -217,11 +227,6 @@ def gist(output: str) -> str:
             break
     more = ["..."] if shrunk else []
     return "\n".join(["...", verdicts, "", *evidence, "...", digest[0], "", last, *more]) + "\n"
-
-
-def is_gist(command: Command) -> bool:
-    """Whether a document shows a command's gist, which is made anew, and not lines of a choice."""
-    return command.shown.startswith("...\nThe run is ")
 
 
 def refreshed(page: str) -> str:

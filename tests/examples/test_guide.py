@@ -16,10 +16,10 @@ from guide import (
     ROOT,
     SLOW,
     STATUS,
+    Command,
     clone,
     commands,
     gist,
-    is_gist,
     missing,
     printed,
     run,
@@ -58,7 +58,7 @@ def walk(document: Path, folder: Path, left_out: frozenset[str] = frozenset()) -
         if command.line in left_out:
             continue
         output = run(command, folder)
-        if is_gist(command):
+        if command.gist:
             assert gist(output) == command.shown, command.line
         else:
             assert missing(command, output) == [], f"{command.line}\n{output}"
@@ -89,3 +89,38 @@ def test_tables_name_what_is_printed_and_nothing_else() -> None:
 def test_every_command_has_one_exit_status(document: Path) -> None:
     for command in commands(document.read_text()):
         assert command.status in {0, 1}, command.line  # 70 is no verdict
+
+
+FOLLOWER_READS = '''
+
+class FollowerReads(Store):
+    """Each node answers reads from its own copy, which may be an old one."""
+
+    @on("read")
+    def read(self, msg):
+        self.reply(msg, {"type": "read_ok", "value": self.disk.get(json.dumps(msg.body["key"]))})
+
+    def keep(self, key, value):
+        super().keep(key, value)
+        for peer in self.peers if self.id == self.first else ():
+            self.send(peer, {"type": "copy", "key": key, "value": value})
+
+    @on("copy")
+    def copy(self, msg):
+        self.keep(msg.body["key"], msg.body["value"])
+'''
+
+
+def test_the_scenarios_of_a_project(tmp_path: Path) -> None:
+    chapter = (ROOT / "docs" / "guide" / "10-ci.md").read_text()
+    run(Command("clew new store --workload lin-kv"), tmp_path)
+    store = tmp_path / "store.py"
+    store.write_text(store.read_text() + FOLLOWER_READS)
+    (tmp_path / "scenarios").mkdir()
+    files = re.findall(r"```toml\n(.*?)```", chapter, re.DOTALL)
+    assert len(files) == 2
+    for name, text in zip(("links", "followers"), files, strict=True):
+        few = re.sub(r"^runs = \d+$", "runs = 4", text, flags=re.MULTILINE)
+        (tmp_path / "scenarios" / f"{name}.toml").write_text(few)
+    for line in ("clew test scenarios/", "clew test scenarios/ --failed"):
+        run(Command(line), tmp_path)

@@ -239,7 +239,10 @@ def test_a_class_of_this_process():
 
 def test_a_class_whose_text_nobody_has():
     names: dict[str, type] = {}
-    exec("import clew\nclass Said(clew.Node):\n    workload = 'echo'", names)
+    text = (
+        "class Said(clew.Node):\n workload = 'echo'\n @clew.on('echo')\n def echo(self, msg): 1 / 0"
+    )
+    exec(f"import clew\n{text}", names)
     result = clew.run(names["Said"], time_limit=3)
     assert result.plan.model.digest == ""
     assert result.verdict is Verdict.INVALID

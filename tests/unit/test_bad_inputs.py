@@ -143,6 +143,9 @@ BAD = {
         "--rate can't be used: expected a number of operations a second above 0, found '-5'. "
         f"{_SEE}"
     ),
+    "test raft --rate 1e-320": (
+        f"--rate can't be used: expected at least 1e-06 operations a second, found '1e-320'. {_SEE}"
+    ),
     "test raft --rate fast": (
         "--rate can't be used: expected a number of operations a second above 0, found 'fast'. "
         f"{_SEE}"

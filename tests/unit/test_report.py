@@ -20,6 +20,7 @@ from clew.report.lanes import lanes
 from clew.report.logs import node_logs
 from clew.report.progress import Progress
 from clew.report.run import determinism, footer, run_report, verified, when
+from clew.report.screen import drawn
 from clew.report.style import Style
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
@@ -101,7 +102,8 @@ def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert "\033[" in Style.of(Terminal()).verdict(Verdict.INVALID)
+    painted = Style.of(Terminal()).verdict(Verdict.INVALID)
+    assert drawn(painted) == "\033[1;31mINVALID\033[0m"
     assert Style.of(io.StringIO()).verdict(Verdict.INVALID) == "INVALID"
     monkeypatch.setenv("NO_COLOR", "1")
     assert Style.of(Terminal()).verdict(Verdict.VALID) == "valid"

@@ -226,7 +226,10 @@ def test_failed_reruns_those_that_ever_failed_first(capsys):
 
 
 def test_what_failed_and_is_no_more_is_left_out(capsys):
-    Path("mine.py").write_text("from clew import Node\nclass Mine(Node):\n    workload = 'echo'\n")
+    Path("mine.py").write_text(
+        "from clew import Node, on\nclass Mine(Node):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg): pass\n"
+    )
     quick = "--time-limit 1 --recovery 0 --node-count 1 --runs 2 --json --assert 'events < 0'"
     assert run(f"test mine.py {quick}") == 1
     assert run(f"test echo {quick}") == 1

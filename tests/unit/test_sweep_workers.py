@@ -171,10 +171,17 @@ def test_a_refusal_comes_in_its_turn(tmp_path):
             next(results)
 
 
-def test_a_mistake_of_our_own_is_raised_with_its_traceback(tmp_path):
+def test_a_mistake_of_our_own_is_unknown_and_its_report_has_the_traceback(tmp_path):
     broken = Job(job(tmp_path).scenario.model_copy(update={"rate": "fast"}), tmp_path)
-    with pytest.raises(workers.WorkerFailed, match="Traceback"):
-        next(run_tasks([Task(broken, 0)], 2))
+    for jobs in (1, 2):
+        first, second = run_tasks([Task(broken, 0), Task(job(tmp_path), 1)], jobs)
+        assert (first.verdict, first.signature) == (Verdict.UNKNOWN, "clew crashed")
+        assert second.verdict is Verdict.VALID
+        (report,) = tmp_path.glob("clew-crash-*.txt")
+        assert str(report) in first.reason
+        assert "Traceback" in report.read_text()
+        assert "seed: 0" in report.read_text()
+        report.unlink()
 
 
 def test_nobody_waits_in_silence(tmp_path, monkeypatch):

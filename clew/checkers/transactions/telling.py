@@ -17,6 +17,7 @@ from clew.checkers.transactions.graph import OVERWRITE
 from clew.checkers.transactions.reading import plain, told
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
+from clew.text import dot_text
 
 _ROLE = re.compile(r"\{\d\}")
 _VERBS = {"append": "appended", "w": "wrote"}
@@ -73,15 +74,15 @@ def to_dot(anomaly: Anomaly) -> str:
     transactions: Mapping[str, Mapping[str, Any]] = anomaly.data.get("transactions", {})
     edges: Sequence[Mapping[str, Any]] = anomaly.data.get("edges", ())
     drawn = {edge[end] for edge in edges for end in ("from", "to")} or set(transactions)
-    lines = [f"digraph {_quoted(anomaly.kind)} {{", "  node [shape=box];"]
+    lines = [f"digraph {dot_text(anomaly.kind)} {{", "  node [shape=box];"]
     for name, transaction in transactions.items():
         if name in drawn:
             text = f"{name}: {told_transaction(transaction['value'])}"
-            lines.append(f"  {name} [label={_quoted(text)}];")
+            lines.append(f"  {name} [label={dot_text(text)}];")
     for edge in edges:
         key = "" if edge["key"] is None else f" {told(edge['key'])}"
         lines.append(
-            f"  {edge['from']} -> {edge['to']} [label={_quoted(edge['type'] + key)}, "
+            f"  {edge['from']} -> {edge['to']} [label={dot_text(edge['type'] + key)}, "
             f"color={_COLOURS[edge['type']]}];"
         )
     return "\n".join([*lines, "}", ""])
@@ -110,11 +111,6 @@ def told_transaction(value: Any) -> str:
     if len(value) > len(parts):
         parts.append("...")
     return f"[{', '.join(parts)}]"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:

@@ -16,6 +16,7 @@ class BroadcastWorkload(Workload):
     name = "broadcast"
     summary = "every acknowledged value reaches every node; no phantom, no duplicate"
     functions = ("broadcast", "read")
+    setup_types = ("topology",)
     readonly = frozenset({"read"})
     final_reads = True
     every_node = True

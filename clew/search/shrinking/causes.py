@@ -41,8 +41,10 @@ class Causes:
             due = cause if time_ns == event.time else None
             kind = str(fields["body"].get("type", "message"))
             self._sent[fields["message"]] = _Sent(fields["src"], fields["dest"], kind, due)
+        elif event.kind == "duplicate":
+            self._sent[fields["copy"]] = self._sent[fields["message"]]
         elif event.kind == "deliver":
-            dest = self._sent[fields["message"]].dest
+            dest = fields["dest"]
             self._trigger[dest] = event.time, fields["message"]
             self._last[dest] = fields["message"]
         elif event.kind in {"timer", "start"}:
@@ -51,11 +53,6 @@ class Causes:
             # What waited for the disk goes on; it was last asked by a message.
             before = self._trigger.get(fields["node"])
             self._trigger[fields["node"]] = event.time, before[1] if before else None
-
-    def ends(self, message: int) -> tuple[str, str, str]:
-        """Sender, receiver and type of a message."""
-        sent = self._sent.get(message)
-        return ("?", "?", "message") if sent is None else (sent.src, sent.dest, sent.kind)
 
     def way(self, one: Operation) -> str:
         """The messages between nodes that brought about an answer that comes now, in words.

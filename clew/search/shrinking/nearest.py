@@ -19,7 +19,7 @@ from clew.scenarios.run import Run, simulate
 from clew.search.shrinking import cuts
 from clew.search.shrinking.oracle import Spent
 from clew.search.shrinking.passes import MS, Hunt
-from clew.search.shrinking.telling import Teller
+from clew.search.shrinking.telling import told
 from clew.sim.trace import Trace
 
 UNSEEN = frozenset(
@@ -113,12 +113,10 @@ def parting(failing: Run, passing: Run) -> tuple[int, str]:
 
 def _seen(trace: Trace) -> Iterator[tuple[int, str]]:
     """When and what, of what nodes and the network do."""
-    teller = Teller()
     for event in trace.events():
-        told = teller.tell(event)
         if event.kind not in UNSEEN:
-            yield event.time, told
+            yield event.time, told(event)
 
 
-def _words(told: tuple[int, str] | None) -> str:
-    return "nothing more happens" if told is None else f"at {told[0] / 1e9:.6f} s {told[1]}"
+def _words(seen: tuple[int, str] | None) -> str:
+    return "nothing more happens" if seen is None else f"at {seen[0] / 1e9:.6f} s {seen[1]}"

@@ -15,6 +15,7 @@ from clew.scenarios.load import Model
 from clew.scenarios.run import Run, simulate
 from clew.sim.invariants import Invariant, Violation
 from clew.sim.node import Node
+from clew.text import Unwinding
 
 EVENTS_MAX = 50_000
 """A run of more events is too long to be looked at again."""
@@ -89,7 +90,9 @@ def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
     """A node's role and what it shows, as far as that is plain."""
     try:
         role, shown = node.role(), dict(node.observe())
-    except Exception:  # noqa: BLE001 - a user's hooks, and only for show
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a user's hooks, and only for show
         return None, {}
     texts = {str(name): _text(value) for name, value in shown.items()}
     plain = {name: text for name, text in texts.items() if text and len(text) <= TEXT_MAX}
@@ -100,7 +103,7 @@ def _text(value: Any) -> str:
     """A plain value as JSON; empty where it is another."""
     try:
         return json.dumps(_sorted(value), ensure_ascii=False)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - no plain value: a repr of a user's, or a cycle
         return ""
 
 

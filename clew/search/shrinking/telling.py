@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from clew.sim.trace import TraceEvent
+from clew.text import json_words
 
 BODY_WIDTH = 90
 
 
-class Teller:
-    """Tells the events of one trace; it must see all sends, to know what is delivered."""
-
-    def __init__(self) -> None:
-        self._sent: dict[int, tuple[str, str, dict[str, Any]]] = {}
-
-    def message(self, number: int) -> tuple[str, str, dict[str, Any]]:
-        """Sender, receiver and body of a message; empty where it is not known."""
-        return self._sent.get(number, ("?", "?", {}))
-
-    def tell(self, event: TraceEvent) -> str:
-        """What happens, in words, without the time."""
-        fields = event.fields
-        if event.kind == "send":
-            self._sent[fields["message"]] = fields["src"], fields["dest"], fields["body"]
-            return f"{fields['src']} sends {body_words(fields['body'])} to {fields['dest']}"
-        if event.kind in {"deliver", "drop", "duplicate"}:
-            src, dest, body = self.message(fields["message"])
-            what = f"{body_words(body)} from {src}"
-            if event.kind == "deliver":
-                return f"{dest} receives {what}"
-            if event.kind == "duplicate":
-                return f"{what} to {dest} is copied"
-            return f"{what} to {dest} is lost ({fields['why']})"
+def told(event: TraceEvent) -> str:
+    """What happens, in words, without the time."""
+    fields = event.fields
+    if "body" not in fields:
         return _other(event.kind, fields)
+    src, dest, what = fields["src"], fields["dest"], body_words(fields["body"])
+    words = {
+        "send": lambda: f"{src} sends {what} to {dest}",
+        "deliver": lambda: f"{dest} receives {what} from {src}",
+        "duplicate": lambda: f"{what} from {src} to {dest} is copied",
+        "drop": lambda: f"{what} from {src} to {dest} is lost ({fields['why']})",
+    }
+    return words[event.kind]()
 
 
 def _other(kind: str, fields: dict[str, Any]) -> str:
@@ -69,5 +57,5 @@ _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 def short(value: Any, width: int = BODY_WIDTH) -> str:
     """A value as JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json_words(value)
     return text if len(text) <= width else f"{text[: width - 3]}..."

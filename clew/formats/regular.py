@@ -1,0 +1,94 @@
+"""Files that are read whole: only regular ones, of a size that somebody wrote.
+
+A device, a pipe or a socket may never end or never begin, so it is refused before it is opened.
+"""
+
+from __future__ import annotations
+
+import stat
+from os import PathLike
+from pathlib import Path
+
+from clew.errors import ClewError
+
+BYTES_MAX = 100_000_000
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _kind(mode: int) -> str | None:
+    return next((kind for is_kind, kind in _KINDS if is_kind(mode)), None)
+
+
+def kind_of(path: str | PathLike[str]) -> str | None:
+    """What a path is, in words; None for a regular file and where nobody can know."""
+    try:
+        return _kind(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return None
+
+
+def check_regular(
+    path: str | PathLike[str],
+    error: type[ClewError],
+    fix: str | None = None,
+    *,
+    bytes_max: int | None = BYTES_MAX,
+) -> None:
+    """Do nothing for a regular file that can be looked at.
+
+    Args:
+        path: the file.
+        error: what to raise.
+        fix: what to do about it.
+        bytes_max: how large it may be; None for any size.
+
+    Raises:
+        ClewError: it is missing, something else, or too large.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise error("there is no such file", where=str(path), fix=fix or "Check the path") from None
+    except (OSError, ValueError) as bad:
+        raise unreadable(path, error, bad, fix) from None
+    found = _kind(status.st_mode)
+    if found is not None:
+        raise error(
+            "this can't be read", where=str(path), expected="a regular file", found=found, fix=fix
+        )
+    if bytes_max is not None and status.st_size > bytes_max:
+        raise error(
+            "this file is too large",
+            where=str(path),
+            expected=f"at most {bytes_max:,} bytes",
+            found=f"{status.st_size:,}",
+            fix=fix,
+        )
+
+
+def read_regular(path: Path, error: type[ClewError], fix: str | None = None) -> str:
+    """The text of a regular file in UTF-8.
+
+    Raises:
+        ClewError: as `check_regular`, or it can't be read or is no text.
+    """
+    check_regular(path, error, fix)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as bad:
+        raise unreadable(path, error, bad, fix) from None
+
+
+def unreadable(
+    path: str | PathLike[str], error: type[ClewError], bad: Exception, fix: str | None = None
+) -> ClewError:
+    """What to say of a file that the system won't give, or that is no text."""
+    told = (isinstance(bad, OSError) and bad.strerror) or str(bad)
+    return error("can't be read", where=str(path), found=told, fix=fix)

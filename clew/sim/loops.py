@@ -1,0 +1,232 @@
+"""Messages that lead to messages without end, such as acknowledgements that are acknowledged.
+
+Such a loop need not grow at one instant, as a storm does: it goes on for as long as the run, beside
+all that clients ask, and each operation may add another. So where far more messages are sent than
+time and nodes account for, the trace is followed for a while: each message's depth is one more than
+that of the message that its sender got last, and a timer or a client's request begins anew. It is a
+loop where most messages are deeper than any chain that ends, few operations are to blame for many
+of them, and they are too many at once or too fast.
+
+A token that goes round, or a leader that sends again at each answer, is a loop as well; but there
+are few of them and they do not become more: that is let through. Nothing here is done for each
+message before a run has sent far more than most do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clew.sim.node import Node, handlers_of
+
+if TYPE_CHECKING:
+    from clew.sim.network import Network
+    from clew.sim.trace import Record
+
+FREE = 20_000
+"""So many messages are no reason to look."""
+
+PER_PAIR = 20
+"""So many messages for each pair of nodes in a virtual second are no reason to look."""
+
+PER_OPERATION = 4
+"""So many messages for each pair of nodes may be due to one operation."""
+
+WINDOW = 20_000
+"""A look takes so many messages at least."""
+
+PROBE = 4_000
+"""After so many it ends where the messages are shallow, as those of most nodes are."""
+
+WINDOW_MAX = 2_000_000
+
+RATE = 30_000
+"""Messages for each node in a virtual second: no cluster sends more."""
+
+UNDER_WAY = 100
+"""So many deep messages under way at once, or four for each pair of nodes, are too many."""
+
+SHALLOW = 15
+"""Messages of no more depth, in the mean, after a while that would give loops more, are none."""
+
+PATH = 12
+"""So many messages of a chain are remembered, in which the cycle is looked for."""
+
+
+class Loop(NamedTuple):
+    """What was found.
+
+    Attributes:
+        types: of the messages that lead to each other, the last to the first.
+        messages: how many were sent while it was looked for.
+        operations: how many clients began meanwhile.
+        seconds: virtual, how long it was looked for.
+        under_way: how many messages of it are under way now.
+    """
+
+    types: tuple[str, ...]
+    messages: int
+    operations: int
+    seconds: float
+    under_way: int
+
+
+class _Hop(NamedTuple):
+    depth: int
+    path: tuple[str, ...]
+
+
+_FIRST = _Hop(0, ())
+
+
+class LoopWatch:
+    """Decides when to look, and looks.
+
+    Args:
+        network: whose messages.
+        nodes: how many nodes there are.
+        tap: sets what sees each batch of the trace's records; None takes it away.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        nodes: int,
+        tap: Callable[[Callable[[Sequence[Record | int]], None] | None], None],
+    ) -> None:
+        self._network = network
+        self._pairs = nodes * nodes
+        self._nodes = nodes
+        self._tap = tap
+        self._next = FREE
+        self._look: _Look | None = None
+
+    def check(self, now: int) -> Loop | None:
+        """Called after each batch of records, with the virtual time; the loop, once one is sure."""
+        look = self._look
+        if look is None:
+            sent = self._network.messages
+            if sent > self._next + PER_PAIR * self._pairs * now // 1_000_000_000:
+                self._look = _Look(self._network, 4 * self._nodes + 30, now)
+                self._tap(self._look.take)
+            return None
+        shallow = look.recent < SHALLOW and look.sent > max(PROBE, 2 * PER_PAIR * len(look.hops))
+        if not shallow and (look.sent < WINDOW or look.sent < PER_PAIR * len(look.hops)):
+            return None
+        found = None if shallow else self._judged(look, now)
+        if found is not None or shallow or look.sent > WINDOW_MAX:
+            self._tap(None)
+            self._look = None
+            self._next = 2 * self._network.messages
+        return found
+
+    def _judged(self, look: _Look, now: int) -> Loop | None:
+        deep = [hop for hop in look.hops.values() if hop.depth >= look.deep]
+        seconds = (now - look.since) / 1_000_000_000
+        if 2 * len(deep) <= len(look.hops):
+            return None
+        if look.sent <= PER_OPERATION * self._pairs * look.operations:
+            return None
+        many = len(deep) > max(UNDER_WAY, 4 * self._pairs)
+        fast = look.sent > RATE * self._nodes * max(seconds, 1e-9)
+        if not many and not fast:
+            return None
+        types = _cycle(max(deep).path)
+        return Loop(types, look.sent, look.operations, seconds, len(deep))
+
+
+class _Look:
+    """A trace followed for a while.
+
+    Attributes:
+        deep: a message of this depth belongs to a chain that does not end.
+        since: the virtual time of the beginning, ns.
+        sent: how many messages were sent since.
+        operations: how many operations began since.
+        recent: the mean depth of the last batch's messages.
+        hops: of each message under way that was sent since.
+    """
+
+    def __init__(self, network: Network, deep: int, now: int) -> None:
+        self._network = network
+        self._ends = [(link.src.id, link.dest.id) for link in network.links()]
+        self._last: dict[str, _Hop] = {}
+        self._dest: dict[int, str] = {}
+        self.deep = deep
+        self.since = now
+        self.sent = 0
+        self.operations = 0
+        self.recent = 0.0
+        self.hops: dict[int, _Hop] = {}
+
+    def take(self, batch: Sequence[Record | int]) -> None:
+        """Follow a batch of records."""
+        depths = count = 0
+        for record in batch:
+            if isinstance(record, int):
+                self._arrived(record)
+            elif isinstance(record[1], int):
+                depths += self._sent(record[2], record[3], record[4])
+                count += 1
+            elif record[1] == "deliver":
+                self._arrived(record[2])
+            elif record[1] == "drop":
+                self._gone(record[2])
+            elif record[1] == "duplicate" and record[2] in self.hops:
+                self.hops[record[3]] = self.hops[record[2]]
+                self._dest[record[3]] = self._dest[record[2]]
+            elif record[1] in {"timer", "start"}:
+                self._last[record[2]] = _FIRST
+            elif record[1] == "invoke":
+                self.operations += 1
+        if count:
+            self.recent = depths / count
+
+    def _sent(self, number: int, link: int, body: Mapping[str, Any]) -> int:
+        if link >= len(self._ends):
+            self._ends = [(each.src.id, each.dest.id) for each in self._network.links()]
+        src, dest = self._ends[link]
+        cause = self._last.get(src, _FIRST)
+        hop = _Hop(cause.depth + 1, (*cause.path[1 - PATH :], str(body["type"])))
+        self.hops[number], self._dest[number] = hop, dest
+        self.sent += 1
+        return hop.depth
+
+    def _arrived(self, number: int) -> None:
+        dest = self._dest.get(number)
+        hop = self._gone(number)
+        if dest is not None and hop is not None:
+            self._last[dest] = hop
+
+    def _gone(self, number: int) -> _Hop | None:
+        self._dest.pop(number, None)
+        return self.hops.pop(number, None)
+
+
+def _cycle(path: Sequence[str]) -> tuple[str, ...]:
+    """The shortest part that the end of a path repeats, beginning with its least type."""
+    for length in range(1, len(path) // 2 + 1):
+        if path[-length:] == path[-2 * length : -length]:
+            turned = deque(path[-length:])
+            turned.rotate(-turned.index(min(turned)))
+            return tuple(turned)
+    return tuple(dict.fromkeys(path))
+
+
+def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:
+    """What a loop is, as a reason, and ``file:line`` of the first handler in it; or nothing."""
+    handlers = handlers_of(node_class)
+    told, places = [], []
+    for name in loop.types:
+        handler = handlers.get(name)
+        code = getattr(getattr(node_class, handler, None), "__code__", None) if handler else None
+        told.append(f"{name} ({node_class.__name__}.{handler})" if handler else name)
+        places += [f"{code.co_filename}:{code.co_firstlineno}"] if code is not None else []
+    asked = f"{loop.operations} operation{'' if loop.operations == 1 else 's'}"
+    reason = (
+        f"messages lead to messages without end: {' -> '.join([*told, loop.types[0]])}; "
+        f"{loop.messages:,} of them in {loop.seconds:.3g} s beside {asked}, and "
+        f"{loop.under_way:,} under way; is an answer answered?"
+    )
+    return reason, places[0] if places else ""

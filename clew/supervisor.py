@@ -1,0 +1,216 @@
+"""A command in a process of its own, which another one looks after.
+
+What runs a user's code can be ended by it, or be caught for ever in a call of C code that Python
+can't interrupt. So the process that a person started only waits: it passes signals on, and where
+the other is stuck, or ends without a word, it says so and gives the exit status.
+
+Through a pipe the other process tells what it does (`during`), that it is alive, and that it is
+done; Python's `faulthandler` writes the stack into it where no thread gets to run any more.
+
+Leaves out: systems without ``fork``, and calls from Python, where nobody waits.
+``CLEW_SUPERVISE=0`` turns it off, for debuggers and profilers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from clew import wall
+
+LOOK_SECONDS = 0.5
+
+STUCK_LOOKS = 6
+"""So many looks after the stack was written without a sign of life, the process is given up."""
+
+SILENT_LOOKS = 10
+"""A process that lives on so long after its end of the pipe was closed has started anew."""
+
+END_SECONDS = 30.0
+"""So long a process may take to end after a signal."""
+
+_ALIVE, _DONE = b"alive\n", b"done\n"
+
+
+class _Here:
+    """The pipe to the process that looks after this one; None where none does."""
+
+    pipe: int | None = None
+
+
+def reports() -> int | None:
+    """The descriptor to which stacks and signs of life go; None where nobody reads them."""
+    return _Here.pipe
+
+
+def _tell(line: bytes) -> None:
+    if _Here.pipe is not None:
+        with suppress(OSError):
+            os.write(_Here.pipe, line)
+
+
+def alive() -> None:
+    """Say that Python code runs in this process."""
+    _tell(_ALIVE)
+
+
+def done() -> None:
+    """Say that this process ends because its work is over."""
+    _tell(_DONE)
+
+
+def stuck(what: str) -> bool:
+    """Say that this process can't go on, and where; True where somebody will end it."""
+    _tell(f"stuck {what}\n".encode(errors="replace"))
+    return _Here.pipe is not None
+
+
+@contextmanager
+def during(what: str) -> Iterator[None]:
+    """Say what a user's code is run for: ``import FILE`` or ``run``."""
+    _tell(f"begin {what}\n".encode(errors="replace"))
+    try:
+        yield
+    finally:
+        _tell(b"end\n")
+
+
+def interrupt(ended: list[tuple[int, float]], signum: int) -> None:
+    """End a command by KeyboardInterrupt, and note which signal did, and when.
+
+    Ctrl-C comes twice, from the terminal and from the process that waits.
+    """
+    twice = bool(ended) and wall.seconds() - ended[-1][1] < TWICE_SECONDS
+    ended.append((signum, wall.seconds()))
+    if not twice:
+        raise KeyboardInterrupt
+
+
+TWICE_SECONDS = 0.5
+
+
+class Lost(NamedTuple):
+    """How a process ended that had not done its work.
+
+    Attributes:
+        doing: what a user's code was run for; empty for nothing.
+        stuck: True where it had to be ended.
+        place: where it was stuck, as far as that is known.
+        status: its exit status; minus the number of the signal that ended it.
+        ended: the signal that this process was sent, or None.
+        since: when it began, in seconds since 1970.
+    """
+
+    doing: str
+    stuck: bool
+    place: str
+    status: int
+    ended: int | None
+    since: float
+
+
+def wanted() -> bool:
+    """True where commands are to be looked after."""
+    return hasattr(os, "fork") and os.environ.get("CLEW_SUPERVISE") != "0"
+
+
+def supervise() -> int | Lost | None:
+    """Fork, and wait: the exit status of the other process, or how it was lost; there, None."""
+    readable, writable = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.close(writable)
+        return _Watch(child, readable).wait()
+    os.close(readable)
+    _Here.pipe = writable
+    return None
+
+
+class _Watch:
+    """The one who waits."""
+
+    def __init__(self, child: int, pipe: int) -> None:
+        self._child = child
+        self._pipe = pipe
+        self._said = b""
+        self._looks = 0
+        self._ended: int | None = None
+        self._since = 0.0
+        self._silent = 0
+        self._began = wall.seconds_since_1970()
+
+    def wait(self) -> int | Lost:
+        """The exit status of the process, or how it was lost."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda signum, _: self._pass_on(signum))
+        killed = False
+        while True:
+            self._hear()
+            pid, status = os.waitpid(self._child, os.WNOHANG)
+            if pid:
+                return self._ending(os.waitstatus_to_exitcode(status), killed)
+            if not killed and self._lost():
+                os.kill(self._child, signal.SIGKILL)
+                killed = True
+
+    def _pass_on(self, signum: int) -> None:
+        """A person's Ctrl-C reaches both processes, a signal by number only this one."""
+        self._ended = signum
+        self._since = self._since or wall.seconds()
+        with suppress(ProcessLookupError):
+            os.kill(self._child, signum)
+
+    def _hear(self) -> None:
+        """Take what the process says, for as long as a look takes."""
+        ready, _, _ = select.select([self._pipe], [], [], LOOK_SECONDS)
+        if not ready:
+            self._looks += b"Timeout (" in self._said or b"stuck " in self._said
+            return
+        data = os.read(self._pipe, 1 << 16)
+        if not data:  # it is about to end, or it has started anew and looks after itself
+            self._silent += 1
+            select.select([], [], [], LOOK_SECONDS / 10)
+        self._said += data
+        if _ALIVE in data:  # whatever it hung in is over
+            self._looks = 0
+            head, _, tail = self._said.rpartition(_ALIVE)
+            self._said = b"\n".join(re.findall(rb"^(?:begin .*|end)$", head, re.MULTILINE)[-1:])
+            self._said += b"\n" + tail
+
+    def _lost(self) -> bool:
+        late = self._ended is not None and wall.seconds() - self._since > END_SECONDS
+        return late or self._looks >= STUCK_LOOKS
+
+    def _ending(self, status: int, killed: bool) -> int | Lost:  # noqa: FBT001
+        while data := os.read(self._pipe, 1 << 16):
+            self._said += data
+        os.close(self._pipe)
+        if _DONE in self._said or (self._silent > SILENT_LOOKS and status >= 0):
+            return status
+        said = self._said.decode(errors="replace")
+        doing = re.findall(r"^(?:begin (.*)|end)$", said, re.MULTILINE)
+        stuck = killed and self._looks >= STUCK_LOOKS
+        return Lost(
+            doing[-1] if doing else "", stuck, _place(said), status, self._ended, self._began
+        )
+
+
+def _place(said: str) -> str:
+    """``FILE:LINE in NAME`` of the innermost user's call of a stack, or as it was said."""
+    told = re.search(r"^stuck (.*)$", said, re.MULTILINE)
+    if told:
+        return told[1]
+    frames = re.findall(r'^  File "(.*)", line (\d+) in (.*)$', said, re.MULTILINE)
+    ours = tuple(str(Path(module).parent) for module in (os.__file__, __file__))
+    users = (frame for frame in frames if not frame[0].startswith((*ours, "<")))
+    file, line, name = next(users, (None, None, None))
+    return f"{file}:{line} in {name}" if file else ""

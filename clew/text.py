@@ -1,0 +1,188 @@
+r"""Text that is not ours, made safe for where it goes: one function for each kind of output.
+
+A node's messages, exceptions and logs, the names of files and what a history holds may be any text:
+one that moves a cursor, one that a browser would run, one of ten megabytes. `printable` is for
+people, on a terminal, in a pipe or in a page; what has a grammar of its own (JSON, HTML, XML, DOT,
+GitHub's commands) has its own function here, and no writer escapes by itself.
+
+What can't be shown is written as Python writes it in a string, such as ``\x1b``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from typing import Any
+
+TEXT_MAX = 2_000
+"""More of one text nobody reads; what is left out is said."""
+
+
+class Unwinding(BaseException):
+    """Ends a user's code from outside: no code of ours takes it for what that code raised."""
+
+
+_UNSHOWN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, C1
+    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # direction, no width
+    "\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f"
+)
+_NOT_PRINTABLE = re.compile(f"[{_UNSHOWN}]")
+_NOT_ON_A_LINE = re.compile(f"[\t\n{_UNSHOWN}]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def printable(text: str) -> str:
+    """The text without what would move a cursor, change a direction or be invisible."""
+    return _NOT_PRINTABLE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return _NOT_ON_A_LINE.sub(_escaped, text)
+
+
+def cut(text: str, most: int = TEXT_MAX) -> str:
+    """The text's two ends where it is longer than ``most``, with how much is left out between."""
+    if len(text) <= most:
+        return text
+    head = most * 3 // 4
+    tail = most - head
+    return f"{text[:head]} ... [{len(text) - most:,} characters left out] ... {text[-tail:]}"
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""An object's address is another in each process."""
+
+
+def _settled(text: str) -> str:
+    """The text without addresses, where it is short enough for anybody to see them."""
+    return text if len(text) > 10 * TEXT_MAX else _ADDRESS.sub("", text)
+
+
+def said(error: BaseException, most: int = TEXT_MAX) -> str:
+    """The type and the text of an exception, whose ``__str__`` may fail itself."""
+    name = _type_name(error)
+    try:
+        text = str(error)
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException as failed:  # noqa: BLE001 - a user's code
+        return f"{name}, whose __str__ raised {_type_name(failed)}"
+    return f"{name}: {cut(_settled(text), most)}"
+
+
+def _type_name(value: object) -> str:
+    return cut(str.__str__(type(value).__name__), 200)
+
+
+def shown(value: Any, most: int = TEXT_MAX) -> str:
+    """``repr`` of a value, which may be long or fail."""
+    try:
+        return cut(_settled(repr(value)), most)
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a user's code, or a number of too many digits
+        return cut(_piecewise(value, 0), most)
+
+
+_ITEMS, _LEVELS = 20, 5
+
+
+def _piecewise(value: Any, level: int) -> str:
+    """A value whose ``repr`` fails: its parts, each by itself."""
+    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+        return hex(value)
+    if isinstance(value, list | tuple | dict) and level < _LEVELS:
+        parts = [_piecewise(item, level + 1) for item in [*value][:_ITEMS]]
+        if isinstance(value, dict):
+            values = [_piecewise(item, level + 1) for item in [*value.values()][:_ITEMS]]
+            parts = [f"{key}: {item}" for key, item in zip(parts, values, strict=True)]
+        more = [", ..."] if len(value) > _ITEMS else []
+        open_, close = ("{", "}") if isinstance(value, dict) else ("[", "]")
+        return "".join([open_, ", ".join(parts), *more, close])
+    try:
+        return cut(_settled(repr(value)))
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a user's code
+        return f"<{_type_name(value)}, whose __repr__ fails>"
+
+
+def json_words(value: Any) -> str:
+    """A value as JSON for people, letters as they are; as `shown` where JSON can't say it."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=shown)
+    except (TypeError, ValueError, RecursionError):
+        return shown(value)
+
+
+# What has a grammar of its own.
+
+
+def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
+    """A value as JSON of RFC 8259, in printable ASCII.
+
+    JSON has no word for what is no finite number: it becomes a text, ``"NaN"`` or ``"Infinity"``;
+    so does an integer of thousands of digits, in hexadecimal.
+    """
+    separators = (",", ":") if compact else None
+    try:
+        text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, separators=separators)
+    return text.replace("\x7f", "\\u007f")
+
+
+_BITS_MAX = 14_000
+"""Python writes no longer integer in decimal digits."""
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+        return hex(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def script_json(value: Any) -> str:
+    """A value as JSON that stands in a script element of a page: no tag can begin in it."""
+    text = json_text(value, compact=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def html_text(text: str) -> str:
+    """The text as the content of an HTML element, or between the quotes of an attribute."""
+    return html.escape(printable(text))
+
+
+def xml_text(text: str) -> str:
+    """The text for an XML 1.0 tree, which escapes its own signs when it is written."""
+    return printable(text)
+
+
+def dot_text(text: str) -> str:
+    """The text as a quoted string of Graphviz' DOT, its lines centred."""
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def github_message(text: str) -> str:
+    """The text as the message of a GitHub workflow command."""
+    parts = (printable(part).replace("%", "%25") for part in text.split("\r"))
+    return "%0D".join(parts).replace("\n", "%0A")
+
+
+def github_property(text: str) -> str:
+    """The text as a property of a GitHub workflow command."""
+    return github_message(one_line(text)).replace(":", "%3A").replace(",", "%2C")

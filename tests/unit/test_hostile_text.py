@@ -1,0 +1,246 @@
+"""Text that is not ours moves no cursor, runs in no page and breaks no grammar."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from clew.api import run
+from clew.checkers.verdict import Anomaly
+from clew.cli import main
+from clew.history import Event, History
+from clew.report.diagram import diagram
+from clew.report.dot import anomaly_dot
+from clew.report.live import LiveLine
+from clew.report.screen import Screen, drawn, sgr
+from clew.text import (
+    dot_text,
+    github_message,
+    github_property,
+    html_text,
+    json_text,
+    one_line,
+    printable,
+    script_json,
+    xml_text,
+)
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>", "<!--<script>", "</script><script>alert(1)</script>", "]]>",
+    "@DATA@ @REASON@ @TITLE@", "\x1b]0;title\x07", "\x1b[2J\x1b[31m", "\x9b31m \x85", "\u202eevil",
+    "\u2066\u2069\u061c", "\x00\x01\x7f\x08", "\r\noverwritten", "\ud800", "\u2028\u2029\ufeff",
+    "%0A::error::x", "'\"`$(x)&;", "\ufdd0[31m", "\U000e0041", "a\tb\nc",
+]  # fmt: skip
+
+BAD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
+)
+
+NODE = """
+from clew import Node, on, RPCError
+
+HOSTILE = {hostile!r}
+TEXT = " ".join(HOSTILE)
+
+class N(Node):
+    workload = "echo"
+    def start(self):
+        print(TEXT)
+        self.log(TEXT)
+        for peer in self.peers:
+            self.send(peer, {{"type": "x" + TEXT, "v": HOSTILE}})
+            self.send(peer, {{"type": "x", "v": HOSTILE}})
+    def role(self):
+        return TEXT
+    def observe(self):
+        return {{TEXT: TEXT}}
+    @on("x")
+    def x(self, msg):
+        raise ValueError("@DATA@ " + TEXT)
+    @on("echo")
+    def echo(self, msg):
+        raise RPCError(11, TEXT)
+"""
+
+
+def _no_json(word):
+    raise AssertionError(word)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hostile") / "node.py"
+    path.write_text(NODE.format(hostile=HOSTILE))
+    return path
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and the texts of its scripts, read as a browser does."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.scripts, self._inside = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag == "script"
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.scripts.append(data)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_each_kind_of_output_has_its_own_escape(text):
+    for shown in (printable(text), html_text(text), xml_text(text), one_line(text)):
+        assert not BAD.search(shown)
+    assert "\n" not in one_line(text) + github_message(text) + github_property(text)
+    assert set(":,") & set(github_property(text)) == set()
+    assert json.loads(json_text(text)) == json.loads(script_json(text)) == text
+    assert json_text(text).isascii()
+    assert json_text(text).isprintable()
+    assert not set("<>&") & set(script_json(text))
+    assert fromstring(f"<a>{html_text(text)}</a>").text == printable(text)
+    assert Tags(f"<p title='{html_text(text)}'>{html_text(text)}</p>").tags[0][0] == "p"
+    quoted = dot_text(text)
+    assert re.fullmatch(r'"(?:[^"\\\n]|\\.)*"', quoted)
+
+
+def test_what_people_write_stays_as_it_is():
+    for text in ("naïve Ünïcödé", "日本語", "👩‍👩‍👧", "a\tb\nc", "עברית"):
+        assert printable(text) == text
+
+
+def test_no_number_of_json_is_none():
+    nan = float("nan")
+    value = {"a": nan, "b": [float("inf"), -float("inf")], "c": 10**5000}
+    told = json.loads(json_text(value), parse_constant=_no_json)
+    assert told == {"a": "NaN", "b": ["Infinity", "-Infinity"], "c": hex(10**5000)}
+
+
+def test_a_screen_draws_our_own_colours_and_no_others():
+    stream = io.StringIO()
+    Screen(stream).write(f"{sgr('1')}\x1b[1m{sgr('0')}")
+    assert stream.getvalue() == "\x1b[1m\\x1b[1m\x1b[0m"
+    for text in HOSTILE:
+        assert not BAD.search(drawn(text))
+
+
+def test_a_live_line_moves_its_own_cursor_only():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    with LiveLine(stream) as line:
+        line.tell(" ".join(HOSTILE))
+        line._shown = float("-inf")
+        line.show(lambda: " ".join(HOSTILE))
+    assert not BAD.search(stream.getvalue().replace("\r", ""))
+
+
+def test_the_page_runs_nothing_but_its_own_script(node):
+    result = run(node, node_count=3, time_limit=1)
+    page = diagram(result.outcome)
+    plain = diagram(run("echo", node_count=3, time_limit=1).outcome)
+    assert [tag for tag, _ in Tags(page).tags] == [tag for tag, _ in Tags(plain).tags]
+    data, script = Tags(page).scripts
+    assert json.loads(data)["findings"]
+    assert script == Tags(plain).scripts[1]
+    assert not BAD.search(page)
+
+
+def test_what_python_shows_is_escaped_too(node):
+    result = run(node, node_count=3, time_limit=1)
+    for text in (repr(result), result.report(), result.story(), result._repr_html_()):
+        assert not BAD.search(text)
+    assert {tag for tag, _ in Tags(result._repr_html_()).tags} <= {"div", "b", "table", "tr", "td",
+                                                                    "pre"}  # fmt: skip
+
+
+def test_a_graph_is_one_graph():
+    said = " ".join(HOSTILE)
+    events = [Event(0, "invoke", said, said), Event(0, "ok", said, said)]
+    operations = tuple(History(events, source="x").operations)
+    graph = anomaly_dot(Anomaly(said, said, operations))
+    assert not BAD.search(graph)
+    assert re.sub(r'"(?:[^"\\]|\\.)*"', "Q", graph) == (
+        "digraph Q {\n  node [shape=box];\n  o0 [label=Q];\n}\n"
+    )
+
+
+COMMANDS = [
+    "test NODE --node-count 3 --time-limit 1 --log --junit j.xml",
+    "test NODE --node-count 3 --time-limit 1 --json --no-shrink",
+    "test NODE --node-count 3 --time-limit 1 --runs 3 --jobs 1 --no-shrink",
+    "replay REPRO --log --verify", "replay REPRO --json", "shrink REPRO --max-runs 5",
+    "test HOSTILE", "test echo -w HOSTILE", "test echo --rate HOSTILE", "test HOSTILE.toml",
+    "test HOSTILE.py", "replay HOSTILE", "check HOSTILE", "check NODE", "list HOSTILE", "HOSTILE",
+    "new HOSTILE", "check hostile.jsonl", "check hostile.jsonl --json",
+    "check hostile.jsonl --model HOSTILE", "test echo HOSTILE", "--HOSTILE",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_writes_a_control(command, node, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    said = " ".join(HOSTILE).replace("\x00", "").replace("/", "")
+    lines = [{"process": 0, "type": kind, "f": "read", "value": said} for kind in ("invoke", "ok")]
+    Path("hostile.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    repro = ""
+    if "REPRO" in command:
+        main(["test", str(node), "--node-count", "3", "--time-limit", "1", "--no-shrink"])
+        repro = str(next(Path("out").glob("*/repro.json")))
+        capsys.readouterr()
+    words = [
+        word.replace("NODE", str(node)).replace("REPRO", repro).replace("HOSTILE", said)
+        for word in command.split()
+    ]
+    assert main(words) in {0, 1, 2, 64}
+    told = capsys.readouterr()
+    assert told.out + told.err
+    assert not BAD.search(told.out + told.err)
+    if "--json" in words:
+        for line in told.out.splitlines():
+            json.loads(line, parse_constant=_no_json)
+    for path in Path().rglob("*"):
+        if path.suffix in {".xml", ".html", ".dot"}:
+            assert not BAD.search(path.read_text())
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals")
+def test_a_terminal_gets_our_own_sequences_only(node, tmp_path):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "clew", "test", str(node), "--node-count", "3",
+               "--time-limit", "1", "--log"]  # fmt: skip
+    env = {**os.environ, "TERM": "xterm"} | {"NO_COLOR": ""}
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=tmp_path, env=env) as process:
+        os.close(theirs)
+        told = b""
+        while True:
+            try:
+                part = os.read(ours, 1 << 16)
+            except OSError:
+                break
+            if not part:
+                break
+            told += part
+        process.wait()
+    os.close(ours)
+    text = re.sub(r"\x1b\[(?:0|1|2|1;31|32|33)m", "", told.decode()).replace("\r", "")
+    assert "INVALID" in text
+    assert not BAD.search(text)
+    assert all(unicodedata.category(letter) != "Cc" or letter in "\n\t" for letter in text)

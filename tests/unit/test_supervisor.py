@@ -1,0 +1,114 @@
+"""A command whose process is stuck, or ends without a word, says so and has an exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from xml.etree.ElementTree import parse
+
+import pytest
+
+from clew import supervisor
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nobody to wait")
+
+HEAD = "from clew import Node, on\nclass N(Node):\n    workload = 'echo'\n    @on('echo')\n"
+ECHO = HEAD + "    def echo(self, msg): "
+ANSWER = "self.reply(msg, {'type': 'echo_ok', 'echo': msg.body['echo']})"
+
+CASES = {
+    # name: (the file, exit status, what is said, where)
+    "a loop of C in a handler": (ECHO + "sum(iter(int, 1))", 1, "could not be interrupted", "out"),
+    "a wait in a handler": (
+        ECHO + "__import__('queue').Queue().get()", 1, "one call did not end within 5 s", "out"),
+    "a loop at import": ("while True: pass\n" + ECHO + "pass", 64, "that does not end", "err"),
+    "a wait at import": (
+        "import queue\nqueue.Queue().get()\n" + ECHO + "pass", 64, "that does not end", "err"),
+    "a loop of C at import": (
+        "sum(iter(int, 1))\n" + ECHO + "pass", 64, "that does not end", "err"),
+    "a silent end": (
+        "import ctypes\n" + ECHO + "ctypes.CDLL(None)._exit(0)", 2, "ended with status 0", "err"),
+    "a killed process": (
+        ECHO + "__import__('signal').raise_signal(9)", -9, "ended with signal 9", "err"),
+    "fine": (ECHO + ANSWER, 0, "The run is valid", "out"),
+}  # fmt: skip
+
+
+def command(*words):
+    return [sys.executable, "-m", "clew", "test", "node.py", "--no-shrink", *words]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_run_ends(name, tmp_path):
+    text, status, told, where = CASES[name]
+    (tmp_path / "node.py").write_text(text)
+    done = subprocess.run(
+        command("--time-limit", "1", "--node-count", "1"),
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert told in " ".join((done.stdout if where == "out" else done.stderr).split())
+    assert done.returncode == status
+    assert "Traceback" not in done.stdout + done.stderr
+    if status == 64:
+        assert len(done.stderr.splitlines()) == 1
+        assert "node.py:" in done.stderr
+
+
+def test_a_stuck_run_is_told_to_machines_too(tmp_path):
+    (tmp_path / "node.py").write_text(CASES["a loop of C in a handler"][0])
+    done = subprocess.run(
+        command("--time-limit", "1", "--json", "--junit", "j.xml"),
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert (told["verdict"], told["signature"]) == (
+        "invalid", "nodes: invalid (endless-loop at node.py:5)",
+    )  # fmt: skip
+    assert parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+
+
+LONG = (
+    ECHO
+    + ANSWER
+    + """
+    def start(self): self.every(0.00002, self.tick)
+    def tick(self): print("begun")
+"""
+)
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("group", [False, True])
+def test_the_first_signal_ends_a_run(sent, status, group, tmp_path):
+    (tmp_path / "node.py").write_text(LONG)
+    with subprocess.Popen(
+        command(), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert "begun" in process.stderr.readline()
+        (os.killpg if group else os.kill)(process.pid, sent)
+        said = process.stderr.read()
+    assert process.returncode == status
+    assert said.endswith("clew: interrupted\n")
+
+
+def test_a_node_that_catches_everything_is_ended_all_the_same(monkeypatch):
+    """The other process does not end by itself: it is given up."""
+    monkeypatch.setattr(supervisor, "END_SECONDS", 0.2)
+    ready, begun = os.pipe()
+    watcher = os.fork()
+    if watcher == 0:
+        ended = supervisor.supervise()
+        if ended is None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.write(begun, b"x")
+            time.sleep(60)
+            os._exit(9)
+        ended_by_term = isinstance(ended, supervisor.Lost) and ended.ended == signal.SIGTERM
+        os._exit(7 if ended_by_term else 8)
+    os.read(ready, 1)
+    os.kill(watcher, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(watcher, 0)[1]) == 7

@@ -1,0 +1,170 @@
+"""Every reader of a trace knows every kind of event, and copies of messages."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from clew.checkers.verdict import Verdict
+from clew.report.diagram import diagram
+from clew.report.lanes import lanes
+from clew.report.logs import node_logs
+from clew.report.losses import Losses
+from clew.report.run import run_report
+from clew.report.story import story
+from clew.report.style import Style
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+from clew.search.coverage import behaviours
+from clew.search.shrinking.causes import Causes
+from clew.search.shrinking.nearest import parting
+from clew.search.shrinking.observed import observed
+from clew.search.shrinking.simpler import LOSSES, _lost_to
+from clew.search.shrinking.telling import told
+from clew.search.verify import _told as told_difference
+from clew.sim.trace import KINDS, Trace
+
+NODE = """
+from clew import Node, on
+
+class N(Node):
+    workload = "g-counter"
+    def start(self):
+        self.asked = 0
+        self.every(0.1, self.tick)
+    def role(self):
+        return "leader" if self.asked else "follower"
+    def tick(self):
+        self.log("tick")
+        self.now()
+        for peer in self.peers:
+            self.send(peer, {"type": "hi"})
+    @on("hi")
+    def hi(self, msg):
+        pass
+    @on("read")
+    def read(self, msg):
+        self.reply(msg, {"type": "read_ok", "value": self.asked})
+    @on("add")
+    async def add(self, msg):
+        self.asked += 1
+        self.disk["asked"] = self.asked
+        await self.disk.sync()
+        self.effect(msg)
+        if self.asked == 3:
+            raise ValueError("the third")
+        if self.asked % 2:
+            raise __import__("clew").RPCError(11)
+        self.reply(msg, {"type": "add_ok"})
+"""
+
+S = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    path = tmp_path_factory.mktemp("node") / "node.py"
+    path.write_text(NODE)
+    model = load_model(str(path))
+    scenario = make_scenario({
+        "model": str(path), "time_limit": 12, "rate": 10, "node_count": 3,
+        "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay", "nemesis_interval": 1,
+    })  # fmt: skip
+    plan = draw_plan(scenario, 1, model)
+    run = simulate(plan, model)
+    return judge(run, model)
+
+
+def test_the_run_has_every_kind_of_event_and_copies_that_arrive(outcome):
+    kinds = Counter(event.kind for event in outcome.run.trace.events())
+    assert set(kinds) == set(KINDS)
+    copies = {e.fields["copy"] for e in outcome.run.trace.events() if e.kind == "duplicate"}
+    fates = {
+        e.kind
+        for e in outcome.run.trace.events()
+        if e.kind in {"deliver", "drop"} and e.fields["message"] in copies
+    }
+    assert fates == {"deliver", "drop"}
+    assert outcome.verdict is Verdict.INVALID
+
+
+def test_what_happens_to_a_message_or_a_copy_names_its_ends_and_its_body(outcome):
+    sent = {}
+    for event in outcome.run.trace.events():
+        fields = event.fields
+        if event.kind == "send":
+            sent[fields["message"]] = fields["src"], fields["dest"], fields["body"]
+        if event.kind == "duplicate":
+            sent[fields["copy"]] = sent[fields["message"]]
+        if event.kind in {"deliver", "drop", "duplicate"}:
+            assert (fields["src"], fields["dest"], fields["body"]) == sent[fields["message"]]
+
+
+def _causes(outcome):
+    causes, ends = Causes(outcome.run), list(outcome.run.history.operations)
+    for event in outcome.run.trace.events():
+        causes.take(event)
+    return [causes.way(one) for one in ends] + [causes.way_to("n0", 0)]
+
+
+def _losses(outcome):
+    losses = Losses()
+    for event in outcome.run.trace.events():
+        if event.kind == "drop":
+            fields = event.fields
+            losses.add(event.time, fields["why"], fields["src"], fields["dest"], "hi")
+    return list(losses.told())
+
+
+class Hunted:
+    """As much of a hunt as the shrinker's observer of losses asks for."""
+
+    def __init__(self, outcome):
+        self.best = outcome.run.plan
+        self.oracle = type("Oracle", (), {"model": outcome.model})
+
+
+def _lost(outcome):
+    faults = [fault for fault in outcome.run.plan.faults if fault.kind in LOSSES]
+    return [lost for fault in faults for lost in _lost_to(Hunted(outcome), fault)]
+
+
+def _other(outcome):
+    plan = replace(outcome.run.plan, faults=outcome.run.plan.faults[1:])
+    return simulate(plan, outcome.model)
+
+
+READERS = {
+    "story": story,
+    "diagram": diagram,
+    "lanes": lambda o: [lanes(o.run, one) for check in o.checks for one in check.anomalies],
+    "report": lambda o: run_report(o, None, None, Style()),
+    "logs": lambda o: node_logs(o.run),
+    "losses": _losses,
+    "causes": _causes,
+    "coverage": lambda o: list(behaviours(o.run)),
+    "observed": lambda o: observed(o.run, o.model),
+    "lost": _lost,
+    "telling": lambda o: [told(event) for event in o.run.trace.events()],
+    "nearest": lambda o: parting(o.run, _other(o)),
+    "verify": lambda o: told_difference(o.run.trace, _other(o).trace, "another run"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_knows_every_kind(name, outcome):
+    assert READERS[name](outcome)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_of_each_kind_is_told(kind, outcome):
+    """Each by itself, as the first that differs between two runs."""
+    event = next(event for event in outcome.run.trace.events() if event.kind == kind)
+    assert told(event)
+    record = next(r for r in outcome.run.trace.records() if r[1] == kind)
+    other = Trace()
+    other.add(*record)
+    assert kind in told_difference(Trace(), other, "another").difference
