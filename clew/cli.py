@@ -174,6 +174,15 @@ def run_cluster(
     _run("test", said)
 
 
+ChangedModel = Annotated[
+    bool | None, option("--changed-model", "Run it although the model's source has changed.")
+]
+AllowOutside = Annotated[
+    bool | None,
+    option("--allow-outside", "Run a model's file that lies outside FILE's project."),
+]
+
+
 @app.command(
     name="replay",
     short_help="Run a failure again, the same run.",
@@ -199,14 +208,8 @@ def replay(
         Path | None,
         option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
     ] = None,
-    changed_model: Annotated[
-        bool | None,
-        option("--changed-model", "Run it although the model's source has changed."),
-    ] = None,
-    allow_outside: Annotated[
-        bool | None,
-        option("--allow-outside", "Run a model's file that lies outside FILE's project."),
-    ] = None,
+    changed_model: ChangedModel = None,
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Run a repro file's plan again: the same run, digest for digest.
 
@@ -236,14 +239,8 @@ def shrink(
         option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
     ] = None,
     json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
-    changed_model: Annotated[
-        bool | None,
-        option("--changed-model", "Run it although the model's source has changed."),
-    ] = None,
-    allow_outside: Annotated[
-        bool | None,
-        option("--allow-outside", "Run a model's file that lies outside FILE's project."),
-    ] = None,
+    changed_model: ChangedModel = None,
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
 
