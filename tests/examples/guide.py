@@ -124,17 +124,21 @@ class Command:
         line: what a reader types.
         shown: what the document says that it prints, with three dots for what is left out.
         typed: what it is given to read.
+        promised: its exit status, where neither a verdict nor `STATUS` has it.
         gist: whether what is shown is the gist of a run, and not lines of a person's choice.
     """
 
     line: str
     shown: str = ""
     typed: str = ""
+    promised: int | None = None
     gist: bool = False
 
     @property
     def status(self) -> int:
         """The exit status that the document promises."""
+        if self.promised is not None:
+            return self.promised
         verdict = VERDICT.search(self.shown)
         return OF_VERDICT[verdict[1]] if verdict and self.line not in STATUS else STATUS[self.line]
 
