@@ -27,6 +27,7 @@ VERDICTS = {
     "kv_counter": ["valid"],
     "my_counter": ["valid"],
     "patient_gossip": ["valid", "invalid"],
+    "quorum_register": ["valid"],
     "slow_echo": ["invalid"],
     "summing_counter": ["invalid"],
 }

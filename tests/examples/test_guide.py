@@ -1,13 +1,30 @@
-"""The guide tells the truth: its code is in the repository, its transcripts are what one sees."""
+"""The documents tell the truth: the guide's code is in the repository, and every printed command
+ends as it should and prints what is shown.
+"""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from guide import PAGES, ROOT, TRANSCRIPT, transcript
+from guide import (
+    CHAPTERS,
+    DOCUMENTS,
+    NOT_RUN,
+    ROOT,
+    SLOW,
+    STATUS,
+    Command,
+    clone,
+    commands,
+    gist,
+    missing,
+    printed,
+    run,
+)
 
 SOURCES = "\n".join(
     path.read_text()
@@ -20,7 +37,7 @@ def named(pattern: str) -> list:
     """Every match in the guide, as a parameter with its page and rank."""
     return [
         pytest.param(found, id=f"{page.stem}-{rank}")
-        for page in PAGES
+        for page in CHAPTERS
         for rank, found in enumerate(re.finditer(pattern, page.read_text(), re.DOTALL), 1)
     ]
 
@@ -32,15 +49,92 @@ def test_code_of_the_guide_is_code_of_the_repository(code: re.Match[str]) -> Non
 
 @pytest.mark.parametrize("link", named(r"\]\(((?!https:)[^)#]+)\)"))
 def test_links_lead_somewhere(link: re.Match[str]) -> None:
-    assert (PAGES[0].parent / link[1]).exists()
+    assert (CHAPTERS[0].parent / link[1]).exists()
 
 
-@pytest.mark.parametrize("shown", named(TRANSCRIPT.pattern)[::7])
-def test_some_transcripts_are_real(shown: re.Match[str]) -> None:
-    assert transcript(shown[1]) == shown[0]
+def walk(document: Path, folder: Path, left_out: frozenset[str] = frozenset()) -> None:
+    """Run a document's commands in order, and compare what they print with what it shows."""
+    clone(folder)
+    for command in commands(document.read_text()):
+        if command.line in left_out:
+            continue
+        output = run(command, folder)
+        if command.gist:
+            assert gist(output) == command.shown, command.line
+        else:
+            assert missing(command, output) == [], f"{command.line}\n{output}"
+
+
+def name_of(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_quick_commands_do_what_is_printed(document: Path, tmp_path: Path) -> None:
+    walk(document, tmp_path, frozenset(SLOW))
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("shown", named(TRANSCRIPT.pattern))
-def test_all_transcripts_are_real(shown: re.Match[str]) -> None:
-    assert transcript(shown[1]) == shown[0]
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_all_commands_do_what_is_printed(document: Path, tmp_path: Path) -> None:
+    walk(document, tmp_path)
+
+
+def test_tables_name_what_is_printed_and_nothing_else() -> None:
+    lines = {command.line for path in DOCUMENTS for command in printed(path.read_text())}
+    assert lines >= {*STATUS, *SLOW, *NOT_RUN}
+    assert not {*NOT_RUN} & {*STATUS, *SLOW}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_command_has_one_exit_status(document: Path) -> None:
+    for command in commands(document.read_text()):
+        assert command.status in {0, 1}, command.line  # 70 is no verdict
+
+
+FOLLOWER_READS = '''
+
+class FollowerReads(Store):
+    """Each node answers reads from its own copy, which may be an old one."""
+
+    @on("read")
+    def read(self, msg):
+        self.reply(msg, {"type": "read_ok", "value": self.disk.get(json.dumps(msg.body["key"]))})
+
+    def keep(self, key, value):
+        super().keep(key, value)
+        for peer in self.peers if self.id == self.first else ():
+            self.send(peer, {"type": "copy", "key": key, "value": value})
+
+    @on("copy")
+    def copy(self, msg):
+        self.keep(msg.body["key"], msg.body["value"])
+'''
+
+
+def test_the_scenarios_of_a_project(tmp_path: Path) -> None:
+    chapter = (ROOT / "docs" / "guide" / "10-ci.md").read_text()
+    run(Command("clew new store --workload lin-kv"), tmp_path)
+    store = tmp_path / "store.py"
+    store.write_text(store.read_text() + FOLLOWER_READS)
+    (tmp_path / "scenarios").mkdir()
+    files = re.findall(r"```toml\n(.*?)```", chapter, re.DOTALL)
+    assert len(files) == 2
+    for name, text in zip(("links", "followers"), files, strict=True):
+        few = re.sub(r"^runs = \d+$", "runs = 4", text, flags=re.MULTILINE)
+        (tmp_path / "scenarios" / f"{name}.toml").write_text(few)
+    for line in ("clew test scenarios/", "clew test scenarios/ --failed"):
+        run(Command(line), tmp_path)
+
+
+@pytest.mark.deep
+def test_a_failing_test_prints_its_story(tmp_path: Path) -> None:
+    chapter = (ROOT / "docs" / "guide" / "9-pytest.md").read_text()
+    shown = re.search(r"```text\n(summing_counter.*?)```", chapter, re.DOTALL)
+    shutil.copy(ROOT / "examples" / "summing_counter.py", tmp_path)
+    (tmp_path / "test_sums.py").write_text(
+        "def test_sums(clew):\n"
+        "    clew.run('summing_counter.py', node_count=3, nemesis='partition')\n"
+    )
+    story = Command("python -m pytest test_sums.py", shown[1], promised=1)
+    assert missing(story, run(story, tmp_path)) == []
