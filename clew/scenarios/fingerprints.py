@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, ContextVar
 from functools import lru_cache, partial
+from io import TextIOWrapper
 from types import (
     BuiltinFunctionType,
     CellType,
     CodeType,
     FunctionType,
     MappingProxyType,
+    MemberDescriptorType,
     MethodType,
     MethodWrapperType,
     ModuleType,
@@ -29,6 +32,7 @@ from typing import Any
 from weakref import ref
 
 from clew.scenarios.load import BESIDE, USERS
+from clew.sim.guards.files import Stream
 from clew.sim.isolation import ASKED
 
 _SCALARS = frozenset(
@@ -36,8 +40,7 @@ _SCALARS = frozenset(
 )
 _COLLECTIONS = (list, tuple, deque, set, frozenset, dict, MappingProxyType, bytearray)
 AS_THEY_ARE = (
-    type, ModuleType, CodeType, logging.Handler, re.Pattern,
-    UnionType,
+    type, CodeType, re.Pattern, UnionType, Stream,
     type(list.append), type(list.__len__), type(CellType.cell_contents),
     type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
 )  # fmt: skip
@@ -156,7 +159,7 @@ class Eye:
         except Exception:  # noqa: BLE001 - whatever hides its state
             return self._hidden()
         parts = state[:3] if isinstance(state, tuple) else [state]
-        return self._parts([*parts, *_attributes(value)])
+        return self._parts([*parts, *_attributes(value), *_slots(value)])
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
@@ -179,6 +182,30 @@ def _attributes(value: Any) -> Iterator[Any]:
         yield held
 
 
+def _slots(value: Any) -> Iterator[Any]:
+    """What the slots of an object hold, which it may leave out where it is asked for its state."""
+    for kind in type(value).__mro__:
+        for name, slot in vars(kind).items():
+            if isinstance(slot, MemberDescriptorType) and name not in NO_STATE:
+                try:
+                    yield slot.__get__(value)
+                except AttributeError:  # nothing yet
+                    yield None
+
+
+def _of_module(module: ModuleType) -> Iterator[Any]:
+    """What a module holds that a user's file has made; one that was imported is what it is."""
+    if sys.modules.get(module.__name__) is not module and module.__spec__ is None:
+        yield {name: part for name, part in vars(module).items() if name not in NO_STATE}
+
+
+def _of_handler(handler: logging.Handler) -> Iterator[Any]:
+    """What a handler of log records keeps, but for its lock and a stream of the process."""
+    for name, part in vars(handler).items():
+        if name != "lock" and not isinstance(part, TextIOWrapper | Stream):
+            yield part
+
+
 def _default(variable: ContextVar[Any]) -> Any:
     """What a context variable is where nobody has set it."""
     try:
@@ -191,6 +218,8 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     # what is an instance of the first holds what the second gives
     (FunctionType, _of_function),
     (AS_THEY_ARE, lambda _: ()),
+    (ModuleType, _of_module),
+    (logging.Handler, _of_handler),
     (
         logging.Logger,
         lambda logger: (

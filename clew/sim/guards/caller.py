@@ -15,7 +15,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from random import Random  # noqa: TID251 - seeded by a name
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from clew.sim.clock import EPOCH_NS
@@ -206,12 +206,12 @@ def refuse(who: Caller, wrong: Wrong) -> NoReturn:
     raise Refused(reason)
 
 
-def is_own_code() -> bool:
+def is_own_code(frame: FrameType | None = None) -> bool:
     """True where the file that is being imported calls, and no library that it imports.
 
-    The innermost frame that is not the standard library's decides.
+    The innermost frame that is not the standard library's decides, from this one on.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None:
         code = frame.f_code
         if code in WRAPPERS:
@@ -220,7 +220,7 @@ def is_own_code() -> bool:
             return not is_installed(code.co_filename)
         if code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(_GUARDS):
             return False
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

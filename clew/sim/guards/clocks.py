@@ -211,7 +211,7 @@ _REAL_TZSET = getattr(time, "tzset", None)
 
 def _set_zone(zone: str | None) -> None:
     if zone is None:
-        del os.environ["TZ"]
+        os.environ.pop("TZ", None)  # a file may have emptied its environment
     else:
         os.environ["TZ"] = zone
     assert _REAL_TZSET is not None

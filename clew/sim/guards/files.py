@@ -190,6 +190,14 @@ FILES: Final[dict[str, Row]] = {
         f"syslog:{name}": refused("writing to the machine's log", "self.log(text)")
         for name in ("closelog", "openlog", "syslog")
     },
+    **{
+        f"readline:{name}": _WRITING
+        for name in ("append_history_file", "write_history_file")
+    },
+    **{
+        f"readline:{name}": refused("reading stdin", "a handler's message")
+        for name in ("read_history_file", "read_init_file")
+    },
     "shelve:open": _WRITING,
     "dbm:open": _WRITING,
     "dbm.dumb:open": _WRITING,
@@ -201,7 +209,7 @@ FILES: Final[dict[str, Row]] = {
 }  # fmt: skip
 
 
-class _Stream:
+class Stream:
     """A standard stream: writing goes to stderr, reading is refused, closing does nothing."""
 
     def __init__(self, real: Any) -> None:
@@ -214,7 +222,7 @@ class _Stream:
         return getattr(self._real, name)
 
 
-class _Stdin(_Stream):
+class _Stdin(Stream):
     def __getattr__(self, name: str) -> Any:
         who = caller()
         if who is not None and (not isinstance(who, Importing) or is_own_code()):
@@ -238,9 +246,9 @@ def _ignored(*_: Any, **__: Any) -> None:
 STREAMS: Final[dict[str, Row]] = {
     "sys:stdin": Live(_Stdin),
     "sys:__stdin__": Live(_Stdin),
-    "sys:stdout": Live(lambda _: _Stream(sys.stderr)),
-    "sys:__stdout__": Live(lambda _: _Stream(sys.__stderr__)),
-    "sys:stderr": Live(_Stream),
-    "sys:__stderr__": Live(_Stream),
+    "sys:stdout": Live(lambda _: Stream(sys.stderr)),
+    "sys:__stdout__": Live(lambda _: Stream(sys.__stderr__)),
+    "sys:stderr": Live(Stream),
+    "sys:__stderr__": Live(Stream),
     "sys:argv": Live(lambda real: real[:1]),
 }

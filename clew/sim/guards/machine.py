@@ -11,11 +11,21 @@ import os
 import socket  # noqa: F401 - what derives from a class of C does so before a guard stands for it
 import sys
 import threading
+import weakref
 from typing import Any, Final, NoReturn
 from zlib import crc32
 
 from clew.sim.guards.caller import Answer, Caller, Wrong
-from clew.sim.guards.rows import Amended, Property, Refusal, Row, refused, standing, virtual
+from clew.sim.guards.rows import (
+    Amended,
+    Property,
+    Refusal,
+    Row,
+    refused,
+    standing,
+    virtual,
+    while_a_node_runs,
+)
 
 _THREAD = "self.spawn(coroutine)"
 _PROCESS = "another node"
@@ -81,8 +91,14 @@ _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
 
 def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
     """What `weakref.finalize` registers once for all is no node's."""
-    standard = getattr(function, "__module__", None) == "weakref"
+    standard = function == weakref.finalize._exitfunc  # type: ignore[attr-defined] # noqa: SLF001
     return None if standard else Wrong("atexit.register", "a finally block")
+
+
+def _finalize(_: Caller, real: Answer, self: Any, held: Any, function: Any, *args: Any, **named: Any) -> None:
+    """What would run after the run, or at Clew's exit, is no node's."""
+    real(self, held, while_a_node_runs(function), *args, **named)
+    self.atexit = False
 
 
 PROCESSES: Final[dict[str, Row]] = {
@@ -129,6 +145,7 @@ PROCESSES: Final[dict[str, Row]] = {
     "resource:prlimit": refused("resource.prlimit", _BOUND, importing=True),
     "atexit:register": Refusal(_at_exit, importing=True),
     "atexit:unregister": refused("atexit.unregister", "a finally block"),
+    "weakref:finalize.__init__": Amended(_finalize),
 }  # fmt: skip
 
 _SOCKET = refused("opening a socket", _MESSAGES, importing=True)
@@ -216,6 +233,11 @@ PROCESS_STATE: Final[dict[str, Row]] = {
             "get_count", "get_freeze_count", "get_objects", "get_referrers", "get_stats",
         )
     },
+    "gc:get_threshold": virtual(lambda _: (700, 10, 10)),
+    **{
+        f"gc:{name}": refused(f"gc.{name}", "nothing: Clew decides when cycles are collected")
+        for name in ("freeze", "set_threshold", "unfreeze")
+    },
     "gc:set_debug": refused("gc.set_debug", "self.log(text)"),
     **{
         f"sys:{name}": _COUNTS
@@ -227,15 +249,20 @@ PROCESS_STATE: Final[dict[str, Row]] = {
     **{
         f"sys:{name}": refused(f"sys.{name}", "self.log(text)")
         for name in (
-            "_current_exceptions", "_current_frames", "_setprofileallthreads",
-            "_settraceallthreads", "activate_stack_trampoline", "addaudithook",
-            "call_tracing", "deactivate_stack_trampoline", "setdlopenflags", "setprofile",
-            "set_int_max_str_digits", "setrecursionlimit",
-            "setswitchinterval", "settrace",
+            "_current_exceptions", "_current_frames", "activate_stack_trampoline",
+            "call_tracing", "deactivate_stack_trampoline", "setdlopenflags",
+            "set_int_max_str_digits", "setrecursionlimit", "setswitchinterval",
         )
     },
     **{
-        f"threading:{name}": refused(f"threading.{name}", "self.log(text)")
+        f"sys:{name}": refused(f"sys.{name}", "self.log(text)", importing=True)
+        for name in (
+            "_setprofileallthreads", "_settraceallthreads", "addaudithook", "setprofile",
+            "settrace",
+        )
+    },
+    **{
+        f"threading:{name}": refused(f"threading.{name}", "self.log(text)", importing=True)
         for name in ("setprofile", "settrace", "setprofile_all_threads", "settrace_all_threads")
     },
     **{
@@ -265,6 +292,11 @@ PROCESS_STATE: Final[dict[str, Row]] = {
             "getitimer", "pause", "pthread_sigmask", "sigpending", "sigtimedwait", "sigwait",
             "sigwaitinfo",
         )
+    },
+    **{
+        f"{module}:{name}": refused("a terminal", "print, or self.log(text)", importing=True)
+        for module in ("curses", "_curses")
+        for name in ("initscr", "setupterm")
     },
     "_xxsubinterpreters:create": refused("another interpreter", _PROCESS, importing=True),
     "_interpreters:create": refused("another interpreter", _PROCESS, importing=True),

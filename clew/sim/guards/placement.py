@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from clew.sim.finding import is_installed, is_users
 from clew.sim.guards.caller import WRAPPERS, executing, finding, is_guarded_thread
-from clew.sim.guards.rows import Live, Row, Value, guard_of
+from clew.sim.guards.rows import Live, Row, Value, guard_of, while_a_node_runs
 
 _MISSING = object()
 
@@ -284,6 +284,18 @@ def _is_own(module: ModuleType) -> bool:
     )
 
 
+def _bound_finalizers(module: ModuleType) -> None:
+    """Let ``__del__`` of a module's classes run inside a node's code only.
+
+    Python calls it after the run as well, and a process that is killed never does.
+    """
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            finalizer = vars(value).get("__del__")
+            if isfunction(finalizer) and not hasattr(finalizer, "__wrapped__"):
+                value.__del__ = while_a_node_runs(finalizer)  # type: ignore[attr-defined]
+
+
 def _executing(real: Callable[..., None]) -> Callable[..., None]:
     """What stands for importlib's ``exec_module``: it knows whose code a module's is."""
 
@@ -297,6 +309,8 @@ def _executing(real: Callable[..., None]) -> Callable[..., None]:
             return
         with executing(module):
             exec(code, vars(module))  # noqa: S102 - as importlib does
+            if _is_own(module):
+                _bound_finalizers(module)
 
     WRAPPERS.add(exec_module.__code__)
     return exec_module

@@ -186,6 +186,16 @@ def _property(real: property, answer: Answer) -> property:
     return property(guard, real.fset, real.fdel)
 
 
+def while_a_node_runs(function: Answer) -> Answer:
+    """A function that does nothing where no node's code runs: after the run, or at the exit."""
+
+    @wraps(function)
+    def finalizer(*args: Any, **named: Any) -> Any:
+        return None if caller() is None else function(*args, **named)
+
+    return finalizer
+
+
 class Standing(type):
     """Makes a class stand for a class of C that it derives from.
 
