@@ -16,18 +16,24 @@ class _Answer:
 
     def __init__(self, real: Any) -> None:
         self._real = real
+        self._guards: Any = None
 
     def __getattr__(self, name: str) -> Any:
-        guards = sys.modules.get("clew.sim.guards.caller")  # not before a file is loaded
+        if self._guards is None:  # kept: at the exit there are no modules any more
+            self._guards = sys.modules.get("clew.sim.guards.caller")  # not before a file is loaded
         frame = sys._getframe().f_back  # noqa: SLF001 - None where Python flushes at its exit
-        users = guards is not None and frame is not None and guards.is_own_code(frame)
+        while frame is not None and frame.f_globals.get("__name__") == "clew.report.screen":
+            frame = frame.f_back
+        known = self._guards is not None and frame is not None
+        users = known and self._guards.is_own_code(frame)
         return getattr(sys.stderr if users else self._real, name)
 
 
 def main() -> int:
     """Run the command line of this process; the exit status."""
     pin()
-    sys.stdout = _Answer(sys.stdout)  # type: ignore[assignment]
+    answer: Any = _Answer(sys.stdout)
+    sys.stdout = sys.__stdout__ = answer  # type: ignore[misc] # Python ends with the latter
     from clew.cli import main as command_line  # noqa: PLC0415 - not before there is but one start
 
     return command_line()

@@ -199,6 +199,17 @@ def _of_module(module: ModuleType) -> Iterator[Any]:
         yield {name: part for name, part in vars(module).items() if name not in NO_STATE}
 
 
+def _of_logger(logger: logging.Logger) -> Iterator[Any]:
+    """What a logger holds; of handlers that the user's file did not make, which they are."""
+    for name, part in vars(logger).items():
+        if name == "handlers":
+            for handler in part:
+                made = type(handler).__module__.startswith(USERS)
+                yield handler if made else id(handler)
+        elif name not in {"_cache", "manager"}:
+            yield part
+
+
 def _of_handler(handler: logging.Handler) -> Iterator[Any]:
     """What a handler of log records keeps, but for its lock and a stream of the process."""
     for name, part in vars(handler).items():
@@ -220,12 +231,7 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     (AS_THEY_ARE, lambda _: ()),
     (ModuleType, _of_module),
     (logging.Handler, _of_handler),
-    (
-        logging.Logger,
-        lambda logger: (
-            part for name, part in vars(logger).items() if name not in {"_cache", "manager"}
-        ),
-    ),
+    (logging.Logger, _of_logger),
     (
         (MethodType, BuiltinFunctionType, MethodWrapperType),
         lambda method: (getattr(method, "__func__", None), method.__self__),

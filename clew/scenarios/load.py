@@ -7,6 +7,8 @@ means it in this process, and nothing in any other. It is remembered for as long
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -316,6 +318,32 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
                 found[module.__name__] = module
                 pending.append(module)
     return tuple(found.values())
+
+
+@contextmanager
+def importing_beside(node_class: type[Node]) -> Iterator[None]:
+    """Let a user's class import the files beside its own in its handlers too, as a script does.
+
+    What is new then is the user's, as what its file imported.
+    """
+    if node_class not in _homes:
+        yield
+        return
+    home = _homes[node_class].module
+    assert home.__file__ is not None
+    beside = str(Path(home.__file__).resolve().parent)
+    known = frozenset(sys.modules)
+    sys.path.insert(0, beside)
+    try:
+        yield
+    finally:
+        if beside in sys.path:
+            sys.path.remove(beside)
+        setattr(home, BESIDE, _once((*getattr(home, BESIDE), *_imported_from(beside, known))))
+
+
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def context_of(node_class: type[Node]) -> Context:

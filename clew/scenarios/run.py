@@ -14,7 +14,7 @@ from clew import wall
 from clew.history import History
 from clew.models.services import SERVICES
 from clew.scenarios.client import Client, Recorder
-from clew.scenarios.load import Model, copy_of, is_own, own_modules
+from clew.scenarios.load import Model, copy_of, importing_beside, is_own, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
 from clew.scenarios.shared import Changes, Common, Sharing
 from clew.scenarios.workload import Options, Workload
@@ -50,7 +50,8 @@ class Run:
     Attributes:
         digest: of the trace; identifies the run.
         shared: names of what the run changed and all nodes shared.
-        apart: names of what nodes would have shared, and each process had of its own.
+        apart: names of what nodes would have shared, and each process had of its own; none where
+            it was seen to make no difference, as with what only remembers what was computed.
         talked: True where a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         effects: rank of an operation's effect mark, by operation number.
@@ -185,7 +186,9 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
             break
     names = sharing.changes.names
     if own:
-        return replace(apart, shared=left, apart=names)
+        if together is not None:
+            sharing.noticed = together.digest != apart.digest
+        return replace(apart, shared=left, apart=names if sharing.noticed else ())
     together = together or _together(plan, model, how, sharing)
     if together.digest == apart.digest:
         return replace(together, shared=left, apart=names)
@@ -251,6 +254,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     recorder = Recorder(cluster)
     with (
         collected_rarely(),
+        importing_beside(model.node_class),
         guarded(cluster),
         nullcontext() if how.isolation is None else how.isolation.used(),
         unawaited(cluster),

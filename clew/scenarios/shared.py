@@ -86,12 +86,14 @@ class Sharing:
 
     Attributes:
         changes: what its runs were seen to change so far.
+        noticed: False where a run was the same whether nodes shared what it changed or not.
         asked: the names of modules that asked for the time or for chance when they were imported,
             which each process does for itself.
     """
 
     def __init__(self, node_class: type[Node]) -> None:
         self.changes = Changes()
+        self.noticed = True
         self._node_class = node_class
         self._modules = own_modules(node_class)
         self.asked = tuple(
@@ -145,6 +147,8 @@ class Sharing:
         if self._names & sys.modules.keys() != self._known:
             own.append(_IMPORTS)  # nobody knows what became of them before they were watched
             self._watch_installed()
+        seen = {module.__name__ for module in self._modules}
+        own += {module.__name__ for module in own_modules(self._node_class)} - seen
         spots, kept = self._owners.restore()
         found = Changes(tuple(sorted(own)), tuple(spots), tuple(sorted(kept)))
         self.changes = self.changes.joined(found)

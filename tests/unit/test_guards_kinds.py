@@ -4,6 +4,9 @@ A row is a node's code as a person writes it: what stands at the top of its file
 does, and what comes of it.
 """
 
+import json
+import sqlite3
+import subprocess
 import sys
 import textwrap
 import threading
@@ -157,7 +160,11 @@ CLOCKS = {
         ("v = len(threading.enumerate())", 1),
         ("v = threading.current_thread().name", "MainThread"),
     ],
-    "import gc": [("v = gc.collect()", 0)],
+    "import gc": [("v = gc.collect()", 0), ("v = gc.get_threshold()", (700, 10, 10))],
+    "import datetime as d\nclass D(d.datetime): pass\nclass E(d.date): pass": [
+        ("v = D.now(); v = (str(v), type(v) is D)", ("2023-11-14 22:13:21", True)),
+        ("v = E.today(); v = (str(v), type(v) is E)", ("2023-11-14", True)),
+    ],
     "import numpy as np": [
         ("v = str(np.datetime64('now'))", "2023-11-14T22:13:21"),
         ("v = str(np.datetime64('now', 'ms'))", "2023-11-14T22:13:21.000"),
@@ -177,6 +184,20 @@ def test_clocks_and_the_machine_are_the_nodes(tmp_path, top, body, value):
     said, findings = ran(path)
     assert findings == []
     assert said == value
+
+
+NEWER_SQLITE = [
+    ("v = of(\"select datetime('subsec')\")", "2023-11-14 22:13:21.000", (3, 42)),
+    ("v = of(\"select timediff('now', '2023-11-14')\")", "+0000-00-00 22:13:21.000", (3, 43)),
+    ("v = of(\"select timediff('2023-11-14', 'now')\")", "-0000-00-00 22:13:21.000", (3, 43)),
+]
+
+
+@pytest.mark.parametrize(("body", "value", "since"), NEWER_SQLITE)
+def test_the_present_of_a_newer_sqlite_is_the_nodes(tmp_path, body, value, since):
+    if sqlite3.sqlite_version_info < since:
+        pytest.skip(f"SQLite {sqlite3.sqlite_version} has no such function")
+    assert ran(written(tmp_path, body, SQLITE)[0]) == (value, [])
 
 
 CHANCE = {
@@ -406,6 +427,10 @@ REFUSED = {
         ("sys.getrefcount(None)", "what the interpreter counts"),
         ("sys.getallocatedblocks()", "what the interpreter counts"),
         ("sys.settrace(None)", "sys.settrace"),
+        ("import gc; gc.set_threshold(1)", "gc.set_threshold"),
+        ("import readline; readline.write_history_file('x')", "writing a file"),
+        ("import readline; readline.append_history_file(1, 'x')", "writing a file"),
+        ("import curses; curses.initscr()", "a terminal"),
         ("sys.setrecursionlimit(50)", "sys.setrecursionlimit"),
         ("sys.addaudithook(print)", "sys.addaudithook"),
         ("tracemalloc.start()", "what the interpreter counts"),
@@ -644,6 +669,9 @@ REFUSED_AT_IMPORT = {
     "import os; os.chdir('/')": "changing the working directory",
     "import os; os.umask(0)": "os.umask",
     "import atexit; atexit.register(print)": "atexit.register",
+    "import atexit\ndef f(): pass\nf.__module__ = 'weakref'; atexit.register(f)": "atexit.register",
+    "import sys; sys.settrace(print)": "sys.settrace",
+    "import threading; threading.setprofile(print)": "threading.setprofile",
     "import subprocess; subprocess.run(['true'])": "starting a process",
     "import socket; socket.socket()": "opening a socket",
     "import select; select.select([], [], [], 9)": "waiting for a file or socket",
@@ -661,8 +689,72 @@ def test_a_file_may_not_end_the_process_or_write_when_imported(tmp_path, monkeyp
         load_model(str(path))
     told = str(refused.value)
     assert f"{REFUSED_AT_IMPORT[top]} is not for a file that simulated nodes run; use " in told
-    assert f"{path}:2" in told
+    assert f"{path}:{1 + len(top.splitlines())}" in told
     assert not (tmp_path / "x").exists()
+
+
+LEFT_FOR_THE_END = {
+    # at the top: in the class
+    "an object's __del__": ("class C:\n    def __del__(self): {does}\nX = C()", ""),
+    "the node's __del__": ("", "def __del__(self): {does}"),
+    "a finalizer": (
+        "import weakref\nclass C: pass\nX = C()\nweakref.finalize(X, lambda: {does})", ""
+    ),
+    "a finalizer of a node": (
+        "import weakref", "def __init__(self): weakref.finalize(self, lambda: {does})"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", LEFT_FOR_THE_END)
+def test_what_runs_after_the_run_touches_nothing(tmp_path, form):
+    top, inside = (part.format(does="open('x', 'w')") for part in LEFT_FOR_THE_END[form])
+    path = tmp_path / "n.py"
+    path.write_text(f"{top}\n{ECHOES.format(inside=inside or 'pass')}")
+    assert told_of(path)["verdict"] == "valid"
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("form", [*LEFT_FOR_THE_END, "a generator"])
+def test_what_is_printed_after_the_run_is_no_answer(tmp_path, form):
+    generator = "def g():\n    try: yield\n    finally: {does}\nG = g()\nnext(G)"
+    top, inside = LEFT_FOR_THE_END.get(form, (generator, ""))
+    path = tmp_path / "n.py"
+    top, inside = (part.replace("{does}", "print('BYE')") for part in (top, inside))
+    path.write_text(f"{top}\n{ECHOES.format(inside=inside or 'pass')}")
+    assert told_of(path)["verdict"] == "valid"
+
+
+def test_an_environment_that_is_emptied_is_the_nodes(tmp_path):
+    path = tmp_path / "n.py"
+    path.write_text(f"import os\n{ECHOES.format(inside='def start(self): os.environ.clear()')}")
+    assert told_of(path)["verdict"] == "valid"
+
+
+ECHOES = """\
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+    {inside}
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+def told_of(path):
+    """What the command line answers, in a process of its own."""
+    command = ["test", "--node-count", "1", "--time-limit", "1", "--json", path.name]
+    ended = subprocess.run(
+        [sys.executable, "-m", "clew", *command],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(ended.stdout)
 
 
 def test_a_file_that_is_loaded_for_a_process_is_that_process_s_own(tmp_path):

@@ -184,6 +184,21 @@ FORMS = {
         "c = decimal.getcontext(); c.prec += 1; value = c.prec",
         "the context variable decimal_context",
     ),
+    "a module made by hand": (
+        "import types\nm = types.ModuleType('m'); m.n = 0", "", "m.n += 1; value = m.n", "n.m",
+    ),
+    "an object that hides its state": (
+        ("class C:\n    __slots__ = ('n',)\n    def __reduce__(self): return C, ()\nc = C()\n"
+        "c.n = 0"), "", "c.n += 1; value = c.n", "n.c",
+    ),
+    "a handler of log records": (
+        ("import logging\nclass H(logging.Handler):\n    n = 0\n"
+        "    def emit(self, _): self.n += 1\nh = H()"), "",
+        "h.handle(logging.makeLogRecord({})); value = h.n", "n.h",
+    ),
+    "a module beside it that a handler imports": (
+        "", "", "import beside; beside.n += 1; value = beside.n", "beside",
+    ),
     "a module beside it": ("import beside", "", "beside.n += 1; value = beside.n", "beside.n"),
     "a list from a module beside it": (
         "from beside import seen", "", "seen.append(1); value = len(seen)", "n.seen",
@@ -325,6 +340,32 @@ def test_what_decides_nothing_is_no_fault(form: str, inside: str, tmp_path: Path
     assert outcome.verdict is Verdict.VALID
     assert not outcome.run.findings
     assert not outcome.run.shared
+
+
+REMEMBERING = {
+    # what changes and can't be noticed: (at the top, in the class, in the handler)
+    "a cache": HARMLESS["a cache"],
+    "a dispatcher": HARMLESS["a dispatcher"],
+    "an enum's lookup": HARMLESS["an enum's lookup"],
+    "a cached property": (
+        "import functools", "@functools.cached_property\n    def p(self): return 1",
+        "self.log(self.p)",
+    ),
+    "decimals": ("from decimal import Decimal", "", "self.log(str(Decimal(1) / 3))"),
+    "a graph": ("import networkx as nx", "", "self.log(len(nx.path_graph(3)))"),
+    "a stream": ("import sys\nout = sys.stdout", "", "out.write('x')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REMEMBERING)
+def test_what_makes_no_difference_is_not_remarked(form: str, tmp_path: Path):
+    outcome = outcome_of(written(tmp_path, ECHOING.format(
+        before=REMEMBERING[form][0],
+        inside=REMEMBERING[form][1],
+        statements=indent(REMEMBERING[form][2], " " * 8),
+    )))  # fmt: skip
+    assert outcome.verdict is Verdict.VALID
+    assert not outcome.remarks
 
 
 @pytest.mark.parametrize("form", ["a pattern", "a logger", "a constant of many kinds"])

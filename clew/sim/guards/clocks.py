@@ -108,7 +108,8 @@ class _Datetime(dt.datetime, metaclass=Standing):
         if who is None:
             return real_class(cls).now(tz)
         present = _present(wall_ns(who))
-        return present.replace(tzinfo=None) if tz is None else present.astimezone(tz)
+        present = present.replace(tzinfo=None) if tz is None else present.astimezone(tz)
+        return real_class(cls).combine(present.date(), present.timetz())
 
     @classmethod
     def utcnow(cls) -> Any:
@@ -132,8 +133,10 @@ class _Date(dt.date, metaclass=Standing):
     @classmethod
     def today(cls) -> Any:
         """The day of the node's wall clock, in UTC."""
-        who = caller()
-        return real_class(cls).today() if who is None else _present(wall_ns(who)).date()
+        who, real = caller(), real_class(cls)
+        if who is None:
+            return real.today()
+        return real.fromordinal(_present(wall_ns(who)).toordinal())
 
 
 def _present(present_ns: int) -> dt.datetime:

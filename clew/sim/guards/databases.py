@@ -23,12 +23,17 @@ _MEMORY = {":memory:", ""}
 _TIME_AT = {
     # function: which argument is the time, the present where there are fewer
     "date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1,
+    "timediff": 0,
 }  # fmt: skip
 """https://www.sqlite.org/lang_datefunc.html"""
+
+_MODIFIERS = {"subsec", "subsecond"}
+"""What may stand where a time is left out."""
 
 _PRESENT = {"current_date": "date", "current_time": "time", "current_timestamp": "datetime"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMEDIFF_SINCE = (3, 43)
 _ATTACH, _OK, _DENY = 24, 0, 1
 """https://www.sqlite.org/c3ref/c_alter_table.html"""
 
@@ -56,6 +61,13 @@ def _is_read_only(database: Any, *, uri: bool) -> bool:
     return uri and isinstance(name, str) and ("mode=ro" in name or "immutable=1" in name)
 
 
+def _version() -> tuple[int, ...]:
+    """SQLite's."""
+    import sqlite3  # noqa: PLC0415 - who calls this has imported it
+
+    return sqlite3.sqlite_version_info
+
+
 def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None:
     """Let a connection's clock and randomness be a node's, and keep it from files."""
     rng = who.rng()
@@ -63,7 +75,8 @@ def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None
     define("random", 0, lambda: rng.getrandbits(64) - (1 << 63))
     define("randomblob", 1, lambda size: rng.randbytes(max(size, 1)))
     for name, position in _TIME_AT.items():
-        define(name, -1, partial(_time_function, who, another, name, position))
+        if name != "timediff" or _version() >= _TIMEDIFF_SINCE:
+            define(name, -1, partial(_time_function, who, another, name, position))
     for name, function in _PRESENT.items():
         define(name, 0, partial(_time_function, who, another, function, 0))
     connection.set_authorizer(_allows)
@@ -79,11 +92,12 @@ def _time_function(
 ) -> Any:
     """What a time function gives when the present is the node's."""
     given = list(args)
-    if len(given) == position:
-        given.append("now")
-    if len(given) > position and str(given[position]).lower() == "now":
-        present = _EPOCH + timedelta(microseconds=wall_ns(who) // 1000)
-        given[position] = present.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    if len(given) == position or str(given[position]).lower() in _MODIFIERS:
+        given.insert(position, "now")
+    for place in range(position, 2 if name == "timediff" else position + 1):
+        if len(given) > place and str(given[place]).lower() == "now":
+            present = _EPOCH + timedelta(microseconds=wall_ns(who) // 1000)
+            given[place] = present.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     marks = ", ".join("?" * len(given))
     with closing(another()) as real:
         return real.execute(f"select {name}({marks})", given).fetchone()[0]

@@ -95,7 +95,9 @@ def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
     return None if standard else Wrong("atexit.register", "a finally block")
 
 
-def _finalize(_: Caller, real: Answer, self: Any, held: Any, function: Any, *args: Any, **named: Any) -> None:
+def _finalize(
+    _: Caller, real: Answer, self: Any, held: Any, function: Any, *args: Any, **named: Any
+) -> None:
     """What would run after the run, or at Clew's exit, is no node's."""
     real(self, held, while_a_node_runs(function), *args, **named)
     self.atexit = False
