@@ -6,8 +6,9 @@ means it in this process, and nothing in any other. It is remembered for as long
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ from clew.sim.cluster import is_raised
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
-from clew.sim.isolation import Copy
-from clew.sim.node import Node
+from clew.sim.isolation import Attached, Copy
+from clew.sim.node import Node, handlers_of
 from clew.sim.tolerates import Tolerates
 from clew.sim.watchdog import ImportEndless, watched_import
 from clew.text import said, shown
@@ -55,10 +56,12 @@ class Home(NamedTuple):
     Attributes:
         module: of its file.
         context: in which the module was executed: what it set of context variables is there.
+        loggers: those that it uses, with what was attached to each before.
     """
 
     module: ModuleType
     context: Context
+    loggers: Mapping[logging.Logger, Attached]
 
 
 _homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
@@ -118,10 +121,10 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
-    context = Context()
+    context, before = Context(), _attached()
     module = context.run(import_file, Path(path))
     node_class = _class_of(module, Path(path), class_name)
-    _homes[node_class] = Home(module, context)
+    _homes[node_class] = Home(module, context, _loggers_of(module, before))
     _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
 
@@ -344,6 +347,33 @@ def importing_beside(node_class: type[Node]) -> Iterator[None]:
 
 def _once(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
+
+
+def _attached() -> dict[logging.Logger, Attached]:
+    """What is attached to each logger of this process."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    return {
+        logger: (tuple(logger.handlers), tuple(logger.filters))
+        for logger in loggers
+        if isinstance(logger, logging.Logger)
+    }
+
+
+def _loggers_of(
+    module: ModuleType, before: Mapping[logging.Logger, Attached]
+) -> dict[logging.Logger, Attached]:
+    """The loggers that a module holds or attached something to, with what was there before."""
+    held = [value for value in vars(module).values() if isinstance(value, logging.Logger)]
+    return {
+        logger: before.get(logger, ((), ()))
+        for logger, now in _attached().items()
+        if logger in held or now != before.get(logger, ((), ()))
+    }
+
+
+def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:
+    """The loggers of a user's class, with what was attached to each before it was loaded."""
+    return _homes[node_class].loggers
 
 
 def context_of(node_class: type[Node]) -> Context:

@@ -14,7 +14,7 @@ from clew import wall
 from clew.history import History
 from clew.models.services import SERVICES
 from clew.scenarios.client import Client, Recorder
-from clew.scenarios.load import Model, copy_of, importing_beside, is_own, own_modules
+from clew.scenarios.load import Model, copy_of, importing_beside, is_own, loggers_of, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
 from clew.scenarios.shared import Changes, Common, Sharing
 from clew.scenarios.workload import Options, Workload
@@ -230,6 +230,7 @@ def _isolation(model: Model, known: Changes) -> Isolation:
         [module.__name__ for module in own_modules(model.node_class)],
         is_own,
         known.spots,
+        loggers_of(model.node_class),
     )
 
 

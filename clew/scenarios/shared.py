@@ -14,6 +14,7 @@ Left out: what an installed package keeps inside its own objects and private col
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -31,7 +32,7 @@ from types import (
 from typing import Any, NamedTuple, TypeVar
 
 from clew.scenarios.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
-from clew.scenarios.load import USERS, context_of, own_modules
+from clew.scenarios.load import USERS, context_of, loggers_of, own_modules
 from clew.sim.isolation import ASKED, Spot, environment, tell_c
 from clew.sim.node import Node
 
@@ -117,6 +118,11 @@ class Sharing:
         self._names = {name for module in self._modules for name in _names_in(module)}
         self._watch_installed()
         self._environ = dict(environment())
+        self._attached: list[tuple[list[Any], list[Any]]] = [
+            (each, each.copy())
+            for logger in loggers_of(node_class)
+            for each in (logger.handlers, logger.filters)
+        ]
 
     @classmethod
     def of(cls, node_class: type[Node]) -> Sharing | None:
@@ -144,6 +150,8 @@ class Sharing:
         ]
         own += self._in_context(context) if context is not None else ()
         own += self._restore_environ()
+        for each, before in self._attached:
+            each[:] = before
         if self._names & sys.modules.keys() != self._known:
             own.append(_IMPORTS)  # nobody knows what became of them before they were watched
             self._watch_installed()
@@ -185,6 +193,8 @@ class Sharing:
         ]
         for name, value in objects:
             now = self._after.results.get(id(value))
+            if isinstance(value, logging.Logger):
+                continue  # what is attached to it is each process's own
             if now is not None and not equal(self._eye.results[id(value)], now):
                 self._lent.add(name)
         return Common(objects, self._contents, self._lent)
@@ -252,7 +262,14 @@ class Common:
 
 def _seen_alone(item: tuple[str, Any]) -> tuple[Eye, object]:
     eye = Eye(())
-    return eye, eye.look(*item)
+    name, value = item
+    if isinstance(value, logging.Logger):
+        value = {key: part for key, part in vars(value).items() if key not in _ATTACHED}
+    return eye, eye.look(name, value)
+
+
+_ATTACHED = frozenset({"handlers", "filters", "parent", "manager", "_cache"})
+"""Of a logger: what each process has of its own, and what is others'."""
 
 
 # What is installed.

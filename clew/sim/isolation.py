@@ -4,8 +4,8 @@ A node's module is one object in this process, and so is all that hangs on it: g
 attributes, defaults, closures, caches, iterators. Real nodes are processes, and share none of it.
 Here each incarnation executes the user's modules anew, and what it may change of the rest of the
 interpreter is put in place before its code runs: its modules in `sys.modules`, its context (what
-context variables hold), its environment, and its own values of named attributes of installed
-modules. A restart is a new process, so all of it starts anew.
+context variables hold), its environment, what it attached to loggers, and its own values of named
+attributes of installed modules. A restart is a new process, so all of it starts anew.
 
 That costs some microseconds for each event, so it is only done where nodes do share something;
 `clew.scenarios.run` decides.
@@ -15,13 +15,14 @@ Divergence: what an installed package keeps inside its own objects stays shared.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from clew.sim.message import Message
 from clew.sim.node import Node
@@ -61,6 +62,9 @@ class Spot(NamedTuple):
     name: str
 
 
+Attached: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""The handlers and the filters of a logger."""
+
 _ABSENT = object()
 """The value of an attribute that is not there."""
 
@@ -82,6 +86,7 @@ class Isolation:
         modules: the names of the user's modules.
         is_users: whether a module that was imported since is the user's as well.
         spots: what else each process has its own value of.
+        loggers: each process attaches to these what it likes; with what is attached to begin with.
     """
 
     def __init__(
@@ -90,11 +95,16 @@ class Isolation:
         modules: Iterable[str],
         is_users: Callable[[ModuleType], bool],
         spots: Iterable[Spot] = (),
+        loggers: Mapping[logging.Logger, Attached] = MappingProxyType({}),
     ) -> None:
         self._copy = copy
         self._names = list(modules)
         self._is_users = is_users
-        self._spots = list(spots)
+        self._attached = [part for parts in loggers.values() for part in parts]
+        self._spots = [
+            *(Spot(logger, name) for logger in loggers for name in ("handlers", "filters")),
+            *spots,
+        ]
         self._known = {*sys.modules, *self._names}
         self._count = len(sys.modules)
         self._outer = self._here()
@@ -108,7 +118,9 @@ class Isolation:
 
     def memory(self) -> _Memory:
         """That of a new process: no module of the user's, and all else as it was before the run."""
-        memory = _Memory({}, list(self._outer.values), dict(self._outer.environ))
+        attached = [list(part) for part in self._attached]
+        values = [*attached, *self._outer.values[len(attached) :]]
+        memory = _Memory({}, values, dict(self._outer.environ))
         self._all.append(memory)
         return memory
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import logging
 import mimetypes
 import os
 import string
@@ -184,6 +185,21 @@ FORMS = {
         "c = decimal.getcontext(); c.prec += 1; value = c.prec",
         "the context variable decimal_context",
     ),
+    "a handler of a logger": (
+        ("import logging\nclass H(logging.Handler):\n    n = 0\n"
+        "    def emit(self, _): self.n += 1\n"
+        "h = H()\nlog = logging.getLogger('apart')\nlog.addHandler(h)"), "",
+        "log.error('x'); value = h.n", "n.h",
+    ),
+    "a filter of the root logger": (
+        ("import logging\nclass F(logging.Filter):\n    n = 0\n    def filter(self, _):\n"
+        "        self.n += 1\n        return True\nf = F()\nlogging.root.addFilter(f)"), "",
+        "logging.error('x'); value = f.n", "n.f",
+    ),
+    "what is attached to a logger": (
+        "import logging\nlog = logging.getLogger('attached')", "",
+        "log.addHandler(logging.NullHandler()); value = len(log.handlers)", "n.log",
+    ),
     "a module made by hand": (
         "import types\nm = types.ModuleType('m'); m.n = 0", "", "m.n += 1; value = m.n", "n.m",
     ),
@@ -211,6 +227,15 @@ def written(folder: Path, text: str) -> str:
     path = folder / "n.py"
     path.write_text(text)
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_attached():
+    """What a file attaches to a logger when it is imported stays there."""
+    yield
+    for logger in (logging.getLogger("apart"), logging.getLogger("attached"), logging.root):
+        for made in (logger.handlers, logger.filters):
+            made[:] = [each for each in made if type(each).__module__ != "clew_user_n"]
 
 
 def counting(form: str) -> str:
