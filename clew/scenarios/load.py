@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -26,13 +26,14 @@ from clew import models
 from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.regular import check_regular
 from clew.models.registry import MODELS, Bug, bugs_of
+from clew.scenarios.loggers import attached, loggers_of_module
 from clew.scenarios.programs import check_program
 from clew.sim.cluster import is_raised
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Attached, Copy
-from clew.sim.node import Node, handlers_of
+from clew.sim.node import Node
 from clew.sim.tolerates import Tolerates
 from clew.sim.watchdog import ImportEndless, watched_import
 from clew.text import said, shown
@@ -121,10 +122,10 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
-    context, before = Context(), _attached()
+    context, before = Context(), attached()
     module = context.run(import_file, Path(path))
     node_class = _class_of(module, Path(path), class_name)
-    _homes[node_class] = Home(module, context, _loggers_of(module, before))
+    _homes[node_class] = Home(module, context, loggers_of_module(module, before))
     _check_attributes(node_class, path)
     return Model(name, node_class, node_class.workload, None, _digest(node_class))
 
@@ -347,28 +348,6 @@ def importing_beside(node_class: type[Node]) -> Iterator[None]:
 
 def _once(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def _attached() -> dict[logging.Logger, Attached]:
-    """What is attached to each logger of this process."""
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    return {
-        logger: (tuple(logger.handlers), tuple(logger.filters))
-        for logger in loggers
-        if isinstance(logger, logging.Logger)
-    }
-
-
-def _loggers_of(
-    module: ModuleType, before: Mapping[logging.Logger, Attached]
-) -> dict[logging.Logger, Attached]:
-    """The loggers that a module holds or attached something to, with what was there before."""
-    held = [value for value in vars(module).values() if isinstance(value, logging.Logger)]
-    return {
-        logger: before.get(logger, ((), ()))
-        for logger, now in _attached().items()
-        if logger in held or now != before.get(logger, ((), ()))
-    }
 
 
 def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:

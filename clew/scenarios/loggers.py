@@ -1,0 +1,31 @@
+"""What a user's file attaches to loggers when it is imported: handlers and filters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import ModuleType
+
+from clew.sim.isolation import Attached
+
+
+def attached() -> dict[logging.Logger, Attached]:
+    """What is attached to each logger of this process."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    return {
+        logger: (tuple(logger.handlers), tuple(logger.filters))
+        for logger in loggers
+        if isinstance(logger, logging.Logger)
+    }
+
+
+def loggers_of_module(
+    module: ModuleType, before: Mapping[logging.Logger, Attached]
+) -> dict[logging.Logger, Attached]:
+    """The loggers that a module holds or attached something to, with what was there before."""
+    held = [value for value in vars(module).values() if isinstance(value, logging.Logger)]
+    return {
+        logger: before.get(logger, ((), ()))
+        for logger, now in attached().items()
+        if logger in held or now != before.get(logger, ((), ()))
+    }
