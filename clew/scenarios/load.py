@@ -343,11 +343,8 @@ def importing_beside(node_class: type[Node]) -> Iterator[None]:
     finally:
         if beside in sys.path:
             sys.path.remove(beside)
-        setattr(home, BESIDE, _once((*getattr(home, BESIDE), *_imported_from(beside, known))))
-
-
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+        names = (*getattr(home, BESIDE), *_imported_from(beside, known))
+        setattr(home, BESIDE, tuple(dict.fromkeys(names)))  # each once
 
 
 def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:
