@@ -106,7 +106,7 @@ def _inserts_of_ones(operations: Sequence[Operation]) -> bool:
         return False
     written = [each.argument for each in operations if each.f == "write"]
     read = [each.argument for each in operations if each.f == "read"]
-    once = {key_of(parts[0][1]) for parts in written}
+    once = {key_of(part[1]) for parts in written for part in parts}
     values = {key_of(value) for each in operations for _, _, value in _triples(each.result)}
     return (
         all(len(parts) == 1 and parts[0][0] == "w" for parts in written)

@@ -38,11 +38,13 @@ _CACHED_ATOMS_MAX = 100_000
 
 _ATOM = r"""[^\s,;"()\[\]{}\\^#][^\s,;"()\[\]{}\\^]*+"""
 _TOKEN = re.compile(
-    rf"""{_ATOM}|[()\[\]{{}}^]|"(?:[^"\\]|\\.)*+"|;[^\n]*+"""
-    r"""|\#(?:_|\{|"(?:[^"\\]|\\.)*+"|\#?[^\s,;"()\[\]{}\\^#_][^\s,;"()\[\]{}\\^]*+)"""
+    rf"""{_ATOM}|[()\[\]{{}}^]|"(?:[^"\\]++|\\.)*+"|;[^\n]*+"""
+    r"""|\#(?:_|\{|"(?:[^"\\]++|\\.)*+"|\#?[^\s,;"()\[\]{}\\^#_][^\s,;"()\[\]{}\\^]*+)"""
     r"""|\\(?:[A-Za-z0-9]++|.)|[^\s,]""",
     re.DOTALL,
 )
+_STRING_END = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_LINE_LONG = 1 << 20
 _PLAIN = r"""[^\s,;"()\[\]{}\\^#]++"""
 _IN_FLAT = r"""[^\[\]{}();"\\^#]++"""
 _FLAT_VECTOR = rf"\[(?:{_IN_FLAT}|\[(?:{_IN_FLAT}|\[(?:{_IN_FLAT})?\])*+\])*+\]"
@@ -252,11 +254,11 @@ class _Reader:
         self.line = number
         if self.unread:
             self.unread.append(line)
-            if '"' not in line:
+            if not _STRING_END.match(line):
                 return []
             line = "".join(self.unread)
             self.unread = []
-        for word in _TOKEN.findall(line):
+        for word in _words(line):
             if word == '"':
                 self.unread = [line[_open_quote(line) :]]
                 break
@@ -373,6 +375,13 @@ class _Reader:
         "]": _close, ")": _close, "}": _close,
         '"': _string, "\\": _character, ";": _comment, "^": _skip_next, "#": _dispatch,
     }  # fmt: skip
+
+
+def _words(line: str) -> Iterable[str]:
+    """The words of a line; of a long one, which may be no EDN at all, one by one."""
+    if len(line) < _LINE_LONG:
+        return _TOKEN.findall(line)
+    return (word[0] for word in _TOKEN.finditer(line))
 
 
 def _open_quote(line: str) -> int:

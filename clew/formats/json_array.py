@@ -22,6 +22,8 @@ from clew.formats.record import event_from, place, shown
 from clew.history import Event
 
 _GAP = re.compile(r"[\s,]*")
+_WORD_MAX = 20
+"""How long a word of JSON is at most, but for strings and long numbers."""
 
 
 def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
@@ -32,6 +34,25 @@ def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
     """
     for line, record in read_objects(text, source):
         yield line, event_from(_without_colons(record), source, line)
+
+
+def check_first(head: str, source: str) -> None:
+    """Check the first object of a file as far as its start shows it; the rest may be large.
+
+    Raises:
+        HistoryError: it is no JSON, or no event, whatever comes after the start.
+    """
+    if not _GAP.sub("", head.lstrip(" \t\r\n,").removeprefix("[")):
+        return
+    try:
+        next(read_json(head, source), None)
+    except HistoryError as wrong:
+        error = wrong.__cause__
+        cut = isinstance(error, json.JSONDecodeError) and (
+            error.msg.startswith("Unterminated") or error.pos > len(head) - _WORD_MAX
+        )
+        if not cut:
+            raise
 
 
 def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -18,7 +18,7 @@ from typing import TextIO, TypeAlias
 from clew.errors import HistoryError, UsageError
 from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
-from clew.formats.json_array import read_json
+from clew.formats.json_array import check_first, read_json
 from clew.formats.jsonl import read_jsonl
 from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
@@ -119,7 +119,8 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
                 lines.append(line)
                 events.append(event)
     except UnicodeDecodeError as error:
-        raise _not_text(source, lines, error) from error
+        line = lines[-1] + 1 if lines else 1
+        raise _no_text(source, line, error.object[error.start]) from error
     except OSError as error:
         raise _unreadable(source, error) from error
     finally:
@@ -142,20 +143,42 @@ def _events(
     """The format's name, and each event with its line."""
     lines: Iterable[str] = stream
     if name is None:
-        head = stream.read(_HEAD_CHARACTERS) + stream.readline()
-        lines = chain(StringIO(head, newline="\n"), stream)  # a pipe can't be read again
+        head = stream.read(_HEAD_CHARACTERS)
         if head.isspace() or not head:
             return "", iter(())
+        _check_start(head, source)
+        head += stream.readline()
+        lines = chain(StringIO(head, newline="\n"), stream)  # a pipe can't be read again
         name = detect(head)
     if name is None:
-        raise HistoryError(
-            "the format is not known",
-            where=place(source, 1),
-            expected="a history as JSONL, EDN, JSON, a Jepsen console log or Porcupine's text",
-            found=shown(head.strip()),
-            fix="Check that the file is a recorded history",
-        )
+        raise _no_format(head, source)
     return name, FORMATS[name][0](lines, source)
+
+
+def _check_start(head: str, source: str) -> None:
+    """Refuse what the start shows to be no history, before a line that may never end is read.
+
+    Raises:
+        HistoryError: it is no text, in no known format, or JSON whose first object is no event.
+    """
+    nul = head.find("\0")
+    if nul >= 0:
+        raise _no_text(source, head.count("\n", 0, nul) + 1, 0)
+    name = detect(head)
+    if name is None:
+        raise _no_format(head, source)
+    if name == "json":
+        check_first(head, source)
+
+
+def _no_format(head: str, source: str) -> HistoryError:
+    return HistoryError(
+        "the format is not known",
+        where=place(source, 1),
+        expected="a history as JSONL, EDN, JSON, a Jepsen console log or Porcupine's text",
+        found=shown(head.strip()),
+        fix="Check that the file is a recorded history",
+    )
 
 
 def _unreadable(source: str, error: OSError) -> HistoryError:
@@ -168,11 +191,11 @@ def _unreadable(source: str, error: OSError) -> HistoryError:
     )
 
 
-def _not_text(source: str, lines: array[int], error: UnicodeDecodeError) -> HistoryError:
+def _no_text(source: str, line: int, byte: int) -> HistoryError:
     return HistoryError(
         "the file is no text",
-        where=place(source, lines[-1] + 1 if lines else 1),
+        where=place(source, line),
         expected="a history in UTF-8",
-        found=f"the byte 0x{error.object[error.start]:02x}",
+        found=f"the byte 0x{byte:02x}",
         fix="Check that the file is a recorded history",
     )

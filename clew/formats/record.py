@@ -70,6 +70,8 @@ def place(source: str, line: int) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it, in JSON where that is possible, cut to one short line."""
+    if type(value) is str:
+        value = value[: _SHOWN + 1]  # it may be a file's only line
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):

@@ -9,7 +9,7 @@ import pytest
 
 from clew.cli import main
 from clew.errors import HistoryError
-from clew.formats import FORMATS, read_history, source
+from clew.formats import FORMATS, edn, read_history, source
 from clew.history import Event
 
 JSONL = (
@@ -75,10 +75,95 @@ def test_a_broken_archive_is_one_message(case, tmp_path):
 def test_an_archive_that_unpacks_to_far_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "UNPACKED_FREE", 1 << 20)
     path = tmp_path / "history.gz"
-    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    path.write_bytes(gzip.compress(JSONL.encode() + b" " * (64 << 20)))
     with pytest.raises(HistoryError) as caught:
         read_history(path)
     assert "unpacks to far more than a history does" in str(caught.value)
+
+
+class Endless(io.RawIOBase):
+    """A text that goes on with one byte for ever; whoever reads too much of it fails the test."""
+
+    def __init__(self, start, byte):
+        self._start = start
+        self._byte = byte
+        self._left = 4 << 20
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._left -= len(buffer)
+        assert self._left > 0, "the text is read on, though its start is no history"
+        data = (self._start + self._byte * len(buffer))[: len(buffer)]
+        self._start = b""
+        buffer[:] = data
+        return len(buffer)
+
+
+ENDLESS = {
+    "zeros": (b"", b"\0", "the file is no text: expected a history in UTF-8, found the byte 0x00"),
+    "zeros after events": (JSONL.encode(), b"\0", "standard input:3: the file is no text"),
+    "two bytes a letter": (JSONL.encode("utf-16-le"), b"\0", "the file is no text"),
+    "letters": (b"", b"a", "the format is not known"),
+    "quotes": (b"", b'"', "the format is not known"),
+    "arrays": (b"", b"[", "found values nested too deeply"),
+    "objects that are no events": (b'[{"a": 1}, "', b"a", "the operation has no type"),
+    "broken JSON": (b'[{"a": 1 1', b"1", "broken JSON at column 10"),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_what_is_no_history_is_refused_by_its_start(case, monkeypatch):
+    start, byte, problem = ENDLESS[case]
+    standard = Standard(b"")
+    standard.buffer = io.BufferedReader(Endless(start, byte))
+    monkeypatch.setattr(sys, "stdin", standard)
+    with pytest.raises(HistoryError) as caught:
+        read_history("-")
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("letters", range((1 << 18) - 40, (1 << 18) + 40, 7))
+def test_a_first_line_longer_than_the_start_is_read_whole(letters, tmp_path):
+    value = "a" * letters
+    events = [
+        {"process": 0, "type": kind, "f": "write", "value": value} for kind in ("invoke", "ok")
+    ]
+    path = tmp_path / "history"
+    for text in (json.dumps(events), "\n".join(map(json.dumps, events))):
+        path.write_text(text)
+        assert [event.value for event in read_history(path)] == [value, value]
+
+
+class Counting:
+    """A pattern that counts the characters it is given."""
+
+    def __init__(self, pattern):
+        self._pattern = pattern
+        self.count = 0
+
+    def findall(self, text):
+        self.count += len(text)
+        return self._pattern.findall(text)
+
+    def finditer(self, text):
+        self.count += len(text)
+        return self._pattern.finditer(text)
+
+
+@pytest.mark.parametrize("inside", ['a \\" b\n', "\\\\\n", '\\\\\\"\n', "\\\n"])
+def test_a_string_of_many_lines_is_read_once(inside, tmp_path, monkeypatch):
+    tokens = Counting(edn._TOKEN)
+    monkeypatch.setattr(edn, "_TOKEN", tokens)
+    path = tmp_path / "history.edn"
+    event = '{{:process 0 :type {} :f :write :value "{}"}}\n'
+    text = "".join(event.format(kind, inside * 300) for kind in (":invoke", ":ok"))
+    path.write_text(text)
+    asked, answered = read_history(path)
+    assert asked.value == answered.value
+    assert asked.value.count("\n") == 300
+    assert tokens.count <= 5 * len(text)
 
 
 def test_standard_input_is_read_once(capsys):

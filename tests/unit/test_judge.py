@@ -5,11 +5,15 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import suppress
+from itertools import product
 
 import pytest
 
+from clew.checkers.infer import infer
 from clew.checkers.verdict import Verdict
 from clew.errors import HistoryError, UsageError
+from clew.history import Event, History
 from clew.search.judge import judge_file, judge_files
 
 WRITE = "{:process 0, :type :invoke, :f :write, :value 1}\n{:process 0, :type :ok, :f :write}\n"
@@ -186,6 +190,26 @@ def test_what_is_no_micro_operation_infers_nothing(tmp_path, value):
     (path,) = put(tmp_path, a=f"{{:process 0, :type :invoke, :f :txn, :value {value}}}")
     with pytest.raises(HistoryError, match="the model can't be inferred"):
         judge_file(path)
+
+
+FUNCTIONS = (
+    "read", "write", "txn", "cas", "send", "poll", "add", "insert", "transfer", "generate",
+    "acquire", "enqueue", "get", "append", "increment", "broadcast",
+)  # fmt: skip
+ODD = (
+    None, True, 1, "", "a", [], [1], [1, 2], [[]], [[1], 2], [None, None], {}, {"a": []},
+    [["r", "x", None]], [["w", "x", 1]], [["r"]], [["w", "x"]], [["send"]], [["poll"]], [["rp"]],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_whatever_the_values_are_there_is_a_guess_or_a_message(f):
+    for first, second in product(ODD, repeat=2):
+        for other in ("read", "write", "txn"):
+            events = [Event(0, "invoke", f, first), Event(1, "invoke", other, second)]
+            answers = [Event(0, "ok", f, second), Event(1, "ok", other, first)]
+            with suppress(HistoryError):
+                assert infer(History([*events, *answers])).model
 
 
 def test_a_spent_budget_is_unknown(tmp_path):
