@@ -43,10 +43,7 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
     asked = _asked_after_healing(run)
     moving = [node for node, tried in asked.items() if any(map(_progress, tried))]
     within = f"{plan.recovery_ns / NS_PER_SECOND:g} s after {_who(plan)} healed"
-    unready = [node for node in healed_nodes(plan) if node in run.unready]
-    if unready:
-        return _unready(plan, unready, within)
-    stopped = _stopped(run, asked, within, every_node=every_node)
+    stopped = _unready(run, within) or _stopped(run, asked, within, every_node=every_node)
     if stopped is not None:
         return stopped
     if not every_node and moving:
@@ -87,8 +84,12 @@ def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within
     return Result("liveness", Verdict.VALID, f"{reason}.")
 
 
-def _unready(plan: Plan, nodes: list[str], within: str) -> Result:
+def _unready(run: Run, within: str) -> Result | None:
     """Nodes that did not even acknowledge what comes before the first operation."""
+    plan = run.plan
+    nodes = [node for node in healed_nodes(plan) if node in run.unready]
+    if not nodes:
+        return None
     first = ", ".join(workload_class(plan.workload).setup_types)
     reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
     if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since

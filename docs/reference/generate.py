@@ -244,8 +244,8 @@ another node after an error that says "not here": one of the codes {elsewhere}, 
 `leader` that names a node, as in `{{"type": "error", "code": 11, "leader": "n3"}}` or
 `raise RPCError(11, leader="n3")`. With the field it goes to that node, else to the next one. It
 asks its next operation there, under a new process number: a session does not span nodes. Eight
-operations later it asks its own node again: what followers say must be right as well. A client whose
-node does not answer stays.
+operations later it asks its own node again: what followers say must be right as well. A client
+whose node does not answer stays.
 
 A reply that reaches a node, of type `error` or one that ends in `_ok`, where nothing waits for it
 and no handler takes it, is a remark of the run; with `--strict-replies` it is a finding.
