@@ -20,6 +20,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from os import write  # the real one: a signal may strike where a node's code has none
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ def reports() -> int | None:
 def _tell(line: bytes) -> None:
     if _Here.pipe is not None:
         with suppress(OSError):
-            os.write(_Here.pipe, line)
+            write(_Here.pipe, line)
 
 
 def alive() -> None:

@@ -20,7 +20,8 @@ from clew.report.screen import echo
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import may_be_split
-from clew.scenarios.load import check_functions, load_model
+from clew.scenarios.functions import check_functions
+from clew.scenarios.load import load_model
 from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (

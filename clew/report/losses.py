@@ -8,6 +8,9 @@ from clew.report import words
 
 SHOWN = 4
 
+AT_ONCE_NS = 5_000_000
+"""What is lost within so long is told with one time."""
+
 _WHY = {"partition": "to the cut", "down": "because the receiver is down"}
 
 
@@ -17,14 +20,14 @@ class Losses:
     def __init__(self) -> None:
         self._known: set[tuple[str, str, str, str]] = set()
         self._new: dict[str, dict[tuple[str, str], list[str]]] = {}
-        self._since: dict[str, int] = {}
+        self._span: dict[str, tuple[int, int]] = {}
 
     def add(self, time_ns: int, why: str, src: str, dest: str, kind: str) -> None:
         """A message of a type is lost."""
         key = (why, src, dest, kind)
         if key not in self._known:
             self._known.add(key)
-            self._since.setdefault(why, time_ns)
+            self._span[why] = self._span.get(why, (time_ns, 0))[0], time_ns
             self._new.setdefault(why, {}).setdefault((kind, src), []).append(dest)
 
     def told(self) -> Iterator[tuple[int, str]]:
@@ -35,7 +38,9 @@ class Losses:
                 for (kind, src), dests in list(lost.items())[:SHOWN]
             ]
             more = f"; and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-            reason = _WHY.get(why, f"by the fault {why}")
-            yield self._since[why], f"Lost {reason}: {'; '.join(shown)}{more}."
+            reason = _WHY.get(why, f"to the fault {why}")
+            since_ns, until_ns = self._span[why]
+            last = f" (until {words.time(until_ns)})" if until_ns - since_ns > AT_ONCE_NS else ""
+            yield since_ns, f"Lost {reason}: {'; '.join(shown)}{more}{last}."
         self._new.clear()
-        self._since.clear()
+        self._span.clear()

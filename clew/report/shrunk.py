@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+from clew.history import Operation
 from clew.report import words
 from clew.report.story import story
 from clew.report.style import Style
@@ -74,7 +75,20 @@ def difference(failing: Plan, passing: Plan) -> str:
             return _weaker(fault, other)
     for one in failing.operations:
         if one not in passing.operations:
-            return f"without {_asked(one)}"
+            moved = next(
+                (
+                    other
+                    for other in passing.operations
+                    if other._replace(at_ns=one.at_ns) == one and other not in failing.operations
+                ),
+                None,
+            )
+            if moved is None:
+                return f"without {_asked(one)}"
+            return (
+                f"when client {one.client} asks for {_request(one)} at {words.time(moved.at_ns)} "
+                f"instead of {words.time(one.at_ns)}, so that it overlaps no earlier operation"
+            )
     changed = [
         field.name
         for field in fields(failing)
@@ -84,6 +98,11 @@ def difference(failing: Plan, passing: Plan) -> str:
 
 
 def _weaker(fault: Fault, other: Fault) -> str:
+    if "messages" in other.params:
+        left = len(other.params["messages"])
+        return f"when the fault {fault.id} loses {words.several(left, 'message')}, not {left + 1}"
+    if other.params.get("unsynced") == "kept" != fault.params.get("unsynced"):
+        return f"when what was not synced survives the fault {fault.id}"
     if replace(other, until_ns=fault.until_ns) == fault:
         return (
             f"when the fault {fault.id} ends at {words.time(other.until_ns)} "
@@ -98,8 +117,12 @@ def _weaker(fault: Fault, other: Fault) -> str:
 
 
 def _asked(one: PlannedOperation) -> str:
-    value = "" if one.value is None else f" {words.value(one.value)}"
-    return f"the {one.f}{value} that client {one.client} asks for at {words.time(one.at_ns)}"
+    return f"the {_request(one)} that client {one.client} asks for at {words.time(one.at_ns)}"
+
+
+def _request(one: PlannedOperation) -> str:
+    """What a client asks, as a story has it."""
+    return words.asked(Operation(0, one.client, one.f, "info", one.value, None, 0, None))
 
 
 def _replay(path: str | None, model: str) -> str:

@@ -14,19 +14,25 @@ from dataclasses import dataclass, replace
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
 from clew.report import words
+from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
+from clew.report.mishaps import Mishaps
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.workloads import workload_class
 from clew.search.shrinking.causes import Causes
-from clew.search.shrinking.observed import Change, observed
+from clew.search.shrinking.observed import EVENTS_MAX, Change, Observed, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
+from clew.search.shrinking.past import causal_past
 from clew.sim.trace import TraceEvent
 
 STEPS_MAX = 24
 """A longer story is cut down to what weighs most."""
 
 CHANGES_MAX = 8
-"""What a node changes more often is a count or a clock, no news."""
+"""A number that a node changes more often is a count or a clock, no news."""
+
+FIRST = 3
+"""Of anything else that it changes more often so many changes are told."""
 
 PHASE = 2
 """The weight of what the plan's phases bring about."""
@@ -43,12 +49,16 @@ class Step:
         text: what happened.
         weight: 1 is told whatever else there is; the greatest go first.
         operation: the number of the operation that begins or ends here, or None.
+        fault: the fault that begins here, or empty.
+        arrival: the number of the event at which a message comes late here, or None.
     """
 
     time: int
     text: str
     weight: int = 1
     operation: int | None = None
+    fault: str = ""
+    arrival: int | None = None
 
 
 def story(outcome: Outcome) -> str:
@@ -57,10 +67,10 @@ def story(outcome: Outcome) -> str:
     They are `STEPS_MAX` and one at most. It is a function of the outcome; a short run is done once
     more to see what its nodes held.
     """
-    changes = observed(outcome.run, outcome.model)
+    seen = observed(outcome.run, outcome.model)
     target = target_of(outcome)
     found = failing(outcome, target) if target else None
-    steps = [*_of_trace(outcome), *_of_nodes(changes)]
+    steps = [*_of_trace(outcome, seen, found[1] if found else None), *_of_nodes(seen.changes)]
     if found is not None:
         end_ns = _ended(outcome, found[1])
         steps = [step for step in steps if step.time < end_ns + (step.weight != PHASE)]
@@ -68,7 +78,7 @@ def story(outcome: Outcome) -> str:
     told = _trimmed(_merged(steps))
     lines = [_line(rank, step.time, step.text) for rank, step in enumerate(told, 1)]
     if found is not None:
-        lines += _moral(outcome, *found, changes, len(told) + 1)
+        lines += _moral(outcome, *found, seen.changes, len(told) + 1)
     return "\n".join(lines)
 
 
@@ -95,37 +105,99 @@ def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
 # What clients, faults and the network did.
 
 
-def _of_trace(outcome: Outcome) -> Iterator[Step]:
+def _of_trace(outcome: Outcome, seen: Observed, anomaly: Anomaly | None) -> list[Step]:
     """The steps that the trace tells, in order."""
-    causes, losses = Causes(outcome.run), Losses()
-    operations = iter(outcome.run.history.operations)
-    open_: dict[int, Operation] = {}
-    booted: list[str] = []
+    end_ns = outcome.run.virtual_ns if anomaly is None else _ended(outcome, anomaly)
+    teller = _Teller(outcome, seen)
     for event in outcome.run.trace.events():
-        causes.take(event)
-        fields, step = event.fields, None
-        if event.kind == "start" and event.time == 0:
-            booted.append(str(fields["node"]))
-        elif event.kind == "drop":
-            ends = fields["src"], fields["dest"], str(fields["body"]["type"])
-            losses.add(event.time, str(fields["why"]), *ends)
-        elif event.kind == "invoke":
-            one = open_[fields["process"]] = next(operations)
-            text = f"{_who(one)}: asks for {words.asked(one)}."
-            step = Step(event.time, text, operation=one.number)
-        elif event.kind in {"ok", "fail", "info"}:
-            one = open_.pop(fields["process"])
-            step = Step(event.time, _answered(one, causes), operation=one.number)
-        elif event.kind == "state" and fields["state"]["role"] in _LEADING:
-            step = _elected(event, causes)
+        if event.time > end_ns:
+            break
+        teller.take(event)
+        if event.kind == "finding" and event.time == end_ns and outcome.run.plan.stop_on_finding:
+            break  # what was broken is mended at the same moment
+    return teller.told(anomaly)
+
+
+class _Teller:
+    """Follows a trace and collects its steps."""
+
+    def __init__(self, outcome: Outcome, seen: Observed) -> None:
+        self._run = outcome.run
+        self._causes, self._losses = Causes(outcome.run), Losses()
+        self._arrivals, self._mishaps = Arrivals(outcome.run), Mishaps(seen.disks)
+        self._operations = iter(outcome.run.history.operations)
+        self._open: dict[int, Operation] = {}
+        self._booted: list[str] = []
+        self._steps: list[Step] = []
+        self._begun: dict[str, int] = {}
+        """Where the beginning of each fault stands in the steps."""
+
+    def take(self, event: TraceEvent) -> None:
+        """Another event, in order."""
+        self._causes.take(event)
+        fields = event.fields
+        if event.kind == "drop":
+            why = str(fields["why"])
+            ends = fields["src"], fields["dest"], str(fields["body"].get("type", "message"))
+            self._losses.add(event.time, self._mishaps.names.get(why, why), *ends)
+        elif event.kind == "start" and event.time == 0:
+            self._booted.append(str(fields["node"]))
+        for step in (*self._of_clients(event), *_of_event(event, self._causes)):
+            self._add(step)
+        late = self._arrivals.take(event)
+        if late:
+            self._add(Step(event.time, late, 3, arrival=event.number))
+        for mishap in self._mishaps.take(event):
+            step = Step(mishap.time_ns, mishap.text, mishap.weight, fault=mishap.fault)
+            begun = self._begun.get(step.fault) if step.fault else None
+            if begun is not None:
+                self._steps[begun] = step
+                continue
+            self._add(step)
+            if step.fault:
+                self._begun[step.fault] = len(self._steps) - 1
+
+    def told(self, anomaly: Anomaly | None) -> list[Step]:
+        """All steps; of late messages those that are in the past of what went wrong."""
+        self._lost()
+        if self._booted:
+            verb = "starts" if len(self._booted) == 1 else "start"
+            self._steps.append(Step(0, f"{words.listed(self._booted)} {verb}.", 2))
+        late = [step.arrival for step in self._steps if step.arrival is not None]
+        if late and anomaly is not None and self._run.events <= EVENTS_MAX:
+            past = causal_past(self._run, anomaly)
+            late = [number for number in late if number in past][-ARRIVALS_MAX:]
         else:
-            step = _by_itself(event)
-        if step is not None:
-            yield from (Step(time_ns, text, 3) for time_ns, text in losses.told())
-            yield step
-    yield from (Step(time_ns, text, 3) for time_ns, text in losses.told())
-    if booted:
-        yield Step(0, f"{words.listed(booted)} {'starts' if len(booted) == 1 else 'start'}.", 2)
+            late = []
+        return [step for step in self._steps if step.arrival is None or step.arrival in late]
+
+    def _add(self, step: Step) -> None:
+        self._lost()
+        self._steps.append(step)
+
+    def _lost(self) -> None:
+        self._steps.extend(Step(time_ns, text, 3) for time_ns, text in self._losses.told())
+
+    def _of_clients(self, event: TraceEvent) -> Iterator[Step]:
+        if event.kind == "invoke":
+            one = self._open[event.fields["process"]] = next(self._operations)
+            text = f"{_who(one)}: asks for {words.asked(one)}."
+            yield Step(event.time, text, operation=one.number)
+        elif event.kind in {"ok", "fail", "info"}:
+            one = self._open.pop(event.fields["process"])
+            yield Step(event.time, _answered(one, self._causes), operation=one.number)
+
+
+def _of_event(event: TraceEvent, causes: Causes) -> Iterator[Step]:
+    """The step of what a node does by itself; none for routine."""
+    fields = event.fields
+    if event.kind == "state" and fields["state"]["role"] in _LEADING:
+        # What made a node the leader: the last messages before.
+        way = causes.way_to(str(fields["node"]), event.time)
+        if way:
+            yield Step(event.time, f"{fields['node']} is elected by way of {way}.", 3)
+    elif event.kind == "log":
+        yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
 
 
 def _answered(one: Operation, causes: Causes) -> str:
@@ -137,43 +209,16 @@ def _answered(one: Operation, causes: Causes) -> str:
     return f"{_who(one)}: {told}{f', by way of {way}' if way else ''}."
 
 
-def _elected(event: TraceEvent, causes: Causes) -> Step | None:
-    """What made a node the leader: the last messages before."""
-    node = str(event.fields["node"])
-    way = causes.way_to(node, event.time)
-    return Step(event.time, f"{node} is elected by way of {way}.", 3) if way else None
-
-
-def _by_itself(event: TraceEvent) -> Step | None:
-    """The step of an event that is told by itself; None for routine."""
-    fields = event.fields
-    if event.kind == "fault":
-        return Step(event.time, f"Fault {fields['id']}: {fields['detail']}.")
-    if event.kind == "heal":
-        return Step(event.time, f"Fault {fields['id']} ends: {_end(str(fields['detail']))}.")
-    if event.kind == "crash" and fields["why"] != "kill":
-        return Step(event.time, f"{fields['node']} goes down: {fields['why']}.")
-    if event.kind == "log":
-        return Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
-    if event.kind == "phase" and fields["name"] == "recover":
-        return Step(event.time, "The time of faults is over; what was broken is mended.", 2)
-    return None
-
-
-def _end(detail: str) -> str:
-    """What a fault's end adds to its beginning."""
-    return detail.rpartition("; ")[2]
-
-
 # What the nodes held.
 
 
 def _of_nodes(changes: Sequence[Change]) -> Iterator[Step]:
     """The steps that the nodes' own state tells."""
     often = Counter((change.node, name) for change in changes for name in change.fields)
+    told: Counter[tuple[str, str]] = Counter()
     for change in changes:
         if change.time_ns:
-            step = _held(change, often) if change.role is None else _in_role(change)
+            step = _held(change, often, told) if change.role is None else _in_role(change)
             if step is not None:
                 yield step
 
@@ -197,14 +242,23 @@ def _in_role(change: Change) -> Step | None:
 _PROGRESS = frozenset({"commit", "applied"})
 
 
-def _held(change: Change, often: Mapping[tuple[str, str], int]) -> Step | None:
+def _held(
+    change: Change, often: Mapping[tuple[str, str], int], told: Counter[tuple[str, str]]
+) -> Step | None:
     """What a node without roles holds now."""
-    news = {
-        name: text
-        for name, text in change.fields.items()
-        if often[change.node, name] <= CHANGES_MAX
-    }
+    news: dict[str, str] = {}
+    for name, text in change.fields.items():
+        key = change.node, name
+        told[key] += 1
+        if often[key] <= CHANGES_MAX or (told[key] <= FIRST and not _is_number(text)):
+            news[name] = text
+            if often[key] > CHANGES_MAX and told[key] == FIRST:
+                news[name] += " (and changes it often from here on)"
     return Step(change.time_ns, f"{change.node} has {_fields(news)}.", 3) if news else None
+
+
+def _is_number(text: str) -> bool:
+    return text[0] in "-0123456789"
 
 
 def _fields(fields: Mapping[str, str]) -> str:

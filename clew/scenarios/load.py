@@ -7,7 +7,6 @@ means it in this process, and nothing in any other. It is remembered for as long
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -25,13 +24,12 @@ from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.regular import check_regular
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.scenarios.programs import check_program
-from clew.scenarios.workloads import workload_class
 from clew.sim.cluster import is_raised
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Copy
-from clew.sim.node import Node, handlers_of
+from clew.sim.node import Node
 from clew.sim.tolerates import Tolerates
 from clew.sim.watchdog import ImportEndless, watched_import
 from clew.text import said, shown
@@ -174,54 +172,6 @@ def _bug(model: str, name: str) -> Bug:
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list bugs'",
         )
     return bugs[name]
-
-
-def check_functions(model: Model, workload: str) -> None:
-    """Do nothing where the functions that a class says it answers are the workload's.
-
-    Of a workload that is not the class's own it must know one; of its own, all. It has a handler
-    for each.
-
-    Raises:
-        NodeError: it names a function that the workload does not have, or has no handler for one.
-        UsageError: there is no such workload.
-    """
-    known = workload_class(workload).functions
-    named = model.node_class.functions
-    if named is None:
-        _check_handlers(model, workload, known)
-        return
-    unknown = [name for name in named if name not in known]
-    if unknown and (workload == model.workload or len(unknown) == len(named)):
-        raise NodeError(
-            f"'functions' names what the workload {workload} does not have",
-            where=f"{model.name}: class {model.node_class.__name__}",
-            expected=f"some of {', '.join(known)}",
-            found=", ".join(map(repr, unknown)),
-        )
-    _check_handlers(model, workload, [name for name in known if name in named])
-
-
-def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
-    """Do nothing for a class with a handler for each function of a workload.
-
-    Raises:
-        NodeError: there is none for some.
-    """
-    answered = handlers_of(model.node_class)
-    asked = [*workload_class(workload).setup_types, *known]
-    missing = [name for name in asked if name not in answered]
-    if not missing:
-        return
-    some = [name for name in known if name in answered]
-    narrow = f", or say functions = {tuple(some)} in the class" if some else ""
-    raise NodeError(
-        f"this node does not speak the workload {workload}",
-        where=f"{model.name}: class {model.node_class.__name__}",
-        expected=f"handlers of {', '.join(asked)}",
-        found=f"handlers of {', '.join(answered)}" if answered else "no handler at all",
-        fix=f"Write @on({missing[0]!r}){narrow}, or choose another workload",
-    )
 
 
 def _said(node_class: type[Node], name: str) -> Any:

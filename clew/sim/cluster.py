@@ -146,8 +146,12 @@ class Cluster:
             self.world.abandon()
         except KeyboardInterrupt as error:
             if not self._interrupted(error):
+                self.world.current = None
                 raise
             self.world.abandon()
+        except Unwinding:
+            self.world.current = None
+            raise
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The node, client or service of a name; None where there is none."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.sim.message import SCALARS, NotJson, frozen
@@ -40,6 +40,42 @@ class _Write(NamedTuple):
     """Further entries that the same write replaces."""
 
 
+class Aftermath(NamedTuple):
+    """What a crash left on a disk, for whoever tells of it later.
+
+    Attributes:
+        image: what the next process finds.
+        writes: what was not synced, in order.
+        kept: how many of these are there all the same, the first ones.
+        torn: 1 where a part of the next one is there, else 0.
+    """
+
+    image: Mapping[str, bytes | _Value]
+    writes: Sequence[_Write]
+    kept: int
+    torn: int
+
+    @property
+    def left(self) -> dict[str, Any]:
+        """What the next process finds, as JSON values and bytes by name."""
+        return {name: _plain(content) for name, content in self.image.items()}
+
+    def fates(self) -> Iterator[tuple[str, str, Any]]:
+        """What became of each unsynced write: kept, torn or lost, its name, and what it wrote.
+
+        Of a file that is what was new; None is a name removed.
+        """
+        for rank, write in enumerate(self.writes):
+            fate = "kept" if rank < self.kept else "lost"
+            if rank == self.kept and self.torn:
+                fate = "torn"
+            content = write.content
+            new = content[write.start :] if isinstance(content, bytes) else content
+            yield fate, write.path, _plain(new)
+            for path, other in write.others:
+                yield fate, path, _plain(other)
+
+
 class Disk(MutableMapping[str, Any]):
     """What a node sees of its disk: files of bytes, and a dict of JSON values beside them.
 
@@ -53,9 +89,12 @@ class Disk(MutableMapping[str, Any]):
     Attributes:
         writes: how many writes were made, for statistics.
         syncs: how many syncs made something durable.
+        aftermath: of the last crash; None before the first.
     """
 
-    __slots__ = ("_cache", "_durable", "_on_sync", "_settled", "_unsynced", "syncs", "writes")
+    __slots__ = (
+        "_cache", "_durable", "_on_sync", "_settled", "_unsynced", "aftermath", "syncs", "writes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._durable: dict[str, bytes | _Value] = {}
@@ -65,6 +104,7 @@ class Disk(MutableMapping[str, Any]):
         self._settled = 0
         self.writes = 0
         self.syncs = 0
+        self.aftermath: Aftermath | None = None
 
     # The dict of JSON values.
 
@@ -233,6 +273,7 @@ class Disk(MutableMapping[str, Any]):
         if unsynced == "torn" and writes:
             torn = self._tear(writes[kept], below)
         self._cache = dict(self._durable)
+        self.aftermath = Aftermath(dict(self._durable), writes, kept, torn)
         return len(writes) - kept - torn, torn
 
     def successor(self) -> Disk:
@@ -242,6 +283,7 @@ class Disk(MutableMapping[str, Any]):
         disk._cache = dict(self._cache)
         disk._settled = self._settled
         disk.writes, disk.syncs = self.writes, self.syncs
+        disk.aftermath = self.aftermath
         return disk
 
     def _tear(self, write: _Write, below: Callable[[int], int]) -> int:
@@ -263,6 +305,11 @@ def _apply(image: dict[str, bytes | _Value], write: _Write) -> None:
         image.pop(gone, None)
     if others:
         image.update(others)
+
+
+def _plain(content: bytes | _Value | None) -> Any:
+    """A content as a JSON value or bytes."""
+    return marshal.loads(content.packed) if isinstance(content, _Value) else content  # noqa: S302
 
 
 def _packed(key: str, value: Any) -> _Value:

@@ -77,8 +77,12 @@ class World(simpy.Environment):
             self.abandon()
         except KeyboardInterrupt as error:
             if self.when_interrupted is None or not self.when_interrupted(error):
+                self.current = None  # what cleans up is no node's code
                 raise
             self.abandon()
+        except Unwinding:
+            self.current = None
+            raise
 
     def abandon(self) -> None:
         """Stop in the middle of an event that does not end."""

@@ -20,9 +20,10 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.coverage import behaviours
 from clew.search.shrinking.causes import Causes
-from clew.search.shrinking.nearest import parting
 from clew.search.shrinking.observed import observed
-from clew.search.shrinking.simpler import LOSSES, _lost_to
+from clew.search.shrinking.parting import Failing
+from clew.search.shrinking.past import causal_past
+from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.search.shrinking.telling import told
 from clew.search.verify import _told as told_difference
 from clew.sim.trace import KINDS, Trace
@@ -119,17 +120,13 @@ def _losses(outcome):
     return list(losses.told())
 
 
-class Hunted:
-    """As much of a hunt as the shrinker's observer of losses asks for."""
-
-    def __init__(self, outcome):
-        self.best = outcome.run.plan
-        self.oracle = type("Oracle", (), {"model": outcome.model})
-
-
 def _lost(outcome):
-    faults = [fault for fault in outcome.run.plan.faults if fault.kind in LOSSES]
-    return [lost for fault in faults for lost in _lost_to(Hunted(outcome), fault)]
+    faults = [fault for fault in outcome.run.plan.faults if reason_of(fault)]
+    return [lost for one in faults for lost in lost_to(outcome.run, one, reason_of(one))]
+
+
+def _anomaly(outcome):
+    return next(one for check in outcome.checks for one in check.anomalies)
 
 
 def _other(outcome):
@@ -149,7 +146,8 @@ READERS = {
     "observed": lambda o: observed(o.run, o.model),
     "lost": _lost,
     "telling": lambda o: [told(event) for event in o.run.trace.events()],
-    "nearest": lambda o: parting(o.run, _other(o)),
+    "nearest": lambda o: Failing(o.run, _anomaly(o)).parting(_other(o)),
+    "past": lambda o: causal_past(o.run, _anomaly(o)),
     "verify": lambda o: told_difference(o.run.trace, _other(o).trace, "another run"),
 }
 

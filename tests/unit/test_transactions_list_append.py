@@ -196,3 +196,35 @@ def test_reads_that_disagree_are_explained_too(line, kind, model):
     result = check(line, model)
     assert result.verdict is Verdict.INVALID
     assert kind in {anomaly.kind for anomaly in result.anomalies}
+
+
+TRUE_STORIES = [
+    # what the story must say, what it must not say
+    ("{x+1 x+2} {x+3} {x=[1 3]}", "appended 3 to x before T1 appended 2", "before T1 appended 1"),
+    ("{x+1 x+2} {x+3} {x=[1 3]}", "read x as [1 3], without 2,", "without 1,"),
+    ("{x+1}! {x+2 x=[1 2]}", "T1 read key x as [1 2], which holds 1", "as [1]"),
+    ("{x+2 x=[9 2]}", "T1 read key x as [9 2], but nobody", "as [9],"),
+    ("{x+3} {x+1 x=[1] x+2 x=[1 3 2]}", "append of 3 to x (it read [1 3 2])", "read [1 3])"),
+    ("{x+1 x+4} {x+3 x=[1 3]}", "as [1 3], which ends in 1, below its own", "as [1],"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "said", "unsaid"), TRUE_STORIES)
+def test_a_story_tells_reads_as_they_were_and_appends_that_are_meant(line, said, unsaid):
+    stories = " ".join(anomaly.reason for anomaly in check(line).anomalies)
+    assert said in stories, stories
+    assert unsaid not in stories, stories
+
+
+@pytest.mark.parametrize(
+    ("line", "future"),
+    [
+        ("{x+1 x=[1 1]}", False),
+        ("{x+1 x=[1 1] x=[]}", False),
+        ("{x+1} {x+2 x=[1 2 2]}", False),
+        ("{x+1 x=[2 1] x+2}", True),
+        ("{x+1 x=[2 1] x+2 x=[2]}", True),
+    ],
+)
+def test_an_append_made_before_the_read_is_no_future_however_often_it_shows(line, future):
+    assert ("future-read" in check(line).statistics["anomalies"]) is future

@@ -98,6 +98,9 @@ def test_every_read_counts(line, kinds, model):
         ("{x:=1} {x:=2 x=1} {x=1 x=2}", "sequential-keys", ["read-uncommitted"]),
         # Whoever wrote 2 had read 1 after: that is no order of the two.
         ("{x:=1 x=2} {x:=2 x=1}", "writes-follow-reads", ["read-committed"]),
+        # A read between a transaction's own writes is followed by a write all the same.
+        ("{x:=1 x=8 x:=3} {x=3 x:=8}", "writes-follow-reads", ["read-uncommitted"]),
+        ("{x:=1 x=8 x:=2 x:=3} {x:=7 x=3 x:=8}", "writes-follow-reads", ["read-uncommitted"]),
     ],
 )
 def test_what_is_assumed_of_reads_holds_for_every_read(line, orders, weakest):
@@ -383,3 +386,10 @@ def test_a_write_of_the_value_that_keys_begin_with_is_refused():
 def test_a_value_that_keys_often_begin_with_is_hinted_at(value, hinted):
     result = RwRegister().check(History(txn(["r", "x", value])), Budget(None))
     assert ("the option initial says so" in result.anomalies[0].reason) == hinted
+
+
+def test_an_overwrite_is_told_of_a_key_that_the_reader_wrote():
+    line = "{x=nil w=nil y=nil y:=1 x:=1} {w=nil w:=1 y:=2} {w:=2}? {w=2 x=nil w:=3 x:=2}"
+    result = check(line, "strict-serializable")
+    assert "lost-update" in result.statistics["anomalies"]
+    assert "G-single" in result.statistics["anomalies"]

@@ -22,6 +22,8 @@ class AppendKey:
             the value that this one appended next.
         reads: what each transaction saw of the key, its own appends at the end left out: its first
             read, and each further one that is not what it had left.
+        cut: for each read that a transaction's own appends were left out of, the transaction and
+            what is left in ``reads`` by its length, all that it read.
         shown: whole reads that end in the transaction's own appends.
         again: for each transaction that contradicts itself what it read, with what it had appended
             by then.
@@ -39,8 +41,9 @@ class AppendKey:
     """
 
     __slots__ = (
-        "again", "failed", "intermediate", "key", "length", "longest", "longest_by", "odd", "order",
-        "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole", "writers",
+        "again", "cut", "failed", "intermediate", "key", "length", "longest", "longest_by", "odd",
+        "order", "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole",
+        "writers",
     )  # fmt: skip
 
     def __init__(self, key: Any) -> None:
@@ -49,6 +52,7 @@ class AppendKey:
         self.failed: dict[int, None] = {}
         self.intermediate: dict[Key, tuple[int, Key]] = {}
         self.reads: list[tuple[int, list[Any]]] = []
+        self.cut: dict[tuple[int, int], list[Any]] = {}
         self.shown: list[tuple[int, list[Any]]] = []
         self.again: list[tuple[int, list[Any], list[Any]]] = []
         self.updates: list[tuple[int, list[Any]]] = []
@@ -89,6 +93,24 @@ class AppendKey:
             for number, value, own in self.again
         ]
         self.longest = [*map(key_of, self.longest)]
+        self.cut = {at: [*map(key_of, value)] for at, value in self.cut.items()}
+
+    def uncut(self, number: int, value: list[Any]) -> list[Any]:
+        """One of ``reads`` as the transaction had it: with its own appends at the end."""
+        return self.cut.get((number, len(value)), value)
+
+    def made(self, number: int, length: int) -> list[Any]:
+        """The transaction's own appends that were left out of one of ``reads``."""
+        return self.cut.get((number, length), [])[length:]
+
+    def unseen_value(self, number: int) -> Key:
+        """The first of a transaction's appends that no read shows for certain."""
+        seen = set(self.order)
+        return next(
+            value
+            for value, writer in self.writers.items()
+            if writer == number and value not in seen
+        )
 
     def disagreeing(self) -> list[tuple[int, list[Any]]]:
         """The reads that are no prefix of the longest."""

@@ -177,7 +177,8 @@ class AppendOrders:
     def _own_write(self, record: AppendKey, number: int, length: int, own: int | None) -> None:
         """A transaction read the first ``length`` versions and wrote the key at ``own``."""
         if own is not None and own < length:
-            if all(number != other for other, _, _ in record.again):
+            early = record.order[own] not in record.made(number, length)
+            if early and all(number != other for other, _, _ in record.again):
                 self._future_read(record, number, record.order[:length], record.order[own])
             return
         others = record.owners[length : own if own is not None else None]
@@ -218,13 +219,15 @@ class AppendOrders:
         for number, value in record.reads:
             writer, _ = record.intermediate.get(value[-1], _NONE) if value else _NONE
             if writer not in (number, NOBODY):
+                shown = record.uncut(number, value)
+                own = ", below its own appends" if len(shown) > len(value) else ""
                 self.recorder.add(
                     "G1b",
                     (number, writer),
-                    f"{{0}} read key {told(record.key)} as {told(value)}, which ends in "
-                    f"{told(value[-1])}; {{1}} appended more to that key before it committed.",
+                    f"{{0}} read key {told(record.key)} as {told(shown)}, which ends in "
+                    f"{told(value[-1])}{own}; {{1}} appended more to that key before it committed.",
                     key=record.key,
-                    read=value,
+                    read=shown,
                     value=value[-1],
                 )
 
@@ -254,7 +257,7 @@ class AppendOrders:
         known = len(longest)
         for number, value in strange:
             known = min(known, _common_length(longest, value))
-            self._disagree(record, number, value)
+            self._disagree(record, number, record.uncut(number, value))
             self._duplicate(record, number, value)
         if len(set(longest)) < len(longest):
             known = min(known, self._duplicate(record, record.longest_by, longest))
@@ -326,6 +329,7 @@ class AppendOrders:
     ) -> None:
         """Report an element that nobody appended, or somebody who aborted."""
         key, shown = told(record.key), told(element)
+        value = record.uncut(number, value)
         start = f"{{0}} read key {key} as {told(value)},"
         if owner == NOBODY:
             reason = f"{start} but nobody ever appended {shown} to it."
@@ -381,17 +385,18 @@ class AppendOrders:
     def missed(self, source: int, target: int) -> Link:
         """The evidence that one transaction read a version older than the other's."""
         for record in self._keys_of(source):
-            if target in self._later(record, source):
-                read = self._first_read(record, source)
-                if target in record.owners:
-                    value = record.order[record.owners.index(target)]
+            read = self._first_read(record, source)
+            if read is not None and target in self._later(record, source):
+                shown = record.uncut(source, read)
+                if target in record.owners[len(read) :]:
+                    value = record.order[record.owners.index(target, len(read))]
                     return Link(
-                        source, target, "rw", record.key, read, value,
+                        source, target, "rw", record.key, shown, value,
                         record.longest_by, record.longest,
                     )  # fmt: skip
                 return Link(
-                    source, target, "rw", record.key, read,
-                    _value_of(record, target), because=_UNSEEN,
+                    source, target, "rw", record.key, shown,
+                    record.unseen_value(target), because=_UNSEEN,
                 )  # fmt: skip
         raise AssertionError((source, target))
 
@@ -430,14 +435,15 @@ class AppendOrders:
         if before != NOBODY and owners[before] == source and target in record.unseen:
             return Link(
                 source, target, "ww", record.key, record.order[before],
-                _value_of(record, target), record.longest_by, record.longest, _UNSEEN,
+                record.unseen_value(target), record.longest_by, record.longest, _UNSEEN,
             )  # fmt: skip
         return None
 
     def _wr(self, record: AppendKey, source: int, target: int) -> Link | None:
         for number, value in record.reads:
             if number == target and value and record.writers.get(value[-1]) == source:
-                return Link(source, target, "wr", record.key, value[-1], value)
+                shown = record.uncut(number, value)
+                return Link(source, target, "wr", record.key, value[-1], shown)
         return None
 
     def _rw(self, record: AppendKey, source: int, target: int) -> Link | None:
@@ -445,24 +451,25 @@ class AppendOrders:
         for number, value in record.reads:
             if number != source or len(value) > len(record.order):
                 continue
+            shown = record.uncut(number, value)
             if len(value) < len(record.order):
                 if following[len(value)] == target:
                     written = record.order[record.owners.index(target, len(value))]
                     return Link(
-                        source, target, "rw", record.key, value, written, record.longest_by,
+                        source, target, "rw", record.key, shown, written, record.longest_by,
                         record.longest,
                     )  # fmt: skip
             elif target in record.unseen:
-                written = _value_of(record, target)
-                return Link(source, target, "rw", record.key, value, written, None, None, _UNSEEN)
+                written = record.unseen_value(target)
+                return Link(source, target, "rw", record.key, shown, written, None, None, _UNSEEN)
         return None
 
     def _overwrite(self, record: AppendKey, source: int, target: int) -> Link | None:
         if source not in record.unseen or target not in record.unseen:
             return None
         return Link(
-            source, target, "ww", record.key, _value_of(record, source),
-            _value_of(record, target), None, None, _ELSE_LOST,
+            source, target, "ww", record.key, record.unseen_value(source),
+            record.unseen_value(target), None, None, _ELSE_LOST,
         )  # fmt: skip
 
 
@@ -486,7 +493,3 @@ def _following(owners: list[int]) -> list[int]:
         if following[position] == NOBODY:
             following[position] = following[position + 1]
     return following
-
-
-def _value_of(record: AppendKey, number: int) -> Any:
-    return next(value for value, writer in record.writers.items() if writer == number)

@@ -238,6 +238,7 @@ def _reread(
         return (base, own, since)
     # What it wrote on top of tells as much as a read before the write would have.
     seen = value[: len(value) - len(own)]
+    record.cut[number, len(seen)] = value
     record.reads.append((number, seen))
     record.updates.append((number, seen))
     return (seen, own, 0)
@@ -253,7 +254,8 @@ def _contradict(
 ) -> tuple[list[object] | None, list[object], int]:
     """Note a read that contradicts its own transaction: it saw a version all the same."""
     if base is not None:
-        record.again.append((number, base, own[:since]))
+        made = own[:since] or record.made(number, len(base))
+        record.again.append((number, base, made))
     record.again.append((number, value, own))
     mine = {*map(key_of, own)}
     length = len(value)
@@ -261,6 +263,7 @@ def _contradict(
         length -= 1
     record.reads.append((number, value[:length]))
     if length < len(value):
+        record.cut.setdefault((number, length), value)
         record.shown.append((number, value))
     _lengthen(record, number, value)
     return (value, own, len(own))

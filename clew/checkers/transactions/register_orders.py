@@ -115,7 +115,7 @@ class RegisterOrders:
                 record.readers.setdefault(version, []).append(number)
         record.meet()
         for number, met in record.met.items():
-            for version in dict.fromkeys(version for version, _ in met[1:]):
+            for version in dict.fromkeys(version for version, _ in met):
                 readers = [] if version is None else record.readers.setdefault(version, [])
                 if version != number and number not in readers:
                     readers.append(number)
@@ -385,6 +385,8 @@ class RegisterOrders:
             why = record.after.get(version, {}).get(target)
             if why is None or source not in readers:
                 continue
+            if kind == OVERWRITE and source not in record.final:
+                return None  # it wrote another key that it read
             if kind == OVERWRITE:
                 own = record.raw(record.final[source])
                 other = record.raw(record.final[target])

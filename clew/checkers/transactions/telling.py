@@ -14,6 +14,7 @@ from typing import Any
 from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, Cycle
 from clew.checkers.transactions.evidence import Evidence, Finding, Link
 from clew.checkers.transactions.graph import OVERWRITE
+from clew.checkers.transactions.naming import lost_write, special_name
 from clew.checkers.transactions.reading import plain, told
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
@@ -42,8 +43,13 @@ def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]
     names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
     sentences = [_sentence(link, names, operations) for link in links]
     story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
-    special = _special_name(links)
-    reason = f"{tell_cast(cast, names, operations)} {story} {_moral(name, len(links), special)}"
+    lost = lost_write(links, operations)
+    special = "lost write" if lost else special_name(links, operations)
+    moral = _moral(name, len(links), special)
+    if lost:
+        where = f"{told(lost.next_value)} in {told(lost.key)}"
+        moral += f" {names[lost.target]} was told that it is done, yet no later read shows {where}."
+    reason = f"{tell_cast(cast, names, operations)} {story} {moral}"
     data: dict[str, Any] = {
         "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
         "edges": [_edge(link, names) for link in links],
@@ -234,24 +240,6 @@ def _around(link: Link) -> str:
 
 
 _AROUND = 12
-
-
-def _special_name(links: Sequence[Link]) -> str | None:
-    """The name that the textbooks have for a cycle of this shape, or None."""
-    kinds = [link.kind for link in links]
-    keys = {str(link.key) for link in links if link.key is not None}
-    shape = sorted(kinds)
-    if kinds == ["rw", "rw"] and len(keys) > 1:
-        return "write skew"
-    if shape == ["realtime", "rw"]:
-        return "stale read"
-    if shape == ["rw", "ww"] and len(keys) == 1:
-        return "lost update"
-    if shape == ["rw", "wr"] and len(keys) > 1:
-        return "read skew"
-    if shape == ["rw", "rw", "wr", "wr"] and kinds[0] != kinds[1]:
-        return "long fork"
-    return None
 
 
 def _moral(name: str, length: int, special: str | None) -> str:

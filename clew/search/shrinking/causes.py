@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from clew.history import Operation
 from clew.scenarios.run import Run
+from clew.search.shrinking.past import client_stride
 from clew.sim.trace import TraceEvent
 
 HOPS_MAX = 8
@@ -27,8 +28,7 @@ class Causes:
     """Follows a trace and knows why each message was sent."""
 
     def __init__(self, run: Run) -> None:
-        ranks = [run.plan.clients - 1, *(one.client for one in run.plan.operations)]
-        self._stride = max(ranks) + 1
+        self._stride = client_stride(run)
         self._sent: dict[int, _Sent] = {}
         self._trigger: dict[str, tuple[int, int | None]] = {}
         self._last: dict[str, int] = {}

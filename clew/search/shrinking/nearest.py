@@ -1,54 +1,84 @@
 """The nearest plan that passes, and where its run parts from the failing one.
 
 What a failure hangs on is best seen beside a run in which it does not happen. Candidates are the
-failing plan with one fault weakened or taken away, then with one operation taken away, then with
-nothing changed but its luck; of those that pass, the one whose run agrees longest with the failing
-run is the nearest.
+failing plan with one fault weakened or taken away, one crash that loses nothing, or one message
+that arrives; then with two operations that do not overlap, with one operation taken away, and with
+nothing changed but its luck. Of those that pass, the one whose run agrees longest with the failing
+run in the failure's causal past is the nearest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
 
-from clew.checkers.verdict import Verdict
+from clew.checkers.verdict import Anomaly, Verdict
 from clew.errors import ClewError
+from clew.history import Operation
 from clew.scenarios.outcome import judge
-from clew.scenarios.plan import Plan
+from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import Run, simulate
 from clew.search.shrinking import cuts
-from clew.search.shrinking.oracle import Spent
-from clew.search.shrinking.passes import MS, Hunt
-from clew.search.shrinking.telling import told
-from clew.sim.trace import Trace
-
-UNSEEN = frozenset(
-    {
-        "fault", "heal", "phase", "link", "invoke", "timer", "send", "crash", "start", "pause",
-        "resume", "clock",
-    }
-)  # fmt: skip
-"""What the change of a plan itself brings about, or says nothing."""
+from clew.search.shrinking.oracle import Sight, Spent, failing
+from clew.search.shrinking.parting import Failing, Parting
+from clew.search.shrinking.passes import MS, Hunt, planned_evidence
+from clew.search.shrinking.past import client_stride
+from clew.search.shrinking.simpler import lost_to, reason_of
+from clew.sim.faults import Fault
+from clew.sim.world import NS_PER_SECOND
 
 
 def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
     """The nearest plan that passes, with the first event where the runs part, in words.
 
-    None where no candidate passes.
+    One whose run parts in the causal past of the failure is nearer than any other. None where no
+    candidate passes.
     """
-    failing = simulate(hunt.best, hunt.oracle.model)
-    for candidates in (_weakened(hunt.best), _bereft(hunt.best), _redrawn(hunt.best)):
-        best: tuple[int, Plan, str] | None = None
-        for plan in candidates:
-            run = _passing(hunt, plan)
-            if run is None:
+    run = simulate(hunt.best, hunt.oracle.model)
+    found = failing(judge(run, hunt.oracle.model), hunt.oracle.target)
+    if found is None:
+        return None  # the model is not deterministic, which is told elsewhere
+    compared, wrong = Failing(run, found[1]), _wrong(hunt.best, found[1])
+    groups = (
+        chain(_weakened(hunt.best), _kept(hunt), _arriving(hunt, run)),
+        _apart(hunt.best, run, wrong),
+        _bereft(hunt.best, wrong),
+        _redrawn(hunt.best),
+        _bereft(hunt.best, []),
+    )
+    for candidates in groups:
+        best: tuple[Parting, Plan] | None = None
+        done: str | None = None
+        for candidate in candidates:
+            if done is not None and candidate.family == done:
                 continue
-            number, words = parting(failing, run)
-            if best is None or number > best[0]:
-                best = number, plan, words
+            passing = _passing(hunt, candidate.plan)
+            if passing is None:
+                continue
+            done = candidate.family
+            part = candidate.parting or compared.parting(passing)
+            if best is None or part[:2] > best[0][:2]:
+                best = part, candidate.plan
         if best is not None:
-            return best[1], best[2]
+            return best[1], best[0].text
     return None
+
+
+class Candidate(NamedTuple):
+    """A plan that may pass.
+
+    Attributes:
+        plan: a failing one with a change.
+        family: once one of a family passes the others need not be tried; None for no family.
+        parting: where its run parts from the failing one, where that is known beforehand.
+    """
+
+    plan: Plan
+    family: str | None = None
+    parting: Parting | None = None
 
 
 def _passing(hunt: Hunt, plan: Plan) -> Run | None:
@@ -66,7 +96,7 @@ def _passing(hunt: Hunt, plan: Plan) -> Run | None:
     return None if outcome.verdict is Verdict.INVALID else run
 
 
-def _weakened(plan: Plan) -> Iterator[Plan]:
+def _weakened(plan: Plan) -> Iterator[Candidate]:
     """The plan with one fault shorter, later or gone."""
     for rank, fault in enumerate(plan.faults):
         length_ns = fault.until_ns - fault.at_ns
@@ -74,49 +104,98 @@ def _weakened(plan: Plan) -> Iterator[Plan]:
             shorter_ns = length_ns * (part - 1) // part
             if length_ns - shorter_ns >= MS:
                 sooner = replace(fault, until_ns=fault.at_ns + shorter_ns)
-                yield cuts.with_fault(plan, rank, sooner)
+                yield Candidate(cuts.with_fault(plan, rank, sooner))
                 later = replace(fault, at_ns=fault.until_ns - shorter_ns)
-                yield cuts.with_fault(plan, rank, later)
-        yield replace(plan, faults=plan.faults[:rank] + plan.faults[rank + 1 :])
+                yield Candidate(cuts.with_fault(plan, rank, later))
+        yield Candidate(replace(plan, faults=plan.faults[:rank] + plan.faults[rank + 1 :]))
 
 
-def _bereft(plan: Plan) -> Iterator[Plan]:
-    """The plan without one operation."""
-    for rank in range(len(plan.operations)):
-        yield cuts.with_operations(plan, plan.operations[:rank] + plan.operations[rank + 1 :])
+def _kept(hunt: Hunt) -> Iterator[Candidate]:
+    """The plan with one crash that loses nothing of what was not synced."""
+    for rank, fault in enumerate(hunt.best.faults):
+        report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
+        if fault.kind != "kill" or report is None or not _LOST.search(report.detail):
+            continue
+        kept = replace(fault, params={**fault.params, "unsynced": "kept"})
+        nodes = report.detail.partition("; ")[0].removeprefix("killed ")
+        text = (
+            f"In the failing run at {fault.at_ns / NS_PER_SECOND:.6f} s what {nodes} had not "
+            "synced is lost; in the passing one it is on the disk."
+        )
+        # Up to the crash all agrees: nothing that is nearer can pass.
+        yield Candidate(
+            cuts.with_fault(hunt.best, rank, kept),
+            parting=Parting(causal=True, agreed=hunt.sight.events, text=text),
+        )
 
 
-def _redrawn(plan: Plan) -> Iterator[Plan]:
+_LOST = re.compile(r"; [1-9]\d* unsynced writes? lost|[1-9]\d* torn")
+
+
+def _arriving(hunt: Hunt, run: Run) -> Iterator[Candidate]:
+    """The plan with one lost message that arrives, the last one first."""
+    for rank, fault in enumerate(hunt.best.faults):
+        why = reason_of(fault)
+        lost = lost_to(run, fault, why) if why else []
+        for message in reversed(lost[-ARRIVING_MAX:]):
+            others = [one for one in lost if one != message]
+            named = Fault(fault.id, "drop", fault.at_ns, fault.until_ns, None, {"messages": others})
+            yield Candidate(cuts.with_fault(hunt.best, rank, named), f"arriving {rank}")
+
+
+ARRIVING_MAX = 8
+"""So many messages of one fault are tried."""
+
+
+def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
+    """The plan with one of two operations that overlap asked once the other is answered."""
+    stride = client_stride(run)
+    asked: dict[int, list[Operation]] = {}
+    for one in run.history.operations:
+        if isinstance(one.process, int):
+            asked.setdefault(one.process % stride, []).append(one)
+    pairs: list[tuple[int, Operation]] = []
+    for rank, planned in enumerate(plan.operations):
+        if asked.get(planned.client):
+            pairs.append((rank, asked[planned.client].pop(0)))
+    for rank, later in pairs:
+        ends = [
+            one.end
+            for _, one in pairs
+            if one.process != later.process and one.end is not None
+            and (one.start or 0) <= (later.start or 0) < one.end
+        ]  # fmt: skip
+        planned = plan.operations[rank]
+        at_ns = (max(ends, default=0) // MS + 1) * MS
+        if ends and planned.phase == "main" and planned not in kept and at_ns < plan.time_limit_ns:
+            operations = [*plan.operations]
+            operations[rank] = planned._replace(at_ns=at_ns)
+            yield Candidate(cuts.with_operations(plan, operations))
+
+
+def _wrong(plan: Plan, anomaly: Anomaly) -> list[PlannedOperation]:
+    """The operation whose answer is wrong: without it nobody would look."""
+    response = anomaly.data.get("response")
+    number = response.get("number") if isinstance(response, dict) else None
+    ended = [one for one in anomaly.operations if one.end is not None]
+    wrong = [one for one in ended if one.number == number] or sorted(
+        ended, key=lambda one: one.end or 0
+    )
+    return planned_evidence(plan, Sight(None, (), (*wrong[-1:],), 0))
+
+
+def _bereft(plan: Plan, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
+    """The plan without one operation that need not be kept."""
+    for rank, one in enumerate(plan.operations):
+        if one not in kept:
+            rest = plan.operations[:rank] + plan.operations[rank + 1 :]
+            yield Candidate(cuts.with_operations(plan, rest))
+
+
+def _redrawn(plan: Plan) -> Iterator[Candidate]:
     """The plan under some other seeds: what is left where a plan has nothing to take away."""
     for seed in range(plan.seed + 1, plan.seed + 1 + SEEDS):
-        yield replace(plan, seed=seed)
+        yield Candidate(replace(plan, seed=seed))
 
 
 SEEDS = 8
-
-
-def parting(failing: Run, passing: Run) -> tuple[int, str]:
-    """How many records of two runs agree, and the first that does not, in words.
-
-    What the plans themselves say differently, such as a fault, does not count.
-    """
-    ours, theirs = _seen(failing.trace), _seen(passing.trace)
-    agreed = 0
-    while True:
-        a, b = next(ours, None), next(theirs, None)
-        if a != b:
-            return agreed, f"In the failing run {_words(a)}; in the passing one {_words(b)}."
-        if a is None:
-            return agreed, "The two runs do the same; only what clients ask differs."
-        agreed += 1
-
-
-def _seen(trace: Trace) -> Iterator[tuple[int, str]]:
-    """When and what, of what nodes and the network do."""
-    for event in trace.events():
-        if event.kind not in UNSEEN:
-            yield event.time, told(event)
-
-
-def _words(seen: tuple[int, str] | None) -> str:
-    return "nothing more happens" if seen is None else f"at {seen[0] / 1e9:.6f} s {seen[1]}"

@@ -1,4 +1,4 @@
-"""What nodes showed of themselves in a run: `Node.observe`, whenever it changed.
+"""What nodes showed of themselves in a run: `Node.observe`, whenever it changed, and their disks.
 
 A trace keeps messages and no state, so the run is done once more with an onlooker, which is an
 invariant that never breaks. It is looked at only, never shown to a node, and reaches no digest.
@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, simulate
+from clew.sim.cluster import Cluster
+from clew.sim.disk import Aftermath
 from clew.sim.invariants import Invariant, Violation
 from clew.sim.node import Node
+from clew.sim.process import Host
 from clew.text import Unwinding
 
 EVENTS_MAX = 50_000
@@ -44,24 +47,49 @@ class Change(NamedTuple):
     shown: Mapping[str, str]
 
 
-def observed(run: Run, model: Model) -> list[Change]:
-    """What the nodes of a run showed, in order of time; empty for a run that is too long.
+class Observed(NamedTuple):
+    """What an onlooker saw.
+
+    Attributes:
+        changes: what nodes showed, in order of time.
+        disks: what a crash left on a node's disk, by the node and the rank of its process, from 1.
+    """
+
+    changes: list[Change]
+    disks: dict[tuple[str, int], Aftermath]
+
+
+def observed(run: Run, model: Model) -> Observed:
+    """What the nodes of a run showed and what crashes left; empty for a run that is too long.
 
     Only plain values are seen: numbers, texts and collections of them.
     """
     if run.events > EVENTS_MAX:
-        return []
-    changes: list[Change] = []
+        return Observed([], {})
+    seen = Observed([], {})
+    clusters: list[Cluster] = []
     base = model.node_class
-    invariants = (_onlooker(changes), *base.invariants)
+    invariants = (_onlooker(seen, clusters, stops=run.plan.stop_on_finding), *base.invariants)
     members = {"invariants": invariants, "__module__": base.__module__}
     watched: type[Node] = type(base.__name__, (base,), members)
     again = simulate(run.plan, replace(model, node_class=watched), keep_trace=False)
-    return changes if again.digest == run.digest else []
+    if again.digest != run.digest:
+        return Observed([], {})
+    for cluster in clusters[:1]:
+        for host in cluster.hosts.values():
+            _look_at_disk(host, seen)
+    return seen
 
 
-def _onlooker(changes: list[Change]) -> type[Invariant]:
-    """An invariant that writes changes down and always holds."""
+def _look_at_disk(host: Host, seen: Observed) -> None:
+    """Note what the last crash left, under the process that went down in it."""
+    if host.disk.aftermath is not None:
+        died = host.incarnation - (host.process is not None)
+        seen.disks.setdefault((host.id, died), host.disk.aftermath)
+
+
+def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[Invariant]:
+    """An invariant that writes down what it sees and always holds."""
 
     class Onlooker(Invariant):
         name = "onlooker"
@@ -71,15 +99,21 @@ def _onlooker(changes: list[Change]) -> type[Invariant]:
             self._seen: dict[str, tuple[Node, str | None, dict[str, str]]] = {}
 
         def after(self, node: Node) -> Violation | None:
+            cluster: Cluster = node._runtime._cluster  # type: ignore[attr-defined] # noqa: SLF001
+            if stops and cluster.findings:
+                return None  # the run is over: only what was down comes back
             role, fields = _shown(node)
             before = self._seen.get(node.id)
             fresh = before is None or before[0] is not node
             old: dict[str, str] = {} if before is None or fresh else before[2]
             changed = {name: text for name, text in fields.items() if old.get(name) != text}
             was = None if before is None or fresh else before[1]
+            if fresh:
+                clusters.append(cluster)
+                _look_at_disk(cluster.hosts[node.id], seen)
             if changed or role != was:
-                time_ns: int = node._runtime._cluster.world.now  # type: ignore[attr-defined] # noqa: SLF001
-                changes.append(Change(time_ns, node.id, role, was, changed, fields))
+                now_ns = cluster.world.now
+                seen.changes.append(Change(now_ns, node.id, role, was, changed, fields))
             self._seen[node.id] = node, role, fields
             return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from clew.scenarios.run import simulate
+from clew.scenarios.run import Run, simulate
 from clew.search.shrinking import cuts
 from clew.search.shrinking.delta import least, minimised
 from clew.search.shrinking.passes import Hunt
@@ -84,7 +84,7 @@ def named_losses(hunt: Hunt) -> None:
         if fault.kind not in LOSSES:
             continue
         before, sight = hunt.best, hunt.sight
-        lost = _lost_to(hunt, fault)
+        lost = lost_to(simulate(hunt.best, hunt.oracle.model), fault, LOSSES[fault.kind])
         if not lost or len(lost) > LOST_MAX:
             continue
         kept = minimised(lost, lambda part: _loses(hunt, rank, part))  # noqa: B023 - used at once
@@ -101,15 +101,21 @@ def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
     return hunt.attempt(cuts.with_fault(hunt.best, rank, named))
 
 
-def _lost_to(hunt: Hunt, fault: Fault) -> list[list[str | int]]:
-    """What was lost on its way for a fault's reason while it stood: sender, receiver and rank.
+def reason_of(fault: Fault) -> str:
+    """Why a message that a fault loses is lost, as the trace has it; empty where it loses none."""
+    if fault.kind in {*LOSSES, "drop"}:
+        return LOSSES.get(fault.kind, fault.kind)
+    return "partition" if fault.kind.startswith("partition") else ""
+
+
+def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
+    """What a run lost on its way for a reason while a fault stood: sender, receiver and rank.
 
     The rank counts what the link was given since the fault began.
     """
-    run = simulate(hunt.best, hunt.oracle.model)
     ranks: dict[int, tuple[str, str, int]] = {}
     sent: dict[tuple[str, str], int] = {}
-    nodes = frozenset(hunt.best.node_ids)
+    nodes = frozenset(run.plan.node_ids)
     lost: list[list[str | int]] = []
     for event in run.trace.events():
         if not fault.at_ns <= event.time <= fault.until_ns:
@@ -120,9 +126,7 @@ def _lost_to(hunt: Hunt, fault: Fault) -> list[list[str | int]]:
                 sent[ends] = sent.get(ends, 0) + 1
                 ranks[event.fields["message"]] = (*ends, sent[ends])
         elif (
-            event.kind == "drop"
-            and event.fields["why"] == LOSSES[fault.kind]
-            and event.fields["message"] in ranks
+            event.kind == "drop" and event.fields["why"] == why and event.fields["message"] in ranks
         ):
             lost.append([*ranks[event.fields["message"]]])
     return lost

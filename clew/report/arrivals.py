@@ -1,0 +1,63 @@
+"""Messages that arrive when nobody expects them any more: copies, overtaken ones, late ones."""
+
+from __future__ import annotations
+
+from clew.report import words
+from clew.scenarios.run import Run
+from clew.sim.trace import TraceEvent
+
+LATE_NS = 100_000_000
+"""A message that takes so long, and `LATE_TIMES` the plan's latency, is told."""
+
+LATE_TIMES = 4
+
+OVERTAKEN_NS = 1_000_000
+"""What was sent within so long may come in any order; nobody is surprised."""
+
+ARRIVALS_MAX = 6
+"""Of more the last ones are told."""
+
+
+class Arrivals:
+    """Follows a trace and knows which arrivals are news."""
+
+    def __init__(self, run: Run) -> None:
+        self._nodes = frozenset(run.plan.node_ids)
+        self._late_ns = max(LATE_NS, LATE_TIMES * run.plan.latency_ns)
+        self._sent: dict[int, tuple[int, int]] = {}
+        self._came: set[int] = set()
+        self._newest: dict[tuple[str, str], int] = {}
+        self._down: dict[str, int] = {}
+
+    def take(self, event: TraceEvent) -> str:
+        """What is told of another event, in order of the trace; empty for most."""
+        fields = event.fields
+        if event.kind == "send":
+            self._sent[fields["message"]] = fields["message"], event.time
+        elif event.kind == "duplicate":
+            self._sent[fields["copy"]] = self._sent[fields["message"]]
+        elif event.kind == "crash":
+            self._down[str(fields["node"])] = event.time
+        elif event.kind == "deliver" and self._nodes.issuperset((fields["src"], fields["dest"])):
+            return self._arrived(event)
+        return ""
+
+    def _arrived(self, event: TraceEvent) -> str:
+        fields = event.fields
+        src, dest = str(fields["src"]), str(fields["dest"])
+        origin, sent_ns = self._sent[fields["message"]]
+        again, newest = origin in self._came, self._newest.get((src, dest), -1)
+        self._came.add(origin)
+        self._newest[src, dest] = max(newest, sent_ns)
+        what = f"{fields['body'].get('type', 'message')} from {src} to {dest}"
+        since = f"sent at {words.time(sent_ns)}"
+        if again:
+            return f"A copy of {what}, {since}, arrives."
+        if newest - sent_ns >= OVERTAKEN_NS:
+            return f"{what}, {since}, arrives only now: a later message overtook it."
+        for name in (dest, src):
+            if self._down.get(name, -1) > sent_ns:
+                return f"{what}, {since}, arrives only now: {name} went down meanwhile."
+        return (
+            f"{what}, {since}, arrives only now." if event.time - sent_ns >= self._late_ns else ""
+        )

@@ -1,0 +1,167 @@
+"""Where a run that passes parts from one that fails: the first difference in the failure's past.
+
+Of two runs that differ somewhere many events differ soon. What can have made the one fail lies in
+the failure's causal past, so the first event there that the passing run does not have is told,
+with what happens in its stead: to the same message, or at the same place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple, TypeAlias
+
+from clew.checkers.verdict import Anomaly
+from clew.scenarios.run import Run
+from clew.search.shrinking.past import causal_past, client_stride, place_of
+from clew.search.shrinking.telling import body_words, told
+from clew.sim.trace import TraceEvent
+
+UNSEEN = frozenset(
+    {
+        "fault", "heal", "phase", "link", "invoke", "timer", "send", "crash", "start", "pause",
+        "resume", "clock", "state", "finding",
+    }
+)  # fmt: skip
+"""What the change of a plan itself brings about, says nothing, or follows from what is told."""
+
+EVENTS_MAX = 50_000
+"""Of a longer run the causal past is not asked for."""
+
+Key: TypeAlias = tuple[int, str]
+"""When and what."""
+
+Sent: TypeAlias = tuple[str, str, str, int, bool]
+"""Sender, receiver, body, how many such messages went before it, and whether it is a copy."""
+
+
+class Parting(NamedTuple):
+    """Where two runs part.
+
+    Attributes:
+        causal: whether what is told lies in the failure's causal past.
+        agreed: how many events agree before, of those in the past where it is causal.
+        text: what is told.
+    """
+
+    causal: bool
+    agreed: int
+    text: str
+
+
+class Failing:
+    """A failing run, for comparing others with it.
+
+    Args:
+        run: with its trace.
+        anomaly: what went wrong in it.
+    """
+
+    def __init__(self, run: Run, anomaly: Anomaly) -> None:
+        self._stride = client_stride(run)
+        self._events = _Events(run)
+        self._past: frozenset[int] = frozenset()
+        if run.events <= EVENTS_MAX:
+            self._past = causal_past(run, anomaly)
+
+    def parting(self, passing: Run) -> Parting:
+        """Where a run that passes parts from this one."""
+        ours, theirs = self._events, _Events(passing)
+        spare = Counter(key for key, _ in theirs.seen)
+        agreed = 0
+        for key, event in ours.seen:
+            if event.number not in self._past:
+                continue
+            if spare[key] <= 0:
+                return Parting(causal=True, agreed=agreed, text=self._told(key, event, theirs))
+            spare[key] -= 1
+            agreed += 1
+        return self._first(theirs)
+
+    def _told(self, key: Key, event: TraceEvent, theirs: _Events) -> str:
+        sent = self._events.sent.get(event.number)
+        stead = None if sent is None else theirs.fates.get(sent)
+        # What a client does not ask, or nothing copies, has nothing in its stead.
+        if stead is None and not (sent and (_is_client(sent[0]) or sent[-1])):
+            known = {one for one, _ in self._events.seen}
+            place = place_of(event, self._stride) or str(event.fields.get("dest", ""))
+            stead = next(
+                (
+                    one
+                    for one, other in theirs.seen
+                    if one not in known and place == place_of(other, self._stride)
+                ),
+                None,
+            )
+        instead = _words(stead) if stead else "that does not happen"
+        return f"In the failing run {_words(key)}; in the passing one {instead}."
+
+    def _first(self, theirs: _Events) -> Parting:
+        """The first difference anywhere, where the past shows none."""
+        ours = [key for key, _ in self._events.seen]
+        others = [key for key, _ in theirs.seen]
+        agreed = next(
+            (rank for rank, (a, b) in enumerate(zip(ours, others, strict=False)) if a != b),
+            min(len(ours), len(others)),
+        )
+        if agreed == len(ours) == len(others):
+            return Parting(
+                causal=False, agreed=agreed, text="Up to the failure both runs do the same."
+            )
+        a = _words(ours[agreed]) if agreed < len(ours) else "nothing more happens"
+        b = _words(others[agreed]) if agreed < len(others) else "nothing more happens"
+        return Parting(
+            causal=False, agreed=agreed, text=f"In the failing run {a}; in the passing one {b}."
+        )
+
+
+class _Events:
+    """What is compared of a run.
+
+    Attributes:
+        seen: its events that count, in order.
+        sent: the message of each event at which one arrives or is lost, by the event's number.
+        fates: when and how each message arrived or was lost.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.seen: list[tuple[Key, TraceEvent]] = []
+        self.sent: dict[int, Sent] = {}
+        self.fates: dict[Sent, Key] = {}
+        count: Counter[tuple[str, str, str]] = Counter()
+        numbers: dict[int, Sent] = {}
+        for event in run.trace.events():
+            fields = event.fields
+            if event.kind == "send":
+                ends = str(fields["src"]), str(fields["dest"]), body_words(fields["body"])
+                numbers[fields["message"]] = (*ends, count[ends], False)
+                count[ends] += 1
+            elif event.kind == "duplicate":
+                numbers[fields["copy"]] = (*numbers[fields["message"]][:4], True)
+            if event.kind in UNSEEN:
+                continue
+            sent = numbers.pop(fields["message"]) if event.kind in _ARRIVALS else None
+            key = event.time, _what(event, copy=sent is not None and sent[-1])
+            self.seen.append((key, event))
+            if sent is not None:
+                self.sent[event.number] = sent
+                self.fates.setdefault(sent, key)
+
+
+_ARRIVALS = frozenset({"deliver", "drop"})
+
+
+def _what(event: TraceEvent, *, copy: bool) -> str:
+    what = told(event)
+    if event.kind == "drop":
+        # Whatever lost a message, a fault of another name or a cut: it is lost.
+        what = what.rpartition(" (")[0]
+        return f"a copy of {what}" if copy else what
+    return what.replace(" receives ", " receives a copy of ", 1) if copy else what
+
+
+def _is_client(name: str) -> bool:
+    return name.startswith("c") and name[1:].isdigit()
+
+
+def _words(key: Key) -> str:
+    return f"at {key[0] / 1e9:.6f} s {key[1]}"
