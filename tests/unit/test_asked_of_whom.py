@@ -1,4 +1,4 @@
-"""What is asked of which node, so that nothing wrong is passed over: followers, functions, setup."""
+"""What is asked of whom, so that nothing wrong is passed over: followers, functions, setup."""
 
 import pytest
 
