@@ -7,6 +7,9 @@ happened, and the client goes on under a new process number, as Jepsen's do.
 Where any node may serve, a client whose node refuses for now goes to another: to the one that the
 field ``leader`` of the error names, else to the next. There it is a new session, under a new
 process number. One whose node does not answer stays: that is how stale nodes are found out.
+
+It does not stay for good where it was sent: a few operations later it asks its own node again.
+Else all would sit at the leader, and nobody would see what the others say, such as a second leader.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ from clew.text import cut, shown
 ELSEWHERE = frozenset({1, 10, 11})
 """Codes of errors after which another node may do better: what was asked for is not refused."""
 
+AWAY_MAX = 8
+"""After so many operations at other nodes a client goes back to its own."""
+
 
 @dataclass(slots=True)
 class Recorder:
@@ -39,12 +45,14 @@ class Recorder:
         events: the history.
         requests: which request, ``(client, msg_id)``, asked for which operation, by its number.
         client_messages: how many messages went to and from clients.
+        unready: nodes that have not acknowledged what must come before the first operation.
     """
 
     cluster: Cluster
     events: list[Event] = field(default_factory=list)
     requests: list[tuple[str, int]] = field(default_factory=list)
     client_messages: int = 0
+    unready: set[str] = field(default_factory=set)
 
     def invoke(
         self, process: int, asked: Request, node: str, request: tuple[str, int], phase: Phase
@@ -103,7 +111,8 @@ class Client:
         self._workload = workload
         self._process = rank
         self._stride = stride
-        self.node = node
+        self.node = self._home = node
+        self._away = 0
         self._others = others
         self._core = core
         self._timeout_ns = timeout_ns
@@ -164,8 +173,11 @@ class Client:
             closing_ns: an operation that could not begin before its phase closed is left out.
         """
         world = self._world
-        while setup is not None and (yield self.ask(dict(setup))) is None:
-            pass
+        if setup is not None:
+            self._recorder.unready.add(self.node)
+            while (yield self.ask(dict(setup))) is None:
+                pass
+            self._recorder.unready.discard(self.node)
         for planned in operations:
             if planned.at_ns > world.now:
                 yield world.timeout(planned.at_ns - world.now)
@@ -175,6 +187,8 @@ class Client:
     def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
         if planned.phase == "recover" and self._core and self.node not in self._core:
             self._go(self._next(self._core))
+        elif self.node != self._home and planned.phase != "final":
+            self._return(planned.phase)
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
         process = self._process
         body = self._workload.request(asked)
@@ -195,6 +209,15 @@ class Client:
             self._go(leader)
         elif kind == "fail" and reply.get("code") in ELSEWHERE and self._others:
             self._go(self._next(self._others))
+
+    def _return(self, phase: Phase) -> None:
+        """Go home after a while; not to a node that is down for good."""
+        self._away += 1
+        if self._away > AWAY_MAX and (
+            phase == "main" or not self._core or self._home in self._core
+        ):
+            self._away = 0
+            self._go(self._home)
 
     def _next(self, nodes: tuple[str, ...]) -> str:
         """The node after this client's own; of nodes without it, one by the client's rank."""
@@ -236,6 +259,9 @@ class Client:
         text = reply.get("text", "")
         text = text if isinstance(text, str) else shown(text, ERROR_MAX)
         error = {"code": code, "name": name, "text": cut(text, ERROR_MAX)}
+        leader = reply.get("leader")
+        if isinstance(leader, str) and leader in self._others:
+            error["leader"] = leader
         return ("fail" if is_definite(code) else unsure), asked.value, error
 
     def _malformed(self, reason: str) -> None:

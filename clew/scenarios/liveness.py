@@ -2,7 +2,8 @@
 
 Where a workload says that every node serves its clients, each healed node must complete an
 operation within the recovery time. Elsewhere the cluster must, and every healed node must answer:
-a definite error, such as "not the leader", is an answer.
+a definite error, such as "not the leader", is an answer. A function that no request gets an answer
+of is stuck, whatever the others do: a lock that a crash left closed stops writes, and no reads.
 
 Asked within what the node class tolerates: a system whose own timeouts are shorter than a round
 trip stands still, and never promised otherwise.
@@ -19,7 +20,8 @@ from clew.scenarios.capabilities import withstands
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
 from clew.scenarios.remarks import few
-from clew.scenarios.run import Run
+from clew.scenarios.run import Run, timeout_ns
+from clew.scenarios.workloads import workload_class
 from clew.sim.faults import group_of
 from clew.sim.faults.effect import several
 from clew.sim.node import is_definite
@@ -41,6 +43,9 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
     asked = _asked_after_healing(run)
     moving = [node for node, tried in asked.items() if any(map(_progress, tried))]
     within = f"{plan.recovery_ns / NS_PER_SECOND:g} s after {_who(plan)} healed"
+    stopped = _unready(run, within) or _stopped(run, asked, within, every_node=every_node)
+    if stopped is not None:
+        return stopped
     if not every_node and moving:
         return _answers(asked, moving, within)
     stuck = {node: tried for node, tried in asked.items() if node not in moving}
@@ -77,6 +82,45 @@ def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within
     if refusing:
         reason += f"; {few(refusing)} refused them"
     return Result("liveness", Verdict.VALID, f"{reason}.")
+
+
+def _unready(run: Run, within: str) -> Result | None:
+    """Nodes that did not even acknowledge what comes before the first operation."""
+    plan = run.plan
+    nodes = [node for node in healed_nodes(plan) if node in run.unready]
+    if not nodes:
+        return None
+    first = ", ".join(workload_class(plan.workload).setup_types)
+    reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
+    if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since
+        reason += ": a longer --recovery would tell."
+        return Result("liveness", Verdict.UNKNOWN, reason)
+    reason += ", so their clients asked for nothing"
+    return Result("liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason),))
+
+
+def _stopped(
+    run: Run, asked: Mapping[str, Sequence[Operation]], within: str, *, every_node: bool
+) -> Result | None:
+    """A function that was asked for again and again after healing, and never answered."""
+    groups: dict[tuple[str, str], list[Operation]] = {}
+    for node, tried in asked.items():
+        for one in tried:
+            groups.setdefault((node if every_node else "the cluster", one.f), []).append(one)
+    moving = {where for (where, _), tried in groups.items() if any(map(_progress, tried))}
+    for (where, f), tried in groups.items():
+        fresh = [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
+        timed_out = [one for one in fresh if one.completed is not None and _unanswered(one)]
+        if where not in moving or any(map(_progress, tried)):
+            continue
+        if _asked_twice(run.plan, [timed_out]):
+            reason = (
+                f"{where} answered none of {len(timed_out)} requests to {f} in the {within}, "
+                "and others it did"
+            )
+            anomaly = Anomaly("no-progress", reason, tuple(timed_out[:_EVIDENCE_MAX]))
+            return Result("liveness", Verdict.INVALID, reason[0].upper() + reason[1:], (anomaly,))
+    return None
 
 
 def _no_progress(
@@ -138,7 +182,9 @@ def _progress(operation: Operation) -> bool:
 
 def _answered(operation: Operation) -> bool:
     code = _code(operation)
-    return operation.type == "ok" or (code is not None and is_definite(code))
+    if operation.type == "ok" or (code is not None and is_definite(code)):
+        return True
+    return isinstance(operation.error, dict) and "leader" in operation.error
 
 
 # What is not promised.

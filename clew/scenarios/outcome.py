@@ -16,6 +16,7 @@ from clew.scenarios.load import Model
 from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
+from clew.scenarios.workload import Workload
 from clew.sim.world import NS_PER_SECOND
 
 
@@ -91,7 +92,7 @@ def judge(run: Run, model: Model) -> Outcome:
         checks.append(_availability(run))
     if run.plan.asserts:
         checks.append(check_asserts(run.plan.asserts, figures))
-    checks.append(_activity(run))
+    checks.append(_activity(run, workload))
     if run.plan.faults or run.plan.nemesis:
         checks.append(check_faults(run, model))
     verdict = Verdict.merge(check.verdict for check in checks)
@@ -189,15 +190,23 @@ def _availability(run: Run) -> Result:
     return run_checker(Availability(required=required), run.history)
 
 
-def _activity(run: Run) -> Result:
-    """A run in which nothing succeeded shows nothing."""
+def _activity(run: Run, workload: Workload) -> Result:
+    """A run in which nothing succeeded shows nothing; nor one that changed or showed nothing."""
     operations = run.history.operations
     done = sum(operation.type == "ok" for operation in operations)
-    if done:
-        return Result(
-            "activity", Verdict.VALID, f"{done} of {len(operations)} operations succeeded."
+    if not done:
+        nothing = f"None of {len(operations)} operations succeeded, so nothing was tested."
+        return Result("activity", Verdict.UNKNOWN, nothing)
+    reason = f"{done} of {len(operations)} operations succeeded"
+    changes = [one for one in operations if one.f not in workload.readonly]
+    if len(changes) >= _TRIES_MIN and all(one.type != "ok" for one in changes):
+        functions = " and ".join(dict.fromkeys(one.f for one in changes))
+        reason += (
+            f", and none of {len(changes)} that change something ({functions}): that is no test"
         )
-    return Result(
-        "activity", Verdict.UNKNOWN,
-        f"None of {len(operations)} operations succeeded, so nothing was tested.",
-    )  # fmt: skip
+        return Result("activity", Verdict.UNKNOWN, f"{reason}.")
+    return Result("activity", Verdict.VALID, f"{reason}.")
+
+
+_TRIES_MIN = 10
+"""Fewer in a row may be chance."""

@@ -56,6 +56,7 @@ class Run:
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
+        unready: nodes that never acknowledged what comes before the first operation.
         events: what happened in the world.
         messages: all that were sent.
         server_messages: those between nodes and services.
@@ -75,6 +76,7 @@ class Run:
     apart: tuple[str, ...]
     effects: dict[int, int]
     alive: tuple[str, ...]
+    unready: tuple[str, ...]
     events: int
     messages: int
     server_messages: int
@@ -281,6 +283,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         ),
         effects=_effects(cluster, recorder),
         alive=alive,
+        unready=tuple(sorted(recorder.unready)),
         events=cluster.world.events,
         messages=cluster.network.messages,
         server_messages=cluster.network.messages - recorder.client_messages,

@@ -210,7 +210,8 @@ def workloads() -> str:
 What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the
 end. "Progress" says who must complete operations after healing: each node that healed, or the
 cluster. There a node may refuse them with a definite error, such as "not the leader", and its
-clients go to another; see [protocol.md](protocol.md). One that answers nothing has not healed.
+clients go to another; see [protocol.md](protocol.md). One that answers nothing has not healed, nor
+has a function of which no request is answered.
 
 {table(("workload", "functions", "what must hold", "final reads", "progress"), rows)}
 
@@ -242,7 +243,8 @@ Where not every node must serve its clients (see [workloads.md](workloads.md)), 
 another node after an error that says "not here": one of the codes {elsewhere}, or any with a field
 `leader` that names a node, as in `{{"type": "error", "code": 11, "leader": "n3"}}` or
 `raise RPCError(11, leader="n3")`. With the field it goes to that node, else to the next one. It
-asks its next operation there, under a new process number: a session does not span nodes. A client
+asks its next operation there, under a new process number: a session does not span nodes. Eight
+operations later it asks its own node again: what followers say must be right as well. A client
 whose node does not answer stays.
 
 A reply that reaches a node, of type `error` or one that ends in `_ok`, where nothing waits for it

@@ -6,6 +6,7 @@ import pytest
 
 from clew.cli import main
 from clew.errors import NodeError
+from clew.scenarios.client import AWAY_MAX
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
@@ -90,12 +91,16 @@ def test_followers_that_refuse_are_no_want_of_progress(tmp_path, how, node_count
     assert liveness(outcome).verdict.value == expected
 
 
-def test_clients_go_to_the_node_that_is_named_and_stay_there(tmp_path):
+def test_clients_go_to_the_node_that_is_named_and_ask_their_own_again_later(tmp_path):
     outcome = outcome_of(store(tmp_path, *[REFUSALS["hint"][0]]), node_count=5)
-    refused = [one for one in outcome.run.history.operations if one.node != "n0"]
-    assert len(refused) == 4  # the first operation of each client that begins elsewhere
-    processes = {one.process for one in outcome.run.history.operations}
-    assert len(processes) == 5 + 4  # elsewhere a client is a new session
+    asked = {node: [] for node in outcome.run.plan.node_ids}
+    for one in outcome.run.history.operations:
+        asked[one.node].append(one)
+    refused = [one for node in ("n1", "n2", "n3", "n4") for one in asked[node]]
+    assert all(len(asked[node]) > 1 for node in asked)  # not only the first of each client
+    assert len(refused) * AWAY_MAX / 2 < len(asked["n0"])
+    moves = {one.process for one in outcome.run.history.operations}
+    assert len(moves) > 5 + len(refused)  # elsewhere a client is a new session
 
 
 def test_a_cluster_of_which_nobody_serves_makes_no_progress(tmp_path):

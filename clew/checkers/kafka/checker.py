@@ -122,7 +122,10 @@ def _judged(anomalies: list[Anomaly], unpolled: int, logs: Logs) -> tuple[Verdic
         return Verdict.INVALID, f"The logs are wrong ({tally}). {anomalies[0].reason}"
     if unpolled:
         messages = counted(unpolled, "acknowledged message")
-        reason = f"No poll returned {messages}, and none got that far."
+        reason = (
+            f"No poll returned {messages}, and none got that far: fewer messages (a lower --rate), "
+            "or more of them in the answer to a poll, would tell."
+        )
         return Verdict.UNKNOWN, reason
     if not logs.polled_count:
         return Verdict.UNKNOWN, "No poll returned anything, so nothing was checked."
