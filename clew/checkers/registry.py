@@ -8,99 +8,32 @@ made, so that listing them is quick.
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
 
-from clew.checkers.verdict import Checker
+from clew.checkers.entry import (
+    KEYED,
+    MODELS,
+    Entry,
+    Option,
+    any_value,
+    flag,
+    nil_reads,
+    recency,
+    share,
+    whole,
+    words,
+)
 from clew.errors import UsageError
 
-
-class Option(NamedTuple):
-    """An option of a checker.
-
-    Attributes:
-        name: as the command line has it, such as ``nil-reads``; the argument of the checker is
-            the same word with underscores.
-        meaning: what it says, and its default.
-        read: from the text on the command line to the argument; raises ValueError.
-    """
-
-    name: str
-    meaning: str
-    read: Callable[[str], Any]
-
-
-def _value(text: str) -> Any:
-    """A JSON value, or the text itself where it is none."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Words parted by commas; at least one."""
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise ValueError("words parted by commas")
-    return words
-
-
-def _flag(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("true or false")
-    return text == "true"
-
-
-def _nil_reads(text: str) -> str:
-    if text not in {"value", "any"}:
-        raise ValueError("value or any")
-    return text
-
-
-def _recency(text: str) -> str:
-    if text not in {"eventual", "session", "strong"}:
-        raise ValueError("eventual, session or strong")
-    return text
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("a whole number") from None
-
-
-def _share(text: str) -> Any:
-    try:
-        return text if text == "total" else float(text)
-    except ValueError:
-        raise ValueError("total, or a fraction from 0 to 1") from None
-
-
-_INITIAL = Option("initial", "the value before the first write; nil", _value)
+_INITIAL = Option("initial", "the value before the first write; nil", any_value)
 _NIL_READS = Option(
     "nil-reads",
     "value: a read of nil read the initial value nil; any: its value was not recorded and it "
     "fits every state, as Knossos has it; value",
-    _nil_reads,
+    nil_reads,
 )
-_KEYED = Option(
-    "keyed",
-    "whether values begin with the key of one of several objects: true or false; told from the "
-    "history",
-    _flag,
-)
-_NODES = Option("nodes", "the replicas, where the history does not name them all", _words)
-_MODELS = Option(
-    "consistency-models", "the models that must hold, parted by commas; strict-serializable", _words
-)
-
-_TRANSACTIONS = "Consistency models are what list-append and rw-register hold transactions to"
-
+_NODES = Option("nodes", "the replicas, where the history does not name them all", words)
 _KAFKA = (
     "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
     "debug-topic-partitions"
@@ -116,97 +49,9 @@ _LINEARIZABLE = (
 _HERLIHY = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row: a checker that can be made.
-
-    Attributes:
-        name: the word it is called by.
-        summary: what VALID promises.
-        complexity: time, in the number n of operations.
-        source: the paper or project it comes from.
-        at: ``module:Class``; for a specification of linearizability the class is looked up by
-            ``name`` and ``at`` is empty.
-        options: what the user may set.
-        fixed: arguments that make this row of a class that has several.
-        functions: the functions it judges, parted by blanks; another one in a history is an error
-            of the input. Empty for any, and where the checker itself says what it knows.
-        one_object: whether it knows no keys, so that a keyed history is judged key by key.
-        timeless: whether a history of completions alone can be judged: no order of real time or
-            of sessions is needed, but where the consistency models need one.
-        leaves_out: what VALID does not promise, though a reader may think so; empty where the
-            summary says it all.
-    """
-
-    name: str
-    summary: str
-    complexity: str
-    source: str
-    at: str = ""
-    options: tuple[Option, ...] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    functions: str = ""
-    one_object: bool = False
-    timeless: bool = False
-    leaves_out: str = ""
-
-    @property
-    def said(self) -> tuple[Option, ...]:
-        """All that the user may set; where the history is judged key by key, also that."""
-        return (*self.options, _KEYED) if self.one_object else self.options
-
-    def make(self, options: Mapping[str, str] | None = None) -> Checker:
-        """The checker with these options, each a text as the command line has it.
-
-        Raises:
-            UsageError: no such option, or a value that it can't be.
-        """
-        arguments = dict(self.fixed)
-        for name, text in (options or {}).items():
-            option = next((each for each in self.said if each.name == name), None)
-            if option is None:
-                raise self._no_option(name)
-            try:
-                value = option.read(text)
-                if option is not _KEYED or not self.one_object:
-                    arguments[name.replace("-", "_")] = value
-            except ValueError as error:
-                where = f"--model {self.name}"
-                raise UsageError(
-                    f"{name} is wrong", where=where, expected=str(error), found=repr(text)
-                ) from error
-        return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
-
-    def _no_option(self, name: str) -> UsageError:
-        known = ", ".join(each.name for each in self.said)
-        return UsageError(
-            f"{self.name} has no option {name}",
-            where=f"--model {self.name}",
-            expected=known or "no option",
-            found=name,
-            fix=_TRANSACTIONS if name == _MODELS.name else None,
-        )
-
-
-def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
-    module, _, name = at.partition(":")
-    checker: Checker = getattr(import_module(module), name)(**arguments)
-    return checker
-
-
-def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
-    keyed = arguments.get("keyed")
-    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
-    linearizability = import_module("clew.checkers.linearizability")
-    specifications = import_module("clew.checkers.linearizability.specifications")
-    specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
-    return checker
-
-
 def _linearizable(name: str, what: str, *options: Option) -> Entry:
     if name not in _OWN_KEYS:
-        options = (*options, _KEYED)
+        options = (*options, KEYED)
     return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options)
 
 
@@ -228,7 +73,7 @@ CHECKERS: Mapping[str, Entry] = {
         _linearizable(
             "counter",
             "counter: add, increment, decrement, read",
-            Option("initial", "the sum before the first operation; 0", _whole),
+            Option("initial", "the sum before the first operation; 0", whole),
         ),
         _linearizable("set", "set: add, remove, contains, read"),
         _linearizable("fifo-queue", "first-in first-out queue: enqueue, dequeue"),
@@ -240,7 +85,7 @@ CHECKERS: Mapping[str, Entry] = {
         _linearizable(
             "id-generator",
             "generator of ids that are never given twice",
-            Option("increasing", "whether each must be larger than all before; false", _flag),
+            Option("increasing", "whether each must be larger than all before; false", flag),
         ),
         Entry(
             "list-append",
@@ -248,7 +93,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n) where nothing is wrong",
             "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
             "clew.checkers.transactions:ListAppend",
-            (_MODELS,),
+            (MODELS,),
             timeless=True,
         ),
         Entry(
@@ -258,14 +103,14 @@ CHECKERS: Mapping[str, Entry] = {
             "Kingsbury and Alvaro, Elle, VLDB 2020; Adya, 1999",
             "clew.checkers.transactions:RwRegister",
             (
-                _MODELS,
+                MODELS,
                 Option(
                     "version-orders",
                     "what is assumed of the order of versions, of initial-state, "
                     "writes-follow-reads, sequential-keys, linearizable-keys, transaction-order, "
                     "parted by commas; from Python, version_orders={key: [value, ...]} gives the "
                     "orders themselves; the first two",
-                    _words,
+                    words,
                 ),
                 _INITIAL,
             ),
@@ -277,7 +122,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n + predicate reads * keys) where nothing is wrong",
             "Adya, 1999; Elle's closed-predicate workload",
             "clew.checkers.transactions:ClosedPredicate",
-            (_MODELS,),
+            (MODELS,),
             functions="init txn",
         ),
         Entry(
@@ -287,8 +132,8 @@ CHECKERS: Mapping[str, Entry] = {
             "Jepsen's bank workload",
             "clew.checkers.transactions:Bank",
             (
-                Option("negative-balances", "whether a balance may be negative; false", _flag),
-                Option("total", "what the balances add up to; that of the first read", _whole),
+                Option("negative-balances", "whether a balance may be negative; false", flag),
+                Option("total", "what the balances add up to; that of the first read", whole),
             ),
             timeless=True,
             functions="read transfer",
@@ -346,7 +191,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "guarantees",
                     "of monotonic-reads, read-your-writes, monotonic-writes, "
                     "writes-follow-reads, parted by commas; all",
-                    _words,
+                    words,
                 ),
                 _INITIAL,
             ),
@@ -357,7 +202,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n) where it is atomic, else a search",
             "Golab, Hurwitz and Li, ICDCS 2013",
             "clew.checkers.atomicity:Atomicity",
-            (Option("k", "how many of the last values a read may return; 2", _whole), _INITIAL),
+            (Option("k", "how many of the last values a read may return; 2", whole), _INITIAL),
         ),
         Entry(
             "staleness",
@@ -365,7 +210,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n log t) for t ns of history",
             "Golab, Li and Shah, PODC 2011",
             "clew.checkers.staleness:Staleness",
-            (Option("bound-ns", "how long ago, in ns; 0", _whole), _INITIAL),
+            (Option("bound-ns", "how long ago, in ns; 0", whole), _INITIAL),
             {"bound_ns": 0},
         ),
         Entry(
@@ -380,7 +225,7 @@ CHECKERS: Mapping[str, Entry] = {
                     "how soon what was acknowledged must show: eventual, at the end; session, a "
                     "list of committed offsets also shows the commits of its own client and node; "
                     "strong, in every poll and list; session",
-                    _recency,
+                    recency,
                 ),
             ),
             functions=_KAFKA,
@@ -395,7 +240,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Jepsen's total-queue",
             "clew.checkers.queues:TotalQueue",
-            (Option("at-least-once", "whether it may come out more than once; false", _flag),),
+            (Option("at-least-once", "whether it may come out more than once; false", flag),),
             functions="enqueue dequeue drain",
             one_object=True,
         ),
@@ -416,7 +261,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n log n)",
             "Jepsen's mutex workloads; Gray and Cheriton, SOSP 1989",
             "clew.checkers.mutex_intervals:MutexIntervals",
-            (Option("leases", "whether a lock may expire; false", _flag),),
+            (Option("leases", "whether a lock may expire; false", flag),),
             functions="acquire release",
             one_object=True,
         ),
@@ -427,8 +272,8 @@ CHECKERS: Mapping[str, Entry] = {
             "Jepsen's set-full",
             "clew.checkers.set_full:SetFull",
             (
-                Option("linearizable", "whether stale reads are wrong too; false", _flag),
-                Option("by-replica", "whether each replica is judged alone; false", _flag),
+                Option("linearizable", "whether stale reads are wrong too; false", flag),
+                Option("by-replica", "whether each replica is judged alone; false", flag),
             ),
             functions="add read",
             one_object=True,
@@ -439,7 +284,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n + size of the reads)",
             "Maelstrom's broadcast workload; Jepsen's set-full",
             "clew.checkers.convergence:Convergence",
-            (_NODES, Option("monotonic", "whether a node may not forget; true", _flag)),
+            (_NODES, Option("monotonic", "whether a node may not forget; true", flag)),
             {"f_add": "broadcast", "name": "broadcast"},
             leaves_out=_UNACKNOWLEDGED,
             functions="broadcast read",
@@ -451,7 +296,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n + size of the reads)",
             "Shapiro et al., SSS 2011; Jepsen's set-full",
             "clew.checkers.convergence:Convergence",
-            (_NODES, Option("monotonic", "whether a replica may not forget; true", _flag)),
+            (_NODES, Option("monotonic", "whether a replica may not forget; true", flag)),
             {"f_add": "add", "name": "g-set"},
             leaves_out=_UNACKNOWLEDGED,
             functions="add read",
@@ -512,7 +357,7 @@ CHECKERS: Mapping[str, Entry] = {
             "O(n)",
             "Maelstrom's availability check; Gilbert and Lynch, 2002",
             "clew.checkers.availability:Availability",
-            (Option("required", "total, or the least fraction answered; total", _share),),
+            (Option("required", "total, or the least fraction answered; total", share),),
         ),
         Entry(
             "statistics",

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clew import wall
+from clew.checkers.entry import Entry
 from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
-from clew.checkers.registry import Entry, find, parse_model
+from clew.checkers.registry import find, parse_model
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.timeless import needs_order, without_order
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker

@@ -1,0 +1,181 @@
+"""A row of the table of checkers: what a checker promises, what may be set, and how one is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from clew.checkers.verdict import Checker
+from clew.errors import UsageError
+
+
+class Option(NamedTuple):
+    """An option of a checker.
+
+    Attributes:
+        name: as the command line has it, such as ``nil-reads``; the argument of the checker is
+            the same word with underscores.
+        meaning: what it says, and its default.
+        read: from the text on the command line to the argument; raises ValueError.
+    """
+
+    name: str
+    meaning: str
+    read: Callable[[str], Any]
+
+
+def any_value(text: str) -> Any:
+    """A JSON value, or the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words parted by commas; at least one."""
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError("words parted by commas")
+    return words
+
+
+def flag(text: str) -> bool:
+    """True or false."""
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
+
+
+def nil_reads(text: str) -> str:
+    """How reads of nil are taken."""
+    if text not in {"value", "any"}:
+        raise ValueError("value or any")
+    return text
+
+
+def recency(text: str) -> str:
+    """How new a list of committed offsets must be."""
+    if text not in {"eventual", "session", "strong"}:
+        raise ValueError("eventual, session or strong")
+    return text
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def share(text: str) -> Any:
+    """The word ``total``, or a fraction."""
+    try:
+        return text if text == "total" else float(text)
+    except ValueError:
+        raise ValueError("total, or a fraction from 0 to 1") from None
+
+
+KEYED = Option(
+    "keyed",
+    "whether values begin with the key of one of several objects: true or false; told from the "
+    "history",
+    flag,
+)
+MODELS = Option(
+    "consistency-models", "the models that must hold, parted by commas; strict-serializable", words
+)
+
+_TRANSACTIONS = "Consistency models are what list-append and rw-register hold transactions to"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: a checker that can be made.
+
+    Attributes:
+        name: the word it is called by.
+        summary: what VALID promises.
+        complexity: time, in the number n of operations.
+        source: the paper or project it comes from.
+        at: ``module:Class``; for a specification of linearizability the class is looked up by
+            ``name`` and ``at`` is empty.
+        options: what the user may set.
+        fixed: arguments that make this row of a class that has several.
+        functions: the functions it judges, parted by blanks; another one in a history is an error
+            of the input. Empty for any, and where the checker itself says what it knows.
+        one_object: whether it knows no keys, so that a keyed history is judged key by key.
+        timeless: whether a history of completions alone can be judged: no order of real time or
+            of sessions is needed, but where the consistency models need one.
+        leaves_out: what VALID does not promise, though a reader may think so; empty where the
+            summary says it all.
+    """
+
+    name: str
+    summary: str
+    complexity: str
+    source: str
+    at: str = ""
+    options: tuple[Option, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    functions: str = ""
+    one_object: bool = False
+    timeless: bool = False
+    leaves_out: str = ""
+
+    @property
+    def said(self) -> tuple[Option, ...]:
+        """All that the user may set; where the history is judged key by key, also that."""
+        return (*self.options, KEYED) if self.one_object else self.options
+
+    def make(self, options: Mapping[str, str] | None = None) -> Checker:
+        """The checker with these options, each a text as the command line has it.
+
+        Raises:
+            UsageError: no such option, or a value that it can't be.
+        """
+        arguments = dict(self.fixed)
+        for name, text in (options or {}).items():
+            option = next((each for each in self.said if each.name == name), None)
+            if option is None:
+                raise self._no_option(name)
+            try:
+                value = option.read(text)
+                if option is not KEYED or not self.one_object:
+                    arguments[name.replace("-", "_")] = value
+            except ValueError as error:
+                where = f"--model {self.name}"
+                raise UsageError(
+                    f"{name} is wrong", where=where, expected=str(error), found=repr(text)
+                ) from error
+        return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
+
+    def _no_option(self, name: str) -> UsageError:
+        known = ", ".join(each.name for each in self.said)
+        return UsageError(
+            f"{self.name} has no option {name}",
+            where=f"--model {self.name}",
+            expected=known or "no option",
+            found=name,
+            fix=_TRANSACTIONS if name == MODELS.name else None,
+        )
+
+
+def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
+    module, _, name = at.partition(":")
+    checker: Checker = getattr(import_module(module), name)(**arguments)
+    return checker
+
+
+def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+    keyed = arguments.get("keyed")
+    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
+    linearizability = import_module("clew.checkers.linearizability")
+    specifications = import_module("clew.checkers.linearizability.specifications")
+    specification = specifications.SPECIFICATIONS[name](**arguments)
+    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
+    return checker
