@@ -122,7 +122,7 @@ def load_model(name: str, bug: str | None = None) -> Model:
             expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
         )
-    context, before = Context(), attached()
+    context, before = Context(), attached(but=USERS)
     module = context.run(import_file, Path(path))
     node_class = _class_of(module, Path(path), class_name)
     _homes[node_class] = Home(module, context, loggers_of_module(module, before))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
+from typing import Any
 
 from clew.sim.isolation import Attached
 
 
-def attached() -> dict[logging.Logger, Attached]:
-    """What is attached to each logger of this process."""
+def attached(but: str = "?") -> dict[logging.Logger, Attached]:
+    """What is attached to each logger of this process.
+
+    Args:
+        but: how the names of modules begin whose objects are left out: of files loaded before.
+    """
+
+    def of_others(parts: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(part for part in parts if not type(part).__module__.startswith(but))
+
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     return {
-        logger: (tuple(logger.handlers), tuple(logger.filters))
+        logger: (of_others(logger.handlers), of_others(logger.filters))
         for logger in loggers
         if isinstance(logger, logging.Logger)
     }

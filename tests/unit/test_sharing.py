@@ -261,6 +261,7 @@ def test_each_node_counts_for_itself_as_processes_do(form: str, tmp_path: Path):
     """Every node begins at the same number, so ids that look unique in one memory are not."""
     outcome = outcome_of(written(tmp_path, counting(form)))
     assert FORMS[form][3] in outcome.run.apart
+    assert outcome.run.shared == ()
     assert outcome.verdict is Verdict.INVALID
     assert outcome.signature == "unique-ids: invalid (duplicate)"
     assert any("Each process had its own" in remark for remark in outcome.remarks)
