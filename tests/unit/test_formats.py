@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.errors import UsageError
+from clew.errors import HistoryError, UsageError
 from clew.formats import detect, read_history, write_edn, write_jsonl, write_text
 from clew.formats.edn import read_value
 from clew.history import Event, History
@@ -169,15 +169,27 @@ def test_lines_are_those_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_pipe_reads_like_a_file(tmp_path, name):
-    """What recognises the format need not be read twice."""
-    text = TEXTS[name][1]
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_text, args=(text,))
+def test_a_pipe_reads_like_a_file(name):
+    """What recognises the format need not be read twice; a shell names such a pipe for a command."""
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=wrote, args=(writing, TEXTS[name][1]))
     writer.start()
-    assert read_history(pipe).events == READ
-    writer.join()
+    try:
+        assert read_history(f"/dev/fd/{reading}").events == READ
+    finally:
+        writer.join()
+        os.close(reading)
+
+
+def wrote(descriptor, text):
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def test_a_pipe_that_nobody_may_write_to_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(HistoryError, match="found a pipe"):
+        read_history(tmp_path / "pipe")
 
 
 CONSOLE_LINES = [
