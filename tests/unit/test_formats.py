@@ -170,7 +170,7 @@ def test_lines_are_those_of_the_file(tmp_path):
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_pipe_reads_like_a_file(name):
-    """What recognises the format need not be read twice; a shell names such a pipe for a command."""
+    """What recognises the format need not be read twice; a shell makes such pipes."""
     reading, writing = os.pipe()
     writer = threading.Thread(target=wrote, args=(writing, TEXTS[name][1]))
     writer.start()
