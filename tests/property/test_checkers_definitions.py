@@ -185,12 +185,21 @@ def test_no_id_is_given_twice(history):
 
 @given(MADE["long-fork"])
 def test_two_reads_of_the_same_keys_are_in_one_order(history):
-    reads = {}
-    for one in done(history, "read"):
-        seen = {key for _, key, value in one.result if value is not None}
-        reads.setdefault(frozenset(key for _, key, _ in one.result), []).append(seen)
-    forked = any(a - b and b - a for group in reads.values() for a, b in combinations(group, 2))
-    assert bool(kinds(LongFork(), history)) == forked
+    reads = [
+        (
+            {key for _, key, _ in one.result},
+            {key for _, key, value in one.result if value is not None},
+        )
+        for one in done(history, "read")
+    ]
+    forked = any(
+        (a - b) & both and (b - a) & both
+        for (asked, a), (other, b) in combinations(reads, 2)
+        for both in [asked & other]
+    )
+    result = run_checker(LongFork(), history)
+    assert bool(result.statistics["forks"]) == forked
+    assert result.verdict is Verdict.INVALID or not forked
 
 
 @given(MADE["causal-reverse"])
@@ -204,7 +213,10 @@ def test_who_sees_a_write_sees_what_was_over_before_it_began(history):
         )
         for read in done(history, "read")
     )  # fmt: skip
-    assert kinds(CausalReverse(), history) == tally(causal_reverse=min(wrong, 8))
+    # What a read shows that it can't, such as a failed write, is told besides.
+    told = kinds(CausalReverse(), history)
+    found = told.get("causal-reverse", 0)
+    assert found == wrong or (found < wrong and sum(told.values()) == 8)  # no more are told
 
 
 @given(MADE["bank"])
