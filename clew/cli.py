@@ -443,6 +443,7 @@ def _main(given: Sequence[str]) -> int:
     with screened():
         try:
             _check_command(given[0])
+            _check_encoding(given)
             return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
         except ClewError as bad:
             return _refuse(str(bad))
@@ -471,6 +472,17 @@ def _crashed(mistake: BaseException, given: Sequence[str]) -> int:
     if crash.report is None:
         echo("".join(format_exception(mistake)), err=True)
     return EXIT_CRASHED
+
+
+def _check_encoding(given: Sequence[str]) -> None:
+    """Hold every argument to what this system can say; older libraries fail over what it can't."""
+    for argument in given:
+        try:
+            os.fsencode(argument)
+        except UnicodeEncodeError:
+            raise UsageError(
+                "an argument is no text of this system", found=ascii(argument)[:200]
+            ) from None
 
 
 def _check_command(name: str) -> None:
