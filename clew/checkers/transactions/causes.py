@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from clew.checkers.transactions.register_key import in_order
 from clew.checkers.verdict import Budget
 
 
@@ -45,18 +46,11 @@ class Causes:
 
     def in_order(self) -> list[int]:
         """The transactions, causes first; short of those on or behind circles."""
-        waiting = {node: len(sources) for node, sources in self.sources.items()}
         following: dict[int, list[int]] = {node: [] for node in self.sources}
         for node, sources in self.sources.items():
             for source in sources:
                 following[source].append(node)
-        order = [node for node, count in waiting.items() if not count]
-        for node in order:
-            for later in following[node]:
-                waiting[later] -= 1
-                if not waiting[later]:
-                    order.append(later)
-        return order
+        return in_order(following)
 
     def closed(self, order: Sequence[int], budget: Budget) -> Iterator[Block]:
         """For some of the causes at a time, which transactions they precede. O(edges * n / 64)."""

@@ -109,12 +109,12 @@ def written_twice(history: History, operation: Operation, key: Any, value: Any) 
     Raises:
         HistoryError: always.
     """
-    raise HistoryError(
+    raise _not_distinct(
+        history,
+        operation,
         f"{told(value)} is written to key {told(key)} more than once",
-        where=history.place(operation.invoked),
-        expected="each value to be written to a key by one transaction, once",
-        found=f"a second write of {told(value)} by process {operation.process}",
-        fix="Let the workload write distinct values, for example by counting up for each key",
+        "each value to be written to a key by one transaction, once",
+        f"a second write of {told(value)}",
     )
 
 
@@ -124,11 +124,23 @@ def written_again(history: History, operation: Operation, key: Any, value: Any) 
     Raises:
         HistoryError: always.
     """
-    raise HistoryError(
+    raise _not_distinct(
+        history,
+        operation,
         f"{told(value)} is written to key {told(key)}, though keys begin with it",
+        "values to write that differ from the initial one",
+        f"a write of {told(value)}",
+    )
+
+
+def _not_distinct(
+    history: History, operation: Operation, problem: str, expected: str, write: str
+) -> HistoryError:
+    return HistoryError(
+        problem,
         where=history.place(operation.invoked),
-        expected="values to write that differ from the initial one",
-        found=f"a write of {told(value)} by process {operation.process}",
+        expected=expected,
+        found=f"{write} by process {operation.process}",
         fix="Let the workload write distinct values, for example by counting up for each key",
     )
 

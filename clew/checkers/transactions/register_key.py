@@ -164,7 +164,7 @@ class Closure:
 
 
 def in_order(after: dict[int, list[int]]) -> list[int]:
-    """The versions in an order that goes with ``after``; circles left out."""
+    """The nodes in an order that goes with ``after``, the first given first; circles left out."""
     waiting = dict.fromkeys(after, 0)
     for laters in after.values():
         for later in laters:
