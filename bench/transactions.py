@@ -22,6 +22,7 @@ from clew.checkers.kafka import Kafka
 from clew.checkers.sequential import Sequential
 from clew.checkers.sessions import Sessions
 from clew.checkers.transactions import ListAppend, RwRegister
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.verdict import Budget, Result
 from clew.history import Event, History
 
@@ -346,7 +347,34 @@ def lagging_cases() -> Iterator[tuple[str, Any, History, int | None]]:
             yield f"{name}, planted", RwRegister((model,)), with_cases(history), None
 
 
+def levels(count: int = 3_000) -> None:
+    """Print what each consistency model costs on a clean history, against strict-serializable."""
+    print(f"| checker, {count:,} clean transactions | model | verdict | ms | / strict-serializable |")
+    print("|---|---|---|---|---|")
+    for checker, registers in ((ListAppend, False), (RwRegister, True)):
+        history = strict_serializable(count, registers=registers)
+        assert history.operations
+        for model in (row.name for row in MODELS):
+            best = {model: float("inf"), "strict-serializable": float("inf")}
+            for _ in range(7):  # in turns: what disturbs one disturbs the other
+                for asked in best:
+                    started = perf_counter()
+                    result = checker((asked,)).check(history, Budget(None))
+                    best[asked] = min(best[asked], perf_counter() - started)
+                    if asked == model:
+                        verdict = result.verdict.value
+            ratio = best[model] / best["strict-serializable"]
+            print(
+                f"| {checker.__name__} | {model} | {verdict} | {best[model] * 1000:.1f} "
+                f"| {ratio:.2f} |",
+                flush=True,
+            )
+
+
 def main() -> None:
+    if "--levels" in sys.argv:
+        levels()
+        return
     sizes = [1_000, 10_000, 100_000, *([1_000_000] if "--all" in sys.argv else [])]
     print("| history | verdict | shortest witness | ms | MiB more | Elle, ms | Clew / Elle |")
     print("|---|---|---|---|---|---|---|")
