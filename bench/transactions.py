@@ -349,7 +349,8 @@ def lagging_cases() -> Iterator[tuple[str, Any, History, int | None]]:
 
 def levels(count: int = 3_000) -> None:
     """Print what each consistency model costs on a clean history, against strict-serializable."""
-    print(f"| checker, {count:,} clean transactions | model | verdict | ms | / strict-serializable |")
+    head = f"| checker, {count:,} clean transactions | model | verdict | ms | / strict-serializable |"
+    print(head)
     print("|---|---|---|---|---|")
     for checker, registers in ((ListAppend, False), (RwRegister, True)):
         history = strict_serializable(count, registers=registers)
@@ -357,10 +358,10 @@ def levels(count: int = 3_000) -> None:
         for model in (row.name for row in MODELS):
             best = {model: float("inf"), "strict-serializable": float("inf")}
             for _ in range(7):  # in turns: what disturbs one disturbs the other
-                for asked in best:
+                for asked, least in best.items():
                     started = perf_counter()
                     result = checker((asked,)).check(history, Budget(None))
-                    best[asked] = min(best[asked], perf_counter() - started)
+                    best[asked] = min(least, perf_counter() - started)
                     if asked == model:
                         verdict = result.verdict.value
             ratio = best[model] / best["strict-serializable"]

@@ -28,13 +28,13 @@ from clew.scenarios.nemesis import ROLES, latencies_ns, node_counts
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import make_workload
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.workload import Draw, Options, Workload
-from clew.scenarios.workloads import workload_class
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES
 from clew.sim.node import Node
+from clew.workloads import workload_class
+from clew.workloads.workload import Draw, Options, Workload
 
 try:
     from hypothesis import Phase

@@ -11,9 +11,9 @@ from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.kinds import CHECKS, FAILURES
 from clew.scenarios.suite import file_options, shipped
-from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
+from clew.workloads import WORKLOADS, workload_class
 
 Row = Mapping[str, Any]
 

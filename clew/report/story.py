@@ -18,12 +18,12 @@ from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
 from clew.report.mishaps import Mishaps
 from clew.scenarios.outcome import Outcome
-from clew.scenarios.workloads import workload_class
 from clew.search.shrinking.causes import Causes
 from clew.search.shrinking.observed import EVENTS_MAX, Change, Observed, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrinking.past import causal_past
 from clew.sim.trace import TraceEvent
+from clew.workloads import workload_class
 
 STEPS_MAX = 24
 """A longer story is cut down to what weighs most."""

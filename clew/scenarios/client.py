@@ -22,13 +22,13 @@ import simpy
 
 from clew.history import Event, EventType
 from clew.scenarios.plan import Phase, PlannedOperation
-from clew.scenarios.workload import Malformed, Request, Workload
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.message import ERROR_MAX, Message, frozen, is_flat
 from clew.sim.network import Link
 from clew.sim.node import ERROR_CODES, is_definite
 from clew.text import cut, shown
+from clew.workloads.workload import Malformed, Request, Workload
 
 ELSEWHERE = frozenset({1, 10, 11})
 """Codes of errors after which another node may do better: what was asked for is not refused."""

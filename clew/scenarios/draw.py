@@ -12,8 +12,6 @@ from clew.scenarios.nemesis import draw_faults, draw_swarm
 from clew.scenarios.plan import ModelReference, Phase, Plan, PlannedOperation
 from clew.scenarios.run import recover_margin_ns
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.workload import Draw, Options, Workload
-from clew.scenarios.workloads import workload_class
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
@@ -21,6 +19,8 @@ from clew.sim.node import Node
 from clew.sim.tolerates import Tolerates
 from clew.sim.topology import topology
 from clew.sim.world import to_ns
+from clew.workloads import workload_class
+from clew.workloads.workload import Draw, Options, Workload
 
 _NS_PER_MS = 1_000_000
 

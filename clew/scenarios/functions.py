@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from clew.errors import NodeError
 from clew.scenarios.load import Model
-from clew.scenarios.workloads import workload_class
 from clew.sim.node import handlers_of
+from clew.workloads import workload_class
 
 
 def check_functions(model: Model, workload: str) -> None:

@@ -21,11 +21,11 @@ from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
 from clew.scenarios.remarks import few
 from clew.scenarios.run import Run, timeout_ns
-from clew.scenarios.workloads import workload_class
 from clew.sim.faults import group_of
 from clew.sim.faults.effect import several
 from clew.sim.node import is_definite
 from clew.sim.world import NS_PER_SECOND
+from clew.workloads import workload_class
 
 _EVIDENCE_MAX = 20
 

@@ -13,9 +13,9 @@ from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.expect import parse_expect
 from clew.scenarios.kinds import known_kinds
-from clew.scenarios.workloads import WORKLOADS
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
+from clew.workloads import WORKLOADS
 
 KNOWN: Mapping[str, Callable[[], tuple[str, ...]]] = {
     # an option: the names that it may hold; a model may be a file as well

@@ -16,8 +16,8 @@ from clew.scenarios.load import Model
 from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
-from clew.scenarios.workload import Workload
 from clew.sim.world import NS_PER_SECOND
+from clew.workloads.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from clew.hashing import SEED_MAX
 from clew.models.services import SERVICES
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
-from clew.scenarios.workloads import workload_class
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.order import FORMS, changes_of
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.world import NS_PER_SECOND
 from clew.text import json_text
+from clew.workloads import workload_class
 
 Scalar: TypeAlias = int | float | str | bool | None
 _Register: TypeAlias = tuple[int, Scalar]

@@ -17,8 +17,6 @@ from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model, copy_of, importing_beside, is_own, loggers_of, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
 from clew.scenarios.shared import Changes, Common, Sharing
-from clew.scenarios.workload import Options, Workload
-from clew.scenarios.workloads import workload_class
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
@@ -35,6 +33,8 @@ from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.sim.world import NS_PER_SECOND
 from clew.text import Unwinding
+from clew.workloads import workload_class
+from clew.workloads.workload import Options, Workload
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clew.errors import UsageError
 from clew.formats.atomic import write_text
-from clew.scenarios.workloads import workload_class
+from clew.workloads import workload_class
 
 # What the template of a workload survives, and what bites it: a node that writes to no disk and
 # talks to nobody feels only its own death.

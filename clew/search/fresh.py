@@ -27,9 +27,9 @@ from clew.models.registry import MODELS
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
-from clew.scenarios.workloads import workload_class
 from clew.search.processes import die_with_parent
 from clew.sim.trace import Trace
+from clew.workloads import workload_class
 
 _LENGTH_BYTES = 8
 _LAST_SECONDS = 1.0

@@ -22,7 +22,6 @@ from clew.scenarios.asserts import FIGURES
 from clew.scenarios.client import ELSEWHERE
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.schema import SCHEMA_FILE, made_text
-from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
@@ -31,6 +30,7 @@ from clew.sim.node import ERROR_CODES
 from clew.sim.tolerates import MILD
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.trace import KINDS as TRACE_KINDS
+from clew.workloads import WORKLOADS, workload_class
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

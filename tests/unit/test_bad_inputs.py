@@ -21,9 +21,9 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import ModelReference
 from clew.scenarios.scenario import make_scenario
-from clew.scenarios.workloads import WORKLOADS
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
+from clew.workloads import WORKLOADS
 
 
 def _plan_of(model: str, bug: str | None = None) -> str:

@@ -18,7 +18,7 @@ import clew
 from clew.cli import app, main
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.workloads import WORKLOADS
+from clew.workloads import WORKLOADS
 
 FORGETS = "test raft --bug forgets-vote --node-count 3 --time-limit 10"
 """A command whose first seeds hold a failure."""

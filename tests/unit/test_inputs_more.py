@@ -12,9 +12,9 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.planfile import VALUES, plan_from_json
 from clew.scenarios.scenario import make_scenario
-from clew.scenarios.workload import Draw, Options
-from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.entropy import Entropy
+from clew.workloads import WORKLOADS, workload_class
+from clew.workloads.workload import Draw, Options
 
 _CLASS = "from clew import Node, on\nclass A(Node):\n"
 

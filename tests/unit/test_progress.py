@@ -12,8 +12,8 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.tolerates import Tolerates
+from clew.workloads import WORKLOADS, workload_class
 
 LEADER_ONLY = """
 from clew import Node, RPCError, on{imports}

@@ -28,9 +28,9 @@ from clew.scenarios.suite import (
     shipped,
 )
 from clew.scenarios.toml_lines import first_table, lines_of
-from clew.scenarios.workload import Options
-from clew.scenarios.workloads import WORKLOADS, workload_class
 from clew.sim.finding import Finding
+from clew.workloads import WORKLOADS, workload_class
+from clew.workloads.workload import Options
 
 BAD = {
     # a file's text: what is said of it, after "FILE:"

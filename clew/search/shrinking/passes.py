@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import simulate
-from clew.scenarios.workload import Workload
-from clew.scenarios.workloads import workload_class
 from clew.search.shrinking import cuts
 from clew.search.shrinking.delta import least, minimised
 from clew.search.shrinking.oracle import WHOLE_RUN, Oracle, Sight
+from clew.workloads import workload_class
+from clew.workloads.workload import Workload
 
 T = TypeVar("T")
 

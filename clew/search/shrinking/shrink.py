@@ -17,7 +17,6 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
-from clew.scenarios.workloads import workload_class
 from clew.search.shrinking import passes, redrawn, simpler, thinning
 from clew.search.shrinking.nearest import nearest_passing
 from clew.search.shrinking.oracle import (
@@ -34,6 +33,7 @@ from clew.search.shrinking.oracle import (
     whole_figures,
 )
 from clew.search.shrinking.passes import Hunt
+from clew.workloads import workload_class
 
 RUNS_MAX = 3000
 

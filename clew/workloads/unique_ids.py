@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.checkers.unique_ids import UniqueIds
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
 
 
 class UniqueIdsWorkload(Workload):

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from clew.errors import UsageError
-from clew.scenarios.workload import Workload
+from clew.workloads.workload import Workload
 
 WORKLOADS: dict[str, tuple[str, str]] = {
     # name: (module, class)
@@ -37,5 +37,5 @@ def workload_class(name: str) -> type[Workload]:
             fix=f"Did you mean {near[0]!r}" if near else "See 'clew list workloads'",
         )
     module, class_name = WORKLOADS[name]
-    found: type[Workload] = getattr(import_module(f"clew.scenarios.workloads.{module}"), class_name)
+    found: type[Workload] = getattr(import_module(f"clew.workloads.{module}"), class_name)
     return found

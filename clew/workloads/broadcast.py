@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.checkers.convergence import Convergence
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Request, Workload, expect
+from clew.workloads.workload import Draw, Request, Workload, expect
 
 
 class BroadcastWorkload(Workload):

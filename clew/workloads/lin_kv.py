@@ -8,7 +8,7 @@ from typing import Any
 from clew.checkers.linearizability import Linearizability
 from clew.checkers.linearizability.specifications import SPECIFICATIONS
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Malformed, Options, Request, Workload, expect
+from clew.workloads.workload import Draw, Malformed, Options, Request, Workload, expect
 
 KEY_DOES_NOT_EXIST = 20
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
 
 
 class ListAppendWorkload(Workload):

@@ -1,7 +1,7 @@
 """What clients ask of a cluster, and what must hold of the answers.
 
 A workload is one file with four parts in the same order: messages, client, generator, checker.
-The table of them is `clew.scenarios.workloads.WORKLOADS`.
+The table of them is `clew.workloads.WORKLOADS`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.checkers.counters import Counter
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Request, Workload, expect
+from clew.workloads.workload import Draw, Request, Workload, expect
 
 
 class GCounterWorkload(Workload):

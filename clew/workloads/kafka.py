@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.checkers.kafka import Kafka
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Malformed, Options, Request, Workload, expect
+from clew.workloads.workload import Draw, Malformed, Options, Request, Workload, expect
 
 
 class KafkaWorkload(Workload):

@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.checkers.echo import Echo
 from clew.checkers.verdict import Checker
-from clew.scenarios.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
 
 
 class EchoWorkload(Workload):
