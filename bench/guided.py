@@ -9,13 +9,13 @@ about its faults, operations or latency change; and it gets a seed of its own, t
 from dataclasses import replace
 from math import log
 
+from clew.node.node import Node
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.nemesis import LATENCIES_NS, draw_faults, kinds_for, magnitude
 from clew.search.coverage import counted
 from clew.sim.entropy import Entropy
 from clew.sim.faults import KINDS
 from clew.sim.latency import SHAPES
-from clew.sim.node import Node
 
 GENERATION = 16
 PICKED = 20

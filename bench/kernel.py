@@ -16,8 +16,8 @@ from heapq import heappop, heappush
 
 import simpy
 
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
-from clew.sim.node import Node, on
 
 UNDER_WAY = 8  # more would be followed as a message loop, which they are: see clew/sim/loops.py
 ROUNDS = 5

@@ -349,7 +349,9 @@ def lagging_cases() -> Iterator[tuple[str, Any, History, int | None]]:
 
 def levels(count: int = 3_000) -> None:
     """Print what each consistency model costs on a clean history, against strict-serializable."""
-    head = f"| checker, {count:,} clean transactions | model | verdict | ms | / strict-serializable |"
+    head = (
+        f"| checker, {count:,} clean transactions | model | verdict | ms | / strict-serializable |"
+    )
     print(head)
     print("|---|---|---|---|---|")
     for checker, registers in ((ListAppend, False), (RwRegister, True)):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clew.api import PlanError, Result, assert_valid, run
+    from clew.node.message import Message
+    from clew.node.node import Node, RPCError, RPCTimeout, on
+    from clew.node.task import Future
+    from clew.node.tolerates import Tolerates
     from clew.sim.invariants import Invariant, Violation
-    from clew.sim.message import Message
-    from clew.sim.node import Node, RPCError, RPCTimeout, on
-    from clew.sim.task import Future
-    from clew.sim.tolerates import Tolerates
 
 __all__ = [
     "Future",
@@ -35,18 +35,18 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Future": "clew.sim.task",
+    "Future": "clew.node.task",
     "Invariant": "clew.sim.invariants",
-    "Message": "clew.sim.message",
-    "Node": "clew.sim.node",
+    "Message": "clew.node.message",
+    "Node": "clew.node.node",
     "PlanError": "clew.api",
-    "RPCError": "clew.sim.node",
-    "RPCTimeout": "clew.sim.node",
+    "RPCError": "clew.node.node",
+    "RPCTimeout": "clew.node.node",
     "Result": "clew.api",
-    "Tolerates": "clew.sim.tolerates",
+    "Tolerates": "clew.node.tolerates",
     "Violation": "clew.sim.invariants",
     "assert_valid": "clew.api",
-    "on": "clew.sim.node",
+    "on": "clew.node.node",
     "run": "clew.api",
 }
 

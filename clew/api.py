@@ -25,6 +25,7 @@ from clew.commands.places import check_folder
 from clew.commands.test import rehearse
 from clew.crash import CrashError, crash_of
 from clew.errors import ClewError, NodeError, UsageError
+from clew.node.node import Node
 from clew.report.run import verified
 from clew.result import Result
 from clew.scenarios.draw import draw_plan
@@ -52,7 +53,6 @@ from clew.search.sweep import (
     write_artefacts,
 )
 from clew.search.verify import Verification, verify
-from clew.sim.node import Node
 
 __all__ = ["PlanError", "Result", "assert_valid", "run"]
 

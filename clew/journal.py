@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.errors import NodeError
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 from clew.text import json_text
 
 

@@ -18,10 +18,10 @@ from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.crash import crash_of
 from clew.errors import ClewError
+from clew.node.node import Node
 from clew.scenarios.expect import may_be_split, parse_expect
 from clew.scenarios.scenario import Scenario
 from clew.search.cases import Shard
-from clew.sim.node import Node
 
 _FOLDER_LENGTH_MAX = 120
 

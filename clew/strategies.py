@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
+from clew.node.node import Node
 from clew.scenarios.capabilities import kinds_for, promised
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import Model, load_model
@@ -32,7 +33,6 @@ from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES
-from clew.sim.node import Node
 from clew.workloads import workload_class
 from clew.workloads.workload import Draw, Options, Workload
 

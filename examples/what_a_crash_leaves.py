@@ -1,6 +1,6 @@
 """What a crash leaves on a disk: what was synced for certain, of the rest a part at best."""
 
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 from clew.sim.entropy import Entropy
 
 for ending in ("lost", "kept", "torn"):

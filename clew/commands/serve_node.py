@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.errors import EXIT_VALID
+from clew.runtimes.stdio import serve
 from clew.scenarios.load import load_model
-from clew.serve import serve
 
 
 def run(options: Mapping[str, Any]) -> int:

@@ -26,10 +26,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from clew.sim.message import Message
-from clew.sim.node import Node, RPCError, RPCTimeout, on
-from clew.sim.task import Future
-from clew.sim.tolerates import Tolerates
+from clew.node.message import Message
+from clew.node.node import Node, RPCError, RPCTimeout, on
+from clew.node.task import Future
+from clew.node.tolerates import Tolerates
 
 NEVER_WRITTEN: dict[str, Any] = {"tag": [0, ""], "value": None}
 """A register's state before its first write; its tag is below all others."""

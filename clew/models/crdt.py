@@ -23,9 +23,9 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from clew.sim.message import Message
-from clew.sim.node import Node, RPCError, on
-from clew.sim.tolerates import Tolerates
+from clew.node.message import Message
+from clew.node.node import Node, RPCError, on
+from clew.node.tolerates import Tolerates
 
 GOSSIP_SECONDS = 0.2
 """How often a replica sends its state to one of the others, each in turn."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from clew.sim.message import Message
-from clew.sim.node import Node, on
-from clew.sim.tolerates import Tolerates
+from clew.node.message import Message
+from clew.node.node import Node, on
+from clew.node.tolerates import Tolerates
 
 
 class Echo(Node):

@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from clew.sim.message import Message
-from clew.sim.node import Node, on
-from clew.sim.tolerates import Tolerates
+from clew.node.message import Message
+from clew.node.node import Node, on
+from clew.node.tolerates import Tolerates
 
 RETRY_SECONDS = 0.5
 """How long to wait for acknowledgements before telling a neighbour again."""

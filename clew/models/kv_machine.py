@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from clew.sim.node import ERROR_CODES
+from clew.node.node import ERROR_CODES
 
 Answer: TypeAlias = dict[str, Any]
 """The body of a reply, such as ``{"type": "write_ok"}``."""

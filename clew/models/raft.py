@@ -21,9 +21,9 @@ from clew.models.raft_consensus import Consensus
 from clew.models.raft_election import LEADER
 from clew.models.raft_invariants import INVARIANTS
 from clew.models.raft_log import NO_COMMAND, Entry
-from clew.sim.message import Message
-from clew.sim.node import on
-from clew.sim.tolerates import Tolerates
+from clew.node.message import Message
+from clew.node.node import on
+from clew.node.tolerates import Tolerates
 
 UNAVAILABLE = 11
 """The error code of a request that surely took no effect."""

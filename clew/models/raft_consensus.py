@@ -23,8 +23,8 @@ from typing import Any, ClassVar
 
 from clew.models.raft_election import LEADER, Elections
 from clew.models.raft_log import Entry
-from clew.sim.message import Message
-from clew.sim.node import Timer, on
+from clew.node.message import Message
+from clew.node.node import Timer, on
 
 
 @dataclass(slots=True)

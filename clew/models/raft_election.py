@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from clew.models.raft_log import Log
-from clew.sim.message import Message
-from clew.sim.node import Node, on
+from clew.node.message import Message
+from clew.node.node import Node, on
 
 FOLLOWER, PRE_CANDIDATE, CANDIDATE, LEADER = "follower", "pre-candidate", "candidate", "leader"
 

@@ -12,8 +12,8 @@ from typing import Any
 from clew.models.raft_consensus import Consensus
 from clew.models.raft_election import LEADER
 from clew.models.raft_log import Entry, Log
+from clew.node.node import Node
 from clew.sim.invariants import Invariant, Violation
-from clew.sim.node import Node
 
 
 class ElectionSafety(Invariant):

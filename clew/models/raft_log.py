@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 
 Entry: TypeAlias = list[Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from clew.sim.node import Node
+from clew.node.node import Node
 
 
 class ModelEntry(NamedTuple):

@@ -19,8 +19,8 @@ import json
 from bisect import bisect_right
 from typing import Any
 
-from clew.sim.message import Message
-from clew.sim.node import Node, RPCError, on
+from clew.node.message import Message
+from clew.node.node import Node, RPCError, on
 
 MISSING = object()
 """What `KeyValue.get` returns for a key that does not exist; no JSON value."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from clew.node.disk import Aftermath
 from clew.report import words
-from clew.sim.disk import Aftermath
 
 SHOWN = 4
 """So many names and so many writes are told; of a longer list the last ones."""

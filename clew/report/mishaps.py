@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from clew.node.disk import Aftermath
 from clew.report import disks
-from clew.sim.disk import Aftermath
 from clew.sim.faults.kinds import group_of
 from clew.sim.trace import TraceEvent
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from clew.node.node import Node
+from clew.node.tolerates import MILD, Tolerates
 from clew.scenarios.load import BESIDE
 from clew.sim.faults import GROUPS, KINDS
-from clew.sim.node import Node
-from clew.sim.tolerates import MILD, Tolerates
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     # what a kind of fault may need: the names in a node's code that show it is there

@@ -21,12 +21,12 @@ from typing import Any
 import simpy
 
 from clew.history import Event, EventType
+from clew.node.message import ERROR_MAX, Message, frozen, is_flat
+from clew.node.node import ERROR_CODES, is_definite
 from clew.scenarios.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
-from clew.sim.message import ERROR_MAX, Message, frozen, is_flat
 from clew.sim.network import Link
-from clew.sim.node import ERROR_CODES, is_definite
 from clew.text import cut, shown
 from clew.workloads.workload import Malformed, Request, Workload
 

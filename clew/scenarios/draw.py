@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from clew.errors import UsageError
 from clew.hashing import hash_seed
+from clew.node.node import Node
+from clew.node.tolerates import Tolerates
 from clew.scenarios.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.load import Model
 from clew.scenarios.nemesis import draw_faults, draw_swarm
@@ -15,8 +17,6 @@ from clew.scenarios.scenario import Scenario
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
-from clew.sim.node import Node
-from clew.sim.tolerates import Tolerates
 from clew.sim.topology import topology
 from clew.sim.world import to_ns
 from clew.workloads import workload_class

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew.errors import NodeError
+from clew.node.node import handlers_of
 from clew.scenarios.load import Model
-from clew.sim.node import handlers_of
 from clew.workloads import workload_class
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from clew.checkers.availability import REFUSALS
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
+from clew.node.node import is_definite
 from clew.scenarios.capabilities import withstands
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
@@ -23,7 +24,6 @@ from clew.scenarios.remarks import few
 from clew.scenarios.run import Run, timeout_ns
 from clew.sim.faults import group_of
 from clew.sim.faults.effect import several
-from clew.sim.node import is_definite
 from clew.sim.world import NS_PER_SECOND
 from clew.workloads import workload_class
 

@@ -26,6 +26,8 @@ from clew import models
 from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.regular import check_regular
 from clew.models.registry import MODELS, Bug, bugs_of
+from clew.node.node import Node
+from clew.node.tolerates import Tolerates
 from clew.scenarios.loggers import attached, loggers_of_module
 from clew.scenarios.programs import check_program
 from clew.sim.cluster import is_raised
@@ -33,8 +35,6 @@ from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Attached, Copy
-from clew.sim.node import Node
-from clew.sim.tolerates import Tolerates
 from clew.sim.watchdog import ImportEndless, watched_import
 from clew.text import said, shown
 

@@ -18,11 +18,11 @@ from itertools import pairwise
 from typing import Any
 
 from clew.errors import UsageError
+from clew.node.tolerates import MILD, Tolerates
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES, Latency
-from clew.sim.tolerates import MILD, Tolerates
 
 ROLES: tuple[str, ...] = ("leader",)
 """The roles that faults aim at by themselves, where nodes tell theirs."""

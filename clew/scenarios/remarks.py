@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from clew.node.tolerates import MILD
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run
-from clew.sim.tolerates import MILD
 
 
 def kept_apart(run: Run) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from clew import wall
 from clew.history import History
 from clew.models.services import SERVICES
+from clew.node.node import Node
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model, copy_of, importing_beside, is_own, loggers_of, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
@@ -24,7 +25,6 @@ from clew.sim.finding import Finding
 from clew.sim.guards import guarded
 from clew.sim.isolation import Isolation
 from clew.sim.latency import Latency
-from clew.sim.node import Node
 from clew.sim.order import order_of
 from clew.sim.process import Process
 from clew.sim.topology import topology

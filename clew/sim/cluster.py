@@ -18,18 +18,18 @@ from opcode import opmap
 from types import FrameType
 from typing import Any
 
+from clew.node.message import Message
+from clew.node.node import Node
+from clew.node.task import Future, Task
+from clew.node.timer import NodeTimer
 from clew.sim.entropy import Entropy
 from clew.sim.finding import Finding, Refused, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
 from clew.sim.loops import LoopWatch, in_words
-from clew.sim.message import Message
 from clew.sim.network import Endpoint, Network
-from clew.sim.node import Node
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
-from clew.sim.task import Future, Task
-from clew.sim.timer import NodeTimer
 from clew.sim.trace import BATCH, Record, Trace
 from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 from clew.text import TEXT_MAX, Unwinding, cut, said, shown

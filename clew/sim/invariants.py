@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.errors import NodeError
+from clew.node.message import in_words
+from clew.node.node import Node
 from clew.sim.finding import users_traceback
-from clew.sim.message import in_words
-from clew.sim.node import Node
 from clew.text import Unwinding, said, shown
 
 

@@ -24,8 +24,8 @@ from contextvars import Context
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from clew.sim.message import Message
-from clew.sim.node import Node
+from clew.node.message import Message
+from clew.node.node import Node
 from clew.sim.process import Host, Process
 from clew.text import Unwinding
 

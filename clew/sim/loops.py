@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clew.sim.node import Node, handlers_of
+from clew.node.node import Node, handlers_of
 
 if TYPE_CHECKING:
     from clew.sim.network import Network

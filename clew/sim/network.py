@@ -15,9 +15,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from clew.node.message import Message, thawed
 from clew.sim.entropy import Entropy
 from clew.sim.latency import Latency
-from clew.sim.message import Message, thawed
 from clew.sim.order import Entry
 from clew.sim.trace import BATCH, Trace
 from clew.sim.world import World

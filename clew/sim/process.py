@@ -13,14 +13,14 @@ from inspect import isasyncgen, iscoroutine, isgenerator
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clew.node.disk import Disk, Unsynced
+from clew.node.message import ERROR_MAX, SCALARS, Message, NotJson, bounded, frozen, is_flat
+from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
+from clew.node.task import Future, Task
+from clew.node.timer import NodeTimer
 from clew.sim.clock import Clock
-from clew.sim.disk import Disk, Unsynced
 from clew.sim.finding import Refused
-from clew.sim.message import ERROR_MAX, SCALARS, Message, NotJson, bounded, frozen, is_flat
 from clew.sim.network import Emit, Endpoint
-from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
-from clew.sim.task import Future, Task
-from clew.sim.timer import NodeTimer
 from clew.sim.world import NS_PER_SECOND, to_ns
 from clew.text import Unwinding, shown
 

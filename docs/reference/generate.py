@@ -18,6 +18,8 @@ from clew.checkers.registry import ALIASES, CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
+from clew.node.node import ERROR_CODES
+from clew.node.tolerates import MILD
 from clew.scenarios.asserts import FIGURES
 from clew.scenarios.client import ELSEWHERE
 from clew.scenarios.scenario import Scenario
@@ -26,8 +28,6 @@ from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
-from clew.sim.node import ERROR_CODES
-from clew.sim.tolerates import MILD
 from clew.sim.topology import TOPOLOGIES
 from clew.sim.trace import KINDS as TRACE_KINDS
 from clew.workloads import WORKLOADS, workload_class

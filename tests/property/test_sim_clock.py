@@ -5,10 +5,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clew.node.node import Node
 from clew.sim.clock import EPOCH_NS, Clock
 from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
-from clew.sim.node import Node
 
 MS = 1_000_000
 steps = st.lists(

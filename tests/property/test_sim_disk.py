@@ -10,7 +10,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 from clew.sim.entropy import Stream
 
 files = st.sampled_from(["a", "b"])

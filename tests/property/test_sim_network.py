@@ -5,10 +5,10 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
 from clew.sim.latency import SHAPES, Latency
-from clew.sim.node import Node, on
 
 MS = 1_000_000
 RUN_NS = 300 * MS

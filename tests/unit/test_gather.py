@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import pytest
 
+from clew.node.node import Node, RPCError, RPCTimeout, on
 from clew.sim.cluster import Cluster
-from clew.sim.node import Node, RPCError, RPCTimeout, on
 
 S = 1_000_000_000
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from clew.errors import NodeError
+from clew.node.node import Node
 from clew.scenarios.load import load_model
 from clew.sim.cluster import Cluster
 from clew.sim.guards import guarded, importing
 from clew.sim.guards.caller import ASKED
-from clew.sim.node import Node
 
 S = 1_000_000_000
 BORN = 1_700_000_000

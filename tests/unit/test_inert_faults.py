@@ -7,6 +7,7 @@ import pytest
 from clew.cli import main
 from clew.errors import UsageError
 from clew.models.registry import MODELS
+from clew.node.node import Node, on
 from clew.scenarios.capabilities import unfelt
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
@@ -15,7 +16,6 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.sim.cluster import Cluster
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
-from clew.sim.node import Node, on
 
 S = 1_000_000_000
 

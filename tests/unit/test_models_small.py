@@ -13,9 +13,9 @@ from clew.models.crdt import GCounter, GSet, PNCounter
 from clew.models.echo import Echo
 from clew.models.gossip import Gossip
 from clew.models.unique_ids import PER_MILLISECOND, UniqueIds
+from clew.node.message import Message, is_flat
+from clew.node.node import Node
 from clew.sim.cluster import Cluster
-from clew.sim.message import Message, is_flat
-from clew.sim.node import Node
 from clew.sim.world import to_ns
 
 

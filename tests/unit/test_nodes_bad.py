@@ -10,9 +10,9 @@ import clew
 from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import NodeError
+from clew.node.message import DEPTH_MAX
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
-from clew.sim.message import DEPTH_MAX
-from clew.sim.node import Node, on
 
 S = 1_000_000_000
 QUICK = {"node_count": 3, "time_limit": 2}

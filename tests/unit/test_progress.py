@@ -6,13 +6,13 @@ import pytest
 
 from clew.cli import main
 from clew.errors import NodeError
+from clew.node.tolerates import Tolerates
 from clew.scenarios.client import AWAY_MAX
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.sim.tolerates import Tolerates
 from clew.workloads import WORKLOADS, workload_class
 
 LEADER_ONLY = """

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from clew.models.raft import Raft
-from clew.sim.disk import Disk
-from clew.sim.message import Message, thawed
-from clew.sim.node import handlers_of
+from clew.node.disk import Disk
+from clew.node.message import Message, thawed
+from clew.node.node import handlers_of
 
 
 class Timer:

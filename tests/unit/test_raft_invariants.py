@@ -14,7 +14,7 @@ from clew.models.raft_invariants import (
     StateMachineSafety,
 )
 from clew.models.raft_log import Log
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 
 
 def node(name, *terms, term=1, state="follower", commit=0):

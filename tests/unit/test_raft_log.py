@@ -3,7 +3,7 @@
 import pytest
 
 from clew.models.raft_log import Log
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
 
 
 def entries(log):

@@ -13,6 +13,7 @@ import pytest
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.cli import main
 from clew.history import Operation
+from clew.node.node import Node, on
 from clew.report import words
 from clew.report.diagram import diagram
 from clew.report.dot import anomaly_dot
@@ -29,7 +30,6 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.sweep import SeedResult
 from clew.search.verify import Verification
-from clew.sim.node import Node, on
 
 
 def operation(f: str, argument: object, result: object, kind: str = "ok", **more: object):

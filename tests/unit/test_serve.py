@@ -15,9 +15,9 @@ from clew.journal import JournalDisk
 from clew.models.abd import ABD
 from clew.models.crdt import GCounter
 from clew.models.echo import Echo
-from clew.serve import serve
-from clew.sim.message import Message
-from clew.sim.node import Node, RPCError, on
+from clew.node.message import Message
+from clew.node.node import Node, RPCError, on
+from clew.runtimes.stdio import serve
 
 
 def line(msg_type: str, msg_id: int = 9, src: str = "c1", **fields: Any) -> str:

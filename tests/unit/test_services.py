@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from clew.models.services import SERVICES, LwwKV
+from clew.node.message import Message, is_flat
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
-from clew.sim.message import Message, is_flat
-from clew.sim.node import Node, on
 from clew.sim.world import to_ns
 
 STORES = ["lin-kv", "seq-kv", "lww-kv"]

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
-from clew.sim.node import Node, on
 
 S = 1_000_000_000
 MS = 1_000_000

@@ -25,10 +25,10 @@ from uuid import uuid4
 
 import pytest
 
+from clew.node.node import Node
 from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
 from clew.sim.guards import GUARDED, guarded, importing
-from clew.sim.node import Node
 
 S = 1_000_000_000
 BORN = "2023-11-14 22:13:20"
@@ -217,7 +217,7 @@ def test_a_refusal_in_a_coroutine_is_told_once():
 def test_a_clock_kept_as_a_class_attribute_binds_nothing(tmp_path):
     path = tmp_path / "kept.py"
     path.write_text(
-        "from time import time\nfrom clew.sim.node import Node\n"
+        "from time import time\nfrom clew.node.node import Node\n"
         "class Kept(Node):\n    clock = time\n    def start(self): self.said = self.clock()\n"
     )
     names = {"__name__": "kept"}

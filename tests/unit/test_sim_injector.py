@@ -3,9 +3,9 @@
 import pytest
 
 from clew.errors import ScenarioError
+from clew.node.node import Node, on
 from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
-from clew.sim.node import Node, on
 
 S = 1_000_000_000
 MS = 1_000_000

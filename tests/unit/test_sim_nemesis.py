@@ -7,6 +7,8 @@ import pytest
 
 from clew.errors import UsageError
 from clew.models.raft import Raft
+from clew.node.node import Node, on
+from clew.node.tolerates import Tolerates
 from clew.scenarios.capabilities import capabilities, kinds_for
 from clew.scenarios.nemesis import (
     NODE_COUNTS,
@@ -19,8 +21,6 @@ from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Injector, check_fault
 from clew.sim.latency import Latency
-from clew.sim.node import Node, on
-from clew.sim.tolerates import Tolerates
 
 S = 1_000_000_000
 

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 import pytest
 
+from clew.node.disk import Disk
+from clew.node.node import Node, RPCError, RPCTimeout, on
 from clew.sim.cluster import Cluster
-from clew.sim.disk import Disk
 from clew.sim.faults import Fault, Injector
-from clew.sim.node import Node, RPCError, RPCTimeout, on
 from clew.sim.trace import first_difference
 
 S = 1_000_000_000

@@ -8,10 +8,10 @@ import pytest
 
 from clew.errors import NodeError
 from clew.journal import JournalDisk
+from clew.node.disk import Disk
+from clew.node.node import Node, RPCError, on
 from clew.sim.cluster import Cluster
-from clew.sim.disk import Disk
 from clew.sim.invariants import Invariant, Violation
-from clew.sim.node import Node, RPCError, on
 
 S = 1_000_000_000
 

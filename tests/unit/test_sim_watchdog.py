@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from clew.node.node import Node, on
 from clew.sim import watchdog
 from clew.sim.cluster import LIVELOCK_RECORDS, STORM_ENTRIES, Cluster
-from clew.sim.node import Node, on
 from clew.sim.watchdog import watched
 
 S = 1_000_000_000
@@ -297,7 +297,7 @@ def test_a_call_of_c_code_that_does_not_end_is_told_on_stderr(monkeypatch, capsy
 STUCK_IN_C = """
 from clew.sim import watchdog
 from clew.sim.cluster import Cluster
-from clew.sim.node import Node
+from clew.node.node import Node
 
 class Stuck(Node):
     def start(self):

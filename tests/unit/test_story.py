@@ -7,6 +7,7 @@ import pytest
 
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.models.registry import bugs_of
+from clew.node.disk import Disk
 from clew.report.shrunk import difference, nearest, shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
@@ -19,7 +20,6 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.shrinking.past import causal_past
 from clew.search.shrinking.shrink import shrink
-from clew.sim.disk import Disk
 from clew.sim.faults import Fault
 
 MS = 1_000_000

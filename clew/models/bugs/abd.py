@@ -8,8 +8,8 @@ from typing import Any
 
 from clew.models.abd import ABD, NEVER_WRITTEN
 from clew.models.registry import Bug
-from clew.sim.message import Message
-from clew.sim.node import RPCError
+from clew.node.message import Message
+from clew.node.node import RPCError
 
 
 class NoWriteBack(ABD):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clew.models.gossip import RETRY_SECONDS, Gossip
 from clew.models.registry import Bug
-from clew.sim.message import Message
+from clew.node.message import Message
 
 
 class NeverRetries(Gossip):

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from clew.node.disk import Aftermath
+from clew.node.node import Node
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, simulate
 from clew.sim.cluster import Cluster
-from clew.sim.disk import Aftermath
 from clew.sim.invariants import Invariant, Violation
-from clew.sim.node import Node
 from clew.sim.process import Host
 from clew.text import Unwinding
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from clew.sim.disk import Unsynced
+from clew.node.disk import Unsynced
 from clew.sim.faults.effect import Effect, Need, Parameter, names, several
 from clew.sim.process import Host
 

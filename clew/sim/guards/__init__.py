@@ -29,6 +29,7 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from clew.node.node import Node
 from clew.sim.finding import Refused
 from clew.sim.guards.caller import loading, running
 from clew.sim.guards.chance import CHANCE
@@ -39,7 +40,6 @@ from clew.sim.guards.machine import NETWORK, PROCESS_STATE, PROCESSES
 from clew.sim.guards.placement import Placement
 from clew.sim.guards.rows import Row
 from clew.sim.guards.waiting import ASYNCIO, BLOCKING
-from clew.sim.node import Node
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import Any
 
-from clew.sim.message import in_words
+from clew.node.message import in_words
 from clew.text import Unwinding
 
 CLOSES_MAX = 100

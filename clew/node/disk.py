@@ -16,7 +16,7 @@ import marshal
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from clew.sim.message import SCALARS, NotJson, frozen
+from clew.node.message import SCALARS, NotJson, frozen
 
 Unsynced: TypeAlias = Literal["lost", "kept", "torn"]
 

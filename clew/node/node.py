@@ -15,10 +15,10 @@ from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entr
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from clew.errors import NodeError
-from clew.sim.disk import Disk
-from clew.sim.message import Message, in_words
-from clew.sim.task import Future, Task, gather
-from clew.sim.tolerates import Tolerates
+from clew.node.disk import Disk
+from clew.node.message import Message, in_words
+from clew.node.task import Future, Task, gather
+from clew.node.tolerates import Tolerates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -290,7 +290,7 @@ class Node:
 
     @property
     def disk(self) -> Disk:
-        """This node's disk: a dict of JSON values and files; see `clew.sim.disk.Disk`."""
+        """This node's disk: a dict of JSON values and files; see `clew.node.disk.Disk`."""
         return self._runtime.disk
 
     def log(self, text: str) -> None:

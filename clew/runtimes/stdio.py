@@ -29,12 +29,12 @@ from typing import Any, TextIO
 
 from clew import wall
 from clew.journal import JournalDisk
-from clew.sim.disk import Disk
+from clew.node.disk import Disk
+from clew.node.message import Message, NotJson, frozen
+from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
+from clew.node.task import Future, Task
+from clew.node.timer import NodeTimer
 from clew.sim.entropy import Entropy
-from clew.sim.message import Message, NotJson, frozen
-from clew.sim.node import Node, RPCError, RPCTimeout, error_of, handlers_of
-from clew.sim.task import Future, Task
-from clew.sim.timer import NodeTimer
 from clew.text import json_text
 
 SHOWN = 200

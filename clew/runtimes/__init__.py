@@ -1,0 +1,1 @@
+"""What nodes stand on: each runtime is thin, and runs the same node classes."""
