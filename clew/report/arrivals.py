@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clew.report import words
 from clew.scenarios.run import Run
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 
 LATE_NS = 100_000_000
 """A message that takes so long, and `LATE_TIMES` the plan's latency, is told."""

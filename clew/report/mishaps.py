@@ -12,7 +12,7 @@ from typing import NamedTuple
 from clew.node.disk import Aftermath
 from clew.report import disks
 from clew.sim.faults.kinds import group_of
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 
 _ON_LINKS = {
     "loss": "loses messages",

@@ -22,7 +22,7 @@ from clew.search.shrinking.causes import Causes
 from clew.search.shrinking.observed import EVENTS_MAX, Change, Observed, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrinking.past import causal_past
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 from clew.workloads import workload_class
 
 STEPS_MAX = 24

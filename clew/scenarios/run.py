@@ -28,11 +28,11 @@ from clew.sim.latency import Latency
 from clew.sim.order import order_of
 from clew.sim.process import Process
 from clew.sim.topology import topology
-from clew.sim.trace import Trace
 from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.sim.world import NS_PER_SECOND
 from clew.text import Unwinding
+from clew.trace.record import Trace
 from clew.workloads import workload_class
 from clew.workloads.workload import Options, Workload
 

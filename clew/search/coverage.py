@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from clew.scenarios.run import Run, collected_rarely
-from clew.sim.trace import Record
+from clew.trace.record import Record
 
 Behaviour: TypeAlias = tuple[Any, ...]
 

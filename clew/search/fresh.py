@@ -28,7 +28,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
 from clew.search.processes import die_with_parent
-from clew.sim.trace import Trace
+from clew.trace.record import Trace
 from clew.workloads import workload_class
 
 _LENGTH_BYTES = 8

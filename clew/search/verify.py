@@ -18,8 +18,8 @@ from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
 from clew.search.fresh import FreshRuns
-from clew.sim.trace import Trace, TraceEvent, first_difference
 from clew.sim.world import NS_PER_SECOND
+from clew.trace.record import Trace, TraceEvent, first_difference
 
 
 class Verification(NamedTuple):

@@ -30,9 +30,9 @@ from clew.sim.loops import LoopWatch, in_words
 from clew.sim.network import Endpoint, Network
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
-from clew.sim.trace import BATCH, Record, Trace
 from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
 from clew.text import TEXT_MAX, Unwinding, cut, said, shown
+from clew.trace.record import BATCH, Record, Trace
 
 LIVELOCK_RECORDS = 500_000
 """So many trace records without time advancing are a livelock."""

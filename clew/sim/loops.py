@@ -22,7 +22,7 @@ from clew.node.node import Node, handlers_of
 
 if TYPE_CHECKING:
     from clew.sim.network import Network
-    from clew.sim.trace import Record
+    from clew.trace.record import Record
 
 FREE = 20_000
 """So many messages are no reason to look."""

@@ -19,8 +19,8 @@ from clew.node.message import Message, thawed
 from clew.sim.entropy import Entropy
 from clew.sim.latency import Latency
 from clew.sim.order import Entry
-from clew.sim.trace import BATCH, Trace
 from clew.sim.world import World
+from clew.trace.record import BATCH, Trace
 
 if TYPE_CHECKING:
     from clew.sim.process import Receiver

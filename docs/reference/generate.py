@@ -29,7 +29,7 @@ from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.topology import TOPOLOGIES
-from clew.sim.trace import KINDS as TRACE_KINDS
+from clew.trace.record import KINDS as TRACE_KINDS
 from clew.workloads import WORKLOADS, workload_class
 
 HERE = Path(__file__).parent

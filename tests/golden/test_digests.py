@@ -18,7 +18,7 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.sim.trace import Trace
+from clew.trace.record import Trace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = Path(__file__).with_name("digests.json")

@@ -18,7 +18,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.sim.trace import KINDS
+from clew.trace.record import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

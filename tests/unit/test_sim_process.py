@@ -8,7 +8,7 @@ from clew.node.disk import Disk
 from clew.node.node import Node, RPCError, RPCTimeout, on
 from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
-from clew.sim.trace import first_difference
+from clew.trace.record import first_difference
 
 S = 1_000_000_000
 

@@ -26,7 +26,7 @@ from clew.search.shrinking.past import causal_past
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.search.shrinking.telling import told
 from clew.search.verify import _told as told_difference
-from clew.sim.trace import KINDS, Trace
+from clew.trace.record import KINDS, Trace
 
 NODE = """
 from clew import Node, on

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from clew.history import Operation
 from clew.scenarios.run import Run
 from clew.search.shrinking.past import client_stride
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 
 HOPS_MAX = 8
 

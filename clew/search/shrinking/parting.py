@@ -14,7 +14,7 @@ from clew.checkers.verdict import Anomaly
 from clew.scenarios.run import Run
 from clew.search.shrinking.past import causal_past, client_stride, place_of
 from clew.search.shrinking.telling import body_words, told
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 
 UNSEEN = frozenset(
     {

@@ -13,7 +13,7 @@ from itertools import chain
 
 from clew.checkers.verdict import Anomaly
 from clew.scenarios.run import Run
-from clew.sim.trace import TraceEvent
+from clew.trace.record import TraceEvent
 
 
 def causal_past(run: Run, anomaly: Anomaly) -> frozenset[int]:

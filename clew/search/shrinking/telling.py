@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.sim.trace import TraceEvent
 from clew.text import json_words
+from clew.trace.record import TraceEvent
 
 BODY_WIDTH = 90
 
