@@ -96,7 +96,7 @@ _ITEMS, _LEVELS = 20, 5
 
 def _piecewise(value: Any, level: int) -> str:
     """A value whose ``repr`` fails: its parts, each by itself."""
-    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+    if isinstance(value, int) and value.bit_length() > BITS_MAX:
         return hex(value)
     if isinstance(value, list | tuple | dict) and level < _LEVELS:
         parts = [_piecewise(item, level + 1) for item in [*value][:_ITEMS]]
@@ -139,12 +139,15 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
     return text.replace("\x7f", "\\u007f")
 
 
-_BITS_MAX = 14_000
-"""Python writes no longer integer in decimal digits."""
+BITS_MAX = 14_000
+"""Python writes no longer integer in decimal digits, unless a person has set it up otherwise."""
+
+DIGITS_MAX = 4_200
+"""The same in digits, rounded down."""
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+    if isinstance(value, int) and value.bit_length() > BITS_MAX:
         return hex(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124

@@ -19,18 +19,22 @@ import json
 from bisect import bisect_right
 from typing import Any
 
-from clew.node.message import Message
+from clew.node.message import Message, has_long_integer
 from clew.node.node import Node, RPCError, on
+from clew.text import DIGITS_MAX
 
 MISSING = object()
 """What `KeyValue.get` returns for a key that does not exist; no JSON value."""
 
 
 def field(msg: Message, name: str) -> Any:
-    """A field that a request must have; error 12 where it has not."""
+    """A field that a request must have; error 12 where it lacks it, or JSON text can't hold it."""
     if name not in msg.body:
         raise RPCError(12, f"a {msg.type} needs {name!r}")
-    return msg.body[name]
+    value = msg.body[name]
+    if has_long_integer(value):
+        raise RPCError(12, f"{name!r} holds an integer of more than {DIGITS_MAX:,} digits")
+    return value
 
 
 class KeyValue(Node):

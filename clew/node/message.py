@@ -11,7 +11,7 @@ import marshal
 from math import isfinite
 from typing import Any
 
-from clew.text import cut, shown
+from clew.text import BITS_MAX, cut, shown
 
 _NONE = type(None)
 SCALARS = frozenset({str, int, bool, _NONE})
@@ -107,6 +107,22 @@ def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
 def thawed(value: Any) -> Any:
     """A fresh deep copy of a value that `frozen` made: faster, because it is known to be JSON."""
     return marshal.loads(marshal.dumps(value, 2))  # noqa: S302 - our own bytes, never read back
+
+
+def has_long_integer(value: Any) -> bool:
+    """True where an integer in a value that `frozen` made has more digits than text may hold."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        kind = type(item)
+        if kind is int:
+            if item.bit_length() > BITS_MAX:
+                return True
+        elif kind is dict:
+            waiting.extend(item.values())
+        elif kind is list:
+            waiting.extend(item)
+    return False
 
 
 def _key(key: Any, path: str) -> str:

@@ -21,13 +21,13 @@ from typing import Any
 import simpy
 
 from clew.history import Event, EventType
-from clew.node.message import ERROR_MAX, Message, frozen, is_flat
+from clew.node.message import ERROR_MAX, Message, frozen, has_long_integer, is_flat
 from clew.node.node import ERROR_CODES, is_definite
 from clew.scenarios.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.network import Link
-from clew.text import cut, shown
+from clew.text import DIGITS_MAX, cut, shown
 from clew.workloads.workload import Malformed, Request, Workload
 
 ELSEWHERE = frozenset({1, 10, 11})
@@ -236,9 +236,10 @@ class Client:
         unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
         if reply is None:
             return unsure, asked.value, {"code": 0, "text": "no reply in time"}
-        if reply.get("type") == "error":
-            return self._refusal(asked, reply, unsure)
         try:
+            _check_integers(reply)
+            if reply.get("type") == "error":
+                return self._refusal(asked, reply, unsure)
             return "ok", self._workload.result(asked, reply, self.rank), None
         except Malformed as bad:
             reason = cut(str(bad), ERROR_MAX)
@@ -267,3 +268,16 @@ class Client:
     def _malformed(self, reason: str) -> None:
         world = self._world
         self._cluster.find(Finding("malformed-reply", reason, self.node, world.now, world.events))
+
+
+def _check_integers(reply: dict[str, Any]) -> None:
+    """Refuse a reply that no history file could hold, before a message quotes it.
+
+    Raises:
+        Malformed: an integer in it has more digits than Python reads and writes.
+    """
+    if has_long_integer(reply):
+        raise Malformed(
+            f"expected integers of at most {DIGITS_MAX:,} digits in {reply['type']}, "
+            f"found {shown(reply, 200)}"
+        )

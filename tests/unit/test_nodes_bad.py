@@ -67,6 +67,13 @@ def sending(body):
     return bad
 
 
+def replying(body):
+    def bad(self, msg):
+        self.reply(msg, body)
+
+    return bad
+
+
 def deep(levels):
     value = []
     for _ in range(levels):
@@ -95,6 +102,12 @@ FINDINGS = {
     "ten megabytes": (raising(ValueError("x" * 10_000_000)), "exception", "ValueError: xxx"),
     "an error of ten megabytes": (
         raising(clew.RPCError("x" * 10_000_000)), "malformed-reply", "expected an integer 'code'"),
+    "an integer of 5,001 digits": (
+        replying({"type": "echo_ok", "echo": [10**5000]}), "malformed-reply",
+        "expected integers of at most 4,200 digits in echo_ok, found {'type': 'echo_ok'"),
+    "an error with such an integer": (
+        replying({"type": "error", "code": 10**5000}), "malformed-reply",
+        "expected integers of at most 4,200 digits in error, found {'type': 'error'"),
     "NaN": (
         sending(float("nan")), "malformed-message", "sent a body that JSON can't say: v is nan"),
     "infinity in a list": (

@@ -101,9 +101,14 @@ def test_one_client_sees_its_own_operations_in_order(service: str) -> None:
         {"type": "write", "key": 1},
         {"type": "cas", "key": 1, "from": 2},
         {"type": "cas", "key": 1, "to": 2},
+        {"type": "read", "key": 10**5000},
+        {"type": "write", "key": 1, "value": [10**5000]},
+        {"type": "cas", "key": 1, "from": 10**5000, "to": 2},
     ],
 )
-def test_a_missing_field_is_error_12(service: str, body: dict[str, Any]) -> None:
+def test_a_field_that_is_missing_or_too_long_for_text_is_error_12(
+    service: str, body: dict[str, Any]
+) -> None:
     (call,) = callers()
     assert call(service, **body) == 12
 
