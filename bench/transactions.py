@@ -17,10 +17,10 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
-from clew.checkers.causal import Causal
 from clew.checkers.kafka import Kafka
-from clew.checkers.sequential import Sequential
-from clew.checkers.sessions import Sessions
+from clew.checkers.registers.causal import Causal
+from clew.checkers.registers.sequential import Sequential
+from clew.checkers.registers.sessions import Sessions
 from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.verdict import Budget, Result

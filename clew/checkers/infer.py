@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from clew.checkers.subkeys import is_in_order
+from clew.checkers.registers.subkeys import is_in_order
 from clew.checkers.values import Key, key_of
 from clew.errors import HistoryError
 from clew.history import History, Operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.checkers.transactions.telling import to_dot
+from clew.checkers.transactions.words import to_dot
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 from clew.report import words

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clew.checkers.availability import Availability
-from clew.checkers.statistics import quantiles, statistics
+from clew.checkers.simple.availability import Availability
+from clew.checkers.simple.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
 from clew.history import History
 from clew.scenarios.asserts import check_asserts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.convergence import Convergence
+from clew.checkers.replicated.convergence import Convergence
 from clew.checkers.verdict import Checker
 from clew.workloads.workload import Draw, Request, Workload, expect
 

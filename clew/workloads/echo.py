@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.echo import Echo
+from clew.checkers.simple.echo import Echo
 from clew.checkers.verdict import Checker
 from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
 

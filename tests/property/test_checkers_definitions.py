@@ -1,25 +1,21 @@
 """Checkers of objects and small workloads against their definitions, each written out by loops."""
 
-import sys
 from itertools import combinations, pairwise, permutations, product
-from pathlib import Path
 
+from checker_histories import MADE, NODES, histories, next_in_line, queue_answer, queue_call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.convergence import Convergence
-from clew.checkers.counters import Counter, IntervalCounter
+from clew.checkers.collections.queues import FifoQueue, TotalQueue
+from clew.checkers.collections.set_full import SetFull
 from clew.checkers.kafka import Kafka
-from clew.checkers.mutex_intervals import MutexIntervals
-from clew.checkers.queues import FifoQueue, TotalQueue
-from clew.checkers.set_full import SetFull
+from clew.checkers.replicated.convergence import Convergence
+from clew.checkers.replicated.counters import Counter, IntervalCounter
+from clew.checkers.simple.mutex_intervals import MutexIntervals
+from clew.checkers.simple.unique_ids import UniqueIds
 from clew.checkers.transactions import AdyaG2, Bank, CausalReverse, LongFork
-from clew.checkers.unique_ids import UniqueIds
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
-
-sys.path.insert(0, str(Path(__file__).parent))
-from checker_histories import MADE, NODES, histories, next_in_line, queue_answer, queue_call
 
 
 def kinds(checker, history):

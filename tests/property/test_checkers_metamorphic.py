@@ -1,18 +1,13 @@
 """More uncertainty, weaker demands, other names and other times never make a verdict worse."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from checker_histories import MADE, NODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.checkers.registry import CHECKERS
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
-
-sys.path.insert(0, str(Path(__file__).parent))
-from checker_histories import MADE, NODES
 
 PENDING = {
     "set-full": ("add", 77),

@@ -5,10 +5,10 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clew.checkers.collections.queues import FifoQueue, TotalQueue
+from clew.checkers.collections.set_full import SetFull
 from clew.checkers.kafka import Kafka
-from clew.checkers.mutex_intervals import MutexIntervals
-from clew.checkers.queues import FifoQueue, TotalQueue
-from clew.checkers.set_full import SetFull
+from clew.checkers.simple.mutex_intervals import MutexIntervals
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 

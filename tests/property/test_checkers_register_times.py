@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.atomicity import Atomicity
-from clew.checkers.staleness import Staleness
+from clew.checkers.registers.atomicity import Atomicity
+from clew.checkers.registers.staleness import Staleness
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.causal import Causal
-from clew.checkers.sequential import Sequential
-from clew.checkers.sessions import GUARANTEES, Sessions
+from clew.checkers.registers.causal import Causal
+from clew.checkers.registers.sequential import Sequential
+from clew.checkers.registers.sessions import GUARANTEES, Sessions
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 
@@ -193,11 +193,11 @@ def agree(check, steps):
     ALL[:] = steps
     expected = Verdict.VALID if define(steps) else Verdict.INVALID
     with (
-        patch("clew.checkers.causal.has_simple_order", return_value=False),
-        patch("clew.checkers.sequential.has_simple_order", return_value=False),
+        patch("clew.checkers.registers.causal.has_simple_order", return_value=False),
+        patch("clew.checkers.registers.sequential.has_simple_order", return_value=False),
     ):
         thorough = run_checker(checker, history(steps))
-        with patch("clew.checkers.saturation._FEW", 0):
+        with patch("clew.checkers.registers.saturation._FEW", 0):
             one_by_one = run_checker(checker, history(steps))
     for result in (run_checker(checker, history(steps)), thorough, one_by_one):
         assert result.verdict is expected, (steps, result.reason)

@@ -5,8 +5,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.checkers.convergence import Convergence
-from clew.checkers.counters import Counter, IntervalCounter
+from clew.checkers.replicated.convergence import Convergence
+from clew.checkers.replicated.counters import Counter, IntervalCounter
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 

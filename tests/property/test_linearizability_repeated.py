@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
+from clew.checkers.linearizability.collections.lazy_search import broken_lazily
+from clew.checkers.linearizability.collections.matches import matched
 from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.lazily import broken_lazily
-from clew.checkers.linearizability.matching import matched
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specifications import CasRegister, FifoQueue, KeyValue, Register

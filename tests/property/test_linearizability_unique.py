@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
+from clew.checkers.linearizability.collections.priority_queues import broken_priority_queue
+from clew.checkers.linearizability.collections.queues import broken_queue
+from clew.checkers.linearizability.collections.sets import broken_set
+from clew.checkers.linearizability.collections.stacks import broken_stack
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.plain import plain
-from clew.checkers.linearizability.priority_queues import broken_priority_queue
-from clew.checkers.linearizability.queues import broken_queue
-from clew.checkers.linearizability.sets import broken_set
-from clew.checkers.linearizability.stacks import broken_stack
 from clew.checkers.linearizability.zones import broken_zones
 from clew.checkers.verdict import Budget
 

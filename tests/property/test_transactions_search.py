@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from clew.checkers.transactions import RwRegister, rw_register
 from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import name_of
+from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import OVERWRITE, RW, WW
 from clew.checkers.transactions.lattice import violates
-from clew.checkers.transactions.reading import sessions
-from clew.checkers.transactions.version_search import Searcher
+from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.walks import PROCESS, REALTIME
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History

@@ -2,9 +2,9 @@
 
 import pytest
 
-from clew.checkers.mutex_intervals import MutexIntervals
-from clew.checkers.queues import FifoQueue, TotalQueue
-from clew.checkers.set_full import SetFull, elements
+from clew.checkers.collections.queues import FifoQueue, TotalQueue
+from clew.checkers.collections.set_full import SetFull, elements
+from clew.checkers.simple.mutex_intervals import MutexIntervals
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.checkers.convergence import Convergence
+from clew.checkers.replicated.convergence import Convergence
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.history import Event, History
 

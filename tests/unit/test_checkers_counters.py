@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.checkers.counters import Counter, IntervalCounter
+from clew.checkers.replicated.counters import Counter, IntervalCounter
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.errors import HistoryError
 from clew.history import Event, History

@@ -2,10 +2,10 @@
 
 import pytest
 
-from clew.checkers.convergence import Convergence
-from clew.checkers.counters import IntervalCounter
-from clew.checkers.set_full import SetFull
-from clew.checkers.statistics import statistics
+from clew.checkers.collections.set_full import SetFull
+from clew.checkers.replicated.convergence import Convergence
+from clew.checkers.replicated.counters import IntervalCounter
+from clew.checkers.simple.statistics import statistics
 from clew.checkers.verdict import Verdict, run_checker
 from clew.formats.reader import read_history
 

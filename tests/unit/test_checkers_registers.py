@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from clew.checkers.atomicity import Atomicity
-from clew.checkers.causal import Causal
-from clew.checkers.sequential import Sequential
-from clew.checkers.sessions import Sessions
-from clew.checkers.staleness import Staleness
+from clew.checkers.registers.atomicity import Atomicity
+from clew.checkers.registers.causal import Causal
+from clew.checkers.registers.sequential import Sequential
+from clew.checkers.registers.sessions import Sessions
+from clew.checkers.registers.staleness import Staleness
 from clew.checkers.verdict import Budget, OutOfBudget, Verdict, run_checker
 from clew.errors import UsageError
 from clew.history import Event, History

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from clew.checkers.availability import Availability
-from clew.checkers.echo import Echo
-from clew.checkers.statistics import Statistics, quantiles, statistics
-from clew.checkers.unique_ids import UniqueIds
+from clew.checkers.simple.availability import Availability
+from clew.checkers.simple.echo import Echo
+from clew.checkers.simple.statistics import Statistics, quantiles, statistics
+from clew.checkers.simple.unique_ids import UniqueIds
 from clew.checkers.values import key_of, listed, shown
 from clew.checkers.verdict import Verdict, run_checker
 from clew.errors import UsageError

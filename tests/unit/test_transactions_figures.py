@@ -1,10 +1,10 @@
 """Each anomaly's example from its paper as a one-line history of lists, named after its figure."""
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import ListAppend
 from clew.checkers.transactions.lattice import ANOMALIES
-from clew.checkers.transactions.notation import parse
 from clew.checkers.verdict import Budget, Verdict
 
 

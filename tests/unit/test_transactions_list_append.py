@@ -3,9 +3,9 @@
 import gc
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import ListAppend, to_dot
-from clew.checkers.transactions.notation import parse
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.history import Event, History
 

@@ -3,12 +3,12 @@
 from random import Random
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.lattice import weaker
-from clew.checkers.transactions.notation import parse
-from clew.checkers.transactions.version_search import TRIED_THROUGH
+from clew.checkers.transactions.search.versions import TRIED_THROUGH
 from clew.checkers.verdict import Budget, Verdict
 from clew.errors import UsageError
 from clew.history import Event, History

@@ -1,11 +1,11 @@
 """The textbooks' names of cycles: each where it is right, and not where only the shape fits."""
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import ListAppend, RwRegister
+from clew.checkers.transactions.cycle_names import special_name
 from clew.checkers.transactions.evidence import Link
-from clew.checkers.transactions.naming import special_name
-from clew.checkers.transactions.notation import parse
 from clew.checkers.verdict import Budget
 
 MODEL = "strict-serializable"

@@ -1,10 +1,10 @@
 """Rw-register: anomalies by example, version orders, and the search where the order is open."""
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import VERSION_ORDERS, RwRegister
-from clew.checkers.transactions.notation import parse
-from clew.checkers.transactions.reading import told
+from clew.checkers.transactions.extraction import told
 from clew.checkers.verdict import Budget, Verdict
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History

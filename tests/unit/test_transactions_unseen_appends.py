@@ -1,9 +1,9 @@
 """List-append: orders of appends that no read shows, which the search completes."""
 
 import pytest
+from notation import parse
 
 from clew.checkers.transactions import ListAppend
-from clew.checkers.transactions.notation import parse
 from clew.checkers.verdict import Budget, Verdict
 
 

@@ -1,6 +1,7 @@
 """Bank, long fork, Adya G2, causal reverse, the lattice and the notation."""
 
 import pytest
+from notation import parse
 
 from clew.checkers.infer import infer
 from clew.checkers.registry import find
@@ -18,7 +19,6 @@ from clew.checkers.transactions.lattice import (
     standing,
     violates,
 )
-from clew.checkers.transactions.notation import parse
 from clew.checkers.verdict import Budget, Verdict
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History

@@ -45,9 +45,9 @@ from clew.checkers.kafka.clients import Clients
 from clew.checkers.kafka.commits import Recency, Verdicts, judge_commits
 from clew.checkers.kafka.cycles import cycles
 from clew.checkers.kafka.logs import Logs
+from clew.checkers.kafka.losses import empty_polls, quiet_from, stale_polls, unread
 from clew.checkers.kafka.reads import reads_of_nothing
 from clew.checkers.kafka.steps import steps_of
-from clew.checkers.kafka.unread import empty_polls, quiet_from, stale_polls, unread
 from clew.checkers.values import counted
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History

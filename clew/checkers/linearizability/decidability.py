@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from clew.checkers.linearizability.collections.passages import end
 from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.passages import end
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import (
     FifoQueue,

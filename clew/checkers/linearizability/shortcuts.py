@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from clew.checkers.linearizability.collections.priority_queues import broken_priority_queue
+from clew.checkers.linearizability.collections.queues import broken_queue
+from clew.checkers.linearizability.collections.sets import broken_set
+from clew.checkers.linearizability.collections.stacks import broken_stack
 from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.priority_queues import broken_priority_queue
-from clew.checkers.linearizability.queues import broken_queue
-from clew.checkers.linearizability.sets import broken_set
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import (
     FifoQueue,
@@ -16,7 +17,6 @@ from clew.checkers.linearizability.specifications.collections import (
     Set,
     Stack,
 )
-from clew.checkers.linearizability.stacks import broken_stack
 from clew.checkers.linearizability.zones import ZONED, broken_zones
 from clew.checkers.verdict import Budget
 

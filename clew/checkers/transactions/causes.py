@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from clew.checkers.transactions.register_key import in_order
+from clew.checkers.transactions.version_orders.register_key import in_order
 from clew.checkers.verdict import Budget
 
 

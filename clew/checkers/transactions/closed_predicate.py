@@ -37,10 +37,18 @@ from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Recorder
+from clew.checkers.transactions.extraction import (
+    is_unread,
+    malformed,
+    micro_operations,
+    told,
+    written_twice,
+)
 from clew.checkers.transactions.graph import RW, DependencyGraph
 from clew.checkers.transactions.judgement import judge
 from clew.checkers.transactions.lattice import violates
-from clew.checkers.transactions.predicate_orders import (
+from clew.checkers.transactions.requests import compare, requested
+from clew.checkers.transactions.version_orders.predicate_orders import (
     DEAD,
     NIL,
     PredicateKey,
@@ -48,14 +56,6 @@ from clew.checkers.transactions.predicate_orders import (
     matches,
     told_predicate,
 )
-from clew.checkers.transactions.reading import (
-    is_unread,
-    malformed,
-    micro_operations,
-    told,
-    written_twice,
-)
-from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
-from clew.checkers.transactions.reading import sessions
 from clew.checkers.transactions.walks import (
     PROCESS,
     REALTIME,

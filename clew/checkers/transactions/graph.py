@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from clew.checkers.transactions.reading import NEVER, completions
+from clew.checkers.transactions.extraction import NEVER, completions
 from clew.history import Operation
 
 WW, WR, RW, OVERWRITE = 0, 1, 2, 3

@@ -9,6 +9,7 @@ from typing import Any
 from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
 from clew.checkers.transactions.evidence import Evidence, Recorder
+from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
     ANOMALIES,
@@ -18,12 +19,11 @@ from clew.checkers.transactions.lattice import (
     violates,
     weaker,
 )
-from clew.checkers.transactions.reading import NEVER
-from clew.checkers.transactions.settling import Settled, settle
-from clew.checkers.transactions.telling import tell_cycle, tell_finding
-from clew.checkers.transactions.version_search import Searcher
+from clew.checkers.transactions.search.models import Settled, settle
+from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.transactions.walks import Level
+from clew.checkers.transactions.words import tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 

@@ -5,7 +5,7 @@ appended to one key are distinct. Since a list only grows, the longest read of a
 in which its versions were installed, and every other committed read must be a prefix of it.
 
 Beyond what was read: an append that committed but that nobody saw was installed after the longest
-read; where there are several and their order could matter, it is searched for (`append_search`).
+read; where there are several and their order could matter, it is searched for (`search.appends`).
 Where two reads disagree, only their common prefix counts as known.
 
 Source: Kingsbury and Alvaro, "Elle: inferring isolation anomalies from experimental
@@ -23,21 +23,21 @@ from collections.abc import Sequence
 from functools import partial
 
 from clew.checkers.collector import uncollected
-from clew.checkers.transactions.append_key import AppendKey
-from clew.checkers.transactions.append_orders import AppendOrders
-from clew.checkers.transactions.append_search import unseen_appends
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.evidence import Recorder
-from clew.checkers.transactions.graph import DependencyGraph
-from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.reading import (
+from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
     micro_operations,
     told,
     written_twice,
 )
+from clew.checkers.transactions.graph import DependencyGraph
+from clew.checkers.transactions.judgement import judge
 from clew.checkers.transactions.requests import compare, requested
+from clew.checkers.transactions.search.appends import unseen_appends
+from clew.checkers.transactions.version_orders.append_key import AppendKey
+from clew.checkers.transactions.version_orders.append_orders import AppendOrders
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.history import History, Operation

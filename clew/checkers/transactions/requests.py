@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clew.checkers.transactions.evidence import Recorder
-from clew.checkers.transactions.reading import told
+from clew.checkers.transactions.extraction import told
 from clew.checkers.values import counted, key_of
 from clew.history import Operation
 

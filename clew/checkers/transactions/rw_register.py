@@ -8,7 +8,7 @@ is certain; in which order versions were installed is not, and is put together f
 
 Where the order of every key's versions is known, a verdict is decided by the dependency graph.
 Where it is not, an anomaly in what is known is still an anomaly, and the absence of one is followed
-by a search for an order that explains the history (`version_search`), which may end in UNKNOWN.
+by a search for an order that explains the history (`search.versions`), which may end in UNKNOWN.
 
 Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (recoverable registers and version orders);
 Adya 1999; Biswas and Enea, "On the complexity of checking transactional consistency", OOPSLA 2019,
@@ -33,9 +33,7 @@ from typing import Any
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.evidence import Recorder
-from clew.checkers.transactions.graph import DependencyGraph
-from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.reading import (
+from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
     micro_operations,
@@ -43,10 +41,12 @@ from clew.checkers.transactions.reading import (
     written_again,
     written_twice,
 )
-from clew.checkers.transactions.register_key import ABSENT, RegisterKey, Reread
-from clew.checkers.transactions.register_orders import RegisterOrders
+from clew.checkers.transactions.graph import DependencyGraph
+from clew.checkers.transactions.judgement import judge
 from clew.checkers.transactions.requests import compare, requested
-from clew.checkers.transactions.version_search import Searcher
+from clew.checkers.transactions.search.versions import Searcher
+from clew.checkers.transactions.version_orders.register_key import ABSENT, RegisterKey, Reread
+from clew.checkers.transactions.version_orders.register_orders import RegisterOrders
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.errors import UsageError

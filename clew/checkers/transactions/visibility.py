@@ -21,8 +21,8 @@ from itertools import islice, pairwise
 from clew.checkers.transactions.causes import Causes
 from clew.checkers.transactions.cycles import MISSED, SUFFIXES, Cycle, find_prefix_violation
 from clew.checkers.transactions.evidence import Evidence
+from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import WR, DependencyGraph
-from clew.checkers.transactions.reading import sessions
 from clew.checkers.transactions.walks import PROCESS, Level
 from clew.checkers.verdict import Budget
 

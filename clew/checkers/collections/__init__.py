@@ -1,0 +1,1 @@
+"""Queues and sets, judged element by element and not by an order of all operations."""

@@ -1,0 +1,1 @@
+"""Engines of linearizability for queues, stacks, priority queues and sets."""

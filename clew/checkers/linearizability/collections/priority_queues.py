@@ -1,0 +1,172 @@
+"""Priority queues whose values are unique, decided in O(n log n).
+
+Where a value is taken, all smaller ones are absent; greater ones do not matter. So the values are
+placed from the smallest up. Each is taken at the first moment of its removal, and of the time
+since its insert began, at which no smaller one is surely present. It is then surely present from
+the response of its insert to that moment, and no other choice makes this stretch shorter. The
+history is linearizable exactly where every removal finds such a moment, and one that found the
+queue empty finds one at which no value is surely present.
+
+A moment is a gap between two neighbouring ends of intervals. Inside one gap any number of
+operations fit: first the removals of values present until then, in ascending order, then values
+that come and go and removals that found nothing, then the inserts of values present from then on.
+
+A pending insert happened only where its value was removed. `unanswered_takes` says which values the
+pending removals took. The engine does not apply where the values have no total order.
+
+Source: the priority queues of Bouajjani, Enea, Wang, "Checking linearizability of concurrent
+priority queues", CONCUR 2017, which go by the greatest value; the order here is our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from clew.checkers.linearizability.collections.lazy_priorities import PUTS
+from clew.checkers.linearizability.collections.passages import Passage, Traffic, in_order, traffic
+from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
+from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specifications.collections import PriorityQueue
+from clew.checkers.verdict import Budget
+
+
+def broken_priority_queue(
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
+) -> tuple[Entry, ...] | None:
+    """Entries that break the order of priority; empty where none do, None where it does not apply.
+
+    Args:
+        specification: the specification.
+        entries: one partition.
+        budget: what may be spent; None for no bound.
+    """
+    if type(specification) is not PriorityQueue:
+        return None
+    found = traffic(entries, PUTS)
+    if found is None or not comparable(each.argument for each in entries if each.f in PUTS):
+        return None
+    return broken_traffic(found, disorderly, budget)
+
+
+def disorderly(found: Traffic) -> tuple[Entry, ...]:
+    """A removal that finds no moment, with what is in its way; nothing where all do."""
+    return next(faults(found), ())
+
+
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Each of these, where the removals of those before are left out. Values may be alike."""
+    return _Schedule(found).faults()
+
+
+def comparable(values: Iterable[Any]) -> bool:
+    """Whether all are of a kind that Python orders totally."""
+    kinds = {_kind(each) for each in values}
+    return len(kinds) <= 1 and None not in kinds
+
+
+def _kind(value: Any) -> Any:
+    """What one may compare the value with; None where that is not known."""
+    if type(value) is str:
+        return "text"
+    if type(value) is tuple:
+        kinds = tuple(_kind(item) for item in value)
+        return None if None in kinds else kinds
+    is_number = isinstance(value, int | float) and value == value  # noqa: PLR0124 - NaN
+    return "number" if is_number else None
+
+
+class _Schedule:
+    """Each value's stretch of sure presence, by the smaller ones' stretches."""
+
+    def __init__(self, found: Traffic) -> None:
+        self._found = found
+        entries = [entry for each in found.passages for entry in each.entries]
+        entries += found.empties + found.pending
+        ends = {position for entry in entries for position in (entry[0], entry[1])}
+        ranked = sorted(position for position in ends if position is not None)
+        self._count = len(ranked)
+        self._rank = {position: rank for rank, position in enumerate(ranked)}
+        self._rank[NEVER] = self._count
+        self._covered = _Gaps(self._count)
+        self._owners = [-1] * self._count
+        # For each value, the gaps before its removal in which the removal could not be.
+        self._delays: list[tuple[int, int]] = []
+
+    def faults(self) -> Iterator[tuple[Entry, ...]]:
+        """Each removal that finds no moment, with what is in its way; it is then left out."""
+        rank, delays, free = self._rank, self._delays, self._covered.free
+        self._passages = sorted(self._found.passages, key=_value)
+        values = [*map(_value, self._passages), _NOTHING]
+        # Values that are alike are in the way of greater ones, and not of each other.
+        alike: list[tuple[int, int, int]] = []
+        for index, passage in enumerate(self._passages):
+            first, until = max(rank[passage.put], rank[passage.taken]), self._count
+            if passage.taken == NEVER:
+                delays.append((0, 0))
+            else:
+                until = free(first)
+                delays.append((first, until))
+            if until >= rank[passage.taken_done] and passage.taken_done != NEVER:
+                yield self._evidence(passage.entries, first, rank[passage.taken_done])
+            else:
+                alike.append((rank[passage.put_done], until, index))
+            if values[index + 1] != values[index]:
+                for each in alike:
+                    self._cover(*each)
+                alike.clear()
+        for empty in self._found.empties:
+            assert empty.completed is not None
+            first, last = rank[empty.invoked], rank[empty.completed]
+            if self._covered.free(first) >= last:
+                yield self._evidence((empty,), first, last)
+
+    def _cover(self, first: int, last: int, owner: int) -> None:
+        for gap in self._covered.cover(first, last):
+            self._owners[gap] = owner
+
+    def _evidence(self, stuck: Sequence[Entry], first: int, last: int) -> tuple[Entry, ...]:
+        """The stuck operations, the values present from gap first to last, and what kept those."""
+        explained = _Gaps(self._count)
+        chosen: dict[int, None] = {}
+        waiting = [(first, last)]
+        while waiting:
+            for gap in explained.cover(*waiting.pop()):
+                owner = self._owners[gap]
+                if owner not in chosen:
+                    chosen[owner] = None
+                    waiting.append(self._delays[owner])
+        return in_order([*stuck, *(each for at in chosen for each in self._passages[at].entries)])
+
+
+class _Gaps:
+    """Gaps 0, 1, ..., all free at first; covering them costs O(log n) each, once."""
+
+    def __init__(self, count: int) -> None:
+        self._next = list(range(count + 1))
+
+    def free(self, gap: int) -> int:
+        """The first free gap from this one on; their number where none is."""
+        following = self._next
+        while following[gap] != gap:
+            following[gap] = following[following[gap]]
+            gap = following[gap]
+        return gap
+
+    def cover(self, first: int, last: int) -> list[int]:
+        """Cover the gaps from first to last, the last excluded; those that were free."""
+        covered = []
+        gap = self.free(first) if first < last else last
+        while gap < last:
+            covered.append(gap)
+            self._next[gap] = gap + 1
+            gap = self.free(gap)
+        return covered
+
+
+_NOTHING = object()
+
+
+def _value(passage: Passage) -> Any:
+    return passage.entries[0].argument

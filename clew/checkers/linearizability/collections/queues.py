@@ -1,0 +1,102 @@
+"""First-in first-out queues whose values are unique, decided in O(n log n).
+
+The history is linearizable exactly where no value is dequeued that was not enqueued before, none
+is dequeued twice, no value overtakes, and no dequeue found the queue empty while it never was.
+``b`` overtakes ``a`` where ``a`` was enqueued before ``b``'s enqueue began, and ``b`` was dequeued
+before ``a``'s dequeue began, or ``a`` never was. The queue was never empty where at each moment
+some value was surely in it: enqueued by then, and its dequeue not begun.
+
+A pending enqueue happened only where its value was dequeued. `unanswered_takes` says which
+values the pending dequeues took.
+
+Source: Henzinger, Sezgin, Vafeiadis, "Aspect-oriented linearizability proofs", CONCUR 2013,
+theorem 3 (VFresh, VRepet, VOrd, VWit).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from clew.checkers.linearizability.collections.passages import (
+    Passage,
+    Traffic,
+    end,
+    in_order,
+    traffic,
+)
+from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
+from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.specifications.collections import FifoQueue
+from clew.checkers.verdict import Budget
+
+
+def broken_queue(
+    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
+) -> tuple[Entry, ...] | None:
+    """Entries that break a queue's order; empty where none do, None where it does not apply.
+
+    Args:
+        specification: the specification.
+        entries: one partition.
+        budget: what may be spent; None for no bound.
+    """
+    if type(specification) is not FifoQueue:
+        return None
+    found = traffic(entries, ("enqueue",))
+    if found is None:
+        return None
+    return broken_traffic(found, _disorderly, budget)
+
+
+def _disorderly(found: Traffic) -> tuple[Entry, ...]:
+    """Values of which one overtook another; or a dequeue that can't have found the queue empty."""
+    return _overtaking(found.passages) or _never_empty(found.passages, found.empties)
+
+
+def _overtaking(passages: Sequence[Passage]) -> tuple[Entry, ...]:
+    """The operations on a value and on one that overtook it; nothing where none did."""
+    earlier = sorted(passages, key=_put_done)
+    at = 0
+    last: Passage | None = None
+    for passage in sorted(passages, key=_put):
+        # `last` is the one taken last among those whose enqueue was over before this one began.
+        while earlier[at].put_done < passage.put:
+            if last is None or earlier[at].taken > last.taken:
+                last = earlier[at]
+            at += 1
+        if last is not None and passage.taken_done < last.taken:
+            return in_order([*last.entries, *passage.entries])
+    return ()
+
+
+def _never_empty(passages: Sequence[Passage], empties: Sequence[Entry]) -> tuple[Entry, ...]:
+    """A dequeue that found the queue empty, with values it surely held one of all along."""
+    # Stretches in which the queue surely held something, each as a chain of values that overlap.
+    stretches: list[tuple[int, int, list[Passage]]] = []
+    for passage in sorted(passages, key=_put_done):
+        if passage.put_done >= passage.taken:
+            continue
+        if stretches and passage.put_done <= stretches[-1][1]:
+            begun, finish, chain = stretches[-1]
+            if passage.taken > finish:
+                chain.append(passage)
+                stretches[-1] = (begun, passage.taken, chain)
+        else:
+            stretches.append((passage.put_done, passage.taken, [passage]))
+    begins = [begun for begun, _, _ in stretches]
+    for empty in empties:
+        place = bisect_right(begins, empty.invoked) - 1
+        if place >= 0 and end(empty) <= stretches[place][1]:
+            chain = stretches[place][2]
+            return in_order([empty, *(entry for each in chain for entry in each.entries)])
+    return ()
+
+
+def _put(passage: Passage) -> int:
+    return passage.put
+
+
+def _put_done(passage: Passage) -> int:
+    return passage.put_done

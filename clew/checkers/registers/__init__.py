@@ -1,0 +1,1 @@
+"""Registers read and written one at a time: sessions, causality, sequential order, staleness."""

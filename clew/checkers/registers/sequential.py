@@ -1,0 +1,213 @@
+"""Sequential consistency of registers with unique values.
+
+There must be one order of all reads and writes that keeps each session's order and in which each
+read sees the last write. Deciding that is NP-hard in general, even with unique values, so:
+
+1. a first try at the order, which takes reads as soon as they fit and writes in the order of their
+   responses, and gives up after about as many steps as there are accesses. A register that is
+   nearly linearizable is VALID here, in linear time;
+2. saturation adds everything that the reads force (`clew.checkers.registers.saturation`); a
+   cycle decides INVALID, with the cycle as evidence. That finds almost every violation;
+3. otherwise the same search to its end, which keeps to the saturated order and never visits a
+   state twice. It stops at the budget: UNKNOWN.
+
+Source: Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess
+Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memories", SIAM J. Comput.
+1997, for the hardness; Zennou et al., "Gradual Consistency Checking", CAV 2019.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from clew.checkers.collector import uncollected
+from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
+from clew.checkers.registers.saturation import Order
+from clew.checkers.registers.subkeys import as_registers
+from clew.checkers.values import Key, listed
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
+from clew.history import History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequential:
+    """INVALID where no order of the accesses keeps all sessions' orders.
+
+    O(nk) with k sessions where the first try succeeds; else O(nk log n) a round of saturation, then
+    a search bounded by the budget.
+
+    Args:
+        initial: the value of every register before its first write.
+        name: the word in the report.
+    """
+
+    initial: Any = None
+    name: str = "sequential"
+
+    helps: ClassVar[tuple[str, ...]] = ("fewer sessions", "a shorter history")
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """UNKNOWN where a value is written twice, or an operation is no read or write.
+
+        Inserts of subkeys in order, and reads of all of them, are read and written registers too;
+        see `clew.checkers.registers.subkeys`.
+
+        Raises:
+            OutOfBudget: the search did not end.
+        """
+        subkeys = as_registers(history)
+        if subkeys is not None:
+            return subkeys.told(replace(self, initial=None).check(subkeys.history, budget))
+        found = accesses_of(self.name, history, self.initial)
+        if isinstance(found, Result):
+            return found
+        with uncollected():
+            return self._judge(found, budget)
+
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
+        anomalies = list(found.impossible)
+        engine, steps = "first try", 0
+        if anomalies or not has_simple_order(found, budget):
+            order = Order(found)
+            engine, cycle = "saturation", None
+            with standing(anomalies):
+                cycle = order.saturate(budget, total=True)
+            if cycle is not None:
+                anomalies.append(replace(cycle, kind="nonsequential"))
+            elif not anomalies:
+                engine = "search"
+                search = _Search(found, order)
+                steps = search.run(budget)
+                if not search.done:
+                    anomalies.append(search.stuck())
+        figures = {"accesses": len(found.all), "sessions": len(found.sessions), "steps": steps}
+        if anomalies:
+            verdict, reason = Verdict.INVALID, anomalies[0].reason
+        else:
+            verdict = Verdict.VALID
+            reason = f"One order explains all {len(found.all)} reads and writes."
+        return Result(self.name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+
+
+def has_simple_order(found: Accesses, budget: Budget) -> bool:
+    """Whether one order explains all accesses and is easily found; False decides nothing. O(nk).
+
+    Such an order is more than PRAM, causal consistency and sequential consistency ask for.
+    """
+    search = _Search(found, None)
+    search.run(budget, steps_max=len(found.all) + 1)
+    return search.done
+
+
+_State = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class _Search:
+    """Depth-first search for an order of all accesses.
+
+    A state is how far each session got, and the current write of each register: what comes after
+    depends on nothing else. Where an order is given, the search keeps to it.
+    """
+
+    def __init__(self, found: Accesses, order: Order | None) -> None:
+        self.order = order
+        self.found = found
+        keys: dict[Key, int] = {}
+        self.register = [keys.setdefault(one.key, len(keys)) for one in self.found.all]
+        self.registers = len(keys)
+        self.answered = [
+            one.operation.invoked if one.operation.completed is None else one.operation.completed
+            for one in found.all
+        ]
+        self.readers: dict[int, list[int]] = {}
+        for index, one in enumerate(self.found.all):
+            if not one.is_write:
+                self.readers.setdefault(one.source, []).append(index)
+        self.done = False
+        self.deepest: tuple[int, ...] = (0,) * len(self.found.sessions)
+
+    def run(self, budget: Budget, steps_max: int | None = None) -> int:
+        """Searches until an order is found, none is left, or enough was tried; the steps taken."""
+        start = self._advance((0,) * len(self.found.sessions), (INITIAL,) * self.registers)
+        seen = {start}
+        stack = [start]
+        steps = 0
+        while stack and (steps_max is None or steps < steps_max):
+            budget.spend(1)
+            steps += 1
+            state = stack.pop()
+            if sum(state[0]) > sum(self.deepest):
+                self.deepest = state[0]
+            if sum(state[0]) == len(self.found.all):
+                self.done = True
+                break
+            for following in self._writes(*state):
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+        return steps
+
+    def _advance(self, positions: tuple[int, ...], current: tuple[int, ...]) -> _State:
+        """Takes every read that fits now; that never shuts out another way to go on."""
+        now = list(positions)
+        moved = True
+        while moved:
+            moved = False
+            for number, session in enumerate(self.found.sessions):
+                while now[number] < len(session):
+                    one = self.found.all[session[now[number]]]
+                    index = session[now[number]]
+                    if one.is_write or current[self.register[index]] != one.source:
+                        break
+                    now[number] += 1
+                    moved = True
+        return tuple(now), current
+
+    def _writes(self, positions: tuple[int, ...], current: tuple[int, ...]) -> list[_State]:
+        found = []
+        # Last in, first out: the write that was answered first is to be tried first.
+        ways = [
+            (self.answered[session[position]], number, session[position])
+            for number, (session, position) in enumerate(
+                zip(self.found.sessions, positions, strict=True)
+            )
+            if position < len(session)
+        ]
+        for _, number, index in sorted(ways, reverse=True):
+            if not self.found.all[index].is_write or not self._may_write(index, positions, current):
+                continue
+            now = (*positions[:number], positions[number] + 1, *positions[number + 1 :])
+            register = self.register[index]
+            values = (*current[:register], index, *current[register + 1 :])
+            found.append(self._advance(now, values))
+        return found
+
+    def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[int, ...]) -> bool:
+        """Whether all that comes before the write is done, and nobody still needs the old value."""
+        clock = self.order.clocks[write] if self.order is not None else ()
+        if clock and any(rank >= position for rank, position in zip(clock, positions, strict=True)):
+            return False
+        old = current[self.register[write]]
+        register = self.register[write]
+        return all(
+            self.register[reader] != register
+            or self.found.all[reader].rank < positions[self.found.all[reader].session]
+            for reader in self.readers.get(old, ())
+        )
+
+    def stuck(self) -> Anomaly:
+        """The anomaly: no order exists; what each session would do next where the search got to."""
+        following = [
+            session[position]
+            for session, position in zip(self.found.sessions, self.deepest, strict=True)
+            if position < len(session)
+        ]
+        texts = [self.found.all[index].text for index in following]
+        reason = (
+            f"No order of the {len(self.found.all)} reads and writes keeps every session's own "
+            f"order. The longest try explains {sum(self.deepest)} of them; then none of these "
+            f"fits: {listed(texts)}."
+        )
+        data = {"explained": sum(self.deepest), "positions": list(self.deepest)}
+        return Anomaly("nonsequential", reason, self.found.operations(following), data)

@@ -1,0 +1,396 @@
+"""Counters: eventually consistent ones by their final reads, strong ones by every read.
+
+`Counter` judges a g-counter or pn-counter kept by replicas:
+
+- ``impossible-total``: a final read is not the sum of all acknowledged adds and of some of the
+  adds whose fate is unknown;
+- ``diverged``: the final reads of the replicas differ;
+- ``decreasing``: a g-counter went down between two reads of one replica;
+- ``out-of-bounds``: a read on the way shows more than all positive adds sent by then, or less
+  than all negative ones;
+- ``malformed``: a read was answered with something that is no integer.
+
+A read on the way may miss any add, even one that the same replica acknowledged: the promise is
+eventual. Final reads are those of `clew.checkers.replicated.replicas`.
+
+`IntervalCounter` judges a strongly consistent counter: each read lies between the adds that were
+surely over before it began and those that could have begun before it ended. That is necessary
+and not sufficient for linearizability, and decided in O(n log n) for any number of unknown adds.
+
+Source: Shapiro et al., "Conflict-free Replicated Data Types", SSS 2011; the counter check of
+Jepsen (``checker.clj``), here for negative deltas too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from heapq import heappop, heappush
+from itertools import accumulate
+from math import gcd
+from typing import Any
+
+from clew.checkers.replicated.replicas import FinalReads, ReplicaNames, final_reads
+from clew.checkers.values import listed, shown
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.errors import HistoryError
+from clew.history import History, Operation
+
+_BITS_MAX = 1 << 23  # one mebibyte of sums; a thousand unknown adds of a thousand each fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """Judges a g-counter or a pn-counter, replica by replica. O(n log n) and the subset sums.
+
+    Args:
+        monotonic: True for a g-counter, which never goes down.
+        nodes: the replicas, where the history does not name all of them.
+        name: the word in the report.
+
+    The argument of an ``add`` is its delta, the result of a ``read`` the total.
+    """
+
+    monotonic: bool = True
+    nodes: Sequence[str] | None = None
+    name: str = "counter"
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID with each anomaly; UNKNOWN where a final read is missing.
+
+        UNKNOWN also where the unknown adds are so large that their sums can't be listed and a
+        final read lies between the least and the largest of them.
+
+        Raises:
+            HistoryError: the argument of an add is no integer.
+        """
+        budget.spend(0)
+        adds = _Adds.of(history)
+        replicas = ReplicaNames(history.operations, self.nodes)
+        reads, malformed = _split_reads(history.operations)
+        finals = final_reads(history, {"add"}, self.nodes)
+        answered = {one: read for one, read in finals.reads.items() if _integer(read) is not None}
+        totals = _Totals.of(adds)
+        anomalies = [
+            *_impossible_totals(answered, totals),
+            *_diverged(answered),
+            *(_decreasing(reads, replicas) if self.monotonic else []),
+            *_out_of_bounds(reads, adds, replicas),
+            *malformed,
+        ]
+        figures = {
+            "acknowledged_sum": totals.certain,
+            "unknown_adds": totals.unknown_count,
+            "final_reads": {one: _integer(read) for one, read in answered.items()},
+        }
+        verdict, reason = _judge(anomalies, answered, finals, totals)
+        return Result(self.name, verdict, reason, tuple(anomalies), "subset sums", 0.0, figures)
+
+
+def _judge(
+    anomalies: list[Anomaly],
+    answered: dict[str, Operation],
+    finals: FinalReads,
+    totals: _Totals,
+) -> tuple[Verdict, str]:
+    if anomalies:
+        kinds = Tally(one.kind for one in anomalies)
+        counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
+        return Verdict.INVALID, f"The counter is wrong ({counted}). {anomalies[0].reason}"
+    if finals.absence:
+        return Verdict.UNKNOWN, finals.absence
+    if totals.sums is None:
+        reason = (
+            f"The sums of {totals.unknown_count} unknown adds are too many to list; the final "
+            f"reads lie between the least, {totals.least}, and the largest, {totals.most}."
+        )
+        return Verdict.UNKNOWN, reason
+    value = next(_integer(read) for read in answered.values())
+    reason = f"The final reads of {listed(list(answered))} are all {value}, "
+    return Verdict.VALID, reason + f"which is {totals.described()}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalCounter:
+    """Judges a strongly consistent counter by bounds on each read. O(n log n).
+
+    Args:
+        name: the word in the report.
+
+    The argument of an ``add`` is its delta, the result of a ``read`` the total.
+    """
+
+    name: str = "interval-counter"
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID with one anomaly ``out-of-bounds`` for each read outside its interval.
+
+        Raises:
+            HistoryError: the argument of an add is no integer.
+        """
+        budget.spend(0)
+        adds = _Adds.of(history)
+        reads, anomalies = _split_reads(history.operations)
+        for read, value in reads:
+            end = _completion(read)
+            least = adds.acknowledged_up.before(read.invoked) + adds.sent_down.before(end)
+            most = adds.acknowledged_down.before(read.invoked) + adds.sent_up.before(end)
+            if not least <= value <= most:
+                anomalies.append(_outside(read, least, most, read.node or ""))
+        if anomalies:
+            verdict, reason = Verdict.INVALID, anomalies[0].reason
+        elif not reads:
+            verdict, reason = Verdict.UNKNOWN, "No read was answered."
+        else:
+            verdict = Verdict.VALID
+            reason = f"All {len(reads)} reads lie within the adds that could have counted."
+        figures = {"reads": len(reads), "adds": len(adds.operations)}
+        return Result(self.name, verdict, reason, tuple(anomalies), "intervals", 0.0, figures)
+
+
+def _integer(read: Operation) -> int | None:
+    return _as_integer(read.result)
+
+
+def _as_integer(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return None
+
+
+def _completion(operation: Operation) -> int:
+    return operation.invoked if operation.completed is None else operation.completed
+
+
+class _Sums:
+    """Sums of deltas up to a position of the history; each question costs O(log n)."""
+
+    def __init__(self, deltas: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(deltas)
+        self._positions = [position for position, _ in ordered]
+        self._sums = list(accumulate((delta for _, delta in ordered), initial=0))
+
+    def before(self, position: int) -> int:
+        """The sum of the deltas at positions before this one."""
+        return self._sums[bisect_left(self._positions, position)]
+
+
+class _Adds:
+    """The adds that happened or may have, with their sums.
+
+    Sent goes by invocation, acknowledged by completion; positive adds (up) and negative ones
+    (down) are summed apart.
+    """
+
+    def __init__(self, adds: list[tuple[Operation, int]]) -> None:
+        self.operations = adds
+        sent = [(one.invoked, delta) for one, delta in adds]
+        acknowledged = [(_completion(one), delta) for one, delta in adds if one.type == "ok"]
+        self.sent_up = _Sums(pair for pair in sent if pair[1] > 0)
+        self.sent_down = _Sums(pair for pair in sent if pair[1] < 0)
+        self.acknowledged_up = _Sums(pair for pair in acknowledged if pair[1] > 0)
+        self.acknowledged_down = _Sums(pair for pair in acknowledged if pair[1] < 0)
+
+    @classmethod
+    def of(cls, history: History) -> _Adds:
+        adds = []
+        for one in history.operations:
+            if one.f == "add" and one.type != "fail":
+                delta = _as_integer(one.argument)
+                if delta is None:
+                    raise HistoryError(
+                        "an add can't be counted",
+                        where=history.place(one.invoked),
+                        expected="an integer delta as the value of the add",
+                        found=shown(one.argument),
+                    )
+                adds.append((one, delta))
+        return cls(adds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """The totals that are possible in the end.
+
+    Attributes:
+        certain: the sum of the acknowledged adds.
+        least, most: the least and the largest possible total.
+        step: all possible totals are ``least`` plus a multiple of it.
+        sums: bit i set where ``least + i * step`` is possible; None where they are too many.
+        unknown_count: how many adds may or may not have happened.
+    """
+
+    certain: int
+    least: int
+    most: int
+    step: int
+    sums: int | None
+    unknown_count: int
+
+    @classmethod
+    def of(cls, adds: _Adds) -> _Totals:
+        certain = sum(delta for one, delta in adds.operations if one.type == "ok")
+        unknown = [delta for one, delta in adds.operations if one.type != "ok"]
+        least = certain + sum(delta for delta in unknown if delta < 0)
+        most = certain + sum(delta for delta in unknown if delta > 0)
+        # Leaving out a negative add raises the total as adding a positive one does.
+        step = reduce(gcd, unknown, 0) or 1
+        sums: int | None = None
+        if (most - least) // step < _BITS_MAX:
+            sums = 1
+            for size, count in _split_in_doubles(abs(delta) // step for delta in unknown):
+                for _ in range(count):
+                    sums |= sums << size
+        return cls(certain, least, most, step, sums, len(unknown))
+
+    def allow(self, total: int) -> bool:
+        """Whether a total is possible; True where that can't be told and it is within bounds."""
+        if not self.least <= total <= self.most:
+            return False
+        offset, rest = divmod(total - self.least, self.step)
+        return not rest and (self.sums is None or bool(self.sums >> offset & 1))
+
+    def described(self) -> str:
+        """The possible totals in words."""
+        if not self.unknown_count:
+            return f"the sum of all acknowledged adds, {self.certain}"
+        return (
+            f"the sum of the acknowledged adds, {self.certain}, and of some of the "
+            f"{self.unknown_count} adds whose fate is unknown"
+        )
+
+
+def _split_in_doubles(sizes: Iterable[int]) -> list[tuple[int, int]]:
+    """Sizes with the same subset sums, each at most twice: two of three equal ones make one double.
+
+    So a thousand equal adds cost ten steps and not a thousand.
+    """
+    tally = Tally(size for size in sizes if size)
+    sizes_left = sorted(tally)
+    result = []
+    while sizes_left:
+        size = heappop(sizes_left)
+        count = tally.pop(size, 0)
+        spare = 1 if count % 2 else min(count, 2)
+        result.append((size, spare))
+        if count > spare:
+            tally[2 * size] += (count - spare) // 2
+            heappush(sizes_left, 2 * size)
+    return result
+
+
+def _split_reads(
+    operations: Sequence[Operation],
+) -> tuple[list[tuple[Operation, int]], list[Anomaly]]:
+    """The answered reads with their totals, and an anomaly for each that is no integer."""
+    reads = []
+    malformed = []
+    for one in operations:
+        if one.f == "read" and one.type == "ok":
+            value = _integer(one)
+            if value is None:
+                malformed.append(_malformed(one))
+            else:
+                reads.append((one, value))
+    return reads, malformed
+
+
+def _malformed(read: Operation) -> Anomaly:
+    asked = read.node or "the counter"
+    reason = f"A read of {asked} was answered with {shown(read.result)}, which is no integer."
+    return Anomaly("malformed", reason, (read,), {"value": read.result, "node": read.node})
+
+
+def _impossible_totals(finals: dict[str, Operation], totals: _Totals) -> list[Anomaly]:
+    wrong: dict[int, list[str]] = {}
+    for replica, read in finals.items():
+        total = _integer(read)
+        if total is not None and not totals.allow(total):
+            wrong.setdefault(total, []).append(replica)
+    return [
+        Anomaly(
+            "impossible-total",
+            f"The final read of {listed(replicas)} is {total}; it should be {totals.described()}.",
+            tuple(finals[replica] for replica in replicas),
+            {
+                "value": total,
+                "nodes": replicas,
+                "acknowledged_sum": totals.certain,
+                "least": totals.least,
+                "most": totals.most,
+            },
+        )
+        for total, replicas in wrong.items()
+    ]
+
+
+def _diverged(finals: dict[str, Operation]) -> list[Anomaly]:
+    by_total: dict[int, list[str]] = {}
+    for replica, read in finals.items():
+        total = _integer(read)
+        if total is not None:
+            by_total.setdefault(total, []).append(replica)
+    if len(by_total) < 2:  # noqa: PLR2004 - two different totals differ
+        return []
+    parts = [f"{total} at {listed(replicas)}" for total, replicas in by_total.items()]
+    witnesses = tuple(finals[replicas[0]] for replicas in by_total.values())
+    data = {"values": {replica: _integer(read) for replica, read in finals.items()}}
+    reason = f"The replicas never agreed: the final reads are {listed(parts)}."
+    return [Anomaly("diverged", reason, witnesses, data)]
+
+
+def _decreasing(reads: list[tuple[Operation, int]], replicas: ReplicaNames) -> list[Anomaly]:
+    """Per replica, each read that shows less than an earlier read that was over before it began."""
+    by_replica: dict[str, list[tuple[Operation, int]]] = {}
+    for read, value in reads:
+        by_replica.setdefault(replicas.of(read), []).append((read, value))
+    found = []
+    for replica, ours in by_replica.items():
+        done = sorted(ours, key=lambda pair: _completion(pair[0]))
+        highest: tuple[Operation, int] | None = None
+        over = 0
+        # Invariant: `highest` is the largest total among the reads over before this one began.
+        for read, value in ours:
+            while _completion(done[over][0]) < read.invoked:
+                if highest is None or done[over][1] > highest[1]:
+                    highest = done[over]
+                over += 1
+            if highest is not None and value < highest[1]:
+                found.append(_went_down(highest[0], read, replica))
+    return found
+
+
+def _went_down(earlier: Operation, later: Operation, replica: str) -> Anomaly:
+    reason = (
+        f"{replica or 'The counter'} showed {earlier.result} to process {earlier.process} and "
+        f"later {later.result} to process {later.process}; a grow-only counter never goes down."
+    )
+    data = {"node": replica, "values": [earlier.result, later.result]}
+    return Anomaly("decreasing", reason, (earlier, later), data)
+
+
+def _out_of_bounds(
+    reads: list[tuple[Operation, int]], adds: _Adds, replicas: ReplicaNames
+) -> list[Anomaly]:
+    found = []
+    for read, value in reads:
+        end = _completion(read)
+        least, most = adds.sent_down.before(end), adds.sent_up.before(end)
+        if not least <= value <= most:
+            found.append(_outside(read, least, most, replicas.of(read)))
+    return found
+
+
+def _outside(read: Operation, least: int, most: int, replica: str) -> Anomaly:
+    asked = replica or "the counter"
+    reason = (
+        f"A read of {asked} by process {read.process} shows {read.result}; with the adds that "
+        f"could have counted by then it is at least {least} and at most {most}."
+    )
+    data = {"value": read.result, "node": replica, "least": least, "most": most}
+    return Anomaly("out-of-bounds", reason, (read,), data)

@@ -1,0 +1,1 @@
+"""Promises that one pass over the operations decides."""

@@ -1,0 +1,1 @@
+"""Workloads whose few kinds of transaction look for one anomaly each."""

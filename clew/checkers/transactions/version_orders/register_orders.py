@@ -1,0 +1,431 @@
+"""The order of each register's versions, as far as it is known, and the edges that follow from it.
+
+What is known of the order is a directed graph over versions; where that graph is a circle, nothing
+of it is used.
+
+Source: Kingsbury and Alvaro, "Elle", VLDB 2020 (version orders of registers); Adya 1999, chapter 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise, product
+
+from clew.checkers.transactions.evidence import Link, Recorder
+from clew.checkers.transactions.extraction import sessions, told
+from clew.checkers.transactions.graph import (
+    OVERWRITE,
+    RW,
+    WR,
+    WW,
+    DependencyGraph,
+    components,
+)
+from clew.checkers.transactions.version_orders.register_key import (
+    ABSENT,
+    INITIAL,
+    Closure,
+    RegisterKey,
+)
+from clew.checkers.values import Key, initial_hint, key_of
+from clew.checkers.verdict import Budget
+from clew.history import Operation
+
+_MANY = 64
+
+
+class RegisterOrders:
+    """Draws the edges of each key and remembers why.
+
+    Args:
+        operations: the history's operations.
+        graph: receives the edges.
+        recorder: receives the anomalies.
+        assumptions: names from `rw_register.VERSION_ORDERS`.
+
+    Attributes:
+        committed: 1 for each operation that is known to have committed: it is ``ok``, or its
+            outcome is unknown but one of its writes was seen.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        graph: DependencyGraph,
+        recorder: Recorder,
+        assumptions: Sequence[str],
+    ) -> None:
+        self.operations = operations
+        self.graph = graph
+        self.recorder = recorder
+        self.assumptions = assumptions
+        self.keys: dict[Key, RegisterKey] = {}
+        self.committed = bytearray(operation.type == "ok" for operation in operations)
+        self.session = sessions(operations)
+
+    def settle(self, record: RegisterKey) -> None:
+        """Check what was read of a key against who wrote it."""
+        self.keys[key_of(record.key)] = record
+        for number, read, _ in chain(record.touches, record.rereads):
+            if read is ABSENT or read == record.start:
+                continue
+            writer = record.writers.get(read)
+            if writer is None:
+                self._odd_read("garbage-read", record, number, read, None)
+            elif writer in record.failed:
+                self._odd_read("G1a", record, number, read, writer)
+            elif writer == number:
+                self._odd_read("future-read", record, number, read, None)
+            else:
+                self.committed[writer] = 1
+                if record.intermediate.get(read) == writer:
+                    self._odd_read("G1b", record, number, read, writer)
+
+    def _odd_read(
+        self, kind: str, record: RegisterKey, number: int, token: Key, writer: int | None
+    ) -> None:
+        value = record.raw(token)
+        start = f"{{0}} read key {told(record.key)} as {told(value)}"
+        reason = {
+            "garbage-read": f"{start}, but nobody ever wrote that."
+            + (initial_hint(value) if record.initial is None else ""),
+            "G1a": f"{start}, which {{1}} wrote before it aborted.",
+            "future-read": f"{start} before it wrote that value itself: it saw its own future.",
+            "G1b": f"{start}, which {{1}} overwrote before it committed.",
+        }[kind]
+        cast = (number,) if writer is None else (number, writer)
+        self.recorder.add(kind, cast, reason, key=record.key, read=value)
+
+    def order_all(self, records: Sequence[RegisterKey], budget: Budget) -> None:
+        """Infer the version orders of all keys and draw the edges."""
+        for record in records:
+            self._versions(record)
+            self._link_reads(record)
+        for record in records:
+            for earlier, later, why in self._constraints(record):
+                if earlier != later:
+                    record.after.setdefault(earlier, {}).setdefault(later, why)
+        if "transaction-order" in self.assumptions:
+            self._order_by_dependency(records, budget)
+        for record in records:
+            self._draw(record)
+
+    def _versions(self, record: RegisterKey) -> None:
+        for number, _, wrote in record.touches:
+            if wrote is not ABSENT and self.committed[number]:
+                record.final[number] = wrote
+        for number, read, _ in record.touches:
+            version = None if read is ABSENT else record.version(read)
+            if version is not None and version != number:
+                record.readers.setdefault(version, []).append(number)
+        record.meet()
+        for number, met in record.met.items():
+            for version in dict.fromkeys(version for version, _ in met):
+                readers = [] if version is None else record.readers.setdefault(version, [])
+                if version != number and number not in readers:
+                    readers.append(number)
+
+    def _link_reads(self, record: RegisterKey) -> None:
+        for number, read, _ in chain(record.touches, record.rereads):
+            writer = record.writers.get(read)
+            if writer is not None and writer not in record.failed:
+                self.graph.add(writer, number, WR)
+
+    def _constraints(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        """Pairs of versions that the assumptions put in order, with the reason in words."""
+        if record.explicit is not None:
+            versions = [record.version(value) for value in record.explicit]
+            listed = [version for version in versions if version is not None]
+            for earlier, later in zip([INITIAL, *listed], listed, strict=False):
+                yield earlier, later, "the order was given"
+            return
+        if "writes-follow-reads" in self.assumptions:
+            for version, readers in record.readers.items():
+                for reader in readers:
+                    if reader in record.final and (
+                        not record.met or record.is_overwritten(version, reader)
+                    ):
+                        yield version, reader, "its writer had read the one before"
+        if "sequential-keys" in self.assumptions:
+            yield from self._sequential(record)
+        if "linearizable-keys" in self.assumptions:
+            yield from self._linearizable(record)
+
+    def _visits(self, record: RegisterKey) -> Iterator[tuple[int, list[int]]]:
+        """Each committed transaction on a key with the versions that it met, in order."""
+        for number, read, _ in record.touches:
+            if not self.committed[number]:
+                continue
+            if number in record.met:
+                path = record.path(number)
+            else:
+                version = None if read is ABSENT else record.version(read)
+                path = [] if version is None or version == number else [version]
+                if number in record.final:
+                    path.append(number)
+            if path:
+                yield number, path
+
+    def _sequential(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        last: dict[int, int] = {}
+        for number, path in self._visits(record):
+            session = self.session[number]
+            why = f"process {self.operations[number].process} met them in this order"
+            for earlier, later in pairwise([last.get(session, path[0]), *path]):
+                yield earlier, later, why
+            last[session] = path[-1]
+
+    def _linearizable(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
+        """Order each visit after those that ended before it began; what follows is left out."""
+        frontier: list[tuple[int, int, int]] = []  # completion, invocation, version on leaving
+        why = "they were met in this order in real time"
+        for number, path in self._visits(record):
+            for earlier, later in pairwise(path):
+                yield earlier, later, why
+            invoked = self.graph.invoked[number]
+            over = [visit for visit in frontier if visit[0] < invoked]
+            latest = max((visit[1] for visit in over), default=-1)
+            for completed, _, version in over:
+                if completed > latest:
+                    yield version, path[0], why
+            # Whoever ended before the latest of those began is behind that one.
+            frontier = [visit for visit in frontier if visit[0] > latest]
+            frontier.append((self.graph.completed[number], invoked, path[-1]))
+
+    def _order_by_dependency(self, records: Sequence[RegisterKey], budget: Budget) -> None:
+        """Order two versions of a key where one's writer reads from the other's, however far."""
+        order = self._topological()  # empty for a circle of reads, which is told as G1c
+        writers = sorted({writer for record in records for writer in record.final})
+        for low in range(0, len(writers), _BLOCK):
+            block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
+            reached = [0] * len(self.graph.successors)
+            for count, node in enumerate(reversed(order)):
+                if count % Budget.STEP == 0:
+                    budget.spend(Budget.STEP)
+                for packed in self.graph.successors[node]:
+                    reached[node] |= reached[packed >> 2]
+                    if packed >> 2 in block:
+                        reached[node] |= 1 << block[packed >> 2]
+            for record in records:
+                here = [writer for writer in record.final if writer in block]
+                for earlier, later in product(record.final, here):
+                    if reached[earlier] >> block[later] & 1:
+                        why = "its writer depends on the other's through reads"
+                        record.after.setdefault(earlier, {}).setdefault(later, why)
+
+    def _topological(self) -> list[int]:
+        """The nodes in an order that the edges drawn so far allow; empty where there is none."""
+        waiting = [0] * len(self.graph.successors)
+        for edges in self.graph.successors:
+            for packed in edges:
+                waiting[packed >> 2] += 1
+        order = [node for node, count in enumerate(waiting) if not count]
+        for node in order:
+            for packed in self.graph.successors[node]:
+                waiting[packed >> 2] -= 1
+                if not waiting[packed >> 2]:
+                    order.append(packed >> 2)
+        return order if len(order) == len(waiting) else []
+
+    def _draw(self, record: RegisterKey) -> None:
+        """Draw a key's ww and rw edges from what is known of its versions' order."""
+        if self._cyclic(record):
+            record.after = {}
+            record.known = len(record.final) <= 1
+            return
+        preceded = {
+            later
+            for version, laters in record.after.items()
+            if version != INITIAL
+            for later in laters
+        }
+        first = [version for version in record.final if version not in preceded]
+        initial = record.after.setdefault(INITIAL, {})
+        for version in first:
+            initial.setdefault(version, "nothing comes before the initial state")
+        for version, laters in record.after.items():
+            if version != INITIAL:
+                for later in laters:
+                    if later != INITIAL:
+                        self.graph.add(version, later, WW)
+        for version in dict.fromkeys([*record.after, *record.readers]):
+            self._link_readers(record, version)
+        record.known = _total(record)
+
+    def _link_readers(self, record: RegisterKey, version: int) -> None:
+        """Draw rw edges from those who read a version to those who wrote a later one."""
+        readers = record.readers.get(version, [])
+        later = [node for node in record.after.get(version, {}) if node != INITIAL]
+        only = [reader for reader in readers if reader not in record.final]
+        if only and later:
+            self.graph.add_all(only, later, RW)
+        both = [reader for reader in readers if reader in record.final]
+        if record.met:
+            both = self._link_apart(record, version, both, later)
+        if len(both) > 1:
+            self._lost_update(record, both[0], both[1], version)
+        if len(both) * len(later) > _MANY:
+            return  # all that they violate, their lost updates violate too
+        for reader in both:
+            for writer in later:
+                if reader in record.after.get(writer, {}):
+                    self._lost_update(record, reader, writer, version)
+                    self.graph.add(reader, writer, RW)
+                elif writer not in record.after.get(reader, {}):
+                    self.graph.add(reader, writer, RW if len(both) > 1 else OVERWRITE)
+
+    def _link_apart(
+        self, record: RegisterKey, version: int, both: list[int], later: list[int]
+    ) -> list[int]:
+        """Link those that read a version, but not last before they wrote the key; the rest.
+
+        All that they violate, their own contradictions violate too, so many are left out.
+        """
+        apart = [reader for reader in both if not record.is_base(version, reader)]
+        if len(apart) * len(later) <= _MANY:
+            for reader, writer in product(apart, later):
+                self.graph.add(reader, writer, RW)
+        return [reader for reader in both if record.is_base(version, reader)]
+
+    def _lost_update(self, record: RegisterKey, number: int, other: int, version: int) -> None:
+        if number == other:
+            return
+        read = record.told_version(version)
+        self.recorder.add(
+            "lost-update",
+            (number, other),
+            f"{{0}} read key {told(record.key)} as {read} and wrote it; {{1}} also wrote it on "
+            f"top of {read}. Neither saw the other's write, so one update is lost.",
+            key=record.key,
+            read=record.shown(version),
+        )
+
+    def _cyclic(self, record: RegisterKey) -> bool:
+        """Report a circle among a key's versions."""
+        nodes = [INITIAL, *record.final]
+        place = {node: index for index, node in enumerate(nodes)}
+        edges = [[place[later] for later in record.after.get(node, {})] for node in nodes]
+        edges[0] = [*range(1, len(nodes))]
+        circles = components(edges)
+        if circles:
+            members = [nodes[index] for index in circles[0]]
+            values = [record.told_version(member) for member in members]
+            cast = tuple(member for member in members if member != INITIAL)
+            self.recorder.add(
+                "cyclic-versions",
+                cast[:8],
+                f"What is known of key {told(record.key)}'s versions puts each of "
+                f"{', '.join(values[:8])} before itself.",
+                key=record.key,
+                versions=[record.shown(member) for member in members],
+            )
+        return bool(circles)
+
+    def later_writers(self, number: int) -> Iterator[int]:
+        """Who installed a version after one that this transaction read, itself left out."""
+        if self.operations[number].type == "ok":
+            for record in self._keys_of(number):
+                yield from self._later(record, number)
+
+    def _later(self, record: RegisterKey, number: int) -> list[int]:
+        if record.versions_read is None or record.closed is None:
+            record.closed = Closure(record)
+            record.versions_read = {}
+            for version, readers in record.readers.items():
+                for reader in readers:
+                    record.versions_read.setdefault(reader, []).append(version)
+        closed = record.closed
+        read = record.versions_read.get(number, ())
+        later = dict.fromkeys(chain.from_iterable(closed.after(version) for version in read))
+        return [writer for writer in later if writer != number]
+
+    def missed(self, source: int, target: int) -> Link:
+        """The evidence that one transaction read a version older than the other's."""
+        for record in self._keys_of(source):
+            if target in self._later(record, source):
+                assert record.versions_read is not None
+                assert record.closed is not None
+                read = record.versions_read[source]
+                version = next(v for v in read if target in record.closed.after(v))
+                value = record.shown(version)
+                written = record.raw(record.final[target])
+                return Link(source, target, "rw", record.key, value, written)
+        raise AssertionError((source, target))
+
+    def link(self, source: int, target: int, kind: int) -> Link:
+        """The evidence for one edge of the graph: the first key that shows it."""
+        for record in self._keys_of(source):
+            if kind == WR:
+                found = self._wr(record, source, target)
+            elif kind == WW:
+                found = self._ww(record, source, target)
+            else:
+                found = self._rw(record, source, target, kind)
+            if found is not None:
+                return found
+        raise AssertionError((source, target, kind))
+
+    def _keys_of(self, number: int) -> list[RegisterKey]:
+        operation = self.operations[number]
+        micros = operation.result if operation.type == "ok" else operation.argument
+        return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
+
+    def _wr(self, record: RegisterKey, source: int, target: int) -> Link | None:
+        for number, read, _ in chain(record.touches, record.rereads):
+            if number == target and read is not ABSENT and record.writers.get(read) == source:
+                return Link(source, target, "wr", record.key, record.raw(read), record.raw(read))
+        return None
+
+    def _ww(self, record: RegisterKey, source: int, target: int) -> Link | None:
+        why = record.after.get(source, {}).get(target)
+        if why is None:
+            return None
+        return Link(
+            source, target, "ww", record.key, record.raw(record.final[source]),
+            record.raw(record.final[target]), because=why,
+        )  # fmt: skip
+
+    def _rw(self, record: RegisterKey, source: int, target: int, kind: int) -> Link | None:
+        for version, readers in record.readers.items():
+            why = record.after.get(version, {}).get(target)
+            if why is None or source not in readers:
+                continue
+            if kind == OVERWRITE and source not in record.final:
+                return None  # it wrote another key that it read
+            if kind == OVERWRITE:
+                own = record.raw(record.final[source])
+                other = record.raw(record.final[target])
+                why = "else one of the two updates is lost"
+                return Link(source, target, "ww", record.key, own, other, because=why)
+            value = record.shown(version)
+            return Link(
+                source, target, "rw", record.key, value, record.raw(record.final[target]),
+                because="" if version == INITIAL else why,
+            )  # fmt: skip
+        return None
+
+
+_BLOCK = 4096
+
+
+def _total(record: RegisterKey) -> bool:
+    """True where each version but the last has its next one among those known to follow it."""
+    if len(record.final) <= 1:
+        return True
+    preceding = dict.fromkeys(record.final, 0)
+    for version, laters in record.after.items():
+        if version != INITIAL:
+            for later in laters:
+                preceding[later] += 1
+    ready = [version for version, count in preceding.items() if not count]
+    met = 0
+    while ready:
+        if len(ready) > 1:
+            return False
+        version = ready.pop()
+        met += 1
+        for later in record.after.get(version, {}):
+            preceding[later] -= 1
+            if not preceding[later]:
+                ready.append(later)
+    return met == len(record.final)

@@ -1,0 +1,247 @@
+"""Anomalies in words, as data, and as a graph in the DOT language.
+
+A cycle is told from its first transaction round to the one that contradicts it: "T1 appended 4 to
+x before T2 appended 5 (T3 saw [4 5]); yet T2 ...". Transactions are called T1, T2, ... in the order
+of the story; the operation's number in the history stands beside each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clew.checkers.transactions.cycle_names import lost_write, special_name
+from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, Cycle
+from clew.checkers.transactions.evidence import Evidence, Finding, Link
+from clew.checkers.transactions.extraction import plain, told
+from clew.checkers.transactions.graph import OVERWRITE
+from clew.checkers.verdict import Anomaly
+from clew.history import Operation
+from clew.text import dot_text
+
+_ROLE = re.compile(r"\{\d\}")
+_VERBS = {"append": "appended", "w": "wrote"}
+
+
+def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence) -> Anomaly:
+    """A cycle as an anomaly, with the evidence for each of its edges."""
+    links = [
+        _link(cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind, evidence)
+        for i, kind in enumerate(cycle.kinds)
+    ]
+    return tell_links(cycle.name, links, operations)
+
+
+def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]) -> Anomaly:
+    """A circle of links, each with its evidence, as an anomaly of this name."""
+    links = _turned(links)
+    cast = list(dict.fromkeys(link.source for link in links))
+    seers = [link.seen_by for link in links if link.seen_by is not None]
+    between = [step.source for link in links for step in link.chain]
+    cast = list(dict.fromkeys([*cast, *seers, *between]))
+    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
+    sentences = [_sentence(link, names, operations) for link in links]
+    story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
+    lost = lost_write(links, operations)
+    special = "lost write" if lost else special_name(links, operations)
+    moral = _moral(name, len(links), special)
+    if lost:
+        where = f"{told(lost.next_value)} in {told(lost.key)}"
+        moral += f" {names[lost.target]} was told that it is done, yet no later read shows {where}."
+    reason = f"{tell_cast(cast, names, operations)} {story} {moral}"
+    data: dict[str, Any] = {
+        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
+        "edges": [_edge(link, names) for link in links],
+        "length": len(links),
+    }
+    if special:
+        data["also_known_as"] = special
+    return Anomaly(name, reason, tuple(operations[number] for number in cast), data)
+
+
+def tell_finding(finding: Finding, operations: Sequence[Operation]) -> Anomaly:
+    """An anomaly that is no cycle, with its cast."""
+    cast = list(dict.fromkeys(finding.operations))
+    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
+    roles = {f"{{{rank}}}": names[number] for rank, number in enumerate(finding.operations)}
+    # Values in the story may hold braces of their own, so it is no format string.
+    story = _ROLE.sub(lambda found: roles.get(found[0], found[0]), finding.reason)
+    data = {
+        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
+        **{name: plain(value) for name, value in finding.data.items()},
+    }
+    reason = f"{tell_cast(cast, names, operations)} {story}"
+    return Anomaly(finding.kind, reason, tuple(operations[number] for number in cast), data)
+
+
+def to_dot(anomaly: Anomaly) -> str:
+    """The anomaly's transactions and edges as a DOT digraph; no edges where it is no cycle."""
+    transactions: Mapping[str, Mapping[str, Any]] = anomaly.data.get("transactions", {})
+    edges: Sequence[Mapping[str, Any]] = anomaly.data.get("edges", ())
+    drawn = {edge[end] for edge in edges for end in ("from", "to")} or set(transactions)
+    lines = [f"digraph {dot_text(anomaly.kind)} {{", "  node [shape=box];"]
+    for name, transaction in transactions.items():
+        if name in drawn:
+            text = f"{name}: {told_transaction(transaction['value'])}"
+            lines.append(f"  {name} [label={dot_text(text)}];")
+    for edge in edges:
+        key = "" if edge["key"] is None else f" {told(edge['key'])}"
+        lines.append(
+            f"  {edge['from']} -> {edge['to']} [label={dot_text(edge['type'] + key)}, "
+            f"color={_COLOURS[edge['type']]}];"
+        )
+    return "\n".join([*lines, "}", ""])
+
+
+_COLOURS = {
+    "ww": "red",
+    "wr": "blue",
+    "rw": "darkorange",
+    "initial": "gray60",
+    "process": "gray40",
+    "realtime": "gray60",
+}
+
+
+def told_transaction(value: Any) -> str:
+    """A transaction's micro-operations on one line, cut after eight."""
+    if not isinstance(value, (list, tuple)):
+        return told(value)
+    parts = []
+    for micro in value[:8]:
+        if isinstance(micro, (list, tuple)):
+            parts.append(" ".join([str(micro[0]), *map(told, micro[1:])]) if micro else "[]")
+        else:
+            parts.append(told(micro))
+    if len(value) > len(parts):
+        parts.append("...")
+    return f"[{', '.join(parts)}]"
+
+
+def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:
+    if kind == MISSED:
+        return evidence.missed(source, target)
+    if kind > OVERWRITE:
+        return Link(source, target, KIND_NAMES[kind])
+    return evidence.link(source, target, kind)
+
+
+def _turned(links: Sequence[Link]) -> list[Link]:
+    """Start the story so that it ends with what contradicts it: an order of time, else an rw."""
+    for wanted in (("realtime", "process"), ("rw",), ("wr",)):
+        for place in range(len(links) - 1, -1, -1):
+            if links[place].kind in wanted:
+                return [*links[place + 1 :], *links[: place + 1]]
+    return list(links)
+
+
+def tell_cast(
+    cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Operation]
+) -> str:
+    """Who the named transactions are: "T1 = [x 1] (operation 0, process 3); T2 = ..."."""
+    parts = []
+    for number in cast:
+        operation = operations[number]
+        value = operation.result if operation.type == "ok" else operation.argument
+        outcome = {"ok": "", "fail": ", aborted", "info": ", outcome unknown"}[operation.type]
+        parts.append(
+            f"{names[number]} = {told_transaction(value)} (operation {number}, process "
+            f"{operation.process}{outcome})"
+        )
+    return f"{'; '.join(parts)}."
+
+
+def transaction_data(operation: Operation) -> dict[str, Any]:
+    """A transaction for machines."""
+    return {
+        "operation": operation.number,
+        "process": operation.process,
+        "type": operation.type,
+        "value": operation.result if operation.type == "ok" else operation.argument,
+        "invoked": operation.invoked,
+        "completed": operation.completed,
+    }
+
+
+def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "from": names[link.source],
+        "to": names[link.target],
+        "type": link.kind,
+        "key": link.key,
+        "value": plain(link.value),
+        "next_value": plain(link.next_value),
+        "seen_by": None if link.seen_by is None else names[link.seen_by],
+    }
+
+
+def _verb(operation: Operation) -> str:
+    value = operation.result if operation.type == "ok" else operation.argument
+    if not isinstance(value, (list, tuple)):
+        return "wrote"
+    return next((_VERBS[micro[0]] for micro in value if micro[0] in _VERBS), "wrote")
+
+
+def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    one, other = names[link.source], names[link.target]
+    seen = _seen(link, names, operations)
+    key, value, following = told(link.key), told(link.value), told(link.next_value)
+    writer = operations[link.target if link.kind == "rw" else link.source]
+    match link.kind, _verb(writer) if link.key is not None else "":
+        case "ww", "appended":
+            text = f"{one} appended {value} to {key} before {other} appended {following}{seen}"
+        case "ww", _:
+            text = f"{one} wrote {key} = {value} before {other} wrote {key} = {following}{seen}"
+        case "wr", "appended":
+            text = f"{other} saw {one}'s append of {value} to {key} (it read {following})"
+        case "wr", _:
+            text = f"{other} read {key} = {value}, which {one} wrote{seen}"
+        case "rw", verb:
+            text = f"{one} read {key} as {value}, without {following}, which {other} {verb}{seen}"
+        case "initial", _:
+            text = f"{one} is the state before {other}"
+        case "process", _:
+            text = f"process {operations[link.source].process} ran {one} before {other}"
+        case _:
+            text = f"{one} ended before {other} began"
+    return text
+
+
+def _seen(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """How the order of a link is known, where it is not by itself."""
+    seen = ""
+    if link.chain:
+        seen = f", for {_precedes(link, names, operations)}"
+    elif link.seen_by is not None and link.seen_by != link.source:
+        seen = f" ({names[link.seen_by]} saw {_around(link)})"
+    return f"{seen} ({link.because})" if link.because else seen
+
+
+def _precedes(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+    """That somebody read what the link's second wrote, though its first precedes that read."""
+    assert link.seen_by is not None
+    seer, first = names[link.seen_by], names[link.source]
+    steps = "; ".join(_sentence(step, names, operations) for step in link.chain)
+    value = told(link.next_value)
+    return f"{seer} read {told(link.key)} = {value} though {first} precedes it ({steps})"
+
+
+def _around(link: Link) -> str:
+    """What was seen, cut down to the place where the link's second value stands."""
+    if len(link.seen) <= _AROUND or link.next_value not in link.seen:
+        return told(link.seen)
+    place = link.seen.index(link.next_value)
+    first, last = max(0, place - 3), place + 2
+    parts = ["..."] if first else []
+    parts += [told(value) for value in link.seen[first:last]]
+    parts += ["..."] if last < len(link.seen) else []
+    return f"[{' '.join(parts)}]"
+
+
+_AROUND = 12
+
+
+def _moral(name: str, length: int, special: str | None) -> str:
+    known = f", known as {special}" if special else ""
+    return f"So each of these {length} must come before itself: {name}{known}."
