@@ -1,7 +1,7 @@
 """A first Raft: a leader, a log, majorities; and everything in memory.
 
 It agrees under partitions. It does not survive crashes, because a node that forgets its vote
-votes twice, and one that forgets its log takes a majority's word back. `clew/models/raft.py` is
+votes twice, and one that forgets its log takes a majority's word back. `clew/models/raft/` is
 what it grows into.
 
 $ clew test examples/first_raft.py --nemesis partition --nemesis-interval 5 --seed 1

@@ -1,1 +1,1 @@
-"""Node implementations that ship, each a file to be read; their planted bugs beside them."""
+"""Node implementations that ship, each a file or a folder to be read, with its planted bugs."""

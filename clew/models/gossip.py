@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from clew.models.registry import Bug
 from clew.node.message import Message
 from clew.node.node import Node, on
 from clew.node.tolerates import Tolerates
@@ -116,3 +117,52 @@ class Gossip(Node):
         """The values held, and how many each neighbour is owed."""
         owed = {neighbour: len(values) for neighbour, values in self.owed.items()}
         return {"values": list(self.values), "owed": owed}
+
+
+# Planted bugs.
+
+
+class NeverRetries(Gossip):
+    """Tells each neighbour once, whether it was heard or not."""
+
+    def retry(self) -> None:
+        """Trust the network."""
+
+
+class AcknowledgesEarly(Gossip):
+    """Thanks the client first and takes the value up a moment later."""
+
+    def broadcast(self, msg: Message) -> None:
+        """Say that it is safe, before it is."""
+        self.reply(msg, {"type": "broadcast_ok"})
+        self.after(RETRY_SECONDS, self.learn, [msg.body["message"]], msg.src)
+
+
+class ForgetsOnRestart(Gossip):
+    """Keeps the values in memory alone: a restarted node is told of new ones only."""
+
+    def store(self, values: list[int]) -> None:
+        """Hold values until the next crash."""
+        self.values.update(dict.fromkeys(values))
+
+
+BUGS: dict[str, Bug] = {
+    "never-retries": Bug(
+        NeverRetries,
+        "a value is sent to each neighbour once, and a cut link swallows it",
+        "Demers et al., Epidemic Algorithms, 1987, section 1: rumours alone miss some sites",
+        {"nemesis": ["partition"], "nemesis_interval": 3.0, "rate": 10.0, "time_limit": 20.0},
+    ),
+    "acknowledges-early": Bug(
+        AcknowledgesEarly,
+        "a value is acknowledged before this node holds it",
+        "a write-behind buffer in front of a store that can crash",
+        {"nemesis": ["kill"], "nemesis_interval": 2.0, "rate": 20.0, "time_limit": 20.0},
+    ),
+    "forgets-on-restart": Bug(
+        ForgetsOnRestart,
+        "a restarted node begins empty, though others think that it holds the values",
+        "Demers et al., Epidemic Algorithms, 1987: a site's database is assumed to be stable",
+        {"nemesis": ["kill"], "nemesis_interval": 3.0, "rate": 10.0, "time_limit": 20.0},
+    ),
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The models that ship and their planted bugs, as one table; nothing is imported until asked."""
+"""The models that ship, as one table; a model's file, with its planted bugs, loads when needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ModelEntry(NamedTuple):
     """A model that ships.
 
     Attributes:
-        module: where it lives.
+        module: where it lives, and its planted bugs, as ``BUGS``.
         node_class: the name of its class there.
         workload: what ``clew test`` runs it against.
         summary: one line for ``clew list models``.
@@ -75,18 +75,16 @@ MODELS: dict[str, ModelEntry] = {
     ),
 }  # fmt: skip
 
-_BUG_MODULES = {
-    "unique-ids": "clew.models.bugs.unique_ids",
-    "gossip": "clew.models.bugs.gossip",
-    "g-counter": "clew.models.bugs.crdt",
-    "abd": "clew.models.bugs.abd",
-    "raft": "clew.models.bugs.raft",
-}
-
 
 def bugs_of(model: str) -> dict[str, Bug]:
-    """The planted bugs of a model by name, in the order they are listed; empty for none."""
-    if model not in _BUG_MODULES:
+    """The planted bugs of a model by name, in the order they are listed; empty for none.
+
+    They are those of its module's ``BUGS`` that change the model's own class: one file may hold
+    several models.
+    """
+    if model not in MODELS:
         return {}
-    bugs: dict[str, Bug] = import_module(_BUG_MODULES[model]).BUGS
-    return bugs
+    entry = MODELS[model]
+    bugs: dict[str, Bug] = getattr(import_module(entry.module), "BUGS", {})
+    node_class = entry.load()
+    return {name: bug for name, bug in bugs.items() if issubclass(bug.node_class, node_class)}

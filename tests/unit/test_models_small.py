@@ -1,18 +1,17 @@
 """The small models, request by request, on a quiet network and across crashes."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from clew.models.abd import ABD
-from clew.models.bugs.abd import AcknowledgesBeforeDisk
-from clew.models.bugs.crdt import AddsOnMerge, ForgetsOnRestart
-from clew.models.bugs.unique_ids import TrustsTheClock
-from clew.models.crdt import GCounter, GSet, PNCounter
+from clew.models.abd import ABD, AcknowledgesBeforeDisk
+from clew.models.crdt import AddsOnMerge, ForgetsOnRestart, GCounter, GSet, PNCounter
 from clew.models.echo import Echo
 from clew.models.gossip import Gossip
-from clew.models.unique_ids import PER_MILLISECOND, UniqueIds
+from clew.models.registry import MODELS, bugs_of
+from clew.models.unique_ids import PER_MILLISECOND, TrustsTheClock, UniqueIds
 from clew.node.message import Message, is_flat
 from clew.node.node import Node
 from clew.sim.cluster import Cluster
@@ -306,3 +305,13 @@ def test_a_reader_writes_back_what_one_node_holds(reader: str, unheard: str) -> 
     client.crash(unheard)
     assert client.ask(reader, type="read", key=1) == {"type": "read_ok", "value": 7}
     assert [node.get("1")["value"] for node in client.cluster.nodes.values()] == [7, 7]
+
+
+def test_each_planted_bug_stands_beside_one_model_and_changes_its_class():
+    owners = {name: bugs_of(name) for name in MODELS}
+    assert set(owners["g-counter"]) == {"adds-on-merge", "forgets-on-restart"}
+    assert owners["g-set"] == owners["pn-counter"] == owners["echo"] == {}
+    planted = [bug for bugs in owners.values() for bug in bugs.values()]
+    files = {entry.module: import_module(entry.module) for entry in MODELS.values()}
+    listed = [bug for file in files.values() for bug in getattr(file, "BUGS", {}).values()]
+    assert sorted(map(id, planted)) == sorted(map(id, listed))

@@ -340,7 +340,8 @@ FAULT_RULES = {
         "A fault that was asked for did nothing that a node could notice: partition: 0 messages",
     ),
     "what the last of them did is told": (
-        {"nemesis": ("partition",)}, (UNFELT, report("partition-bridge", 0, detail="no node to cut")),
+        {"nemesis": ("partition",)},
+        (UNFELT, report("partition-bridge", 0, detail="no node to cut")),
         "unknown",
         "A fault that was asked for did nothing that a node could notice: partition: no node to",
     ),

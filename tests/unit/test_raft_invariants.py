@@ -2,8 +2,8 @@
 
 import pytest
 
-from clew.models.raft_consensus import Consensus
-from clew.models.raft_invariants import (
+from clew.models.raft.consensus import Consensus
+from clew.models.raft.invariants import (
     INVARIANTS,
     CommitMonotone,
     CommitWithinLog,
@@ -13,7 +13,7 @@ from clew.models.raft_invariants import (
     LogMatching,
     StateMachineSafety,
 )
-from clew.models.raft_log import Log
+from clew.models.raft.log import Log
 from clew.node.disk import Disk
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.models.raft_log import Log
+from clew.models.raft.log import Log
 from clew.node.disk import Disk
 
 

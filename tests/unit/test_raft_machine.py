@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clew.models.kv_machine import KVMachine
+from clew.models.raft.machine import KVMachine
 
 MISSING = {"type": "error", "code": 20, "text": "key-does-not-exist"}
 MISMATCH = {"type": "error", "code": 22, "text": "precondition-failed"}

@@ -3,10 +3,9 @@
 Diego Ongaro and John Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended
 Version)", 2014, sections 5.1, 5.2 and 5.4.1; pre-vote is section 9.6 of Ongaro's thesis,
 "Consensus: Bridging Theory and Practice", 2014. "Figure" and "section" without a name are the
-paper's. Begin here; `clew.models.raft_consensus` goes on with what a leader does.
+paper's. Begin here; `clew.models.raft.consensus` goes on with what a leader does.
 
-A method is small where a mistake is classic: `clew.models.bugs.raft` overrides one or two for
-each.
+A method is small where a mistake is classic: `clew.models.raft.bugs` overrides one or two for each.
 
 Left out: changes of membership (section 6), transfer of leadership.
 """
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from clew.models.raft_log import Log
+from clew.models.raft.log import Log
 from clew.node.message import Message
 from clew.node.node import Node, on
 

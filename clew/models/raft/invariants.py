@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clew.models.raft_consensus import Consensus
-from clew.models.raft_election import LEADER
-from clew.models.raft_log import Entry, Log
+from clew.models.raft.consensus import Consensus
+from clew.models.raft.election import LEADER
+from clew.models.raft.log import Entry, Log
 from clew.node.node import Node
 from clew.sim.invariants import Invariant, Violation
 

@@ -1,11 +1,11 @@
 """Raft: a replicated key-value store whose clients may ask any node.
 
-Consensus is in `clew.models.raft_election`, which a reader should open first, and
-`clew.models.raft_consensus`; here is what a
-client sees of it: requests that find the leader, writes that take effect once however often they
-are tried (sessions; Ongaro's thesis, "Consensus: Bridging Theory and Practice", 2014, section
-6.3), and reads that need no entry in the log (ReadIndex; 6.4). Ongaro and Ousterhout's paper tells
-of both in section 8. The store and its sessions are in `clew.models.kv_machine`.
+Consensus is in `clew.models.raft.election`, which a reader should open first, and
+`clew.models.raft.consensus`. Here is what a client sees of it: requests that find the leader,
+writes that take effect once however often they are tried (sessions; Ongaro's thesis, "Consensus:
+Bridging Theory and Practice", 2014, section 6.3), and reads that need no entry in the log
+(ReadIndex; 6.4). Section 8 of Ongaro and Ousterhout's paper describes both. The store and its
+sessions are in `clew.models.raft.machine`.
 
 Divergence from the paper: a node that does not lead passes a client's request on to the leader
 instead of turning the client away, and tries again when it hears of a new one.
@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clew.models.kv_machine import Answer, KVMachine, refusal
-from clew.models.raft_consensus import Consensus
-from clew.models.raft_election import LEADER
-from clew.models.raft_invariants import INVARIANTS
-from clew.models.raft_log import NO_COMMAND, Entry
+from clew.models.raft.consensus import Consensus
+from clew.models.raft.election import LEADER
+from clew.models.raft.invariants import INVARIANTS
+from clew.models.raft.log import NO_COMMAND, Entry
+from clew.models.raft.machine import Answer, KVMachine, refusal
 from clew.node.message import Message
 from clew.node.node import on
 from clew.node.tolerates import Tolerates

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.models.raft import Raft, Read
-from clew.models.raft_log import Entry
+from clew.models.raft.log import Entry
+from clew.models.raft.server import Raft, Read
 from clew.models.registry import Bug
 
 

@@ -2,11 +2,11 @@
 
 Diego Ongaro and John Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended
 Version)", 2014: sections 5.3 to 5.4 and 7; figure 2 holds the rules, figure 3 the five promises,
-which `clew.models.raft_invariants` checks after every event. That a leader steps down when it hears
+which `clew.models.raft.invariants` checks after every event. That a leader steps down when it hears
 no majority is section 6.2 of Ongaro's thesis, "Consensus: Bridging Theory and Practice", 2014.
 
-Elections are in `clew.models.raft_election`, the log on disk in `clew.models.raft_log`, what
-clients see of it all in `clew.models.raft`.
+Elections are in `clew.models.raft.election`, the log on disk in `clew.models.raft.log`, what
+clients see of it all in `clew.models.raft.server`.
 
 Left out: snapshots in chunks (one message carries a whole one), leases (no promise here leans on a
 clock).
@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clew.models.raft_election import LEADER, Elections
-from clew.models.raft_log import Entry
+from clew.models.raft.election import LEADER, Elections
+from clew.models.raft.log import Entry
 from clew.node.message import Message
 from clew.node.node import Timer, on
 
