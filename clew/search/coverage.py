@@ -92,25 +92,21 @@ class _Reader:
         self._arrivals: dict[Behaviour, int] = {}
         self._links: dict[int, _End] = {}
         self._ends: dict[str, _End] = defaultdict(_End)
-        self._sent: dict[int, Record] = {}
         self._standing: dict[str, str] = {}
         self._open = 0
 
     def read(self, run: Run) -> dict[Behaviour, int]:
         """How often each behaviour is in a run's trace."""
         readers: dict[str, Callable[[Record], None]] = {
-            "link": self._link, "drop": self._drop, "duplicate": self._duplicate,
-            "start": self._start, "state": self._state, "timer": self._timer,
-            "crash": self._crash, "fault": self._fault, "heal": self._heal,
+            "link": self._link, "drop": self._drop, "start": self._start, "state": self._state,
+            "timer": self._timer, "crash": self._crash, "fault": self._fault, "heal": self._heal,
             "invoke": self._invoke, "ok": self._answer, "fail": self._answer,
             "info": self._answer, "finding": self._finding,
         }  # fmt: skip
-        sent, deliver = self._sent, self._deliver
-        for record in run.trace.records():
+        deliver = self._deliver
+        for record in run.trace.whole_records():
             kind = record[1]
-            if kind == "send":
-                sent[record[2]] = record
-            elif kind == "deliver":
+            if kind == "deliver":
                 deliver(record)
             elif kind in readers:
                 readers[kind](record)
@@ -126,7 +122,7 @@ class _Reader:
     def _deliver(self, record: Record) -> None:
         # Once a message: this only packs what came into one key; `_count_arrivals` takes each
         # key apart once.
-        _, _, _, link, body = self._sent[record[2]]
+        _, _, _, link, body = record
         end = self._links[link]
         highest = end.highest
         fields: list[Any] = []
@@ -155,12 +151,9 @@ class _Reader:
             for what in found:
                 counts[what] = counts.get(what, 0) + times
 
-    def _duplicate(self, record: Record) -> None:
-        self._sent[record[3]] = self._sent[record[2]]
-
     def _drop(self, record: Record) -> None:
-        _, _, _, link, body = self._sent[record[2]]
-        self._count("drop", body["type"], record[3], self._links[link].role)
+        _, _, _, why, link, body = record
+        self._count("drop", body["type"], why, self._links[link].role)
 
     def _start(self, record: Record) -> None:
         end = self._ends[record[2]]

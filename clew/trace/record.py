@@ -16,39 +16,11 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
+from clew.trace.kinds import ARRIVALS, KINDS, OF_MESSAGES
+
 Record: TypeAlias = tuple[Any, ...]
 
 BATCH = 512
-
-KINDS: dict[str, tuple[str, ...]] = {
-    "send": ("message", "link", "body"),
-    "deliver": ("message",),
-    "link": ("link", "src", "dest"),
-    "drop": ("message", "why"),
-    "duplicate": ("message", "copy"),
-    "start": ("node", "incarnation"),
-    "crash": ("node", "why", "unsynced"),
-    "pause": ("node",),
-    "resume": ("node",),
-    "timer": ("node", "name"),
-    "sync": ("node", "writes"),
-    "log": ("node", "text"),
-    "state": ("node", "state"),
-    "fault": ("id", "fault", "detail"),
-    "heal": ("id", "fault", "detail"),
-    "clock": ("node", "detail"),
-    "phase": ("name",),
-    "invoke": ("process", "f", "value", "node"),
-    "ok": ("process", "f", "value", "error"),
-    "fail": ("process", "f", "value", "error"),
-    "info": ("process", "f", "value", "error"),
-    "effect": ("node", "client", "request"),
-    "finding": ("finding", "node", "reason"),
-}
-
-
-_ARRIVALS = frozenset({"deliver", "drop"})
-"""The records that take the place of the delivery that a send foretold."""
 
 
 class TraceEvent(NamedTuple):
@@ -70,7 +42,7 @@ class TraceEvent(NamedTuple):
     def of(cls, number: int, record: Record) -> TraceEvent:
         """The event of a record."""
         time, kind, *rest = record
-        return cls(number, time, kind, dict(zip(KINDS[kind], rest, strict=True)))
+        return cls(number, time, kind, dict(zip(KINDS[kind].fields, rest, strict=True)))
 
 
 class Trace:
@@ -131,17 +103,31 @@ class Trace:
 
     def records(self) -> Iterator[Record]:
         """All records in order, none of them short; nothing where `keep` is False."""
-        foretold: dict[int, int] = {}
+        for record in self.whole_records():
+            yield record[:-2] if record[1] in OF_MESSAGES else record
+
+    def whole_records(self) -> Iterator[Record]:
+        """As `records`; those of `OF_MESSAGES` end with the link and the body of the message.
+
+        This is where what was sent is remembered, and no longer than the message is under way.
+        """
+        sent: dict[int, tuple[int, int, Any]] = {}
         for record in self._stored() if self.keep else ():
             if isinstance(record, int):
-                yield foretold.pop(record), "deliver", record
+                arrival, link, body = sent.pop(record)
+                yield arrival, "deliver", record, link, body
             elif isinstance(record[1], int):
                 time, arrival, message, link, body = record
-                foretold[message] = arrival
+                sent[message] = arrival, link, body
                 yield time, "send", message, link, body
+            elif record[1] in OF_MESSAGES:
+                message = record[2]
+                if record[1] in ARRIVALS:
+                    _, link, body = sent.pop(message)
+                else:
+                    _, link, body = sent[record[3]] = sent[message]
+                yield *record, link, body
             else:
-                if record[1] in _ARRIVALS:
-                    foretold.pop(record[2], None)
                 yield record
 
     def _stored(self) -> Iterator[Record | int]:
@@ -156,20 +142,19 @@ class Trace:
         besides, so that no reader need remember what was sent.
         """
         ends: dict[int, dict[str, str]] = {}
-        sent: dict[int, dict[str, Any]] = {}
-        for number, record in enumerate(self.records()):
-            event = TraceEvent.of(number, record)
-            fields = event.fields
-            if event.kind == "link":
-                ends[fields["link"]] = {name: fields[name] for name in ("src", "dest")}
-            elif event.kind == "send":
-                fields.update(ends[fields["link"]])
-                sent[fields["message"]] = {name: fields[name] for name in ("src", "dest", "body")}
-            elif event.kind == "duplicate":
-                sent[fields["copy"]] = sent[fields["message"]]
-                fields.update(sent[fields["copy"]])
-            elif event.kind in _ARRIVALS:
-                fields.update(sent.pop(fields["message"]))
+        for number, record in enumerate(self.whole_records()):
+            time, kind, *rest = record
+            if kind in OF_MESSAGES:
+                *rest, link, body = rest
+                event = TraceEvent.of(number, (time, kind, *rest))
+                event.fields.update(ends[link], body=body)
+            else:
+                event = TraceEvent.of(number, record)
+                if kind == "send":
+                    event.fields.update(ends[event.fields["link"]])
+                elif kind == "link":
+                    link, src, dest = rest
+                    ends[link] = {"src": src, "dest": dest}
             yield event
 
     def dump(self) -> bytes:

@@ -29,13 +29,13 @@ from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.topology import TOPOLOGIES
-from clew.trace.record import KINDS as TRACE_KINDS
 from clew.workloads import WORKLOADS, workload_class
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from inputs import commands, flags, scenario  # noqa: E402 - the pages' own parts lie beside
+from events import trace  # noqa: E402 - the pages' own parts lie beside
+from inputs import commands, flags, scenario  # noqa: E402
 from outside import outside  # noqa: E402
 from tables import code, table  # noqa: E402
 
@@ -47,33 +47,6 @@ PROMISE = {
     "them; 0: there are no clock faults in a swarm; None: no bound; `--clock-error` says otherwise",
     "faults": "a tuple of the kinds and families of faults that it recovers from; None: all that "
     "its code can feel",
-}
-
-TRACE = {
-    # a kind of record: what it says
-    "link": "a pair of endpoints exchanges its first message; later records name it by number",
-    "send": "a message leaves its sender",
-    "deliver": "a message reaches its receiver",
-    "drop": "a message is lost, and why",
-    "duplicate": "a message will arrive once more, as a message of that number",
-    "start": "an incarnation of a node begins",
-    "crash": "a node's process ends, and what became of its unsynced writes",
-    "pause": "nothing of a node runs from here on",
-    "resume": "a paused node goes on",
-    "timer": "a timer of a node fires",
-    "sync": "a node's writes become durable",
-    "log": "a node wrote a line",
-    "state": "a node's observed state",
-    "fault": "a fault begins, and what it did",
-    "heal": "a fault ends, and what it did in all",
-    "clock": "a node's clock changes",
-    "phase": "the run enters its recovery or its final reads",
-    "invoke": "a client begins an operation",
-    "ok": "an operation happened",
-    "fail": "an operation did not happen",
-    "info": "nobody knows whether an operation happened",
-    "effect": "a node marked where a request takes effect",
-    "finding": "something is wrong in itself, such as an exception or a broken invariant",
 }
 
 
@@ -425,21 +398,6 @@ After the runs follows an object for each scenario that says what to expect:
 
 def _fields(meanings: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(code(name), text) for name, text in meanings.items()]
-
-
-def trace() -> str:
-    """The records of a trace."""
-    rows = [
-        (code(kind), ", ".join(map(code, fields)), TRACE[kind])
-        for kind, fields in TRACE_KINDS.items()
-    ]
-    return f"""# The trace
-
-Everything that happens in a run, in order, with its virtual time in nanoseconds. The digest that
-identifies a run is the SHA-256 of these records.
-
-{table(("kind", "fields", "meaning"), rows)}
-"""
 
 
 PAGES: dict[str, Callable[[], str]] = {

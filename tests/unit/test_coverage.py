@@ -17,19 +17,23 @@ from clew.scenarios.load import load_model
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.coverage import KINDS, behaviours, counted
+from clew.trace.record import Trace
 
 LINK = (0, "link", 1, "a", "b")
 
 
 def run_of(*records):
     """A run with these records, after a link from a to b."""
-    return SimpleNamespace(trace=SimpleNamespace(records=lambda: iter([LINK, *records])))
+    trace = Trace()
+    for record in (LINK, *records):
+        trace.add(*record)
+    return SimpleNamespace(trace=trace)
 
 
 def message(number, time, **body):
-    """A message from a to b: its two records."""
+    """A message from a to b: its two records, as they are stored."""
     body = {"type": "m", **body}
-    return [(time, "send", number, 1, body), (time + 1, "deliver", number)]
+    return [(time, 0, number, 1, body), (time + 1, "deliver", number)]
 
 
 def seen(*records):
@@ -59,7 +63,8 @@ SHOWN = {
     "a flag": (message(1, 0, ok=True), ("field", "m", "ok", "True", None)),
     "an empty list": (message(1, 0, log=[]), ("field", "m", "log", "[]", None)),
     "a copy": (
-        [*message(1, 0), (1, "duplicate", 1, 2), (3, "deliver", 2)], ("pair", "m", "m", None),
+        [message(1, 0)[0], (0, "duplicate", 1, 2), message(1, 0)[1], (3, "deliver", 2)],
+        ("pair", "m", "m", None),
     ),
     "a loss": ([message(1, 0)[0], (0, "drop", 1, "partition")], ("drop", "m", "partition", None)),
     "a start": ([(0, "start", "b", 1)], ("start", False, None)),
@@ -74,7 +79,10 @@ SHOWN = {
         ("fault", "loss", "kill"),
     ),
     "a fault after another": (
-        [(0, "fault", "x", "kill"), (1, "heal", "x", "kill"), (2, "fault", "y", "loss")],
+        [
+            (0, "fault", "x", "kill", ""), (1, "heal", "x", "kill", ""),
+            (2, "fault", "y", "loss", ""),
+        ],
         ("fault", "loss", None),
     ),
     "an answer": (
@@ -114,9 +122,8 @@ def test_numbers_of_requests_are_no_behaviour():
 
 
 def test_names_and_times_do_not_count():
-    renamed = [(0, "link", 1, "n8", "n9"), *message(7, 900)]
-    other = SimpleNamespace(trace=SimpleNamespace(records=lambda: iter(renamed)))
-    assert behaviours(other) == behaviours(run_of(*message(1, 0)))
+    renamed = run_of((0, "link", 1, "n8", "n9"), *message(7, 900))
+    assert behaviours(renamed) == behaviours(run_of(*message(1, 0)))
 
 
 @pytest.mark.parametrize(("few", "many", "alike"), [(4, 7, True), (3, 4, False), (1, 2, False)])

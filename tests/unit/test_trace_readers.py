@@ -26,7 +26,8 @@ from clew.search.shrinking.past import causal_past
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.search.shrinking.telling import told
 from clew.search.verify import _told as told_difference
-from clew.trace.record import KINDS, Trace
+from clew.trace.kinds import KINDS
+from clew.trace.record import Trace
 
 NODE = """
 from clew import Node, on
@@ -162,7 +163,23 @@ def test_an_event_of_each_kind_is_told(kind, outcome):
     """Each by itself, as the first that differs between two runs."""
     event = next(event for event in outcome.run.trace.events() if event.kind == kind)
     assert told(event)
-    record = next(r for r in outcome.run.trace.records() if r[1] == kind)
-    other = Trace()
-    other.add(*record)
-    assert kind in told_difference(Trace(), other, "another").difference
+    shorter, longer = Trace(), Trace()
+    for time, what, *fields in outcome.run.trace.records():
+        stored = (time, 0, *fields) if what == "send" else (time, what, *fields)
+        longer.add(*stored)
+        if what == kind:
+            break
+        shorter.add(*stored)
+    told_of = told_difference(shorter, longer, "another").difference
+    assert told_of.startswith(f"event {event.number}: nothing more, then {kind} at ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_of_every_kind_is_documented(kind, outcome):
+    events = (event for event in outcome.run.trace.records() if event[1] == kind)
+    _, _, *values = next(events)
+    row = KINDS[kind]
+    missing = [name for name, meaning in row.fields.items() if not meaning]
+    assert not missing
+    assert row.meaning
+    assert len(row.fields) == len(values)

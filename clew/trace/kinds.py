@@ -1,0 +1,152 @@
+"""The kinds of event that a trace holds, and what each field of theirs says.
+
+The reference page and the fields of every reader come from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        meaning: what happened.
+        fields: by name what each says, in the order in which a record holds them.
+    """
+
+    meaning: str
+    fields: Mapping[str, str]
+
+
+_NUMBER = "the message's number in the run, from 1"
+_PROCESS = "the number of the client's process"
+_FUNCTION = "the operation, such as `read`"
+_ERROR = "why, with the code and text of an error; null where nothing is known"
+_NODE = "the node's name"
+_FAULT = {
+    "id": "the fault's id in the plan",
+    "fault": "its kind, such as `kill`",
+}
+
+KINDS: dict[str, Kind] = {
+    "send": Kind(
+        "a message leaves its sender",
+        {
+            "message": _NUMBER,
+            "link": "the number of the link from its sender to its receiver",
+            "body": "what it says",
+        },
+    ),
+    "deliver": Kind("a message reaches its receiver", {"message": _NUMBER}),
+    "link": Kind(
+        "a pair of endpoints exchanges its first message; later records name it by number",
+        {
+            "link": "the link's number in the run, from 0",
+            "src": "the sender: a node, a service, or a client such as `c1`",
+            "dest": "the receiver",
+        },
+    ),
+    "drop": Kind(
+        "a message is lost, and why",
+        {
+            "message": _NUMBER,
+            "why": "`partition`: the link is cut; `down`: its receiver is down, or was restarted "
+            "since; else the kind of the fault that lost it",
+        },
+    ),
+    "duplicate": Kind(
+        "a message will arrive once more, as a message of that number",
+        {"message": _NUMBER, "copy": "the copy's number; what becomes of it goes by that"},
+    ),
+    "start": Kind(
+        "an incarnation of a node begins",
+        {"node": _NODE, "incarnation": "its rank among the node's, from 1"},
+    ),
+    "crash": Kind(
+        "a node's process ends, and what became of its unsynced writes",
+        {
+            "node": _NODE,
+            "why": "the kind of the fault that ended it, or `not in the core` where a core alone "
+            "heals",
+            "unsynced": "what was to become of unsynced writes (`lost`, `torn` or `kept`), how "
+            "many were lost, and how many were torn",
+        },
+    ),
+    "pause": Kind("nothing of a node runs from here on", {"node": _NODE}),
+    "resume": Kind("a paused node goes on", {"node": _NODE}),
+    "timer": Kind("a timer of a node fires", {"node": _NODE, "name": "the timer's name"}),
+    "sync": Kind(
+        "a node's writes become durable",
+        {"node": _NODE, "writes": "how many were not durable before"},
+    ),
+    "log": Kind("a node wrote a line", {"node": _NODE, "text": "the line"}),
+    "state": Kind(
+        "a node's observed state",
+        {"node": _NODE, "state": "an object whose `role` is the node's role, or null"},
+    ),
+    "fault": Kind(
+        "a fault begins, and what it did",
+        {**_FAULT, "detail": "what it did, in words; each step of a fault is an event"},
+    ),
+    "heal": Kind(
+        "a fault ends, and what it did in all",
+        {**_FAULT, "detail": "what it did in all, in words"},
+    ),
+    "clock": Kind(
+        "a node's clock changes",
+        {
+            "node": _NODE,
+            "detail": "`wall` and its step in ns, or `rate` and how much faster than true time it "
+            "runs, in ppm",
+        },
+    ),
+    "phase": Kind(
+        "the run enters its recovery or its final reads", {"name": "`recover` or `final`"}
+    ),
+    "invoke": Kind(
+        "a client begins an operation",
+        {
+            "process": _PROCESS,
+            "f": _FUNCTION,
+            "value": "its argument, as the history has it",
+            "node": "the node that is asked",
+        },
+    ),
+    "ok": Kind(
+        "an operation happened",
+        {"process": _PROCESS, "f": _FUNCTION, "value": "its result", "error": "null"},
+    ),
+    "fail": Kind(
+        "an operation did not happen",
+        {"process": _PROCESS, "f": _FUNCTION, "value": "its argument", "error": _ERROR},
+    ),
+    "info": Kind(
+        "nobody knows whether an operation happened",
+        {"process": _PROCESS, "f": _FUNCTION, "value": "its argument", "error": _ERROR},
+    ),
+    "effect": Kind(
+        "a node marked where a request takes effect",
+        {
+            "node": _NODE,
+            "client": "the client that sent the request",
+            "request": "the request's `msg_id`",
+        },
+    ),
+    "finding": Kind(
+        "something is wrong in itself, such as an exception or a broken invariant",
+        {
+            "finding": "its kind, such as `invariant`",
+            "node": "the node's name; empty where it is about the cluster",
+            "reason": "what is wrong, in words",
+        },
+    ),
+}
+
+OF_MESSAGES = frozenset({"deliver", "drop", "duplicate"})
+"""What happens to a message: a reader is given its sender, its receiver and its body too."""
+
+ARRIVALS = frozenset({"deliver", "drop"})
+"""How a message or a copy of one ends."""
