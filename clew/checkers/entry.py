@@ -80,6 +80,14 @@ def share(text: str) -> Any:
         raise ValueError("total, or a fraction from 0 to 1") from None
 
 
+INITIAL = Option("initial", "the value before the first write; nil", any_value)
+NIL_READS = Option(
+    "nil-reads",
+    "value: a read of nil read the initial value nil; any: its value was not recorded and it "
+    "fits every state, as Knossos has it; value",
+    nil_reads,
+)
+NODES = Option("nodes", "the replicas, where the history does not name them all", words)
 KEYED = Option(
     "keyed",
     "whether values begin with the key of one of several objects: true or false; told from the "
@@ -113,12 +121,14 @@ class Entry:
             of sessions is needed, but where the consistency models need one.
         leaves_out: what VALID does not promise, though a reader may think so; empty where the
             summary says it all.
+        kinds: each kind of anomaly that INVALID may show, with its meaning; ``module:NAME`` where
+            a module has a table of them; no kind where the checker never says INVALID.
     """
 
     name: str
-    summary: str
-    complexity: str
-    source: str
+    summary: str = ""
+    complexity: str = ""
+    source: str = ""
     at: str = ""
     options: tuple[Option, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -126,6 +136,26 @@ class Entry:
     one_object: bool = False
     timeless: bool = False
     leaves_out: str = ""
+    kinds: Mapping[str, str] | str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a row that lacks something, by name."""
+        needed = {
+            "a summary": self.summary,
+            "a complexity": self.complexity,
+            "a source": self.source,
+            "the kinds of its anomalies": self.kinds is not None,
+        }
+        missing = [what for what, has in needed.items() if not has]
+        assert not missing, f"the row of the checker {self.name} lacks {', '.join(missing)}"
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What each kind of anomaly means that the checker may find."""
+        if not isinstance(self.kinds, str):
+            return self.kinds or {}
+        meanings: Mapping[str, str] = _loaded(self.kinds)
+        return meanings
 
     @property
     def said(self) -> tuple[Option, ...]:
@@ -166,9 +196,14 @@ class Entry:
 
 
 def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
-    module, _, name = at.partition(":")
-    checker: Checker = getattr(import_module(module), name)(**arguments)
+    checker: Checker = _loaded(at)(**arguments)
     return checker
+
+
+def _loaded(at: str) -> Any:
+    """What stands under a name of a module: ``module:name``."""
+    module, _, name = at.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:

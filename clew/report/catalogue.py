@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from clew.checkers.registry import CHECKERS
+from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.kinds import CHECKS, FAILURES

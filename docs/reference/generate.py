@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from clew.checkers.infer import RULES
-from clew.checkers.registry import ALIASES, CHECKERS
+from clew.checkers.registry import ALIASES
+from clew.checkers.table import CHECKERS
 from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
@@ -262,6 +263,15 @@ def _words(text: str) -> str:
     return ", ".join(map(code, text.split()))
 
 
+def _kinds() -> dict[tuple[str, str], list[str]]:
+    """The kinds of anomaly with their meanings, and the checkers that may find them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in CHECKERS.values():
+        for each in () if isinstance(entry.kinds, str) else entry.meanings.items():
+            found.setdefault(each, []).append(entry.name)
+    return found
+
+
 def checkers() -> str:
     """The checkers."""
     rows = [
@@ -278,6 +288,10 @@ def checkers() -> str:
         (code(entry.name), code(option.name), option.meaning)
         for entry in CHECKERS.values()
         for option in entry.said
+    ]
+    kinds = [
+        (", ".join(map(code, names)), code(kind), meaning)
+        for (kind, meaning), names in _kinds().items()
     ]
     left_out = [
         (code(entry.name), entry.leaves_out) for entry in CHECKERS.values() if entry.leaves_out
@@ -298,6 +312,13 @@ def checkers() -> str:
 The default stands last.
 
 {table(("checker", "option", "meaning"), settings)}
+
+## What INVALID may show
+
+The kinds of anomaly, but for those of `list-append`, `rw-register` and `closed-predicate`, which
+stand below.
+
+{table(("checker", "kind", "meaning"), kinds)}
 
 ## What VALID leaves out
 

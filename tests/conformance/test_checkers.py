@@ -2,7 +2,8 @@
 
 import pytest
 
-from clew.checkers.registry import CHECKERS, find
+from clew.checkers.registry import find
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.history import Event, History
 

@@ -5,7 +5,7 @@ from checker_histories import MADE, NODES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.checkers.registry import CHECKERS
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 
@@ -44,7 +44,9 @@ def test_what_is_more_uncertain_or_asks_for_less_never_turns_valid_into_invalid(
         value = FINAL[name](history.operations)
         final = [(read, read._replace(type="ok", value=value)) for read, _ in reads]
         history = History([*history, *(event for pair in final for event in pair)])
-    if run_checker(checker, history).verdict is Verdict.INVALID:
+    result = run_checker(checker, history)
+    assert {each.kind for each in result.anomalies} <= CHECKERS[name].meanings.keys()
+    if result.verdict is Verdict.INVALID:
         return
     assert run_checker(CHECKERS[name].make(weak), history).verdict is not Verdict.INVALID
     events = list(history)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.checkers.registry import CHECKERS
+from clew.checkers.table import CHECKERS
 from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of

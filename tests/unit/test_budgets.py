@@ -7,7 +7,8 @@ import pytest
 
 from clew import cli, wall
 from clew.checkers.keys import EachKey
-from clew.checkers.registry import CHECKERS, find, parse_model
+from clew.checkers.registry import find, parse_model
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import (
     STEPS,
     Anomaly,

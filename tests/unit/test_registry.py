@@ -1,12 +1,17 @@
 """The table of checkers, the models on the command line, and the guess where none is named."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import clew.checkers
+from clew.checkers.entry import Entry
 from clew.checkers.infer import infer
-from clew.checkers.registry import CHECKERS, find, parse_model
+from clew.checkers.registry import find, parse_model
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Verdict, run_checker
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History
@@ -21,6 +26,40 @@ def test_every_row_makes_its_checker(name):
     assert entry.source
 
 
+ROW = {"summary": "all is well", "complexity": "O(n)", "source": "a paper", "kinds": {"bad": "x"}}
+
+
+@pytest.mark.parametrize("lacking", ROW)
+def test_a_row_that_lacks_something_is_refused_by_name(lacking):
+    Entry("gauge", **ROW)
+    with pytest.raises(AssertionError, match=f"the checker gauge lacks .*{lacking}"):
+        Entry("gauge", **{**ROW, lacking: None})
+
+
+def named_kinds(path):
+    """The kinds of anomalies that a file names as it makes them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            given = [node.args[0]] if node.func.id == "Anomaly" else []
+            given += [each.value for each in node.keywords if each.arg == "kind"]
+            for one in given:
+                found = [one.body, one.orelse] if isinstance(one, ast.IfExp) else [one]
+                yield from (each.value for each in found if isinstance(each, ast.Constant))
+
+
+def test_every_kind_that_a_checker_makes_stands_in_a_row():
+    files = sorted(Path(clew.checkers.__file__).parent.rglob("*.py"))
+    made = {kind for file in files for kind in named_kinds(file)}
+    assert {"nonlinearizable", "stale", "G1c-realtime", "two-holders"} <= made
+    known = {kind for entry in CHECKERS.values() for kind in entry.meanings}
+    assert made - known == set()
+
+
+@pytest.mark.parametrize("name", CHECKERS)
+def test_every_kind_of_a_row_has_a_meaning(name):
+    assert all(kind and meaning for kind, meaning in find(name).meanings.items())
+
+
 def test_listing_loads_no_checker():
     code = (
         "import sys; from clew.checkers.registry import CHECKERS; "
@@ -29,7 +68,8 @@ def test_listing_loads_no_checker():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    assert eval(loaded) == [f"clew.checkers.{name}" for name in ("verdict", "entry", "registry")]
+    names = ("verdict", "entry", "table", "registry")
+    assert eval(loaded) == [f"clew.checkers.{name}" for name in names]
 
 
 @pytest.mark.parametrize(

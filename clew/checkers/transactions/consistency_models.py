@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from clew.checkers.registry import CHECKERS
+from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
 
 

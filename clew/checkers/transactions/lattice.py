@@ -164,6 +164,9 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
 """Every kind of anomaly that the transaction checkers report."""
 
 
+MEANINGS = {row.name: row.meaning for row in ANOMALIES}
+"""What each kind of anomaly means."""
+
 _ANOMALY = {row.name: row for row in ANOMALIES}
 _WEAKER: dict[str, frozenset[str]] = {}
 _FORBIDDEN: dict[str, frozenset[str]] = {}
