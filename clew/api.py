@@ -36,7 +36,7 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import file_options, scenario_file, scenario_from
+from clew.scenarios.suite import options_of, scenario_from, scenario_source
 from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import (
     CRASHED,
@@ -105,8 +105,8 @@ def scenario_for(
         asserts = given.pop("asserts")
         given["assert"] = [asserts] if isinstance(asserts, str) else list(asserts)
     named = os.fspath(model) if isinstance(model, str | os.PathLike) else hold(model)
-    file = scenario_file(named)
-    given = {**given, "model": named} if file is None else {**file_options(file), **given}
+    source = scenario_source(named)
+    given = {**given, "model": named} if source is None else {**options_of(source), **given}
     scenario = scenario_from(given)
     rehearse(scenario, scenario.seed)
     return scenario

@@ -15,7 +15,6 @@ from clew.report import annotations as github
 from clew.report.junit import junit_xml
 from clew.report.screen import echo
 from clew.report.swept import Swept, swept
-from clew.scenarios.suite import scenario_name
 from clew.search.cases import Case
 from clew.search.sweep import SeedResult
 from clew.text import json_text
@@ -23,7 +22,7 @@ from clew.text import json_text
 
 def print_json(case: Case, result: SeedResult) -> None:
     """A run, as one object on a line."""
-    echo(json_text({**result.json, "signature": result.signature, "scenario": _file(case)}))
+    echo(json_text({**result.json, "signature": result.signature, "scenario": _source(case)}))
 
 
 def print_met(cases: Sequence[Case]) -> None:
@@ -32,7 +31,7 @@ def print_met(cases: Sequence[Case]) -> None:
         scenario, met = case.job.scenario, case.summary.met
         if scenario.expect is not None:
             data = {
-                "scenario": _file(case),
+                "scenario": _source(case),
                 "model": scenario.model,
                 "bug": scenario.bug,
                 "runs": case.summary.runs,
@@ -43,8 +42,8 @@ def print_met(cases: Sequence[Case]) -> None:
             echo(json_text(data))
 
 
-def _file(case: Case) -> str | None:
-    return None if case.file is None else scenario_name(case.file)
+def _source(case: Case) -> str | None:
+    return None if case.source is None else str(case.source)
 
 
 def status(cases: Sequence[Case]) -> int:
@@ -81,10 +80,10 @@ def _swept(case: Case, stories: Mapping[str, str]) -> Swept:
     firsts = [group.first for group in case.summary.groups.values()]
     return swept(
         case.job.scenario,
-        case.file,
+        case.source,
         case.summary,
         seconds=case.summary.wall_seconds,
-        again=partial(rerun, case.job.scenario, case.file),
+        again=partial(rerun, case.job.scenario, case.source),
         stories={
             one.seed: stories[one.repro] for one in firsts if one.repro and one.repro in stories
         },

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import file_options, scenario_from, scenario_name
+from clew.scenarios.suite import Source, options_of, scenario_from
 
 _NO_FLAG = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 
 
-def rerun(scenario: Scenario, file: Path | None, seed: int) -> str:
+def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
     """The command line: the scenario, the options that it does not bring itself, and the seed.
 
     Args:
         scenario: what was run.
-        file: its file, or None where it came from flags.
+        source: where it comes from; None for flags.
         seed: which.
     """
-    if file is None:
+    if source is None:
         named, own = [scenario.model], {"model": scenario.model, "bug": scenario.bug}
         if scenario.bug:
             named += ["--bug", scenario.bug]
     else:
-        named, own = [scenario_name(file)], file_options(file)
+        named, own = [str(source)], options_of(source)
     words = [*named, *_flags(scenario, scenario_from(own)), "--seed", str(seed), "--runs", "1"]
     return " ".join(["clew", "test", *map(quote, words)])
 

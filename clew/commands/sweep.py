@@ -207,7 +207,7 @@ def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
     for case in cases:
         echo(case_line(case.name, case.summary, style))
     for case in cases:
-        told = failures(case.summary, style, partial(rerun, case.job.scenario, case.file))
+        told = failures(case.summary, style, partial(rerun, case.job.scenario, case.source))
         if told and case.summary.met.verdict is not Verdict.VALID:
             echo(f"\n{style.heading(case.name)}\n{told}")
     met = [case.summary.met.verdict for case in cases]
@@ -218,7 +218,7 @@ def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
 def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
     """The summary, and the story of the first run that is as bad as any."""
     scenario, summary = case.job.scenario, case.summary
-    echo(sweep_report(scenario, summary, seconds, style, partial(rerun, scenario, case.file)))
+    echo(sweep_report(scenario, summary, seconds, style, partial(rerun, scenario, case.source)))
     firsts = (group.first for group in summary.groups.values())
     worst = next((r for r in firsts if r.verdict is summary.verdict and r.repro), None)
     if worst is None:

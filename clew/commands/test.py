@@ -25,12 +25,12 @@ from clew.scenarios.load import load_model
 from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
+    Source,
     artefact_names,
-    file_options,
-    scenario_file,
+    options_of,
     scenario_files,
     scenario_from,
-    scenario_name,
+    scenario_source,
 )
 from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database
@@ -84,26 +84,29 @@ def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
     named = _named(asked.models)
     suite = len(named) > 1
     cases = [
-        _case(file, options, asked, flags, index=index if suite else None)
-        for index, (file, options) in enumerate(named)
+        _case(source, options, asked, flags, index=index if suite else None)
+        for index, (source, options) in enumerate(named)
         if not suite or asked.shard.holds(index)
     ]
-    names = artefact_names(file for file, _ in named if file is not None)
+    names = artefact_names(source for source, _ in named if source is not None)
     for case in cases:
-        if case.file is not None:
-            case.job = replace(case.job, name=names[case.file])
+        if case.source is not None:
+            case.job = replace(case.job, name=names[case.source])
     return [case for case in cases if case.total != 0]
 
 
-def _named(models: Sequence[str]) -> list[tuple[Path | None, dict[str, Any]]]:
-    """The scenario files that are meant, with their options; or one model without a file."""
-    files: list[Path] = []
+def _named(models: Sequence[str]) -> list[tuple[Source | None, dict[str, Any]]]:
+    """The scenarios that are meant, with their options; or one model by itself."""
+    sources: list[Source] = []
     if "" in models:
         raise UsageError("the model's name is empty", fix="See 'clew list models'")
     for name in models:
-        file = scenario_file(name)
-        if file is not None or (name not in MODELS and (Path(name).is_dir() or _is_path(name))):
-            files += [each for each in scenario_files(file or Path(name)) if each not in files]
+        source = scenario_source(name)
+        if isinstance(source, str):
+            sources += [source] if source not in sources else []
+        elif source or (name not in MODELS and (Path(name).is_dir() or _is_path(name))):
+            found = scenario_files(source or Path(name))
+            sources += [each for each in found if each not in sources]
         elif len(models) > 1:
             raise UsageError(
                 "several models can't be tested at once",
@@ -113,7 +116,7 @@ def _named(models: Sequence[str]) -> list[tuple[Path | None, dict[str, Any]]]:
             )
         else:
             return [(None, {"model": name})]
-    return [(file, file_options(file)) for file in files]
+    return [(source, options_of(source)) for source in sources]
 
 
 def _is_path(name: str) -> bool:
@@ -122,7 +125,7 @@ def _is_path(name: str) -> bool:
 
 
 def _case(
-    file: Path | None,
+    source: Source | None,
     options: Mapping[str, Any],
     asked: Asked,
     flags: Mapping[str, Any],
@@ -134,7 +137,7 @@ def _case(
     one; but the first shard has all seeds of one that may not be split.
     """
     scenario = scenario_from({**options, **flags})
-    case = _case_of(scenario, asked, file)
+    case = _case_of(scenario, asked, source)
     case.shard = asked.shard if index is None else Shard()
     case.first = scenario.seed if asked.seed is None else asked.seed
     case.runs = asked.runs
@@ -175,7 +178,7 @@ def _failed_of_all(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
     return [case for case in cases if case.total != 0]
 
 
-def _case_of(scenario: Scenario, asked: Asked, file: Path | None) -> Case:
+def _case_of(scenario: Scenario, asked: Asked, source: Source | None) -> Case:
     job = Job(
         scenario,
         asked.out,
@@ -184,8 +187,8 @@ def _case_of(scenario: Scenario, asked: Asked, file: Path | None) -> Case:
         seed_seconds=asked.seed_seconds,
     )
     bug = f" --bug {scenario.bug}" if scenario.bug else ""
-    name = scenario_name(file) if file else f"{scenario.model}{bug}"
-    return Case(name, job, file=file, summary=Summary(scenario.expect))
+    name = str(source) if source else f"{scenario.model}{bug}"
+    return Case(name, job, source=source, summary=Summary(scenario.expect))
 
 
 def _database(asked: Asked) -> Path:
@@ -193,15 +196,15 @@ def _database(asked: Asked) -> Path:
 
 
 def _rehearse(case: Case) -> None:
-    """Rehearse a scenario; what is wrong with one of a file names that."""
+    """Rehearse a scenario; what is wrong with one that has a name is told with it."""
     try:
         rehearse(case.job.scenario, case.first)
     except ClewError as bad:
-        if case.file is None or bad.where is not None:
+        if case.source is None or bad.where is not None:
             raise
         raise type(bad)(
             bad.problem,
-            where=str(case.file),
+            where=str(case.source),
             expected=bad.expected,
             found=bad.found,
             fix=bad.fix,

@@ -219,6 +219,7 @@ BUGS: dict[str, Bug] = {
         "Attiya, Bar-Noy, Dolev, 1995, section 3: the reader announces what it read",
         {"nemesis": ["loss"], "nemesis_interval": 1.0, "rate": 100.0, "time_limit": 20.0,
          "node_count": 3, "concurrency": "4n", "key_count": 1},
+        shows="nonlinearizable", runs=10,
     ),
     "reads-one": Bug(
         ReadsOne,
@@ -226,6 +227,7 @@ BUGS: dict[str, Bug] = {
         "Gifford, Weighted Voting for Replicated Data, 1979: read and write quorums must meet",
         {"nemesis": ["partition"], "nemesis_interval": 3.0, "rate": 20.0, "time_limit": 20.0,
          "key_count": 2},
+        shows="nonlinearizable", runs=10,
     ),
     "ties-not-broken": Bug(
         TiesNotBroken,
@@ -233,6 +235,7 @@ BUGS: dict[str, Bug] = {
         "Lynch, Shvartsman, 1997: a tag is a pair of a number and the writer's name",
         {"rate": 50.0, "time_limit": 20.0, "key_count": 1, "latency": 20.0,
          "latency_dist": "exponential"},
+        shows="nonlinearizable", runs=5,
     ),
     "acknowledges-before-disk": Bug(
         AcknowledgesBeforeDisk,
@@ -240,5 +243,6 @@ BUGS: dict[str, Bug] = {
         "Guerraoui, Levy, Robust emulations of shared memory in a crash-recovery model, 2004",
         {"nemesis": ["kill"], "nemesis_interval": 2.0, "rate": 20.0, "time_limit": 20.0,
          "key_count": 2},
+        shows="nonlinearizable", runs=10,
     ),
 }  # fmt: skip

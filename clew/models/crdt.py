@@ -175,6 +175,7 @@ BUGS: dict[str, Bug] = {
         "two replicas' counts are added where the larger should win",
         "Shapiro et al., A comprehensive study of CRDTs, 2011, section 3.1.1: merge is the maximum",
         {"rate": 5.0, "time_limit": 5.0, "node_count": 3},
+        shows="impossible-total", runs=5,
     ),
     "forgets-on-restart": Bug(
         ForgetsOnRestart,
@@ -182,5 +183,6 @@ BUGS: dict[str, Bug] = {
         "Shapiro et al., A comprehensive study of CRDTs, 2011, section 2.1: state must be stable",
         {"nemesis": ["kill"], "nemesis_interval": 3.0, "rate": 10.0, "time_limit": 20.0,
          "node_count": 3},
+        shows="impossible-total", runs=10,
     ),
 }  # fmt: skip

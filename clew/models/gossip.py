@@ -152,17 +152,20 @@ BUGS: dict[str, Bug] = {
         "a value is sent to each neighbour once, and a cut link swallows it",
         "Demers et al., Epidemic Algorithms, 1987, section 1: rumours alone miss some sites",
         {"nemesis": ["partition"], "nemesis_interval": 3.0, "rate": 10.0, "time_limit": 20.0},
+        shows="stale", runs=5,
     ),
     "acknowledges-early": Bug(
         AcknowledgesEarly,
         "a value is acknowledged before this node holds it",
         "a write-behind buffer in front of a store that can crash",
         {"nemesis": ["kill"], "nemesis_interval": 2.0, "rate": 20.0, "time_limit": 20.0},
+        shows="lost", runs=5,
     ),
     "forgets-on-restart": Bug(
         ForgetsOnRestart,
         "a restarted node begins empty, though others think that it holds the values",
         "Demers et al., Epidemic Algorithms, 1987: a site's database is assumed to be stable",
         {"nemesis": ["kill"], "nemesis_interval": 3.0, "rate": 10.0, "time_limit": 20.0},
+        shows="disappeared", runs=5,
     ),
 }  # fmt: skip

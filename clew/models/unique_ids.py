@@ -108,6 +108,7 @@ BUGS: dict[str, Bug] = {
         "generators of Snowflake's kind that do not refuse to run while the clock is behind",
         {"nemesis": ["clock"], "nemesis_interval": 3.0, "rate": 200.0, "time_limit": 20.0,
          "node_count": 3},
+        shows="duplicate", runs=5,
     ),
     "forgets-reservation": Bug(
         ForgetsReservation,
@@ -115,11 +116,13 @@ BUGS: dict[str, Bug] = {
         "Lamport, Time, Clocks, and the Ordering of Events, 1978, section 3: the clock must go on",
         {"nemesis": ["clock-jump", "kill"], "nemesis_interval": 2.0, "rate": 200.0,
          "time_limit": 30.0, "node_count": 3},
+        shows="duplicate", runs=10,
     ),
     "leaves-out-node": Bug(
         LeavesOutNode,
         "an id says when it was given, but not by whom",
         "RFC 9562, section 6.4: a distributed generator needs a node's name or enough entropy",
         {"rate": 1000.0, "time_limit": 10.0, "node_count": 3},
+        shows="duplicate", runs=2,
     ),
 }  # fmt: skip

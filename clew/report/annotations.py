@@ -74,7 +74,7 @@ def _place(one: Swept, signature: str) -> _Place:
 
 
 def _file(one: Swept) -> Path | None:
-    return one.file or _model(one)
+    return one.source if isinstance(one.source, Path) else _model(one)
 
 
 def _model(one: Swept) -> Path | None:

@@ -9,8 +9,8 @@ from typing import Any
 from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.families import shipped
 from clew.scenarios.kinds import CHECKS, FAILURES
-from clew.scenarios.suite import file_options, shipped
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import WORKLOADS, workload_class
@@ -85,8 +85,7 @@ def topologies() -> Iterator[Row]:
 
 def scenarios() -> Iterator[Row]:
     """The scenarios that ship; each name can stand for MODEL in ``clew test``."""
-    for name, path in shipped().items():
-        options = file_options(path)
+    for name, options in shipped().items():
         yield {
             "scenario": name,
             "model": options["model"],

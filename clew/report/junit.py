@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clew.checkers.verdict import Verdict
 from clew.report.swept import Failure, Swept
+from clew.scenarios.suite import Source
 from clew.text import xml_text
 
 
@@ -82,8 +83,8 @@ def _properties(one: Swept) -> list[tuple[str, str]]:
         told.append(("bug", scenario.bug))
     if scenario.expect:
         told.append(("expect", scenario.expect))
-    if one.file:
-        told.append(("scenario", one.file.as_posix()))
+    if one.source:
+        told.append(("scenario", Path(one.source).as_posix()))
     told += [
         (f"replay of seed {failure.seed}", failure.again)
         for failure in one.failures
@@ -124,13 +125,14 @@ def _rest(one: Swept, *, failing: bool) -> Element:
 
 
 def _case(one: Swept, name: str) -> Element:
-    return Element("testcase", name=xml_text(name), classname=xml_text(_class(one.file)))
+    return Element("testcase", name=xml_text(name), classname=xml_text(_class(one.source)))
 
 
-def _class(file: Path | None) -> str:
+def _class(source: Source | None) -> str:
     """Where a scenario stands, as servers group cases: its path from here with dots between."""
-    if file is None:
+    if source is None:
         return "clew"
+    file = Path(source)
     if file.is_absolute():
         here = Path.cwd()
         file = file.relative_to(here) if file.is_relative_to(here) else Path(file.name)

@@ -11,6 +11,7 @@ from clew.checkers.verdict import Verdict
 from clew.report import words
 from clew.scenarios.expect import Met, parse_expect
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.suite import Source
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult
 
@@ -44,7 +45,7 @@ class Swept:
 
     Attributes:
         name: what it is called: the name of its file, or its model.
-        file: the scenario's file; None where it came from flags.
+        source: where the scenario comes from; None for flags.
         scenario: what was run.
         met: whether it showed what was expected.
         runs: how many runs there were.
@@ -53,7 +54,7 @@ class Swept:
     """
 
     name: str
-    file: Path | None
+    source: Source | None
     scenario: Scenario
     met: Met
     runs: int
@@ -70,7 +71,7 @@ def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
 
 def swept(
     scenario: Scenario,
-    file: Path | None,
+    source: Source | None,
     summary: Summary,
     *,
     seconds: float,
@@ -81,7 +82,7 @@ def swept(
 
     Args:
         scenario: what was run.
-        file: where it stands, or None.
+        source: where it comes from; None for flags.
         summary: all of its runs, added up with the scenario's expectation.
         seconds: wall seconds.
         stories: by seed the text of what happened, as far as it was told.
@@ -97,5 +98,5 @@ def swept(
         if not expectation.allows((one := group.first).verdict, one.signature)
     ]  # fmt: skip
     failures.sort(key=lambda failure: failure.seed)
-    name = file.stem if file else scenario.model
-    return Swept(name, file, scenario, summary.met, summary.runs, seconds, tuple(failures))
+    name = Path(source).stem if source else scenario.model
+    return Swept(name, source, scenario, summary.met, summary.runs, seconds, tuple(failures))

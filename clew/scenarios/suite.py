@@ -1,4 +1,4 @@
-"""Scenario files by the folder, and the catalogue of scenarios that ship."""
+"""Scenarios by name: users' files, folders of them, and those that ship."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from os.path import normpath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from clew.errors import ScenarioError
 from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.families import shipped
 from clew.scenarios.names import is_file
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 
 _NAME_LENGTH_MAX = 120
-CATALOGUE = Path(__file__).parent / "catalogue"
 
-
-def shipped() -> dict[str, Path]:
-    """The scenarios that ship, by name, in the order of their names."""
-    return {path.stem: path for path in scenario_files(CATALOGUE)}
+Source: TypeAlias = Path | str
+"""Where a scenario comes from: a user's file, or the name of one that ships."""
 
 
 def scenario_files(path: Path) -> list[Path]:
@@ -51,51 +49,50 @@ def scenario_files(path: Path) -> list[Path]:
     return sorted(found, key=lambda file: file.relative_to(path).parts)
 
 
-def scenario_file(name: str) -> Path | None:
-    """The one scenario file that a name means, of a user's or shipped; None where it is a model."""
+def scenario_source(name: str) -> Source | None:
+    """The one scenario that a name means, of a user's or shipped; None where it is a model."""
     if name.endswith(".toml"):
         return Path(name)
-    return None if name in MODELS else shipped().get(name)
+    known = name not in MODELS and not is_file(name) and name in shipped()
+    return name if known else None
 
 
-def scenario_name(file: Path) -> str:
-    """What a scenario file is called: a shipped one has a name without a path."""
-    return file.stem if CATALOGUE in file.parents else str(file)
-
-
-def artefact_names(files: Iterable[Path]) -> dict[Path, str]:
-    """What the artefacts of scenario files' runs are called after; no two of them the same.
+def artefact_names(sources: Iterable[Source]) -> dict[Source, str]:
+    """What the artefacts of scenarios' runs are called after; no two of them the same.
 
     Each is a path as one word; where that is the same for two, a digest of each path is added.
     """
-    names = {file: _artefact_name(file) for file in files}
+    names = {source: _artefact_name(source) for source in sources}
     many = Counter(names.values())
     return {
-        file: name if many[name] == 1 else f"{name}-{_digest(file)}" for file, name in names.items()
+        source: name if many[name] == 1 else f"{name}-{_digest(source)}"
+        for source, name in names.items()
     }
 
 
-def _digest(file: Path) -> str:
-    return blake2b(file.as_posix().encode(), digest_size=4).hexdigest()
+def _digest(source: Source) -> str:
+    return blake2b(Path(source).as_posix().encode(), digest_size=4).hexdigest()
 
 
-def _artefact_name(file: Path) -> str:
-    parts = Path(scenario_name(file)).with_suffix("").parts
+def _artefact_name(source: Source) -> str:
+    parts = Path(source).with_suffix("").parts
     words = "-".join(part for part in parts if part != "..")
     return re.sub(r"[^\w.]+", "-", words)[-_NAME_LENGTH_MAX:].strip("-")
 
 
-def file_options(path: Path) -> dict[str, Any]:
-    """The options of a scenario file; a node file in it is meant beside the scenario.
+def options_of(source: Source) -> dict[str, Any]:
+    """The options of a scenario; a node file that a scenario file names is meant beside it.
 
     Raises:
         ScenarioError: it can't be read, or something in it is wrong.
     """
-    options = read_scenario(path)
+    if isinstance(source, str):
+        return dict(shipped()[source])
+    options = read_scenario(source)
     model = str(options["model"])
     if is_file(model):
         name, colon, class_name = model.partition(":")
-        options["model"] = f"{_beside(path.parent, name)}{colon}{class_name}"
+        options["model"] = f"{_beside(source.parent, name)}{colon}{class_name}"
     return options
 
 

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from clew import wall
+from clew.scenarios.suite import Source
 from clew.search.summary import Summary
 from clew.search.sweep import Job, SeedResult, Task
 
@@ -38,7 +38,7 @@ class Case:
         first: the first seed.
         runs: how many; None for as many as there is time for.
         before: seeds that run before those; none runs twice.
-        file: the scenario's file, or None.
+        source: where the scenario comes from; None for flags.
         shard: which part of the seeds.
         perilous: True where a seed of the scenario has ended its worker before.
         known: a seed's result from before, or None.
@@ -51,7 +51,7 @@ class Case:
     first: int = 0
     runs: int | None = 1
     before: tuple[int, ...] = ()
-    file: Path | None = None
+    source: Source | None = None
     shard: Shard = field(default_factory=Shard)
     perilous: bool = False
     known: Callable[[int], SeedResult | None] = lambda _: None

@@ -5,16 +5,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from tables import code, table
 from typer.main import get_command
 
 from clew.cli import app
+from clew.scenarios.families import shipped
 from clew.scenarios.kinds import CHECKS, FAILURES
 from clew.scenarios.schema import scenario_schema
-from clew.scenarios.suite import file_options, shipped
 
 EXITS = {
     "0": "valid: all is as it should be",
@@ -72,8 +71,8 @@ def scenario() -> str:
     kinds = [(code(name), meaning) for name, meaning in FAILURES.items()]
     checks = [(code(name), meaning) for name, meaning in CHECKS.items()]
     files = [
-        (code(name), code(file_options(path).get("expect", "valid")), _described(path))
-        for name, path in shipped().items()
+        (code(name), code(options["expect"]), options["description"])
+        for name, options in shipped().items()
     ]
     return f"""# Scenario files
 
@@ -192,7 +191,3 @@ def _form(form: dict[str, Any]) -> str:
 def _toml(value: Any) -> str:
     """A value as TOML writes it, which for these values is as JSON does."""
     return json.dumps(value)
-
-
-def _described(path: Path) -> str:
-    return str(file_options(path).get("description", ""))

@@ -6,10 +6,11 @@ from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import Tally, parse_expect
+from clew.scenarios.families import shipped
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
-from clew.scenarios.suite import file_options, scenario_from, shipped
+from clew.scenarios.suite import options_of, scenario_from
 
 VALID_RUNS = 2
 FAMILIES = ("calm", "crashes", "swarm", "pct", "core")
@@ -17,7 +18,7 @@ NETWORKED = [model for model in MODELS if model not in {"echo", "unique-ids"}]
 
 
 def scenario_of(name):
-    return scenario_from(file_options(shipped()[name]))
+    return scenario_from(options_of(name))
 
 
 def shown(scenario, seeds):
@@ -70,3 +71,71 @@ def test_every_shipped_scenario_says_what_it_is_for_and_what_is_expected():
     assert [name for name, one in said.items() if not one.description.endswith(".")] == []
     assert [name for name, one in said.items() if one.expect is None] == []
     assert not set(said) & set(MODELS), "a scenario's name would hide a model"
+
+
+SHIPPED_AS = {
+    # a scenario: all of its options
+    "abd-calm": {
+        "description": "ABD's registers on a healthy network: every operation succeeds.",
+        "model": "abd",
+        "node_count": 3,
+        "rate": 20,
+        "time_limit": 10,
+        "availability": "total",
+        "expect": "valid",
+        "runs": 3,
+    },
+    "g-set-messages": {
+        "description": "A grow-only set while messages between nodes are lost, doubled and late.",
+        "model": "g-set",
+        "node_count": 5,
+        "rate": 10,
+        "time_limit": 40,
+        "nemesis": ["loss", "duplicate", "delay"],
+        "nemesis_interval": 5,
+        "expect": "valid",
+        "runs": 10,
+    },
+    "echo-pct": {
+        "description": "Echo where random priorities decide which message comes first.",
+        "model": "echo",
+        "node_count": 3,
+        "rate": 10,
+        "time_limit": 10,
+        "nemesis": ["kill"],
+        "nemesis_interval": 2,
+        "schedule": "pct:3",
+        "expect": "valid",
+        "runs": 10,
+    },
+    "raft-swarm": {
+        "description": "Raft's key-value store under faults, latency and a number of nodes that "
+        "each seed draws.",
+        "model": "raft",
+        "rate": 20,
+        "time_limit": 10,
+        "swarm": True,
+        "expect": "valid",
+        "runs": 10,
+    },
+    "raft-bug-obeys-old-leaders": {
+        "description": "Known to be wrong: a follower accepts entries from a leader whose term is "
+        "over.",
+        "model": "raft",
+        "bug": "obeys-old-leaders",
+        "on_finding": "stop",
+        "expect": "invalid:commit-within-log,leader-completeness",
+        "runs": 30,
+    },
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED_AS)
+def test_a_scenario_is_made_of_its_models_row_and_its_familys(name):
+    assert options_of(name) == SHIPPED_AS[name]
+    assert list(options_of(name)) == list(SHIPPED_AS[name])
+
+
+def test_the_scenarios_that_ship_come_in_the_order_of_their_names():
+    assert list(shipped()) == sorted(shipped())
+    assert len(shipped()) == 99

@@ -201,3 +201,10 @@ def test_what_was_expected_and_did_not_come_is_shown():
     assert annotations([made([result(0, OPEN, "idle.")])]) == [
         "::warning title=raft%2C seed 0%3A faults%3A unknown::idle."
     ]
+
+
+def test_a_scenario_that_ships_goes_by_its_name_and_has_no_file():
+    one = made([result(0, RAISED, "wrong")], file="raft-calm")
+    (case,) = parsed([one]).iter("testcase")
+    assert case.get("classname") == "raft-calm"
+    assert all("file=" not in line for line in annotations([one]))

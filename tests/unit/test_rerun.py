@@ -39,7 +39,7 @@ def test_the_command_says_what_differs_from_what_it_names(command: str, tmp_path
     monkeypatch.chdir(tmp_path)
     Path("one.toml").write_text('model = "abd"\navailability = "total"\nruns = 9\nrate = 2\n')
     case = _case_of(command)
-    again = rerun(case.job.scenario, case.file, 7)
+    again = rerun(case.job.scenario, case.source, 7)
     assert again == COMMANDS[command]
     scenario = _case_of(again.removeprefix("clew test ")).job.scenario
     assert _plan(scenario) == _plan(case.job.scenario)

@@ -15,17 +15,16 @@ from clew.cli import main
 from clew.errors import ClewError, ScenarioError, UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.expect import kinds_of, met, parse_expect
+from clew.scenarios.families import shipped
 from clew.scenarios.kinds import CHECKS, FAILURES, INSIDE
-from clew.scenarios.names import KNOWN
+from clew.scenarios.names import KNOWN, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
 from clew.scenarios.suite import (
-    CATALOGUE,
     artefact_names,
-    file_options,
+    options_of,
     scenario_files,
     scenario_from,
-    shipped,
 )
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.finding import Finding
@@ -278,14 +277,14 @@ def test_a_folder_means_all_scenarios_in_it_in_order(tmp_path):
     names = [path.relative_to(tmp_path).as_posix() for path in scenario_files(tmp_path)]
     assert names == ["a/z.toml", "a.toml", "b.toml"]
     assert scenario_files(tmp_path / "b.toml") == [tmp_path / "b.toml"]
-    beside = file_options(tmp_path / "a" / "z.toml")
+    beside = options_of(tmp_path / "a" / "z.toml")
     assert beside == {"model": str(tmp_path / "a" / "node.py"), "workload": "echo"}
 
 
 def test_a_node_file_is_meant_beside_its_scenario_with_its_class(tmp_path):
     (tmp_path / "one.toml").write_text('model = "nodes.py:Leader"\n')
     (tmp_path / "nodes.py").write_text("")
-    assert file_options(tmp_path / "one.toml") == {"model": f"{tmp_path / 'nodes.py'}:Leader"}
+    assert options_of(tmp_path / "one.toml") == {"model": f"{tmp_path / 'nodes.py'}:Leader"}
 
 
 def test_the_way_to_a_node_file_is_the_short_one_unless_a_link_lies_in_it(tmp_path):
@@ -293,9 +292,9 @@ def test_the_way_to_a_node_file_is_the_short_one_unless_a_link_lies_in_it(tmp_pa
     (tmp_path / "suite" / "deep").mkdir(parents=True)
     (tmp_path / "suite" / "deep" / "one.toml").write_text('model = "../../store.py:A"\n')
     (tmp_path / "link").symlink_to(tmp_path / "suite" / "deep")
-    found = file_options(tmp_path / "suite" / "deep" / "one.toml")
+    found = options_of(tmp_path / "suite" / "deep" / "one.toml")
     assert found == {"model": f"{tmp_path / 'store.py'}:A"}
-    found = file_options(tmp_path / "link" / "one.toml")
+    found = options_of(tmp_path / "link" / "one.toml")
     assert found == {"model": f"{tmp_path}/link/../../store.py:A"}
 
 
@@ -305,12 +304,12 @@ def test_the_way_to_a_node_file_is_the_short_one_unless_a_link_lies_in_it(tmp_pa
         ("a.toml", "a"),
         ("../suite/my b.toml", "suite-my-b"),
         ("/home/me/x/a.toml", "home-me-x-a"),
-        (str(CATALOGUE / "abd-calm.toml"), "abd-calm"),
         (f"{'long/' * 99}a.toml", f"{'long-' * 24}a"[-120:].strip("-")),
     ],
 )
 def test_artefacts_are_called_after_the_scenario_file(file, name):
     assert artefact_names([Path(file)]) == {Path(file): name}
+    assert artefact_names(["abd-calm"]) == {"abd-calm": "abd-calm"}
 
 
 def test_no_two_files_have_artefacts_of_one_name():
@@ -340,7 +339,7 @@ def test_what_is_wrong_with_a_folder(path, tmp_path, monkeypatch):
     (tmp_path / "mixed" / "a.toml").write_text('model = "echo"\n')
     (tmp_path / "mixed" / "b.toml").write_text('modle = "echo"\n')
     with pytest.raises(ClewError) as told:
-        [file_options(file) for file in scenario_files(Path(path))]
+        [options_of(file) for file in scenario_files(Path(path))]
     assert str(told.value) == BAD_PATHS[path]
 
 
@@ -486,8 +485,9 @@ def test_every_option_has_a_meaning_and_an_example_that_the_schema_and_the_model
 
 @pytest.mark.parametrize("name", shipped())
 def test_the_schema_accepts_what_ships(name):
-    options = tomllib.loads(shipped()[name].read_text(encoding="utf-8"))
+    options = dict(shipped()[name])
     assert _faults(options, scenario_schema()) == []
+    assert list(wrong_names(make_scenario(options).model_dump(by_alias=True))) == []
 
 
 def test_the_schema_refuses_what_is_refused():

@@ -157,6 +157,7 @@ BUGS: dict[str, Bug] = {
         "term and vote are kept in memory only: a node votes twice in a term after a restart",
         "section 5.1 and figure 2: currentTerm and votedFor are persistent state",
         {"nemesis": ["kill"], "nemesis_interval": 2, "rate": 20, "time_limit": 20},
+        shows="election-safety", runs=10,
     ),
     "votes-twice": Bug(
         VotesTwice,
@@ -164,18 +165,21 @@ BUGS: dict[str, Bug] = {
         "section 5.2: at most one vote a term, first come first served",
         {"nemesis": ["kill", "partition"], "nemesis_interval": 1, "rate": 20, "time_limit": 30,
          "latency": 20, "latency_dist": "exponential"},
+        shows="election-safety", runs=15,
     ),
     "votes-without-log-check": Bug(
         VotesWithoutLogCheck,
         "a node votes for a candidate whose log lacks committed entries",
         "section 5.4.1: the election restriction",
         {"nemesis": ["kill", "partition"], "nemesis_interval": 1, "rate": 50, "time_limit": 20},
+        shows="leader-completeness", runs=20,
     ),
     "replies-before-sync": Bug(
         RepliesBeforeSync,
         "a node acknowledges entries that are not on its disk yet",
         "figure 2: state is updated on stable storage before responding",
         {"nemesis": ["kill"], "nemesis_interval": 2, "rate": 50, "time_limit": 20},
+        shows="leader-completeness", runs=10,
     ),
     "commits-earlier-terms": Bug(
         CommitsEarlierTerms,
@@ -183,12 +187,14 @@ BUGS: dict[str, Bug] = {
         "section 5.4.2 and figure 8",
         {"nemesis": ["kill", "partition-one"], "nemesis_interval": 0.7, "rate": 30,
          "time_limit": 60, "node_count": 3, "latency": 10, "latency_dist": "exponential"},
+        shows="leader-completeness", runs=30,
     ),
     "commits-without-majority": Bug(
         CommitsWithoutMajority,
         "a leader takes half the nodes, rounded down, for a majority",
         "section 5.3: committed once replicated on a majority",
         {"nemesis": ["partition"], "nemesis_interval": 2, "rate": 50, "time_limit": 20},
+        shows="leader-completeness", runs=15,
     ),
     "truncates-on-stale-append": Bug(
         TruncatesOnStaleAppend,
@@ -196,6 +202,7 @@ BUGS: dict[str, Bug] = {
         "figure 2, AppendEntries step 3; Students' Guide to Raft, on 'if'",
         {"nemesis": ["partition", "kill", "delay"], "nemesis_interval": 1, "rate": 100,
          "time_limit": 20, "latency": 50, "latency_dist": "exponential"},
+        shows="commit-within-log,leader-completeness", runs=20,
     ),
     "trusts-leader-commit": Bug(
         TrustsLeaderCommit,
@@ -203,6 +210,7 @@ BUGS: dict[str, Bug] = {
         "figure 2, AppendEntries step 5: min(leaderCommit, index of last new entry)",
         {"nemesis": ["partition", "kill"], "nemesis_interval": 1, "rate": 50, "time_limit": 20,
          "latency": 10, "latency_dist": "exponential"},
+        shows="state-machine-safety", runs=40,
     ),
     "obeys-old-leaders": Bug(
         ObeysOldLeaders,
@@ -210,12 +218,14 @@ BUGS: dict[str, Bug] = {
         "figure 2, AppendEntries step 1",
         {"nemesis": ["partition"], "nemesis_interval": 1, "rate": 50, "time_limit": 20,
          "latency": 10, "latency_dist": "exponential"},
+        shows="commit-within-log,leader-completeness", runs=30,
     ),
     "stale-reads": Bug(
         ServesStaleReads,
         "a leader serves reads without asking whether it still leads",
         "section 8; Ongaro's thesis, section 6.4",
         {"nemesis": ["partition"], "nemesis_interval": 2, "rate": 50, "time_limit": 20},
+        shows="nonlinearizable", runs=15,
     ),
     "reads-before-no-op": Bug(
         ReadsBeforeNoOp,
@@ -223,6 +233,7 @@ BUGS: dict[str, Bug] = {
         "section 8: a leader must have the latest information on what is committed",
         {"nemesis": ["partition", "kill"], "nemesis_interval": 1, "rate": 100, "time_limit": 20,
          "concurrency": "4n", "latency": 50, "latency_dist": "exponential"},
+        shows="nonlinearizable", runs=30,
     ),
     "applies-retries-twice": Bug(
         AppliesRetriesTwice,
@@ -230,6 +241,7 @@ BUGS: dict[str, Bug] = {
         "section 8; Ongaro's thesis, section 6.3",
         {"nemesis": ["partition", "kill"], "nemesis_interval": 1, "rate": 100, "time_limit": 20,
          "concurrency": "4n", "latency": 20, "latency_dist": "exponential"},
+        shows="nonlinearizable", runs=10,
     ),
     "snapshot-without-sessions": Bug(
         SnapshotWithoutSessions,
@@ -237,6 +249,7 @@ BUGS: dict[str, Bug] = {
         "Ongaro's thesis, sections 5.1 and 6.3",
         {"nemesis": ["loss", "kill"], "nemesis_interval": 0.5, "rate": 60, "time_limit": 20,
          "node_count": 3, "concurrency": "4n", "latency": 5},
+        shows="nonlinearizable", runs=100,
     ),
     "keeps-log-under-snapshot": Bug(
         KeepsLogUnderSnapshot,
@@ -244,5 +257,6 @@ BUGS: dict[str, Bug] = {
         "figure 13, InstallSnapshot steps 6 and 7",
         {"nemesis": ["partition-one", "kill"], "nemesis_interval": 0.5, "rate": 60,
          "time_limit": 20, "node_count": 3, "concurrency": "4n", "latency": 1},
+        shows="state-machine-safety", runs=40,
     ),
 }  # fmt: skip
