@@ -13,6 +13,7 @@ from clew.checkers.verdict import Verdict
 from clew.commands.shrink import SHRUNK, write
 from clew.errors import UsageError
 from clew.history import History
+from clew.node.timer import NS_PER_SECOND
 from clew.report import words
 from clew.report.lanes import lanes
 from clew.report.run import not_deterministic, run_report
@@ -31,7 +32,6 @@ from clew.search.summary import Summary
 from clew.search.sweep import SeedResult, is_long, seed_result
 from clew.search.verify import Verification, verify
 from clew.sim.finding import Finding
-from clew.sim.world import NS_PER_SECOND
 from clew.text import html_text, printable
 
 

@@ -8,6 +8,7 @@ import sys
 from clew.commands.asked import Asked
 from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
 from clew.commands.shrinking import shrink_all
+from clew.node.timer import to_ns
 from clew.report.logs import node_logs
 from clew.report.progress import RunProgress
 from clew.report.run import run_report
@@ -19,7 +20,6 @@ from clew.search.cases import Case
 from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import Bench, Task, is_unverified, lost_result, made_again, run_seed
 from clew.sim.watchdog import OutOfTime, limited
-from clew.sim.world import to_ns
 
 
 def run_one(case: Case, asked: Asked) -> int:

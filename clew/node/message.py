@@ -66,6 +66,11 @@ class Message:
         return f"Message({self.src} -> {self.dest}: {self.body})"
 
 
+def is_answer(message_type: str) -> bool:
+    """True for the type of a reply, by its name: whoever sent one can't know if it is awaited."""
+    return message_type == "error" or message_type.endswith("_ok")
+
+
 def is_flat(body: dict[str, Any]) -> bool:
     """True where every key is a str and no value is a container."""
     for key in body:  # noqa: PLC0206, SIM110 - half the time of items(), and of all()

@@ -69,7 +69,7 @@ def error_of(body: Mapping[str, Any]) -> RPCError:
     """The error that an error reply says; a crash where its code is none."""
     code, leader = body.get("code", 13), body.get("leader")
     return RPCError(
-        code if isinstance(code, int) else 13,
+        code if type(code) is int else 13,
         str(body.get("text", "")),
         leader if isinstance(leader, str) else None,
     )

@@ -1,9 +1,16 @@
-"""A timer of a node, in the simulation and in a real process."""
+"""Timers of a node. What a user writes is in seconds; all else is in integer nanoseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+NS_PER_SECOND = 1_000_000_000
+
+
+def to_ns(seconds: float) -> int:
+    """Seconds as integer nanoseconds, to the nearest."""
+    return round(seconds * NS_PER_SECOND)
 
 
 class NodeTimer:
@@ -12,19 +19,19 @@ class NodeTimer:
     Attributes:
         callback: what to call.
         args: with what.
-        period: how far apart, in the unit of the runtime that fires it; 0 for once.
+        period_ns: how far apart; 0 for once.
         name: what the trace calls it.
         cancelled: True where it must not fire again.
     """
 
-    __slots__ = ("args", "callback", "cancelled", "name", "period")
+    __slots__ = ("args", "callback", "cancelled", "name", "period_ns")
 
     def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], period: float, name: str = ""
+        self, callback: Callable[..., Any], args: tuple[Any, ...], period_ns: int, name: str
     ) -> None:
         self.callback = callback
         self.args = args
-        self.period = period
+        self.period_ns = period_ns
         self.name = name
         self.cancelled = False
 

@@ -6,9 +6,9 @@ from typing import TextIO
 
 from clew import wall
 from clew.checkers.verdict import Verdict
+from clew.node.timer import NS_PER_SECOND
 from clew.report.live import LiveLine
 from clew.search.sweep import SeedResult
-from clew.sim.world import NS_PER_SECOND
 
 GROUPS_SHOWN = 3
 

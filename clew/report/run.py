@@ -8,6 +8,7 @@ from dataclasses import replace
 import clew
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.models.registry import MODELS
+from clew.node.timer import NS_PER_SECOND
 from clew.report import words
 from clew.report.lanes import lanes
 from clew.report.style import Style
@@ -16,7 +17,6 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
-from clew.sim.world import NS_PER_SECOND
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from clew.history import Operation
+from clew.node.timer import NS_PER_SECOND
 from clew.report import words
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.search.shrinking.shrink import Shrunk
 from clew.sim.faults import Fault
-from clew.sim.world import NS_PER_SECOND
 
 
 def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:

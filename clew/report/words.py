@@ -9,8 +9,8 @@ from shlex import quote
 from typing import Any
 
 from clew.history import Operation
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.trust import is_outside
-from clew.sim.world import NS_PER_SECOND
 from clew.text import json_words
 
 VALUE_WIDTH = 60

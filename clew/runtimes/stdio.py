@@ -13,11 +13,9 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from functools import partial
 from heapq import heappop, heappush
-from inspect import iscoroutine
 from io import TextIOWrapper
 from itertools import count
 from pathlib import Path
@@ -30,18 +28,23 @@ from typing import Any, TextIO
 from clew import wall
 from clew.journal import JournalDisk
 from clew.node.disk import Disk
-from clew.node.message import Message, NotJson, frozen
-from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
-from clew.node.task import Future, Task
-from clew.node.timer import NodeTimer
+from clew.node.life import Life, yielding
+from clew.node.message import Message, is_answer
+from clew.node.node import Node
+from clew.node.task import Future
+from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.entropy import Entropy
-from clew.text import json_text
+from clew.text import Unwinding, json_text
 
 SHOWN = 200
-"""So many characters of a bad line are shown."""
+"""At most so many characters of a bad line are shown."""
 
-CLAIM_SECONDS = 5.0
-"""A spawned coroutine's error is told where nobody awaited it for so long."""
+WAIT_SECONDS_MAX = 3600.0
+"""A wait for a line is no longer: a queue takes no wait of centuries."""
+
+
+class ReaderGone(Unwinding):
+    """Unwinds all when whoever reads what this process writes is gone."""
 
 
 def serve(
@@ -54,7 +57,7 @@ def serve(
 ) -> None:
     """Run a node until its stdin ends.
 
-    A line that is no message is told on stderr, with its number, and skipped.
+    A line that is no message is reported on stderr, with its number, and skipped.
 
     Args:
         node_class: what to run.
@@ -75,7 +78,7 @@ def serve(
         try:
             with redirect_stdout(stderr):  # what a node prints is no message
                 server.run(lines)
-        except (BrokenPipeError, KeyboardInterrupt):
+        except (ReaderGone, KeyboardInterrupt):
             pass  # whoever started this process wants no more of it
         finally:
             server.close()
@@ -89,7 +92,7 @@ def _pump(stdin: TextIO, lines: Queue[str | None]) -> None:
 
 
 class Server:
-    """The `Runtime` of one real process.
+    """The loop of one real process: lines and timers, one at a time.
 
     Args:
         node_class: what to run.
@@ -98,68 +101,63 @@ class Server:
         directory: where its disk is kept.
 
     Attributes:
-        node: the instance; None before ``init``.
-        disk: its disk; that of no node before ``init``.
+        current: the life whose code is running, or None.
+        life: the node's; None before ``init``.
     """
 
     def __init__(
         self, node_class: type[Node], stdout: TextIO, stderr: TextIO, directory: Path
     ) -> None:
-        self.node: Node | None = None
-        self.disk = Disk()
+        self.current: Any = None
+        self.life: Life | None = None
         self._node_class = node_class
         self._stdout = stdout
         self._stderr = stderr
         self._directory = directory
-        self._handlers: dict[str, Callable[[Message], Any]] = {}
-        self._timers: list[tuple[float, int, NodeTimer]] = []
+        self._disk: JournalDisk | None = None
+        self._due: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._sequence = count()
-        self._request_ids = count(1)
-        self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
-        self._cause: Message | str = "start"
-        self._random: Random | None = None
-        self._task: Task | None = None
-
-    # The loop.
 
     def run(self, lines: Queue[str | None]) -> None:
         """Handle lines and timers until a None comes."""
         number = 0
         while True:
             try:
-                line = lines.get(timeout=self._seconds_to_timer())
+                line = lines.get(timeout=self._seconds_to_next())
             except Empty:
-                self._fire_due()
+                self._call_due()
                 continue
             if line is None:
                 return
             number += 1
             self._read(line, number)
-            self._fire_due()
+            self._call_due()
 
     def close(self) -> None:
-        """Let go of the disk."""
-        if isinstance(self.disk, JournalDisk):
-            self.disk.close()
+        """End the node's life, and let go of its disk."""
+        if self.life is not None:
+            self.life.end()
+        if self._disk is not None:
+            self._disk.close()
 
-    def _seconds_to_timer(self) -> float | None:
-        if not self._timers:
+    # Time.
+
+    def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
+        """Call ``callback(argument)`` after a while."""
+        when = wall.seconds() + delay_ns / NS_PER_SECOND
+        heappush(self._due, (when, next(self._sequence), callback, argument))
+
+    def _seconds_to_next(self) -> float | None:
+        if not self._due:
             return None
-        return max(0.0, self._timers[0][0] - wall.seconds())
+        return min(max(0.0, self._due[0][0] - wall.seconds()), WAIT_SECONDS_MAX)
 
-    def _fire_due(self) -> None:
-        due = wall.seconds()
-        while self._timers and self._timers[0][0] <= due:
-            _, _, timer = heappop(self._timers)
-            if timer.cancelled:
-                continue
-            if timer.period:
-                self._push(timer, timer.period)
-            name = getattr(timer.callback, "__name__", "")
-            self._guard(f"timer {name}".strip(), partial(timer.callback, *timer.args))
-
-    def _push(self, timer: NodeTimer, seconds: float) -> None:
-        heappush(self._timers, (wall.seconds() + seconds, next(self._sequence), timer))
+    def _call_due(self) -> None:
+        """Call what is due now; what that adds is due later, even where it is due at once."""
+        until = wall.seconds()
+        while self._due and self._due[0][0] <= until:
+            _, _, callback, argument = heappop(self._due)
+            callback(argument)
 
     # Lines in.
 
@@ -171,8 +169,8 @@ class Server:
         except ValueError as bad:
             self._complain(number, str(bad), line)
             return
-        if self.node is not None:
-            self._receive(message)
+        if self.life is not None:
+            self.life.receive(message)
         elif message.type == "init":
             self._boot(message, number, line)
         else:
@@ -181,7 +179,7 @@ class Server:
     def _complain(self, number: int, reason: str, line: str) -> None:
         shown = line.strip()
         shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
-        self.log(f"stdin:{number}: line skipped: {reason}, found {shown}")
+        self.say(f"stdin:{number}: line skipped: {reason}, found {shown}")
 
     def _boot(self, message: Message, number: int, line: str) -> None:
         body = message.body
@@ -189,149 +187,65 @@ class Server:
         if not isinstance(name, str) or not isinstance(names, list) or name not in names:
             self._complain(number, "expected an init with a node_id that is one of node_ids", line)
             return
-        self.disk = JournalDisk(self._directory / f"{name}.jsonl")
-        self.disk.attach(self._synced)
-        self.node = node = object.__new__(self._node_class)
-        node._runtime = self
-        node.id = name
-        node.node_ids = names
-        node.peers = [other for other in names if other != name]
-        self._guard(message, partial(self._construct, node, message))
+        self._disk = JournalDisk(self._directory / f"{name}.jsonl")
+        self.life = RealLife(self._node_class, name, self._disk, self)
+        self.life.begin(names, message)
 
-    def _construct(self, node: Node, init: Message) -> Any:
-        node.__init__()  # type: ignore[misc] # the instance had to exist before its __init__
-        self._handlers = {
-            message_type: getattr(node, name)
-            for message_type, name in handlers_of(type(node)).items()
-        }
-        result: Any = node.start()  # a subclass's may be a coroutine
-        self.reply(init, {"type": "init_ok"})
-        return result
+    # Lines out.
 
-    def _receive(self, message: Message) -> None:
-        """Complete the request that a reply answers, or call the handler of its type."""
-        body = message.body
-        reply_to = body.get("in_reply_to")
-        waiting = self._waiting.pop(reply_to, None) if isinstance(reply_to, int) else None
-        if waiting is not None:
-            self._complete(waiting, body)
-        elif message.type in self._handlers:
-            self._guard(message, partial(self._handlers[message.type], message))
-        elif message.type == "init":
-            self.reply(message, {"type": "init_ok"})
-        elif reply_to is None:
-            text = f"{self._name} has no handler for {message.type!r}"
-            self._fail(message, RPCError(10, text))
-            self.log(text)
+    def write(self, message: Mapping[str, Any]) -> None:
+        """Write a message, whole and at once."""
+        self._out(self._stdout, json_text(message))
 
-    def _complete(self, waiting: tuple[Future, NodeTimer], body: dict[str, Any]) -> None:
-        future, timer = waiting
-        timer.cancel()
-        if body["type"] == "error":
-            future.set_error(error_of(body))
-        else:
-            future.set_result(body)
+    def say(self, text: str) -> None:
+        """Write free text."""
+        self._out(self._stderr, text)
 
-    # The node's code.
-
-    def _guard(self, cause: Message | str, code: Callable[[], Any]) -> None:
-        """Run the node's code; what it raises is told, and answered where it can be."""
-        before, self._cause = self._cause, cause
+    def _out(self, stream: TextIO, line: str) -> None:
         try:
-            result = code()
-            if iscoroutine(result):
-                Task(result, partial(self._step, cause))
+            stream.write(f"{line}\n")
+            stream.flush()
         except BrokenPipeError:
-            raise
-        except RPCError as error:
-            self._fail(cause, error)
-        except Exception as error:  # noqa: BLE001 - whatever a user's node raises is told
-            self.log(traceback.format_exc().rstrip())
-            self._fail(cause, RPCError(13, repr(error)))
-        finally:
-            self._cause = before
+            raise ReaderGone from None
 
-    def _step(self, cause: Message | str, task: Task) -> None:
-        before, self._task = self._task, task
-        self._guard(cause, task.step)
-        self._task = before
 
-    def _unclaimed(self, owner: Task | None, result: Future, error: BaseException) -> None:
-        """A spawned coroutine failed: told, unless its owner comes to await it."""
-        if owner is None or owner.result.done:
-            self._give_up(result, error)
-            return
-        give_up = partial(self._give_up, result, error)
-        owner.result.when_done(give_up)
-        self.after(CLAIM_SECONDS, give_up)
+class RealLife(Life):
+    """A node that is a process of this machine.
 
-    def _give_up(self, result: Future, error: BaseException) -> None:
-        if not result.awaited:
-            result.awaited = True  # told once
-            self.log("".join(traceback.format_exception(error)).rstrip())
+    Args:
+        server: its loop.
+    """
 
-    def _fail(self, cause: Message | str, error: RPCError) -> None:
-        if isinstance(cause, Message) and "msg_id" in cause.body:
-            self.reply(cause, error.body)
+    def __init__(self, node_class: type[Node], name: str, disk: Disk, server: Server) -> None:
+        super().__init__(node_class, name, disk, server, count(1).__next__)
+        self._server = server
+        self._random: Random | None = None
+        disk.attach(self._synced)
 
-    @property
-    def _name(self) -> str:
-        return "?" if self.node is None else self.node.id
-
-    # The calls of a node: see `Node`.
+    def started(self, cause: Message | str) -> Any:
+        """See `Life.started`: the init is answered before a coroutine goes on."""
+        result = super().started(cause)
+        if isinstance(cause, Message):
+            self.reply(cause, {"type": "init_ok"})
+        return result
 
     def send(self, dest: str, body: Mapping[str, Any]) -> None:
         """See `Node.send`."""
-        try:
-            copy = frozen(dict(body))
-            text = json_text({"src": self._name, "dest": dest, "body": copy})
-        except (NotJson, ValueError) as bad:
-            raise TypeError(f"{self._name} sent {dest} a body that JSON can't say: {bad}") from None
-        self._stdout.write(f"{text}\n")
-        self._stdout.flush()
+        copy = self.checked(dest, body)
+        if copy is not None and self.alive:
+            self._server.write({"src": self.id, "dest": dest, "body": copy})
 
-    def reply(self, msg: Message, body: Mapping[str, Any]) -> None:
-        """See `Node.reply`."""
-        msg_id = msg.body.get("msg_id")
-        self.send(msg.src, body if msg_id is None else {**body, "in_reply_to": msg_id})
+    def arm(self, timer: NodeTimer, local_ns: int) -> None:
+        """See `Life.arm`."""
+        self._server.later(local_ns, self._due, timer)
 
-    def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future:
-        """See `Node.rpc`."""
-        future = Future()
-        msg_id = next(self._request_ids)
-        self._waiting[msg_id] = (future, self.after(timeout, self._expire, msg_id, dest))
-        self.send(dest, {**body, "msg_id": msg_id})
-        return future
+    def _due(self, timer: NodeTimer) -> None:
+        if self.alive and not timer.cancelled:
+            self.fire(timer)
 
-    def _expire(self, msg_id: int, dest: str) -> None:
-        waiting = self._waiting.pop(msg_id, None)
-        if waiting is not None:
-            waiting[0].set_error(RPCTimeout(f"no reply from {dest} in time"))
-
-    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
-        """See `Node.after`."""
-        timer = NodeTimer(callback, args, 0)
-        self._push(timer, seconds)
-        return timer
-
-    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
-        """See `Node.every`."""
-        if seconds <= 0:
-            raise ValueError(f"every() takes a period above 0 s, not {seconds}")
-        timer = NodeTimer(callback, args, seconds)
-        self._push(timer, seconds)
-        return timer
-
-    def sleep(self, seconds: float) -> Future:
-        """See `Node.sleep`."""
-        future = Future()
-        self.after(seconds, future.set_result, None)
-        return future
-
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
-        """See `Node.spawn`."""
-        unclaimed = partial(self._unclaimed, self._task)
-        return Task(coroutine, partial(self._step, self._cause), unclaimed)
+    def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
+        """See `Life.later`."""
+        self._server.later(delay_ns, callback, argument)
 
     def now(self) -> float:
         """See `Node.now`."""
@@ -344,17 +258,39 @@ class Server:
     def rng(self) -> Random:
         """See `Node.rng`."""
         if self._random is None:
-            moment = int(wall.seconds_since_1970() * 1_000_000_000)
-            self._random = Entropy(moment).random("process", self._name, os.getpid())
+            moment = int(wall.seconds_since_1970() * NS_PER_SECOND)
+            self._random = Entropy(moment).random("process", self.id, os.getpid())
         return self._random
 
     def log(self, text: str) -> None:
         """See `Node.log`."""
-        self._stderr.write(f"{text}\n")
-        self._stderr.flush()
+        self._server.say(text)
 
     def effect(self, msg: Message) -> None:
-        """See `Node.effect`: there is no checker to tell."""
+        """See `Node.effect`: there is no checker that would use it."""
+
+    def raised(self, error: BaseException, cause: Message | str) -> None:
+        """See `Life.raised`."""
+        del cause
+        self.log("".join(traceback.format_exception(error)).rstrip())
+
+    def malformed(self, reason: str) -> None:
+        """See `Life.malformed`: it is the node's error, at the line that sends."""
+        raise TypeError(f"{self.id} {reason}")
+
+    def unhandled(self, message: Message) -> bool:
+        """See `Life.unhandled`; a second ``init`` is answered as the first was."""
+        if message.type == "init":
+            self.reply(message, {"type": "init_ok"})
+            return False
+        if is_answer(message.type):
+            return False
+        self.log(f"{self.id} has no handler for {message.type!r}")
+        return True
+
+    def unrun(self, name: str, place: str) -> None:
+        """See `Life.unrun`."""
+        self.log(f"{place}: {yielding(name)}")
 
     def _synced(self, awaited: bool) -> Future | None:  # noqa: FBT001 - the disk's one question
         if not awaited:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from clew.errors import UsageError
 from clew.hashing import hash_seed
 from clew.node.node import Node
+from clew.node.timer import to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.load import Model
@@ -18,7 +19,6 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.sim.world import to_ns
 from clew.workloads import workload_class
 from clew.workloads.workload import Draw, Options, Workload
 

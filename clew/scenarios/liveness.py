@@ -17,6 +17,7 @@ from clew.checkers.simple.availability import REFUSALS
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
 from clew.node.node import is_definite
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.capabilities import withstands
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
@@ -24,7 +25,6 @@ from clew.scenarios.remarks import few
 from clew.scenarios.run import Run, timeout_ns
 from clew.sim.faults import group_of
 from clew.sim.faults.effect import several
-from clew.sim.world import NS_PER_SECOND
 from clew.workloads import workload_class
 
 _EVIDENCE_MAX = 20

@@ -9,6 +9,7 @@ from clew.checkers.simple.availability import Availability
 from clew.checkers.simple.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
 from clew.history import History
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import check_asserts
 from clew.scenarios.bites import check_faults
 from clew.scenarios.liveness import beyond_promise, check_liveness, healed_nodes, not_judged
@@ -16,7 +17,6 @@ from clew.scenarios.load import Model
 from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
-from clew.sim.world import NS_PER_SECOND
 from clew.workloads.workload import Workload
 
 

@@ -15,12 +15,12 @@ from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import ScenarioError, UsageError
 from clew.hashing import SEED_MAX
 from clew.models.services import SERVICES
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.order import FORMS, changes_of
 from clew.sim.topology import TOPOLOGIES
-from clew.sim.world import NS_PER_SECOND
 from clew.text import json_text
 from clew.workloads import workload_class
 

@@ -14,6 +14,7 @@ from clew import wall
 from clew.history import History
 from clew.models.services import SERVICES
 from clew.node.node import Node
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model, copy_of, importing_beside, is_own, loggers_of, own_modules
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
@@ -30,7 +31,6 @@ from clew.sim.process import Process
 from clew.sim.topology import topology
 from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
-from clew.sim.world import NS_PER_SECOND
 from clew.text import Unwinding
 from clew.trace.record import Trace
 from clew.workloads import workload_class

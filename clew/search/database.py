@@ -24,9 +24,9 @@ import clew
 from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.scenario import Scenario
 from clew.search.sweep import SeedResult
-from clew.sim.world import NS_PER_SECOND
 
 NAME = "clew.sqlite"
 SCHEMA = 1

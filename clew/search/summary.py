@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 from clew.checkers.verdict import Verdict
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.expect import Met, Tally
 from clew.search.sweep import SeedResult
-from clew.sim.world import NS_PER_SECOND
 
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
 """What differs between remarks that say alike: numbers, and lists of nodes."""

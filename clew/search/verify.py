@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.hashing import hash_seed
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
 from clew.search.fresh import FreshRuns
-from clew.sim.world import NS_PER_SECOND
 from clew.trace.record import Trace, TraceEvent, first_difference
 
 

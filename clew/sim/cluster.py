@@ -18,19 +18,20 @@ from opcode import opmap
 from types import FrameType
 from typing import Any
 
-from clew.node.message import Message
+from clew.node.life import Refused, yielding
+from clew.node.message import Message, is_answer
 from clew.node.node import Node
 from clew.node.task import Future, Task
-from clew.node.timer import NodeTimer
+from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.entropy import Entropy
-from clew.sim.finding import Finding, Refused, is_users, users_place, users_traceback
+from clew.sim.finding import Finding, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
 from clew.sim.loops import LoopWatch, in_words
 from clew.sim.network import Endpoint, Network
 from clew.sim.order import Order
 from clew.sim.process import Host, Process
-from clew.sim.world import NS_PER_SECOND, EndlessLoop, World
+from clew.sim.world import EndlessLoop, World, call
 from clew.text import TEXT_MAX, Unwinding, cut, said, shown
 from clew.trace.record import BATCH, Record, Trace
 
@@ -141,7 +142,7 @@ class Cluster:
         # All are there before the first begins: what it sends at once finds its receiver.
         try:
             for process in [host.load() for host in hosts]:
-                process.begin()
+                process.boot()
         except EndlessLoop:
             self.world.abandon()
         except KeyboardInterrupt as error:
@@ -280,8 +281,8 @@ class Cluster:
 
         A reply to nothing that waits is none: whoever replied could not know.
         """
-        kind = str(message.body["type"])
-        if not self._strict_replies and (kind == "error" or kind.endswith("_ok")):
+        kind = message.type
+        if not self._strict_replies and is_answer(kind):
             self.unawaited.setdefault(kind, Counter())[process.id] += 1
             return False
         reason = f"has no handler for messages of type {kind!r}"
@@ -298,16 +299,12 @@ class Cluster:
 
     def not_run(self, process: Process, name: str, place: str) -> None:
         """A node's handler is a generator, and nobody asks it for anything."""
-        reason = (
-            f"{name}() has a yield, so that a call of it runs nothing; "
-            "write async def and await instead"
-        )
-        self._report("never-awaited", process.id, reason, told(process.cause), place)
+        self._report("never-awaited", process.id, yielding(name), told(process.cause), place)
 
     def took_effect(self, process: Process, message: Message) -> None:
         """A node marked where a request takes effect; the first mark counts."""
         msg_id = message.body.get("msg_id")
-        if isinstance(msg_id, int):
+        if type(msg_id) is int:
             self.effects.setdefault((message.src, msg_id), len(self.effects))
             self.trace.add(self.world.now, "effect", process.id, message.src, msg_id)
 
@@ -423,18 +420,17 @@ class Cluster:
 def _repeating() -> tuple[str, str, str]:
     """The node, cause and place of the timer that fires right now; empty where none does.
 
-    Where timers stop time their `Process._fire` is on the stack.
+    Where timers stop time the world is calling one of them.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
-    while frame is not None and frame.f_code is not _FIRE:
+    while frame is not None and frame.f_code is not call.__code__:
         frame = frame.f_back
     if frame is None:
         return "", "", ""
-    timer: NodeTimer = frame.f_locals["timer"]
-    return frame.f_locals["self"].id, f"timer {timer.name}", _place_of(timer.callback)
-
-
-_FIRE = Process._fire.__code__  # noqa: SLF001 - compared only
+    *_, due, timer = frame.f_locals["entry"]
+    if not isinstance(timer, NodeTimer):
+        return "", "", ""
+    return due.__self__.id, f"timer {timer.name}", _place_of(timer.callback)
 
 
 def _place_of(callback: Callable[..., Any]) -> str:

@@ -49,10 +49,6 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
 
 
-class Refused(Exception):  # noqa: N818 - raised in the user's code, already told as a finding
-    """A node tried what a simulated node may not do."""
-
-
 def is_users(filename: str) -> bool:
     """True for code that is a model's and not Clew's own or the standard library's machinery."""
     if filename.startswith(_SHIPPED):

@@ -7,22 +7,18 @@ node's `Runtime` in the simulation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
-from inspect import isasyncgen, iscoroutine, isgenerator
+from collections.abc import Callable, Mapping
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clew.node.disk import Disk, Unsynced
-from clew.node.message import ERROR_MAX, SCALARS, Message, NotJson, bounded, frozen, is_flat
-from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
-from clew.node.task import Future, Task
-from clew.node.timer import NodeTimer
+from clew.node.life import Life, PowerCut
+from clew.node.message import SCALARS, Message, is_flat
+from clew.node.node import Node
+from clew.node.task import Future
+from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.clock import Clock
-from clew.sim.finding import Refused
 from clew.sim.network import Emit, Endpoint
-from clew.sim.world import NS_PER_SECOND, to_ns
-from clew.text import Unwinding, shown
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -30,9 +26,6 @@ if TYPE_CHECKING:
 SYNC_LOW_NS = 100_000
 SYNC_SPAN_NS = 900_000
 """An awaited sync takes 0.1 to 1 ms."""
-
-CLAIM_NS = 5 * NS_PER_SECOND
-"""A spawned coroutine's error is a finding where nobody awaited it for so long."""
 
 
 class Receiver(Protocol):
@@ -45,10 +38,6 @@ class Receiver(Protocol):
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
         """Keep a callback for when the pause ends."""
-
-
-class PowerCut(Unwinding):
-    """Unwinds a handler whose machine died in the middle of a sync."""
 
 
 class Host(Endpoint):
@@ -85,7 +74,7 @@ class Host(Endpoint):
     def boot(self) -> None:
         """Start a new process on this host's disk; nothing where one runs."""
         if self.process is None:
-            self.load().begin()
+            self.load().boot()
 
     def load(self) -> Process:
         """A new process that can be sent to but has not begun."""
@@ -122,196 +111,46 @@ class Host(Endpoint):
         return lost, torn
 
 
-class Process:
-    """One life of a node; the `Runtime` its `Node` stands on.
+class Process(Life):
+    """One life of a node on a host; the `Runtime` its `Node` stands on in the simulation.
 
     Attributes:
-        node: the instance.
         host: where it runs.
         paused: True while a pause fault holds it.
-        alive: False once it has crashed; its calls do nothing then.
         held: how many callbacks pauses have kept back so far.
-        cause: the message or timer whose code runs, or ran last.
     """
 
     def __init__(self, cluster: Cluster, host: Host) -> None:
+        watch = cluster.watch if host.is_node else None
+        super().__init__(
+            host.node_class, host.id, host.disk, cluster.world, cluster.next_request_id, watch
+        )
         self._cluster = cluster
         self._world = cluster.world
         self._network = cluster.network
         self._links: dict[str, Emit] = {}
-        self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
-        self._tasks: dict[Task, None] = {}
-        self._task: Task | None = None
         self._backlog: list[tuple[Callable[[Any], None], Any]] = []
         self._rng: Random | None = None
         self.host = host
-        self.id = host.id
-        self.disk = host.disk
         self.disk.attach(self._sync)
         self.paused = False
         self.held = 0
-        self.alive = True
-        self.cause: Message | str = "start"
-        self.node: Node = object.__new__(host.node_class)
-        self._watch = cluster.watch if host.is_node else None
-        self._handlers: dict[str, Callable[[Message], Any]] = {}
 
-    def begin(self) -> None:
+    def boot(self) -> None:
         """Make the instance and call its ``start``."""
-        node, host = self.node, self.host
-        self._cluster.trace.add(self._world.now, "start", self.id, host.incarnation)
-        node._runtime = self  # noqa: SLF001 - the runtime is the node's other half
-        if type(node).send is Node.send:
-            node.__dict__["send"] = self.send  # one frame less for each message
-        node.id = host.id
-        node.node_ids = list(self._cluster.node_ids)
-        node.peers = [other for other in node.node_ids if other != host.id]
-        self.run(self._construct, "start")
+        self._cluster.trace.add(self._world.now, "start", self.id, self.host.incarnation)
+        self.begin(self._cluster.node_ids)
 
-    def _construct(self) -> None:
-        node = self.node
-        node.__init__()  # type: ignore[misc] # the instance had to exist before its __init__
-        self._handlers = {
-            message_type: getattr(node, name)
-            for message_type, name in handlers_of(type(node)).items()
-        }
+    def started(self, cause: Message | str) -> Any:
+        """See `Life.started`: the invariants see the node from now on."""
         if self.host.is_node:
-            self._cluster.nodes[self.id] = node
-        self._follow(node.start())
+            self._cluster.nodes[self.id] = self.node
+        return super().started(cause)
 
     def end(self) -> None:
         """Stop for ever: timers, coroutines and requests never fire again."""
-        self.alive = False
-        self._waiting.clear()
         self._backlog.clear()
-        tasks, self._tasks = self._tasks, {}
-        for task in tasks:
-            task.close()
-
-    # What happens to the node.
-
-    def receive(self, message: Message) -> None:
-        """Complete the request that a reply answers, or call the handler of its type."""
-        body = message.body
-        if self._waiting and "in_reply_to" in body:
-            reply_to = body["in_reply_to"]
-            waiting = self._waiting.pop(reply_to, None) if type(reply_to) is int else None
-            if waiting is not None:
-                self._complete(waiting, message)
-                return
-        handler = self._handlers.get(body["type"])
-        if handler is None:
-            if body.get("in_reply_to") is None:
-                self._unhandled(message)
-            return
-        world = self._world
-        world.current = self
-        self.cause = message
-        try:
-            result = handler(message)
-            if result is not None:
-                self._follow(result, message)
-        except PowerCut:
-            pass  # the fault has crashed the host already; the handler is unwound
-        except (Unwinding, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
-            self._failed(error, message)
-        if self._watch is not None and self.alive:
-            self._watch(self.node)  # its hooks are the node's code too
-        world.current = None
-
-    def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
-        """Run the node's code outside `receive`, with the same care."""
-        if not self.alive:
-            return
-        world = self._world
-        before, world.current = world.current, self
-        self.cause = cause
-        try:
-            callback()
-        except PowerCut:
-            world.current = before
-            if before is not None:
-                raise  # unwind the code around as well: its machine is gone
-        except (Unwinding, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
-            self._failed(error, cause)
-        if self._watch is not None and self.alive and before is None:
-            self._watch(self.node)
-        world.current = before
-
-    def _follow(self, result: Any, cause: Message | str = "start") -> None:
-        """Run on what a handler returned, if it is a coroutine."""
-        if iscoroutine(result):
-            self._start_task(result, cause)
-        elif isgenerator(result) or isasyncgen(result):
-            code = result.gi_code if isgenerator(result) else result.ag_code
-            place = f"{code.co_filename}:{code.co_firstlineno}"
-            self._cluster.not_run(self, result.__name__, place)
-
-    def _start_task(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        cause: Message | str,
-        unclaimed: Callable[[Future, BaseException], None] | None = None,
-    ) -> Task:
-        task = Task(coroutine, partial(self._step, cause), unclaimed)
-        if not task.result.done:
-            self._tasks[task] = None
-            task.result.when_done(partial(self._tasks.pop, task, None))
-        return task
-
-    def _step(self, cause: Message | str, task: Task) -> None:
-        before, self._task = self._task, task
-        self.run(task.step, cause)
-        self._task = before
-
-    def _unclaimed(
-        self, cause: Message | str, owner: Task | None, result: Future, error: BaseException
-    ) -> None:
-        """A spawned coroutine failed: a finding, unless its owner comes to await it."""
-        if owner is None or owner.result.done:
-            self._give_up(cause, (result, error))
-            return
-        given = (result, error)
-        owner.result.when_done(partial(self._give_up, cause, given))
-        world = self._world
-        world.call_at(world.now + CLAIM_NS, partial(self._give_up, cause), given)
-
-    def _give_up(self, cause: Message | str, failed: tuple[Future, BaseException]) -> None:
-        result, error = failed
-        if result.awaited or not self.alive:
-            return
-        result.awaited = True  # told once
-        if not isinstance(error, Refused):
-            self._cluster.raised(self, error, cause)
-
-    def _complete(self, waiting: tuple[Future, NodeTimer], message: Message) -> None:
-        future, timer = waiting
-        timer.cancelled = True
-        body = message.body
-        if body["type"] == "error":
-            future.set_error(error_of(body))
-        else:
-            future.set_result(body)
-
-    def _failed(self, error: BaseException, cause: Message | str) -> None:
-        if not self.alive:
-            return  # it fails while it unwinds
-        if isinstance(error, RPCError) and isinstance(cause, Message):
-            self.reply(cause, {**error.body, "text": bounded(error.text)})
-            return
-        if not isinstance(error, Refused):
-            self._cluster.raised(self, error, cause)
-        if isinstance(cause, Message) and "msg_id" in cause.body:
-            self.reply(cause, {"type": "error", "code": 13, "text": shown(error, ERROR_MAX)})
-
-    def _unhandled(self, message: Message) -> None:
-        if self._cluster.unhandled(self, message) and "msg_id" in message.body:
-            text = f"{self.id} has no handler for {message.body['type']!r}"
-            self.reply(message, {"type": "error", "code": 10, "text": text})
+        super().end()
 
     # Pauses.
 
@@ -328,7 +167,7 @@ class Process:
             self._world.call_at(self._world.now, callback, argument)
         return len(backlog)
 
-    # The calls of a node: see `Node`.
+    # Messages.
 
     def send(self, dest: str, body: Mapping[str, Any]) -> None:
         """See `Node.send`."""
@@ -343,23 +182,9 @@ class Process:
             else:
                 emit(body.copy(), True)  # noqa: FBT003
                 return
-        copy = self._frozen(body)
-        if copy is None:
-            return
-        if type(copy.get("type")) is not str:
-            found = shown(copy, ERROR_MAX)
-            self._cluster.malformed(self, f"sent {dest} a body without a str 'type': {found}")
-            return
-        emit(copy, is_flat(copy))
-
-    def _frozen(self, body: Any) -> dict[str, Any] | None:
-        try:
-            copy = frozen(body if isinstance(body, dict) else dict(body))
-        except (NotJson, TypeError, ValueError) as bad:
-            self._cluster.malformed(self, f"sent a body that JSON can't say: {bad}")
-            return None
-        assert isinstance(copy, dict)
-        return copy
+        copy = self.checked(dest, body)
+        if copy is not None:
+            emit(copy, is_flat(copy))
 
     def _connect(self, dest: str) -> Emit | None:
         link = self._network.link(self.host, dest)
@@ -371,78 +196,25 @@ class Process:
         self._links[dest] = link.emit
         return link.emit
 
-    def reply(self, msg: Message, body: Mapping[str, Any]) -> None:
-        """See `Node.reply`."""
-        msg_id = msg.body.get("msg_id")
-        self.send(msg.src, body if msg_id is None else {**body, "in_reply_to": msg_id})
+    # Time.
 
-    def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future:
-        """See `Node.rpc`."""
-        future = Future()
-        msg_id = self._cluster.next_request_id()
-        timer = self._timer(to_ns(timeout), partial(self._expire, msg_id, dest), (), "rpc-timeout")
-        self._waiting[msg_id] = (future, timer)
-        self.send(dest, {**body, "msg_id": msg_id})
-        return future
-
-    def _expire(self, msg_id: int, dest: str) -> None:
-        waiting = self._waiting.pop(msg_id, None)
-        if waiting is not None:
-            waiting[0].set_error(RPCTimeout(f"no reply from {dest} in time"))
-
-    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
-        """See `Node.after`."""
-        return self._timer(to_ns(seconds), callback, args, "")
-
-    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
-        """See `Node.every`."""
-        period_ns = to_ns(seconds)
-        if period_ns <= 0:
-            raise ValueError(f"every() takes a period above 0 s, not {seconds}")
-        return self._timer(period_ns, callback, args, "", period_ns)
-
-    def _timer(
-        self,
-        local_ns: int,
-        callback: Callable[..., Any],
-        args: tuple[Any, ...],
-        name: str,
-        period_ns: int = 0,
-    ) -> NodeTimer:
-        timer = NodeTimer(callback, args, period_ns, name or getattr(callback, "__name__", "timer"))
+    def arm(self, timer: NodeTimer, local_ns: int) -> None:
+        """See `Life.arm`."""
         world = self._world
-        delay = self.host.clock.true_delay(max(local_ns, 0))
-        world.call_at(world.now + delay, self._fire, timer)
-        return timer
+        world.call_at(world.now + self.host.clock.true_delay(local_ns), self._due, timer)
 
-    def _fire(self, timer: NodeTimer) -> None:
+    def _due(self, timer: NodeTimer) -> None:
         if timer.cancelled or not self.alive:
             return
         if self.paused:
-            self.hold(self._fire, timer)
+            self.hold(self._due, timer)
             return
-        world = self._world
-        self._cluster.trace.add(world.now, "timer", self.id, timer.name)
-        if timer.period:
-            delay = self.host.clock.true_delay(int(timer.period))
-            world.call_at(world.now + delay, self._fire, timer)
-        self.run(partial(self._call, timer), f"timer {timer.name}")
+        self._cluster.trace.add(self._world.now, "timer", self.id, timer.name)
+        self.fire(timer)
 
-    def _call(self, timer: NodeTimer) -> None:
-        result = timer.callback(*timer.args)
-        if result is not None:
-            self._follow(result, f"timer {timer.name}")
-
-    def sleep(self, seconds: float) -> Future:
-        """See `Node.sleep`."""
-        future = Future()
-        self._timer(to_ns(seconds), future.set_result, (None,), "sleep")
-        return future
-
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
-        """See `Node.spawn`."""
-        cause = self.cause
-        return self._start_task(coroutine, cause, partial(self._unclaimed, cause, self._task))
+    def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
+        """See `Life.later`."""
+        self._world.call_at(self._world.now + delay_ns, callback, argument)
 
     def now(self) -> float:
         """See `Node.now`."""
@@ -465,6 +237,24 @@ class Process:
     def effect(self, msg: Message) -> None:
         """See `Node.effect`."""
         self._cluster.took_effect(self, msg)
+
+    # What goes wrong.
+
+    def raised(self, error: BaseException, cause: Message | str) -> None:
+        """See `Life.raised`."""
+        self._cluster.raised(self, error, cause)
+
+    def malformed(self, reason: str) -> None:
+        """See `Life.malformed`."""
+        self._cluster.malformed(self, reason)
+
+    def unhandled(self, message: Message) -> bool:
+        """See `Life.unhandled`."""
+        return self._cluster.unhandled(self, message)
+
+    def unrun(self, name: str, place: str) -> None:
+        """See `Life.unrun`."""
+        self._cluster.not_run(self, name, place)
 
     # The disk.
 

@@ -18,16 +18,9 @@ from simpy.events import NORMAL
 from clew.sim.order import Entry, Order, TimeOrder
 from clew.text import Unwinding
 
-NS_PER_SECOND = 1_000_000_000
-
 
 class EndlessLoop(Unwinding):
     """Unwinds a node's code that does not end; the run is over then."""
-
-
-def to_ns(seconds: float) -> int:
-    """Seconds as integer nanoseconds, to the nearest."""
-    return round(seconds * NS_PER_SECOND)
 
 
 class World(simpy.Environment):
@@ -63,7 +56,7 @@ class World(simpy.Environment):
 
     def call_at(self, time_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` at a virtual time that is not in the past."""
-        self.push((time_ns, NORMAL, self.sequence(), _call, callback, argument))
+        self.push((time_ns, NORMAL, self.sequence(), call, callback, argument))
 
     def stop(self) -> None:
         """End `advance` after the current event."""
@@ -107,7 +100,7 @@ class World(simpy.Environment):
             self._now = until_ns
 
 
-def _call(entry: Entry) -> None:
+def call(entry: Entry) -> None:
     """Do what `World.call_at` queued."""
     entry[4](entry[5])
 

@@ -14,8 +14,8 @@ from clew.models.registry import MODELS, bugs_of
 from clew.models.unique_ids import PER_MILLISECOND, TrustsTheClock, UniqueIds
 from clew.node.message import Message, is_flat
 from clew.node.node import Node
+from clew.node.timer import to_ns
 from clew.sim.cluster import Cluster
-from clew.sim.world import to_ns
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS
 from clew.node.node import Node, on
+from clew.node.timer import NS_PER_SECOND, to_ns
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
@@ -20,7 +21,6 @@ from clew.sim.entropy import Entropy
 from clew.sim.network import MESSAGE
 from clew.sim.order import CHANGES_DEFAULT, TimeOrder, changes_of, order_of
 from clew.sim.pct import BOUND_DOUBLINGS, BOUND_LOW_NS, FRESH, PctOrder
-from clew.sim.world import NS_PER_SECOND, to_ns
 
 BOUND_NS = BOUND_LOW_NS << BOUND_DOUBLINGS
 

@@ -157,7 +157,7 @@ def test_an_error_reply_and_an_unknown_type() -> None:
 def test_a_body_that_json_cannot_say_is_the_nodes_error() -> None:
     sent, said = talk(Odd, init(), line("not-json"))
     assert sent[1]["code"] == 13
-    assert said[-1] == "TypeError: n1 sent c1 a body that JSON can't say: value is a set"
+    assert said[-1] == "TypeError: n1 sent a body that JSON can't say: value is a set"
 
 
 def test_the_disk_survives_the_process(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from clew.models.services import SERVICES, LwwKV
 from clew.node.message import Message, is_flat
 from clew.node.node import Node, on
+from clew.node.timer import to_ns
 from clew.sim.cluster import Cluster
-from clew.sim.world import to_ns
 
 STORES = ["lin-kv", "seq-kv", "lww-kv"]
 

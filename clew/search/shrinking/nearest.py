@@ -18,6 +18,7 @@ from typing import NamedTuple
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.errors import ClewError
 from clew.history import Operation
+from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.outcome import judge
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import Run, simulate
@@ -28,7 +29,6 @@ from clew.search.shrinking.passes import MS, Hunt, planned_evidence
 from clew.search.shrinking.past import client_stride
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.sim.faults import Fault
-from clew.sim.world import NS_PER_SECOND
 
 
 def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:

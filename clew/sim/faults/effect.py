@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
+from clew.node.timer import NS_PER_SECOND
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault
 from clew.sim.process import Host, Process
-from clew.sim.world import NS_PER_SECOND
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

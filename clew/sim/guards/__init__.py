@@ -29,8 +29,8 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from clew.node.life import Refused
 from clew.node.node import Node
-from clew.sim.finding import Refused
 from clew.sim.guards.caller import loading, running
 from clew.sim.guards.chance import CHANCE
 from clew.sim.guards.clocks import CLOCKS, utc

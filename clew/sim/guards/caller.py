@@ -18,8 +18,9 @@ from random import Random  # noqa: TID251 - seeded by a name
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
+from clew.node.life import Refused
 from clew.sim.clock import EPOCH_NS
-from clew.sim.finding import PACKAGE, Refused, is_installed, is_users
+from clew.sim.finding import PACKAGE, is_installed, is_users
 from clew.sim.isolation import ASKED
 from clew.sim.process import Process
 

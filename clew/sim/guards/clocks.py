@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from clew.node.timer import NS_PER_SECOND
 from clew.sim.clock import EPOCH_NS
 from clew.sim.guards.caller import Answer, Caller, Importing, caller, world_now
 from clew.sim.guards.rows import (
@@ -24,7 +25,6 @@ from clew.sim.guards.rows import (
     refused,
     standing,
 )
-from clew.sim.world import NS_PER_SECOND
 
 _REAL_GMTIME = time.gmtime
 _REAL_STRFTIME = time.strftime

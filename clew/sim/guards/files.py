@@ -15,6 +15,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final, Self
 
+from clew.node.timer import NS_PER_SECOND
 from clew.sim.clock import EPOCH_NS
 from clew.sim.guards.caller import (
     Answer,
@@ -26,7 +27,6 @@ from clew.sim.guards.caller import (
     refuse,
 )
 from clew.sim.guards.rows import Amended, Live, Refusal, Row, refused, standing, virtual
-from clew.sim.world import NS_PER_SECOND
 
 _DISK = "self.disk"
 _WRITES = set("wax+")

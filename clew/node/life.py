@@ -1,0 +1,385 @@
+"""One life of a node, from its start to its crash or its end: what every runtime does alike.
+
+Who runs a node calls `Life.begin`, then `Life.receive` for each message and `Life.fire` for each
+timer that is due. Which handler a message goes to, which request a reply completes, what becomes
+of a coroutine, what is answered where the node's code fails, and whose error nobody claimed are
+decided here, so that a class does the same wherever it runs. A runtime is a subclass that says how
+a message travels, how time passes, and who is told of what goes wrong.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from inspect import isasyncgen, iscoroutine, isgenerator
+from random import Random  # noqa: TID251 - a type; made by entropy.py
+from typing import Any, Protocol
+
+from clew.node.disk import Disk
+from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
+from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
+from clew.node.task import Future, Task
+from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
+from clew.text import Unwinding, shown
+
+CLAIM_NS = 5 * NS_PER_SECOND
+"""A spawned coroutine's error is reported where nobody awaited it for so long."""
+
+
+class PowerCut(Unwinding):
+    """Unwinds a handler whose machine died in the middle of a sync."""
+
+
+class Refused(Exception):  # noqa: N818 - raised in the user's code, reported already
+    """A node tried what a simulated node may not do."""
+
+
+class Stage(Protocol):
+    """Where lives run, one at a time.
+
+    Attributes:
+        current: the life whose code is running, or None.
+    """
+
+    current: Any
+
+
+class Life(ABC):
+    """A node from its start to its end; the `Runtime` its `Node` stands on.
+
+    Args:
+        node_class: what lives.
+        name: the node's id.
+        node_ids: all nodes of the cluster, in order.
+        disk: its own.
+        stage: where it runs; what it sets there says to others whose code runs.
+        request_id: gives a ``msg_id`` that no request had.
+        watch: called with the node after its code ran; None for nobody.
+
+    Attributes:
+        node: the instance.
+        alive: False once it has ended; its calls do nothing then.
+        cause: the message or timer whose code runs, or ran last.
+    """
+
+    def __init__(
+        self,
+        node_class: type[Node],
+        name: str,
+        disk: Disk,
+        stage: Stage,
+        request_id: Callable[[], int],
+        watch: Callable[[Node], None] | None = None,
+    ) -> None:
+        self.id = name
+        self.disk = disk
+        self.alive = True
+        self.cause: Message | str = "start"
+        self.node: Node = object.__new__(node_class)
+        self._stage = stage
+        self._request_id = request_id
+        self._watch = watch
+        self._handlers: dict[str, Callable[[Message], Any]] = {}
+        self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
+        self._tasks: dict[Task, None] = {}
+        self._task: Task | None = None
+
+    # What a runtime adds.
+
+    @abstractmethod
+    def send(self, dest: str, body: Mapping[str, Any]) -> None:
+        """See `Node.send`; what `checked` gives can travel."""
+
+    @abstractmethod
+    def arm(self, timer: NodeTimer, local_ns: int) -> None:
+        """Call `fire` once so much of this node's time has passed, unless it is cancelled."""
+
+    @abstractmethod
+    def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
+        """Call ``callback(argument)`` after a while; no timer of the node's."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """See `Node.now`."""
+
+    @abstractmethod
+    def monotonic(self) -> float:
+        """See `Node.monotonic`."""
+
+    @abstractmethod
+    def rng(self) -> Random:
+        """See `Node.rng`."""
+
+    @abstractmethod
+    def log(self, text: str) -> None:
+        """See `Node.log`."""
+
+    @abstractmethod
+    def effect(self, msg: Message) -> None:
+        """See `Node.effect`."""
+
+    @abstractmethod
+    def raised(self, error: BaseException, cause: Message | str) -> None:
+        """Report what the node's code raised."""
+
+    @abstractmethod
+    def malformed(self, reason: str) -> None:
+        """Report a body that no message can carry; it is not sent."""
+
+    @abstractmethod
+    def unhandled(self, message: Message) -> bool:
+        """Report a message that the class has no handler for; False where that is no fault."""
+
+    @abstractmethod
+    def unrun(self, name: str, place: str) -> None:
+        """Report a handler that is a generator, of which nothing runs."""
+
+    def started(self, cause: Message | str) -> Any:
+        """Call the node's ``start``, and say that it is there; what it returned."""
+        del cause
+        return self.node.start()
+
+    # From its start to its end.
+
+    def begin(self, node_ids: list[str], cause: Message | str = "start") -> None:
+        """Make the instance and call its ``start``."""
+        node = self.node
+        node._runtime = self  # noqa: SLF001 - the runtime is the node's other half
+        if type(node).send is Node.send:
+            node.__dict__["send"] = self.send  # one frame less for each message
+        node.id = self.id
+        node.node_ids = list(node_ids)
+        node.peers = [other for other in node_ids if other != self.id]
+        self.run(partial(self._construct, cause), cause)
+
+    def _construct(self, cause: Message | str) -> None:
+        node = self.node
+        node.__init__()  # type: ignore[misc] # the instance had to exist before its __init__
+        self._handlers = {
+            message_type: getattr(node, name)
+            for message_type, name in handlers_of(type(node)).items()
+        }
+        self._follow(self.started(cause), cause)
+
+    def end(self) -> None:
+        """Stop for ever: timers, coroutines and requests never fire again."""
+        self.alive = False
+        self._waiting.clear()
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks:
+            task.close()
+
+    # What happens to the node.
+
+    def receive(self, message: Message) -> None:
+        """Complete the request that a reply answers, or call the handler of its type."""
+        body = message.body
+        if self._waiting and "in_reply_to" in body:
+            reply_to = body["in_reply_to"]
+            # A bool is no int here: True would find the request 1.
+            waiting = self._waiting.pop(reply_to, None) if type(reply_to) is int else None
+            if waiting is not None:
+                self._complete(waiting, message)
+                return
+        handler = self._handlers.get(body["type"])
+        if handler is None:
+            if body.get("in_reply_to") is None:
+                self._unhandled(message)
+            return
+        stage = self._stage
+        stage.current = self
+        self.cause = message
+        try:
+            result = handler(message)
+            if result is not None:
+                self._follow(result, message)
+        except PowerCut:
+            pass  # the fault has crashed the host already; the handler is unwound
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
+            self._failed(error, message)
+        if self._watch is not None and self.alive:
+            self._watch(self.node)  # its hooks are the node's code too
+        stage.current = None
+
+    def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
+        """Run the node's code outside `receive`, with the same care."""
+        if not self.alive:
+            return
+        stage = self._stage
+        before, stage.current = stage.current, self
+        self.cause = cause
+        try:
+            callback()
+        except PowerCut:
+            stage.current = before
+            if before is not None:
+                raise  # unwind the code around as well: its machine is gone
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
+            self._failed(error, cause)
+        if self._watch is not None and self.alive and before is None:
+            self._watch(self.node)
+        stage.current = before
+
+    def fire(self, timer: NodeTimer) -> None:
+        """Call what a timer that is due calls; the next time it is `arm` that decides when."""
+        if timer.period_ns:
+            self.arm(timer, timer.period_ns)
+        self.run(partial(self._call, timer), f"timer {timer.name}")
+
+    def _call(self, timer: NodeTimer) -> None:
+        result = timer.callback(*timer.args)
+        if result is not None:
+            self._follow(result, f"timer {timer.name}")
+
+    def _complete(self, waiting: tuple[Future, NodeTimer], message: Message) -> None:
+        future, timer = waiting
+        timer.cancelled = True
+        body = message.body
+        if body["type"] == "error":
+            future.set_error(error_of(body))
+        else:
+            future.set_result(body)
+
+    def _failed(self, error: BaseException, cause: Message | str) -> None:
+        if not self.alive:
+            return  # it fails while it unwinds
+        if isinstance(error, RPCError) and isinstance(cause, Message):
+            self.reply(cause, {**error.body, "text": bounded(error.text)})
+            return
+        if not isinstance(error, Refused):
+            self.raised(error, cause)
+        if isinstance(cause, Message) and "msg_id" in cause.body:
+            self.reply(cause, {"type": "error", "code": 13, "text": shown(error, ERROR_MAX)})
+
+    def _unhandled(self, message: Message) -> None:
+        if self.unhandled(message) and "msg_id" in message.body:
+            text = f"{self.id} has no handler for {message.body['type']!r}"
+            self.reply(message, {"type": "error", "code": 10, "text": text})
+
+    # Coroutines.
+
+    def _follow(self, result: Any, cause: Message | str) -> None:
+        """Run on what a handler returned, if it is a coroutine."""
+        if iscoroutine(result):
+            self._start_task(result, cause)
+        elif isgenerator(result) or isasyncgen(result):
+            code = result.gi_code if isgenerator(result) else result.ag_code
+            self.unrun(result.__name__, f"{code.co_filename}:{code.co_firstlineno}")
+
+    def _start_task(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        cause: Message | str,
+        unclaimed: Callable[[Future, BaseException], None] | None = None,
+    ) -> Task:
+        task = Task(coroutine, partial(self._step, cause), unclaimed)
+        if not task.result.done:
+            self._tasks[task] = None
+            task.result.when_done(partial(self._tasks.pop, task, None))
+        return task
+
+    def _step(self, cause: Message | str, task: Task) -> None:
+        before, self._task = self._task, task
+        self.run(task.step, cause)
+        self._task = before
+
+    def _unclaimed(
+        self, cause: Message | str, owner: Task | None, result: Future, error: BaseException
+    ) -> None:
+        """A spawned coroutine failed: reported, unless its owner comes to await it."""
+        if owner is None or owner.result.done:
+            self._give_up(cause, (result, error))
+            return
+        given = (result, error)
+        owner.result.when_done(partial(self._give_up, cause, given))
+        self.later(CLAIM_NS, partial(self._give_up, cause), given)
+
+    def _give_up(self, cause: Message | str, failed: tuple[Future, BaseException]) -> None:
+        result, error = failed
+        if result.awaited or not self.alive:
+            return
+        result.awaited = True  # reported once
+        if not isinstance(error, Refused):
+            self.raised(error, cause)
+
+    # The calls of a node: see `Node`.
+
+    def checked(self, dest: str, body: Any) -> dict[str, Any] | None:
+        """A copy of a body that can travel; None, and reported, where it can't."""
+        try:
+            copy = frozen(body if isinstance(body, dict) else dict(body))
+        except (NotJson, TypeError, ValueError) as bad:
+            self.malformed(f"sent a body that JSON can't say: {bad}")
+            return None
+        assert isinstance(copy, dict)
+        if type(copy.get("type")) is not str:
+            found = shown(copy, ERROR_MAX)
+            self.malformed(f"sent {dest} a body without a str 'type': {found}")
+            return None
+        return copy
+
+    def reply(self, msg: Message, body: Mapping[str, Any]) -> None:
+        """See `Node.reply`."""
+        msg_id = msg.body.get("msg_id")
+        self.send(msg.src, body if msg_id is None else {**body, "in_reply_to": msg_id})
+
+    def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future:
+        """See `Node.rpc`."""
+        future = Future()
+        msg_id = self._request_id()
+        timer = self._timer(to_ns(timeout), partial(self._expire, msg_id, dest), (), "rpc-timeout")
+        self._waiting[msg_id] = (future, timer)
+        self.send(dest, {**body, "msg_id": msg_id})
+        return future
+
+    def _expire(self, msg_id: int, dest: str) -> None:
+        waiting = self._waiting.pop(msg_id, None)
+        if waiting is not None:
+            waiting[0].set_error(RPCTimeout(f"no reply from {dest} in time"))
+
+    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
+        """See `Node.after`."""
+        return self._timer(to_ns(seconds), callback, args, "")
+
+    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
+        """See `Node.every`."""
+        period_ns = to_ns(seconds)
+        if period_ns <= 0:
+            raise ValueError(f"every() takes a period above 0 s, not {seconds}")
+        return self._timer(period_ns, callback, args, "", period_ns)
+
+    def sleep(self, seconds: float) -> Future:
+        """See `Node.sleep`."""
+        future = Future()
+        self._timer(to_ns(seconds), future.set_result, (None,), "sleep")
+        return future
+
+    def _timer(
+        self,
+        local_ns: int,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        name: str,
+        period_ns: int = 0,
+    ) -> NodeTimer:
+        timer = NodeTimer(callback, args, period_ns, name or getattr(callback, "__name__", "timer"))
+        self.arm(timer, max(local_ns, 0))
+        return timer
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
+        """See `Node.spawn`."""
+        cause = self.cause
+        return self._start_task(coroutine, cause, partial(self._unclaimed, cause, self._task))
+
+
+def yielding(name: str) -> str:
+    """What is wrong with a handler that is a generator, in words."""
+    return (
+        f"{name}() has a yield, so that a call of it runs nothing; "
+        "write async def and await instead"
+    )
