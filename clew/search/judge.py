@@ -22,7 +22,7 @@ from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import find, parse_model
 from clew.checkers.transactions.consistency_models import resolve_models
-from clew.checkers.transactions.timeless import needs_order, without_order
+from clew.checkers.transactions.judgement import needs_order, without_order
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history

@@ -15,7 +15,7 @@ from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizab
 from clew.checkers.linearizability.entries import Entry, partitions
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
-from clew.checkers.linearizability.witness import explains
+from clew.checkers.linearizability.shortcuts import explains
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 

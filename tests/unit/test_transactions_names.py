@@ -4,8 +4,7 @@ import pytest
 from notation import parse
 
 from clew.checkers.transactions import ListAppend, RwRegister
-from clew.checkers.transactions.cycle_names import special_name
-from clew.checkers.transactions.evidence import Link
+from clew.checkers.transactions.words import Link, special_name
 from clew.checkers.verdict import Budget
 
 MODEL = "strict-serializable"

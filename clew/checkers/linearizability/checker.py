@@ -23,17 +23,14 @@ from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.collections.lazy_search import Lazily, broken_lazily
 from clew.checkers.linearizability.collections.matches import matched
-from clew.checkers.linearizability.decidability import helps
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
-from clew.checkers.linearizability.evidence import Evidence
-from clew.checkers.linearizability.failed_writes import Failed
+from clew.checkers.linearizability.evidence import Evidence, Failed
 from clew.checkers.linearizability.machine import Machine
-from clew.checkers.linearizability.shortcuts import shortcut
+from clew.checkers.linearizability.shortcuts import explains, helps, shortcut
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
 from clew.checkers.linearizability.specifications.collections import Stack
 from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
-from clew.checkers.linearizability.witness import explains
 from clew.checkers.linearizability.zones import ZONED
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 from clew.errors import HistoryError

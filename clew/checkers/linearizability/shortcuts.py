@@ -1,15 +1,25 @@
-"""The engines that need no search, each tried where its conditions hold."""
+"""What spares a search: a witness, the engines for unique values, and what would let these decide.
+
+An order that somebody claims is checked in O(n log n), of which n is sorting. A simulator knows
+where an operation takes effect, such as its index in a log. Where that order explains the history,
+there is nothing to search. Where it does not, nothing is said: another order may.
+
+Sources: the linearization points of Herlihy and Wing, ACM TOPLAS 1990; those of the engines stand
+with each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
+from clew.checkers.linearizability.collections.passages import end
 from clew.checkers.linearizability.collections.priority_queues import broken_priority_queue
 from clew.checkers.linearizability.collections.queues import broken_queue
 from clew.checkers.linearizability.collections.sets import broken_set
 from clew.checkers.linearizability.collections.stacks import broken_stack
 from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import (
     FifoQueue,
@@ -59,3 +69,80 @@ def shortcut(
     else:
         return None
     return None if broken is None else (name, broken)
+
+
+def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
+    """True where the order of the effect points is a linearization of the entries.
+
+    Args:
+        machine: the specification's machine.
+        entries: one partition.
+        effects: from an operation's number to its effect point. Every completed operation needs
+            one; a pending operation without one did not happen. Points that do not compare with
+            each other explain nothing.
+    """
+    happened = [entry for entry in entries if entry.number in effects]
+    completed = sum(entry.completed is not None for entry in entries)
+    if sum(entry.completed is not None for entry in happened) < completed:
+        return False
+    try:
+        happened.sort(key=lambda entry: effects[entry.number])
+    except TypeError:
+        return False
+    latest = -1
+    state = 0
+    for entry in happened:
+        # An operation may not stand after one that was invoked when it had responded.
+        latest = max(latest, entry.invoked)
+        if entry.completed is not None and entry.completed < latest:
+            return False
+        call = machine.call_id(entry)
+        after = machine.steps[call].get(state)
+        state = machine.step(call, state) if after is None else after
+        if state == ILLEGAL:
+            return False
+    return True
+
+
+FEW_AT_ONCE = 8
+"""Up to so many operations in flight at once a search is seldom long."""
+
+
+def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[str]:
+    """What helps besides a larger budget, the likeliest first.
+
+    Args:
+        specification: the specification.
+        entries: a partition.
+    """
+    kind = type(specification)
+    updates = [
+        each.argument
+        for each in entries
+        if each.argument is not None and not specification.is_readonly(each.f, each.argument)
+    ]
+    is_repeated = len(updates) > len(dict.fromkeys(updates))
+    if is_repeated and kind in {FifoQueue, Stack, PriorityQueue}:
+        yield "values that are each put in once"
+    elif is_repeated and (kind in ZONED or kind is Set):
+        yield "values that are each written once" if kind in ZONED else "elements added once"
+    pending = sum(each.completed is None for each in entries)
+    if pending:
+        yield f"fewer unanswered operations than {pending}"
+    at_once = _at_once(entries)
+    if at_once > FEW_AT_ONCE:
+        yield f"fewer clients at once than {at_once}"
+    yield f"fewer operations than {len(entries)}" if len(entries) > 1 else "another specification"
+
+
+def _at_once(entries: Sequence[Entry]) -> int:
+    """The most operations in flight at once, those without an answer aside."""
+    answered = [each for each in entries if each.completed is not None]
+    moments = sorted(
+        [(each.invoked, 1) for each in answered] + [(end(each), -1) for each in answered]
+    )
+    most = now = 0
+    for _, change in moments:
+        now += change
+        most = max(most, now)
+    return most

@@ -36,7 +36,6 @@ from typing import Any
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
-from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
@@ -56,6 +55,7 @@ from clew.checkers.transactions.version_orders.predicate_orders import (
     matches,
     told_predicate,
 )
+from clew.checkers.transactions.words import Recorder
 from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError

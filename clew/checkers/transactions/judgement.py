@@ -1,14 +1,17 @@
-"""From findings to a result: which models fall, which stand, and what the verdict is."""
+"""From findings to a result: which models fall, which stand, and what the verdict is.
+
+A history without times or sessions can speak of some models only; `without_order` says of which.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
 from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
-from clew.checkers.transactions.evidence import Evidence, Recorder
 from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
@@ -23,7 +26,7 @@ from clew.checkers.transactions.search.models import Settled, settle
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.transactions.walks import Level
-from clew.checkers.transactions.words import tell_cycle, tell_finding
+from clew.checkers.transactions.words import Evidence, Recorder, tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
 
@@ -294,3 +297,37 @@ def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:
     if not strongest:
         return f"{text}no known model still stands."
     return f"{text}strongest that still stands: {listed(list(strongest))}."
+
+
+NOTE = (
+    "The history has no invocations: nothing is said of models with an order of time or sessions."
+)
+
+
+def needs_order(model: str) -> bool:
+    """Whether a model promises anything of the order of real time or of sessions."""
+    return not weaker(model).isdisjoint(OF_SESSIONS) or any(
+        violates(row.name, model)
+        for row in ANOMALIES
+        if row.name.endswith(("-process", "-realtime"))
+    )
+
+
+def without_order(result: Result) -> Result:
+    """The result without models that only stand because the history shows no order."""
+    figures = dict(result.statistics)
+    said = figures.get("strongest_standing")
+    if said is None:
+        return result
+    free = sorted(
+        {each for model in said for each in (model, *weaker(model)) if not needs_order(each)}
+    )
+    strongest = [
+        model
+        for model in free
+        if not any(model != other and model in weaker(other) for other in free)
+    ]
+    weakest = figures["weakest_violated"]
+    reason = result.reason.replace(boundary(weakest, said), boundary(weakest, strongest))
+    figures["strongest_standing"] = strongest
+    return replace(result, reason=f"{reason} {NOTE}", statistics=figures)

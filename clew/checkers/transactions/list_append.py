@@ -24,7 +24,6 @@ from functools import partial
 
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import resolve_models
-from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
@@ -38,6 +37,7 @@ from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.transactions.search.appends import unseen_appends
 from clew.checkers.transactions.version_orders.append_key import AppendKey
 from clew.checkers.transactions.version_orders.append_orders import AppendOrders
+from clew.checkers.transactions.words import Recorder
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.history import History, Operation

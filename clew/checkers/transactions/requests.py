@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.extraction import told
+from clew.checkers.transactions.words import Recorder
 from clew.checkers.values import counted, key_of
 from clew.history import Operation
 

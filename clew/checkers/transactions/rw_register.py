@@ -32,7 +32,6 @@ from typing import Any
 
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import resolve_models
-from clew.checkers.transactions.evidence import Recorder
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
@@ -47,6 +46,7 @@ from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.version_orders.register_key import ABSENT, RegisterKey, Reread
 from clew.checkers.transactions.version_orders.register_orders import RegisterOrders
+from clew.checkers.transactions.words import Recorder
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.errors import UsageError

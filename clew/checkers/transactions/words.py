@@ -1,19 +1,22 @@
-"""Anomalies in words, as data, and as a graph in the DOT language.
+"""Anomalies in words, as data, and as a graph in the DOT language; and what stands behind them.
 
 A cycle is told from its first transaction round to the one that contradicts it: "T1 appended 4 to
 x before T2 appended 5 (T3 saw [4 5]); yet T2 ...". Transactions are called T1, T2, ... in the order
 of the story; the operation's number in the history stands beside each.
+
+The names of cycles are those of Berenson et al. (SIGMOD 1995: lost update, read skew, write skew)
+and of Cerone, Bernardi, Gotsman (CONCUR 2015: long fork). A name says how something came about, so
+where the shape alone fits, and the transactions did not overlap or a write is gone, another name or
+none is right.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from clew.checkers.transactions.cycle_names import lost_write, special_name
-from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, Cycle
-from clew.checkers.transactions.evidence import Evidence, Finding, Link
+from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, WITNESSES_MAX, Cycle
 from clew.checkers.transactions.extraction import plain, told
 from clew.checkers.transactions.graph import OVERWRITE
 from clew.checkers.verdict import Anomaly
@@ -245,3 +248,162 @@ _AROUND = 12
 def _moral(name: str, length: int, special: str | None) -> str:
     known = f", known as {special}" if special else ""
     return f"So each of these {length} must come before itself: {name}{known}."
+
+
+class Link(NamedTuple):
+    """One edge of a cycle with its evidence.
+
+    Attributes:
+        source: the number of the operation that comes first.
+        target: the number of the one that comes second.
+        kind: ``ww``, ``wr``, ``rw``, ``process``, ``realtime``, or ``initial`` for what comes
+            after the initial state.
+        key: the key it is about; None for process, realtime and initial.
+        value: the value that the first wrote, or the version that the first read.
+        next_value: the value that the second wrote, or the version that the second read.
+        seen_by: the number of the operation whose read shows this order, if one does.
+        seen: what that read saw.
+        because: how the order is known where no read shows it.
+        chain: why the first precedes ``seen_by``, which read what the second wrote.
+    """
+
+    source: int
+    target: int
+    kind: str
+    key: Any = None
+    value: Any = None
+    next_value: Any = None
+    seen_by: int | None = None
+    seen: Any = None
+    because: str = ""
+    chain: tuple[Link, ...] = ()
+
+
+class Finding(NamedTuple):
+    """An anomaly that is no cycle.
+
+    Attributes:
+        kind: the field's word for it.
+        operations: the numbers of the operations that show it, in the order of the story.
+        reason: the story; ``{0}`` stands for the first of the operations, and so on.
+        data: the same for machines.
+    """
+
+    kind: str
+    operations: tuple[int, ...]
+    reason: str
+    data: dict[str, Any]
+
+
+class Recorder:
+    """Findings in the order they were made, the first few of each kind, and how many there were."""
+
+    __slots__ = ("counts", "findings")
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.counts: dict[str, int] = {}
+
+    def add(self, kind: str, operations: tuple[int, ...], reason: str, **data: Any) -> None:
+        """Count a finding and keep it if there are not too many of its kind."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if self.counts[kind] <= WITNESSES_MAX:
+            self.findings.append(Finding(kind, operations, reason, data))
+
+
+class Evidence(Protocol):
+    """A workload's memory of why it drew an edge."""
+
+    def link(self, source: int, target: int, kind: int) -> Link:
+        """The evidence for one ww, wr or rw edge of the graph."""
+
+    def missed(self, source: int, target: int) -> Link:
+        """The evidence that one transaction read a version older than the other's."""
+
+    def later_writers(self, number: int) -> Iterator[int]:
+        """Who installed a version after one that this transaction read, itself left out."""
+
+
+def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
+    """The textbooks' name of a cycle, told so that an rw comes last; None where it has none."""
+    if any(link.chain for link in links):
+        return None  # an order that other transactions make says nothing of how these two met
+    kinds = [link.kind for link in links]
+    several = len({str(link.key) for link in links if link.key is not None}) > 1
+    # Each reads one of two writes: next to each other the two rw would be no fork.
+    if kinds == ["wr", "rw"] * 2:
+        return "long fork" if several else None
+    name, keys, overlapping = _PAIRS.get((*sorted(kinds),), (None, None, False))
+    if keys not in (several, None):
+        return None
+    if overlapping and not _overlap(*(operations[link.source] for link in links)):
+        return None
+    return name
+
+
+_PAIRS: dict[tuple[str, ...], tuple[str, bool | None, bool]] = {
+    ("realtime", "rw"): ("stale read", None, False),
+    ("rw", "wr"): ("read skew", True, False),
+    ("rw", "rw"): ("write skew", True, True),
+    ("rw", "ww"): ("lost update", False, True),
+}
+"""Cycles of two: their name, whether they are on several keys, and whether they must overlap."""
+
+
+def lost_write(links: Sequence[Link], operations: Sequence[Operation]) -> Link | None:
+    """The rw edge of a cycle to an acknowledged write that all later reads miss, if there is one.
+
+    Of a stale read another read must show that the write is gone, and not only late.
+    """
+    stale = sorted(link.kind for link in links) == ["realtime", "rw"]
+    for link in links:
+        if link.kind == "rw":
+            missed = _missed(link, operations)
+            if missed > stale:
+                return link
+    return None
+
+
+def _missed(link: Link, operations: Sequence[Operation]) -> int:
+    """How many transactions read the key after a write and show what was before; 0 if any saw it.
+
+    Another's write may hide that of a register: only a value that is older for certain counts.
+    """
+    writer = operations[link.target]
+    if writer.type != "ok" or writer.completed is None:
+        return 0
+    older: list[Any] = [None]
+    later: list[tuple[int, Any]] = []
+    for one in operations:
+        for f, key, value in _micros(one):
+            if key != link.key:
+                continue
+            if f == "w" and one.completed is not None and one.completed < writer.invoked:
+                older.append(value)
+            if f == "r" and one.type == "ok" and one.number != writer.number:
+                if value == link.next_value or (
+                    isinstance(value, list | tuple) and link.next_value in value
+                ):
+                    return 0
+                if one.invoked > writer.completed:
+                    later.append((one.number, value))
+    registers = any(f == "w" for f, key, _ in _micros(writer) if key == link.key)
+    if registers and any(value not in older for _, value in later):
+        return 0
+    return len({number for number, _ in later})
+
+
+def _micros(one: Operation) -> Iterator[tuple[Any, Any, Any]]:
+    """A transaction's micro-operations, with what its reads showed where it is done."""
+    value = one.result if one.type == "ok" else one.argument
+    for micro in value if isinstance(value, list | tuple) else ():
+        if isinstance(micro, list | tuple) and len(micro) == 3:  # noqa: PLR2004 - f, key, value
+            yield micro[0], micro[1], micro[2]
+
+
+def _overlap(one: Operation, other: Operation) -> bool:
+    """Whether neither of two transactions had ended before the other began."""
+    return not any(
+        first.type == "ok" and first.completed is not None and first.completed < second.invoked
+        for first, second in ((one, other), (other, one))
+    )

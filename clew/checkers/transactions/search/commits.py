@@ -17,12 +17,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from clew.checkers.transactions.causes import Causes
-from clew.checkers.transactions.evidence import Link
 from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import DependencyGraph, components
 from clew.checkers.transactions.version_orders.register_key import INITIAL, RegisterKey
-from clew.checkers.transactions.words import tell_links
+from clew.checkers.transactions.visibility import Causes
+from clew.checkers.transactions.words import Link, tell_links
 from clew.checkers.verdict import Anomaly, Budget
 
 

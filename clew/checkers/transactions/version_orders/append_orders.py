@@ -12,10 +12,10 @@ from itertools import chain, pairwise, product
 from typing import Any
 
 from clew.checkers.transactions.cycles import KIND_NAMES
-from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.extraction import NEVER, told
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.version_orders.append_key import NOBODY, AppendKey
+from clew.checkers.transactions.words import Link, Recorder
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.extraction import told
 from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.words import Link, Recorder
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
 

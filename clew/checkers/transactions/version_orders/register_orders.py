@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise, product
 
-from clew.checkers.transactions.evidence import Link, Recorder
 from clew.checkers.transactions.extraction import sessions, told
 from clew.checkers.transactions.graph import (
     OVERWRITE,
@@ -27,6 +26,7 @@ from clew.checkers.transactions.version_orders.register_key import (
     Closure,
     RegisterKey,
 )
+from clew.checkers.transactions.words import Link, Recorder
 from clew.checkers.values import Key, initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
