@@ -71,3 +71,7 @@ class HistoryError(ClewError):
 
 class NodeError(ClewError):
     """A node file or class can't be loaded, or breaks the rules of the Node interface."""
+
+
+class WorkloadError(ClewError):
+    """A workload can't be loaded, or breaks the rules of the Workload interface."""

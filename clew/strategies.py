@@ -315,7 +315,7 @@ def _call(draw: DrawFn, workload: Workload, clients: int, limit_ms: int) -> _Cal
     at_ms = draw(st.integers(0, limit_ms - 1))
     client = draw(st.integers(0, clients - 1))
     stream = _Drawn(draw)
-    workload.operation(Draw(stream, client, 0))
+    workload.drawn(Draw(stream, client, 0))
     return _Call(at_ms, client, tuple(stream.tape))
 
 
@@ -327,7 +327,7 @@ def _numbered(
     made = []
     for at_ms, client, tape in sorted(calls):
         number = next(numbers.setdefault(client, count()))
-        asked = workload.operation(Draw(_Played(tape), client, number))
+        asked = workload.drawn(Draw(_Played(tape), client, number))
         made.append(PlannedOperation(client, number, at_ms * _NS_PER_MS, asked.f, asked.value))
     return tuple(made)
 

@@ -14,6 +14,8 @@ import html
 import json
 import math
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 TEXT_MAX = 2_000
@@ -54,6 +56,22 @@ def cut(text: str, most: int = TEXT_MAX) -> str:
     head = most * 3 // 4
     tail = most - head
     return f"{text[:head]} ... [{len(text) - most:,} characters left out] ... {text[-tail:]}"
+
+
+def brief(text: str, most: int) -> str:
+    """The text's beginning where it is longer than ``most``, with three dots for the rest."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word that a misspelt one is nearest to; None where none is near."""
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
+def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Ask whether the nearest known word was meant, as an error's ``fix``; None without one."""
+    near = nearest(word, known, cutoff)
+    return None if near is None else f"Did you mean {near!r}"
 
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

@@ -162,13 +162,19 @@ class Entry:
         """All that the user may set; where the history is judged key by key, also that."""
         return (*self.options, KEYED) if self.one_object else self.options
 
-    def make(self, options: Mapping[str, str] | None = None) -> Checker:
-        """The checker with these options, each a text as the command line has it.
+    def make(
+        self, options: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None
+    ) -> Checker:
+        """The checker with these options.
+
+        Args:
+            options: each a text as the command line has it.
+            given: further arguments, as they are, where no option says otherwise.
 
         Raises:
             UsageError: no such option, or a value that it can't be.
         """
-        arguments = dict(self.fixed)
+        arguments = {**self.fixed, **(given or {})}
         for name, text in (options or {}).items():
             option = next((each for each in self.said if each.name == name), None)
             if option is None:
@@ -207,10 +213,14 @@ def _loaded(at: str) -> Any:
 
 
 def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
-    keyed = arguments.get("keyed")
-    arguments = {name: value for name, value in arguments.items() if name != "keyed"}
+    ours = {part: value for part, value in arguments.items() if part in _OF_THE_CHECKER}
+    arguments = {part: value for part, value in arguments.items() if part not in ours}
     linearizability = import_module("clew.checkers.linearizability")
     specifications = import_module("clew.checkers.linearizability.specifications")
     specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, name=name, keyed=keyed)
+    checker: Checker = linearizability.Linearizability(specification, **{"name": name, **ours})
     return checker
+
+
+_OF_THE_CHECKER = frozenset({"keyed", "name", "effects"})
+"""Arguments of the checker of linearizability; all others are its specification's."""

@@ -10,10 +10,10 @@ from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.families import shipped
-from clew.scenarios.kinds import CHECKS, FAILURES
+from clew.scenarios.kinds import FAILURES, checks
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import WORKLOADS, workload_class
+from clew.workloads import workloads as shipped_workloads
 
 Row = Mapping[str, Any]
 
@@ -44,8 +44,7 @@ def bugs() -> Iterator[Row]:
 
 def workloads() -> Iterator[Row]:
     """What clients may ask, and what must hold."""
-    for name in WORKLOADS:
-        workload = workload_class(name)
+    for name, workload in shipped_workloads().items():
         yield {
             "workload": name,
             "functions": list(workload.functions),
@@ -99,7 +98,7 @@ def kinds() -> Iterator[Row]:
     """The ways to fail that ``expect = "invalid:KIND"`` may name."""
     for name, meaning in FAILURES.items():
         yield {"kind": name, "what": "anomaly", "summary": meaning}
-    for name, meaning in CHECKS.items():
+    for name, meaning in checks().items():
         yield {"kind": name, "what": "check", "summary": meaning}
 
 

@@ -17,6 +17,7 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
+from clew.workloads import workload_class
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
@@ -67,8 +68,8 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     promise = model.node_class.tolerates
     if promise is not None and model.name not in MODELS:
         rows.append(("tolerates", str(promise)))
-    if plan.workload.startswith("txn-"):
-        rows.append(("models", ", ".join(plan.consistency_models)))
+    for label, name in workload_class(plan.workload).reported:
+        rows.append((label, ", ".join(getattr(plan, name))))
     head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + words.table(rows)
 

@@ -190,6 +190,8 @@ class Client:
         elif self.node != self._home and planned.phase != "final":
             self._return(planned.phase)
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
+        if asked is None:
+            return
         process = self._process
         body = self._workload.request(asked)
         request = (self.id, self._msg_id + 1)
@@ -197,6 +199,7 @@ class Client:
         reply = yield self.ask(body)
         kind, value, error = self._read(asked, reply)
         self._recorder.complete(process, kind, asked, value, error, self.node)
+        self._workload.heard(asked, kind, value, self.rank)
         if kind == "info":
             self._process += self._stride
         if planned.phase != "final" and reply is not None and reply.get("type") == "error":

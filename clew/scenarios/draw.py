@@ -159,7 +159,7 @@ def _one(
     workload: Workload, entropy: Entropy, client: int, number: int, at_ns: int, phase: Phase
 ) -> PlannedOperation:
     draw = Draw(entropy.stream("operation", client, number), client, number)
-    request = workload.operation(draw)
+    request = workload.drawn(draw)
     return PlannedOperation(client, number, at_ns, request.f, request.value, phase)
 
 

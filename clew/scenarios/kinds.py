@@ -11,18 +11,10 @@ from collections.abc import Mapping
 
 from clew.checkers.transactions.lattice import ANOMALIES
 from clew.models.registry import MODELS
+from clew.workloads import workloads
 
-CHECKS: Mapping[str, str] = {
-    # the name of a check, as a report shows it: what it says when it fails
-    "linearizable": "registers broke their promise",
-    "convergence": "replicas do not show in the end what was acknowledged",
-    "g-counter": "a counter that only grows showed what it may not",
-    "pn-counter": "a counter showed what it may not",
-    "echo": "an answer is not what was asked",
-    "unique-ids": "an id was given twice, or is none",
-    "list-append": "transactions on lists broke their consistency model",
-    "rw-register": "transactions on registers broke their consistency model",
-    "kafka": "a log, or who polls it, broke a promise",
+ALWAYS: Mapping[str, str] = {
+    # the name of a check that every run has, as a report shows it: what it says when it fails
     "nodes": "something went wrong inside a node: an exception, an invariant, a refused call",
     "liveness": "there was no progress after healing",
     "availability": "too few operations were answered",
@@ -77,6 +69,12 @@ FAILURES: Mapping[str, str] = {
 }
 
 
+def checks() -> dict[str, str]:
+    """Every check of a run by its name in reports, with what it says when it fails."""
+    of_workloads = (check for each in workloads().values() for check in each.judged_by())
+    return {**{check.name or str(check.by): check.broken for check in of_workloads}, **ALWAYS}
+
+
 def known_kinds(model: str) -> tuple[str, ...] | None:
     """Every name that KIND may be for a shipped model; None for a file: its own names are open."""
     if model not in MODELS:
@@ -84,7 +82,7 @@ def known_kinds(model: str) -> tuple[str, ...] | None:
     invariants = getattr(MODELS[model].load(), "invariants", ())
     named = [getattr(one, "name", "") or getattr(one, "__name__", "") for one in invariants]
     whole = [f"invariant {name}" for name in named]
-    return tuple(dict.fromkeys([*FAILURES, *CHECKS, *named, *whole, *_EXCEPTIONS]))
+    return tuple(dict.fromkeys([*FAILURES, *checks(), *named, *whole, *_EXCEPTIONS]))
 
 
 _EXCEPTIONS = tuple(

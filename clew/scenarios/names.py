@@ -15,13 +15,13 @@ from clew.scenarios.expect import parse_expect
 from clew.scenarios.kinds import known_kinds
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import WORKLOADS
+from clew.workloads import workloads
 
 KNOWN: Mapping[str, Callable[[], tuple[str, ...]]] = {
     # an option: the names that it may hold; a model may be a file as well
     "model": lambda: tuple(MODELS),
     "bug": lambda: tuple(dict.fromkeys(bug for model in MODELS for bug in bugs_of(model))),
-    "workload": lambda: tuple(WORKLOADS),
+    "workload": lambda: tuple(workloads()),
     "nemesis": lambda: ("all", *dict.fromkeys([*GROUPS, *KINDS])),
     "topology": lambda: tuple(TOPOLOGIES),
     "consistency_models": lambda: tuple(row.name for row in CONSISTENCY_MODELS),

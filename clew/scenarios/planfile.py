@@ -1,6 +1,6 @@
 """Plans from files, checked in full: a plan is edited by people, and must not run half-understood.
 
-What a plan's operations may carry stands in a table, by workload and function.
+What a plan's operations may carry is what their workload declares.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import ScenarioError, UsageError
@@ -21,35 +20,9 @@ from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, tru
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.order import FORMS, changes_of
 from clew.sim.topology import TOPOLOGIES
-from clew.text import json_text
+from clew.text import brief, json_text, meant
 from clew.workloads import workload_class
-
-Scalar: TypeAlias = int | float | str | bool | None
-_Register: TypeAlias = tuple[int, Scalar]
-_Read: TypeAlias = tuple[Literal["r"], int, None]
-
-VALUES: dict[str, dict[str, Any]] = {
-    # workload: function: what its argument is
-    "echo": {"echo": Scalar},
-    "unique-ids": {"generate": None},
-    "broadcast": {"broadcast": Scalar, "read": None},
-    "g-set": {"add": Scalar, "read": None},
-    "g-counter": {"add": int, "read": None},
-    "pn-counter": {"add": int, "read": None},
-    "lin-kv": {
-        "read": tuple[int, None],
-        "write": _Register,
-        "cas": tuple[int, tuple[Scalar, Scalar]],
-    },
-    "txn-list-append": {"txn": list[_Read | tuple[Literal["append"], int, Scalar]]},
-    "txn-rw-register": {"txn": list[_Read | tuple[Literal["w"], int, Scalar]]},
-    "kafka": {
-        "send": tuple[str, Scalar],
-        "poll": list[str],
-        "commit_offsets": dict[str, int],
-        "list_committed_offsets": list[str],
-    },
-}
+from clew.workloads.operation import argument_words, is_argument
 
 NODES_MAX = 1000
 _TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
@@ -117,22 +90,17 @@ def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = Non
 
 def shortened(value: Any) -> str:
     """A JSON value as a message shows it: all of it where it is short."""
-    text = json_text(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-_SHOWN = 80
+    return brief(json_text(value), 83)
 
 
 def _check_names(data: dict[str, Any], where: str) -> None:
     known = [field.name for field in fields(Plan)]
     for name in data:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
             raise ScenarioError(
                 f"this is no plan: unknown field {name!r}",
                 where=where,
-                fix=f"Did you mean {near[0]!r}" if near else f"Known fields: {', '.join(known)}",
+                fix=meant(name, known) or f"Known fields: {', '.join(known)}",
             )
 
 
@@ -278,20 +246,17 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
 
 
 def _check_operations(plan: Plan, where: str) -> None:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
-
-    adapters = {f: TypeAdapter(shape) for f, shape in VALUES[plan.workload].items()}
+    known = workload_class(plan.workload).operations
     for rank, one in enumerate(plan.operations):
         name = f"operations.{rank}"
-        if one.f not in adapters:
-            raise _bad(where, f"{name}.f", f"one of {', '.join(adapters)}", one.f)
+        if one.f not in known:
+            raise _bad(where, f"{name}.f", f"one of {', '.join(known)}", one.f)
         if not 0 <= one.client < CLIENTS_MAX + NODES_MAX:
             raise _bad(where, f"{name}.client", f"an integer from 0 to {CLIENTS_MAX}", one.client)
         if one.number < 0:
             raise _bad(where, f"{name}.number", "an integer from 0", one.number)
         if not 0 <= one.at_ns <= 3 * _TIME_MAX_NS:
             raise _bad(where, f"{name}.at_ns", "virtual nanoseconds from 0", one.at_ns)
-        try:
-            adapters[one.f].validate_json(json.dumps(one.value), strict=True)
-        except (ValidationError, RecursionError):
-            raise _bad(where, f"{name}.value", f"the argument of {one.f}", one.value) from None
+        if not is_argument(known[one.f], one.value):
+            expected = f"the argument of {one.f}: {argument_words(known[one.f])}"
+            raise _bad(where, f"{name}.value", expected, one.value)

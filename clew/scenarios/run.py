@@ -34,13 +34,10 @@ from clew.sim.watchdog import Tick, watched
 from clew.text import Unwinding
 from clew.trace.record import Trace
 from clew.workloads import workload_class
-from clew.workloads.workload import Options, Workload
+from clew.workloads.workload import TIMEOUT_NS, Options, Workload
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
-
-RPC_TIMEOUT_NS = 5 * NS_PER_SECOND
-"""When a client gives up; for lin-kv ten mean latencies, at least a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,14 +351,12 @@ def recover_margin_ns(recovery_ns: int) -> int:
 
     It is the time for replicas to converge, and for the last answers.
     """
-    return min(RPC_TIMEOUT_NS, recovery_ns // 2)
+    return min(TIMEOUT_NS, recovery_ns // 2)
 
 
 def timeout_ns(plan: Plan) -> int:
     """When a client of the plan gives up, ns."""
-    if plan.workload == "lin-kv":
-        return max(10 * plan.latency_ns, NS_PER_SECOND)
-    return RPC_TIMEOUT_NS
+    return workload_class(plan.workload).timeout_ns(plan.latency_ns)
 
 
 def _clients(

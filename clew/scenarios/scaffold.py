@@ -1,13 +1,15 @@
 """A node, a scenario and a test to begin with, for ``clew new``.
 
-The templates are real files with the names ``my_node`` and ``MyNode`` in them, in
-`clew.scenarios.templates`: one node for each workload, simple and right under its scenario.
+A workload brings the node, with the names ``my_node`` and ``MyNode`` in it: simple and right under
+its scenario. One that brings none gets a handler for each of its messages, to be filled in.
 """
 
 from __future__ import annotations
 
 import keyword
+import re
 import sys
+from collections.abc import Iterable
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +17,8 @@ from pathlib import Path
 from clew.errors import UsageError
 from clew.formats.atomic import write_text
 from clew.workloads import workload_class
-
-# What the template of a workload survives, and what bites it: a node that writes to no disk and
-# talks to nobody feels only its own death.
-_NEMESIS: dict[str, tuple[str, ...]] = {"echo": ("kill",), "unique-ids": ("kill",)}
-_NEMESIS_OF_OTHERS = ("partition", "kill")
+from clew.workloads.shapes import in_words
+from clew.workloads.workload import Workload
 
 
 def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
@@ -39,14 +38,14 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
             f"{name!r} can't be the name of a node's file: Python has a module of this name",
             expected="another name, such as my_node",
         )
-    workload_class(workload)
-    nemesis = ", ".join(f'"{kind}"' for kind in _NEMESIS.get(workload, _NEMESIS_OF_OTHERS))
+    spoken = workload_class(workload)
+    nemesis = ", ".join(f'"{kind}"' for kind in spoken.template_nemesis)
     texts = {
-        directory / f"{name}.py": _filled(f"{workload}.py.txt", name),
-        directory / f"{name}.toml": _filled("scenario.toml.txt", name)
+        directory / f"{name}.py": _filled(spoken.template_text() or skeleton(spoken), name),
+        directory / f"{name}.toml": _filled(_text("scenario.toml.txt"), name)
         .replace("@WORKLOAD@", workload)
         .replace("@NEMESIS@", f"[{nemesis}]"),
-        directory / f"test_{name}.py": _filled("test.py.txt", name),
+        directory / f"test_{name}.py": _filled(_text("test.py.txt"), name),
     }
     for path in texts:
         if path.exists():
@@ -66,7 +65,46 @@ def pytest_command(test: Path) -> str:
     return f"python -m pytest {test}{needs}"
 
 
-def _filled(template: str, name: str) -> str:
-    text = files("clew.scenarios").joinpath("templates", template).read_text(encoding="utf-8")
+def skeleton(workload: type[Workload]) -> str:
+    """A node with a handler for each message of a workload, which has still to do the work."""
+    parts = [_HEAD.replace("@WORKLOAD@", workload.name)]
+    parts += [_handler(each, (), "") for each in workload.setup_types]
+    for f, declared in workload.operations.items():
+        fields = ", ".join(f"{name}: {in_words(shape)}" for name, shape in declared.request.items())
+        parts.append(_handler(f, declared.reply, fields))
+    return "\n".join(parts)
+
+
+_HEAD = '''"""MyNode: begins to speak the workload @WORKLOAD@.
+
+Try it:    clew test my_node.toml
+Serve it:  clew serve-node my_node.py
+"""
+
+from clew import Node, on
+
+
+class MyNode(Node):
+    workload = "@WORKLOAD@"
+'''
+
+
+def _handler(message_type: str, answer: Iterable[str], fields: str) -> str:
+    reply = ", ".join([f'"type": "{message_type}_ok"', *(f'"{name}": None' for name in answer)])
+    name = re.sub(r"\W", "_", message_type)
+    what = f"msg.body has {fields}." if fields else "Nothing is asked but this."
+    return f'''
+    @on("{message_type}")
+    def {name}(self, msg):
+        """{what}"""
+        self.reply(msg, {{{reply}}})
+'''
+
+
+def _text(template: str) -> str:
+    return files("clew.scenarios").joinpath("templates", template).read_text(encoding="utf-8")
+
+
+def _filled(text: str, name: str) -> str:
     camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
     return text.replace("MyNode", camel).replace("my_node", name)

@@ -1,41 +1,44 @@
-"""The workloads that ship, as one table; nothing is imported until asked."""
+"""The workloads that ship: every class with a name in a module of this package."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
+from pkgutil import iter_modules
 
 from clew.errors import UsageError
+from clew.text import meant
 from clew.workloads.workload import Workload
 
-WORKLOADS: dict[str, tuple[str, str]] = {
-    # name: (module, class)
-    "echo": ("echo", "EchoWorkload"),
-    "unique-ids": ("unique_ids", "UniqueIdsWorkload"),
-    "broadcast": ("broadcast", "BroadcastWorkload"),
-    "g-set": ("g_set", "GSetWorkload"),
-    "g-counter": ("counter", "GCounterWorkload"),
-    "pn-counter": ("counter", "PNCounterWorkload"),
-    "lin-kv": ("lin_kv", "LinKVWorkload"),
-    "txn-list-append": ("txn", "ListAppendWorkload"),
-    "txn-rw-register": ("txn", "RwRegisterWorkload"),
-    "kafka": ("kafka", "KafkaWorkload"),
-}
+
+@lru_cache(maxsize=1)
+def workloads() -> Mapping[str, type[Workload]]:
+    """The classes of the shipped workloads by name, in the order of their names."""
+    modules = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
+    found = {
+        value.name: value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Workload)
+        and value.name
+        and value.__module__ == module.__name__
+    }
+    return {name: found[name] for name in sorted(found)}
 
 
 def workload_class(name: str) -> type[Workload]:
-    """The class of a workload.
+    """The class of a shipped workload.
 
     Raises:
         UsageError: there is none of this name.
     """
-    if name not in WORKLOADS:
-        near = get_close_matches(name, WORKLOADS, n=1)
+    known = workloads()
+    if name not in known:
         raise UsageError(
             f"there is no workload {name!r}",
-            expected=f"one of {', '.join(WORKLOADS)}",
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list workloads'",
+            expected=f"one of {', '.join(known)}",
+            fix=meant(name, known) or "See 'clew list workloads'",
         )
-    module, class_name = WORKLOADS[name]
-    found: type[Workload] = getattr(import_module(f"clew.workloads.{module}"), class_name)
-    return found
+    return known[name]

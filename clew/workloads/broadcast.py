@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.replicated.convergence import Convergence
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.shapes import Scalar
+from clew.workloads.workload import Check, Draw, Workload
 
 
 class BroadcastWorkload(Workload):
@@ -15,46 +14,23 @@ class BroadcastWorkload(Workload):
 
     name = "broadcast"
     summary = "every acknowledged value reaches every node; no phantom, no duplicate"
-    functions = ("broadcast", "read")
+    checks = (
+        Check("broadcast", "replicas do not show in the end what was acknowledged", "convergence"),
+    )
     setup_types = ("topology",)
-    readonly = frozenset({"read"})
     final_reads = True
     every_node = True
-
-    # Messages.
-
-    def request(self, asked: Request) -> dict[str, Any]:
-        """``broadcast{message}`` or ``read``."""
-        if asked.f == "broadcast":
-            return {"type": "broadcast", "message": asked.value}
-        return {"type": "read"}
 
     def setup(self, node: str, topology: dict[str, list[str]]) -> dict[str, Any] | None:
         """``topology{topology}``: who is whose neighbour."""
         del node
         return {"type": "topology", "topology": topology}
 
-    # Client.
+    @operation(request={"message": Scalar})
+    def broadcast(self, draw: Draw) -> int:
+        """A new value."""
+        return draw.unique()
 
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The values read; the value itself for a broadcast."""
-        del client
-        if asked.f == "broadcast":
-            expect(reply, "broadcast_ok")
-            return asked.value
-        expect(reply, "read_ok", messages=list)
-        return reply["messages"]
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
-        """A new value, or a read."""
-        if draw.stream.chance(1, 2):
-            return Request("broadcast", draw.unique())
-        return Request("read")
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """Every replica converges."""
-        return [Convergence(f_add="broadcast", nodes=self.options.nodes)]
+    @operation(reply={"messages": list}, readonly=True)
+    def read(self, draw: Draw) -> None:
+        """Nothing to draw."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from clew.checkers.replicated.counters import Counter
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.workload import Check, Draw, Workload
 
 
 class GCounterWorkload(Workload):
@@ -15,43 +11,19 @@ class GCounterWorkload(Workload):
 
     name = "g-counter"
     summary = "final reads are the sum of acknowledged adds and some unknown ones; never down"
-    functions = ("add", "read")
-    readonly = frozenset({"read"})
+    checks = (Check("g-counter", "a counter that only grows showed what it may not"),)
     final_reads = True
     every_node = True
+    least = 0
 
-    # Messages.
+    @operation(request={"delta": int})
+    def add(self, draw: Draw) -> int:
+        """A delta from `least` to 4."""
+        return draw.stream.between(self.least, 4)
 
-    def request(self, asked: Request) -> dict[str, Any]:
-        """``add{delta}`` or ``read``."""
-        if asked.f == "add":
-            return {"type": "add", "delta": asked.value}
-        return {"type": "read"}
-
-    # Client.
-
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The total read; the delta itself for an add."""
-        del client
-        if asked.f == "add":
-            expect(reply, "add_ok")
-            return asked.value
-        expect(reply, "read_ok", value=int)
-        return reply["value"]
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
-        """An add of 0 to 4, or a read."""
-        if draw.stream.chance(1, 2):
-            return Request("add", draw.stream.between(0, 4))
-        return Request("read")
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """Final reads add up, replicas converge, and no replica goes down."""
-        return [Counter(monotonic=True, nodes=self.options.nodes, name=self.name)]
+    @operation(reply={"value": int}, readonly=True)
+    def read(self, draw: Draw) -> None:
+        """Nothing to draw."""
 
 
 class PNCounterWorkload(GCounterWorkload):
@@ -59,13 +31,5 @@ class PNCounterWorkload(GCounterWorkload):
 
     name = "pn-counter"
     summary = "final reads are the sum of acknowledged adds and some unknown ones"
-
-    def operation(self, draw: Draw) -> Request:
-        """An add of -5 to 4, or a read."""
-        if draw.stream.chance(1, 2):
-            return Request("add", draw.stream.between(-5, 4))
-        return Request("read")
-
-    def checkers(self) -> Sequence[Checker]:
-        """Final reads add up, and replicas converge."""
-        return [Counter(monotonic=False, nodes=self.options.nodes, name=self.name)]
+    checks = (Check("pn-counter", "a counter showed what it may not"),)
+    least = -5

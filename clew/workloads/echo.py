@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from clew.checkers.simple.echo import Echo
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.shapes import Scalar
+from clew.workloads.workload import Check, Draw, Workload
 
 
 class EchoWorkload(Workload):
@@ -15,34 +12,11 @@ class EchoWorkload(Workload):
 
     name = "echo"
     summary = "the reply carries the request's value"
-    functions = ("echo",)
-    readonly = frozenset({"echo"})
+    checks = (Check("echo", "an answer is not what was asked"),)
     every_node = True
+    template_nemesis = ("kill",)
 
-    # Messages.
-
-    def request(self, asked: Request) -> dict[str, Any]:
-        """``echo{echo}``."""
-        return {"type": "echo", "echo": asked.value}
-
-    # Client.
-
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The value that came back."""
-        del asked, client
-        expect(reply, "echo_ok")
-        if "echo" not in reply:
-            raise Malformed(f"expected the field 'echo' in an echo_ok, found {reply}")
-        return reply["echo"]
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
+    @operation(request={"echo": Scalar}, reply={"echo": object}, readonly=True)
+    def echo(self, draw: Draw) -> str:
         """A text nobody else sends."""
-        return Request("echo", f"please echo {draw.unique()}")
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """Each reply carries its request's value."""
-        return [Echo()]
+        return f"please echo {draw.unique()}"

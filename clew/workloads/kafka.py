@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.kafka import Kafka
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Malformed, Options, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.shapes import Scalar
+from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
 
 class KafkaWorkload(Workload):
@@ -20,29 +19,52 @@ class KafkaWorkload(Workload):
 
     name = "kafka"
     summary = "no message lost, repeated, reordered or skipped; no committed offset forgotten"
-    functions = ("send", "poll", "commit_offsets", "list_committed_offsets")
-    readonly = frozenset({"poll", "list_committed_offsets"})
+    checks = (Check("kafka", "a log, or who polls it, broke a promise"),)
     final_reads = True
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
-        self._next: dict[int, dict[str, int]] = {}
+    @operation(
+        request={"key": str, "msg": Scalar},
+        reply={"offset": int},
+        value=("key", "msg"),
+        result=("key", ("offset", "msg")),
+        weight=8,
+    )
+    def send(self, draw: Draw) -> list[Any]:
+        """A key and a message nobody else sends."""
+        return [draw.stream.pick(self._keys()), draw.unique()]
 
-    # Messages.
+    @operation(
+        request={"offsets": dict}, reply={"msgs": dict}, planned=list[str], readonly=True, weight=6
+    )
+    def poll(self, draw: Draw) -> list[str]:
+        """Every key; from where is the client's affair."""
+        del draw
+        return self._keys()
 
-    def request(self, asked: Request) -> dict[str, Any]:
-        """The body of each function."""
-        if asked.f == "send":
-            return {"type": "send", "key": asked.value[0], "msg": asked.value[1]}
-        if asked.f == "list_committed_offsets":
-            return {"type": "list_committed_offsets", "keys": asked.value}
-        return {"type": asked.f, "offsets": asked.value}
+    @operation(request={"offsets": dict}, planned=dict[str, int])
+    def commit_offsets(self, draw: Draw) -> dict[str, int]:
+        """Nothing yet: a client commits as far as it has polled."""
+        del draw
+        return {}
 
-    # Client.
+    @operation(request={"keys": list[str]}, reply={"offsets": dict}, readonly=True)
+    def list_committed_offsets(self, draw: Draw) -> list[str]:
+        """Every key."""
+        del draw
+        return self._keys()
+
+    def _keys(self) -> list[str]:
+        return [str(key) for key in range(self.options.key_count)]
+
+    def final(self) -> tuple[Request, ...]:
+        """Poll every key from the beginning, and list what is committed where nodes know that."""
+        keys = self._keys()
+        asked = (Request("poll", keys), Request("list_committed_offsets", keys))
+        return tuple(one for one in asked if self.asks(one.f))
 
     def resolve(self, asked: Request, client: int) -> Request:
         """A poll asks from where the client's last one ended; a commit says how far that is."""
-        reached = self._next.setdefault(client, {})
+        reached = self.memory[client]
         if asked.f == "poll":
             return Request("poll", {key: reached.get(key, 0) for key in asked.value})
         if asked.f == "commit_offsets":
@@ -51,51 +73,16 @@ class KafkaWorkload(Workload):
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
         """What was sent, polled or committed."""
-        if asked.f == "send":
-            expect(reply, "send_ok", offset=int)
-            return [asked.value[0], [reply["offset"], asked.value[1]]]
-        if asked.f == "poll":
-            expect(reply, "poll_ok", msgs=dict)
-            return self._polled(reply["msgs"], client)
-        if asked.f == "commit_offsets":
-            expect(reply, "commit_offsets_ok")
-            return asked.value
-        expect(reply, "list_committed_offsets_ok", offsets=dict)
-        return reply["offsets"]
-
-    def _polled(self, messages: dict[str, Any], client: int) -> dict[str, Any]:
-        for key, pairs in messages.items():
+        found = super().result(asked, reply, client)
+        for key, pairs in found.items() if asked.f == "poll" else ():
             for pair in pairs if isinstance(pairs, list) else [pairs]:
                 if not isinstance(pair, list) or len(pair) != 2 or type(pair[0]) is not int:  # noqa: PLR2004 - a pair
                     raise Malformed(
                         f"expected [offset, message] under {key!r} of a poll_ok, found {pair!r}"
                     )
-                self._next[client][key] = pair[0] + 1
-        return messages
+        return found
 
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
-        """Mostly sends and polls, now and then a commit or a look at what is committed."""
-        kind = draw.stream.below(16)
-        keys = [str(key) for key in range(self.options.key_count)]
-        if kind < 8:  # noqa: PLR2004 - of sixteen
-            return Request("send", [draw.stream.pick(keys), draw.unique()])
-        if kind < 14:  # noqa: PLR2004
-            return Request("poll", keys)
-        if kind == 14:  # noqa: PLR2004
-            return Request("commit_offsets", {})
-        return Request("list_committed_offsets", keys)
-
-    def final(self) -> tuple[Request, ...]:
-        """Poll every key from the beginning, and list what is committed where nodes know that."""
-        keys = [str(key) for key in range(self.options.key_count)]
-        asked = (Request("poll", keys), Request("list_committed_offsets", keys))
-        known = self.options.functions
-        return tuple(one for one in asked if known is None or one.f in known)
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """None of the log's anomalies."""
-        return [Kafka()]
+    def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
+        """How far the client has polled."""
+        if asked.f == "poll" and kind == "ok":
+            self.memory[client] |= {key: pairs[-1][0] + 1 for key, pairs in value.items() if pairs}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from clew.checkers.linearizability import Linearizability
-from clew.checkers.linearizability.specifications import SPECIFICATIONS
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Malformed, Options, Request, Workload, expect
+from clew.workloads.operation import FRESH, KEY, operation
+from clew.workloads.shapes import Scalar
+from clew.workloads.workload import Check, Draw, Options, Request, Workload
 
 KEY_DOES_NOT_EXIST = 20
 
@@ -23,25 +21,45 @@ class LinKVWorkload(Workload):
 
     name = "lin-kv"
     summary = "linearizable, key by key"
-    functions = ("read", "write", "cas")
-    readonly = frozenset({"read"})
+    checks = (Check("cas-register", "registers broke their promise", "linearizable"),)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._seen: dict[int, Any] = {}
 
-    # Messages.
+    @operation(
+        request={"key": int},
+        reply={"value": object},
+        value=("key", None),
+        result=("key", "value"),
+        readonly=True,
+        answers={KEY_DOES_NOT_EXIST: ("key", None)},  # it has read that there is none
+        simpler={"key": KEY},
+    )
+    def read(self, draw: Draw) -> list[Any]:
+        """A key."""
+        return [self._key(draw), None]
 
-    def request(self, asked: Request) -> dict[str, Any]:
-        """The body of a read, write or cas."""
-        key, value = asked.value
-        if asked.f == "read":
-            return {"type": "read", "key": key}
-        if asked.f == "write":
-            return {"type": "write", "key": key, "value": value}
-        return {"type": "cas", "key": key, "from": value[0], "to": value[1]}
+    @operation(
+        request={"key": int, "value": Scalar},
+        value=("key", "value"),
+        simpler={"key": KEY, "value": FRESH},
+    )
+    def write(self, draw: Draw) -> list[Any]:
+        """A key and a value nobody else writes."""
+        return [self._key(draw), draw.unique()]
 
-    # Client.
+    @operation(
+        request={"key": int, "from": Scalar, "to": Scalar},
+        value=("key", ("from", "to")),
+        simpler={"key": KEY, "to": FRESH},
+    )
+    def cas(self, draw: Draw) -> list[Any]:
+        """A key and a value nobody else writes; what it replaces is left open."""
+        return [self._key(draw), [None, draw.unique()]]
+
+    def _key(self, draw: Draw) -> int:
+        return draw.stream.below(self.options.key_count)
 
     def resolve(self, asked: Request, client: int) -> Request:
         """A cas whose ``from`` is open compares with the value last seen."""
@@ -51,43 +69,16 @@ class LinKVWorkload(Workload):
         key, (_, new) = asked.value
         return Request("cas", [key, [self._seen.get(key, 0), new]])
 
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """``[key, value]`` as the history has it."""
+    def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
+        """The last value under the key."""
         del client
-        key, value = asked.value
-        expect(reply, f"{asked.f}_ok")
-        if asked.f == "read":
-            if "value" not in reply:
-                raise Malformed(f"expected the field 'value' in a read_ok, found {reply}")
-            value = reply["value"]
-        seen = value[1] if asked.f == "cas" else value
-        if seen is not None:
-            self._seen[key] = seen
-        return [key, value]
+        if kind == "ok":
+            key, seen = value
+            seen = seen[1] if asked.f == "cas" else seen
+            if seen is not None:
+                self._seen[key] = seen
 
-    def answer_of(self, asked: Request, code: int) -> Any:
-        """A read that finds no such key has read that there is none, and is held to that."""
-        if asked.f == "read" and code == KEY_DOES_NOT_EXIST:
-            return [asked.value[0], None]
-        return None
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
-        """A read, a write or a cas of a drawn key, equally often."""
-        allowed = self.options.functions
-        choices = [f for f in self.functions if allowed is None or f in allowed]
-        f = draw.stream.pick(choices)
-        key = draw.stream.below(self.options.key_count)
-        if f == "read":
-            return Request("read", [key, None])
-        if f == "write":
-            return Request("write", [key, draw.unique()])
-        return Request("cas", [key, [None, draw.unique()]])
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """Linearizable, key by key."""
-        specification = SPECIFICATIONS["cas-register"]()
-        return [Linearizability(specification, effects=self.options.effects or None)]
+    @classmethod
+    def timeout_ns(cls, latency_ns: int) -> int:
+        """Ten mean latencies, and at least a second."""
+        return max(10 * latency_ns, 1_000_000_000)

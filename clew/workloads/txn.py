@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from clew.checkers.transactions import ListAppend, RwRegister
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.shapes import Scalar
+from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
+
+_Read = tuple[Literal["r"], int, None]
 
 
-class ListAppendWorkload(Workload):
-    """``txn{txn: [["r", k, null], ["append", k, v]]}`` is answered by ``txn_ok{txn}``."""
+class _Transactions(Workload):
+    """One to `max_txn_length` reads and writes in one operation, answered all at once."""
 
-    name = "txn-list-append"
-    summary = "no anomaly that the chosen consistency models forbid, over lists"
-    functions = ("txn",)
-    writing: ClassVar[str] = "append"
+    reported = (("models", "consistency_models"),)
+    writing: ClassVar[str]
 
-    # Messages.
-
-    def request(self, asked: Request) -> dict[str, Any]:
-        """``txn{txn}``."""
-        return {"type": "txn", "txn": asked.value}
-
-    # Client.
-
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The micro-operations, with what was read."""
-        del client
-        expect(reply, "txn_ok", txn=list)
-        done = reply["txn"]
-        if len(done) != len(asked.value):
-            raise Malformed(
-                f"expected the {len(asked.value)} micro-operations that were asked for in a "
-                f"txn_ok, found {done!r}"
-            )
-        for wanted, found in zip(asked.value, done, strict=True):
-            if not isinstance(found, list) or len(found) != 3 or found[:2] != wanted[:2]:  # noqa: PLR2004 - [f, key, value]
-                raise Malformed(f"expected {wanted!r} with its result in a txn_ok, found {found!r}")
-        return done
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
+    def transaction(self, draw: Draw) -> list[list[Any]]:
         """One to `max_txn_length` reads and writes of a few keys.
 
         Keys move on, so that none is written more than about `max_writes_per_key` times.
@@ -58,22 +32,47 @@ class ListAppendWorkload(Workload):
                 txn.append(["r", key, None])
             else:
                 txn.append([self.writing, key, draw.unique() * options.max_txn_length + place])
-        return Request("txn", txn)
+        return txn
 
-    # Checker.
+    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
+        """The micro-operations, with what was read."""
+        done = super().result(asked, reply, client)
+        if len(done) != len(asked.value):
+            raise Malformed(
+                f"expected the {len(asked.value)} micro-operations that were asked for in a "
+                f"txn_ok, found {done!r}"
+            )
+        for wanted, found in zip(asked.value, done, strict=True):
+            if not isinstance(found, list) or len(found) != 3 or found[:2] != wanted[:2]:  # noqa: PLR2004 - [f, key, value]
+                raise Malformed(f"expected {wanted!r} with its result in a txn_ok, found {found!r}")
+        return done
 
-    def checkers(self) -> Sequence[Checker]:
-        """No forbidden anomaly."""
-        return [ListAppend(consistency_models=self.options.consistency_models)]
+
+class ListAppendWorkload(_Transactions):
+    """``txn{txn: [["r", k, null], ["append", k, v]]}`` is answered by ``txn_ok{txn}``."""
+
+    name = "txn-list-append"
+    summary = "no anomaly that the chosen consistency models forbid, over lists"
+    checks = (Check("list-append", "transactions on lists broke their consistency model"),)
+    writing = "append"
+
+    @operation(
+        request={"txn": list[_Read | tuple[Literal["append"], int, Scalar]]}, reply={"txn": list}
+    )
+    def txn(self, draw: Draw) -> list[list[Any]]:
+        """Reads and appends."""
+        return self.transaction(draw)
 
 
-class RwRegisterWorkload(ListAppendWorkload):
+class RwRegisterWorkload(_Transactions):
     """``txn{txn: [["r", k, null], ["w", k, v]]}`` is answered by ``txn_ok{txn}``."""
 
     name = "txn-rw-register"
     summary = "no anomaly that the chosen consistency models forbid, over registers"
-    writing: ClassVar[str] = "w"
+    checks = (Check("rw-register", "transactions on registers broke their consistency model"),)
+    writing = "w"
 
-    def checkers(self) -> Sequence[Checker]:
-        """No forbidden anomaly."""
-        return [RwRegister(consistency_models=self.options.consistency_models)]
+    @operation(request={"txn": list[_Read | tuple[Literal["w"], int, Scalar]]}, reply={"txn": list})
+    def txn(self, draw: Draw) -> list[list[Any]]:
+        """Reads and writes."""
+        return self.transaction(draw)

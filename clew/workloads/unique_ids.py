@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from clew.checkers.simple.unique_ids import UniqueIds
-from clew.checkers.verdict import Checker
-from clew.workloads.workload import Draw, Malformed, Request, Workload, expect
+from clew.workloads.operation import operation
+from clew.workloads.shapes import Present
+from clew.workloads.workload import Check, Draw, Workload
 
 
 class UniqueIdsWorkload(Workload):
@@ -15,34 +12,9 @@ class UniqueIdsWorkload(Workload):
 
     name = "unique-ids"
     summary = "no id is acknowledged twice"
-    functions = ("generate",)
+    checks = (Check("unique-ids", "an id was given twice, or is none"),)
+    template_nemesis = ("kill",)
 
-    # Messages.
-
-    def request(self, asked: Request) -> dict[str, Any]:
-        """``generate``."""
-        del asked
-        return {"type": "generate"}
-
-    # Client.
-
-    def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The id."""
-        del asked, client
-        expect(reply, "generate_ok")
-        if reply.get("id") is None:
-            raise Malformed(f"expected the field 'id' in a generate_ok, found {reply}")
-        return reply["id"]
-
-    # Generator.
-
-    def operation(self, draw: Draw) -> Request:
-        """Ask for an id."""
-        del draw
-        return Request("generate")
-
-    # Checker.
-
-    def checkers(self) -> Sequence[Checker]:
-        """No id twice."""
-        return [UniqueIds()]
+    @operation(reply={"id": Present})
+    def generate(self, draw: Draw) -> None:
+        """Nothing to draw."""

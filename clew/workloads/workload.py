@@ -1,22 +1,37 @@
 """What clients ask of a cluster, and what must hold of the answers.
 
-A workload is one file with four parts in the same order: messages, client, generator, checker.
-The table of them is `clew.workloads.WORKLOADS`.
+A workload is one class: what it promises, its operations (`clew.workloads.operation`), what a
+client does beside asking, and its checks. Nothing else knows its name.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, ClassVar, NamedTuple
 
+from clew.checkers.registry import find, parse_model
 from clew.checkers.verdict import Checker
+from clew.errors import WorkloadError
 from clew.sim.entropy import Stream
 from clew.text import shown
+from clew.workloads.operation import (
+    Declared,
+    argument_words,
+    filled,
+    is_argument,
+    taken,
+)
+from clew.workloads.shapes import Shape, fits, in_words
+
+TIMEOUT_NS = 5_000_000_000
+"""When a client gives up, where its workload says nothing else."""
 
 
 class Malformed(Exception):  # noqa: N818 - told as a finding
-    """A reply that is not what the protocol says; the message tells what was expected."""
+    """A reply that is not what the protocol says; the message says what was expected."""
 
 
 class Request(NamedTuple):
@@ -44,6 +59,21 @@ class Draw(NamedTuple):
         return self.client + 1 + 1000 * (self.number + 1)
 
 
+class Check(NamedTuple):
+    """What judges a history.
+
+    Attributes:
+        by: a checker as ``clew check --model`` names it, such as ``bank:total=100``, or a class
+            of one's own: anything with a ``name`` and ``check(history, budget)``.
+        broken: what it means where it fails, as a clause.
+        name: its name in reports; the checker's own where empty.
+    """
+
+    by: Any
+    broken: str = "what the workload promises does not hold"
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a scenario may ask of its workload.
@@ -51,7 +81,7 @@ class Options:
     Attributes:
         key_count: how many keys are in use.
         functions: the functions that the model answers; None for all.
-        max_txn_length: micro-operations a transaction, at most.
+        max_txn_length: micro-operations per transaction, at most.
         max_writes_per_key: writes to a key before another takes its place.
         consistency_models: what transactions are held to.
         nodes: the replicas that are alive at the end, for final reads; None for all.
@@ -68,105 +98,214 @@ class Options:
 
 
 class Workload:
-    """Base class; a subclass fills in the four parts.
+    """Base class of every workload; one object lives for one run.
 
     Attributes:
         name: as on the command line.
         summary: what must hold, in one line.
-        source: where the workload comes from.
-        readonly: functions that may always ``fail``, because they change nothing.
+        checks: what judges the history: each a `Check`, or just what that is made ``by``.
         setup_types: of the messages that `setup` gives; all others have a function's name as type.
         final_reads: True where each node is read once more at the end.
         every_node: True where each node must serve its clients; else the cluster must, and a
             client whose node refuses goes to another.
+        reported: options that a report shows, each with the word before it.
+        template: the node that ``clew new`` writes, with ``my_node`` and ``MyNode`` for its names;
+            None for one with a handler for each operation.
+        template_nemesis: the faults that such a node survives and feels.
+        operations: what a class declares with `operation`, by function; its bases' come first.
+        functions: their names.
+        readonly: those that may always ``fail``, because they change nothing.
+        options: what the scenario asks of this object.
+        memory: what each client remembers, by its rank; empty before its first operation.
     """
 
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    functions: ClassVar[tuple[str, ...]]
-    readonly: ClassVar[frozenset[str]] = frozenset()
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    checks: ClassVar[tuple[Any, ...]] = ()
     setup_types: ClassVar[tuple[str, ...]] = ()
     final_reads: ClassVar[bool] = False
     every_node: ClassVar[bool] = False
+    reported: ClassVar[tuple[tuple[str, str], ...]] = ()
+    template: ClassVar[str | None] = None
+    template_nemesis: ClassVar[tuple[str, ...]] = ("partition", "kill")
+
+    operations: ClassVar[Mapping[str, Declared]] = {}
+    functions: ClassVar[tuple[str, ...]] = ()
+    readonly: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Collect the operations that the class and its bases declare."""
+        super().__init_subclass__(**named)
+        found: dict[str, Declared] = {}
+        for base in reversed(cls.__mro__):
+            for member in vars(base).values():
+                declared = getattr(member, "clew_operation", None)
+                if isinstance(declared, Declared):
+                    found[declared.f] = declared
+        cls.operations = found
+        cls.functions = tuple(found)
+        cls.readonly = frozenset(f for f, declared in found.items() if declared.readonly)
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.memory: defaultdict[int, dict[Any, Any]] = defaultdict(dict)
+        self._drawn = [
+            each for each in self.operations.values() if each.weight and self.asks(each.f)
+        ]
+        self._weight = sum(each.weight for each in self._drawn)
 
-    # Messages.
+    def asks(self, f: str) -> bool:
+        """Whether a function is asked for: one that the node class answers."""
+        return self.options.functions is None or f in self.options.functions
 
-    def request(self, asked: Request) -> dict[str, Any]:
-        """The body that asks for an operation, without its ``msg_id``."""
-        raise NotImplementedError
+    # The generator.
+
+    def drawn(self, draw: Draw) -> Request:
+        """One operation of the plan.
+
+        Raises:
+            WorkloadError: its argument is not what the operation declares.
+        """
+        declared = self._drawn[0]
+        if len(self.operations) > 1:
+            rank = draw.stream.below(self._weight)
+            for declared in self._drawn:  # each takes as many of the ranks as it weighs
+                rank -= declared.weight
+                if rank < 0:
+                    break
+        value = declared.draw(self, draw)
+        if not is_argument(declared, value):
+            raise self._wrong(declared, "draws", argument_words(declared), value)
+        return Request(declared.f, value)
+
+    def final(self) -> tuple[Request, ...]:
+        """What each node is asked at the end, in this order, where `final_reads` is True."""
+        return (Request("read"),) if self.asks("read") else ()
+
+    # A client.
 
     def setup(self, node: str, topology: dict[str, list[str]]) -> dict[str, Any] | None:
         """A body that `node` must acknowledge before the first operation; None for none."""
         del node, topology
         return None
 
-    # Client.
+    def resolve(self, asked: Request, client: int) -> Request | None:
+        """The request as a client really sends it: what the plan left open is filled in.
 
-    def resolve(self, asked: Request, client: int) -> Request:
-        """The request as a client really sends it: what the plan left open is filled in."""
+        None where the client must not ask this now: a lock that it does not hold is not released.
+        """
         del client
         return asked
 
+    def request(self, asked: Request) -> dict[str, Any]:
+        """The body that asks for an operation, without its ``msg_id``."""
+        declared = self.operations[asked.f]
+        try:
+            return declared.body(asked.value)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            wanted = argument_words(declared)
+            raise self._wrong(declared, "is asked with", wanted, asked.value) from None
+
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """A client's operation's result from a reply that is no error.
+        """An operation's result from a reply that is no error.
 
         Raises:
             Malformed: the reply is not what the protocol says.
         """
-        raise NotImplementedError
+        del client
+        declared = self.operations[asked.f]
+        expect(reply, f"{asked.f}_ok", declared.reply)
+        answered = {name: reply[name] for name in declared.reply}
+        return filled(declared.result, {**taken(declared.value, asked.value), **answered})
 
     def answer_of(self, asked: Request, code: int) -> Any:
         """The result that an error reply of this code is; None where it is just an error."""
-        del asked, code
+        declared = self.operations[asked.f]
+        if code not in declared.answers:
+            return None
+        return filled(declared.answers[code], taken(declared.value, asked.value))
 
-    # Generator.
+    def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
+        """Learn how a client's operation ended: ``ok`` with its result, ``fail`` or ``info``."""
 
-    def operation(self, draw: Draw) -> Request:
-        """One operation of the plan."""
-        raise NotImplementedError
+    @classmethod
+    def timeout_ns(cls, latency_ns: int) -> int:
+        """When a client gives up, ns, in a network of this mean latency."""
+        del latency_ns
+        return TIMEOUT_NS
 
-    def final(self) -> tuple[Request, ...]:
-        """What each node is asked at the end, in this order, where `final_reads` is True."""
-        return (Request("read"),)
-
-    # Checker.
+    # The checks.
 
     def checkers(self) -> Sequence[Checker]:
-        """What judges the history."""
-        raise NotImplementedError
+        """What judges the history: of `checks`, each with what it takes of the run.
+
+        Raises:
+            WorkloadError: one can't be made.
+        """
+        return [self._checker(check) for check in self.judged_by()]
+
+    @classmethod
+    def judged_by(cls) -> list[Check]:
+        """The checks, each as a `Check`."""
+        return [one if isinstance(one, Check) else Check(one) for one in cls.checks]
+
+    def _checker(self, check: Check) -> Checker:
+        if not isinstance(check.by, str):
+            made: Checker = check.by()
+            return made
+        model, options = parse_model(check.by)
+        entry = find(model)
+        given: dict[str, Any] = {}
+        known = {option.name for option in entry.said}
+        if "nodes" in known:
+            given["nodes"] = self.options.nodes
+        if "consistency-models" in known:
+            given["consistency_models"] = self.options.consistency_models
+        if not entry.at and self.options.effects:
+            given["effects"] = self.options.effects
+        if check.name:
+            given["name"] = check.name
+        return entry.make(options, given)
+
+    def _wrong(self, declared: Declared, does: str, expected: str, found: Any) -> WorkloadError:
+        code = getattr(declared.draw, "__code__", None)
+        return WorkloadError(
+            f"the operation {declared.f!r} of {type(self).__name__} {does} what it can't be",
+            where=f"{code.co_filename}:{code.co_firstlineno}" if code else None,
+            expected=expected,
+            found=shown(found, 200),
+        )
+
+    # The template.
+
+    @classmethod
+    def template_text(cls) -> str | None:
+        """The node that ``clew new`` writes; None where the workload brings none."""
+        place = files("clew.workloads").joinpath("templates", f"{cls.name}.py.txt")
+        if cls.template is None and cls.__module__.startswith("clew.") and place.is_file():
+            return place.read_text(encoding="utf-8")
+        return cls.template
 
 
-def expect(reply: dict[str, Any], message_type: str, **fields: type | tuple[type, ...]) -> None:
-    """Hold a reply to its type and the types of its fields.
+def expect(reply: dict[str, Any], message_type: str, fields: Mapping[str, Shape]) -> None:
+    """Hold a reply to its type and the shapes of its fields.
 
     Raises:
-        Malformed: it is another type, or a field is missing or of another type.
+        Malformed: it is another type, or a field is missing or of another shape.
     """
     found = reply.get("type")
     if found != message_type:
         raise Malformed(
             f"expected a reply of type {message_type!r}, "
-            f"found {shown(found, 200)} in {_told(reply)}"
+            f"found {shown(found, 200)} in {shown(reply, 1000)}"
         )
-    for name, kind in fields.items():
+    for name, shape in fields.items():
         if name not in reply:
             raise Malformed(
-                f"expected the field {name!r} in a {message_type}, found {_told(reply)}"
+                f"expected the field {name!r} in a {message_type}, found {shown(reply, 1000)}"
             )
-        value = reply[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-            wanted = kind.__name__ if isinstance(kind, type) else "/".join(k.__name__ for k in kind)
+        if not fits(reply[name], shape):
             raise Malformed(
-                f"expected {name!r} of a {message_type} to be {_JSON_NAMES.get(wanted, wanted)}, "
-                f"found {shown(value, 1000)}"
+                f"expected {name!r} of a {message_type} to be {in_words(shape)}, "
+                f"found {shown(reply[name], 1000)}"
             )
-
-
-def _told(reply: dict[str, Any]) -> str:
-    return shown(reply, 1000)
-
-
-_JSON_NAMES = {"list": "a list", "int": "an integer", "dict": "an object", "str": "a string"}

@@ -30,7 +30,7 @@ from clew.sim.faults.effect import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import WORKLOADS, workload_class
+from clew.workloads import workloads as shipped_workloads
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -170,14 +170,17 @@ def workloads() -> str:
     rows = [
         (
             code(name),
-            ", ".join(map(code, workload_class(name).functions)),
-            workload_class(name).summary,
-            "yes" if workload_class(name).final_reads else "no",
-            "each node" if workload_class(name).every_node else "the cluster",
+            ", ".join(map(code, shipped_workloads()[name].functions)),
+            shipped_workloads()[name].summary,
+            "yes" if shipped_workloads()[name].final_reads else "no",
+            "each node" if shipped_workloads()[name].every_node else "the cluster",
         )
-        for name in WORKLOADS
+        for name in shipped_workloads()
     ]
-    parts = [f"## {name}\n\n{_paragraphs(workload_class(name).__doc__)}" for name in WORKLOADS]
+    parts = [
+        f"## {name}\n\n{_paragraphs(shipped_workloads()[name].__doc__)}"
+        for name in shipped_workloads()
+    ]
     body = "\n\n".join(parts)
     return f"""# Workloads
 

@@ -12,7 +12,8 @@ from typer.main import get_command
 
 from clew.cli import app
 from clew.scenarios.families import shipped
-from clew.scenarios.kinds import CHECKS, FAILURES
+from clew.scenarios.kinds import FAILURES
+from clew.scenarios.kinds import checks as checks_of_runs
 from clew.scenarios.schema import scenario_schema
 
 EXITS = {
@@ -69,7 +70,7 @@ def scenario() -> str:
         for name, field in schema["properties"].items()
     )
     kinds = [(code(name), meaning) for name, meaning in FAILURES.items()]
-    checks = [(code(name), meaning) for name, meaning in CHECKS.items()]
+    checks = [(code(name), meaning) for name, meaning in checks_of_runs().items()]
     files = [
         (code(name), code(options["expect"]), options["description"])
         for name, options in shipped().items()

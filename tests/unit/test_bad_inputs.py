@@ -23,7 +23,7 @@ from clew.scenarios.plan import ModelReference
 from clew.scenarios.scenario import make_scenario
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import WORKLOADS
+from clew.workloads import workloads
 
 
 def _plan_of(model: str, bug: str | None = None) -> str:
@@ -117,7 +117,7 @@ BAD = {
         "file.py:Class or scenario.toml. Did you mean 'raft'?"
     ),
     "test raft -w lin-vk": _NAMES.format(
-        what="workload", name="lin-vk", known=", ".join(WORKLOADS), fix="Did you mean 'lin-kv'"
+        what="workload", name="lin-vk", known=", ".join(workloads()), fix="Did you mean 'lin-kv'"
     ),
     "test raft --bug forgets-votes": (
         f"raft has no planted bug 'forgets-votes': expected one of {', '.join(bugs_of('raft'))}. "
@@ -339,7 +339,7 @@ BAD = {
         "letter first, such as my_node."
     ),
     "new ok -w lin-vk": _NAMES.format(
-        what="workload", name="lin-vk", known=", ".join(WORKLOADS), fix="Did you mean 'lin-kv'"
+        what="workload", name="lin-vk", known=", ".join(workloads()), fix="Did you mean 'lin-kv'"
     ),
     "serve-node gone.py": (
         "gone.py: there is no such file. Check the path, or see 'clew list models'."

@@ -18,7 +18,7 @@ import clew
 from clew.cli import app, main
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.scenario import Scenario
-from clew.workloads import WORKLOADS
+from clew.workloads import workloads
 
 FORGETS = "test raft --bug forgets-vote --node-count 3 --time-limit 10"
 """A command whose first seeds hold a failure."""
@@ -370,7 +370,7 @@ def test_all_bugs_are_listed(capsys):
     assert told == [(model, bug) for model in MODELS for bug in bugs_of(model)]
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("workload", workloads())
 def test_what_new_writes_passes_its_own_test(workload, capsys):
     assert run(f"new my_own --workload {workload}") == 0
     assert "clew test my_own.toml" in capsys.readouterr().out

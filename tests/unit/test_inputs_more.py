@@ -10,10 +10,10 @@ import pytest
 from clew.cli import main
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
-from clew.scenarios.planfile import VALUES, plan_from_json
+from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.scenario import make_scenario
 from clew.sim.entropy import Entropy
-from clew.workloads import WORKLOADS, workload_class
+from clew.workloads import workload_class, workloads
 from clew.workloads.workload import Draw, Options
 
 _CLASS = "from clew import Node, on\nclass A(Node):\n"
@@ -215,17 +215,15 @@ def test_a_deeply_nested_field_is_one_message(
     assert "repro.json: " in refused(["replay", str(path)], capsys)
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", workloads())
 def test_what_a_workload_draws_can_stand_in_a_file(name: str):
     workload = workload_class(name)(Options())
-    asked = [
-        workload.operation(Draw(Entropy(seed).stream("operation"), 0, seed)) for seed in range(50)
-    ]
+    asked = [workload.drawn(Draw(Entropy(seed).stream("operation"), 0, seed)) for seed in range(50)]
     asked += workload.final() if workload.final_reads else ()
     operations = [[0, rank, rank, one.f, one.value, "main"] for rank, one in enumerate(asked)]
     plan = plan_from_json(drawn(workload=name, operations=operations), "here")
     assert len(plan.operations) == len(asked)
-    assert set(VALUES[name]) == set(workload.functions)
+    assert set(workload.operations) == set(workload.functions)
 
 
 def test_text_that_can_not_be_printed_is_escaped(

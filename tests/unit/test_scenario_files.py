@@ -16,7 +16,7 @@ from clew.errors import ClewError, ScenarioError, UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.expect import kinds_of, met, parse_expect
 from clew.scenarios.families import shipped
-from clew.scenarios.kinds import CHECKS, FAILURES, INSIDE
+from clew.scenarios.kinds import FAILURES, INSIDE, checks
 from clew.scenarios.names import KNOWN, wrong_names
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
 from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
@@ -28,7 +28,7 @@ from clew.scenarios.suite import (
 )
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.finding import Finding
-from clew.workloads import WORKLOADS, workload_class
+from clew.workloads import workload_class, workloads
 from clew.workloads.workload import Options
 
 BAD = {
@@ -438,7 +438,7 @@ def _kinds_in(source):
 def test_every_way_to_fail_has_a_name_that_can_be_expected():
     package = Path(clew.__file__).parent
     options = Options(nodes=("n1",))
-    made = [one for name in WORKLOADS for one in workload_class(name)(options).checkers()]
+    made = [one for name in workloads() for one in workload_class(name)(options).checkers()]
     modules = {package / f"{type(one).__module__.replace('.', '/')[5:]}.py" for one in made}
     modules |= {*(package / "checkers" / "linearizability").glob("*.py")}
     modules |= {package / "scenarios" / "asserts.py", package / "scenarios" / "outcome.py"}
@@ -448,7 +448,7 @@ def test_every_way_to_fail_has_a_name_that_can_be_expected():
     assert "nonlinearizable" in kinds
     assert kinds - set(FAILURES) == set()
     assert set(inside) == set(INSIDE)
-    assert {one.name for one in made} <= set(CHECKS)
+    assert {one.name for one in made} <= set(checks())
 
 
 def test_an_expectation_is_parsed():

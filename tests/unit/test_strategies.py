@@ -21,9 +21,10 @@ from clew.errors import ClewError
 from clew.history import History
 from clew.models.registry import MODELS
 from clew.scenarios.plan import Plan, plan_text
-from clew.scenarios.planfile import VALUES, plan_from_json
+from clew.scenarios.planfile import plan_from_json
 from clew.sim.faults import KINDS
 from clew.strategies import faults, histories, operations, plans
+from clew.workloads import workload_class, workloads
 
 
 class Log(clew.Node):
@@ -103,7 +104,7 @@ def test_a_right_model_is_never_invalid(model: str, data: st.DataObject):
     assert clew.assert_valid(plan).verdict is not Verdict.INVALID
 
 
-@pytest.mark.parametrize("workload", VALUES)
+@pytest.mark.parametrize("workload", workloads())
 @settings(max_examples=20)
 @given(data=st.data())
 def test_operations_are_unique_where_their_workload_makes_them_so(
@@ -111,7 +112,7 @@ def test_operations_are_unique_where_their_workload_makes_them_so(
 ):
     drawn = data.draw(operations(workload, clients=2))
     assert drawn
-    assert {one.f for one in drawn} <= set(VALUES[workload])
+    assert {one.f for one in drawn} <= set(workload_class(workload).operations)
     written = [json.dumps(one.value) for one in drawn if one.f in {"write", "send", "broadcast"}]
     assert len(set(written)) == len(written)
 

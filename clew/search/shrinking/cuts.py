@@ -44,15 +44,20 @@ def asked_at(plan: Plan, history: History) -> Plan:
     one of them can go without those behind it coming earlier.
     """
     stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
-    starts: dict[int, deque[int]] = {}
+    starts: dict[int, deque[tuple[str, int]]] = {}
     for asked in history.operations:
         if isinstance(asked.process, int):
-            starts.setdefault(asked.process % stride, deque()).append(asked.start or 0)
-    kept = [
-        one if one.phase != "main" else one._replace(at_ns=starts[one.client].popleft())
-        for one in plan.operations
-        if one.phase != "main" or starts.get(one.client)
-    ]
+            starts.setdefault(asked.process % stride, deque()).append((asked.f, asked.start or 0))
+    kept = []
+    for one in plan.operations:
+        if one.phase != "main":
+            kept.append(one)
+            continue
+        # A client asks in the plan's order, but may leave one out: the next that it asked is of
+        # another function then.
+        next_asked = starts.get(one.client)
+        if next_asked and next_asked[0][0] == one.f:
+            kept.append(one._replace(at_ns=next_asked.popleft()[1]))
     return with_operations(plan, kept)
 
 

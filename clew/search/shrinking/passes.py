@@ -6,9 +6,9 @@ in it. Later passes make way for earlier ones, so they are all done again until 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import simulate
@@ -16,6 +16,7 @@ from clew.search.shrinking import cuts
 from clew.search.shrinking.delta import least, minimised
 from clew.search.shrinking.oracle import WHOLE_RUN, Oracle, Sight
 from clew.workloads import workload_class
+from clew.workloads.operation import KEY, Declared, Renamed, filled, taken
 from clew.workloads.workload import Workload
 
 T = TypeVar("T")
@@ -145,10 +146,16 @@ def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
 
 
 def _same_value(planned: PlannedOperation, argument: Any) -> bool:
-    """Whether an operation may be the planned one; a cas is told by what it sets."""
-    if planned.f == "cas":
-        return bool(planned.value[1][1] == argument[1][1])
-    return bool(planned.value == argument)
+    """Whether an operation may be the planned one, whose open parts the client filled in."""
+    return _agree(planned.value, argument)
+
+
+def _agree(planned: Any, asked: Any) -> bool:
+    if planned is None:
+        return True
+    if isinstance(planned, list | tuple) and isinstance(asked, list | tuple):
+        return len(planned) == len(asked) and all(map(_agree, planned, asked))
+    return bool(planned == asked)
 
 
 def fewer_faults(hunt: Hunt) -> None:
@@ -239,27 +246,69 @@ def round_times(hunt: Hunt) -> None:
 
 
 def plain_values(hunt: Hunt) -> None:
-    """One key where one does, and small numbers."""
-    if hunt.best.workload != "lin-kv":
-        return
-    keys = cuts.renumbered(one.value[0] for one in hunt.best.operations)
-    values = cuts.renumbered(
-        _written(one) for one in hunt.best.operations if one.f in {"write", "cas"}
+    """One key where one does, small numbers for names, and what else a workload says is simpler."""
+    declared = workload_class(hunt.best.workload).operations
+    names = {kind: _names(hunt.best.operations, declared, kind) for kind in Renamed}
+    if any(names.values()):
+        first = dict.fromkeys(names[KEY], 1)
+        if not hunt.attempt(_renamed(hunt.best, declared, {**names, KEY: first})):
+            hunt.attempt(_renamed(hunt.best, declared, names))
+    for f, each in declared.items():
+        for name, value in each.simpler.items():
+            if not isinstance(value, Renamed):
+                _replaced(hunt, declared, f, name, value)
+
+
+_Names: TypeAlias = Mapping[Renamed, Mapping[str, int]]
+
+
+def _names(
+    operations: Sequence[PlannedOperation], declared: Mapping[str, Declared], kind: Renamed
+) -> Mapping[str, int]:
+    """A small number for each value of the fields of a kind, by its text."""
+    return cuts.renumbered(
+        repr(value)
+        for one in operations
+        for name, value in _fields(one, declared).items()
+        if declared[one.f].simpler.get(name) is kind
     )
 
-    def plain(one: PlannedOperation, *, key: int) -> Any:
-        if one.f == "read":
-            return [key, None]
-        if one.f == "write":
-            return [key, values[_written(one)]]
-        return [key, [one.value[1][0], values[_written(one)]]]
 
-    if not hunt.attempt(cuts.with_values(hunt.best, lambda one: plain(one, key=1))):
-        hunt.attempt(cuts.with_values(hunt.best, lambda one: plain(one, key=keys[one.value[0]])))
+def _fields(one: PlannedOperation, declared: Mapping[str, Declared]) -> dict[str, Any]:
+    """The fields of a planned argument; none where the client makes the argument of another."""
+    each = declared[one.f]
+    return taken(each.value, one.value) if each.planned is ... else {}
 
 
-def _written(one: PlannedOperation) -> Any:
-    return one.value[1][1] if one.f == "cas" else one.value[1]
+def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Plan:
+    """The plan with other values in the fields that only name something."""
+
+    def value_of(one: PlannedOperation) -> Any:
+        simpler, fields = declared[one.f].simpler, _fields(one, declared)
+        for name, value in fields.items():
+            kind = simpler.get(name)
+            if isinstance(kind, Renamed):
+                number = names[kind][repr(value)]
+                fields[name] = str(number) if isinstance(value, str) else number
+        return filled(declared[one.f].value, fields) if fields else one.value
+
+    return cuts.with_values(plan, value_of)
+
+
+def _replaced(hunt: Hunt, declared: Mapping[str, Declared], f: str, name: str, value: Any) -> None:
+    """A field with its simplest value: in all operations of a function, else in as many as may."""
+
+    def with_it(ranks: Iterable[int]) -> Plan:
+        operations = [*hunt.best.operations]
+        for rank in ranks:
+            fields = {**_fields(operations[rank], declared), name: value}
+            operations[rank] = operations[rank]._replace(value=filled(declared[f].value, fields))
+        return cuts.with_operations(hunt.best, operations)
+
+    ranks = [rank for rank, one in enumerate(hunt.best.operations) if one.f == f]
+    if not hunt.attempt(with_it(ranks)):
+        for rank in ranks[:SINGLY]:
+            hunt.attempt(with_it([rank]))
 
 
 CUTS: tuple[Callable[[Hunt], None], ...] = (

@@ -1,0 +1,233 @@
+"""An operation of a workload, said once: its messages, its value, how it is drawn and made simpler.
+
+    @operation(request={"key": int, "value": Scalar}, value=("key", "value"))
+    def write(self, draw):
+        return [draw.stream.below(4), draw.unique()]
+
+A *pattern* says how fields stand in a history: the name of a field is its value, a tuple is a list,
+a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from, to]]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias, TypeVar
+
+from clew.errors import WorkloadError
+from clew.text import shown
+from clew.workloads.shapes import Shape, fits, in_words, is_shape
+
+Pattern: TypeAlias = Any
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Renamed(Enum):
+    """What the shrinker may do with a field whose values are only names.
+
+    Attributes:
+        KEY: what an operation is on: one for all operations where one does, else the least.
+        FRESH: a value that no other operation writes: the least numbers, in order.
+    """
+
+    KEY = "key"
+    FRESH = "fresh"
+
+
+KEY, FRESH = Renamed.KEY, Renamed.FRESH
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a workload says of one operation.
+
+    Attributes:
+        f: the function's name in the history, and the request's type.
+        request: the request's fields and their shapes.
+        reply: the fields of the reply, whose type is the function's name and ``_ok``.
+        value: the pattern of the operation's argument.
+        result: the pattern of its result, of the fields of both messages.
+        planned: the shape of the argument as a plan has it; `...` where it is the pattern's.
+        readonly: True where it may always ``fail``, because it changes nothing.
+        weight: how often it is drawn, beside the others'.
+        answers: the pattern of the result that an error of this code is.
+        simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
+        draw: the method that draws the argument.
+    """
+
+    f: str
+    request: Mapping[str, Shape]
+    reply: Mapping[str, Shape]
+    value: Pattern
+    result: Pattern
+    planned: Shape
+    readonly: bool
+    weight: int
+    answers: Mapping[int, Pattern]
+    simpler: Mapping[str, Any]
+    draw: Callable[..., Any] = field(compare=False)
+
+    def body(self, value: Any) -> dict[str, Any]:
+        """The request for an argument, without its ``msg_id``."""
+        return {"type": self.f, **taken(self.value, value)}
+
+
+def operation(
+    f: str | None = None,
+    *,
+    request: Mapping[str, Shape] | None = None,
+    reply: Mapping[str, Shape] | None = None,
+    value: Pattern = ...,
+    result: Pattern = ...,
+    planned: Shape = ...,
+    readonly: bool = False,
+    weight: int = 1,
+    answers: Mapping[int, Pattern] | None = None,
+    simpler: Mapping[str, Any] | None = None,
+) -> Callable[[Method], Method]:
+    """Declare an operation of a workload; the method below draws its argument.
+
+    Args:
+        f: the function's name, where it is not the method's.
+        request: the request's fields and their shapes, beside its type.
+        reply: the reply's fields and their shapes; others may be there.
+        value: the pattern of the argument: by default null without fields, the field itself where
+            there is one, and an object of them where there are several.
+        result: that of the result: by default the reply's fields in the same way, and the argument
+            where the reply has none.
+        planned: the shape of what is drawn, where `Workload.resolve` makes the argument of it.
+        readonly: True where it changes nothing: one without an answer then surely did not happen.
+        weight: how often it is drawn: so many times of the sum of all weights.
+        answers: which error codes are answers, each with the pattern of the result.
+        simpler: what the shrinker tries for a field of the request: `KEY`, `FRESH` or a value.
+
+    Raises:
+        WorkloadError: a shape, a pattern or a weight can't be used.
+    """
+
+    def declare(method: Method) -> Method:
+        name = f or method.__name__
+        fields, answer = dict(request or {}), dict(reply or {})
+        argument = _pattern(fields) if value is ... else value
+        outcome = (_pattern(answer) if answer else argument) if result is ... else result
+        made = Declared(
+            name, fields, answer, argument, outcome, planned, readonly, weight,
+            dict(answers or {}), dict(simpler or {}), method,
+        )  # fmt: skip
+        _check(made, method)
+        method.clew_operation = made  # type: ignore[attr-defined]
+        return method
+
+    return declare
+
+
+def _check(made: Declared, method: Any) -> None:
+    """Hold a declaration to what the rest relies on."""
+    code = getattr(method, "__code__", None)
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code else made.f
+    for name, shape in [*made.request.items(), *made.reply.items()]:
+        if not isinstance(name, str) or not is_shape(shape):
+            raise WorkloadError(
+                f"the field {name!r} of the operation {made.f!r} can't be used",
+                where=where,
+                expected="a name and a type, such as int, str, list[int] or object",
+                found=shown(shape, 200),
+            )
+    both = {**made.request, **made.reply}
+    patterns = [("value", made.value, made.request), ("result", made.result, both)]
+    patterns += [("answers", pattern, made.request) for pattern in made.answers.values()]
+    patterns += [("simpler", {name: name for name in made.simpler}, made.request)]
+    for part, pattern, known in patterns:
+        unknown = [name for name in names_in(pattern) if name not in known]
+        if unknown:
+            raise WorkloadError(
+                f"{part!r} of the operation {made.f!r} names no field",
+                where=where,
+                expected=f"some of {', '.join(known)}" if known else "None: there is no field",
+                found=shown(unknown[0], 200),
+            )
+    if type(made.weight) is not int or made.weight < 0:
+        expected, found = "an integer from 0", shown(made.weight, 200)
+        raise WorkloadError("'weight' can't be used", where=where, expected=expected, found=found)
+
+
+def _pattern(fields: Mapping[str, Shape]) -> Pattern:
+    """Null for no field, the field itself for one, an object for several."""
+    if len(fields) > 1:
+        return {name: name for name in fields}
+    return next(iter(fields), None)
+
+
+def names_in(pattern: Pattern) -> Iterator[Any]:
+    """The fields that a pattern names, in order."""
+    if isinstance(pattern, tuple):
+        for part in pattern:
+            yield from names_in(part)
+    elif isinstance(pattern, dict):
+        for part in pattern.values():
+            yield from names_in(part)
+    elif pattern is not None:
+        yield pattern
+
+
+def filled(pattern: Pattern, fields: Mapping[str, Any]) -> Any:
+    """The value of a pattern with these fields."""
+    if isinstance(pattern, str):
+        return fields[pattern]
+    if isinstance(pattern, tuple):
+        return [filled(part, fields) for part in pattern]
+    if isinstance(pattern, dict):
+        return {name: filled(part, fields) for name, part in pattern.items()}
+    return None
+
+
+def taken(pattern: Pattern, value: Any) -> dict[str, Any]:
+    """The fields of a value of this pattern, in the pattern's order."""
+    if isinstance(pattern, str):
+        return {pattern: value}
+    found: dict[str, Any] = {}
+    if isinstance(pattern, tuple):
+        for part, item in zip(pattern, value, strict=True):
+            found |= taken(part, item)
+    elif isinstance(pattern, dict):
+        for name, part in pattern.items():
+            found |= taken(part, value[name])
+    return found
+
+
+def is_argument(declared: Declared, value: Any) -> bool:
+    """Whether a value may stand in a plan as the argument of an operation."""
+    if declared.planned is not ...:
+        return fits(value, declared.planned)
+    return _matches(declared.value, value, declared.request)
+
+
+def _matches(pattern: Pattern, value: Any, fields: Mapping[str, Shape]) -> bool:
+    if isinstance(pattern, str):
+        return fits(value, fields[pattern])
+    if isinstance(pattern, tuple):
+        whole = isinstance(value, list | tuple) and len(value) == len(pattern)
+        return whole and all(map(_matches, pattern, value, [fields] * len(pattern)))
+    if isinstance(pattern, dict):
+        whole = isinstance(value, dict) and value.keys() == pattern.keys()
+        return whole and all(_matches(pattern[name], value[name], fields) for name in pattern)
+    return value is None
+
+
+def argument_words(declared: Declared) -> str:
+    """What the argument of an operation is, in words."""
+    if declared.planned is not ...:
+        return in_words(declared.planned)
+    return _pattern_words(declared.value, declared.request)
+
+
+def _pattern_words(pattern: Pattern, fields: Mapping[str, Shape]) -> str:
+    if isinstance(pattern, str):
+        return in_words(fields[pattern])
+    if isinstance(pattern, tuple):
+        return f"[{', '.join(_pattern_words(part, fields) for part in pattern)}]"
+    if isinstance(pattern, dict):
+        parts = (f"{name}: {_pattern_words(part, fields)}" for name, part in pattern.items())
+        return f"{{{', '.join(parts)}}}"
+    return "null"
