@@ -21,18 +21,18 @@ from typing import Any
 
 from clew import wall
 from clew.checkers.verdict import Verdict
-from clew.commands.places import check_folder
-from clew.commands.test import rehearse
 from clew.crash import CrashError, crash_of
 from clew.errors import ClewError, NodeError, UsageError
+from clew.formats.places import check_folder
 from clew.node.node import Node
+from clew.report.result import Result
 from clew.report.run import verified
-from clew.result import Result
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import Expectation, kinds_of, met, parse_expect
 from clew.scenarios.load import IN_MEMORY, hold, load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
+from clew.scenarios.rehearsal import rehearse
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario

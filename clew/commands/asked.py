@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from clew.commands.numbers import number, seconds_of, shard_of
-from clew.commands.places import check_file, check_folder
 from clew.errors import UsageError
+from clew.formats.places import check_file, check_folder
 from clew.search.cases import Shard
 
 OF_THE_COMMAND = (

@@ -10,9 +10,9 @@ from typing import Any
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number, seconds_of
-from clew.commands.places import check_file
 from clew.errors import EXIT_USAGE, ClewError
 from clew.formats.atomic import write_text
+from clew.formats.places import check_file
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine

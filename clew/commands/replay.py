@@ -16,8 +16,8 @@ from typing import Any
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.commands.places import check_file
 from clew.formats.atomic import write_text
+from clew.formats.places import check_file
 from clew.hashing import pin_to
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified

@@ -10,9 +10,9 @@ from typing import Any
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number
-from clew.commands.places import check_file
 from clew.commands.replay import announce
 from clew.errors import EXIT_VALID
+from clew.formats.places import check_file
 from clew.hashing import pin_to
 from clew.report.run import not_deterministic
 from clew.report.screen import echo
@@ -20,18 +20,14 @@ from clew.report.shrinking import Shrinking
 from clew.report.shrunk import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.outcome import judge
-from clew.scenarios.repro import Repro, model_of, read_repro, write_repro
-from clew.scenarios.run import simulate
+from clew.scenarios.repro import read_repro
 from clew.scenarios.trust import trusted_model
+from clew.search.shrinking.record import SHRUNK, write_shrunk
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.verify import Verification, verify
 from clew.text import json_text
 
 EXIT_INTERRUPTED = 130
-
-SHRUNK, PASSING = "shrunk.json", "passing.json"
-"""What is written beside the repro file: the smallest plan, and the nearest that passes."""
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -56,7 +52,7 @@ def run(options: Mapping[str, Any]) -> int:
     with Shrinking(runs_max, sys.stderr) as progress:
         shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
     verification = verify(shrunk.outcome.run)
-    write(shrunk, out, repro)
+    write_shrunk(shrunk, out, repro)
     if "json" in options:
         echo(json_text(as_json(shrunk, str(out), verification)))
     else:
@@ -65,30 +61,6 @@ def run(options: Mapping[str, Any]) -> int:
         echo("clew: interrupted; this is the best so far", err=True)
         return EXIT_INTERRUPTED
     return EXIT_VALID if verification.same else STATUS[Verdict.UNKNOWN]
-
-
-def write(shrunk: Shrunk, out: Path, repro: Repro | None = None) -> None:
-    """Write what was found as a repro file, and the nearest plan that passes beside it.
-
-    Args:
-        shrunk: what was found.
-        out: the file.
-        repro: what it came from, where that may have been shrunk itself.
-    """
-    before = shrunk.before
-    origin = dict(repro.shrunk_from) if repro is not None else {}
-    origin = {
-        "seed": shrunk.seed,
-        "operations": before.operations,
-        "faults": before.faults,
-        "nodes": before.nodes,
-        **origin,
-        "runs": origin.get("runs", 0) + shrunk.runs,
-    }
-    write_repro(shrunk.outcome, out, origin)
-    if shrunk.passing is not None:
-        model = model_of(shrunk.passing)
-        write_repro(judge(simulate(shrunk.passing, model), model), out.with_name(PASSING))
 
 
 def as_json(shrunk: Shrunk, path: str, verification: Verification) -> dict[str, Any]:

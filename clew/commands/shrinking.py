@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clew.checkers.verdict import Verdict
-from clew.commands.shrink import SHRUNK, write
 from clew.report.screen import echo
 from clew.report.shrinking import Shrinking
 from clew.report.shrunk import shrunk_report
@@ -15,6 +14,7 @@ from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
 from clew.search.shrinking.oracle import FiguresError
+from clew.search.shrinking.record import SHRUNK, write_shrunk
 from clew.search.shrinking.shrink import RUNS_MAX, shrink
 from clew.search.sweep import LONG, SeedResult
 from clew.search.verify import verify
@@ -65,7 +65,7 @@ def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
             echo(f"\n{name} is not made small: {figures.found}.")
             continue
         out = repro.with_name(SHRUNK)
-        write(shrunk, out)
+        write_shrunk(shrunk, out)
         story = shrunk_report(shrunk, str(out), style)
         if not verify(shrunk.outcome.run).same:
             story += "\nThe smallest plan's run does not come out the same again."

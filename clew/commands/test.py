@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clew.checkers.transactions.consistency_models import resolve_models
 from clew.commands.asked import OF_THE_COMMAND, Asked, asked_of
 from clew.commands.finish import write_junit, write_reports
 from clew.commands.single import run_one
@@ -17,12 +16,9 @@ from clew.crash import crash_of
 from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.models.registry import MODELS
 from clew.report.screen import echo
-from clew.scenarios.asserts import known_assert
-from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import may_be_split
-from clew.scenarios.functions import check_functions
-from clew.scenarios.load import load_model
-from clew.scenarios.names import is_file, wrong_names
+from clew.scenarios.names import is_file
+from clew.scenarios.rehearsal import rehearse
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
     Source,
@@ -36,8 +32,6 @@ from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database
 from clew.search.summary import Summary
 from clew.search.sweep import Job
-from clew.sim.entropy import Entropy
-from clew.sim.topology import topology
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -209,28 +203,3 @@ def _rehearse(case: Case) -> None:
             found=bad.found,
             fix=bad.fix,
         ) from None
-
-
-def rehearse(scenario: Scenario, seed: int) -> None:
-    """Do all of a run that needs no simulation, so that what is wrong is told before any runs.
-
-    Raises:
-        ClewError: a name or a condition of the scenario is wrong.
-    """
-    resolve_models(scenario.consistency_models)
-    for condition in scenario.asserts:
-        known_assert(condition)
-    model = load_model(scenario.model, scenario.bug)
-    workload = scenario.workload or model.workload
-    if workload is not None:
-        check_functions(model, workload)
-    plan = draw_plan(scenario, seed, model)
-    topology(plan.topology, plan.node_ids, Entropy(seed))
-    for wrong in wrong_names(scenario.model_dump(by_alias=True)):
-        if wrong.option == "expect":  # all others have been tried by now, more closely
-            raise UsageError(
-                "--expect can't be used",
-                expected=wrong.expected,
-                found=wrong.found,
-                fix=wrong.fix,
-            )

@@ -328,3 +328,18 @@ def test_every_public_name_is_there_and_completes():
 def test_importing_clew_imports_little():
     done = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+FRESH = """
+import sys, clew
+result = clew.run("echo", time_limit=2, out=sys.argv[1])
+failed = clew.run("abd", bug="reads-one", runs=5, until_failure=True, out=sys.argv[1])
+print(result.ok, failed.ok, len(failed.explain(runs_max=3)) > 0)
+print(sorted(name for name in sys.modules if name == "typer" or name.startswith("clew.commands")))
+"""
+
+
+def test_a_run_from_python_loads_nothing_of_the_command_line(tmp_path: Path):
+    call = [sys.executable, "-c", FRESH, str(tmp_path / "out")]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True False True", "[]"]

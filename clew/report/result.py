@@ -10,7 +10,6 @@ from typing import Any
 
 from clew.checkers.verdict import Result as Check
 from clew.checkers.verdict import Verdict
-from clew.commands.shrink import SHRUNK, write
 from clew.errors import UsageError
 from clew.history import History
 from clew.node.timer import NS_PER_SECOND
@@ -27,6 +26,7 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
 from clew.search.shrinking.oracle import whole_figures
+from clew.search.shrinking.record import SHRUNK, write_shrunk
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult, is_long, seed_result
@@ -165,7 +165,7 @@ class Result:
         repro = None
         if self.repro is not None:
             path = Path(self.repro).with_name(SHRUNK)
-            write(shrunk, path)
+            write_shrunk(shrunk, path)
             repro = str(path)
         return replace(
             self,
