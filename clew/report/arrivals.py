@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from clew.report import words
-from clew.scenarios.run import Run
+from clew.scenarios.plan import Plan
 from clew.trace.record import TraceEvent
+from clew.trace.timeline import Timeline
 
 LATE_NS = 100_000_000
 """A message that takes so long, and `LATE_TIMES` the plan's latency, is told."""
@@ -21,10 +22,10 @@ ARRIVALS_MAX = 6
 class Arrivals:
     """Follows a trace and knows which arrivals are news."""
 
-    def __init__(self, run: Run) -> None:
-        self._nodes = frozenset(run.plan.node_ids)
-        self._late_ns = max(LATE_NS, LATE_TIMES * run.plan.latency_ns)
-        self._sent: dict[int, tuple[int, int]] = {}
+    def __init__(self, timeline: Timeline, plan: Plan) -> None:
+        self._messages = timeline.messages
+        self._nodes = frozenset(plan.node_ids)
+        self._late_ns = max(LATE_NS, LATE_TIMES * plan.latency_ns)
         self._came: set[int] = set()
         self._newest: dict[tuple[str, str], int] = {}
         self._down: dict[str, int] = {}
@@ -32,24 +33,19 @@ class Arrivals:
     def take(self, event: TraceEvent) -> str:
         """What is told of another event, in order of the trace; empty for most."""
         fields = event.fields
-        if event.kind == "send":
-            self._sent[fields["message"]] = fields["message"], event.time
-        elif event.kind == "duplicate":
-            self._sent[fields["copy"]] = self._sent[fields["message"]]
-        elif event.kind == "crash":
+        if event.kind == "crash":
             self._down[str(fields["node"])] = event.time
         elif event.kind == "deliver" and self._nodes.issuperset((fields["src"], fields["dest"])):
             return self._arrived(event)
         return ""
 
     def _arrived(self, event: TraceEvent) -> str:
-        fields = event.fields
-        src, dest = str(fields["src"]), str(fields["dest"])
-        origin, sent_ns = self._sent[fields["message"]]
-        again, newest = origin in self._came, self._newest.get((src, dest), -1)
-        self._came.add(origin)
+        message = self._messages[event.fields["message"]]
+        src, dest, sent_ns = message.src, message.dest, message.sent_ns
+        again, newest = message.origin in self._came, self._newest.get((src, dest), -1)
+        self._came.add(message.origin)
         self._newest[src, dest] = max(newest, sent_ns)
-        what = f"{fields['body'].get('type', 'message')} from {src} to {dest}"
+        what = f"{message.type} from {src} to {dest}"
         since = f"sent at {words.time(sent_ns)}"
         if again:
             return f"A copy of {what}, {since}, arrives."

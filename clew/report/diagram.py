@@ -9,6 +9,7 @@ that is wrong. Of a long run at most `MESSAGES_MAX` messages are drawn, those ne
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -16,8 +17,8 @@ from clew.checkers.verdict import Anomaly, Verdict
 from clew.report import words
 from clew.report.run import when
 from clew.scenarios.outcome import Outcome
-from clew.scenarios.run import Run
 from clew.text import html_text, script_json
+from clew.trace.timeline import Message, Timeline, is_client
 
 MESSAGES_MAX = 20_000
 BODY_WIDTH = 300
@@ -56,16 +57,27 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
     moment = when(anomaly) if anomaly else None
     end = max(run.virtual_ns, 1)
     focus = [0, end] if moment is None else [max(moment[0] - MARGIN_NS, 0), moment[1] + MARGIN_NS]
-    drawn = _Drawn(run)
+    timeline = run.timeline()
     shown = {one.number for one in anomaly.operations} if anomaly else set()
-    nearest = sorted(drawn.messages, key=lambda message: abs(message[0] - focus[1]))[:MESSAGES_MAX]
+    messages = sorted(timeline.messages.values(), key=_ended)
+    nearest = sorted(messages, key=lambda one: abs(one.sent_ns - focus[1]))[:MESSAGES_MAX]
+    senders = (end for one in messages for end in (one.src, one.dest))
+    clients = sorted({end for end in senders if is_client(end)}, key=lambda name: int(name[1:]))
     return {
-        "lanes": [*drawn.clients, *run.plan.node_ids],
+        "lanes": [*clients, *run.plan.node_ids],
         "end": end,
         "focus": focus,
-        "messages": sorted(nearest, key=lambda message: message[0]),
-        "operations": drawn.operations(shown),
-        "down": drawn.down,
+        "messages": [_message(one) for one in sorted(nearest, key=lambda one: one.sent_ns)],
+        "operations": list(_operations(timeline, shown, run.virtual_ns)),
+        "down": [
+            [
+                one.node,
+                one.since_ns,
+                run.virtual_ns if one.until_ns is None else one.until_ns,
+                _DOWN[one.why],
+            ]
+            for one in timeline.outages
+        ],
         "faults": [
             [one.id, one.detail, one.at_ns, one.until_ns, list(one.target)]
             for one in run.faults
@@ -75,75 +87,23 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
     }
 
 
-class _Drawn:
-    """What of a trace is drawn."""
+def _ended(message: Message) -> tuple[bool, int]:
+    """Sorts messages by when they arrived or were lost; what is under way comes last."""
+    return (True, message.number) if message.ended is None else (False, message.ended)
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._sent: dict[int, list[Any]] = {}
-        self._down_since: dict[str, tuple[int, str]] = {}
-        self.messages: list[list[Any]] = []
-        self.down: list[list[Any]] = []
-        clients: dict[str, None] = {}
-        for event in run.trace.events():
-            self._take(event.time, event.kind, event.fields)
-            if event.kind == "send":
-                clients |= {
-                    end: None for end in (event.fields["src"], event.fields["dest"]) if _client(end)
-                }
-        # What was neither delivered nor dropped was still under way.
-        self.messages += self._sent.values()
-        self.down += [
-            [node, since, run.virtual_ns, why] for node, (since, why) in self._down_since.items()
-        ]
-        self.clients = sorted(clients, key=lambda name: int(name[1:]))
 
-    def _take(self, time: int, kind: str, fields: dict[str, Any]) -> None:
-        if kind == "send":
-            body = words.value(fields["body"], BODY_WIDTH)
-            ends = [fields["src"], fields["dest"]]
-            message = [time, None, *ends, str(fields["body"]["type"]), body, ""]
-            self._sent[fields["message"]] = message
-        elif kind == "duplicate":
-            # A copy's delivery is drawn too.
-            self._sent[fields["copy"]] = self._sent[fields["message"]]
-        elif kind in {"deliver", "drop"}:
-            message = self._sent.pop(fields["message"])
-            self.messages.append([message[0], time, *message[2:6], str(fields.get("why", ""))])
-        elif kind in {"crash", "pause"}:
-            self._down_since.setdefault(fields["node"], (time, _DOWN[kind]))
-        elif kind in {"start", "resume"} and fields["node"] in self._down_since:
-            since, why = self._down_since.pop(fields["node"])
-            self.down.append([fields["node"], since, time, why])
+def _message(one: Message) -> list[Any]:
+    body = words.value(one.body, BODY_WIDTH)
+    return [one.sent_ns, one.ended_ns, one.src, one.dest, one.type, body, one.why]
 
-    def operations(self, shown: set[int]) -> list[list[Any]]:
-        """Operations on the lane of the client that asked."""
-        lanes = self._lanes_of_processes()
-        return [
-            [
-                one.start,
-                self._run.virtual_ns if one.end is None else one.end,
-                lanes.get(one.process, ""),
-                words.operation(one),
-                one.type,
-                one.number in shown,
-            ]
-            for one in self._run.history.operations
-            if one.start is not None
-        ]
 
-    def _lanes_of_processes(self) -> dict[int | str, str]:
-        """The client behind each process: a process number is its rank plus a multiple."""
-        ranks = {operation.client for operation in self._run.plan.operations}
-        stride = max([*ranks, self._run.plan.clients - 1]) + 1
-        processes = {one.process for one in self._run.history.operations}
-        return {
-            process: f"c{process % stride}" for process in processes if isinstance(process, int)
-        }
+def _operations(timeline: Timeline, shown: set[int], end_ns: int) -> Iterator[list[Any]]:
+    """Operations on the lane of the client that asked."""
+    for one in timeline.operations:
+        if one.start is not None:
+            end = end_ns if one.end is None else one.end
+            lane, is_shown = timeline.client_of(one.process), one.number in shown
+            yield [one.start, end, lane, words.operation(one), one.type, is_shown]
 
 
 _DOWN = {"crash": "crashed", "pause": "paused"}
-
-
-def _client(name: str) -> bool:
-    return name.startswith("c") and name[1:].isdigit()

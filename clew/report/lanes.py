@@ -14,6 +14,7 @@ from typing import Any
 from clew.checkers.verdict import Anomaly
 from clew.report import words
 from clew.scenarios.run import Run
+from clew.trace.timeline import is_client
 
 ROWS_SHOWN = 24
 LANE_WIDTH_MAX = 16
@@ -51,9 +52,7 @@ def _moment(anomaly: Anomaly) -> int | None:
 def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
     """A line for each event up to a time that a person would want to see."""
     marks = _Marks(columns)
-    for event in run.trace.events():
-        if event.time > end:
-            break
+    for event in run.timeline().events(until_ns=end):
         fields = event.fields
         if event.kind in _MARKS:
             yield from marks.add(event.time, _MARKS[event.kind], str(fields["node"]))
@@ -122,7 +121,7 @@ _MARKS = {"crash": "CRASH", "start": "START", "pause": "PAUSE", "resume": "RESUM
 def _column(name: str, columns: list[str]) -> int | None:
     if name in columns:
         return columns.index(name)
-    return 0 if name.startswith("c") and name[1:].isdigit() else None
+    return 0 if is_client(name) else None
 
 
 @dataclass(frozen=True, slots=True)

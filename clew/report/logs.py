@@ -9,8 +9,7 @@ from clew.scenarios.run import Run
 def node_logs(run: Run) -> str:
     """The nodes' log lines with their virtual times, in order."""
     lines = [
-        f"{words.time(time):>14}  {fields[0]}  {fields[1]}"
-        for time, kind, *fields in run.trace.records()
-        if kind == "log"
+        f"{words.time(event.time):>14}  {event.fields['node']}  {event.fields['text']}"
+        for event in run.timeline().events("log")
     ]
     return "\n".join(lines) if lines else "No node logged anything."

@@ -45,7 +45,7 @@ class Mishaps:
     """Follows a trace.
 
     Args:
-        left: what crashes left on disks, see `clew.search.shrinking.observed.Observed`.
+        left: what crashes left on disks, see `clew.search.onlooker.Observed`.
 
     Attributes:
         names: the id of the latest fault of each kind.

@@ -18,11 +18,13 @@ from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
 from clew.report.mishaps import Mishaps
 from clew.scenarios.outcome import Outcome
-from clew.search.shrinking.causes import Causes
-from clew.search.shrinking.observed import EVENTS_MAX, Change, Observed, observed
+from clew.search.onlooker import EVENTS_MAX, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrinking.past import causal_past
 from clew.trace.record import TraceEvent
+from clew.trace.states import Change
+from clew.trace.timeline import Timeline
+from clew.trace.words import way
 from clew.workloads import workload_class
 
 STEPS_MAX = 24
@@ -70,7 +72,9 @@ def story(outcome: Outcome) -> str:
     seen = observed(outcome.run, outcome.model)
     target = target_of(outcome)
     found = failing(outcome, target) if target else None
-    steps = [*_of_trace(outcome, seen, found[1] if found else None), *_of_nodes(seen.changes)]
+    timeline = outcome.run.timeline(seen.changes)
+    teller = _Teller(outcome, timeline, Mishaps(seen.disks))
+    steps = [*teller.told(found[1] if found else None), *_of_nodes(seen.changes)]
     if found is not None:
         end_ns = _ended(outcome, found[1])
         steps = [step for step in steps if step.time < end_ns + (step.weight != PHASE)]
@@ -78,7 +82,7 @@ def story(outcome: Outcome) -> str:
     told = _trimmed(_merged(steps))
     lines = [_line(rank, step.time, step.text) for rank, step in enumerate(told, 1)]
     if found is not None:
-        lines += _moral(outcome, *found, seen.changes, len(told) + 1)
+        lines += _moral(outcome, *found, timeline, len(told) + 1)
     return "\n".join(lines)
 
 
@@ -105,36 +109,40 @@ def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
 # What clients, faults and the network did.
 
 
-def _of_trace(outcome: Outcome, seen: Observed, anomaly: Anomaly | None) -> list[Step]:
-    """The steps that the trace tells, in order."""
-    end_ns = outcome.run.virtual_ns if anomaly is None else _ended(outcome, anomaly)
-    teller = _Teller(outcome, seen)
-    for event in outcome.run.trace.events():
-        if event.time > end_ns:
-            break
-        teller.take(event)
-        if event.kind == "finding" and event.time == end_ns and outcome.run.plan.stop_on_finding:
-            break  # what was broken is mended at the same moment
-    return teller.told(anomaly)
-
-
 class _Teller:
     """Follows a trace and collects its steps."""
 
-    def __init__(self, outcome: Outcome, seen: Observed) -> None:
-        self._run = outcome.run
-        self._causes, self._losses = Causes(outcome.run), Losses()
-        self._arrivals, self._mishaps = Arrivals(outcome.run), Mishaps(seen.disks)
-        self._operations = iter(outcome.run.history.operations)
-        self._open: dict[int, Operation] = {}
+    def __init__(self, outcome: Outcome, timeline: Timeline, mishaps: Mishaps) -> None:
+        self._outcome, self._timeline = outcome, timeline
+        self._losses, self._mishaps = Losses(), mishaps
+        self._arrivals = Arrivals(timeline, outcome.run.plan)
         self._booted: list[str] = []
         self._steps: list[Step] = []
         self._begun: dict[str, int] = {}
         """Where the beginning of each fault stands in the steps."""
 
-    def take(self, event: TraceEvent) -> None:
+    def told(self, anomaly: Anomaly | None) -> list[Step]:
+        """The steps up to an anomaly, in order; of late messages those that are in its past."""
+        run = self._outcome.run
+        end_ns = run.virtual_ns if anomaly is None else _ended(self._outcome, anomaly)
+        for event in self._timeline.events(until_ns=end_ns):
+            self._take(event)
+            if event.kind == "finding" and event.time == end_ns and run.plan.stop_on_finding:
+                break  # what was broken is mended at the same moment
+        self._lost()
+        if self._booted:
+            verb = "starts" if len(self._booted) == 1 else "start"
+            self._steps.append(Step(0, f"{words.listed(self._booted)} {verb}.", 2))
+        late = [step.arrival for step in self._steps if step.arrival is not None]
+        if late and anomaly is not None and run.events <= EVENTS_MAX:
+            past = causal_past(self._timeline, anomaly)
+            late = [number for number in late if number in past][-ARRIVALS_MAX:]
+        else:
+            late = []
+        return [step for step in self._steps if step.arrival is None or step.arrival in late]
+
+    def _take(self, event: TraceEvent) -> None:
         """Another event, in order."""
-        self._causes.take(event)
         fields = event.fields
         if event.kind == "drop":
             why = str(fields["why"])
@@ -142,7 +150,7 @@ class _Teller:
             self._losses.add(event.time, self._mishaps.names.get(why, why), *ends)
         elif event.kind == "start" and event.time == 0:
             self._booted.append(str(fields["node"]))
-        for step in (*self._of_clients(event), *_of_event(event, self._causes)):
+        for step in (*self._of_clients(event), *_of_event(event, self._timeline)):
             self._add(step)
         late = self._arrivals.take(event)
         if late:
@@ -157,20 +165,6 @@ class _Teller:
             if step.fault:
                 self._begun[step.fault] = len(self._steps) - 1
 
-    def told(self, anomaly: Anomaly | None) -> list[Step]:
-        """All steps; of late messages those that are in the past of what went wrong."""
-        self._lost()
-        if self._booted:
-            verb = "starts" if len(self._booted) == 1 else "start"
-            self._steps.append(Step(0, f"{words.listed(self._booted)} {verb}.", 2))
-        late = [step.arrival for step in self._steps if step.arrival is not None]
-        if late and anomaly is not None and self._run.events <= EVENTS_MAX:
-            past = causal_past(self._run, anomaly)
-            late = [number for number in late if number in past][-ARRIVALS_MAX:]
-        else:
-            late = []
-        return [step for step in self._steps if step.arrival is None or step.arrival in late]
-
     def _add(self, step: Step) -> None:
         self._lost()
         self._steps.append(step)
@@ -180,33 +174,33 @@ class _Teller:
 
     def _of_clients(self, event: TraceEvent) -> Iterator[Step]:
         if event.kind == "invoke":
-            one = self._open[event.fields["process"]] = next(self._operations)
+            one = self._timeline.operation(event)
             text = f"{_who(one)}: asks for {words.asked(one)}."
             yield Step(event.time, text, operation=one.number)
         elif event.kind in {"ok", "fail", "info"}:
-            one = self._open.pop(event.fields["process"])
-            yield Step(event.time, _answered(one, self._causes), operation=one.number)
+            one = self._timeline.operation(event)
+            by_way = way(self._timeline.cause(event)) if event.kind == "ok" else ""
+            yield Step(event.time, _answered(one, by_way), operation=one.number)
 
 
-def _of_event(event: TraceEvent, causes: Causes) -> Iterator[Step]:
+def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
     """The step of what a node does by itself; none for routine."""
     fields = event.fields
     if event.kind == "state" and fields["state"]["role"] in _LEADING:
         # What made a node the leader: the last messages before.
-        way = causes.way_to(str(fields["node"]), event.time)
-        if way:
-            yield Step(event.time, f"{fields['node']} is elected by way of {way}.", 3)
+        by_way = way(timeline.cause(event))
+        if by_way:
+            yield Step(event.time, f"{fields['node']} is elected by way of {by_way}.", 3)
     elif event.kind == "log":
         yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
 
 
-def _answered(one: Operation, causes: Causes) -> str:
+def _answered(one: Operation, by_way: str) -> str:
     """What came of an operation, and the messages that brought the answer about."""
     told = words.operation(one)
     if one.type == "ok" and " -> " not in told:
         told += " is done"
-    way = causes.way(one)
-    return f"{_who(one)}: {told}{f', by way of {way}' if way else ''}."
+    return f"{_who(one)}: {told}{f', by way of {by_way}' if by_way else ''}."
 
 
 # What the nodes held.
@@ -292,13 +286,16 @@ def _trimmed(steps: Sequence[Step]) -> list[Step]:
 
 
 def _moral(
-    outcome: Outcome, check: Result, anomaly: Anomaly, changes: Sequence[Change], rank: int
+    outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline, rank: int
 ) -> Iterator[str]:
     """The last step: what is wrong, what shows it, and which promise that breaks."""
     head = _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
     yield head
     indent = " " * (len(f"{rank:>3}. ") + 12 + 2)
-    for line in (*_evidence(anomaly, changes), _promise(outcome, check, anomaly)):
+    for line in (
+        *_evidence(anomaly, timeline, outcome.run.virtual_ns),
+        _promise(outcome, check, anomaly),
+    ):
         if line:
             yield words.hanging(indent, line)
 
@@ -314,18 +311,18 @@ def _wrong(anomaly: Anomaly) -> str:
     return f"WRONG: {reason}" + ("" if reason.endswith(".") else ".")
 
 
-def _evidence(anomaly: Anomaly, changes: Sequence[Change]) -> Iterator[str]:
-    """What shows it beside the reason."""
+def _evidence(anomaly: Anomaly, timeline: Timeline, end_ns: int) -> Iterator[str]:
+    """What shows it beside the reason: among others what nodes held at the end."""
     data = anomaly.data
     if data.get("cause"):
         yield f"{data['node']} was handling {data['cause']}."
     if data.get("place"):
         yield f"It is in {data['place']}."
     nodes = dict.fromkeys(str(name) for name in data.get("nodes", ()) if "time_ns" in data)
-    latest = {change.node: change for change in changes}
     for name in nodes:
-        if name in latest:
-            yield f"{name} shows {_fields(latest[name].shown)}."
+        latest = timeline.states.at(name, end_ns)
+        if latest is not None:
+            yield f"{name} shows {_fields(latest.shown)}."
 
 
 def _promise(outcome: Outcome, check: Result, anomaly: Anomaly) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -33,6 +33,8 @@ from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.text import Unwinding
 from clew.trace.record import Trace
+from clew.trace.states import Change
+from clew.trace.timeline import Timeline
 from clew.workloads import workload_class
 from clew.workloads.workload import TIMEOUT_NS, Options, Workload
 
@@ -80,6 +82,15 @@ class Run:
     dropped: dict[str, int]
     virtual_ns: int
     wall_seconds: float
+
+    def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
+        """What happened, put together for whoever looks at it; the run must have kept its trace.
+
+        Args:
+            changes: what nodes showed of themselves, where somebody looked.
+        """
+        ranks = [self.plan.clients - 1, *(one.client for one in self.plan.operations)]
+        return Timeline(self.trace, self.history.operations, max(ranks) + 1, changes)
 
 
 def make_workload(

@@ -258,7 +258,7 @@ def test_the_causal_past_is_what_was_heard_and_what_was_missed():
     events = list(run.trace.events())
     end_ns = events[-1].time // 2
     anomaly = Anomaly("invariant", "", (), {"time_ns": end_ns, "node": "n1", "nodes": []})
-    past = causal_past(run, anomaly)
+    past = causal_past(run.timeline(), anomaly)
 
     copies = [event.fields for event in events if event.kind == "duplicate"]
     origin = {fields["copy"]: fields["message"] for fields in copies}

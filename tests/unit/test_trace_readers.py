@@ -19,15 +19,14 @@ from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.coverage import behaviours
-from clew.search.shrinking.causes import Causes
-from clew.search.shrinking.observed import observed
+from clew.search.onlooker import observed
 from clew.search.shrinking.parting import Failing
 from clew.search.shrinking.past import causal_past
 from clew.search.shrinking.simpler import lost_to, reason_of
-from clew.search.shrinking.telling import told
 from clew.search.verify import _told as told_difference
 from clew.trace.kinds import KINDS
 from clew.trace.record import Trace
+from clew.trace.words import told, way
 
 NODE = """
 from clew import Node, on
@@ -106,10 +105,8 @@ def test_what_happens_to_a_message_or_a_copy_names_its_ends_and_its_body(outcome
 
 
 def _causes(outcome):
-    causes, ends = Causes(outcome.run), list(outcome.run.history.operations)
-    for event in outcome.run.trace.events():
-        causes.take(event)
-    return [causes.way(one) for one in ends] + [causes.way_to("n0", 0)]
+    timeline = outcome.run.timeline()
+    return [way(timeline.cause(event)) for event in timeline.events("ok", "state")]
 
 
 def _losses(outcome):
@@ -148,7 +145,7 @@ READERS = {
     "lost": _lost,
     "telling": lambda o: [told(event) for event in o.run.trace.events()],
     "nearest": lambda o: Failing(o.run, _anomaly(o)).parting(_other(o)),
-    "past": lambda o: causal_past(o.run, _anomaly(o)),
+    "past": lambda o: causal_past(o.run.timeline(), _anomaly(o)),
     "verify": lambda o: told_difference(o.run.trace, _other(o).trace, "another run"),
 }
 

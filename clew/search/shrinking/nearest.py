@@ -26,7 +26,6 @@ from clew.search.shrinking import cuts
 from clew.search.shrinking.oracle import Sight, Spent, failing
 from clew.search.shrinking.parting import Failing, Parting
 from clew.search.shrinking.passes import MS, Hunt, planned_evidence
-from clew.search.shrinking.past import client_stride
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.sim.faults import Fault
 
@@ -149,15 +148,14 @@ ARRIVING_MAX = 8
 
 def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
     """The plan with one of two operations that overlap asked once the other is answered."""
-    stride = client_stride(run)
-    asked: dict[int, list[Operation]] = {}
-    for one in run.history.operations:
-        if isinstance(one.process, int):
-            asked.setdefault(one.process % stride, []).append(one)
+    timeline = run.timeline()
+    asked: dict[str, list[Operation]] = {}
+    for one in timeline.operations:
+        asked.setdefault(timeline.client_of(one.process), []).append(one)
     pairs: list[tuple[int, Operation]] = []
     for rank, planned in enumerate(plan.operations):
-        if asked.get(planned.client):
-            pairs.append((rank, asked[planned.client].pop(0)))
+        if asked.get(f"c{planned.client}"):
+            pairs.append((rank, asked[f"c{planned.client}"].pop(0)))
     for rank, later in pairs:
         ends = [
             one.end

@@ -12,9 +12,11 @@ from typing import NamedTuple, TypeAlias
 
 from clew.checkers.verdict import Anomaly
 from clew.scenarios.run import Run
-from clew.search.shrinking.past import causal_past, client_stride, place_of
-from clew.search.shrinking.telling import body_words, told
+from clew.search.shrinking.past import causal_past
+from clew.trace.kinds import ARRIVALS
 from clew.trace.record import TraceEvent
+from clew.trace.timeline import is_client
+from clew.trace.words import body_words, told
 
 UNSEEN = frozenset(
     {
@@ -57,11 +59,10 @@ class Failing:
     """
 
     def __init__(self, run: Run, anomaly: Anomaly) -> None:
-        self._stride = client_stride(run)
         self._events = _Events(run)
         self._past: frozenset[int] = frozenset()
         if run.events <= EVENTS_MAX:
-            self._past = causal_past(run, anomaly)
+            self._past = causal_past(self._events.timeline, anomaly)
 
     def parting(self, passing: Run) -> Parting:
         """Where a run that passes parts from this one."""
@@ -81,14 +82,14 @@ class Failing:
         sent = self._events.sent.get(event.number)
         stead = None if sent is None else theirs.fates.get(sent)
         # What a client does not ask, or nothing copies, has nothing in its stead.
-        if stead is None and not (sent and (_is_client(sent[0]) or sent[-1])):
+        if stead is None and not (sent and (is_client(sent[0]) or sent[-1])):
             known = {one for one, _ in self._events.seen}
-            place = place_of(event, self._stride) or str(event.fields.get("dest", ""))
+            place = self._events.timeline.place_of(event) or str(event.fields.get("dest", ""))
             stead = next(
                 (
                     one
                     for one, other in theirs.seen
-                    if one not in known and place == place_of(other, self._stride)
+                    if one not in known and place == theirs.timeline.place_of(other)
                 ),
                 None,
             )
@@ -118,36 +119,35 @@ class _Events:
     """What is compared of a run.
 
     Attributes:
+        timeline: the run's.
         seen: its events that count, in order.
         sent: the message of each event at which one arrives or is lost, by the event's number.
         fates: when and how each message arrived or was lost.
     """
 
     def __init__(self, run: Run) -> None:
+        self.timeline = run.timeline()
         self.seen: list[tuple[Key, TraceEvent]] = []
         self.sent: dict[int, Sent] = {}
         self.fates: dict[Sent, Key] = {}
-        count: Counter[tuple[str, str, str]] = Counter()
         numbers: dict[int, Sent] = {}
-        for event in run.trace.events():
-            fields = event.fields
-            if event.kind == "send":
-                ends = str(fields["src"]), str(fields["dest"]), body_words(fields["body"])
-                numbers[fields["message"]] = (*ends, count[ends], False)
-                count[ends] += 1
-            elif event.kind == "duplicate":
-                numbers[fields["copy"]] = (*numbers[fields["message"]][:4], True)
+        count: Counter[tuple[str, str, str]] = Counter()
+        for message in self.timeline.messages.values():
+            if message.copied is not None:
+                numbers[message.number] = (*numbers[message.copied][:4], True)
+                continue
+            ends = message.src, message.dest, body_words(message.body)
+            numbers[message.number] = (*ends, count[ends], False)
+            count[ends] += 1
+        for event in self.timeline.events():
             if event.kind in UNSEEN:
                 continue
-            sent = numbers.pop(fields["message"]) if event.kind in _ARRIVALS else None
+            sent = numbers[event.fields["message"]] if event.kind in ARRIVALS else None
             key = event.time, _what(event, copy=sent is not None and sent[-1])
             self.seen.append((key, event))
             if sent is not None:
                 self.sent[event.number] = sent
                 self.fates.setdefault(sent, key)
-
-
-_ARRIVALS = frozenset({"deliver", "drop"})
 
 
 def _what(event: TraceEvent, *, copy: bool) -> str:
@@ -157,10 +157,6 @@ def _what(event: TraceEvent, *, copy: bool) -> str:
         what = what.rpartition(" (")[0]
         return f"a copy of {what}" if copy else what
     return what.replace(" receives ", " receives a copy of ", 1) if copy else what
-
-
-def _is_client(name: str) -> bool:
-    return name.startswith("c") and name[1:].isdigit()
 
 
 def _words(key: Key) -> str:

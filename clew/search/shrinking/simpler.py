@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 from clew.scenarios.run import Run, simulate
@@ -113,20 +114,16 @@ def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
 
     The rank counts what the link was given since the fault began.
     """
-    ranks: dict[int, tuple[str, str, int]] = {}
-    sent: dict[tuple[str, str], int] = {}
-    nodes = frozenset(run.plan.node_ids)
-    lost: list[list[str | int]] = []
-    for event in run.trace.events():
-        if not fault.at_ns <= event.time <= fault.until_ns:
-            continue
-        if event.kind == "send":
-            ends = (event.fields["src"], event.fields["dest"])
-            if nodes.issuperset(ends):
-                sent[ends] = sent.get(ends, 0) + 1
-                ranks[event.fields["message"]] = (*ends, sent[ends])
-        elif (
-            event.kind == "drop" and event.fields["why"] == why and event.fields["message"] in ranks
-        ):
-            lost.append([*ranks[event.fields["message"]]])
-    return lost
+    timeline, nodes = run.timeline(), frozenset(run.plan.node_ids)
+    sent: Counter[tuple[str, str]] = Counter()
+    ranks: dict[int, list[str | int]] = {}
+    for one in timeline.messages.values():
+        ends = one.src, one.dest
+        if one.copied is None and fault.at_ns <= one.sent_ns and nodes.issuperset(ends):
+            sent[ends] += 1
+            ranks[one.number] = [*ends, sent[ends]]
+    return [
+        ranks[event.fields["message"]]
+        for event in timeline.events("drop", until_ns=fault.until_ns)
+        if event.fields["why"] == why and event.fields["message"] in ranks
+    ]

@@ -1,4 +1,4 @@
-"""One event of a trace as a clause of a sentence."""
+"""The words for an event: a clause of a sentence, and the messages that led to it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import Any
 
 from clew.text import json_words
 from clew.trace.record import TraceEvent
+from clew.trace.timeline import Message, is_client
 
 BODY_WIDTH = 90
+
+HOPS_MAX = 9
+"""Of a longer chain of messages the last ones are named."""
 
 
 def told(event: TraceEvent) -> str:
@@ -50,6 +54,16 @@ def body_words(body: dict[str, Any]) -> str:
     fields = {name: value for name, value in body.items() if name not in _ROUTINE}
     kind = str(body.get("type", "message"))
     return f"{kind} {short(fields)}" if fields else kind
+
+
+def way(message: Message | None) -> str:
+    """The messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
+
+    Empty where a node did what it did by itself.
+    """
+    chain = message.chain(HOPS_MAX) if message is not None else []
+    hops = [hop for hop in chain if not is_client(hop.src) and not is_client(hop.dest)]
+    return hops[0].src + "".join(f" -{hop.type}-> {hop.dest}" for hop in hops) if hops else ""
 
 
 _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})

@@ -19,32 +19,13 @@ from clew.sim.cluster import Cluster
 from clew.sim.invariants import Invariant, Violation
 from clew.sim.process import Host
 from clew.text import Unwinding
+from clew.trace.states import Change
 
 EVENTS_MAX = 50_000
 """A run of more events is too long to be looked at again."""
 
 TEXT_MAX = 160
 """A longer value says nothing in a sentence."""
-
-
-class Change(NamedTuple):
-    """A node shows something else than before.
-
-    Attributes:
-        time_ns: when.
-        node: which.
-        role: what its role is now; None where it tells none.
-        was: its role before; None for a node that has just started.
-        fields: by name the values that are new, as JSON text; all of a node that has started.
-        shown: all values, by name.
-    """
-
-    time_ns: int
-    node: str
-    role: str | None
-    was: str | None
-    fields: Mapping[str, str]
-    shown: Mapping[str, str]
 
 
 class Observed(NamedTuple):
