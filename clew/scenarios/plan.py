@@ -68,7 +68,7 @@ class Plan:
         clients: client i begins at node i modulo the number of nodes.
         nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
-        schedule: which pending event happens next, see `clew.sim.order.order_of`.
+        schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.hashing`; None where
             nobody knows it.
         allow_inert: a kind that was asked for by name need not bite.

@@ -18,7 +18,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.order import FORMS, changes_of
+from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
 from clew.text import brief, json_text, meant
 from clew.workloads import workload_class
@@ -206,7 +206,7 @@ def _check_hash_seed(plan: Plan, where: str) -> None:
 
 def _check_schedule(plan: Plan, where: str) -> None:
     try:
-        changes_of(plan.schedule)
+        check_schedule(plan.schedule)
     except ValueError:
         raise _bad(where, "schedule", FORMS, plan.schedule) from None
 

@@ -26,7 +26,7 @@ from clew.sim.finding import Finding
 from clew.sim.guards import guarded
 from clew.sim.isolation import Isolation
 from clew.sim.latency import Latency
-from clew.sim.order import order_of
+from clew.sim.orders.schedules import order_of
 from clew.sim.process import Process
 from clew.sim.topology import topology
 from clew.sim.unawaited import unawaited

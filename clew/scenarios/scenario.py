@@ -24,7 +24,7 @@ from clew.scenarios.expect import nearest_expect, parse_expect
 from clew.scenarios.names import is_file, wrong_names
 from clew.scenarios.plan import CLIENTS_MAX
 from clew.scenarios.toml_lines import first_table, lines_of
-from clew.sim.order import changes_of
+from clew.sim.orders.schedules import check_schedule
 from clew.text import shown
 
 SEEDS_END = 10**18
@@ -153,7 +153,7 @@ class Scenario(BaseModel):
     @field_validator("schedule")
     @classmethod
     def _schedule(cls, value: str) -> str:
-        changes_of(value)
+        check_schedule(value)
         return value
 
     @field_validator("expect")

@@ -14,13 +14,12 @@ from typing import Any
 
 from clew.scenarios.names import KNOWN
 from clew.scenarios.scenario import Scenario
-from clew.sim.order import CHANGES_MAX
+from clew.sim.orders.schedules import PATTERN
 
 SCHEMA_FILE = Path(__file__).parent / "scenario.schema.json"
 
 _FILE = {"type": "string", "pattern": r"\.py(:[A-Za-z_]\w*)?$"}
 _KINDS = r"invalid:[^\s,;()][^,;()]*(,[^,;()]+)*"
-_CHANGES = "|".join(map(str, range(1, CHANGES_MAX + 1)))
 
 EXAMPLES: Mapping[str, tuple[Any, ...]] = {
     # an option: what a file may say
@@ -93,7 +92,7 @@ def _forms() -> dict[str, dict[str, Any]]:
                 {"type": "number", "minimum": 0, "maximum": 1},
             ]
         },
-        "schedule": {"type": "string", "pattern": f"^(time|pct|pct:({_CHANGES}))$"},
+        "schedule": {"type": "string", "pattern": PATTERN},
         "expect": {"type": "string", "pattern": f"^(valid|unknown|invalid|{_KINDS})$"},
     }
 

@@ -24,12 +24,13 @@ from clew.node.node import Node
 from clew.node.task import Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.entropy import Entropy
+from clew.sim.entry import BODY, MESSAGE, PRIORITY
 from clew.sim.finding import Finding, is_users, users_place, users_traceback
 from clew.sim.invariants import Invariant, make_invariant
 from clew.sim.latency import Latency
 from clew.sim.loops import LoopWatch, in_words
 from clew.sim.network import Endpoint, Network
-from clew.sim.order import Order
+from clew.sim.orders.order import Order
 from clew.sim.process import Host, Process
 from clew.sim.world import EndlessLoop, World, call
 from clew.text import TEXT_MAX, Unwinding, cut, said, shown
@@ -98,7 +99,6 @@ class Cluster:
         self.network = Network(
             self.world, self.entropy, self.trace, latency or Latency(), self.endpoint
         )
-        self.world.order.attach(self.network)
         self.world.when_abandoned = self._cut
         self.world.when_interrupted = self._interrupted
         self.node_ids = list(node_ids)
@@ -386,8 +386,8 @@ class Cluster:
         self._storm_told = True
         kinds: Counter[str] = Counter()
         for entry in self.world.order.pending[:STORM_ENTRIES]:
-            if isinstance(entry[4], dict):  # a message's body, see `Link.emit`
-                kinds[str(entry[4].get("type"))] += 1
+            if entry[PRIORITY] >= MESSAGE:
+                kinds[str(entry[BODY].get("type"))] += 1
         most = ", ".join(repr(kind) for kind, _ in kinds.most_common(3))
         reason = (
             f"more than {STORM_ENTRIES} messages and timers are under way at once "

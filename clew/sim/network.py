@@ -13,30 +13,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from clew.node.message import Message, thawed
 from clew.sim.entropy import Entropy
+from clew.sim.entry import MESSAGE, Entry, Happen
 from clew.sim.latency import Latency
-from clew.sim.order import Entry
 from clew.sim.world import World
 from clew.trace.record import BATCH, Trace
-
-if TYPE_CHECKING:
-    from clew.sim.process import Receiver
-
-
-Packet: TypeAlias = "tuple[int, dict[str, Any], bool, Receiver | None]"
-"""A message under way: its number, its frozen body, whether the body is flat (holds no container),
-and the process it was sent to."""
-
 
 Emit: TypeAlias = Callable[[dict[str, Any], bool], None]
 """Sends a frozen body along a link; the second argument tells whether it is flat."""
 
 
-MESSAGE = 2
-"""The priority of a message's queue entry: at the same instant it comes after all else."""
+class Receiver(Protocol):
+    """What an endpoint's messages go to."""
+
+    paused: bool
+
+    def receive(self, message: Message) -> None:
+        """Take a message; it is the receiver's own."""
+
+    def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
+        """Keep a callback for when the pause ends."""
+
+
+Packet: TypeAlias = tuple[int, dict[str, Any], bool, Receiver | None]
+"""A message under way: its number, its frozen body, whether the body is flat (holds no container),
+and the process it was sent to."""
 
 
 class Endpoint:
@@ -78,6 +82,7 @@ class Link:
         lost: how many messages a cut lost that would have found their receiver.
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True where a message must take the slow path.
+        ends: the ids of both.
         number: its rank among the links, by which the trace calls it.
         emit: sends a frozen body along it.
         arrive: takes a message's queue entry at the far end: delivers, holds or drops it.
@@ -86,13 +91,14 @@ class Link:
 
     __slots__ = (
         "arrive", "arrive_told", "bits", "cut", "dest", "disturbances", "disturbed", "emit",
-        "lost", "low_ns", "number", "shape", "span_ns", "src",
+        "ends", "lost", "low_ns", "number", "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
         self.number = number
         self.src = src
         self.dest = dest
+        self.ends = src.id, dest.id
         self.bits = network.entropy.bits("link", src.id, dest.id)
         self.low_ns, self.span_ns, self.shape = network.latency.parameters()
         self.cut = 0
@@ -123,7 +129,7 @@ def _emitter(network: Network, link: Link) -> Emit:
     batch, world = network.batch, network.world
     push, next_number = world.push, network.next_number
     dest, arrive, bits = link.dest, link.arrive, link.bits
-    rank, low_ns, span_ns = link.number, link.low_ns, link.span_ns
+    rank, low_ns, span_ns, message = link.number, link.low_ns, link.span_ns, MESSAGE
 
     def emit(body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001
         number, now = next_number(), world._now  # noqa: SLF001 - a property costs a frame
@@ -133,12 +139,12 @@ def _emitter(network: Network, link: Link) -> Emit:
             return
         time = now + low_ns + (bits(32) * span_ns >> 32)
         batch.append((now, time, number, rank, body))
-        push((time, MESSAGE, number, arrive, body, flat, dest.process))
+        push((time, message, number, arrive, body, flat, dest.process))
 
     return emit
 
 
-def _arriver(network: Network, link: Link, *, foretold: bool) -> Callable[[Entry], None]:
+def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
     """What a message that reaches the far end of a link does; a closure as `_emitter` is."""
     batch, world, flush = network.batch, network.world, network.trace.flush
     src, dest, dest_end = link.src.id, link.dest.id, link.dest
@@ -162,7 +168,9 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Callable[[Entry
         message.body = body.copy() if flat else thawed(body)
         process.receive(message)
 
-    return arrive
+    happen = cast("Happen", arrive)
+    happen.link = link
+    return happen
 
 
 class Network:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random  # noqa: TID251 - a type; made by entropy.py
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from clew.node.disk import Disk, Unsynced
 from clew.node.life import Life, PowerCut
@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 SYNC_LOW_NS = 100_000
 SYNC_SPAN_NS = 900_000
 """An awaited sync takes 0.1 to 1 ms."""
-
-
-class Receiver(Protocol):
-    """What an endpoint's messages go to."""
-
-    paused: bool
-
-    def receive(self, message: Message) -> None:
-        """Take a message; it is the receiver's own."""
-
-    def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
-        """Keep a callback for when the pause ends."""
 
 
 class Host(Endpoint):

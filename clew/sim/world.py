@@ -1,9 +1,8 @@
 """Virtual time: SimPy's environment in integer nanoseconds, with bare callbacks beside events.
 
 A SimPy event with a callback costs twice a bare heap entry, and a SimPy process with a Store
-nineteen times; so deliveries and timers are entries ``(time, priority, sequence, callback,
-argument)`` in the same queue, and what a reader should follow top to bottom (clients, the
-nemesis) is a SimPy process.
+nineteen times; so deliveries and timers are bare entries of the same queue (`clew.sim.entry`), and
+what a reader should follow top to bottom (clients, faults) is a SimPy process.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from typing import Any
 import simpy
 from simpy.events import NORMAL
 
-from clew.sim.order import Entry, Order, TimeOrder
+from clew.sim.entry import Entry
+from clew.sim.orders.order import Order
+from clew.sim.orders.time import TimeOrder
 from clew.text import Unwinding
 
 
@@ -36,6 +37,7 @@ class World(simpy.Environment):
     def __init__(self, order: Order | None = None) -> None:
         super().__init__(0)
         self.order = order or TimeOrder()
+        self.order.attach(lambda: self.now)
         self._queue = self.order.pending
         self.push = self.order.push
         self.sequence: Callable[[], int] = count().__next__
@@ -86,6 +88,9 @@ class World(simpy.Environment):
 
     def _advance(self, until_ns: int) -> None:
         pending, pop = self._queue, self.order.pop
+        # Entry by entry, in the policy's order. `_now` only grows: a policy may give an entry
+        # late, and then it happens now. An entry that is beyond the end is given back, so that the
+        # next call finds it. The places TIME and HAPPEN are literals: this is the hottest loop.
         while pending and not self._stopped:
             entry = pop()
             if entry[0] > until_ns:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.sim.entropy import Entropy
-from clew.sim.network import MESSAGE
-from clew.sim.order import order_of
-from clew.sim.pct import BOUND_DOUBLINGS, BOUND_LOW_NS, SCOPE_NS
+from clew.sim.entry import MESSAGE
+from clew.sim.orders.pct import BOUND_DOUBLINGS, BOUND_LOW_NS, SCOPE_NS
+from clew.sim.orders.schedules import order_of
 from clew.sim.world import World
 
 BOUND_NS = BOUND_LOW_NS << BOUND_DOUBLINGS
@@ -24,6 +22,18 @@ TIMERS = st.lists(st.integers(0, 4000), max_size=20)
 STOPS = st.lists(st.integers(0, 4000), max_size=10)
 
 
+class Lane:
+    """A link with what happens at its end, of which an order policy sees the ends."""
+
+    def __init__(self, stub: Stub, rank: int) -> None:
+        self.link = self
+        self.stub = stub
+        self.ends = f"n{rank // 2}", f"n{rank}"
+
+    def __call__(self, entry) -> None:
+        self.stub.arrived.append((entry[2], self.stub.world.now))
+
+
 class Stub:
     """A world with links and no nodes: what is sent is noted when it arrives."""
 
@@ -32,24 +42,13 @@ class Stub:
         self.world = World(self.order)
         self.arrived: list[tuple[int, int]] = []
         self.fired: list[tuple[int, int]] = []
-        self._links = [self.link(rank) for rank in range(6)]
-        self.order.attach(self)
-
-    def link(self, rank: int) -> SimpleNamespace:
-        def arrive(entry) -> None:
-            self.arrived.append((entry[2], self.world.now))
-
-        ends = SimpleNamespace(id=f"n{rank // 2}"), SimpleNamespace(id=f"n{rank}")
-        return SimpleNamespace(arrive=arrive, src=ends[0], dest=ends[1])
-
-    def links(self):
-        return list(self._links)
+        self._links = [Lane(self, rank) for rank in range(6)]
 
     def send(self, what) -> None:
         number, rank, latency_ns = what
         time_ns = self.world.now + latency_ns
-        arrive = self._links[rank].arrive
-        self.world.push((time_ns, MESSAGE, number, arrive, {}, True, None))
+        link = self._links[rank]
+        self.world.push((time_ns, MESSAGE, number, link, {}, True, None))
 
     def run(self, messages, timers, stops) -> None:
         for number, (at, rank, latency) in enumerate(messages):

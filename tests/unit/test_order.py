@@ -18,19 +18,35 @@ from clew.scenarios.scenario import make_scenario
 from clew.search.verify import verify
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
-from clew.sim.network import MESSAGE
-from clew.sim.order import CHANGES_DEFAULT, TimeOrder, changes_of, order_of
-from clew.sim.pct import BOUND_DOUBLINGS, BOUND_LOW_NS, FRESH, PctOrder
+from clew.sim.entry import MESSAGE
+from clew.sim.orders.pct import (
+    BOUND_DOUBLINGS,
+    BOUND_LOW_NS,
+    CHANGES_DEFAULT,
+    FALLEN,
+    ROUND_NS,
+    PctOrder,
+)
+from clew.sim.orders.schedules import ORDERS, order_of
+from clew.sim.orders.time import TimeOrder
 
 BOUND_NS = BOUND_LOW_NS << BOUND_DOUBLINGS
 
 
 @pytest.mark.parametrize(
-    ("schedule", "changes"),
-    [("time", 0), ("pct", CHANGES_DEFAULT), ("pct:1", 1), ("pct:20", 20)],
+    ("schedule", "changes"), [("pct", CHANGES_DEFAULT), ("pct:1", 1), ("pct:20", 20)]
 )
 def test_a_schedule_has_so_many_change_points(schedule: str, changes: int):
-    assert changes_of(schedule) == changes
+    order = order_of(schedule, Entropy(0))
+    assert isinstance(order, PctOrder)
+    order._begin(0)
+    assert len(order._change_ns) == changes
+
+
+@pytest.mark.parametrize(("name", "order"), ORDERS.items())
+def test_a_row_is_found_by_the_name_its_form_has(name: str, order: type):
+    assert order.forms[0] == name
+    assert type(order_of(name, Entropy(0))) is order
 
 
 @pytest.mark.parametrize(
@@ -44,10 +60,6 @@ def test_what_is_no_schedule_is_refused(schedule: str):
 def test_time_order_is_the_default():
     assert isinstance(order_of("time", Entropy(0)), TimeOrder)
     assert isinstance(order_of("pct", Entropy(0)), PctOrder)
-
-
-def test_messages_are_known_by_their_priority():
-    assert FRESH == MESSAGE
 
 
 class Chatter(Node):
@@ -162,6 +174,50 @@ def test_rounds_do_not_depend_on_each_other():
     assert (one._bound_ns, one._change_ns) == (other._bound_ns, other._change_ns)
     assert len(one._change_ns) == 3
     assert all(4 * NS_PER_SECOND <= ns < 5 * NS_PER_SECOND for ns in one._change_ns)
+
+
+class Lane:
+    """A link with what happens at its end, of which an order policy sees the ends."""
+
+    def __init__(self, *ends: str) -> None:
+        self.link = self
+        self.ends = ends
+
+
+def message(time_ns: int, number: int, link: Lane) -> tuple:
+    return (time_ns, MESSAGE, number, link, {}, True, None)
+
+
+def order_after(rounds, entropy: Entropy, lanes) -> PctOrder:
+    """A policy that a message of each lane has gone through, in each of some rounds."""
+    order = PctOrder(entropy, 3)
+    order.attach(lambda: number * ROUND_NS)
+    for number in rounds:
+        for rank, lane in enumerate(lanes):
+            order.push(message(number * ROUND_NS + rank, 100 * number + rank, lane))
+        while order.pending:
+            order.pop()
+    return order
+
+
+def test_no_priority_is_kept_from_round_to_round():
+    lanes = [Lane("n1", "n2"), Lane("n2", "n1"), Lane("n1", "n3")]
+    entropy = Entropy(5)
+    later, alone = order_after((1, 2, 4), entropy, lanes), order_after((4,), entropy, lanes)
+    assert [later._priority(lane) for lane in lanes] == [alone._priority(lane) for lane in lanes]
+    one = order_after((1,), entropy, lanes)
+    assert all(one._priority(lane) != alone._priority(lane) for lane in lanes)
+
+
+def test_a_chain_that_fell_is_up_again_in_the_next_round():
+    lane, order = Lane("n1", "n2"), PctOrder(Entropy(5), 3)
+    order.attach(lambda: 3 * ROUND_NS)
+    order.push(message(2 * ROUND_NS - 1, 1, lane))  # all change points of its round have passed
+    assert order.pop()[0] > 2 * ROUND_NS  # it is held to the bound
+    assert order._priority(lane) == FALLEN
+    order.push(message(3 * ROUND_NS, 2, lane))
+    assert order.pop()[0] == 3 * ROUND_NS
+    assert order._priority(lane) != FALLEN
 
 
 def plan_of(name: str, schedule: str, seed: int = 1, **more):

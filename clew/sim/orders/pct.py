@@ -27,13 +27,16 @@ papers:
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
-if TYPE_CHECKING:
-    from clew.sim.entropy import Entropy
-    from clew.sim.network import Network
-    from clew.sim.order import Entry
+from clew.sim.entropy import Entropy
+from clew.sim.entry import MESSAGE, NUMBER, PRIORITY, TIME, Chain, Entry, link_of
+
+CHANGES_DEFAULT = 3
+
+CHANGES_MAX = 20
 
 ROUND_NS = 1_000_000_000
 
@@ -49,14 +52,20 @@ STORM = 4096
 FALLEN = -1
 """The priority of a chain that fell at a change point; drawn ones are from 0."""
 
-FRESH, COUNTED, SETTLED = 2, 3, 4
-"""What stands in the second place of a message's entry: `clew.sim.network.MESSAGE` as the network
-gives it, above the priority of all other entries; under way and counted; at its deadline, or
+FRESH, COUNTED, SETTLED = MESSAGE, MESSAGE + 1, MESSAGE + 2
+"""The kinds of messages: as the network gives it; under way and counted; at its deadline, or
 without part in all this."""
 
 
 class PctOrder:
     """Among the messages under way those of the highest chain first; time order else.
+
+    A message that takes part is COUNTED from `push` until it leaves: the count of its chain says
+    that something of that priority is under way. When it is due it may be held: then its place
+    in the queue is taken by its deadline, a copy that is SETTLED. Held for others, it is also in
+    `_held`, sorted so that the one to release next is the first, and still counted; fallen, it is
+    in the queue alone, and nobody waits for it. Either way it leaves once: when it is released,
+    and its deadline goes from the queue, or at its deadline, and then it goes from `_held`.
 
     Args:
         entropy: the run's seed; every draw is keyed by its round and its link.
@@ -66,26 +75,32 @@ class PctOrder:
         holds: how many times a message was held back.
     """
 
-    punctual = False
+    forms: ClassVar[tuple[str, ...]] = ("pct", f"pct:D with D from 1 to {CHANGES_MAX}")
+    pattern: ClassVar[str] = f"pct|pct:({'|'.join(map(str, range(1, CHANGES_MAX + 1)))})"
+    punctual: ClassVar[bool] = False
 
-    def __init__(self, entropy: Entropy, changes: int) -> None:
+    def __init__(self, entropy: Entropy, changes: int = CHANGES_DEFAULT) -> None:
         self.pending: list[Entry] = []
         self.holds = 0
         self._entropy = entropy
         self._changes = changes
-        self._network: Network | None = None
-        self._names: dict[Any, tuple[str, str]] = {}
-        self._under_way: dict[Any, int] = {}
+        self._now: Callable[[], int] = int
+        self._under_way: dict[Chain, int] = {}
         self._held: list[_Held] = []
         self._round = -1
         self._bound_ns = 0
         self._change_ns: list[int] = []
-        self._priorities: dict[Any, int] = {}
+        self._priorities: dict[Chain, int] = {}
         self._settled = False
 
-    def attach(self, network: Network) -> None:
-        """Learn whose messages these will be: chains are called by the ends of their links."""
-        self._network = network
+    @classmethod
+    def of(cls, argument: str, entropy: Entropy) -> Self:
+        """See `Order.of`: the argument is how many change points a round has."""
+        return cls(entropy, int(argument) if argument else CHANGES_DEFAULT)
+
+    def attach(self, now: Callable[[], int]) -> None:
+        """See `Order.attach`: how far off a message is says whether it takes part."""
+        self._now = now
 
     def settle(self) -> None:
         """What is sent from now on comes in time order."""
@@ -93,13 +108,12 @@ class PctOrder:
 
     def push(self, entry: Entry) -> None:
         """Take an entry; one that `pop` gave may come back."""
-        if entry[1] == FRESH:
-            assert self._network is not None
-            near = entry[0] - self._network.world.now <= SCOPE_NS
+        if entry[PRIORITY] == FRESH:
+            near = entry[TIME] - self._now() <= SCOPE_NS
             takes_part = near and not self._settled
-            entry = (entry[0], COUNTED if takes_part else SETTLED, *entry[2:])
-        if entry[1] == COUNTED:
-            chain = entry[3]
+            entry = (entry[TIME], COUNTED if takes_part else SETTLED, *entry[NUMBER:])
+        if entry[PRIORITY] == COUNTED:
+            chain = link_of(entry)
             self._under_way[chain] = self._under_way.get(chain, 0) + 1
         heappush(self.pending, entry)
 
@@ -109,30 +123,37 @@ class PctOrder:
             released = self._released()
             if released is not None:
                 return released
+        # Each turn takes the first entry of the queue, and gives it, or puts its deadline in its
+        # place, which is later or, as SETTLED, is given when it comes: so the loop ends.
         while True:
             entry = heappop(self.pending)
-            if entry[1] == COUNTED:
+            if entry[PRIORITY] == COUNTED:
                 if self._hold(entry):
                     continue
-                self._count_off(entry[3])
-            elif entry[1] == SETTLED and self._held:
+                self._count_off(link_of(entry))
+            elif entry[PRIORITY] == SETTLED and self._held:
                 self._forget(entry)
             return entry
 
     def _hold(self, entry: Entry) -> bool:
         """Hold a message back that is due, if its chain must wait."""
-        time, chain = entry[0], entry[3]
+        time, chain = entry[TIME], link_of(entry)
         if time // ROUND_NS != self._round:
             self._begin(time // ROUND_NS)
+        # The last step of the algorithm of Burckhardt et al.: who runs when a change point is
+        # reached gets a priority below all initial ones. Here that is the chain whose message is
+        # the first to be due after the point. Theirs are lowered to different priorities, the
+        # i-th point to i; here all that fell are equal, and each of their messages waits for the
+        # bound. So two points that have passed may make one chain fall.
         while self._change_ns and time >= self._change_ns[0]:
             del self._change_ns[0]
             self._priorities[chain] = FALLEN
         priority = self._priority(chain)
-        deadline = (time + self._bound_ns, SETTLED, *entry[2:])
+        deadline = (time + self._bound_ns, SETTLED, *entry[NUMBER:])
         if priority == FALLEN:
             self._count_off(chain)
         elif len(self.pending) < STORM and self._is_below(priority):
-            insort(self._held, _Held(-priority, entry[2], entry, deadline))
+            insort(self._held, _Held(-priority, entry[NUMBER], entry, deadline))
         else:
             return False
         self.holds += 1
@@ -141,29 +162,31 @@ class PctOrder:
 
     def _released(self) -> Entry | None:
         """The highest message that is held for others, if it need not wait any more."""
+        # `_held` is sorted: where its first has to wait, those behind it have to as well, since
+        # what the first waits for is above all of them.
         held = self._held[0]
         # Where the world stopped before the message was due, something may come before it now.
-        if self.pending[0][0] < held.entry[0] or self._is_below(-held.below):
+        if self.pending[0][TIME] < held.entry[TIME] or self._is_below(-held.below):
             return None
         del self._held[0]
         self.pending.remove(held.deadline)
         heapify(self.pending)
-        self._count_off(held.entry[3])
+        self._count_off(link_of(held.entry))
         return held.entry
 
     def _forget(self, entry: Entry) -> None:
         """A message's deadline came; if it is one that was held for others, it is no more."""
         for rank, held in enumerate(self._held):
-            if held.number == entry[2]:
+            if held.number == entry[NUMBER]:
                 del self._held[rank]
-                self._count_off(entry[3])
+                self._count_off(link_of(entry))
                 return
 
     def _is_below(self, priority: int) -> bool:
         """Is a message of a higher priority under way?"""
         return any(self._priority(chain) > priority for chain in self._under_way)
 
-    def _count_off(self, chain: Any) -> None:
+    def _count_off(self, chain: Chain) -> None:
         left = self._under_way[chain] - 1
         if left:
             self._under_way[chain] = left
@@ -171,30 +194,26 @@ class PctOrder:
             del self._under_way[chain]
 
     def _begin(self, number: int) -> None:
-        """Draw a round."""
+        """Draw a round: a bound, change points, and new priorities when they are asked for.
+
+        No chain keeps a priority, and none stays fallen: each round is a run of its own of the
+        papers' scheduler, and its chance of finding a bug does not depend on those before it.
+        """
         stream = self._entropy.stream("schedule", number)
         self._round = number
         self._bound_ns = BOUND_LOW_NS << stream.below(BOUND_DOUBLINGS + 1)
         begin_ns = number * ROUND_NS
+        # The papers draw change points evenly among the steps of a run, whose number they have to
+        # know; here they are drawn evenly among the instants of the round.
         self._change_ns = sorted(begin_ns + stream.below(ROUND_NS) for _ in range(self._changes))
         self._priorities = {}
 
-    def _priority(self, chain: Any) -> int:
+    def _priority(self, chain: Chain) -> int:
         """A chain's priority in this round."""
         found = self._priorities.get(chain)
         if found is None:
-            key = ("schedule", self._round, *self._ends(chain))
+            key = ("schedule", self._round, *chain.ends)
             found = self._priorities[chain] = self._entropy.state(*key)
-        return found
-
-    def _ends(self, chain: Any) -> tuple[str, str]:
-        """The names of a link's ends."""
-        found = self._names.get(chain)
-        if found is None:
-            assert self._network is not None
-            # New links are the last ones: the search is short.
-            link = next(one for one in reversed(self._network.links()) if one.arrive is chain)
-            found = self._names[chain] = (link.src.id, link.dest.id)
         return found
 
 

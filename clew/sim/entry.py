@@ -1,0 +1,59 @@
+"""Entries of the queue, and the names of their places.
+
+An entry is a tuple, so that an event costs one tuple and no object. The first three places are
+SimPy's own order; ``happen`` is called with the entry itself and finds what it needs behind
+itself. The priority says what kind of entry it is: from `MESSAGE` on it is a message under way, and
+has the places of one; before that it is SimPy's, or a call with its argument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+Entry: TypeAlias = tuple[Any, ...]
+
+TIME, PRIORITY, NUMBER, HAPPEN = range(4)
+"""The places that every entry has. What runs once a message unpacks the tuple into names, or has
+them as literals: a global costs as much as the place it names."""
+
+BODY, FLAT, RECEIVER = range(4, 7)
+"""The further places of a message: its frozen body, whether that holds no container, and the
+process that it was sent to."""
+
+CALLBACK, ARGUMENT = range(4, 6)
+"""The further places of a call."""
+
+MESSAGE = 2
+"""The priority of a message: at the same instant it comes after all else."""
+
+
+class Chain(Protocol):
+    """What an order policy knows of the link of a message.
+
+    Attributes:
+        ends: the ids of its sender and its receiver.
+    """
+
+    @property
+    def ends(self) -> tuple[str, str]: ...  # noqa: D102 - see above
+
+
+class Happen(Protocol):
+    """What happens to a message at the end of its link.
+
+    The entry knows its link by this: a place of its own in each tuple was measured to cost 3 per
+    cent of the kernel.
+
+    Attributes:
+        link: the message's.
+    """
+
+    link: Chain
+
+    def __call__(self, entry: Entry) -> None: ...  # noqa: D102 - see above
+
+
+def link_of(entry: Entry) -> Chain:
+    """The link of a message."""
+    happen: Happen = entry[HAPPEN]
+    return happen.link
