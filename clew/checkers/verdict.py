@@ -73,6 +73,12 @@ class Result:
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
 
+def advice(*helps: str) -> str:
+    """What would decide a history, as a sentence; what is empty is no help."""
+    *most, last = [each for each in helps if each]
+    return f"What would decide it: {', '.join(most)}{' or ' if most else ''}{last}."
+
+
 class OutOfBudget(Exception):  # noqa: N818 - not an error: the checker stops and says UNKNOWN
     """A checker spent its budget; `run_checker` turns it into UNKNOWN.
 
@@ -87,8 +93,7 @@ class OutOfBudget(Exception):  # noqa: N818 - not an error: the checker stops an
 
     def advice(self, helps: Iterable[str]) -> str:
         """What would decide the history, as a sentence: more of the bound, and what else helps."""
-        *most, last = [each for each in (self.more, *helps) if each]
-        return f"What would decide it: {', '.join(most)}{' or ' if most else ''}{last}."
+        return advice(self.more, *helps)
 
 
 STEPS = 5_000_000
@@ -117,6 +122,14 @@ class Budget:
         self.steps = steps
         self.deadline = None if seconds is None else wall.seconds() + seconds
         self.spent = 0
+
+    @property
+    def more(self) -> str:
+        """What of a bound that is passed would help: more steps or more time; empty for neither."""
+        if self.steps is not None and self.spent > self.steps:
+            return "more steps"
+        is_late = self.deadline is not None and wall.seconds() > self.deadline
+        return "more time" if is_late else ""
 
     def spend(self, steps: int) -> None:
         """Count work done.

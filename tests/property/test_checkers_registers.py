@@ -212,6 +212,25 @@ def test_the_checker_agrees_with_the_definition(check, steps):
     agree(check, accesses(steps))
 
 
+@settings(max_examples=300)
+@given(STEPS, st.booleans())
+def test_sequential_order_agrees_with_the_definition_where_values_repeat(steps, pending):
+    """The last write of all may be one of unknown outcome: with it or without it."""
+    steps = [(process, is_write, key, value % 3 or None) for process, is_write, key, value in steps]
+    events = list(history(steps))
+    pending = pending and steps[-1][1]
+    if pending:
+        events[-1] = events[-1]._replace(type="info")
+    valid = False
+    for some in (steps, steps[:-1]) if pending else (steps,):
+        ALL[:] = some
+        valid |= define_sequential(some)
+    result = run_checker(Sequential(), History(events))
+    if result.reason != "No read or write was answered.":
+        assert result.verdict is (Verdict.VALID if valid else Verdict.INVALID), result.reason
+        assert bool(result.anomalies) is not valid
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("check", CHECKS)
 @settings(max_examples=5000)

@@ -72,7 +72,7 @@ def test_registers_begin_where_it_is_said(name):
 
 def test_a_write_of_the_initial_value_is_told_as_that():
     one = history((0, "write", 0, 0, "ok"), (1, "read", None, 0, "ok"))
-    result = run_checker(find("sequential").make({"initial": "0"}), one)
+    result = run_checker(find("causal").make({"initial": "0"}), one)
     assert result.verdict is Verdict.UNKNOWN
     assert result.reason.startswith("0 was there at first and was written, so")
 

@@ -228,3 +228,13 @@ def test_a_story_tells_reads_as_they_were_and_appends_that_are_meant(line, said,
 )
 def test_an_append_made_before_the_read_is_no_future_however_often_it_shows(line, future):
     assert ("future-read" in check(line).statistics["anomalies"]) is future
+
+
+def test_a_search_for_cycles_that_runs_out_of_budget_says_what_would_decide_it():
+    history = parse("{x+1 y=[]} {y+1 x=[]} {x=[1] y=[1]}")
+    result = ListAppend(("serializable",)).check(history, Budget(None, 5))
+    assert result.reason == (
+        "The budget ended the search for cycles before it was complete. What would decide it: "
+        "more steps, fewer concurrent transactions or a shorter history."
+    )
+    assert ListAppend(("serializable",)).check(history, Budget(None)).verdict is Verdict.INVALID

@@ -89,6 +89,8 @@ class Accesses:
         ranks: the same with each write's rank in place of its index.
         impossible: an anomaly ``thin-air-read`` for each read of a value that no write can have
             left; such reads are not among the accesses.
+        repeated: where a value was written more than once, a sentence that says so; a read's
+            source is then one write of its value, and need not be the one it saw.
     """
 
     all: list[Access] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Accesses:
     writers: dict[Key, dict[int, list[int]]] = field(default_factory=dict)
     ranks: dict[Key, dict[int, list[int]]] = field(default_factory=dict)
     impossible: list[Anomaly] = field(default_factory=list)
+    repeated: str = ""
 
     @property
     def reads(self) -> list[int]:
@@ -114,13 +117,17 @@ class _Raw(NamedTuple):
     session: int
 
 
-def accesses_of(name: str, history: History, initial: Any = None) -> Accesses | Result:
+def accesses_of(
+    name: str, history: History, initial: Any = None, *, repeated: bool = False
+) -> Accesses | Result:
     """The accesses of a history, or UNKNOWN where this kind of check can't decide it. O(n).
 
     Args:
         name: the checker's name, for the result.
         history: any history.
         initial: the value of every register before its first write.
+        repeated: whether a value may be written more than once; `Accesses.repeated` says then
+            whether one was.
 
     Raises:
         HistoryError: only some operations have a key.
@@ -136,16 +143,24 @@ def accesses_of(name: str, history: History, initial: Any = None) -> Accesses | 
     for one in raw:
         if one.operation.f == "write":
             writes.setdefault((one.key, one.value), []).append(one)
-    repeated = next((some for some in writes.values() if _ambiguous(some, nothing)), None)
-    if repeated is not None:
-        value = shown(value_of(repeated[0].operation, repeated[0].key))
-        more = "was there at first and was written" if repeated[0].value == nothing else ""
-        why = f"{value} {more or 'was written more than once'}, so it is not known which write a "
-        return Result(name, Verdict.UNKNOWN, why + "read saw.")
+    ambiguous = next((some[0] for some in writes.values() if _ambiguous(some, nothing)), None)
+    why = "" if ambiguous is None else _unknown_source(ambiguous, nothing)
+    if why and not repeated:
+        return Result(name, Verdict.UNKNOWN, why)
     found = _link(raw, writes, nothing)
+    found.repeated = why
     if not found.all and not found.impossible:
         return Result(name, Verdict.UNKNOWN, "No read or write was answered.")
     return found
+
+
+def _unknown_source(write: _Raw, nothing: Key) -> str:
+    value = shown(value_of(write.operation, write.key))
+    first = "was there at first and was written" if write.value == nothing else ""
+    return (
+        f"{value} {first or 'was written more than once'}, so it is not known which write a read "
+        "saw."
+    )
 
 
 def _ambiguous(writes: list[_Raw], nothing: Key) -> bool:

@@ -1,7 +1,8 @@
-"""Sequential consistency of registers with unique values.
+"""Sequential consistency of registers.
 
 There must be one order of all reads and writes that keeps each session's order and in which each
-read sees the last write. Deciding that is NP-hard in general, even with unique values, so:
+read sees the last write. Deciding that is NP-hard in general, even with unique values, so where
+values are unique:
 
 1. a first try at the order, which takes reads as soon as they fit and writes in the order of their
    responses, and gives up after about as many steps as there are accesses. A register that is
@@ -11,6 +12,9 @@ read sees the last write. Deciding that is NP-hard in general, even with unique 
 3. otherwise the same search to its end, which keeps to the saturated order and never visits a
    state twice. It stops at the budget: UNKNOWN.
 
+Where a value is written twice, nothing can be saturated: which write a read saw is not known. The
+search alone then decides, by the values that the registers hold, and small histories it does.
+
 Source: Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess
 Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memories", SIAM J. Comput.
 1997, for the hardness; Zennou et al., "Gradual Consistency Checking", CAV 2019.
@@ -18,15 +22,17 @@ Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memorie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import ge
 from typing import Any, ClassVar
 
 from clew.checkers.collector import uncollected
 from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.registers.saturation import Order
 from clew.checkers.registers.subkeys import as_registers
-from clew.checkers.values import Key, listed
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
+from clew.checkers.values import Key, key_of, listed
+from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, standing
 from clew.history import History
 
 
@@ -48,7 +54,7 @@ class Sequential:
     helps: ClassVar[tuple[str, ...]] = ("fewer sessions", "a shorter history")
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where a value is written twice, or an operation is no read or write.
+        """UNKNOWN where an operation is no read or write.
 
         Inserts of subkeys in order, and reads of all of them, are read and written registers too;
         see `clew.checkers.registers.subkeys`.
@@ -59,11 +65,26 @@ class Sequential:
         subkeys = as_registers(history)
         if subkeys is not None:
             return subkeys.told(replace(self, initial=None).check(subkeys.history, budget))
-        found = accesses_of(self.name, history, self.initial)
+        found = accesses_of(self.name, history, self.initial, repeated=True)
         if isinstance(found, Result):
             return found
         with uncollected():
-            return self._judge(found, budget)
+            return (self._by_value if found.repeated else self._judge)(found, budget)
+
+    def _by_value(self, found: Accesses, budget: Budget) -> Result:
+        """The verdict where values repeat; where the search is too long, what would decide it."""
+        anomalies, steps = list(found.impossible), 0
+        if not anomalies:
+            search = _ValueSearch(found, key_of(self.initial))
+            try:
+                steps = search.run(budget)
+            except OutOfBudget as stop:
+                helps = stop.advice(("values that are each written once", *self.helps))
+                reason = f"{found.repeated} The budget is spent: {stop}. {helps}"
+                return Result(self.name, Verdict.UNKNOWN, reason)
+            if not search.done:
+                anomalies.append(search.stuck())
+        return self._result(found, anomalies, "search", steps)
 
     def _judge(self, found: Accesses, budget: Budget) -> Result:
         anomalies = list(found.impossible)
@@ -81,6 +102,11 @@ class Sequential:
                 steps = search.run(budget)
                 if not search.done:
                     anomalies.append(search.stuck())
+        return self._result(found, anomalies, engine, steps)
+
+    def _result(
+        self, found: Accesses, anomalies: Sequence[Anomaly], engine: str, steps: int
+    ) -> Result:
         figures = {"accesses": len(found.all), "sessions": len(found.sessions), "steps": steps}
         if anomalies:
             verdict, reason = Verdict.INVALID, anomalies[0].reason
@@ -100,7 +126,7 @@ def has_simple_order(found: Accesses, budget: Budget) -> bool:
     return search.done
 
 
-_State = tuple[tuple[int, ...], tuple[int, ...]]
+_State = tuple[tuple[int, ...], tuple[Any, ...]]
 
 
 class _Search:
@@ -108,6 +134,11 @@ class _Search:
 
     A state is how far each session got, and the current write of each register: what comes after
     depends on nothing else. Where an order is given, the search keeps to it.
+
+    Attributes:
+        shows: for a write what the register holds after it, for a read what it must hold: the
+            index of a write, or `INITIAL`.
+        needed: how far each session must get.
     """
 
     def __init__(self, found: Accesses, order: Order | None) -> None:
@@ -124,12 +155,17 @@ class _Search:
         for index, one in enumerate(self.found.all):
             if not one.is_write:
                 self.readers.setdefault(one.source, []).append(index)
+        self.initial: Any = INITIAL
+        self.shows: list[Any] = [
+            index if one.is_write else one.source for index, one in enumerate(found.all)
+        ]
+        self.needed = [len(session) for session in found.sessions]
         self.done = False
         self.deepest: tuple[int, ...] = (0,) * len(self.found.sessions)
 
     def run(self, budget: Budget, steps_max: int | None = None) -> int:
         """Searches until an order is found, none is left, or enough was tried; the steps taken."""
-        start = self._advance((0,) * len(self.found.sessions), (INITIAL,) * self.registers)
+        start = self._advance((0,) * len(self.found.sessions), (self.initial,) * self.registers)
         seen = {start}
         stack = [start]
         steps = 0
@@ -139,7 +175,7 @@ class _Search:
             state = stack.pop()
             if sum(state[0]) > sum(self.deepest):
                 self.deepest = state[0]
-            if sum(state[0]) == len(self.found.all):
+            if all(map(ge, state[0], self.needed)):
                 self.done = True
                 break
             for following in self._writes(*state):
@@ -148,23 +184,25 @@ class _Search:
                     stack.append(following)
         return steps
 
-    def _advance(self, positions: tuple[int, ...], current: tuple[int, ...]) -> _State:
+    def _advance(self, positions: tuple[int, ...], current: tuple[Any, ...]) -> _State:
         """Takes every read that fits now; that never shuts out another way to go on."""
         now = list(positions)
         moved = True
+        # A read that fits can be moved to here in any order that completes this one: it changes
+        # no register, and all before it in its session is done. So no read need wait.
         while moved:
             moved = False
             for number, session in enumerate(self.found.sessions):
                 while now[number] < len(session):
                     one = self.found.all[session[now[number]]]
                     index = session[now[number]]
-                    if one.is_write or current[self.register[index]] != one.source:
+                    if one.is_write or current[self.register[index]] != self.shows[index]:
                         break
                     now[number] += 1
                     moved = True
         return tuple(now), current
 
-    def _writes(self, positions: tuple[int, ...], current: tuple[int, ...]) -> list[_State]:
+    def _writes(self, positions: tuple[int, ...], current: tuple[Any, ...]) -> list[_State]:
         found = []
         # Last in, first out: the write that was answered first is to be tried first.
         ways = [
@@ -179,11 +217,11 @@ class _Search:
                 continue
             now = (*positions[:number], positions[number] + 1, *positions[number + 1 :])
             register = self.register[index]
-            values = (*current[:register], index, *current[register + 1 :])
+            values = (*current[:register], self.shows[index], *current[register + 1 :])
             found.append(self._advance(now, values))
         return found
 
-    def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[int, ...]) -> bool:
+    def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[Any, ...]) -> bool:
         """Whether all that comes before the write is done, and nobody still needs the old value."""
         clock = self.order.clocks[write] if self.order is not None else ()
         if clock and any(rank >= position for rank, position in zip(clock, positions, strict=True)):
@@ -211,3 +249,23 @@ class _Search:
         )
         data = {"explained": sum(self.deepest), "positions": list(self.deepest)}
         return Anomaly("nonsequential", reason, self.found.operations(following), data)
+
+
+class _ValueSearch(_Search):
+    """The same where values repeat: registers hold values, and an older one may come again.
+
+    A write of unknown outcome, which ends its session, may have happened or not: a read of its
+    value need not have seen it.
+    """
+
+    def __init__(self, found: Accesses, initial: Key) -> None:
+        super().__init__(found, None)
+        self.initial = initial
+        self.shows = [one.value for one in found.all]
+        for number, session in enumerate(found.sessions):
+            self.needed[number] -= found.all[session[-1]].operation.type == "info"
+
+    def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[Any, ...]) -> bool:
+        """True: whoever still needs the old value may get it from another write."""
+        del write, positions, current
+        return True

@@ -28,7 +28,7 @@ from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.transactions.walks import Level
 from clew.checkers.transactions.words import Evidence, Recorder, tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
-from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
 
 
 def judge(
@@ -61,8 +61,16 @@ def judge(
     settled = _NOTHING_OPEN._replace(silent=silent(finding))
     if finding.whole and committed and searcher is not None and open_keys:
         settled = settle(searcher, models, counts, budget)
-    case = _Case(models, anomalies, counts, committed, open_keys, settled, whole=finding.whole)
+    helps = _CYCLES_HELPS if searcher is None or not finding.whole else searcher.helps
+    advised = f" {advice(budget.more, *helps)}" if budget.more else ""
+    case = _Case(
+        models, anomalies, counts, committed, open_keys, settled, advised, whole=finding.whole
+    )
     return case.result(name, graph)
+
+
+_CYCLES_HELPS = ("fewer concurrent transactions", "a shorter history")
+"""What would end a search for cycles."""
 
 
 def _told(
@@ -99,6 +107,7 @@ class _Case:
     Attributes:
         broken: the models that were asked for and fall.
         undecided: those of which nothing is known.
+        advised: what would decide them, as a sentence; empty where no budget was spent.
         forbidden: the anomalies because of which models fall.
         others: the anomalies that all of them allow.
     """
@@ -111,6 +120,7 @@ class _Case:
         committed: int,
         open_keys: int,
         settled: Settled,
+        advised: str,
         *,
         whole: bool,
     ) -> None:
@@ -118,6 +128,7 @@ class _Case:
         self.committed = committed
         self.open_keys = open_keys
         self.settled = settled
+        self.advised = advised
         self.whole = whole
         self.stands = standing(counts, settled.refuted, settled.silent)
         self.broken = [model for model in models if model in self.stands.violated]
@@ -144,7 +155,7 @@ class _Case:
         line = _line(self.stands, self.open_keys if silent else 0, whole=self.whole)
         reason = _reason(
             self.verdict, self.models, self.broken, self.forbidden, self.others, statistics, line,
-            whole=self.whole,
+            self.advised, whole=self.whole,
         )  # fmt: skip
         return Result(
             name, self.verdict, reason, self.forbidden, "dependency cycles", 0.0, statistics
@@ -226,6 +237,7 @@ def _reason(  # noqa: PLR0911 - a sentence for each case
     others: Sequence[Anomaly],
     statistics: dict[str, Any],
     line: str,
+    advised: str,
     *,
     whole: bool,
 ) -> str:
@@ -238,13 +250,13 @@ def _reason(  # noqa: PLR0911 - a sentence for each case
     if not committed:
         return "No transaction committed, so nothing was tested."
     if not whole:
-        return "The budget ended the search for cycles before it was complete."
+        return f"The budget ended the search for cycles before it was complete.{advised}"
     if statistics["unsettled"]:
         models = statistics["unsettled"]
         shown = f"no anomaly that {_forbid(models)} shows" if others else "no anomaly shows"
         return (
             f"{_open(statistics['open_keys'])}; {shown} in what is known, and whether some order "
-            f"satisfies {listed(list(models))} was not settled."
+            f"satisfies {listed(list(models))} was not settled.{advised}"
         )
     if statistics["undecided"]:
         models = statistics["undecided"]

@@ -14,6 +14,7 @@ order of the versions is).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from clew.checkers.transactions.cycles import Finding
 from clew.checkers.transactions.extraction import sessions, told
@@ -32,6 +33,11 @@ _EVERY_EDGE = (Rule(0, (WW, WR, OVERWRITE, RW), 0),)
 
 class AppendSearcher(Searcher):
     """Completes the orders of appends that nobody saw; each record is a part of a key's."""
+
+    helps: ClassVar[tuple[str, ...]] = (
+        "a last read of each list, which shows the order of its appends",
+        "fewer concurrent transactions",
+    )
 
     @property
     def open_keys(self) -> int:

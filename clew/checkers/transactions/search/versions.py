@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from clew.checkers.transactions.cycles import find_cycles, find_prefix_violation
 from clew.checkers.transactions.extraction import told
@@ -61,6 +61,9 @@ TRIED_THROUGH: dict[str, str] = {
 class Searcher:
     """Completes the version orders of one history.
 
+    Attributes:
+        helps: what would settle an order that a search could not.
+
     Args:
         graph: the edges that are certain.
         records: every key, or every one whose order is open.
@@ -68,6 +71,12 @@ class Searcher:
             written, so that no serial order is looked for.
         among: the nodes among which a completion may close a forbidden cycle; None for all.
     """
+
+    helps: ClassVar[tuple[str, ...]] = (
+        "version orders that are given or assumed",
+        "transactions that read a key before they write it",
+        "fewer concurrent transactions",
+    )
 
     def __init__(
         self,
