@@ -2,15 +2,17 @@
 
 Nodes are integers. Some stand for real operations, others only carry an order from many
 operations to many in linear space; a cycle contradicts an order only where it has at least two
-real nodes. Components by Tarjan, "Depth-first search and linear graph algorithms", SIAM J.
-Comput. 1972, without recursion.
+real nodes.
+
+Sources: Kahn, "Topological sorting of large networks", CACM 1962; Tarjan, "Depth-first search and
+linear graph algorithms", SIAM J. Comput. 1972, without recursion.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 Label = TypeVar("Label")
 
@@ -57,19 +59,7 @@ class OrderGraph(Generic[Label]):
 
         Real nodes that may come in any order come by number.
         """
-        waiting = [0] * len(self.successors)
-        for edges in self.successors:
-            for second in edges:
-                waiting[second] += 1
-        ready = deque(node for node, count in enumerate(waiting) if not count)
-        found = []
-        while ready:
-            node = ready.popleft()
-            found.append(node)
-            for second in self.successors[node]:
-                waiting[second] -= 1
-                if not waiting[second]:
-                    ready.append(second)
+        found = in_order(self.successors)
         return found if len(found) == len(self.successors) else None
 
     def contradictions(self) -> Iterator[list[tuple[int, int, Label]]]:
@@ -78,7 +68,7 @@ class OrderGraph(Generic[Label]):
         Cycles are sought from the first 64 real nodes of a component, so that a huge one costs
         no more than linear time; the shortest of those is given.
         """
-        for component in self._components():
+        for component in strong_components(self.successors):
             real = sorted(node for node in component if node < self.real)
             if len(real) > 1:
                 inside = frozenset(component)
@@ -121,43 +111,88 @@ class OrderGraph(Generic[Label]):
             state = earlier
         return edges[::-1]
 
-    def _components(self) -> Iterator[list[int]]:
-        """The strong components of more than one node."""
-        index: dict[int, int] = {}
-        low: dict[int, int] = {}
-        stack: list[int] = []
-        on_stack: set[int] = set()
-        for root in range(len(self.successors)):
-            if root in index:
-                continue
-            work = [(root, iter(self.successors[root]))]
-            index[root] = low[root] = len(index)
-            stack.append(root)
-            on_stack.add(root)
-            while work:
-                node, edges = work[-1]
-                for second in edges:
-                    if second not in index:
-                        index[second] = low[second] = len(index)
-                        stack.append(second)
-                        on_stack.add(second)
-                        work.append((second, iter(self.successors[second])))
-                        break
-                    if second in on_stack:
-                        low[node] = min(low[node], index[second])
-                else:
-                    work.pop()
-                    if work:
-                        low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                    if low[node] == index[node]:
-                        component = self._pop(stack, on_stack, node)
-                        if len(component) > 1:
-                            yield component
 
-    @staticmethod
-    def _pop(stack: list[int], on_stack: set[int], node: int) -> list[int]:
-        component: list[int] = []
-        while not component or component[-1] != node:
-            component.append(stack.pop())
-            on_stack.discard(component[-1])
-        return component
+def in_order(successors: Mapping[int, Iterable[int]] | Sequence[Iterable[int]]) -> list[int]:
+    """The nodes, each after all that lead to it; short of those on or behind circles.
+
+    Kahn's algorithm, O(nodes + edges). Those that may come in any order come as they were given.
+    """
+    waiting: Any
+    edges: Iterable[Iterable[int]]
+    counts: Iterable[tuple[int, int]]
+    if isinstance(successors, Mapping):
+        waiting = dict.fromkeys(successors, 0)
+        edges, counts = successors.values(), waiting.items()
+    else:
+        waiting = [0] * len(successors)
+        edges, counts = successors, enumerate(waiting)
+    for targets in edges:
+        for target in targets:
+            waiting[target] += 1
+    order = [node for node, count in counts if not count]
+    # Invariant: `waiting` counts the edges from nodes that `order` has not passed yet. So a node
+    # is added once, when the last that leads to it was passed; one on a circle never is.
+    for node in order:
+        for target in successors[node]:
+            waiting[target] -= 1
+            if not waiting[target]:
+                order.append(target)
+    return order
+
+
+def components(successors: Sequence[Collection[int]]) -> list[list[int]]:
+    """The strongly connected components of two or more nodes, each sorted, by their least node."""
+    return sorted(strong_components(successors))
+
+
+def strong_components(successors: Sequence[Collection[int]]) -> Iterator[list[int]]:
+    """The strongly connected components of two or more nodes, each sorted, as they are found.
+
+    Tarjan's algorithm, iterative, O(nodes + edges). Edges from a node to itself don't count.
+    """
+    total = len(successors)
+    index = [0] * total  # 0: not seen; else the rank of discovery, from 1
+    low = [0] * total
+    on_stack = bytearray(total)
+    stack: list[int] = []
+    rank = 0
+    for root in range(total):
+        if index[root] or not successors[root]:
+            continue
+        rank += 1
+        index[root] = low[root] = rank
+        stack.append(root)
+        on_stack[root] = 1
+        path = [(root, iter(successors[root]))]
+        # Invariant: `path` is a walk from the root; on the stack are its nodes and those whose
+        # component has a node on it; `low` is the earliest of these that a node was seen to reach.
+        while path:
+            node, targets = path[-1]
+            for target in targets:
+                if not index[target]:
+                    rank += 1
+                    index[target] = low[target] = rank
+                    stack.append(target)
+                    on_stack[target] = 1
+                    path.append((target, iter(successors[target])))
+                    break
+                if on_stack[target] and index[target] < low[node]:
+                    low[node] = index[target]
+            else:
+                path.pop()
+                if path and low[node] < low[path[-1][0]]:
+                    low[path[-1][0]] = low[node]
+                # It reaches nothing earlier: its component is what was found since (lemma 12).
+                if low[node] == index[node]:
+                    if stack[-1] == node:
+                        on_stack[stack.pop()] = 0
+                    else:
+                        yield _popped(node, stack, on_stack)
+
+
+def _popped(root: int, stack: list[int], on_stack: bytearray) -> list[int]:
+    members: list[int] = []
+    while not members or members[-1] != root:
+        members.append(stack.pop())
+        on_stack[members[-1]] = 0
+    return sorted(members)

@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 
+from clew.checkers.order_graph import in_order
 from clew.checkers.transactions.cycles import MISSED, SUFFIXES, Cycle, find_prefix_violation
 from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import WR, DependencyGraph
-from clew.checkers.transactions.version_orders.register_key import in_order
 from clew.checkers.transactions.walks import PROCESS, Level
 from clew.checkers.transactions.words import Evidence
 from clew.checkers.verdict import Budget

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph, components
+from clew.checkers.order_graph import components
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.verdict import Budget
 
 PROCESS, REALTIME = 4, 5

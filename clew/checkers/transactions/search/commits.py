@@ -17,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from clew.checkers.order_graph import components
 from clew.checkers.transactions.extraction import sessions
-from clew.checkers.transactions.graph import DependencyGraph, components
+from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.version_orders.register_key import INITIAL, RegisterKey
 from clew.checkers.transactions.visibility import Causes
 from clew.checkers.transactions.words import Link, tell_links

@@ -21,9 +21,10 @@ from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
+from clew.checkers.order_graph import components, in_order
 from clew.checkers.transactions.cycles import SUFFIXES
 from clew.checkers.transactions.extraction import NEVER, sessions
-from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph, components
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.lattice import is_kind, violates
 from clew.checkers.transactions.walks import PROCESS, REALTIME, Level
 
@@ -230,17 +231,7 @@ class Polygraph:
 
     def in_order(self) -> list[int]:
         """The nodes in an order that goes with all edges; short of those on or behind circles."""
-        waiting = [0] * len(self.targets)
-        for targets in self.targets:
-            for target in targets:
-                waiting[target] += 1
-        order = [node for node, count in enumerate(waiting) if not count]
-        for node in order:
-            for target in self.targets[node]:
-                waiting[target] -= 1
-                if not waiting[target]:
-                    order.append(target)
-        return order
+        return in_order(self.targets)
 
     def path(
         self,

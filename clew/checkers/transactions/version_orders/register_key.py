@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from clew.checkers.order_graph import in_order
 from clew.checkers.transactions.extraction import told
 from clew.checkers.values import Key, key_of
 
@@ -161,18 +162,3 @@ class Closure:
         """All versions that are known to come later."""
         mask = self.masks[version]
         return [later for later in self.versions if mask >> self.place[later] & 1]
-
-
-def in_order(after: dict[int, list[int]]) -> list[int]:
-    """The nodes in an order that goes with ``after``, the first given first; circles left out."""
-    waiting = dict.fromkeys(after, 0)
-    for laters in after.values():
-        for later in laters:
-            waiting[later] += 1
-    order = [node for node, count in waiting.items() if not count]
-    for node in order:
-        for later in after[node]:
-            waiting[later] -= 1
-            if not waiting[later]:
-                order.append(later)
-    return order

@@ -11,15 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise, product
 
+from clew.checkers.order_graph import components, in_order
 from clew.checkers.transactions.extraction import sessions, told
-from clew.checkers.transactions.graph import (
-    OVERWRITE,
-    RW,
-    WR,
-    WW,
-    DependencyGraph,
-    components,
-)
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.version_orders.register_key import (
     ABSENT,
     INITIAL,
@@ -215,17 +209,8 @@ class RegisterOrders:
 
     def _topological(self) -> list[int]:
         """The nodes in an order that the edges drawn so far allow; empty where there is none."""
-        waiting = [0] * len(self.graph.successors)
-        for edges in self.graph.successors:
-            for packed in edges:
-                waiting[packed >> 2] += 1
-        order = [node for node, count in enumerate(waiting) if not count]
-        for node in order:
-            for packed in self.graph.successors[node]:
-                waiting[packed >> 2] -= 1
-                if not waiting[packed >> 2]:
-                    order.append(packed >> 2)
-        return order if len(order) == len(waiting) else []
+        order = in_order([[packed >> 2 for packed in edges] for edges in self.graph.successors])
+        return order if len(order) == len(self.graph.successors) else []
 
     def _draw(self, record: RegisterKey) -> None:
         """Draw a key's ww and rw edges from what is known of its versions' order."""
