@@ -23,7 +23,6 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from clew import wall
 from clew.checkers.linearizability import Linearizability, Specification
 from clew.checkers.linearizability.entries import partitions
 from clew.checkers.linearizability.plain import plain
@@ -37,6 +36,7 @@ from clew.checkers.linearizability.specifications.collections import (
 from clew.checkers.verdict import Budget, OutOfBudget, Result
 from clew.formats import read_history
 from clew.history import Event, History
+from clew.machine import wall
 
 HERE = Path(__file__).resolve().parent
 

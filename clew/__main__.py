@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from clew.hashing import pin
+from clew.machine.hashing import pin
 
 
 class _Answer:

@@ -19,11 +19,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clew import wall
 from clew.checkers.verdict import Verdict
-from clew.crash import CrashError, crash_of
 from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.places import check_folder
+from clew.machine import wall
+from clew.machine.crash import CrashError, crash_of
 from clew.node.node import Node
 from clew.report.result import Result
 from clew.report.run import verified

@@ -25,13 +25,14 @@ from typing import Annotated, Any
 
 import typer
 
-from clew import __version__, options, supervisor
-from clew.crash import EXIT_CRASHED, crash_of
+from clew import __version__, options
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
-from clew.hashing import pin
+from clew.machine import supervisor
+from clew.machine.crash import EXIT_CRASHED, crash_of
+from clew.machine.hashing import pin
+from clew.machine.text import cut, one_line
 from clew.options import option
 from clew.report.screen import echo, screened
-from clew.text import cut, one_line
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143

@@ -7,7 +7,7 @@ assertions and are never caught.
 
 from __future__ import annotations
 
-from clew.text import cut, one_line
+from clew.machine.text import cut, one_line
 
 EXIT_VALID = 0
 EXIT_INVALID = 1

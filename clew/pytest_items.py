@@ -18,9 +18,10 @@ import pytest
 
 from clew.checkers.verdict import Result as Check
 from clew.checkers.verdict import Verdict
-from clew.crash import crash_of
 from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
+from clew.machine.crash import crash_of
+from clew.machine.text import printable
 from clew.pytest_runs import located, runs_of, shown
 from clew.report import words
 from clew.report.story import story
@@ -29,7 +30,6 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, model_of, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.trust import is_outside
-from clew.text import printable
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for

@@ -103,7 +103,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
     """A mistake of Clew's own is an error of the test run, whatever the test expects to fail."""
     made = yield
-    crash = sys.modules.get("clew.crash")  # this module must load quickly
+    crash = sys.modules.get("clew.machine.crash")  # this module must load quickly
     if crash and call.excinfo is not None and isinstance(call.excinfo.value, crash.CrashError):
         report = made.get_result()
         report.outcome, report.longrepr = "failed", str(call.excinfo.value)

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from clew import wall
 from clew.api import Result, scenario_for, spend
 from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
-from clew.crash import crash_of
 from clew.errors import ClewError
+from clew.machine import wall
+from clew.machine.crash import crash_of
 from clew.node.node import Node
 from clew.scenarios.expect import may_be_split, parse_expect
 from clew.scenarios.scenario import Scenario

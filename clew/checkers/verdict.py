@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from clew import wall
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine import wall
 
 
 class Verdict(Enum):

@@ -13,13 +13,13 @@ from clew.commands.numbers import number, seconds_of
 from clew.errors import EXIT_USAGE, ClewError
 from clew.formats.atomic import write_text
 from clew.formats.places import check_file
+from clew.machine.text import json_text
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine
 from clew.report.screen import echo
 from clew.report.style import Style
 from clew.search.judge import Judgement, judge_files
-from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:

@@ -11,13 +11,13 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.rerun import rerun
 from clew.formats.atomic import write_text
+from clew.machine.text import json_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
 from clew.report.screen import echo
 from clew.report.swept import Swept, swept
 from clew.search.cases import Case
 from clew.search.sweep import SeedResult
-from clew.text import json_text
 
 
 def print_json(case: Case, result: SeedResult) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.errors import EXIT_VALID
+from clew.machine.text import json_text
 from clew.report import words
 from clew.report.catalogue import rows_of
 from clew.report.screen import echo
-from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What there is to say of a command whose process was lost: see `clew.supervisor`."""
+"""What there is to say of a command whose process was lost: see `clew.machine.supervisor`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 from clew.checkers.verdict import Verdict
 from clew.errors import EXIT_INVALID, EXIT_UNKNOWN, EXIT_USAGE, NodeError
 from clew.formats.atomic import write_text
+from clew.machine.supervisor import Lost
+from clew.machine.text import json_text
 from clew.report.junit import lost_xml
 from clew.report.screen import echo
 from clew.search.processes import ending
-from clew.supervisor import Lost
-from clew.text import json_text
 
 
 def tell_lost(lost: Lost, given: Sequence[str]) -> int:

@@ -18,7 +18,8 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.formats.atomic import write_text
 from clew.formats.places import check_file
-from clew.hashing import pin_to
+from clew.machine.hashing import pin_to
+from clew.machine.text import json_text
 from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.screen import echo
@@ -29,7 +30,6 @@ from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
 from clew.search.fresh import fresh_runs_of
 from clew.search.verify import Verification, verify
-from clew.text import json_text
 
 
 def run(options: Mapping[str, Any]) -> int:

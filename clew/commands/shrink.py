@@ -13,7 +13,8 @@ from clew.commands.numbers import number
 from clew.commands.replay import announce
 from clew.errors import EXIT_VALID
 from clew.formats.places import check_file
-from clew.hashing import pin_to
+from clew.machine.hashing import pin_to
+from clew.machine.text import json_text
 from clew.report.run import not_deterministic
 from clew.report.screen import echo
 from clew.report.shrinking import Shrinking
@@ -25,7 +26,6 @@ from clew.scenarios.trust import trusted_model
 from clew.search.shrinking.record import SHRUNK, write_shrunk
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
 from clew.search.verify import Verification, verify
-from clew.text import json_text
 
 EXIT_INTERRUPTED = 130
 

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.commands.asked import Asked
 from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
 from clew.commands.rerun import rerun
 from clew.commands.shrinking import shrink_all
-from clew.crash import crash_of
 from clew.errors import ClewError
+from clew.machine import wall
+from clew.machine.crash import crash_of
 from clew.report.progress import Progress
 from clew.report.run import run_report
 from clew.report.screen import echo

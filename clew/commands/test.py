@@ -12,8 +12,8 @@ from clew.commands.asked import OF_THE_COMMAND, Asked, asked_of
 from clew.commands.finish import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
-from clew.crash import crash_of
 from clew.errors import EXIT_VALID, ClewError, UsageError
+from clew.machine.crash import crash_of
 from clew.models.registry import MODELS
 from clew.report.screen import echo
 from clew.scenarios.expect import may_be_split

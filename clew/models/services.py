@@ -19,9 +19,9 @@ import json
 from bisect import bisect_right
 from typing import Any
 
+from clew.machine.text import DIGITS_MAX
 from clew.node.message import Message, has_long_integer
 from clew.node.node import Node, RPCError, on
-from clew.text import DIGITS_MAX
 
 MISSING = object()
 """What `KeyValue.get` returns for a key that does not exist; no JSON value."""

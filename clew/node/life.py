@@ -16,12 +16,12 @@ from inspect import isasyncgen, iscoroutine, isgenerator
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Any, Protocol
 
+from clew.machine.text import Unwinding, shown
 from clew.node.disk import Disk
 from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
 from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
 from clew.node.task import Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
-from clew.text import Unwinding, shown
 
 CLAIM_NS = 5 * NS_PER_SECOND
 """A spawned coroutine's error is reported where nobody awaited it for so long."""

@@ -11,7 +11,7 @@ import marshal
 from math import isfinite
 from typing import Any
 
-from clew.text import BITS_MAX, cut, shown
+from clew.machine.text import BITS_MAX, cut, shown
 
 _NONE = type(None)
 SCALARS = frozenset({str, int, bool, _NONE})

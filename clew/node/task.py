@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import Any
 
+from clew.machine.text import Unwinding
 from clew.node.message import in_words
-from clew.text import Unwinding
 
 CLOSES_MAX = 100
 """A coroutine that awaits so often while it is closed is left as it is."""

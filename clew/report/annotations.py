@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
+from clew.machine.text import github_message, github_property
 from clew.report.swept import Failure, Swept
 from clew.scenarios.names import is_file
-from clew.text import github_message, github_property
 
 _PLACED = re.compile(r" at ([^,;()]+):(\d+)")
 

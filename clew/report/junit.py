@@ -16,9 +16,9 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clew.checkers.verdict import Verdict
+from clew.machine.text import xml_text
 from clew.report.swept import Failure, Swept
 from clew.scenarios.suite import Source
-from clew.text import xml_text
 
 
 def junit_xml(suites: Sequence[Swept], crash: str = "") -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
-from clew import wall
+from clew.machine import wall
+from clew.machine.text import one_line
 from clew.report.screen import RETURN, put
-from clew.text import one_line
 
 PLAIN_SECONDS = 1.0
 LIVE_SECONDS = 0.1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from clew import wall
 from clew.checkers.verdict import Verdict
+from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
 from clew.report.live import LiveLine
 from clew.search.sweep import SeedResult

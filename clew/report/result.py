@@ -12,6 +12,7 @@ from clew.checkers.verdict import Result as Check
 from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.history import History
+from clew.machine.text import html_text, printable
 from clew.node.timer import NS_PER_SECOND
 from clew.report import words
 from clew.report.lanes import lanes
@@ -32,7 +33,6 @@ from clew.search.summary import Summary
 from clew.search.sweep import SeedResult, is_long, seed_result
 from clew.search.verify import Verification, verify
 from clew.sim.finding import Finding
-from clew.text import html_text, printable
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from clew.text import printable
+from clew.machine.text import printable
 
 _MARK = f"\ufdd0{id(object()):x}."
 _MARKED = re.compile(f"{re.escape(_MARK)}(\\[[0-9;]*m|r)")

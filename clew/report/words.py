@@ -9,9 +9,9 @@ from shlex import quote
 from typing import Any
 
 from clew.history import Operation
+from clew.machine.text import json_words
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.trust import is_outside
-from clew.text import json_words
 
 VALUE_WIDTH = 60
 """A longer value is shown by its two ends."""

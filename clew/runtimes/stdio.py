@@ -25,16 +25,16 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, TextIO
 
-from clew import wall
-from clew.journal import JournalDisk
+from clew.machine import wall
+from clew.machine.text import Unwinding, json_text
 from clew.node.disk import Disk
 from clew.node.life import Life, yielding
 from clew.node.message import Message, is_answer
 from clew.node.node import Node
 from clew.node.task import Future
 from clew.node.timer import NS_PER_SECOND, NodeTimer
+from clew.runtimes.journal import JournalDisk
 from clew.sim.entropy import Entropy
-from clew.text import Unwinding, json_text
 
 SHOWN = 200
 """At most so many characters of a bad line are shown."""

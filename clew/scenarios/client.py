@@ -21,13 +21,13 @@ from typing import Any
 import simpy
 
 from clew.history import Event, EventType
+from clew.machine.text import DIGITS_MAX, cut, shown
 from clew.node.message import ERROR_MAX, Message, frozen, has_long_integer, is_flat
 from clew.node.node import ERROR_CODES, is_definite
 from clew.scenarios.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.network import Link
-from clew.text import DIGITS_MAX, cut, shown
 from clew.workloads.workload import Malformed, Request, Workload
 
 ELSEWHERE = frozenset({1, 10, 11})

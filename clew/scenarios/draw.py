@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clew.errors import UsageError
-from clew.hashing import hash_seed
+from clew.machine.hashing import hash_seed
 from clew.node.node import Node
 from clew.node.timer import to_ns
 from clew.node.tolerates import Tolerates

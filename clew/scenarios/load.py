@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from clew import models
 from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.regular import check_regular
+from clew.machine.text import said, shown
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.node.node import Node
 from clew.node.tolerates import Tolerates
@@ -36,7 +37,6 @@ from clew.sim.finding import is_users, users_traceback
 from clew.sim.guards import importing
 from clew.sim.isolation import Attached, Copy
 from clew.sim.watchdog import ImportEndless, watched_import
-from clew.text import said, shown
 
 USERS = "clew_user_"
 """How the name of a user's file as a module begins."""

@@ -69,8 +69,8 @@ class Plan:
         nemesis: the fault kinds that were asked for by name: each must bite.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
-        hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.hashing`; None where
-            nobody knows it.
+        hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
+            where nobody knows it.
         allow_inert: a kind that was asked for by name need not bite.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.

@@ -12,7 +12,8 @@ from typing import Any
 
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import ScenarioError, UsageError
-from clew.hashing import SEED_MAX
+from clew.machine.hashing import SEED_MAX
+from clew.machine.text import brief, json_text, meant
 from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
@@ -20,7 +21,6 @@ from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, tru
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
-from clew.text import brief, json_text, meant
 from clew.workloads import workload_class
 from clew.workloads.operation import argument_words, is_argument
 

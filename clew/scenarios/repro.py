@@ -20,7 +20,8 @@ from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.formats.regular import read_regular
-from clew.hashing import hash_seed
+from clew.machine.hashing import hash_seed
+from clew.machine.text import json_text
 from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
 from clew.scenarios.names import wrong_names
@@ -28,7 +29,6 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.planfile import plan_from_json, shortened
 from clew.scenarios.sources import sources_of
-from clew.text import json_text
 
 SCHEMA = 1
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from clew import wall
 from clew.history import History
+from clew.machine import wall
+from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
 from clew.node.node import Node
 from clew.node.timer import NS_PER_SECOND
@@ -31,7 +32,6 @@ from clew.sim.process import Process
 from clew.sim.topology import topology
 from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
-from clew.text import Unwinding
 from clew.trace.record import Trace
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import NamedTuple, TypeAlias
 
-from clew import wall
+from clew.machine import wall
 from clew.scenarios.suite import Source
 from clew.search.summary import Summary
 from clew.search.sweep import Job, SeedResult, Task

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import clew
-from clew import wall
 from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
+from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.scenario import Scenario
 from clew.search.sweep import SeedResult

@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from clew.hashing import VARIABLE, hash_seed
+from clew.machine.hashing import VARIABLE, hash_seed
 from clew.models.registry import MODELS
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan

@@ -16,7 +16,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clew import wall
 from clew.checkers.entry import Entry
 from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
@@ -29,6 +28,7 @@ from clew.formats import read_history
 from clew.formats.completions import invoked_at_once
 from clew.formats.source import STDIN
 from clew.history import History, Operation
+from clew.machine import wall
 from clew.search.processes import ending, safe_path
 
 

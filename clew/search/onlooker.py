@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
 from clew.scenarios.load import Model
@@ -18,7 +19,6 @@ from clew.scenarios.run import Run, simulate
 from clew.sim.cluster import Cluster
 from clew.sim.invariants import Invariant, Violation
 from clew.sim.process import Host
-from clew.text import Unwinding
 from clew.trace.states import Change
 
 EVENTS_MAX = 50_000

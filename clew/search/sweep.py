@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from clew.checkers.verdict import Verdict
-from clew.crash import crash_of
 from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
+from clew.machine.crash import crash_of
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import Outcome, judge

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
-from clew.hashing import hash_seed
+from clew.machine.hashing import hash_seed
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of

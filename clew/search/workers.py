@@ -23,8 +23,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TypeAlias
 
-from clew import wall
 from clew.errors import ClewError
+from clew.machine import wall
 from clew.scenarios.scenario import Scenario
 from clew.search.fresh import warm
 from clew.search.processes import (

@@ -18,6 +18,7 @@ from opcode import opmap
 from types import FrameType
 from typing import Any
 
+from clew.machine.text import TEXT_MAX, Unwinding, cut, said, shown
 from clew.node.life import Refused, yielding
 from clew.node.message import Message, is_answer
 from clew.node.node import Node
@@ -33,7 +34,6 @@ from clew.sim.network import Endpoint, Network
 from clew.sim.orders.order import Order
 from clew.sim.process import Host, Process
 from clew.sim.world import EndlessLoop, World, call
-from clew.text import TEXT_MAX, Unwinding, cut, said, shown
 from clew.trace.record import BATCH, Record, Trace
 
 LIVELOCK_RECORDS = 500_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from clew.text import TEXT_MAX, cut
+from clew.machine.text import TEXT_MAX, cut
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 """Where Clew's own code lies."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.errors import NodeError
+from clew.machine.text import Unwinding, said, shown
 from clew.node.message import in_words
 from clew.node.node import Node
 from clew.sim.finding import users_traceback
-from clew.text import Unwinding, said, shown
 
 
 class Violation(NamedTuple):

@@ -24,10 +24,10 @@ from contextvars import Context
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from clew.machine.text import Unwinding
 from clew.node.message import Message
 from clew.node.node import Node
 from clew.sim.process import Host, Process
-from clew.text import Unwinding
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

@@ -9,11 +9,11 @@ not make a slow handler look like an endless one.
 
 A call that has made more messages and timers than any cluster needs is stopped at once.
 
-A call that waits, as ``queue.get()`` does, is ended by a signal, which only the main thread can
-be. A loop inside one call of C code can't be interrupted at all. `clew.supervisor` is told where it
-is, in words where other threads run meanwhile, by Python's `faulthandler` where the call keeps them
-from running, as ``sum(iter(int, 1))`` does; it ends the process. Where there is none, both go to
-stderr, and the process must be killed.
+A call that waits, as ``queue.get()`` does, is ended by a signal, which only the main thread can be.
+A loop inside one call of C code can't be interrupted at all. `clew.machine.supervisor` is told
+where it is, in words where other threads run meanwhile, by Python's `faulthandler` where the call
+keeps them from running, as ``sum(iter(int, 1))`` does; it ends the process. Where there is none,
+both go to stderr, and the process must be killed.
 
 Leaves out: how much a stopped run has done depends on the machine; only its finding repeats.
 """
@@ -31,12 +31,12 @@ from threading import Event, Thread, get_ident, main_thread
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from clew import supervisor
+from clew.machine import supervisor
+from clew.machine.text import Unwinding
 from clew.sim.cluster import Cluster, told
 from clew.sim.finding import Finding, is_users, users_place
 from clew.sim.process import Process
 from clew.sim.world import EndlessLoop, World
-from clew.text import Unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ from typing import Any
 import simpy
 from simpy.events import NORMAL
 
+from clew.machine.text import Unwinding
 from clew.sim.entry import Entry
 from clew.sim.orders.order import Order
 from clew.sim.orders.time import TimeOrder
-from clew.text import Unwinding
 
 
 class EndlessLoop(Unwinding):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.text import json_words
+from clew.machine.text import json_words
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Message, is_client
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from clew.errors import UsageError
-from clew.text import meant
+from clew.machine.text import meant
 from clew.workloads.workload import Workload
 
 

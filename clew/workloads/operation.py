@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, TypeAlias, TypeVar
 
 from clew.errors import WorkloadError
-from clew.text import shown
+from clew.machine.text import shown
 from clew.workloads.shapes import Shape, fits, in_words, is_shape
 
 Pattern: TypeAlias = Any

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, NamedTuple
 from clew.checkers.registry import find, parse_model
 from clew.checkers.verdict import Checker
 from clew.errors import WorkloadError
+from clew.machine.text import shown
 from clew.sim.entropy import Stream
-from clew.text import shown
 from clew.workloads.operation import (
     Declared,
     argument_words,

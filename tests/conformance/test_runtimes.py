@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
+from clew.machine.text import cut
 from clew.node.message import ERROR_MAX, Message
 from clew.node.node import Node, RPCError, RPCTimeout, on
 from clew.runtimes.stdio import serve
 from clew.sim.cluster import Cluster
-from clew.text import cut
 
 Body: TypeAlias = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from clew import cli, wall
+from clew import cli
 from clew.checkers.keys import EachKey
 from clew.checkers.registry import find, parse_model
 from clew.checkers.table import CHECKERS
@@ -20,6 +20,7 @@ from clew.checkers.verdict import (
     standing,
 )
 from clew.history import Event, History
+from clew.machine import wall
 from clew.search.judge import judge_file
 
 

@@ -7,9 +7,10 @@ from xml.etree.ElementTree import parse
 import pytest
 
 import clew
-from clew import api, crash
+from clew import api
 from clew.cli import main
-from clew.crash import EXIT_CRASHED, CrashError, crash_of
+from clew.machine import crash
+from clew.machine.crash import EXIT_CRASHED, CrashError, crash_of
 
 BROKEN = "clew.search.sweep.judge", "clew.commands.single.run_report", "clew.commands.test.rehearse"
 

@@ -17,11 +17,7 @@ from clew.api import run
 from clew.checkers.verdict import Anomaly
 from clew.cli import main
 from clew.history import Event, History
-from clew.report.diagram import diagram
-from clew.report.dot import anomaly_dot
-from clew.report.live import LiveLine
-from clew.report.screen import Screen, drawn, sgr
-from clew.text import (
+from clew.machine.text import (
     dot_text,
     github_message,
     github_property,
@@ -32,6 +28,10 @@ from clew.text import (
     script_json,
     xml_text,
 )
+from clew.report.diagram import diagram
+from clew.report.dot import anomaly_dot
+from clew.report.live import LiveLine
+from clew.report.screen import Screen, drawn, sgr
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>", "<!--<script>", "</script><script>alert(1)</script>", "]]>",

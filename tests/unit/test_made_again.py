@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import clew
-from clew import hashing
 from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import ScenarioError
+from clew.machine import hashing
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.planfile import plan_from_json

@@ -11,12 +11,12 @@ from typing import Any, Self
 import pytest
 
 from clew.errors import NodeError
-from clew.journal import JournalDisk
 from clew.models.abd import ABD
 from clew.models.crdt import GCounter
 from clew.models.echo import Echo
 from clew.node.message import Message
 from clew.node.node import Node, RPCError, on
+from clew.runtimes.journal import JournalDisk
 from clew.runtimes.stdio import serve
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from clew.errors import NodeError
-from clew.journal import JournalDisk
 from clew.node.disk import Disk
 from clew.node.node import Node, RPCError, on
+from clew.runtimes.journal import JournalDisk
 from clew.sim.cluster import Cluster
 from clew.sim.invariants import Invariant, Violation
 

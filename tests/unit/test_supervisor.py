@@ -10,7 +10,7 @@ from xml.etree.ElementTree import parse
 
 import pytest
 
-from clew import supervisor
+from clew.machine import supervisor
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nobody to wait")
 

@@ -21,7 +21,7 @@ from clew.checkers.transactions.extraction import plain, told
 from clew.checkers.transactions.graph import OVERWRITE
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
-from clew.text import dot_text
+from clew.machine.text import dot_text
 
 _ROLE = re.compile(r"\{\d\}")
 _VERBS = {"append": "appended", "w": "wrote"}

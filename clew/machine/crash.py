@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import clew
-from clew.text import one_line, printable, said
+from clew.machine.text import one_line, printable, said
 
 EXIT_CRASHED = 70
 """``EX_SOFTWARE`` of sysexits.h."""

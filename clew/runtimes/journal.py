@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from clew.errors import NodeError
+from clew.machine.text import json_text
 from clew.node.disk import Disk
-from clew.text import json_text
 
 
 class JournalDisk(Disk):

@@ -24,7 +24,7 @@ from os import write  # the real one: a signal may strike where a node's code ha
 from pathlib import Path
 from typing import NamedTuple
 
-from clew import wall
+from clew.machine import wall
 
 LOOK_SECONDS = 0.5
 
@@ -211,7 +211,7 @@ def _place(said: str) -> str:
     if told:
         return told[1]
     frames = re.findall(r'^  File "(.*)", line (\d+) in (.*)$', said, re.MULTILINE)
-    ours = tuple(str(Path(module).parent) for module in (os.__file__, __file__))
+    ours = (str(Path(os.__file__).parent), str(Path(__file__).parent.parent))
     users = (frame for frame in frames if not frame[0].startswith((*ours, "<")))
     file, line, name = next(users, (None, None, None))
     return f"{file}:{line} in {name}" if file else ""
