@@ -418,7 +418,9 @@ def test_the_evidence_alone_is_not_linearizable(case):
     specification = SPECS[name]()
     result = Linearizability(specification).check(history, Budget(seconds=None))
     for anomaly in result.anomalies:
-        numbers = {operation.number for operation in anomaly.operations}
+        failed = set(anomaly.data.get("failed", ()))  # named beside the evidence, and no part of it
+        assert all(history.operations[number].type == "fail" for number in failed)
+        numbers = {operation.number for operation in anomaly.operations} - failed
         part = next(
             each
             for each in partitions(specification, history)
