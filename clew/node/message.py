@@ -154,10 +154,14 @@ def _base(value: Any, path: str, depth: int) -> Any:
     raise NotJson(path.lstrip("."), in_words(value))
 
 
+_WAY_MAX = 1_000
+"""A circle is looked for so many levels down: what is nested deeper is no circle of a person's."""
+
+
 def _too_deep(value: Any) -> str:
     """Why a value is nested so deep: the first value in it, a way down, that is inside itself."""
     above: set[int] = set()
-    while isinstance(value, list | tuple | dict) and value:
+    while isinstance(value, list | tuple | dict) and value and len(above) < _WAY_MAX:
         if id(value) in above:
             return "cyclic: a value in it holds itself"
         above.add(id(value))

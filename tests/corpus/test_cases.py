@@ -6,6 +6,8 @@ model with its options and what must come out.
 
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,22 @@ def test_every_row_comes_out_as_listed():
         found[row["file"], said] = verdict
         listed[row["file"], said] = verdict if word == REFUSED and verdict != "unknown" else word
     assert found == listed
+
+
+NODES = HISTORIES.parent / "nodes"
+STATUSES = {"leader_only": 0}
+"""What is right comes out valid; every other node of the folder has something wrong with it."""
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not NODES.is_dir(), reason=f"no nodes in {NODES}; set CLEW_CASES")
+def test_every_node_comes_out_as_its_first_line_says(tmp_path):
+    found, listed = {}, {}
+    for file in sorted(NODES.glob("*.py")):
+        command = [sys.executable, "-m", "clew", "test", file, "--node-count", "3"]
+        command += ["--time-limit", "3", "--no-shrink"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        found[file.stem] = ended.returncode
+        listed[file.stem] = STATUSES.get(file.stem, 1)
+    assert found == listed
+    assert found

@@ -118,6 +118,9 @@ FINDINGS = {
     "a deep body": (
         sending(deep(5000)), "malformed-message",
         f"sent a body that JSON can't say: body is nested more than {DEPTH_MAX} levels deep"),
+    "a body without an end": (
+        sending(deep(200_000)), "malformed-message",
+        f"sent a body that JSON can't say: body is nested more than {DEPTH_MAX} levels deep"),
     "a coroutine that nobody awaits": (
         lambda self, _: _ping(self) and None, "never-awaited", "_ping() was called without await"),
 }  # fmt: skip
