@@ -164,6 +164,7 @@ def run_cluster(
     json: options.Json = None,
     junit: options.Junit = None,
     log: options.Log = None,
+    trace: options.Trace = None,
 ) -> None:
     """Run clusters in virtual time and check what their clients saw.
 
@@ -209,6 +210,7 @@ def replay(
         Path | None,
         option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
     ] = None,
+    trace: options.Trace = None,
     changed_model: ChangedModel = None,
     allow_outside: AllowOutside = None,
 ) -> None:

@@ -313,3 +313,11 @@ Junit: TypeAlias = Annotated[
         metavar="FILE",
     ),
 ]
+Trace: TypeAlias = Annotated[
+    Path | None,
+    option(
+        "--trace",
+        "Write every event of the one run, one JSON object per line; packed if FILE ends in .gz.",
+        metavar="FILE",
+    ),
+]

@@ -16,7 +16,7 @@ from clew.search.cases import Shard
 OF_THE_COMMAND = (
     "models", "seed", "runs", "for_time", "jobs", "until_failure", "max_failures", "failed",
     "resume", "shard", "dask", "seed_timeout", "out", "keep", "verify", "no_shrink", "json",
-    "junit", "log", "coverage",
+    "junit", "log", "trace", "coverage",
 )  # fmt: skip
 """Options of the command; all others are the scenario's."""
 
@@ -47,6 +47,7 @@ class Asked:
         json: one object a run on stdout.
         junit: where a JUnit report goes, or None.
         log: print what nodes logged.
+        trace: where the trace of the one run goes, or None.
         coverage: count behaviours.
     """
 
@@ -68,6 +69,7 @@ class Asked:
     json: bool
     junit: Path | None
     log: bool
+    trace: Path | None
     coverage: bool
 
     def jobs_for(self, runs: int | None) -> int:
@@ -89,8 +91,9 @@ def asked_of(own: Mapping[str, Any]) -> Asked:
     }
     out = Path(own.get("out", "out"))
     check_folder(out)
-    if "junit" in own:
-        check_file("junit", own["junit"])
+    for name in ("junit", "trace"):
+        if name in own:
+            check_file(name, own[name])
     _not_both(own, "until_failure", "max_failures")
     _not_both(own, "dask", "jobs")
     _not_both(own, "dask", "seed_timeout")
@@ -115,6 +118,7 @@ def asked_of(own: Mapping[str, Any]) -> Asked:
         json="json" in own,
         junit=own.get("junit"),
         log="log" in own,
+        trace=own.get("trace"),
         coverage="coverage" in own,
     )
 

@@ -30,13 +30,15 @@ from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
 from clew.search.fresh import fresh_runs_of
 from clew.search.verify import Verification, verify
+from clew.trace.jsonl import write_trace
 
 
 def run(options: Mapping[str, Any]) -> int:
     """Replay a file; the exit status."""
     path = Path(options["file"])
-    if "diagram" in options:
-        check_file("diagram", options["diagram"])
+    for name in ("diagram", "trace"):
+        if name in options:
+            check_file(name, options[name])
     repro = read_repro(path)
     pin_to(repro.plan.hash_seed)
     model, changed = trusted_model(
@@ -59,6 +61,8 @@ def run(options: Mapping[str, Any]) -> int:
         from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
 
         write_text(options["diagram"], diagram(outcome))
+    if "trace" in options:
+        write_trace(outcome.run.trace, options["trace"])
     if "json" in options:
         data = _as_json(verified(outcome, verification), str(path), told, verification)
         echo(json_text(data | {"changed": changed}))

@@ -20,6 +20,7 @@ from clew.search.cases import Case
 from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import Bench, Task, is_unverified, lost_result, made_again, run_seed
 from clew.sim.watchdog import OutOfTime, limited
+from clew.trace.jsonl import write_trace
 
 
 def run_one(case: Case, asked: Asked) -> int:
@@ -38,6 +39,11 @@ def run_one(case: Case, asked: Asked) -> int:
     except OutOfTime:
         reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
         outcome, result = None, lost_result(Task(case.job, seed), "out of time", reason)
+    if asked.trace is not None:
+        if outcome is None:
+            echo("clew: there is no trace: the run did not end", err=True)
+        else:
+            write_trace(outcome.run.trace, asked.trace)
     case.summary.add(result)
     stories: dict[str, str] = {}
     if asked.json:

@@ -41,6 +41,15 @@ def run(options: Mapping[str, Any]) -> int:
     if "asserts" in given:
         given["assert"] = list(given.pop("asserts"))
     cases = cases_of(asked, given)
+    alone = len(cases) == 1 and cases[0].total == 1
+    alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
+    if asked.trace is not None and not alone:
+        raise UsageError(
+            "--trace can't be used",
+            expected="one seed of one scenario",
+            found="a sweep",
+            fix="Name the seed with --seed, or use 'clew replay FILE --trace'",
+        )
     if not cases:
         why = (
             "no seed of a sweep has failed so far"
@@ -52,8 +61,6 @@ def run(options: Mapping[str, Any]) -> int:
         return EXIT_VALID
     for case in cases:
         _rehearse(case)
-    alone = len(cases) == 1 and cases[0].total == 1
-    alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
     try:
         return run_one(cases[0], asked) if alone else run_cases(cases, asked)
     except (ClewError, OSError):

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from tables import code, table
 
-from clew.trace.kinds import KINDS
+from clew.trace.jsonl import EVERY, OF_A_MESSAGE
+from clew.trace.kinds import KINDS, OF_MESSAGES
 
 
 def trace() -> str:
@@ -17,6 +18,8 @@ def trace() -> str:
         for name, kind in KINDS.items()
         for field, meaning in kind.fields.items()
     ]
+    named = [code(name) for name in KINDS if name in {"send", *OF_MESSAGES}]
+    of_messages = f"{', '.join(named[:-1])} or {named[-1]}"
     return f"""# The trace
 
 Everything that happens in a run, in order, with its virtual time in nanoseconds. The digest that
@@ -27,4 +30,16 @@ identifies a run is the SHA-256 of these records.
 ## The fields
 
 {table(("kind", "field", "meaning"), fields)}
+
+## The file
+
+`clew test MODEL --trace FILE` and `clew replay REPRO --trace FILE` write the trace of a run: one
+JSON object per line, one line per event, in order, in ASCII; packed with gzip where the name ends
+in `.gz`. The same run gives the same bytes. A line holds these fields, and then those of its kind:
+
+{table(("field", "meaning"), [(code(name), meaning) for name, meaning in EVERY.items()])}
+
+A line of {of_messages} says of its message besides:
+
+{table(("field", "meaning"), [(code(name), meaning) for name, meaning in OF_A_MESSAGE.items()])}
 """

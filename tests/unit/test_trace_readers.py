@@ -1,5 +1,7 @@
 """Every reader of a trace knows every kind of event, and copies of messages."""
 
+import gzip
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -24,7 +26,8 @@ from clew.search.shrinking.parting import Failing
 from clew.search.shrinking.past import causal_past
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.search.verify import _told as told_difference
-from clew.trace.kinds import KINDS
+from clew.trace.jsonl import EVERY, OF_A_MESSAGE, lines, write_trace
+from clew.trace.kinds import KINDS, OF_MESSAGES
 from clew.trace.record import Trace
 from clew.trace.words import told, way
 
@@ -180,3 +183,32 @@ def test_every_field_of_every_kind_is_documented(kind, outcome):
     assert not missing
     assert row.meaning
     assert len(row.fields) == len(values)
+
+
+def test_every_field_of_every_line_of_the_file_is_documented(outcome):
+    missing = set()
+    for line in lines(outcome.run.trace):
+        event = json.loads(line)
+        known = {**EVERY, **KINDS[event["kind"]].fields}
+        if event["kind"] in {"send", *OF_MESSAGES}:
+            known |= OF_A_MESSAGE
+        missing |= {(event["kind"], name) for name in set(known) ^ set(event)}
+        assert line.isascii()
+        assert line.count("\n") == 1
+    assert missing == set()
+
+
+def test_the_file_holds_every_event_in_order(outcome):
+    events = [json.loads(line) for line in lines(outcome.run.trace)]
+    records = list(outcome.run.trace.records())
+    assert [(event["number"], event["time"], event["kind"]) for event in events] == [
+        (number, record[0], record[1]) for number, record in enumerate(records)
+    ]
+
+
+def test_a_packed_file_holds_the_same_and_no_time(outcome, tmp_path):
+    plain, packed, again = (tmp_path / name for name in ("t.jsonl", "t.jsonl.gz", "other.gz"))
+    for path in (plain, packed, again):
+        write_trace(outcome.run.trace, path)
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    assert packed.read_bytes() == again.read_bytes()
