@@ -11,42 +11,68 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clew.api import PlanError, Result, assert_valid, run
+    from clew.checkers.verdict import Anomaly
     from clew.node.message import Message
     from clew.node.node import Node, RPCError, RPCTimeout, on
     from clew.node.task import Future
     from clew.node.tolerates import Tolerates
     from clew.sim.invariants import Invariant, Violation
+    from clew.workloads.operation import FRESH, KEY, operation
+    from clew.workloads.shapes import Present, Scalar
+    from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
 __all__ = [
+    "FRESH",
+    "KEY",
+    "Anomaly",
+    "Check",
+    "Draw",
     "Future",
     "Invariant",
+    "Malformed",
     "Message",
     "Node",
     "PlanError",
+    "Present",
     "RPCError",
     "RPCTimeout",
+    "Request",
     "Result",
+    "Scalar",
     "Tolerates",
     "Violation",
+    "Workload",
     "assert_valid",
     "on",
+    "operation",
     "run",
 ]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Anomaly": "clew.checkers.verdict",
+    "Check": "clew.workloads.workload",
+    "Draw": "clew.workloads.workload",
+    "FRESH": "clew.workloads.operation",
     "Future": "clew.node.task",
     "Invariant": "clew.sim.invariants",
+    "KEY": "clew.workloads.operation",
+    "Malformed": "clew.workloads.workload",
     "Message": "clew.node.message",
     "Node": "clew.node.node",
     "PlanError": "clew.api",
+    "Present": "clew.workloads.shapes",
     "RPCError": "clew.node.node",
     "RPCTimeout": "clew.node.node",
+    "Request": "clew.workloads.workload",
     "Result": "clew.api",
+    "Scalar": "clew.workloads.shapes",
     "Tolerates": "clew.node.tolerates",
     "Violation": "clew.sim.invariants",
+    "Workload": "clew.workloads.workload",
     "assert_valid": "clew.api",
     "on": "clew.node.node",
+    "operation": "clew.workloads.operation",
     "run": "clew.api",
 }
 

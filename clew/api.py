@@ -29,7 +29,7 @@ from clew.report.result import Result
 from clew.report.run import verified
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.expect import Expectation, kinds_of, met, parse_expect
-from clew.scenarios.load import IN_MEMORY, hold, load_model
+from clew.scenarios.load import hold, load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.rehearsal import rehearse
@@ -37,6 +37,7 @@ from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import options_of, scenario_from, scenario_source
+from clew.scenarios.workload_files import IN_MEMORY
 from clew.search.fresh import fresh_runs_of
 from clew.search.sweep import (
     CRASHED,

@@ -90,11 +90,13 @@ class RegressionItem(pytest.Item):
             pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")
 
     def _located(self, plan: Plan) -> Plan:
-        """The plan, its model's file looked for here, at the root, and beside the repro file."""
+        """The plan, its users' files looked for here, at the root, and beside the repro file."""
         folders = [Path.cwd(), self.config.rootpath, self.path.parent]
         name = located(plan.model.name, folders)
         assert isinstance(name, str)
-        return replace(plan, model=replace(plan.model, name=name))
+        workload = located(plan.workload, folders)
+        assert isinstance(workload, str)
+        return replace(plan, model=replace(plan.model, name=name), workload=workload)
 
     def _check_place(self, plan: Plan) -> None:
         """Do nothing where the model's file, which is about to be imported, is the project's.
@@ -102,7 +104,7 @@ class RegressionItem(pytest.Item):
         Raises:
             ScenarioError: it lies elsewhere.
         """
-        if is_outside(self.path, plan.model.name):
+        if is_outside(self.path, plan.model.name, plan.workload):
             raise ScenarioError(
                 "the model's file lies outside the project of this file",
                 where=str(shown(self.path)),
@@ -133,8 +135,8 @@ class RegressionItem(pytest.Item):
         return f"{shown(self.path)}: the plan is {word}{told}."
 
     def _command(self, outcome: Outcome) -> str:
-        model = outcome.run.plan.model.name
-        return f"Replay: {words.replay(str(shown(self.path)), model)}"
+        plan = outcome.run.plan
+        return f"Replay: {words.replay(str(shown(self.path)), plan.model.name, plan.workload)}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """The file, and how it is called in a report."""

@@ -29,11 +29,11 @@ from clew.scenarios.nemesis import ROLES, latencies_ns, node_counts
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import make_workload
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload_files import load_workload
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES
-from clew.workloads import workload_class
 from clew.workloads.workload import Draw, Options, Workload
 
 try:
@@ -250,7 +250,7 @@ def operations(
     Raises:
         UsageError: there is no such workload.
     """
-    made = workload_class(workload)(options or Options())
+    made = load_workload(workload)(options or Options())
     limit_ms = max(round(time_limit * 1000), 1)
     calls = _calls(made, clients, limit_ms, max_size)
     return calls.map(lambda drawn: _numbered(drawn, made, {}))

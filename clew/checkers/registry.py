@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
+from clew import plugins
 from clew.checkers.entry import Entry
 from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
+from clew.machine.text import nearest
 
 ALIASES: Mapping[str, str] = {
     # what others call it: its name here
@@ -81,6 +82,8 @@ def find(name: str) -> Entry:
     entry = CHECKERS.get(ALIASES.get(name, name))
     if entry is not None:
         return entry
+    if name in plugins.installed(plugins.CHECKERS):
+        return _installed(name)
     raise UsageError(
         "unknown checker",
         where=f"--model {name}",
@@ -90,15 +93,31 @@ def find(name: str) -> Entry:
     )
 
 
+def entries() -> Iterator[Entry]:
+    """Every row, then those of the checkers that are installed."""
+    yield from CHECKERS.values()
+    yield from map(_installed, plugins.installed(plugins.CHECKERS))
+
+
+def _installed(name: str) -> Entry:
+    """The row of an installed checker: its package's, or one for the class that it brings."""
+    found = plugins.load(plugins.CHECKERS, name)
+    if isinstance(found, Entry):
+        return found
+    summary = (found.__doc__ or "").strip().partition("\n")[0] or "what its package says"
+    place = plugins.installed(plugins.CHECKERS)[name].value
+    return Entry(name, summary, "not stated", "an installed package", place, kinds={})
+
+
 def _as_a_checker(name: str) -> str:
     """What may be meant by a name that no checker has."""
     models = import_module(_CONSISTENCY_MODELS)
-    near = difflib.get_close_matches(name, [*CHECKERS, *ALIASES], n=1)
+    near = nearest(name, [*CHECKERS, *ALIASES])
     model = models.known_model(name) or (None if near else models.nearest_model(name))
     if model is not None:
         advice: str = models.advice(model)
         return advice
-    return f"The nearest is {near[0]}" if near else "clew list checkers describes each"
+    return f"The nearest is {near}" if near else "clew list checkers describes each"
 
 
 def _as_an_option(part: str) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from clew.errors import HistoryError
+from clew.errors import HistoryError, WorkloadError
 from clew.history import History, Operation
 from clew.machine import wall
 
@@ -207,7 +207,7 @@ def run_checker(checker: Checker, history: History, budget: Budget | None = None
     budget = budget or Budget()
     try:
         result = within(checker, history, budget)
-    except HistoryError:
+    except (HistoryError, WorkloadError):
         raise
     except RecursionError:
         result = Result(checker.name, Verdict.UNKNOWN, "The checker ran out of stack.")

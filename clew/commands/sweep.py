@@ -25,7 +25,7 @@ from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import case_line, failures, sweep_report
 from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
+from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import model_of, read_repro
 from clew.scenarios.run import simulate
@@ -107,7 +107,9 @@ def _total(cases: Iterable[Case]) -> int | None:
 def _enter(case: Case, database: Database, *, resume: bool) -> None:
     scenario = case.job.scenario
     model = load_model(scenario.model, scenario.bug)
-    case.sweep = database.sweep_of(scenario, source_digest(model))
+    case.sweep = database.sweep_of(
+        scenario, source_digest(model, reference_of(model, scenario.workload))
+    )
     case.perilous = database.perilous(scenario)
     if resume:
         case.known = partial(database.known, case.sweep)

@@ -17,7 +17,6 @@ from clew.machine.crash import crash_of
 from clew.models.registry import MODELS
 from clew.report.screen import echo
 from clew.scenarios.expect import may_be_split
-from clew.scenarios.names import is_file
 from clew.scenarios.rehearsal import rehearse
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.suite import (
@@ -28,6 +27,7 @@ from clew.scenarios.suite import (
     scenario_from,
     scenario_source,
 )
+from clew.scenarios.workload_files import is_file
 from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database
 from clew.search.summary import Summary

@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from clew.checkers.table import CHECKERS
+from clew import plugins
+from clew.checkers.registry import entries
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.families import shipped
 from clew.scenarios.kinds import FAILURES, checks
+from clew.scenarios.load import load_model
+from clew.scenarios.workload_files import known_workloads, load_workload
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import workloads as shipped_workloads
 
 Row = Mapping[str, Any]
 
 
 def models() -> Iterator[Row]:
-    """The models that ship."""
+    """The models that ship, and those that are installed."""
     for name, entry in MODELS.items():
         yield {
             "model": name,
@@ -27,6 +29,10 @@ def models() -> Iterator[Row]:
             "bugs": len(bugs_of(name)),
             "summary": entry.summary,
         }
+    for name in plugins.installed(plugins.MODELS):
+        model = load_model(name)
+        summary = (model.node_class.__doc__ or "").strip().partition("\n")[0]
+        yield {"model": name, "workload": model.workload, "bugs": 0, "summary": summary}
 
 
 def bugs() -> Iterator[Row]:
@@ -44,7 +50,8 @@ def bugs() -> Iterator[Row]:
 
 def workloads() -> Iterator[Row]:
     """What clients may ask, and what must hold."""
-    for name, workload in shipped_workloads().items():
+    for name in known_workloads():
+        workload = load_workload(name)
         yield {
             "workload": name,
             "functions": list(workload.functions),
@@ -66,7 +73,7 @@ def faults() -> Iterator[Row]:
 
 def checkers() -> Iterator[Row]:
     """What a recorded history can be held to."""
-    for entry in CHECKERS.values():
+    for entry in entries():
         yield {
             "checker": entry.name,
             "promises": entry.summary,

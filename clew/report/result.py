@@ -22,10 +22,11 @@ from clew.report.story import story
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.expect import Met
-from clew.scenarios.load import IN_MEMORY, hold
+from clew.scenarios.load import hold
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload_files import IN_MEMORY
 from clew.search.shrinking.oracle import whole_figures
 from clew.search.shrinking.record import SHRUNK, write_shrunk
 from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
@@ -218,13 +219,13 @@ class Result:
         """Where the files are, how to replay the smallest, and how to make a test of it."""
         if self.repro is None or first is None:
             return []
-        model = self.plan.model.name
+        named = self.plan.model.name, self.plan.workload
         lines = [
             f"Artefacts: {Path(first).parent}",
-            f"Replay:    {words.replay(self.repro, model)}",
+            f"Replay:    {words.replay(self.repro, *named)}",
         ]
         if self.shrunk is not None:
-            lines.append(f"As found:  {words.replay(first, model)}")
+            lines.append(f"As found:  {words.replay(first, *named)}")
         lines.append(f"Keep it:   cp {quote(self.repro)} tests/clew/A_NAME.json")
         return ["\n".join(lines)]
 

@@ -15,9 +15,9 @@ from clew.report.style import Style
 from clew.scenarios.load import Model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
+from clew.scenarios.workload_files import load_workload
 from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
-from clew.workloads import workload_class
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
@@ -68,7 +68,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     promise = model.node_class.tolerates
     if promise is not None and model.name not in MODELS:
         rows.append(("tolerates", str(promise)))
-    for label, name in workload_class(plan.workload).reported:
+    for label, name in load_workload(plan.workload).reported:
         rows.append((label, ", ".join(getattr(plan, name))))
     head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + words.table(rows)
@@ -267,7 +267,7 @@ def footer(plan: Plan, verification: Verification | None, repro: str | None, sty
     if verification is not None and not verification.same:
         lines.append(not_deterministic(verification, style))
     if repro is not None:
-        command = words.replay(repro, plan.model.name)
+        command = words.replay(repro, plan.model.name, plan.workload)
         lines += [f"Seed {plan.seed}. Replay this run:", f"  {command}"]
     else:
         lines.append(f"Seed {plan.seed}.")

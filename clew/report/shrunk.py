@@ -28,7 +28,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
         f"{style.heading(f'The shortest story found of {model}')}\n{sizes(shrunk)}",
         f"{shrunk.outcome.signature}\n\n{story(shrunk.outcome)}",
         nearest(shrunk),
-        _replay(repro_path, shrunk.plan.model.name),
+        _replay(repro_path, shrunk.plan),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -125,5 +125,7 @@ def _request(one: PlannedOperation) -> str:
     return words.asked(Operation(0, one.client, one.f, "info", one.value, None, 0, None))
 
 
-def _replay(path: str | None, model: str) -> str:
-    return "" if path is None else f"Replay it:\n  {words.replay(path, model)}"
+def _replay(path: str | None, plan: Plan) -> str:
+    if path is None:
+        return ""
+    return f"Replay it:\n  {words.replay(path, plan.model.name, plan.workload)}"

@@ -18,6 +18,7 @@ from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
 from clew.report.mishaps import Mishaps
 from clew.scenarios.outcome import Outcome
+from clew.scenarios.workload_files import load_workload
 from clew.search.onlooker import EVENTS_MAX, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrinking.past import causal_past
@@ -25,7 +26,6 @@ from clew.trace.record import TraceEvent
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
 from clew.trace.words import way
-from clew.workloads import workload_class
 
 STEPS_MAX = 24
 """A longer story is cut down to what weighs most."""
@@ -335,7 +335,7 @@ def _promise(outcome: Outcome, check: Result, anomaly: Anomaly) -> str:
         return ""
     if check.name in {"nodes", *WHOLE_RUN}:
         return ""
-    return f"The promise: {workload_class(outcome.run.plan.workload).summary}."
+    return f"The promise: {load_workload(outcome.run.plan.workload).summary}."
 
 
 def _who(one: Operation) -> str:

@@ -65,7 +65,8 @@ class Swept:
 def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
     """The command that brings a run back: its repro file's, else that of its seed; or nothing."""
     if result.repro is not None:
-        return words.replay(result.repro, result.json.get("model", ""))
+        named = (result.json.get(name) or "" for name in ("model", "workload"))
+        return words.replay(result.repro, *named)
     return "" if again is None else again(result.seed)
 
 

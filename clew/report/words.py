@@ -121,9 +121,9 @@ def who(one: Operation) -> str:
     return f"process {one.process}" + (f" at {one.node}" if one.node else "")
 
 
-def replay(file: str, model: str) -> str:
-    """The command that replays a repro file of a model, as a shell takes it."""
-    outside = " --allow-outside" if is_outside(Path(file), model) else ""
+def replay(file: str, *references: str) -> str:
+    """The command that replays a repro file of this model and workload, as a shell takes it."""
+    outside = " --allow-outside" if is_outside(Path(file), *references) else ""
     return f"clew replay {quote(file)}{outside}"
 
 

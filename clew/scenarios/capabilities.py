@@ -17,7 +17,7 @@ from typing import Any
 
 from clew.node.node import Node
 from clew.node.tolerates import MILD, Tolerates
-from clew.scenarios.load import BESIDE
+from clew.scenarios.userfiles import BESIDE
 from clew.sim.faults import GROUPS, KINDS
 
 CAPABILITIES: dict[str, frozenset[str]] = {

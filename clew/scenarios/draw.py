@@ -10,16 +10,16 @@ from clew.node.node import Node
 from clew.node.timer import to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.capabilities import kinds_for, promised, unfelt, unfelt_group
-from clew.scenarios.load import Model
+from clew.scenarios.load import Model, reference_of
 from clew.scenarios.nemesis import draw_faults, draw_swarm
 from clew.scenarios.plan import ModelReference, Phase, Plan, PlannedOperation
 from clew.scenarios.run import recover_margin_ns
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload_files import load_workload, mistakes_of
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.workloads import workload_class
 from clew.workloads.workload import Draw, Options, Workload
 
 _NS_PER_MS = 1_000_000
@@ -36,18 +36,21 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             asked for can't bite here.
     """
     entropy = Entropy(seed)
-    workload_name = scenario.workload or model.workload
+    workload_name = reference_of(model, scenario.workload)
     if workload_name is None:
         raise UsageError(
             f"no workload is named for {model.name}",
             expected="--workload NAME, or a 'workload' attribute of the class",
             fix="See 'clew list workloads'",
         )
-    workload = workload_class(workload_name)(_options(scenario, model))
+    spoken = load_workload(workload_name)
     shape = _shape(scenario, entropy, model)
     node_ids = shape.node_ids
     clients = scenario.client_count(len(node_ids))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
+    with mistakes_of(workload_name):
+        workload = spoken(_options(scenario, model))
+        operations = _operations(scenario, workload, entropy, clients, len(node_ids))
     return Plan(
         seed=seed,
         model=ModelReference(scenario.model, scenario.bug, model.digest),
@@ -77,7 +80,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         clock_error_ns=_clock_error_ns(scenario, model),
         swarm=scenario.swarm,
         faults=shape.faults,
-        operations=_operations(scenario, workload, entropy, clients, len(node_ids)),
+        operations=operations,
     )
 
 

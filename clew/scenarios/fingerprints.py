@@ -31,7 +31,7 @@ from types import (
 from typing import Any
 from weakref import ref
 
-from clew.scenarios.load import BESIDE, USERS
+from clew.scenarios.userfiles import BESIDE, USERS
 from clew.sim.guards.files import Stream
 from clew.sim.isolation import ASKED
 

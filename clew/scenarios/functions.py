@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from clew.errors import NodeError
 from clew.node.node import handlers_of
 from clew.scenarios.load import Model
-from clew.workloads import workload_class
+from clew.scenarios.workload_files import load_workload
 
 
 def check_functions(model: Model, workload: str) -> None:
@@ -20,7 +20,7 @@ def check_functions(model: Model, workload: str) -> None:
         NodeError: it names a function that the workload does not have, or has no handler for one.
         UsageError: there is no such workload.
     """
-    known = workload_class(workload).functions
+    known = load_workload(workload).functions
     named = model.node_class.functions
     if named is None:
         _check_handlers(model, workload, known)
@@ -43,7 +43,7 @@ def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
         NodeError: there is none for some.
     """
     answered = handlers_of(model.node_class)
-    asked = [*workload_class(workload).setup_types, *known]
+    asked = [*load_workload(workload).setup_types, *known]
     missing = [name for name in asked if name not in answered]
     if not missing:
         return

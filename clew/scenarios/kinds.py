@@ -75,9 +75,9 @@ def checks() -> dict[str, str]:
     return {**{check.name or str(check.by): check.broken for check in of_workloads}, **ALWAYS}
 
 
-def known_kinds(model: str) -> tuple[str, ...] | None:
-    """Every name that KIND may be for a shipped model; None for a file: its own names are open."""
-    if model not in MODELS:
+def known_kinds(model: str, workload: str = "") -> tuple[str, ...] | None:
+    """Every name that KIND may be for a shipped model and workload; None where one is a user's."""
+    if model not in MODELS or (workload and workload not in workloads()):
         return None
     invariants = getattr(MODELS[model].load(), "invariants", ())
     named = [getattr(one, "name", "") or getattr(one, "__name__", "") for one in invariants]

@@ -23,9 +23,9 @@ from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
 from clew.scenarios.remarks import few
 from clew.scenarios.run import Run, timeout_ns
+from clew.scenarios.workload_files import load_workload
 from clew.sim.faults import group_of
 from clew.sim.faults.effect import several
-from clew.workloads import workload_class
 
 _EVIDENCE_MAX = 20
 
@@ -90,7 +90,7 @@ def _unready(run: Run, within: str) -> Result | None:
     nodes = [node for node in healed_nodes(plan) if node in run.unready]
     if not nodes:
         return None
-    first = ", ".join(workload_class(plan.workload).setup_types)
+    first = ", ".join(load_workload(plan.workload).setup_types)
     reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
     if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since
         reason += ": a longer --recovery would tell."

@@ -1,4 +1,4 @@
-"""Node classes by name: shipped models, planted bugs, users' own files, and classes in memory.
+"""Node classes by name: shipped and installed models, planted bugs, users' files, memory.
 
 A class that a notebook or a test defines has no file to load it from: `hold` gives it a name that
 means it in this process, and nothing in any other. It is remembered for as long as it lives.
@@ -6,67 +6,37 @@ means it in this process, and nothing in any other. It is remembered for as long
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import Context
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getsource, getsourcefile, isfunction
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from types import ModuleType
+from typing import Any
+from weakref import WeakValueDictionary
 
-from clew import models
-from clew.errors import ClewError, NodeError, UsageError
-from clew.formats.regular import check_regular
-from clew.machine.text import said, shown
+from clew import models, plugins
+from clew.errors import NodeError, UsageError
+from clew.machine.text import meant, shown
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.node.node import Node
 from clew.node.tolerates import Tolerates
-from clew.scenarios.loggers import attached, loggers_of_module
-from clew.scenarios.programs import check_program
-from clew.sim.cluster import is_raised
+from clew.scenarios.userfiles import Home, home_of, import_alone, settle
+from clew.scenarios.workload_files import (
+    IN_MEMORY,
+    begin,
+    canonical,
+    class_in,
+    hold_workload,
+    is_file,
+    reference_in,
+)
 from clew.sim.faults import GROUPS, KINDS
-from clew.sim.finding import is_users, users_traceback
-from clew.sim.guards import importing
-from clew.sim.isolation import Attached, Copy
-from clew.sim.watchdog import ImportEndless, watched_import
-
-USERS = "clew_user_"
-"""How the name of a user's file as a module begins."""
-
-BESIDE = "__clew_beside__"
-"""The global of a user's file that names the modules it imported from its own folder."""
-
-
-IN_MEMORY = ":in-memory"
-"""How the name of a class that only this process has ends."""
+from clew.workloads import workloads
+from clew.workloads.workload import Workload
 
 _held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
-
-
-class Home(NamedTuple):
-    """Where a user's class lives.
-
-    Attributes:
-        module: of its file.
-        context: in which the module was executed: what it set of context variables is there.
-        loggers: those that it uses, with what was attached to each before.
-    """
-
-    module: ModuleType
-    context: Context
-    loggers: Mapping[logging.Logger, Attached]
-
-
-_homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
-"""Of each class of a user's file; another file may have taken its module's name since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +69,7 @@ def load_model(name: str, bug: str | None = None) -> Model:
         UsageError: there is no model or bug of this name.
         NodeError: the file can't be imported, or has no single Node class.
     """
+    begin()
     if name in MODELS:
         entry = MODELS[name]
         planted = None if bug is None else _bug(name, bug)
@@ -114,20 +85,78 @@ def load_model(name: str, bug: str | None = None) -> Model:
         return _from_memory(name)
     if not name:
         raise UsageError("the model's name is empty", fix="See 'clew list models'")
+    if name in plugins.installed(plugins.MODELS):
+        node_class = _node_class(plugins.load(plugins.MODELS, name), name)
+        workload = _spoken(node_class, None, "")
+        return Model(name, node_class, workload, None, _digest(node_class))
     path, _, class_name = name.partition(":")
-    if not path.endswith(".py"):
-        near = get_close_matches(name, MODELS, n=1)
+    if not is_file(name):
+        known = known_models()
         raise UsageError(
             f"there is no model {name!r}",
-            expected=f"one of {', '.join(MODELS)}, or file.py, file.py:Class or scenario.toml",
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list models'",
+            expected=f"one of {', '.join(known)}, or file.py, file.py:Class or scenario.toml",
+            fix=meant(name, known) or "See 'clew list models'",
         )
-    context, before = Context(), attached(but=USERS)
-    module = context.run(import_file, Path(path))
-    node_class = _class_of(module, Path(path), class_name)
-    _homes[node_class] = Home(module, context, loggers_of_module(module, before))
+    home = Home(*import_alone(Path(path)))
+    node_class = _class_of(home.module, Path(path), class_name)
+    settle(node_class, home)
+    begin(path, home.module)
     _check_attributes(node_class, path)
-    return Model(name, node_class, node_class.workload, None, _digest(node_class))
+    workload = _spoken(node_class, home.module, path)
+    return Model(name, node_class, workload, None, _digest(node_class))
+
+
+def known_models() -> tuple[str, ...]:
+    """The names of the models that ship and of those that are installed."""
+    return (*MODELS, *plugins.installed(plugins.MODELS))
+
+
+def _node_class(given: Any, name: str) -> type[Node]:
+    """A class that an installed package brings, with what it says of itself checked."""
+    if not (isinstance(given, type) and issubclass(given, Node)):
+        raise NodeError(
+            f"the installed model {name!r} is no node",
+            expected="a class that derives from clew.Node",
+            found=shown(given, 200),
+        )
+    _check_attributes(given, name)
+    return given
+
+
+def _spoken(node_class: type[Node], module: ModuleType | None, path: str) -> str | None:
+    """The reference to the workload that a class says it speaks; None where it says nothing.
+
+    A workload of its own file goes before a shipped one; the only one of the file need not be said.
+    """
+    asked = _said(node_class, "workload")
+    if module is not None:
+        found = reference_in(module, path, asked)
+    else:
+        home = sys.modules.get(node_class.__module__)
+        known = asked if isinstance(asked, type) else class_in(home, asked)
+        found = None if known is None else _named(known)
+    if found is not None or asked is None:
+        return found
+    return canonical(str(Path(path).parent / asked)) if is_file(asked) else str(asked)
+
+
+def _named(workload: type[Workload]) -> str:
+    ships = workloads().get(workload.name) is workload
+    return workload.name if ships else hold_workload(workload)
+
+
+def reference_of(model: Model, asked: str | None) -> str | None:
+    """The reference to the workload that is asked for by name; the model's where none is.
+
+    Raises:
+        ClewError: a file that is named can't be imported, or has no single workload.
+    """
+    if asked is None:
+        return model.workload
+    home = home_of(model.node_class)
+    path = model.name.partition(":")[0]
+    own = None if home is None or is_file(asked) else reference_in(home.module, path, asked)
+    return own or canonical(asked)
 
 
 def hold(node_class: type[Node]) -> str:
@@ -164,18 +193,17 @@ def _from_memory(name: str) -> Model:
             f"the class {class_name} was in the memory of another process, and is not in this one",
             fix=f"Put it into a file, and name it as file.py:{class_name}",
         )
-    return Model(name, node_class, node_class.workload, None, _memory_digest(node_class))
+    return Model(name, node_class, _spoken(node_class, None, ""), None, _memory_digest(node_class))
 
 
 def _bug(model: str, name: str) -> Bug:
     bugs = bugs_of(model)
     if name not in bugs:
         known = ", ".join(bugs) or "none"
-        near = get_close_matches(name, bugs, n=1)
         raise UsageError(
             f"{model} has no planted bug {name!r}",
             expected=f"one of {known}",
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list bugs'",
+            fix=meant(name, bugs) or "See 'clew list bugs'",
         )
     return bugs[name]
 
@@ -190,11 +218,12 @@ def _check_attributes(node_class: type[Node], path: str) -> None:
     where = f"{path}: class {node_class.__name__}"
     workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
     _check_promise(_said(node_class, "tolerates"), where)
-    if workload is not None and not isinstance(workload, str):
+    is_workload = isinstance(workload, type) and issubclass(workload, Workload)
+    if workload is not None and not isinstance(workload, str) and not is_workload:
         raise NodeError(
             "'workload' can't be used",
             where=where,
-            expected="a name, such as 'echo', or None",
+            expected="a name, such as 'echo', a class that derives from clew.Workload, or None",
             found=shown(workload, 200),
             fix="See 'clew list workloads'",
         )
@@ -223,189 +252,13 @@ def _check_promise(promise: Any, where: str) -> None:
         )
     for name in promise.faults or ():
         if name not in GROUPS and name not in KINDS:
-            near = get_close_matches(name, [*GROUPS, *KINDS], n=1)
             raise NodeError(
                 "'faults' of Tolerates can't be used",
                 where=where,
                 expected="kinds of faults and groups of them",
                 found=repr(name),
-                fix=f"Did you mean {near[0]!r}" if near else "See 'clew list faults'",
+                fix=meant(name, [*GROUPS, *KINDS]) or "See 'clew list faults'",
             )
-
-
-def import_file(path: Path) -> ModuleType:
-    """A user's file as a fresh module; what it imports of time and chance is virtual.
-
-    What it imports from its own folder is fresh too, unless others imported it before.
-
-    Raises:
-        NodeError: it is not there, has a syntax error, or raises when imported.
-    """
-    check_regular(path, NodeError, "Check the path, or see 'clew list models'")
-    check_program(path)
-    module = _new_module(path)
-    _forget_beside()
-    known = frozenset(sys.modules)
-    sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up
-    beside = str(path.resolve().parent)
-    try:
-        with watched_import(path):
-            _execute(module)
-    except ClewError:
-        raise
-    except ImportEndless as endless:
-        raise NodeError(
-            "the file can't be imported: that does not end",
-            where=str(endless) or str(path),
-            fix="Put what runs for long, or waits, into a handler or below "
-            "if __name__ == '__main__'",
-        ) from None
-    except SyntaxError as bad:
-        where = f"{bad.filename}:{bad.lineno}" if bad.filename and bad.lineno else str(path)
-        raise NodeError("syntax error", where=where, found=str(bad.msg)) from None
-    except BaseException as bad:
-        if isinstance(bad, KeyboardInterrupt) and not is_raised(bad):
-            raise  # a person's Ctrl-C
-        place, _ = users_traceback(bad)
-        raise NodeError(
-            "the file can't be imported",
-            where=place or str(path),
-            found=said(bad, 1000),
-        ) from None
-    finally:
-        setattr(module, BESIDE, _imported_from(beside, known))
-    return module
-
-
-def _new_module(path: Path) -> ModuleType:
-    spec = spec_from_file_location(f"{USERS}{path.stem}", path)
-    assert spec is not None
-    return module_from_spec(spec)
-
-
-def _execute(module: ModuleType) -> None:
-    """Execute a user's module; it may import the files beside its own."""
-    assert module.__file__ is not None
-    assert module.__spec__ is not None
-    assert module.__spec__.loader is not None
-    beside = str(Path(module.__file__).resolve().parent)
-    sys.path.insert(0, beside)
-    try:
-        with importing():
-            module.__spec__.loader.exec_module(module)
-    finally:
-        if beside in sys.path:
-            sys.path.remove(beside)
-
-
-def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
-    """The modules of a user's class: its file's, then those it uses that are not installed.
-
-    Empty for a shipped model, and for a class of no file.
-    """
-    if node_class not in _homes:
-        return ()
-    home = _homes[node_class].module
-    found = {home.__name__: home}
-    for name in getattr(home, BESIDE, ()):
-        if name in sys.modules:
-            found[name] = sys.modules[name]
-    pending = list(found.values())
-    while pending:
-        for value in list(vars(pending.pop()).values()):
-            if isinstance(value, ModuleType):
-                module: ModuleType | None = value
-            else:
-                used = value if isinstance(value, type | FunctionType) else type(value)
-                module = sys.modules.get(str(used.__module__))
-            if module is not None and module.__name__ not in found and is_own(module):
-                found[module.__name__] = module
-                pending.append(module)
-    return tuple(found.values())
-
-
-@contextmanager
-def importing_beside(node_class: type[Node]) -> Iterator[None]:
-    """Let a user's class import the files beside its own in its handlers too, as a script does.
-
-    What is new then is the user's, as what its file imported.
-    """
-    if node_class not in _homes:
-        yield
-        return
-    home = _homes[node_class].module
-    assert home.__file__ is not None
-    beside = str(Path(home.__file__).resolve().parent)
-    known = frozenset(sys.modules)
-    sys.path.insert(0, beside)
-    try:
-        yield
-    finally:
-        if beside in sys.path:
-            sys.path.remove(beside)
-        names = (*getattr(home, BESIDE), *_imported_from(beside, known))
-        setattr(home, BESIDE, tuple(dict.fromkeys(names)))  # each once
-
-
-def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:
-    """The loggers of a user's class, with what was attached to each before it was loaded."""
-    return _homes[node_class].loggers
-
-
-def context_of(node_class: type[Node]) -> Context:
-    """The context in which the module of a user's class was executed."""
-    return _homes[node_class].context
-
-
-def is_own(module: ModuleType) -> bool:
-    """True for a module of the user's project: of a source file that is not installed."""
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not file.endswith(".py") or module.__name__ == "__main__":
-        return False
-    if module.__name__.partition(".")[0] == "clew" or not is_users(file):
-        return False
-    return "site-packages" not in file and "dist-packages" not in file
-
-
-def copy_of(node_class: type[Node]) -> Copy:
-    """A user's class of modules that are executed once more; `sys.modules` holds these then.
-
-    Whatever an import may raise is raised.
-    """
-    home = _homes[node_class].module
-    name = next(name for name, value in vars(home).items() if value is node_class)
-    tops = {module.__name__.partition(".")[0] for module in own_modules(node_class)}
-    for other, module in list(sys.modules.items()):
-        if other.partition(".")[0] in tops and (is_own(module) or other == home.__name__):
-            del sys.modules[other]
-    known = frozenset(sys.modules)
-    assert home.__file__ is not None
-    copy = sys.modules[home.__name__] = _new_module(Path(home.__file__))
-    _execute(copy)
-    new = {each: module for each, module in sys.modules.items() if each not in known}
-    modules = {each: module for each, module in new.items() if is_own(module) or module is copy}
-    return Copy(vars(copy)[name], modules)
-
-
-def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
-    """The modules that are new and lie in a folder; installed packages in it are left alone."""
-    return tuple(
-        name
-        for name, module in list(sys.modules.items())
-        if name not in known
-        and not name.startswith(USERS)
-        and (file := getattr(module, "__file__", None)) is not None
-        and Path(folder) in Path(file).parents
-        and "site-packages" not in Path(file).parts
-    )
-
-
-def _forget_beside() -> None:
-    """Let the next user's file import afresh what an earlier one imported beside it."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(USERS):
-            for beside in getattr(module, BESIDE, ()):
-                sys.modules.pop(beside, None)
 
 
 def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:

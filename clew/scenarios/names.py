@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import UsageError
+from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.expect import parse_expect
 from clew.scenarios.kinds import known_kinds
+from clew.scenarios.load import known_models
+from clew.scenarios.workload_files import is_file, known_workloads
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
@@ -46,11 +48,6 @@ class Wrong(NamedTuple):
     fix: str | None
 
 
-def is_file(model: str) -> bool:
-    """True for a model that names a user's file: ``file.py`` or ``file.py:Class``."""
-    return model.partition(":")[0].endswith(".py")
-
-
 def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
     """What is not in the closed lists, of the options of a scenario by the names in a file.
 
@@ -58,12 +55,14 @@ def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
     """
     model = str(options["model"])
     if not is_file(model):
-        yield from _wrong("model", None, model, KNOWN["model"](), " or file.py or file.py:Class")
+        yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
         if options.get("bug") is not None and model in MODELS:
             yield from _wrong("bug", None, str(options["bug"]), tuple(bugs_of(model)))
-    for option in ("workload", "topology"):
-        if options.get(option) is not None:
-            yield from _wrong(option, None, str(options[option]), KNOWN[option]())
+    workload = str(options.get("workload") or "")
+    if workload and not is_file(workload):
+        yield from _wrong("workload", None, workload, known_workloads(), " or file.py:Class")
+    if options.get("topology") is not None:
+        yield from _wrong("topology", None, str(options["topology"]), KNOWN["topology"]())
     for index, asked in enumerate(options.get("nemesis", ())):
         yield from _wrong("nemesis", index, asked, KNOWN["nemesis"]())
     yield from _refused(
@@ -72,15 +71,14 @@ def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
         lambda name: resolve_models([name]),
     )
     yield from _refused("assert", options.get("assert", ()), known_assert)
-    yield from _wrong_kinds(str(options.get("expect") or ""), known_kinds(model))
+    yield from _wrong_kinds(str(options.get("expect") or ""), known_kinds(model, workload))
 
 
 def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[Wrong]:
     """The kinds of an expectation that no run of a shipped model can show."""
     for kind in parse_expect(expect).kinds if expect and known else ():
         if kind not in (known or ()):
-            near = get_close_matches(kind, known or (), n=1)
-            fix = f"Did you mean {near[0]!r}" if near else "See 'clew list kinds'"
+            fix = meant(kind, known or ()) or "See 'clew list kinds'"
             expected = "a way to fail, such as nonlinearizable, liveness or G-single"
             yield Wrong("expect", None, expected, repr(kind), fix)
 
@@ -90,9 +88,8 @@ def _wrong(
 ) -> Iterator[Wrong]:
     if value in known:
         return
-    near = get_close_matches(value, known, n=1)
     expected = f"one of {', '.join(known)}{more}" if known else "no such option with this model"
-    yield Wrong(option, index, expected, repr(value), f"Did you mean {near[0]!r}" if near else None)
+    yield Wrong(option, index, expected, repr(value), meant(value, known))
 
 
 def _refused(

@@ -17,6 +17,7 @@ from clew.scenarios.load import Model
 from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
+from clew.scenarios.workload_files import mistakes_of
 from clew.workloads.workload import Workload
 
 
@@ -73,10 +74,12 @@ class Outcome:
 
 def judge(run: Run, model: Model) -> Outcome:
     """The outcome of a run: a function of the run alone."""
-    workload = make_workload(run.plan, model, healed_nodes(run.plan), run.effects)
+    with mistakes_of(run.plan.workload):
+        workload = make_workload(run.plan, model, healed_nodes(run.plan), run.effects)
+        checkers = workload.checkers()
     figures = run_statistics(run)
     history = _owed(run) if workload.final_reads else run.history
-    checks = [run_checker(checker, history) for checker in workload.checkers()]
+    checks = [run_checker(checker, history) for checker in checkers]
     checks.append(_findings(run))
     if run.shared:
         checks.append(_shared(run))

@@ -18,10 +18,10 @@ from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
+from clew.scenarios.workload_files import is_file, load_workload
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
-from clew.workloads import workload_class
 from clew.workloads.operation import argument_words, is_argument
 
 NODES_MAX = 1000
@@ -45,6 +45,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
 
 def plan_from_json(data: Any, where: str) -> Plan:
     """The plan of a JSON value.
+
+    What a user's workload says of its operations is left to `check_arguments`: no file is imported.
 
     Args:
         data: what `Plan.to_json` gave.
@@ -74,7 +76,8 @@ def plan_from_json(data: Any, where: str) -> Plan:
     plan = trusted_plan(data)
     _check_fields(plan, where)
     _check_faults(faults, plan, where)
-    _check_operations(plan, where)
+    if not is_file(plan.workload):
+        check_arguments(plan, where)
     return plan
 
 
@@ -182,7 +185,8 @@ def _check_fields(plan: Plan, where: str) -> None:
 
 def _names_of(plan: Plan) -> Iterator[tuple[str, Callable[[], object]]]:
     """What looks up the names in a plan, by field."""
-    yield "workload", lambda: workload_class(plan.workload)
+    if not is_file(plan.workload):
+        yield "workload", lambda: load_workload(plan.workload)
     yield "consistency_models", lambda: resolve_models(plan.consistency_models)
     for text in plan.asserts:
         yield "asserts", lambda text=text: parse_assert(text)  # type: ignore[misc]
@@ -245,8 +249,15 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
     yield from (("messages", name) for ends in messages for name in ends[:2])
 
 
-def _check_operations(plan: Plan, where: str) -> None:
-    known = workload_class(plan.workload).operations
+def check_arguments(plan: Plan, where: str) -> None:
+    """Hold the operations of a plan to what their workload declares.
+
+    A user's workload is imported for that, so it must be trusted by then.
+
+    Raises:
+        ScenarioError: one is none of the workload's.
+    """
+    known = load_workload(plan.workload).operations
     for rank, one in enumerate(plan.operations):
         name = f"operations.{rank}"
         if one.f not in known:

@@ -7,7 +7,7 @@ from clew.errors import UsageError
 from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.functions import check_functions
-from clew.scenarios.load import load_model
+from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.names import wrong_names
 from clew.scenarios.scenario import Scenario
 from clew.sim.entropy import Entropy
@@ -24,7 +24,7 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     for condition in scenario.asserts:
         known_assert(condition)
     model = load_model(scenario.model, scenario.bug)
-    workload = scenario.workload or model.workload
+    workload = reference_of(model, scenario.workload)
     if workload is not None:
         check_functions(model, workload)
     plan = draw_plan(scenario, seed, model)

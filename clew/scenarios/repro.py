@@ -22,13 +22,13 @@ from clew.formats.atomic import write_text
 from clew.formats.regular import read_regular
 from clew.machine.hashing import hash_seed
 from clew.machine.text import json_text
-from clew.models.registry import MODELS
 from clew.scenarios.load import Model, load_model
 from clew.scenarios.names import wrong_names
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
-from clew.scenarios.planfile import plan_from_json, shortened
+from clew.scenarios.planfile import check_arguments, plan_from_json, shortened
 from clew.scenarios.sources import sources_of
+from clew.scenarios.workload_files import is_file
 
 SCHEMA = 1
 
@@ -78,7 +78,7 @@ def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | N
             "digest": outcome.run.digest,
         },
         "versions": versions(),
-        "sources": sources_of(outcome.model),
+        "sources": sources_of(outcome.model, outcome.run.plan.workload),
         **({"shrunk_from": dict(shrunk_from)} if shrunk_from else {}),
         "plan": outcome.run.plan.to_json(),
     }
@@ -187,7 +187,7 @@ def _check_model(plan: Plan, where: str) -> None:
 
 
 def _placed(plan: Plan, path: Path) -> Plan:
-    """The plan with its model's file where it lies, as seen from the working directory.
+    """The plan with the files of its model and workload as seen from the working directory.
 
     A relative path is looked for from there, then from the folders above the repro file: it was
     written from the one in which the test ran, and that mostly holds the repro file.
@@ -195,21 +195,27 @@ def _placed(plan: Plan, path: Path) -> Plan:
     Raises:
         ScenarioError: it is in none of them.
     """
-    name, colon, class_name = plan.model.name.partition(":")
-    if plan.model.name in MODELS or not name.endswith(".py") or Path(name).is_file():
-        return plan
+    name = _seen("model", plan.model.name, path)
+    workload = _seen("workload", plan.workload, path)
+    return replace(plan, model=replace(plan.model, name=name), workload=workload)
+
+
+def _seen(what: str, reference: str, path: Path) -> str:
+    name, colon, class_name = reference.partition(":")
+    if not is_file(reference) or Path(name).is_file():
+        return reference
     tried = () if Path(name).is_absolute() else path.absolute().parents
     root = next((folder for folder in tried if (folder / name).is_file()), None)
     if root is None:
         raise ScenarioError(
-            "the file of the model is not there",
+            f"the file of the {what} is not there",
             where=str(path),
             expected=name + (f" in {Path.cwd()} or a folder above the repro file" if tried else ""),
             fix="Run it in the folder in which the test ran, or put the file back",
         )
     # Not shortened: what is written beside the repro file, to be found from other folders too.
     seen = Path(relpath(root)) / name
-    return replace(plan, model=replace(plan.model, name=f"{seen}{colon}{class_name}"))
+    return f"{seen}{colon}{class_name}"
 
 
 def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:
@@ -242,9 +248,16 @@ def _origin(data: dict[str, Any], where: str) -> dict[str, int]:
     return found
 
 
-def model_of(plan: Plan) -> Model:
-    """The model of a plan, loaded."""
-    return load_model(plan.model.name, plan.model.bug)
+def model_of(plan: Plan, where: str = "the plan") -> Model:
+    """The model of a plan, loaded; a user's workload is too, and holds the operations to its own.
+
+    Raises:
+        ClewError: one of them can't be loaded, or an operation is none of the workload's.
+    """
+    model = load_model(plan.model.name, plan.model.bug)
+    if is_file(plan.workload):
+        check_arguments(plan, where)
+    return model
 
 
 def changed_sources(repro: Repro, model: Model) -> list[str]:
@@ -257,7 +270,7 @@ def changed_sources(repro: Repro, model: Model) -> list[str]:
         known = repro.plan.model.digest
         same = not known or not model.digest or known == model.digest
         return [] if same else [f"the source of {model.name}"]
-    now = sources_of(model)
+    now = sources_of(model, repro.plan.workload)
     return [
         name if name in now and name in repro.sources else f"{name} ({_fate(name, now)})"
         for name in sorted({**repro.sources, **now})

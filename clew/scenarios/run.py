@@ -17,9 +17,11 @@ from clew.models.services import SERVICES
 from clew.node.node import Node
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.client import Client, Recorder
-from clew.scenarios.load import Model, copy_of, importing_beside, is_own, loggers_of, own_modules
+from clew.scenarios.load import Model
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
 from clew.scenarios.shared import Changes, Common, Sharing
+from clew.scenarios.userfiles import copy_of, importing_beside, is_own, loggers_of, own_modules
+from clew.scenarios.workload_files import load_workload, mistakes_of
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
@@ -35,7 +37,6 @@ from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
-from clew.workloads import workload_class
 from clew.workloads.workload import TIMEOUT_NS, Options, Workload
 
 SETTLE_NS = 6 * NS_PER_SECOND
@@ -100,7 +101,7 @@ def make_workload(
     effects: Mapping[int, int] | None = None,
 ) -> Workload:
     """The workload of a plan, for one run or for judging it."""
-    return workload_class(plan.workload)(
+    return load_workload(plan.workload)(
         Options(
             key_count=plan.key_count,
             functions=model.node_class.functions,
@@ -271,7 +272,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         unawaited(cluster),
         watched(cluster, how.handler_seconds, how.tick),
     ):
-        injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
+        with mistakes_of(plan.workload):
+            injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
         digest = cluster.close()
@@ -348,7 +350,7 @@ def _closing_ns(plan: Plan) -> dict[Phase, int]:
     """When it is too late to begin an operation of each phase."""
     healed_ns = plan.time_limit_ns + plan.recovery_ns
     converging_ns = 0
-    if workload_class(plan.workload).final_reads:
+    if load_workload(plan.workload).final_reads:
         converging_ns = recover_margin_ns(plan.recovery_ns)
     return {
         "main": plan.time_limit_ns,
@@ -367,7 +369,7 @@ def recover_margin_ns(recovery_ns: int) -> int:
 
 def timeout_ns(plan: Plan) -> int:
     """When a client of the plan gives up, ns."""
-    return workload_class(plan.workload).timeout_ns(plan.latency_ns)
+    return load_workload(plan.workload).timeout_ns(plan.latency_ns)
 
 
 def _clients(

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterable
 from importlib.resources import files
 from importlib.util import find_spec
+from os.path import relpath
 from pathlib import Path
 
 from clew.errors import UsageError
 from clew.formats.atomic import write_text
-from clew.workloads import workload_class
+from clew.scenarios.workload_files import canonical, is_file, load_workload
 from clew.workloads.shapes import in_words
 from clew.workloads.workload import Workload
 
@@ -38,10 +39,13 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
             f"{name!r} can't be the name of a node's file: Python has a module of this name",
             expected="another name, such as my_node",
         )
-    spoken = workload_class(workload)
-    nemesis = ", ".join(f'"{kind}"' for kind in spoken.template_nemesis)
+    spoken = load_workload(workload)
+    workload = _seen_from(directory, canonical(workload))
+    template = spoken.template_text()
+    faults = spoken.template_nemesis if template else ("kill",)  # a skeleton sends nothing
+    nemesis = ", ".join(f'"{kind}"' for kind in faults)
     texts = {
-        directory / f"{name}.py": _filled(spoken.template_text() or skeleton(spoken), name),
+        directory / f"{name}.py": _filled(template or skeleton(spoken, workload), name),
         directory / f"{name}.toml": _filled(_text("scenario.toml.txt"), name)
         .replace("@WORKLOAD@", workload)
         .replace("@NEMESIS@", f"[{nemesis}]"),
@@ -65,14 +69,19 @@ def pytest_command(test: Path) -> str:
     return f"python -m pytest {test}{needs}"
 
 
-def skeleton(workload: type[Workload]) -> str:
+def _seen_from(directory: Path, reference: str) -> str:
+    path, colon, name = reference.partition(":")
+    return f"{relpath(path, directory)}{colon}{name}" if is_file(reference) else reference
+
+
+def skeleton(workload: type[Workload], reference: str) -> str:
     """A node with a handler for each message of a workload, which has still to do the work."""
-    parts = [_HEAD.replace("@WORKLOAD@", workload.name)]
+    parts = [_HEAD.replace("@WORKLOAD@", reference)]
     parts += [_handler(each, (), "") for each in workload.setup_types]
     for f, declared in workload.operations.items():
         fields = ", ".join(f"{name}: {in_words(shape)}" for name, shape in declared.request.items())
         parts.append(_handler(f, declared.reply, fields))
-    return "\n".join(parts)
+    return "".join(parts)
 
 
 _HEAD = '''"""MyNode: begins to speak the workload @WORKLOAD@.

@@ -22,9 +22,10 @@ from clew.errors import ScenarioError, UsageError
 from clew.formats.regular import read_regular
 from clew.machine.text import shown
 from clew.scenarios.expect import nearest_expect, parse_expect
-from clew.scenarios.names import is_file, wrong_names
+from clew.scenarios.names import wrong_names
 from clew.scenarios.plan import CLIENTS_MAX
 from clew.scenarios.toml_lines import first_table, lines_of
+from clew.scenarios.workload_files import is_file
 from clew.sim.orders.schedules import check_schedule
 
 SEEDS_END = 10**18

@@ -69,7 +69,7 @@ def _forms() -> dict[str, dict[str, Any]]:
     return {
         "model": {"anyOf": [known["model"], _FILE]},
         "bug": known["bug"],
-        "workload": known["workload"],
+        "workload": {"anyOf": [known["workload"], _FILE]},
         "topology": known["topology"],
         "concurrency": {
             "anyOf": [

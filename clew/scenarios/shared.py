@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from clew.node.node import Node
 from clew.scenarios.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
-from clew.scenarios.load import USERS, context_of, loggers_of, own_modules
+from clew.scenarios.userfiles import USERS, context_of, loggers_of, own_modules
 from clew.sim.isolation import ASKED, Spot, environment, tell_c
 
 T = TypeVar("T")

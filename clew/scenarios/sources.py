@@ -9,22 +9,47 @@ the version of Clew and of Python alone.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 from clew import models
-from clew.scenarios.load import BESIDE, USERS, Model
+from clew.scenarios.load import Model
+from clew.scenarios.userfiles import BESIDE, USERS
+from clew.scenarios.workload_files import is_file, modules_of
+
+OF_THE_WORKLOAD = "workload: "
+"""What stands before the name of a source of a workload that has a file of its own."""
 
 DIGITS = 16
 """So many hexadecimal digits of SHA-256 tell one version of a file from another."""
 
 
-def sources_of(model: Model) -> dict[str, str]:
+def sources_of(model: Model, workload: str | None = None) -> dict[str, str]:
     """The first `DIGITS` digits of the SHA-256 of each source file by name, sorted by name.
 
-    Empty for a class that no file holds.
+    Those of a workload that has a file of its own come last, each with `OF_THE_WORKLOAD` before it.
+    Empty for classes that no file holds.
     """
+    return _of_the_model(model) | _of_the_workload(model, workload)
+
+
+def _of_the_workload(model: Model, workload: str | None) -> dict[str, str]:
+    if workload is None or not is_file(workload) or in_one_file(model.name, workload):
+        return {}
+    reached = modules_of(workload)
+    root = Path(str(reached[0].__file__)).parent
+    return {f"{OF_THE_WORKLOAD}{name}": digest for name, digest in _digests(reached, root).items()}
+
+
+def in_one_file(model: str, workload: str) -> bool:
+    """True where a model and its workload are classes of one user's file."""
+    one, other = model.partition(":")[0], workload.partition(":")[0]
+    return is_file(model) and Path(one).resolve() == Path(other).resolve()
+
+
+def _of_the_model(model: Model) -> dict[str, str]:
     module = sys.modules.get(model.node_class.__module__)
     if module is None:
         return {}
@@ -35,6 +60,10 @@ def sources_of(model: Model) -> dict[str, str]:
         root, reached = Path(str(module.__file__)).parent, [module, *beside]
     else:
         return {}
+    return _digests(reached, root)
+
+
+def _digests(reached: Iterable[ModuleType], root: Path) -> dict[str, str]:
     files = {
         _name(Path(each.__file__), root): Path(each.__file__) for each in reached if each.__file__
     }
@@ -45,10 +74,10 @@ def sources_of(model: Model) -> dict[str, str]:
     }
 
 
-def source_digest(model: Model) -> str:
-    """SHA-256 of all that a run of a model may depend on: of its file, and of those beside it."""
+def source_digest(model: Model, workload: str | None) -> str:
+    """SHA-256 of all that a run may depend on: the model's and the workload's files, and more."""
     digest = sha256(model.digest.encode())
-    for name, each in sources_of(model).items():
+    for name, each in sources_of(model, workload).items():
         digest.update(f"{name} {each}\n".encode())
     return digest.hexdigest()
 

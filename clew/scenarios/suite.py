@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 from clew.errors import ScenarioError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.families import shipped
-from clew.scenarios.names import is_file
 from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
+from clew.scenarios.workload_files import is_file
 
 _NAME_LENGTH_MAX = 120
 
@@ -81,7 +81,7 @@ def _artefact_name(source: Source) -> str:
 
 
 def options_of(source: Source) -> dict[str, Any]:
-    """The options of a scenario; a node file that a scenario file names is meant beside it.
+    """The options of a scenario; a user's file that it names is meant beside it.
 
     Raises:
         ScenarioError: it can't be read, or something in it is wrong.
@@ -89,10 +89,11 @@ def options_of(source: Source) -> dict[str, Any]:
     if isinstance(source, str):
         return dict(shipped()[source])
     options = read_scenario(source)
-    model = str(options["model"])
-    if is_file(model):
-        name, colon, class_name = model.partition(":")
-        options["model"] = f"{_beside(source.parent, name)}{colon}{class_name}"
+    for option in ("model", "workload"):
+        asked = str(options.get(option, ""))
+        if is_file(asked):
+            name, colon, class_name = asked.partition(":")
+            options[option] = f"{_beside(source.parent, name)}{colon}{class_name}"
     return options
 
 

@@ -29,7 +29,7 @@ from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
 from clew.search.processes import die_with_parent
 from clew.trace.record import Trace
-from clew.workloads import workload_class
+from clew.workloads import workloads
 
 _LENGTH_BYTES = 8
 _LAST_SECONDS = 1.0
@@ -270,7 +270,7 @@ def serve(parent: int) -> None:
     while (request := _receive(requests)) is not None:
         asked = json.loads(request)
         model = asked["plan"]["model"]
-        warm(model["name"], model["bug"], asked["plan"]["workload"])
+        warm(model["name"], model["bug"])
         child = os.fork()
         if child == 0:
             _answer_and_exit(asked, answers, complaints, server)
@@ -278,13 +278,11 @@ def serve(parent: int) -> None:
             return  # half an answer may stand in the pipe; its end says so
 
 
-def warm(model: str, bug: str | None, workload: str | None) -> None:
-    """Import all that runs of a model need, but for a user's file."""
+def warm(model: str, bug: str | None) -> None:
+    """Import all that runs of a model need, but for users' files."""
     if model in MODELS:
         load_model(model, bug)
-        workload = workload or MODELS[model].workload
-    if workload is not None:
-        workload_class(workload)
+    workloads()
 
 
 def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, server: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -19,6 +20,7 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import write_repro
 from clew.scenarios.run import Run, simulate
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload_files import load_workload
 from clew.search.fresh import FreshRuns
 from clew.search.verify import Verification, determinism, hash_order_remark, verify
 
@@ -293,7 +295,8 @@ def artefacts_of(outcome: Outcome, out: Path, name: str | None = None) -> Path:
         return out / f"{name}-seed-{plan.seed}"
     stem = Path(plan.model.name.partition(":")[0]).stem
     bug = f"-{plan.model.bug}" if plan.model.bug else ""
-    return out / f"{stem}{bug}-{plan.workload}-seed-{plan.seed}"
+    workload = re.sub(r"[^\w.]+", "-", load_workload(plan.workload).name)
+    return out / f"{stem}{bug}-{workload}-seed-{plan.seed}"
 
 
 def write_artefacts(outcome: Outcome, out: Path, name: str | None = None) -> Path:

@@ -317,7 +317,7 @@ def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
     leave_no_sign()
     die_with_parent(parent)
     with suppress(ClewError):  # the first seed will tell
-        warm(scenario.model, scenario.bug, scenario.workload)
+        warm(scenario.model, scenario.bug)
     job: Job | None = None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), Bench() as bench:
         connection.send(None)

@@ -7,14 +7,15 @@ client does beside asking, and its checks. Nothing else knows its name.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, NamedTuple
 
 from clew.checkers.registry import find, parse_model
-from clew.checkers.verdict import Checker
+from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict
 from clew.errors import WorkloadError
+from clew.history import History
 from clew.machine.text import shown
 from clew.sim.entropy import Stream
 from clew.workloads.operation import (
@@ -63,8 +64,9 @@ class Check(NamedTuple):
     """What judges a history.
 
     Attributes:
-        by: a checker as ``clew check --model`` names it, such as ``bank:total=100``, or a class
-            of one's own: anything with a ``name`` and ``check(history, budget)``.
+        by: a checker as ``clew check --model`` names it, such as ``bank:total=100``; or a function
+            of one's own, which takes the history and gives each `Anomaly` in it; or a class with
+            a ``name`` and ``check(history, budget)``.
         broken: what it means where it fails, as a clause.
         name: its name in reports; the checker's own where empty.
     """
@@ -72,6 +74,36 @@ class Check(NamedTuple):
     by: Any
     broken: str = "what the workload promises does not hold"
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A checker of a function that finds what is wrong in a history.
+
+    Attributes:
+        name: the word in the report.
+        find: takes the history, gives the anomalies in it; none for a valid one.
+    """
+
+    name: str
+    find: Callable[[History], Iterable[Anomaly]]
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where an anomaly was found."""
+        budget.spend(len(history.operations))
+        found = tuple(self.find(history) or ())
+        strange = next((one for one in found if not isinstance(one, Anomaly)), None)
+        if strange is not None:
+            raise WorkloadError(
+                f"the check {self.name!r} gives what it can't",
+                expected="each a clew.Anomaly(kind, reason, operations)",
+                found=shown(strange, 200),
+            )
+        if not found:
+            reason = f"Nothing is wrong in {len(history.operations)} operations."
+            return Result(self.name, Verdict.VALID, reason)
+        more = "" if len(found) == 1 else f" ({len(found) - 1} more)"
+        return Result(self.name, Verdict.INVALID, found[0].reason + more, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +282,11 @@ class Workload:
         return [one if isinstance(one, Check) else Check(one) for one in cls.checks]
 
     def _checker(self, check: Check) -> Checker:
-        if not isinstance(check.by, str):
+        if isinstance(check.by, type):
             made: Checker = check.by()
             return made
+        if not isinstance(check.by, str):
+            return Search(check.name or check.by.__name__, check.by)
         model, options = parse_model(check.by)
         entry = find(model)
         given: dict[str, Any] = {}

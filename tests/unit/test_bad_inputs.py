@@ -117,7 +117,10 @@ BAD = {
         "file.py:Class or scenario.toml. Did you mean 'raft'?"
     ),
     "test raft -w lin-vk": _NAMES.format(
-        what="workload", name="lin-vk", known=", ".join(workloads()), fix="Did you mean 'lin-kv'"
+        what="workload",
+        name="lin-vk",
+        known=", ".join(workloads()) + ", or file.py:Class",
+        fix="Did you mean 'lin-kv'",
     ),
     "test raft --bug forgets-votes": (
         f"raft has no planted bug 'forgets-votes': expected one of {', '.join(bugs_of('raft'))}. "
@@ -339,7 +342,10 @@ BAD = {
         "letter first, such as my_node."
     ),
     "new ok -w lin-vk": _NAMES.format(
-        what="workload", name="lin-vk", known=", ".join(workloads()), fix="Did you mean 'lin-kv'"
+        what="workload",
+        name="lin-vk",
+        known=", ".join(workloads()) + ", or file.py:Class",
+        fix="Did you mean 'lin-kv'",
     ),
     "serve-node gone.py": (
         "gone.py: there is no such file. Check the path, or see 'clew list models'."

@@ -133,7 +133,8 @@ BAD = {
         "'forgets-vote'."
     ),
     'model = "n.py"\nworkload = "lin-vk"\n': (
-        "2: option 'workload' can't be used: expected one of {workload}, found 'lin-vk'. Did you "
+        "2: option 'workload' can't be used: expected one of {workload} or "
+        "file.py:Class, found 'lin-vk'. Did you "
         "mean 'lin-kv'?"
     ),
     'model = "gossip"\ntopology = "ring"\n': (

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import simulate
+from clew.scenarios.workload_files import load_workload
 from clew.search.shrinking import cuts
 from clew.search.shrinking.delta import least, minimised
 from clew.search.shrinking.oracle import WHOLE_RUN, Oracle, Sight
-from clew.workloads import workload_class
 from clew.workloads.operation import KEY, Declared, Renamed, filled, taken
 from clew.workloads.workload import Workload
 
@@ -199,7 +199,7 @@ def fewer_nodes(hunt: Hunt) -> None:
 def fewer_names(hunt: Hunt) -> None:
     """Clients with the least numbers, and only as many as work."""
     hunt.attempt(cuts.with_clients_renamed(hunt.best))
-    if workload_class(hunt.best.workload).setup is Workload.setup:
+    if load_workload(hunt.best.workload).setup is Workload.setup:
         hunt.attempt(replace(hunt.best, clients=1))
 
 
@@ -247,7 +247,7 @@ def round_times(hunt: Hunt) -> None:
 
 def plain_values(hunt: Hunt) -> None:
     """One key where one does, small numbers for names, and what else a workload says is simpler."""
-    declared = workload_class(hunt.best.workload).operations
+    declared = load_workload(hunt.best.workload).operations
     names = {kind: _names(hunt.best.operations, declared, kind) for kind in Renamed}
     if any(names.values()):
         first = dict.fromkeys(names[KEY], 1)

@@ -17,6 +17,7 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
+from clew.scenarios.workload_files import load_workload
 from clew.search.shrinking import passes, redrawn, simpler, thinning
 from clew.search.shrinking.nearest import nearest_passing
 from clew.search.shrinking.oracle import (
@@ -33,7 +34,6 @@ from clew.search.shrinking.oracle import (
     whole_figures,
 )
 from clew.search.shrinking.passes import Hunt
-from clew.workloads import workload_class
 
 RUNS_MAX = 3000
 
@@ -167,7 +167,7 @@ def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
     found = failing(outcome, target)
     assert found is not None
     anomaly, run = found[1], outcome.run
-    whole = workload_class(plan.workload).final_reads or target.check in WHOLE_RUN
+    whole = load_workload(plan.workload).final_reads or target.check in WHOLE_RUN
     events_max = max(EVENTS_FACTOR * run.events, EVENTS_LEAST)
     oracle = Oracle(model, target, runs_max, lambda: None, events_max, not whole)
     moment_ns = moment_of(anomaly, at_once=not whole)

@@ -1,0 +1,44 @@
+"""What installed packages bring: models, workloads and checkers by name, through entry points.
+
+A package says so in its ``pyproject.toml``; the name is what the command line takes:
+
+    [project.entry-points."clew.workloads"]
+    bank = "my_package.bank:Bank"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from clew.errors import UsageError
+from clew.machine.text import said
+
+MODELS, WORKLOADS, CHECKERS = "clew.models", "clew.workloads", "clew.checkers"
+
+
+@lru_cache
+def installed(group: str) -> Mapping[str, EntryPoint]:
+    """What is installed of a group, by name in the order of the names; nothing is imported."""
+    return {each.name: each for each in sorted(entry_points(group=group), key=lambda e: e.name)}
+
+
+def load(group: str, name: str) -> Any:
+    """What an installed package brings under a name, which `installed` lists.
+
+    Raises:
+        UsageError: it can't be imported.
+    """
+    entry = installed(group)[name]
+    try:
+        return entry.load()
+    except Exception as bad:  # noqa: BLE001 - whatever a package does when it is imported
+        raise UsageError(
+            f"the installed {name!r} can't be loaded",
+            where=f"the entry point {group} of {entry.dist.name if entry.dist else 'a package'}",
+            expected=f"{entry.value} to be importable",
+            found=said(bad, 1000),
+            fix="Update the package, or remove it",
+        ) from None
