@@ -7,8 +7,6 @@ from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from clew.errors import UsageError
-from clew.machine.text import meant
 from clew.workloads.workload import Workload
 
 
@@ -26,19 +24,3 @@ def workloads() -> Mapping[str, type[Workload]]:
         and value.__module__ == module.__name__
     }
     return {name: found[name] for name in sorted(found)}
-
-
-def workload_class(name: str) -> type[Workload]:
-    """The class of a shipped workload.
-
-    Raises:
-        UsageError: there is none of this name.
-    """
-    known = workloads()
-    if name not in known:
-        raise UsageError(
-            f"there is no workload {name!r}",
-            expected=f"one of {', '.join(known)}",
-            fix=meant(name, known) or "See 'clew list workloads'",
-        )
-    return known[name]

@@ -13,7 +13,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.scenario import make_scenario
 from clew.sim.entropy import Entropy
-from clew.workloads import workload_class, workloads
+from clew.workloads import workloads
 from clew.workloads.workload import Draw, Options
 
 _CLASS = "from clew import Node, on\nclass A(Node):\n"
@@ -217,7 +217,7 @@ def test_a_deeply_nested_field_is_one_message(
 
 @pytest.mark.parametrize("name", workloads())
 def test_what_a_workload_draws_can_stand_in_a_file(name: str):
-    workload = workload_class(name)(Options())
+    workload = workloads()[name](Options())
     asked = [workload.drawn(Draw(Entropy(seed).stream("operation"), 0, seed)) for seed in range(50)]
     asked += workload.final() if workload.final_reads else ()
     operations = [[0, rank, rank, one.f, one.value, "main"] for rank, one in enumerate(asked)]

@@ -13,7 +13,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.workloads import workload_class, workloads
+from clew.workloads import workloads
 
 LEADER_ONLY = """
 from clew import Node, RPCError, on{imports}
@@ -125,7 +125,7 @@ def test_where_a_core_heals_clients_ask_the_core(tmp_path):
 @pytest.mark.parametrize("workload", workloads())
 def test_who_must_serve(workload):
     every = {"echo", "broadcast", "g-set", "g-counter", "pn-counter"}
-    assert workload_class(workload).every_node is (workload in every)
+    assert workloads()[workload].every_node is (workload in every)
 
 
 # When they ask.

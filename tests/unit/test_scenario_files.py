@@ -28,7 +28,7 @@ from clew.scenarios.suite import (
 )
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.finding import Finding
-from clew.workloads import workload_class, workloads
+from clew.workloads import workloads
 from clew.workloads.workload import Options
 
 BAD = {
@@ -439,7 +439,7 @@ def _kinds_in(source):
 def test_every_way_to_fail_has_a_name_that_can_be_expected():
     package = Path(clew.__file__).parent
     options = Options(nodes=("n1",))
-    made = [one for name in workloads() for one in workload_class(name)(options).checkers()]
+    made = [one for name in workloads() for one in workloads()[name](options).checkers()]
     modules = {package / f"{type(one).__module__.replace('.', '/')[5:]}.py" for one in made}
     modules |= {*(package / "checkers" / "linearizability").glob("*.py")}
     modules |= {package / "scenarios" / "asserts.py", package / "scenarios" / "outcome.py"}

@@ -24,7 +24,7 @@ from clew.scenarios.plan import Plan, plan_text
 from clew.scenarios.planfile import plan_from_json
 from clew.sim.faults import KINDS
 from clew.strategies import faults, histories, operations, plans
-from clew.workloads import workload_class, workloads
+from clew.workloads import workloads
 
 
 class Log(clew.Node):
@@ -112,7 +112,7 @@ def test_operations_are_unique_where_their_workload_makes_them_so(
 ):
     drawn = data.draw(operations(workload, clients=2))
     assert drawn
-    assert {one.f for one in drawn} <= set(workload_class(workload).operations)
+    assert {one.f for one in drawn} <= set(workloads()[workload].operations)
     written = [json.dumps(one.value) for one in drawn if one.f in {"write", "send", "broadcast"}]
     assert len(set(written)) == len(written)
 
