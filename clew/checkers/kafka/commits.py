@@ -155,6 +155,7 @@ def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Ver
     moments.sort(key=lambda moment: moment[:2])
     found: list[Anomaly] = []
     stale = 0
+    # Invariant: known is what was acknowledged, or listed, before this moment.
     for position, _, one in moments:
         if isinstance(one, Commit):
             offsets.learn(one, one.operation)

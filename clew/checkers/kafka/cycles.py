@@ -73,6 +73,7 @@ def _add_real_time(graph: OrderGraph[_Polled | None], operations: Sequence[Opera
     over.sort(key=lambda at: end_of(operations[at]))
     last = None  # it comes after all operations of `over` that were passed
     passed = 0
+    # Invariant: `last` comes after all that were over before this operation began, by a chain.
     for at, one in enumerate(operations):
         while passed < len(over) and end_of(operations[over[passed]]) < one.invoked:
             node = graph.node()

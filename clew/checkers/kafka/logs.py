@@ -75,6 +75,8 @@ class Logs:
             if len(sends) > 1
             for first, second in _sharing(sends)
         ]
+        # Invariant: `homes` has per message of this key the offsets at which it was seen,
+        # ascending.
         for key, log in self.at.items():
             homes: dict[Key, list[Place]] = {}
             for offset in self.offsets[key]:

@@ -272,6 +272,8 @@ def _transaction(one: Operation, moved: frozenset[str]) -> Iterator[Step]:
     value = one.result if one.type == "ok" else one.argument
     if not isinstance(value, list | tuple):
         raise _Malformed("a list of sends and polls", value, answer=one.type == "ok")
+    # Answers stand at the place of their request; of an unknown transaction only what its answer
+    # tells is taken.
     for place, part in enumerate(value):
         if not isinstance(part, list | tuple) or part[:1] not in _MICRO:
             wanted = '["send", key, message] or ["poll"]'
@@ -345,6 +347,7 @@ def _polls(one: Operation, result: Any, argument: Any, moved: frozenset[str]) ->
     returned = {str(key): messages for key, messages in result.items()}
     if one.type == "ok":
         returned |= {key: () for key in wanted if key not in returned}
+    # A key that was asked for and does not show came back empty.
     for key, messages in returned.items():
         if not isinstance(messages, list | tuple):
             raise _Malformed("a list of [offset, message]", messages)

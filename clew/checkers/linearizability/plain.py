@@ -31,6 +31,8 @@ def plain(
     first = (0, specification.initial())
     waiting: list[tuple[int, Any]] = [first]
     visited = {first}
+    # Invariant: some legal order of what is done leads to each state visited; from those that do
+    # not wait all that is one operation further was visited (Wing and Gong 1993).
     while waiting:
         done, state = waiting.pop()
         if done & required == required:

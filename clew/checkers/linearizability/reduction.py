@@ -169,6 +169,7 @@ class Reduction:
         def closed(rest: list[int]) -> list[int]:
             left = set(rest)
             size = 0
+            # Invariant: whatever is not left was left out, or had a source that is not left.
             while size != len(left):
                 size = len(left)
                 left = {index for index in left if left.issuperset(sources[index])}
@@ -231,6 +232,7 @@ class Reduction:
     def _suffix(self, dropped: frozenset[int]) -> None:
         """The shortest end, by doubling, that still fails when all before it is free."""
         length = 8
+        # Invariant: no shorter end that was tried fails by itself.
         while length < len(self._kept):
             if self._fails(self._kept[-length:], dropped):
                 return
@@ -244,6 +246,8 @@ class Reduction:
     ) -> None:
         """Leave out chunks of items while the rest fails; chunks halve down to single items."""
         size = max(1, len(items) // 2)
+        # Invariant: `items` fail. At the end no single one can be left out (1-minimal, which is
+        # what the ddmin of Zeller and Hildebrandt gives; as there, chunks are halved).
         while items:
             at = 0
             shrank = False
@@ -332,6 +336,7 @@ def _with_sources(some: Iterable[int], sources: Mapping[int, Iterable[int]]) -> 
     """These operations, their sources, the sources of those, and so on."""
     found = set(some)
     waiting = list(some)
+    # Invariant: the sources of all that was found and does not wait were found.
     while waiting:
         new = [each for each in sources[waiting.pop()] if each not in found]
         found.update(new)

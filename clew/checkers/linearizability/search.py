@@ -96,6 +96,9 @@ class Search:
         """
         frames = self._frames
         done = self._descend(0, 0, 0, 0, None)
+        # Invariant: if some order explains the history, one goes on from a configuration that waits
+        # in a frame. The last frame is the furthest: depth first. No configuration is followed
+        # twice (Wing and Gong's search with Lowe's memory), so the search ends.
         while not done and frames:
             frame = frames[-1]
             if frame.ready:
@@ -131,11 +134,16 @@ class Search:
         """
         levels, visited, width = self._levels, self._visited, self._width
         base, laid_out = self._timeline.count, len(levels)
+        # Invariant: the operations of the trail lead to the state; they explain every response
+        # before this level; the window has those in flight that need no place any more. An
+        # operation is linearized when a response forces it and no sooner (just in time: Lowe 2017,
+        # section 4), for until then nobody knows what else must stand before it.
         while level < base:
             if level == laid_out:
                 self._timeline.extend()
                 laid_out = len(levels)
             slot, fresh, reads, updates, spares, replacing, ranked = levels[level]
+            # A read that is legal now may stand here: it changes no state and so shuts out nothing.
             for _, bit, steps, call, index in fresh:
                 after = steps.get(state)
                 if after is None:
@@ -145,6 +153,8 @@ class Search:
                     trail = (trail, index)
             _, bit, steps, call, index = slot
             is_optional = False
+            # Placed already, or replaced unseen: there is nothing to force, and the bit is free
+            # again.
             if window & bit:
                 is_optional = bool(replacing & bit) and not used & bit << width
                 if not is_optional:
@@ -153,6 +163,8 @@ class Search:
                         used ^= bit << width
                     level += 1
                     continue
+            # What goes on from here depends on nothing but this state and window; to have used and
+            # to owe less is better.
             key = ((state * base + level) << width) | (window & ~ranked)
             cost = used | (ranked & ~window)
             seen = visited.get(key)
@@ -205,6 +217,8 @@ class Search:
         owed = replacing & ~window
         others: list[Slot | Spare] | None = None
         tried: set[int] = set()
+        # Any one in flight may stand before the response. Of equal calls the one that responds
+        # first is enough: in an order that has another, the two can change places.
         for _, bit, steps, call, index in level.updates:
             if placed & bit or call in tried:
                 continue
@@ -220,6 +234,8 @@ class Search:
                     others = self._others(level, placed, used)
                 reached = (after, window | replacing, used | bit << width, (trail, index))
                 self._reach(frame, reached, others)
+        # So may a pending one. Equal ones are used in the order of their invocations, which shuts
+        # out nothing: the first could stand wherever another does.
         for bit, before, steps, call, index in self._spares[: level.spares]:
             if used & bit or (before and not used & before):
                 continue
@@ -325,6 +341,7 @@ class Search:
         self._count += len(seen) // COMPARISONS_COUNTED_AS_ONE
         if self._count >= self._limit:
             self._spend()
+        # Invariant: of the costs that are kept for a key none is a part of another.
         for each in seen:
             if each & cost == each:
                 return True
@@ -339,6 +356,8 @@ class Search:
             trail, index = trail
             reached.append(index)
         order: list[int] = []
+        # Invariant: `order` is legal. One that was replaced unseen stands right before a
+        # replacement, so that no other operation finds its value.
         for index in reversed(reached):
             if index > REPLACED:
                 order.append(index)

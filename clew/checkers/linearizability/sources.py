@@ -98,6 +98,10 @@ class _Sweep:
         between: dict[int, Entry | None] = {}
         moments = [(each.entry.invoked, index) for index, each in enumerate(self._all_done)]
         moments += [(end(each.entry), index) for index, each in enumerate(self._all_done)]
+        # Invariant: `_ends` speaks of all operations invoked before this position, `_shown`,
+        # `_other` and `_changed` of all that were over; `between` has for each observer that is
+        # open the last invoked operation that was over before it began and showed another value. A
+        # source must respond after that one was invoked.
         for position, index in sorted(moments):
             if position == NEVER:
                 break
@@ -131,6 +135,8 @@ class _Sweep:
         value = done.brings if done.observes is _NOTHING else done.observes
         if value is _NOTHING:
             return
+        # Invariant: `_shown` is the last invoked of all, `_other` of those that show another value
+        # than it. So one of the two is the last that showed another value than a given one.
         shown, last = self._shown
         if last is None or shown == value or entry > last:
             if shown != value:

@@ -129,6 +129,9 @@ class Timeline:
         replacing, ranked = self._replacing_bits, self._ranked_bits
         at, total, eager = self._following, len(entries), self._eager
         first = len(levels)
+        # Invariant: `slots`, `reads` and `updates` have the completed operations that were invoked
+        # and have not responded, the two last by response; each has a bit of the window to itself,
+        # and `free` has all others.
         for end in self._responses[first : first + LEVELS_AT_ONCE]:
             fresh: tuple[Slot, ...] = ()
             alone = not slots and entries[at][1] == end

@@ -144,6 +144,8 @@ def _by_hand(
     begun = [-1] + [entry.invoked for entry in writes]
     responses = [-1] + [NEVER if each.completed is None else each.completed for each in writes]
     invocations = list(begun)
+    # Invariant: per cluster the earliest response and the latest invocation so far: the ends of its
+    # zone. Cluster 0 is that of the initial value, whose write came before all.
     for index, cluster in enumerate(clusters):
         entry = reads[index]
         completed = _response(entry)
@@ -156,6 +158,8 @@ def _by_hand(
         for cluster, (low, high) in enumerate(zip(responses, invocations, strict=True))
         if low < high
     )
+    # By their begin: if any two overlap, so do two neighbours, since the first of the two overlaps
+    # whatever begins between. No register holds two values at once (section 4).
     for before, after in pairwise(forward):
         if after[0] < before[1]:
             return (before[2], after[2])

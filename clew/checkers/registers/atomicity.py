@@ -134,6 +134,8 @@ class _Search:
             if _end(one) != NEVER:
                 moments.append((one.operation.completed or 0, index, False))
         configurations: set[_Configuration] = {(0, (INITIAL,))}
+        # Invariant: the configurations are all that the operations begun by now can have come to
+        # with all responses by now explained; a bit belongs to one operation in flight.
         for _, index, starts in sorted(moments):
             if starts:
                 taken = sum(self.open.values())
@@ -155,6 +157,8 @@ class _Search:
         explained = {one for one in start if one[0] & bit}
         stack = sorted(one for one in start if not one[0] & bit)
         seen = set(stack)
+        # Invariant: `seen` are ways to go on without the target, `explained` those that end with
+        # it. Nothing need happen after it before its response.
         while stack:
             budget.spend(1)
             for following in self._writes(*stack.pop()):

@@ -150,6 +150,8 @@ class Order:
     def earliest_overwrites(self, read: int) -> Iterator[int]:
         """Per session its first write to the read's register that comes after what it saw."""
         source = self.found.all[read].source
+        # Those that come after the source are the last of each session, since clocks only grow
+        # along it.
         for writes in self.found.writers.get(self.found.all[read].key, {}).values():
             if source == INITIAL:
                 yield writes[0]
@@ -176,6 +178,9 @@ class Order:
                 return cyclic(self.found, circle, "cyclic-order")
         watch = _Watch(self, total=total)
         waiting = self.reads
+        # Invariant: the clocks are those of the graph, and a read that does not wait forces nothing
+        # new. What is added holds in every order that explains the reads, so a circle means that
+        # there is none. Each round but the last adds an edge: this ends.
         while waiting:
             fresh: list[tuple[int, int]] = []
             for read in waiting:
@@ -223,6 +228,8 @@ class Order:
     def _move_on(self, first: int, second: int, watch: _Watch, budget: Budget) -> bool:
         """Moves on all clocks that an edge changes; False where it closes a circle."""
         queue = deque([(first, second)])
+        # Invariant: a clock may be behind only at the end of an edge in the queue, or of a fresh
+        # one whose turn comes.
         while queue:
             budget.spend(1)
             before, after = queue.popleft()

@@ -169,6 +169,8 @@ class _Search:
         seen = {start}
         stack = [start]
         steps = 0
+        # Invariant: `seen` has every state that was reached; those that are not on the stack were
+        # gone on from in every way.
         while stack and (steps_max is None or steps < steps_max):
             budget.spend(1)
             steps += 1

@@ -104,6 +104,7 @@ class Sessions:
 
 def _smallest(found: Accesses, wanted: list[Guarantee], budget: Budget) -> list[Anomaly]:
     """The contradictions among the fewest guarantees that contradict each other."""
+    # Invariant: no fewer guarantees contradict each other.
     for size in range(1, len(wanted) + 1):
         anomalies = []
         for some in combinations(wanted, size):

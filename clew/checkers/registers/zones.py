@@ -60,6 +60,7 @@ def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
         initial: the value that was there before everything.
     """
     found: dict[Hashable, Zone] = {initial: Zone(ALWAYS, ALWAYS, None, None)}
+    # Invariant: per value the earliest end and the latest start so far.
     for one in intervals:
         zone = found.get(one.value)
         if zone is None:
@@ -87,6 +88,7 @@ def conflicts(found: Iterable[Zone]) -> list[tuple[Zone, Zone]]:
     for zone in forward:
         longest = zone if not reach or zone.last_start > reach[-1].last_start else reach[-1]
         reach.append(longest)
+    # A backward zone breaks the rule where some forward one holds it all.
     for zone in found:
         if zone.forward or zone.ender is None:
             continue

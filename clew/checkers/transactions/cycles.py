@@ -244,6 +244,8 @@ class _Search:
         """Search a region at a level and all narrower ones; the names of the kinds met."""
         found: set[str] = set()
         self.budget.spend(len(region.transactions))
+        # A cycle of these kinds lies in one component of these rules. A kind that a narrower order
+        # shows there is not looked for again with a wider one.
         for members in Walks(region, rules, level).parts():
             if self._has_enough(kinds, level):
                 return {kind.name for kind in kinds}

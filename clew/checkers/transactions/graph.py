@@ -138,6 +138,8 @@ def trim(  # noqa: C901 - a call for each node would cost a quarter of the check
     left = total
     gate = first = 0
     gates, holders = len(entries), len(exits)
+    # Invariant: on no cycle lies a node that has gone (Kahn): all edges into it, and all exits
+    # before its entry, were of nodes that had gone.
     while True:
         while ready:
             node = ready.pop()

@@ -58,7 +58,7 @@ class Region:
     Args:
         graph: the whole graph.
         nodes: its nodes that count, transactions and hubs, ascending.
-        session: `reading.sessions` of the graph's operations.
+        session: `extraction.sessions` of the graph's operations.
 
     Attributes:
         transactions: for each local number the operation's number.
@@ -205,6 +205,8 @@ class Walks:
 
     def _add_sessions(self, region: Region, state: int, sources: list[int]) -> None:
         chain = [-1] * self.size
+        # Invariant: a node of the chain leads to its transaction and, by the next node, to all
+        # later ones of the session.
         for place in range(self.size - 1, -1, -1):
             following = region.following[place]
             rest = [chain[following]] if following >= 0 else []
@@ -239,6 +241,8 @@ class Walks:
         """
         parent = {start: -1}
         reached = [start] if start < self.real else self._enter(start, parent)
+        # Invariant: `parent` has what is at most so many steps away, `reached` the real nodes of
+        # the last step.
         while goal not in parent:
             reached = [
                 found
@@ -306,6 +310,7 @@ def shortest(
     sources = sorted({start.source for start in starts})
     width = max(64, _BITS_PER_LAYER // max(1, len(wide.steps)))
     best: Hit | None = None
+    # Invariant: `best` is a shortest over the sources so far; the next must have fewer steps.
     for low in range(0, len(sources), width):
         columns = {source: bit for bit, source in enumerate(sources[low : low + width])}
         wanted: dict[int, int] = {}
@@ -330,6 +335,8 @@ def _first_hit(
     layer = _layer(wide, columns, goal_state)
     under = _layer(narrow, columns, goal_state) if narrow else []
     steps = 0
+    # Invariant: `layer` is R[steps] of the module, `under` the same of the narrow walks. All
+    # openings are tried at each length, so the first hit is a shortest.
     while best is None or steps < best.steps:
         for node, mask in wanted.items():
             reached = mask & layer[node]
@@ -341,6 +348,7 @@ def _first_hit(
                 return Hit(Start(source, node), steps)
         budget.spend(len(wide.steps))
         following = _step(wide, layer)
+        # No node reaches more with another step, so none ever will.
         if following == layer:
             return None
         layer = following
@@ -371,6 +379,7 @@ def _step(walks: Walks, layer: list[int]) -> list[int]:
 
 
 def _fill_passing(walks: Walks, layer: list[int]) -> None:
+    # Each after those that it leads to, which are filled then.
     for node in walks.passing:
         bits = 0
         for target in walks.steps[node]:

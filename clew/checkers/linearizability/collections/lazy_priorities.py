@@ -142,6 +142,8 @@ class LazyPriorityQueue(Specification):
         low = present & ((1 << field * self._width) - 1)
         if not low:
             return state
+        # Each copy that must go is taken by a removal without an answer, of which enough were
+        # invoked, and is one that the answered removals leave over.
         for each, count in self._ahead.counts(low):
             helpers -= count
             if helpers < 0 or self._ahead.count(over, each) < count:
@@ -187,6 +189,8 @@ class _Ahead:
         by_start = sorted(removals)
         flying: list[tuple[int, int]] = []
         at = 0
+        # Invariant: `flying` has the removals invoked before this response and not over by then, by
+        # response.
         for moment in self._ends:
             if moment == NEVER:
                 break
@@ -233,6 +237,9 @@ class _Ahead:
         to_come: dict[int, int] = {}
         least = next(self.counts(present))[0]
         # The last to respond first: of equal ones those to come are the last.
+        # Invariant: `to_come` has per value how many of the removals that were invoked by now, and
+        # that this loop has not met yet, are still to take it. What they need gone must be taken by
+        # answered removals invoked before they respond, or by those without an answer.
         for response, field in reversed(self._flying[rank]):
             if field <= least:
                 continue

@@ -139,6 +139,8 @@ class LazyQueue(Specification):
         first, ranks, pending, ended = state
         answered, unanswered = self._of_value.get(value, (0, 0))
         suitable = answered >> first & ranks
+        # From the first to respond on. `first` is the first response of all left: if it is not
+        # before this one was invoked, none left precedes it.
         while suitable:
             bit = suitable & -suitable
             if self._before[first + bit.bit_length() - 1] <= first:
@@ -172,6 +174,7 @@ def _during(responses: Sequence[int], intervals: Sequence[tuple[int, int]]) -> l
     """Which responses came while one of the intervals, given by their begin, lasted."""
     found = []
     at, last = 0, -1
+    # Invariant: `last` is the latest end of the intervals that began before this response.
     for place, response in enumerate(responses):
         while at < len(intervals) and intervals[at][0] < response:
             last = max(last, intervals[at][1])

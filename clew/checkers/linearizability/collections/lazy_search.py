@@ -128,6 +128,8 @@ def _unfounded(kind: _Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     puts: dict[Any, int] = {}
     takes: dict[Any, int] = {}
     moments = [(each.invoked if each.f in kind.puts else end(each), each) for each in entries]
+    # Invariant: counted are the puts invoked by this moment and the takes over by it. Each of these
+    # got one of those (VFresh, VRepet).
     for moment, entry in sorted(moments):
         value = _value(kind, entry)
         if entry.f in kind.puts:
@@ -162,6 +164,7 @@ def _fewest_values(kind: _Kind, entries: Sequence[Entry], budget: Budget) -> Seq
     values = dict.fromkeys(_value(kind, each) for each in entries)
     values.pop(None, None)
     with suppress(OutOfBudget):  # the verdict stands
+        # Invariant: no order explains `entries`.
         for value in list(values):
             rest = [each for each in entries if _value(kind, each) != value]
             if not _searched(kind, rest, budget).outcome.linearizable:

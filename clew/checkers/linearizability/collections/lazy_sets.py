@@ -118,6 +118,8 @@ class LazySet(Specification):
         found = {each for each in members if operation not in each[1]}
         waiting = [each for each in members if operation in each[1]]
         seen = {*waiting}
+        # Invariant: `seen` has what the members come to by operations in flight other than this
+        # one; `found` what they come to right after it.
         while waiting:
             for done, after in self._next(waiting.pop()):
                 if done == operation:
@@ -132,6 +134,8 @@ class LazySet(Specification):
         found = {each for each in members if each[0] == held}
         waiting = [each for each in members if each[0] != held]
         seen = {*waiting}
+        # Invariant: `seen` has what is not yet as shown. What is as shown goes no further: whatever
+        # else is in flight can as well happen later.
         while waiting:
             for _, after in self._next(waiting.pop()):
                 if after[0] == held:
@@ -301,6 +305,7 @@ def _fewest(entries: Sequence[Entry], elements: list[Any], budget: Budget) -> tu
     """The operations on few of the elements that no order explains."""
     share = Share(budget, 10 * FIRST_CONFIGURATIONS)
     with suppress(ShareSpentError):
+        # Invariant: no order explains the operations on `elements`.
         for element in list(elements):
             rest = [each for each in elements if each is not element]
             if rest and not _holds(_cut(entries, rest), share):

@@ -110,6 +110,8 @@ def _first_matching(kind: _Kind, entries: Sequence[Entry]) -> dict[int, Entry] |
     flying: Counter[Any] = Counter()
     found: dict[int, Entry] = {}
     helpers = 0
+    # Invariant: `left` has per value the puts invoked by now that no take over by now has got,
+    # `flying` how many answered takes of it are under way.
     for moment, each in sorted(moments):
         if each.f in kind.puts:
             if each.argument is None or each.argument != each.argument:  # NaN
@@ -180,6 +182,8 @@ class _Matching:
     def explains(self) -> bool:
         """Whether a matching is found that leaves no fault."""
         chains = self._faults()
+        # Invariant: `chains` are the faults of the matching as it stands, and never more than
+        # before.
         while chains and self._tried < TRIALS + TRIALS_EACH * len(self._passages):
             better = self._better(chains)
             if better is None:
@@ -195,6 +199,7 @@ class _Matching:
     def _better(self, chains: list[tuple[Entry, ...]]) -> list[tuple[Entry, ...]] | None:
         """The faults after an exchange that leaves fewer, or as many; None where there is none."""
         level: tuple[tuple[Passage, Passage], list[tuple[Entry, ...]]] | None = None
+        # Invariant: at each turn the matching is as it was; what is tried is taken back.
         for chain in chains:
             for number in [each.number for each in chain if each.number in self._passages]:
                 for other in self._partners(number):

@@ -101,6 +101,9 @@ class _Schedule:
         values = [*map(_value, self._passages), _NOTHING]
         # Values that are alike are in the way of greater ones, and not of each other.
         alike: list[tuple[int, int, int]] = []
+        # Invariant: `_covered` has the gaps in which a smaller value is surely present. The
+        # removals of these each stand at the first gap that was free, so that no other choice
+        # covers less.
         for index, passage in enumerate(self._passages):
             first, until = max(rank[passage.put], rank[passage.taken]), self._count
             if passage.taken == NEVER:
@@ -131,6 +134,8 @@ class _Schedule:
         explained = _Gaps(self._count)
         chosen: dict[int, None] = {}
         waiting = [(first, last)]
+        # Invariant: whoever keeps the gaps that are explained is chosen; why a chosen one was there
+        # so long waits to be explained.
         while waiting:
             for gap in explained.cover(*waiting.pop()):
                 owner = self._owners[gap]
@@ -149,6 +154,8 @@ class _Gaps:
     def free(self, gap: int) -> int:
         """The first free gap from this one on; their number where none is."""
         following = self._next
+        # Invariant: no free gap lies between one and its next. Halving the way makes later ones
+        # short (union-find).
         while following[gap] != gap:
             following[gap] = following[following[gap]]
             gap = following[gap]

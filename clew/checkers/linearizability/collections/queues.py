@@ -62,6 +62,7 @@ def _overtaking(passages: Sequence[Passage]) -> tuple[Entry, ...]:
     last: Passage | None = None
     for passage in sorted(passages, key=_put):
         # `last` is the one taken last among those whose enqueue was over before this one began.
+        # VOrd: if this one overtook any of those, it overtook the one that is taken last.
         while earlier[at].put_done < passage.put:
             if last is None or earlier[at].taken > last.taken:
                 last = earlier[at]
@@ -75,6 +76,9 @@ def _never_empty(passages: Sequence[Passage], empties: Sequence[Entry]) -> tuple
     """A dequeue that found the queue empty, with values it surely held one of all along."""
     # Stretches in which the queue surely held something, each as a chain of values that overlap.
     stretches: list[tuple[int, int, list[Passage]]] = []
+    # Invariant: stretches are disjoint and in order; only the last can meet a value that is there
+    # later, since these come in the order of their first moments. VWit: a dequeue that found
+    # nothing must not lie inside one.
     for passage in sorted(passages, key=_put_done):
         if passage.put_done >= passage.taken:
             continue

@@ -230,6 +230,8 @@ def _layers(
     layers: list[tuple[int, Entry]] = []
     first_shown: dict[Any, int] = {}
     layer = 0
+    # Invariant: `first_shown` has all elements that the reads so far show, each with the layer of
+    # its add, right below that of the first read that shows it.
     for elements, read in shown:
         if len(elements) > len(first_shown):
             layer += 2
@@ -250,6 +252,7 @@ def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
     by_end = sorted(layers, key=lambda each: end(each[1]))
     at = 0
     highest: tuple[int, Entry] | None = None
+    # Invariant: `highest` is of the highest layer among those over before this one begins.
     for layer, entry in sorted(layers, key=lambda each: each[1].invoked):
         while end(by_end[at][1]) < entry.invoked:
             if highest is None or by_end[at][0] > highest[0]:

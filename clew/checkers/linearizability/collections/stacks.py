@@ -80,6 +80,7 @@ def _never_empty(
     # The segments, as the first and the last moment and the number of values before it.
     begins: list[int] = []
     ends: list[int] = []
+    # Invariant: the last segment is the only one that a value which is there later can prolong.
     for passage in present:
         if ends and passage.put_done < ends[-1]:
             ends[-1] = max(ends[-1], passage.taken)
@@ -121,6 +122,10 @@ class _Segments:
         These values are then left out.
         """
         waiting = [(0, self._count)]
+        # Invariant: the history is linearizable exactly where each range that waits is, alone. A
+        # value that may be at the bottom of a segment can be taken off: put under an order of the
+        # rest it gives one of all. Where no value is surely there, a range falls into two that have
+        # nothing to do with each other.
         while waiting:
             first, last = waiting.pop()
             while first < last and not self._alive[first]:
@@ -247,6 +252,8 @@ def _chain(present: Sequence[Passage], begin: int, finish: int) -> list[Passage]
     """
     chain: list[Passage] = []
     best = present[0]
+    # Invariant: the chain covers all before `begin`; of the values there by now `best` is there
+    # longest, so that no chain gets further with as many.
     for passage in present:
         if passage.put_done > begin:
             chain.append(best)

@@ -123,6 +123,8 @@ class _Choice:
         values = [each.value for each in part.passages if each.value in chosen]
         soonest = {**chosen, **dict.fromkeys(values, 0)}
         ways = []
+        # Of the other values all are taken as soon as can be, so a lower bound for this one alone
+        # holds whatever is chosen for them.
         for value in values:
             low, high = 0, chosen[value]
             # Invariant: with the value at low the entries can be explained, with it at high not.

@@ -117,6 +117,8 @@ class CommitOrders:
         causes = Causes(self.nodes, self.read_from, self.session if sight.sessions else None)
         before = self._certain(causes)
         hidden = self._hidden(causes, budget) if sight.transitive else self._direct(causes, budget)
+        # Seen and not read: its commit comes before that of the version read (figure 2). Before the
+        # initial version none can.
         for read, writer in hidden:
             if read.version == INITIAL:
                 return self._told(sight.kind, self._unseen(causes, read, writer), causes)
@@ -188,6 +190,8 @@ class CommitOrders:
                 left = masks.get(read.reader, 0) & of_key[read.key]
                 if left and read.version != INITIAL:
                     left &= ~(masks.get(read.version, 0) | bits.get(read.version, 0))
+                # Causes come first among the members, so the last precedes none of the others, and
+                # those that precede it are before it in any case.
                 while left:
                     writer = members[left.bit_length() - 1]
                     yield read, writer
@@ -266,6 +270,8 @@ def _through(
     came = {start: -1}
     depth = {start: 1}
     queue = [start]
+    # Invariant: `depth` is the distance from the start; no circle through a node at this depth is
+    # shorter.
     for node in queue:
         if shorter and depth[node] >= shorter:
             break

@@ -185,6 +185,8 @@ class Polygraph:
             self._join(moment, self.beginning(member), label)
         ends = sorted(members, key=graph.completed.__getitem__)
         later = 0
+        # Invariant: the moment at `later` is the first invocation after the completions so far; the
+        # chain goes on to all later ones, so one edge per transaction is enough.
         for member in ends:
             if graph.completed[member] == NEVER:
                 break
@@ -247,6 +249,8 @@ class Polygraph:
         wanted = set(goals)
         came: dict[int, Step | None] = dict.fromkeys(starts)
         queue = list(came)
+        # Invariant: `came` has what is reached in order of distance, each with the last step of a
+        # shortest way; so the first step into a goal ends a shortest path.
         for node in queue:
             for target, label in zip(self.targets[node], self._labels[node], strict=True):
                 if label.moment >= before or (among is not None and target not in among):

@@ -81,6 +81,8 @@ class Propagation:
         Raises:
             OutOfBudget: that is more than allowed.
         """
+        # Invariant: whatever was made follows from what is certain and the guesses that stand.
+        # Choices only grow here, so the loop ends.
         while True:
             budget.spend(len(self.polygraph.targets))
             circles = self.circles()
@@ -115,6 +117,8 @@ class Propagation:
         The opposite is taken back with the one before the last of them.
         """
         last = max(behind, key=self.made.__getitem__)
+        # Every guess since was made under the one that was wrong, so it goes with it (backjumping:
+        # Prosser 1993).
         while True:
             guess = self._guesses.pop()
             if guess.choice == last:
@@ -172,6 +176,8 @@ class Propagation:
             own[graph.beginning(writer)] |= 1 << bit
             own[graph.commit(writer)] |= 1 << bit + width
         before = [0] * len(graph.targets)
+        # Invariant: what leads to a node is known when its turn comes, for all of that had its
+        # turn.
         for node in self.order:
             mask = before[node] | own[node]
             if mask:
@@ -203,6 +209,8 @@ class Propagation:
             }
             for writer, before_it in earlier.items():
                 left = before_it
+                # The last by commit first: what must come before it comes before this writer too,
+                # and need not be drawn again.
                 while left:
                     first = writers[left.bit_length() - 1]
                     left &= ~(earlier[first] | bits[first])
@@ -253,6 +261,8 @@ class Propagation:
             conflicts, waiting = [], both[:1] + [(i, b, a) for i, a, b in both[:1]]
         guessed = {guess.choice for guess in self._guesses}
         seen = dict.fromkeys(waiting)
+        # Invariant: of each choice seen that does not wait the causes were seen, and its conflict
+        # or its guess noted. Causes were made before what follows from them, so this ends.
         while waiting:
             choice = waiting.pop()
             if choice in guessed:

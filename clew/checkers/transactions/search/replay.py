@@ -73,6 +73,9 @@ class _Runner:
         fresh = True
         taken_back = 0
         seen: set[int] = set()
+        # Invariant: `order` is a serial order of what is done that goes with real time, in which
+        # each read sees the last write; `steps` has for each step what else could have been run
+        # there and was not tried.
         while len(order) < len(by_end):
             if fresh:
                 if len(seen) % Budget.STEP == 0:
@@ -111,6 +114,7 @@ class _Runner:
         done: bytearray,
     ) -> _Step:
         """Let in what was invoked before the first of those still to run ended."""
+        # Whoever is invoked after the first of these ended must run after it (real time).
         while done[by_end[first]]:
             first += 1
         limit = self.graph.completed[by_end[first]]

@@ -68,6 +68,9 @@ class _Run:
                 self._push(node)
         placed = 0
         held: list[tuple[int, int]] = []  # nodes that had to wait, by end
+        # Invariant: the nodes with a rank were taken in an order that goes with all edges; those
+        # that nothing unranked leads to are ready, asleep or held. If all are asleep the first to
+        # end goes on: the result may be wrong, but is an order.
         while True:
             while self.ready:
                 entry = heappop(self.ready)

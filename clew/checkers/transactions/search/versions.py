@@ -252,6 +252,10 @@ class _Search:
         # A model that this one stands in for may fall by what is certain.
         if not self.propagation.circles() and not self._doubts(budget):
             return True
+        # Invariant: if some completion satisfies the model, one agrees with what was made before
+        # some guess, or with all of it; what was made before the first is certain. A circle shows
+        # the last of the guesses behind it to be wrong as long as the others stand, so no set of
+        # guesses is tried twice, and this ends.
         while True:
             circle = self.propagation.follow(budget)
             if circle:
@@ -285,6 +289,8 @@ class _Search:
             if (index, *pair) not in made
         ]
         doubts: list[Choice] = []
+        # Invariant: the choices of the schedule that are neither made nor doubted are `tried`; each
+        # pass doubts one in each circle that they close.
         for _ in range(_PASSES_MAX):
             budget.spend(len(graph.targets))
             mark = graph.mark()

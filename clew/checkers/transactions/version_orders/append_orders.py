@@ -90,6 +90,7 @@ class AppendOrders:
         if NOBODY in owners:
             owners = [owner for owner in owners if owner != NOBODY]
         successors = self.graph.successors
+        # Each to the next alone: the others follow.
         for before, owner in pairwise(owners):
             if before != owner:
                 successors[before].append(owner * 4 + WW)
@@ -101,6 +102,8 @@ class AppendOrders:
         following = _following(owners) if NOBODY in owners else owners
         successors = self.graph.successors
         last: list[int] = []
+        # A read of so many versions comes after the writer of the last of them and before that of
+        # the next; its edges from and to all others follow by ww.
         for number, value in record.reads:
             length = len(value)
             if not whole and (length > known or order[:length] != value):
@@ -255,6 +258,7 @@ class AppendOrders:
             strange = record.disagreeing()
         longest = record.longest
         known = len(longest)
+        # Invariant: up to `known` no read so far says otherwise than the longest.
         for number, value in strange:
             known = min(known, _common_length(longest, value))
             self._disagree(record, number, record.uncut(number, value))

@@ -173,6 +173,8 @@ class RegisterOrders:
         """Order each visit after those that ended before it began; what follows is left out."""
         frontier: list[tuple[int, int, int]] = []  # completion, invocation, version on leaving
         why = "they were met in this order in real time"
+        # Invariant: whoever ended before this visit is in the frontier, or before one of those that
+        # are in real time.
         for number, path in self._visits(record):
             for earlier, later in pairwise(path):
                 yield earlier, later, why
@@ -193,6 +195,8 @@ class RegisterOrders:
         for low in range(0, len(writers), _BLOCK):
             block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
             reached = [0] * len(self.graph.successors)
+            # Invariant: what a node leads to is known when its turn comes, for all of that had its
+            # turn.
             for count, node in enumerate(reversed(order)):
                 if count % Budget.STEP == 0:
                     budget.spend(Budget.STEP)
@@ -404,6 +408,8 @@ def _total(record: RegisterKey) -> bool:
                 preceding[later] += 1
     ready = [version for version, count in preceding.items() if not count]
     met = 0
+    # Invariant: the ready ones are those left that nothing left precedes. Two of them have no
+    # order.
     while ready:
         if len(ready) > 1:
             return False
