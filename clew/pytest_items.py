@@ -23,13 +23,12 @@ from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
 from clew.machine.text import printable
 from clew.pytest_runs import located, runs_of, shown
-from clew.report import words
 from clew.report.story import story
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, model_of, read_repro
 from clew.scenarios.run import simulate
-from clew.scenarios.trust import is_outside
+from clew.scenarios.trust import is_outside, replay_command
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for
@@ -136,7 +135,7 @@ class RegressionItem(pytest.Item):
 
     def _command(self, outcome: Outcome) -> str:
         plan = outcome.run.plan
-        return f"Replay: {words.replay(str(shown(self.path)), plan.model.name, plan.workload)}"
+        return f"Replay: {replay_command(str(shown(self.path)), plan.model.name, plan.workload)}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """The file, and how it is called in a report."""

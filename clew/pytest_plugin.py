@@ -123,7 +123,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == "clew_runs"  # as `Runs.run` and a regression test leave it
     ]
     if counts:
-        from clew.report.words import several  # noqa: PLC0415 - only where it was used
+        from clew.report.layout import several  # noqa: PLC0415 - only where it was used
 
         told = f"clew: {several(sum(counts), 'run')} in {several(len(counts), 'call')}"
         terminalreporter.write_line(told)

@@ -15,7 +15,7 @@ from clew.machine.text import json_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
 from clew.report.screen import echo
-from clew.report.swept import Swept, swept
+from clew.report.suite import Suite, suite_of
 from clew.search.cases import Case
 from clew.search.sweep import SeedResult
 
@@ -61,7 +61,7 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
     """
     write_junit(cases, stories, junit)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in github.annotations([_swept(case, stories) for case in cases]):
+        for line in github.annotations([_suite_of(case, stories) for case in cases]):
             echo(line, err=True)
 
 
@@ -73,12 +73,12 @@ def write_junit(
     With ``crash``, what is told of a mistake of Clew's own, it has an error of that.
     """
     if junit is not None:
-        write_text(junit, junit_xml([_swept(case, stories) for case in cases], crash))
+        write_text(junit, junit_xml([_suite_of(case, stories) for case in cases], crash))
 
 
-def _swept(case: Case, stories: Mapping[str, str]) -> Swept:
+def _suite_of(case: Case, stories: Mapping[str, str]) -> Suite:
     firsts = [group.first for group in case.summary.groups.values()]
-    return swept(
+    return suite_of(
         case.job.scenario,
         case.source,
         case.summary,

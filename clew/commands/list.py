@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.errors import EXIT_VALID
 from clew.machine.text import json_text
-from clew.report import words
+from clew.report import layout
 from clew.report.catalogue import rows_of
 from clew.report.screen import echo
 
@@ -20,7 +20,7 @@ def run(options: Mapping[str, Any]) -> int:
             echo(json_text(row))
         return EXIT_VALID
     heads = [column.replace("_", " ") for column in columns]
-    echo(words.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))
+    echo(layout.table([heads, *([_cell(row[column]) for column in columns] for row in rows)], ""))
     return EXIT_VALID
 
 

@@ -15,10 +15,10 @@ from clew.errors import EXIT_VALID
 from clew.formats.places import check_file
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
+from clew.report.progress import ShrinkProgress
 from clew.report.run import not_deterministic
 from clew.report.screen import echo
-from clew.report.shrinking import Shrinking
-from clew.report.shrunk import shrunk_report
+from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
@@ -49,7 +49,7 @@ def run(options: Mapping[str, Any]) -> int:
         changed_model="changed_model" in options,
         allow_outside="allow_outside" in options,
     )
-    with Shrinking(runs_max, sys.stderr) as progress:
+    with ShrinkProgress(runs_max, sys.stderr) as progress:
         shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
     verification = verify(shrunk.outcome.run)
     write_shrunk(shrunk, out, repro)

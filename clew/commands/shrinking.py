@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clew.checkers.verdict import Verdict
+from clew.report.progress import ShrinkProgress
 from clew.report.screen import echo
-from clew.report.shrinking import Shrinking
-from clew.report.shrunk import shrunk_report
+from clew.report.shrink import shrunk_report
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
@@ -59,7 +59,7 @@ def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
             continue
         repro = Path(str(result.repro))
         try:
-            with Shrinking(RUNS_MAX, sys.stderr) as progress:
+            with ShrinkProgress(RUNS_MAX, sys.stderr) as progress:
                 shrunk = shrink(read_repro(repro).plan, progress=progress.update)
         except FiguresError as figures:
             echo(f"\n{name} is not made small: {figures.found}.")

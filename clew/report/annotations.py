@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
 from clew.machine.text import github_message, github_property
-from clew.report.swept import Failure, Swept
+from clew.report.suite import Failure, Suite
 from clew.scenarios.workload_files import is_file
 
 _PLACED = re.compile(r" at ([^,;()]+):(\d+)")
@@ -29,19 +29,19 @@ class _Place(NamedTuple):
     line: int | None = None
 
 
-def annotations(suites: Sequence[Swept]) -> list[str]:
+def annotations(suites: Sequence[Suite]) -> list[str]:
     """A line for each kind of failure, and for each scenario that did not show what it should."""
     return [line for one in suites for line in _of_one(one)]
 
 
-def _of_one(one: Swept) -> list[str]:
+def _of_one(one: Suite) -> list[str]:
     lines = [_failure(one, failure) for failure in one.failures]
     if not lines and one.met.verdict is not Verdict.VALID:
         lines.append(_command(one.met.verdict, _Place(_file(one)), one.name, one.met.reason))
     return lines
 
 
-def _failure(one: Swept, failure: Failure) -> str:
+def _failure(one: Suite, failure: Failure) -> str:
     title = f"{one.name}, seed {failure.seed}: {failure.signature}"
     told = [failure.reason]
     if failure.runs > 1:
@@ -62,7 +62,7 @@ def _command(verdict: Verdict, place: _Place, title: str, message: str) -> str:
     return f"::{name} {told}::{github_message(message)}"
 
 
-def _place(one: Swept, signature: str) -> _Place:
+def _place(one: Suite, signature: str) -> _Place:
     """Where to show a failure: a signature names files without their folders."""
     model = _model(one)
     if model is not None:
@@ -73,11 +73,11 @@ def _place(one: Swept, signature: str) -> _Place:
     return _Place(_file(one))
 
 
-def _file(one: Swept) -> Path | None:
+def _file(one: Suite) -> Path | None:
     return one.source if isinstance(one.source, Path) else _model(one)
 
 
-def _model(one: Swept) -> Path | None:
+def _model(one: Suite) -> Path | None:
     """The user's file that holds the model; None for a shipped one."""
     name = one.scenario.model
     return Path(name.partition(":")[0]) if is_file(name) else None

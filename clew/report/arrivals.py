@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clew.report import words
 from clew.scenarios.plan import Plan
+from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Timeline
 

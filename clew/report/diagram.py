@@ -15,9 +15,9 @@ from typing import Any
 
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.machine.text import html_text, script_json
-from clew.report import words
 from clew.report.run import when
 from clew.scenarios.outcome import Outcome
+from clew.trace import words
 from clew.trace.timeline import Message, Timeline, is_client
 
 MESSAGES_MAX = 20_000

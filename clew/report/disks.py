@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from clew.node.disk import Aftermath
-from clew.report import words
+from clew.report import layout
+from clew.trace import words
 
 SHOWN = 4
 """So many names and so many writes are told; of a longer list the last ones."""
@@ -39,7 +40,7 @@ def _some(texts: Sequence[str]) -> str:
 def _entry(name: str, value: Any) -> str:
     """A name and what is under it."""
     if isinstance(value, bytes):
-        return f"{_name(name)} ({words.several(len(value), 'byte')})"
+        return f"{_name(name)} ({layout.several(len(value), 'byte')})"
     return f"{_name(name)} = {words.value(value, WIDTH)}"
 
 
@@ -48,7 +49,7 @@ def _write(name: str, value: Any) -> str:
     if value is None:
         return f"the removal of {_name(name)}"
     if isinstance(value, bytes):
-        return f"{words.several(len(value), 'byte')} of {_name(name)}"
+        return f"{layout.several(len(value), 'byte')} of {_name(name)}"
     return _entry(name, value)
 
 

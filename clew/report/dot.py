@@ -6,7 +6,7 @@ from clew.checkers.transactions.words import to_dot
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 from clew.machine.text import dot_text
-from clew.report import words
+from clew.trace import words
 
 OPERATIONS_DRAWN = 40
 """Of more operations only the last are drawn: nobody can read a larger graph."""

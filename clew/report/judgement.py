@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from clew.checkers.verdict import Anomaly
-from clew.report import words
+from clew.report import layout
 from clew.report.style import Style
 from clew.search.judge import Judgement
+from clew.trace import words
 
 OPERATIONS_SHOWN = 20
 
@@ -16,17 +17,17 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
     engine = f", {result.engine}" if result.engine else ""
     explored = result.statistics.get("configurations")
     if explored:
-        engine += f" over {words.several(explored, 'configuration')}"
+        engine += f" over {layout.several(explored, 'configuration')}"
     head = f"{judgement.file}: {style.verdict(result.verdict)}"
-    told = words.hanging("  ", result.reason)
+    told = layout.hanging("  ", result.reason)
     how = (
-        f"  {judgement.model}, {words.several(judgement.operations, 'operation')}, "
+        f"  {judgement.model}, {layout.several(judgement.operations, 'operation')}, "
         f"{judgement.seconds:.3g} s{engine}"
     )
     guess = ""
     if judgement.inferred is not None:
         why = judgement.inferred[:1].lower() + judgement.inferred[1:]
-        guess = "\n" + words.hanging(
+        guess = "\n" + layout.hanging(
             "  ", f"No model was named; {judgement.model} is a guess: {why}"
         )
     return f"{head}\n{told}\n{how}{guess}"
@@ -46,11 +47,11 @@ def _anomaly(anomaly: Anomaly) -> str:
     ]
     if all(row[1] == "" for row in rows):
         rows = [(first, *rest) for first, _, *rest in rows]  # type: ignore[misc]
-    parts = [words.indented(f"{anomaly.kind}: {anomaly.reason}")]
+    parts = [layout.indented(f"{anomaly.kind}: {anomaly.reason}")]
     if left:
-        parts.append(f"    {words.several(left, 'earlier operation')} left out; --json has all")
+        parts.append(f"    {layout.several(left, 'earlier operation')} left out; --json has all")
     if rows:
-        parts.append(words.table(rows, "    "))
+        parts.append(layout.table(rows, "    "))
     return "\n".join(parts)
 
 

@@ -17,11 +17,11 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clew.checkers.verdict import Verdict
 from clew.machine.text import xml_text
-from clew.report.swept import Failure, Swept
+from clew.report.suite import Failure, Suite
 from clew.scenarios.suite import Source
 
 
-def junit_xml(suites: Sequence[Swept], crash: str = "") -> str:
+def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:
     """The report as a document of XML 1.0, with a newline at its end.
 
     A mistake of Clew's own, told in ``crash``, is an error in a suite of its own.
@@ -61,7 +61,7 @@ def _whole(tag: str, kind: str, reason: str) -> Element:
     return suite
 
 
-def _suite(one: Swept) -> Element:
+def _suite(one: Suite) -> Element:
     cases = [_failing(one, failure) for failure in one.failures]
     if sum(failure.runs for failure in one.failures) < one.runs or not cases:
         cases.append(_rest(one, failing=bool(cases)))
@@ -76,7 +76,7 @@ def _suite(one: Swept) -> Element:
     return suite
 
 
-def _properties(one: Swept) -> list[tuple[str, str]]:
+def _properties(one: Suite) -> list[tuple[str, str]]:
     scenario = one.scenario
     told = [("model", scenario.model), ("seed", str(scenario.seed)), ("runs", str(one.runs))]
     if scenario.bug:
@@ -93,7 +93,7 @@ def _properties(one: Swept) -> list[tuple[str, str]]:
     return told
 
 
-def _failing(one: Swept, failure: Failure) -> Element:
+def _failing(one: Suite, failure: Failure) -> Element:
     """The case of a kind of failure."""
     case = _case(one, f"{one.name} seed {failure.seed}")
     tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
@@ -110,7 +110,7 @@ def _failing(one: Swept, failure: Failure) -> Element:
     return case
 
 
-def _rest(one: Swept, *, failing: bool) -> Element:
+def _rest(one: Suite, *, failing: bool) -> Element:
     """The case of all runs that are in no other case; it fails only for what no other tells."""
     case = _case(one, one.name)
     case.set("time", _seconds(one.seconds))
@@ -124,7 +124,7 @@ def _rest(one: Swept, *, failing: bool) -> Element:
     return case
 
 
-def _case(one: Swept, name: str) -> Element:
+def _case(one: Suite, name: str) -> Element:
     return Element("testcase", name=xml_text(name), classname=xml_text(_class(one.source)))
 
 

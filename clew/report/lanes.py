@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.checkers.verdict import Anomaly
-from clew.report import words
+from clew.report import layout
 from clew.scenarios.run import Run
+from clew.trace import words
 from clew.trace.timeline import is_client
 
 ROWS_SHOWN = 24
@@ -66,7 +67,7 @@ def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
 
 def _width(columns: list[str]) -> int:
     """The width of a lane, an even number, so that all of them fit into a line."""
-    return min((words.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2, LANE_WIDTH_MAX)
+    return min((layout.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2, LANE_WIDTH_MAX)
 
 
 def _line(time: int, drawing: str) -> str:

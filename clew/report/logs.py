@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clew.report import words
 from clew.scenarios.run import Run
+from clew.trace import words
 
 
 def node_logs(run: Run) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clew.report import words
+from clew.report import layout
+from clew.trace import words
 
 SHOWN = 4
 
@@ -34,7 +35,7 @@ class Losses:
         """When and what, for each reason that there was since it was last told."""
         for why, lost in self._new.items():
             shown = [
-                f"{kind} from {src} to {words.listed(dests)}"
+                f"{kind} from {src} to {layout.listed(dests)}"
                 for (kind, src), dests in list(lost.items())[:SHOWN]
             ]
             more = f"; and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""

@@ -1,4 +1,4 @@
-"""How a sweep gets on."""
+"""How a sweep, a run and a shrinker get on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TextIO
 from clew.checkers.verdict import Verdict
 from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
+from clew.report import layout
 from clew.report.live import LiveLine
+from clew.scenarios.plan import Plan
 from clew.search.sweep import SeedResult
 
 GROUPS_SHOWN = 3
@@ -128,6 +130,32 @@ class RunProgress(LiveLine):
 
 
 RUN_QUIET_SECONDS, RUN_PLAIN_SECONDS = 2.0, 10.0
+
+
+class ShrinkProgress(LiveLine):
+    """Runs spent and the size of the smallest plan so far; a context.
+
+    Args:
+        runs_max: how many runs there may be.
+        stream: where to tell it.
+    """
+
+    def __init__(self, runs_max: int, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._runs_max = runs_max
+
+    def update(self, runs: int, plan: Plan) -> None:
+        """So many runs are done, and this is the smallest plan."""
+        self.show(lambda: self.line(runs, plan))
+
+    def line(self, runs: int, plan: Plan) -> str:
+        """Where it stands, on one line."""
+        return (
+            f"shrinking: {runs:,} of at most {layout.several(self._runs_max, 'run')}, "
+            f"{layout.several(len(plan.operations), 'operation')}, "
+            f"{layout.several(len(plan.faults), 'fault')}, "
+            f"{layout.several(len(plan.node_ids), 'node')}"
+        )
 
 
 def _span(seconds: float) -> str:

@@ -14,10 +14,10 @@ from clew.errors import UsageError
 from clew.history import History
 from clew.machine.text import html_text, printable
 from clew.node.timer import NS_PER_SECOND
-from clew.report import words
+from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.run import not_deterministic, run_report
-from clew.report.shrunk import shrunk_report
+from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
@@ -26,6 +26,7 @@ from clew.scenarios.load import hold
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
+from clew.scenarios.trust import replay_command
 from clew.scenarios.workload_files import IN_MEMORY
 from clew.search.shrinking.oracle import whole_figures
 from clew.search.shrinking.record import SHRUNK, write_shrunk
@@ -206,7 +207,7 @@ class Result:
 
     def _headline(self) -> str:
         title, word = self._title(), self._word()
-        many = f" in {words.several(len(self.runs), 'run')}" if len(self.runs) > 1 else ""
+        many = f" in {layout.several(len(self.runs), 'run')}" if len(self.runs) > 1 else ""
         head = f"{title}, seed {self.seed}: {word}{many}."
         expected = self.scenario is not None and self.scenario.expect is not None
         return (
@@ -222,10 +223,10 @@ class Result:
         named = self.plan.model.name, self.plan.workload
         lines = [
             f"Artefacts: {Path(first).parent}",
-            f"Replay:    {words.replay(self.repro, *named)}",
+            f"Replay:    {replay_command(self.repro, *named)}",
         ]
         if self.shrunk is not None:
-            lines.append(f"As found:  {words.replay(first, *named)}")
+            lines.append(f"As found:  {replay_command(first, *named)}")
         lines.append(f"Keep it:   cp {quote(self.repro)} tests/clew/A_NAME.json")
         return ["\n".join(lines)]
 
@@ -240,9 +241,9 @@ class Result:
     def _notes(self) -> list[str]:
         """The seeds that gave no run, and what was not done for a class in this memory only."""
         if not self.in_memory:  # else no worker has run it
-            return [words.indented(line, "") for line in self._lost()]
+            return [layout.indented(line, "") for line in self._lost()]
         return [
-            words.indented(
+            layout.indented(
                 f"{self.outcome.model.node_class.__name__} was given as a class. It was not run in "
                 "a fresh process, which would show what depends on hash() or on the order of "
                 "a set, its nodes share the memory of this process, and there is no repro file. "
@@ -258,7 +259,7 @@ class Result:
             if not run.digest:
                 ways.setdefault(run.signature, []).append(run)
         return [
-            f"{words.several(len(those), 'seed')} gave no run, the first of them "
+            f"{layout.several(len(those), 'seed')} gave no run, the first of them "
             f"{those[0].seed}: {way}. {those[0].reason}"
             for way, those in ways.items()
         ]
@@ -269,16 +270,16 @@ class Result:
         )
         lines = [f"<clew {self._word()}: {runs}{self._title()}, seed {self.seed}"]
         lines += [
-            words.hanging(f"  {check.name}: ", check.reason)
+            layout.hanging(f"  {check.name}: ", check.reason)
             for check in self.outcome.checks
             if check.verdict is not Verdict.VALID
         ]
-        lines += [words.hanging("  ", line) for line in self._lost()]
+        lines += [layout.hanging("  ", line) for line in self._lost()]
         figures = self.statistics["operations"]
         if self.verdict is Verdict.VALID:
             lines.append(
-                f"  {figures['ok']:,} of {words.several(figures['count'], 'operation')} succeeded, "
-                f"{words.several(len(self.outcome.run.faults), 'fault')}, "
+                f"  {figures['ok']:,} of {layout.several(figures['count'], 'operation')} "
+                f"succeeded, {layout.several(len(self.outcome.run.faults), 'fault')}, "
                 f"{self.outcome.run.virtual_ns / NS_PER_SECOND:g} virtual seconds"
             )
         return printable("\n".join(lines)) + ">"

@@ -9,15 +9,17 @@ import clew
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.models.registry import MODELS
 from clew.node.timer import NS_PER_SECOND
-from clew.report import words
+from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.style import Style
 from clew.scenarios.load import Model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
+from clew.scenarios.trust import replay_command
 from clew.scenarios.workload_files import load_workload
 from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
+from clew.trace import words
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
@@ -71,7 +73,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     for label, name in load_workload(plan.workload).reported:
         rows.append((label, ", ".join(getattr(plan, name))))
     head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
-    return style.heading(head) + "\n" + words.table(rows)
+    return style.heading(head) + "\n" + layout.table(rows)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -83,7 +85,7 @@ def _nemesis(plan: Plan) -> str:
     if not plan.faults:
         return "no faults"
     asked = f"{', '.join(plan.nemesis)}: " if plan.nemesis else ""
-    return f"{asked}{words.several(len(plan.faults), 'fault')} planned"
+    return f"{asked}{layout.several(len(plan.faults), 'fault')} planned"
 
 
 def _seconds(ns: int) -> str:
@@ -96,7 +98,7 @@ def verdicts(outcome: Outcome, style: Style) -> str:
     lines = [f"The run is {style.verdict(outcome.verdict)}."]
     for check in outcome.checks:
         plain = f"  {check.name.ljust(width)}  {Style().verdict(check.verdict, 7)}  "
-        told = words.hanging(plain, check.reason)
+        told = layout.hanging(plain, check.reason)
         painted = f"  {check.name.ljust(width)}  {style.verdict(check.verdict, 7)}  "
         lines.append(told.replace(plain, painted, 1))
     return "\n".join(lines)
@@ -106,7 +108,7 @@ def remarks(told: Sequence[str], style: Style) -> str:
     """What is worth knowing and counts in no verdict; empty where there is nothing."""
     if not told:
         return ""
-    lines = (words.hanging("  - ", remark) for remark in told)
+    lines = (layout.hanging("  - ", remark) for remark in told)
     return "\n".join([style.heading("Remarks"), *lines])
 
 
@@ -128,7 +130,7 @@ def _evidence(outcome: Outcome, check: Result, style: Style) -> str:
 
 
 def _anomaly(outcome: Outcome, anomaly: Anomaly) -> str:
-    parts = [words.indented(f"{anomaly.kind}: {anomaly.reason}")]
+    parts = [layout.indented(f"{anomaly.kind}: {anomaly.reason}")]
     if anomaly.operations:
         parts.append(_operations(anomaly))
     parts.extend(_finding(anomaly))
@@ -145,7 +147,7 @@ def _operations(anomaly: Anomaly) -> str:
     left = count - len(shown)
     head = [f"    {left} earlier ones are in the history."] if left else []
     rows = [(words.span(one.start, one.end), words.who(one), words.operation(one)) for one in shown]
-    return "\n".join([*head, words.table(rows, "    ")])
+    return "\n".join([*head, layout.table(rows, "    ")])
 
 
 def _finding(anomaly: Anomaly) -> Iterator[str]:
@@ -153,7 +155,7 @@ def _finding(anomaly: Anomaly) -> Iterator[str]:
     data = anomaly.data
     if data.get("cause"):
         doing = "starting" if data["cause"] == "start" else f"handling {data['cause']}"
-        yield words.indented(f"It was {doing}.", "    ")
+        yield layout.indented(f"It was {doing}.", "    ")
     if data.get("place") and not data.get("traceback"):
         yield f"    at {data['place']}"
     if data.get("traceback"):
@@ -163,7 +165,7 @@ def _finding(anomaly: Anomaly) -> Iterator[str]:
     values = data.get("values")
     if isinstance(values, dict) and values:
         shown = list(values.items())[:VALUES_SHOWN]
-        yield words.indented("; ".join(f"{name} = {text}" for name, text in shown), "    ")
+        yield layout.indented("; ".join(f"{name} = {text}" for name, text in shown), "    ")
 
 
 def when(anomaly: Anomaly) -> tuple[int, int] | None:
@@ -206,10 +208,10 @@ def _faults_then(reports: Sequence[FaultReport], moments: Sequence[tuple[int, in
 def fault_table(reports: Iterable[FaultReport], indent: str = "  ") -> str:
     """What each fault did, and when."""
     rows = [(report.id, words.span(report.at_ns, report.until_ns)) for report in reports]
-    heads = words.table(rows, indent).splitlines()
+    heads = layout.table(rows, indent).splitlines()
     width = max((len(head) for head in heads), default=0)
     return "\n".join(
-        words.hanging(f"{head.ljust(width)}  ", report.detail)
+        layout.hanging(f"{head.ljust(width)}  ", report.detail)
         for head, report in zip(heads, reports, strict=True)
     )
 
@@ -223,7 +225,7 @@ def statistics(outcome: Outcome, style: Style) -> str:
         (f, *(f"{part[name]:,}" for name in ("count", "ok", "fail", "info")))
         for f, part in [*operations["by_f"].items(), ("all", operations)]
     ]
-    parts = [style.heading("Figures"), words.table(rows, right=(1, 2, 3, 4)), _measures(outcome)]
+    parts = [style.heading("Figures"), layout.table(rows, right=(1, 2, 3, 4)), _measures(outcome)]
     if outcome.run.faults:
         parts.append("  what each fault did\n" + fault_table(outcome.run.faults, "    "))
     return "\n".join(parts)
@@ -241,14 +243,14 @@ def _measures(outcome: Outcome) -> str:
     ]
     if figures["latency_ms"]:
         rows.insert(0, ("latency", quantiles(figures["latency_ms"])))
-    return words.table(rows)
+    return layout.table(rows)
 
 
 def quantiles(latency_ms: dict[str, float]) -> str:
     """Latencies of acknowledged operations, by quantile."""
     names = {"0": "least", "0.5": "median", "0.95": "95 %", "0.99": "99 %", "1": "most"}
     return ", ".join(
-        f"{names.get(name, name)} {words.duration_ms(ms)}" for name, ms in latency_ms.items()
+        f"{names.get(name, name)} {layout.duration_ms(ms)}" for name, ms in latency_ms.items()
     )
 
 
@@ -267,7 +269,7 @@ def footer(plan: Plan, verification: Verification | None, repro: str | None, sty
     if verification is not None and not verification.same:
         lines.append(not_deterministic(verification, style))
     if repro is not None:
-        command = words.replay(repro, plan.model.name, plan.workload)
+        command = replay_command(repro, plan.model.name, plan.workload)
         lines += [f"Seed {plan.seed}. Replay this run:", f"  {command}"]
     else:
         lines.append(f"Seed {plan.seed}.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
-from clew.report import words
+from clew.report import layout
 from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
 from clew.report.mishaps import Mishaps
@@ -22,10 +22,10 @@ from clew.scenarios.workload_files import load_workload
 from clew.search.onlooker import EVENTS_MAX, observed
 from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrinking.past import causal_past
+from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
-from clew.trace.words import way
 
 STEPS_MAX = 24
 """A longer story is cut down to what weighs most."""
@@ -87,7 +87,7 @@ def story(outcome: Outcome) -> str:
 
 
 def _line(rank: int, time_ns: int, text: str) -> str:
-    return words.hanging(f"{rank:>3}. {words.time(time_ns):>12}  ", text)
+    return layout.hanging(f"{rank:>3}. {words.time(time_ns):>12}  ", text)
 
 
 def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
@@ -132,7 +132,7 @@ class _Teller:
         self._lost()
         if self._booted:
             verb = "starts" if len(self._booted) == 1 else "start"
-            self._steps.append(Step(0, f"{words.listed(self._booted)} {verb}.", 2))
+            self._steps.append(Step(0, f"{layout.listed(self._booted)} {verb}.", 2))
         late = [step.arrival for step in self._steps if step.arrival is not None]
         if late and anomaly is not None and run.events <= EVENTS_MAX:
             past = causal_past(self._timeline, anomaly)
@@ -179,7 +179,7 @@ class _Teller:
             yield Step(event.time, text, operation=one.number)
         elif event.kind in {"ok", "fail", "info"}:
             one = self._timeline.operation(event)
-            by_way = way(self._timeline.cause(event)) if event.kind == "ok" else ""
+            by_way = words.way(self._timeline.cause(event)) if event.kind == "ok" else ""
             yield Step(event.time, _answered(one, by_way), operation=one.number)
 
 
@@ -188,7 +188,7 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
     fields = event.fields
     if event.kind == "state" and fields["state"]["role"] in _LEADING:
         # What made a node the leader: the last messages before.
-        by_way = way(timeline.cause(event))
+        by_way = words.way(timeline.cause(event))
         if by_way:
             yield Step(event.time, f"{fields['node']} is elected by way of {by_way}.", 3)
     elif event.kind == "log":
@@ -297,7 +297,7 @@ def _moral(
         _promise(outcome, check, anomaly),
     ):
         if line:
-            yield words.hanging(indent, line)
+            yield layout.hanging(indent, line)
 
 
 def _wrong(anomaly: Anomaly) -> str:

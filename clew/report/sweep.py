@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import clew
 from clew.checkers.verdict import Verdict
-from clew.report import words
+from clew.report import layout
 from clew.report.run import speed
 from clew.report.style import Style
-from clew.report.swept import command
+from clew.report.suite import command
 from clew.scenarios.scenario import Scenario
 from clew.search.summary import Summary
 
@@ -43,8 +43,8 @@ def sweep_report(
     took = speed(summary.virtual_ns, seconds)
     parts = [
         style.heading(f"Clew {clew.__version__}: {scenario.model}{bug}, {seeds}"),
-        words.table(_options(scenario)),
-        f"{words.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
+        layout.table(_options(scenario)),
+        f"{layout.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),
         failures(summary, style, again),
         _faults(summary),
@@ -69,7 +69,7 @@ def expectation(expect: str | None, summary: Summary, style: Style) -> str:
     head = f"Expected {expect}, found {summary.verdict.value}: "
     if met.verdict is Verdict.VALID:
         return head + style.paint("as expected", "green") + "."
-    return words.hanging("", head + met.reason)
+    return layout.hanging("", head + met.reason)
 
 
 def _options(scenario: Scenario) -> list[tuple[str, str]]:
@@ -95,9 +95,9 @@ def failures(summary: Summary, style: Style, again: Callable[[int], str] | None 
         seeds = ", ".join(str(seed) for seed in group.seeds[:SEEDS_SHOWN])
         more = " ..." if len(group.seeds) > SEEDS_SHOWN else ""
         lines += [
-            f"  {style.verdict(verdict)} {words.several(len(group.seeds), 'time')}: {signature}",
+            f"  {style.verdict(verdict)} {layout.several(len(group.seeds), 'time')}: {signature}",
             f"    seeds {seeds}{more}",
-            words.hanging("    ", f"first: {group.first.reason}"),
+            layout.hanging("    ", f"first: {group.first.reason}"),
         ]
         known = command(group.first, again)
         lines += [f"    {known}"] if known else []
@@ -113,13 +113,13 @@ def _faults(summary: Summary) -> str:
         f"{kind} {summary.bit[kind]:,} of {planned:,}"
         for kind, planned in sorted(summary.planned.items())
     )
-    return words.hanging("  ", f"faults that bit: {told}") if told else ""
+    return layout.hanging("  ", f"faults that bit: {told}") if told else ""
 
 
 def _remarks(summary: Summary) -> str:
     """What is worth knowing of some runs and counts in no verdict; of what says alike the first."""
     told = [
-        words.hanging("  ", f"remark on {words.several(runs, 'run')}: {remark}")
+        layout.hanging("  ", f"remark on {layout.several(runs, 'run')}: {remark}")
         for remark, runs in summary.remarks.values()
     ]
     return "\n".join(told)
@@ -134,8 +134,8 @@ def _behaviours(summary: Summary) -> str:
 def case_line(name: str, summary: Summary, style: Style) -> str:
     """One scenario of several: whether it gave what was expected of it."""
     met = summary.met
-    runs = f"{words.several(summary.runs, 'run')}, {counts(summary, style)}"
+    runs = f"{layout.several(summary.runs, 'run')}, {counts(summary, style)}"
     if met.verdict is Verdict.VALID:
         return f"{style.paint('as expected', 'green')}  {name}: {runs}"
     word = "NOT as expected" if met.verdict is Verdict.INVALID else "not decided"
-    return f"{style.paint(word, 'red')}  {name}: {runs}\n{words.hanging('    ', met.reason)}"
+    return f"{style.paint(word, 'red')}  {name}: {runs}\n{layout.hanging('    ', met.reason)}"

@@ -16,6 +16,7 @@ import ast
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 
 from clew.errors import ScenarioError
 from clew.scenarios.load import Model
@@ -113,6 +114,12 @@ def is_outside(path: Path, *references: str) -> bool:
 def _is_outside(path: Path, file: Path) -> bool:
     place = file.resolve()
     return not any(root in place.parents for root in projects_of(path))
+
+
+def replay_command(file: str, *references: str) -> str:
+    """Name the command that replays a repro file of a model and a workload, as shells take it."""
+    outside = " --allow-outside" if is_outside(Path(file), *references) else ""
+    return f"clew replay {quote(file)}{outside}"
 
 
 def projects_of(path: Path) -> list[Path]:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
-from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
 from clew.search.fresh import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
+from clew.trace.words import time
 
 
 class Verification(NamedTuple):
@@ -137,7 +137,7 @@ def _event(number: int, record: tuple[object, ...] | None) -> str:
         return "nothing more"
     event = TraceEvent.of(number, record)
     fields = ", ".join(f"{name}={value!r}" for name, value in event.fields.items())
-    return f"{event.kind} at {event.time / NS_PER_SECOND:.6f} s ({fields})"
+    return f"{event.kind} at {time(event.time)} ({fields})"
 
 
 def main(planned: str, traced: str) -> None:

@@ -1,12 +1,17 @@
-"""The words for an event: a clause of a sentence, and the messages that led to it."""
+"""The words for what happened: events and what led to them, operations, values and times."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from clew.history import Operation
 from clew.machine.text import json_words
+from clew.node.timer import NS_PER_SECOND
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Message, is_client
+
+VALUE_WIDTH = 60
+"""A longer value is shown by its two ends."""
 
 BODY_WIDTH = 90
 
@@ -15,7 +20,7 @@ HOPS_MAX = 9
 
 
 def told(event: TraceEvent) -> str:
-    """What happens, in words, without the time."""
+    """Say what happens, without the time."""
     fields = event.fields
     if "body" not in fields:
         return _other(event.kind, fields)
@@ -50,14 +55,14 @@ def _other(kind: str, fields: dict[str, Any]) -> str:
 
 
 def body_words(body: dict[str, Any]) -> str:
-    """A message in words: its type, and its fields where they are few."""
+    """Say what a message says: its type, and its fields where they are few."""
     fields = {name: value for name, value in body.items() if name not in _ROUTINE}
     kind = str(body.get("type", "message"))
     return f"{kind} {short(fields)}" if fields else kind
 
 
 def way(message: Message | None) -> str:
-    """The messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
+    """Name the messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
 
     Empty where a node did what it did by itself.
     """
@@ -70,6 +75,102 @@ _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 
 def short(value: Any, width: int = BODY_WIDTH) -> str:
-    """A value as JSON, cut where it is long."""
+    """Write a value as JSON, cut at its end where it is long."""
     text = json_words(value)
     return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+# Operations, values and times.
+
+
+def time(ns: int | None) -> str:
+    """Write a virtual time in seconds, to the microsecond; ``?`` where there is none."""
+    return "?" if ns is None else f"{ns / NS_PER_SECOND:.6f} s"
+
+
+def span(start: int | None, end: int | None) -> str:
+    """Write two virtual times as an interval."""
+    if start == end or end is None:
+        return time(start)
+    return f"{time(start).removesuffix(' s')} - {time(end)}"
+
+
+def value(any_value: Any, width: int = VALUE_WIDTH) -> str:
+    """Write a value of a history as JSON, cut in the middle where it is long."""
+    text = json_words(any_value)
+    if len(text) <= width:
+        return text
+    head = (width - 5) * 2 // 3
+    return f"{text[:head]} ... {text[-(width - 5 - head) :]}"
+
+
+def operation(one: Operation) -> str:
+    """Say what was asked and what came of it, such as ``read key 3 -> 17``."""
+    asked, answer = _told(one)
+    if one.type == "ok":
+        return f"{asked} -> {answer}" if answer else asked
+    error = _error(one.error)
+    outcome = "failed" if one.type == "fail" else "unknown whether it happened"
+    return f"{asked}: {outcome}{f' ({error})' if error else ''}"
+
+
+def asked(one: Operation) -> str:
+    """Say what was asked, such as ``read key 3``."""
+    return _told(one._replace(type="info"))[0]
+
+
+def _told(one: Operation) -> tuple[str, str]:
+    """Say the question and the answer; the answer is empty where it says no more."""
+    asked, result = one.argument, one.result
+    if isinstance(asked, list) and (one.f == "txn" or _is_parts(asked)):
+        done = result if isinstance(result, list) and one.type == "ok" else asked
+        return f"{one.f} {value(done)}", ""
+    if _is_keyed(one.f, asked):
+        key, operand = asked
+        told = f"{one.f} key {value(key)}"
+        if one.f == "read":
+            own = _is_pair(result) and result[0] == key
+            return told, value(result[1] if own else result)
+        if one.f == "cas" and _is_pair(operand):
+            return f"{told} from {value(operand[0])} to {value(operand[1])}", ""
+        return f"{told} := {value(operand)}", ""
+    told = one.f if asked is None else f"{one.f} {value(asked)}"
+    if (
+        result == asked
+        and type(result) is type(asked)
+        and (asked is not None or one.f not in _ASKS)
+    ):
+        return told, ""
+    return told, value(result)
+
+
+_ASKS = frozenset({"read", "dequeue", "pop", "remove"})
+"""Functions that are answered with nil where there is nothing; others with nil say nothing."""
+
+
+def _is_keyed(f: str, asked: Any) -> bool:
+    """Say whether the argument is ``[key, value]``; a cas without a key has ``[from, to]``."""
+    return _is_pair(asked) and (f in {"read", "write"} or (f == "cas" and _is_pair(asked[1])))
+
+
+def _is_parts(asked: list[Any]) -> bool:
+    """Say whether the argument is a list of micro-operations."""
+    return bool(asked) and all(
+        isinstance(part, list) and part[:1] in (["r"], ["w"], ["append"]) for part in asked
+    )
+
+
+def _is_pair(any_value: Any) -> bool:
+    return isinstance(any_value, list | tuple) and len(any_value) == 2  # noqa: PLR2004 - a pair
+
+
+def _error(error: Any) -> str:
+    """Say why, as a completion has it: its text, or the value as it is."""
+    if isinstance(error, dict):
+        return str(error.get("text") or error.get("name") or value(error))
+    return "" if error is None else value(error)
+
+
+def who(one: Operation) -> str:
+    """Name the client and the node it asked, such as ``process 3 at n4``."""
+    return f"process {one.process}" + (f" at {one.node}" if one.node else "")

@@ -8,7 +8,7 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.report.annotations import annotations
 from clew.report.junit import junit_xml
-from clew.report.swept import swept
+from clew.report.suite import suite_of
 from clew.scenarios.scenario import make_scenario
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult
@@ -52,7 +52,7 @@ def made(results, *, file=None, stories=None, **options):
     summary = Summary(scenario.expect)
     for one in results:
         summary.add(one)
-    return swept(scenario, file, summary, seconds=1.5, stories=stories)
+    return suite_of(scenario, file, summary, seconds=1.5, stories=stories)
 
 
 def parsed(suites):

@@ -14,7 +14,7 @@ from clew.checkers.verdict import Anomaly, Verdict
 from clew.cli import main
 from clew.history import Operation
 from clew.node.node import Node, on
-from clew.report import words
+from clew.report import layout
 from clew.report.diagram import diagram
 from clew.report.dot import anomaly_dot
 from clew.report.lanes import lanes
@@ -30,6 +30,7 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.sweep import SeedResult
 from clew.search.verify import Verification
+from clew.trace import words
 
 
 def operation(f: str, argument: object, result: object, kind: str = "ok", **more: object):
@@ -81,7 +82,7 @@ def test_a_long_value_is_shown_by_its_ends():
     [(0.0, "0 ms"), (0.0566, "56.6 us"), (10.4, "10.4 ms"), (999.0, "999 ms"), (1234.5, "1.23 s")],
 )
 def test_a_duration_has_the_unit_that_suits_it(milliseconds: float, told: str):
-    assert words.duration_ms(milliseconds) == told
+    assert layout.duration_ms(milliseconds) == told
 
 
 def test_times_are_to_the_microsecond():
@@ -91,7 +92,7 @@ def test_times_are_to_the_microsecond():
 
 
 def test_a_table_lines_up():
-    told = words.table([("f", "ok"), ("read", 1234), ("cas", 7)], indent="", right=(1,))
+    told = layout.table([("f", "ok"), ("read", 1234), ("cas", 7)], indent="", right=(1,))
     assert told == "f        ok\nread  1,234\ncas       7"
 
 

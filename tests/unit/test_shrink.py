@@ -14,8 +14,8 @@ from clew.checkers.verdict import Verdict
 from clew.commands import replay as replay_command
 from clew.commands import shrink as shrink_command
 from clew.errors import ClewError, ScenarioError, UsageError
-from clew.report.shrinking import Shrinking
-from clew.report.shrunk import shrunk_report
+from clew.report.progress import ShrinkProgress
+from clew.report.shrink import shrunk_report
 from clew.report.story import STEPS_MAX, story
 from clew.report.style import Style
 from clew.scenarios.draw import draw_plan
@@ -219,7 +219,7 @@ def test_progress_is_a_line_a_second(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
     plan = plan_of("abd", "reads-one", 0)
-    with Shrinking(50, sys.stdout) as progress:
+    with ShrinkProgress(50, sys.stdout) as progress:
         for runs in range(25):
             now[0] += 0.1
             progress.update(runs, plan)

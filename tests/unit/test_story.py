@@ -8,7 +8,7 @@ import pytest
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.models.registry import bugs_of
 from clew.node.disk import Disk
-from clew.report.shrunk import difference, nearest, shrunk_report
+from clew.report.shrink import difference, nearest, shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.draw import draw_plan

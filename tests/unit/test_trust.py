@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.report import words
-from clew.scenarios.trust import is_outside, projects_of
+from clew.scenarios.trust import is_outside, projects_of, replay_command
 
 NODE = """
 from clew import Node, on
@@ -169,4 +168,4 @@ def test_a_shipped_model_is_replayed_without_ado(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["replay", str(repro)]) == 0
     assert capsys.readouterr().err == ""
-    assert words.replay("r.json", "raft") == "clew replay r.json"
+    assert replay_command("r.json", "raft") == "clew replay r.json"

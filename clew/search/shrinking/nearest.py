@@ -18,7 +18,6 @@ from typing import NamedTuple
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.errors import ClewError
 from clew.history import Operation
-from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.outcome import judge
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import Run, simulate
@@ -28,6 +27,7 @@ from clew.search.shrinking.parting import Failing, Parting
 from clew.search.shrinking.passes import MS, Hunt, planned_evidence
 from clew.search.shrinking.simpler import lost_to, reason_of
 from clew.sim.faults import Fault
+from clew.trace.words import time
 
 
 def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
@@ -118,7 +118,7 @@ def _kept(hunt: Hunt) -> Iterator[Candidate]:
         kept = replace(fault, params={**fault.params, "unsynced": "kept"})
         nodes = report.detail.partition("; ")[0].removeprefix("killed ")
         text = (
-            f"In the failing run at {fault.at_ns / NS_PER_SECOND:.6f} s what {nodes} had not "
+            f"In the failing run at {time(fault.at_ns)} what {nodes} had not "
             "synced is lost; in the passing one it is on the disk."
         )
         # Up to the crash all agrees: nothing that is nearer can pass.

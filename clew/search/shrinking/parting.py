@@ -16,7 +16,7 @@ from clew.search.shrinking.past import causal_past
 from clew.trace.kinds import ARRIVALS
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import is_client
-from clew.trace.words import body_words, told
+from clew.trace.words import body_words, time, told
 
 UNSEEN = frozenset(
     {
@@ -160,4 +160,4 @@ def _what(event: TraceEvent, *, copy: bool) -> str:
 
 
 def _words(key: Key) -> str:
-    return f"at {key[0] / 1e9:.6f} s {key[1]}"
+    return f"at {time(key[0])} {key[1]}"

@@ -6,12 +6,14 @@ from dataclasses import fields, replace
 
 from clew.history import Operation
 from clew.node.timer import NS_PER_SECOND
-from clew.report import words
+from clew.report import layout
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.trust import replay_command
 from clew.search.shrinking.shrink import Shrunk
 from clew.sim.faults import Fault
+from clew.trace import words
 
 
 def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
@@ -48,8 +50,8 @@ def sizes(shrunk: Shrunk) -> str:
             f"{after.virtual_ns / NS_PER_SECOND:.6g} s",
         )
     )
-    table = words.table(rows, right=(1, 3))
-    took = f"  {words.several(shrunk.runs, 'run')}"
+    table = layout.table(rows, right=(1, 3))
+    took = f"  {layout.several(shrunk.runs, 'run')}"
     if not shrunk.complete:
         took += "; the search was cut short, so there may be a shorter one"
     return f"{table}\n{took}."
@@ -61,7 +63,7 @@ def nearest(shrunk: Shrunk) -> str:
         return ""
     change = difference(shrunk.plan, shrunk.passing)
     return (
-        f"{words.hanging('', f'It does not fail {change}.')}\n{words.hanging('', shrunk.parting)}"
+        f"{layout.hanging('', f'It does not fail {change}.')}\n{layout.hanging('', shrunk.parting)}"
     )
 
 
@@ -100,7 +102,7 @@ def difference(failing: Plan, passing: Plan) -> str:
 def _weaker(fault: Fault, other: Fault) -> str:
     if "messages" in other.params:
         left = len(other.params["messages"])
-        return f"when the fault {fault.id} loses {words.several(left, 'message')}, not {left + 1}"
+        return f"when the fault {fault.id} loses {layout.several(left, 'message')}, not {left + 1}"
     if other.params.get("unsynced") == "kept" != fault.params.get("unsynced"):
         return f"when what was not synced survives the fault {fault.id}"
     if replace(other, until_ns=fault.until_ns) == fault:
@@ -128,4 +130,4 @@ def _request(one: PlannedOperation) -> str:
 def _replay(path: str | None, plan: Plan) -> str:
     if path is None:
         return ""
-    return f"Replay it:\n  {words.replay(path, plan.model.name, plan.workload)}"
+    return f"Replay it:\n  {replay_command(path, plan.model.name, plan.workload)}"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
-from clew.report import words
 from clew.scenarios.expect import Met, parse_expect
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import Source
+from clew.scenarios.trust import replay_command
 from clew.search.summary import Summary
 from clew.search.sweep import SeedResult
 
@@ -40,7 +40,7 @@ class Failure(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class Suite:
     """One scenario and what its runs showed.
 
     Attributes:
@@ -66,11 +66,11 @@ def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
     """The command that brings a run back: its repro file's, else that of its seed; or nothing."""
     if result.repro is not None:
         named = (result.json.get(name) or "" for name in ("model", "workload"))
-        return words.replay(result.repro, *named)
+        return replay_command(result.repro, *named)
     return "" if again is None else again(result.seed)
 
 
-def swept(
+def suite_of(
     scenario: Scenario,
     source: Source | None,
     summary: Summary,
@@ -78,7 +78,7 @@ def swept(
     seconds: float,
     stories: Mapping[int, str] | None = None,
     again: Callable[[int], str] | None = None,
-) -> Swept:
+) -> Suite:
     """The record of a sweep.
 
     Args:
@@ -100,4 +100,4 @@ def swept(
     ]  # fmt: skip
     failures.sort(key=lambda failure: failure.seed)
     name = Path(source).stem if source else scenario.model
-    return Swept(name, source, scenario, summary.met, summary.runs, seconds, tuple(failures))
+    return Suite(name, source, scenario, summary.met, summary.runs, seconds, tuple(failures))

@@ -1,0 +1,83 @@
+"""How text for a person is laid out: lines, lists and tables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+LINE_WIDTH = 100
+
+
+def duration_ms(milliseconds: float) -> str:
+    """Write a duration with the unit that suits it, to three digits."""
+    if milliseconds >= 1000:  # noqa: PLR2004 - a second
+        return f"{milliseconds / 1000:.3g} s"
+    if milliseconds >= 1 or not milliseconds:
+        return f"{milliseconds:.3g} ms"
+    return f"{milliseconds * 1000:.3g} us"
+
+
+def several(count: int, noun: str) -> str:
+    """Write a count with its noun, such as ``1 seed`` or ``2 seeds``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """List names as a sentence has them, such as ``n1, n2 and n3``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def indented(text: str, indent: str = "  ", width: int = LINE_WIDTH) -> str:
+    """Break a text into lines of at most `width`, each indented; its own lines are kept."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    )
+
+
+def hanging(head: str, text: str, width: int = LINE_WIDTH) -> str:
+    """Set a text beside a head, broken into lines under its own beginning."""
+    return textwrap.fill(
+        text,
+        max(width, len(head) + 30),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def table(rows: Iterable[Sequence[Any]], indent: str = "  ", right: Sequence[int] = ()) -> str:
+    """Set rows in columns of equal width, two spaces apart.
+
+    Args:
+        rows: the cells; a float is shown to three digits, an integer with separators.
+        indent: before each line.
+        right: the ranks of the columns that end evenly, such as numbers.
+    """
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    if not cells:
+        return ""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    )
+    return "\n".join(indent + line.rstrip() for line in lines)
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.3g}"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
