@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 import simpy
 
 from clew.node.node import Node, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 
 UNDER_WAY = 8  # more would be followed as a message loop, which they are: see clew/sim/loops.py
 ROUNDS = 5
@@ -40,7 +40,7 @@ class Pong(Node):
 
 
 def through_clew(messages):
-    cluster = Cluster(1, Pong, ["n1", "n2", "n3"], keep_trace=False)
+    cluster = simulated(1, Pong, ["n1", "n2", "n3"], keep_trace=False)
     cluster.boot()
     started = time.perf_counter()
     while cluster.network.messages < messages:

@@ -9,13 +9,13 @@ import sys
 
 from kernel import Pong
 
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 
 EVENTS = 1_000_000
 
 
 def one(keep):
-    cluster = Cluster(1, Pong, ["n1", "n2", "n3"], keep_trace=keep)
+    cluster = simulated(1, Pong, ["n1", "n2", "n3"], keep_trace=keep)
     cluster.boot()
     while len(cluster.trace) < EVENTS:
         cluster.world.advance(cluster.world.now + 100_000_000)

@@ -10,7 +10,7 @@ a message travels, how time passes, and who is told of what goes wrong.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from inspect import isasyncgen, iscoroutine, isgenerator
 from random import Random  # noqa: TID251 - a type; made by entropy.py
@@ -142,7 +142,7 @@ class Life(ABC):
 
     # From its start to its end.
 
-    def begin(self, node_ids: list[str], cause: Message | str = "start") -> None:
+    def begin(self, node_ids: Sequence[str], cause: Message | str = "start") -> None:
         """Make the instance and call its ``start``."""
         node = self.node
         node._runtime = self  # noqa: SLF001 - the runtime is the node's other half

@@ -270,7 +270,9 @@ class Client:
 
     def _malformed(self, reason: str) -> None:
         world = self._world
-        self._cluster.find(Finding("malformed-reply", reason, self.node, world.now, world.events))
+        self._cluster.findings.add(
+            Finding("malformed-reply", reason, self.node, world.now, world.events)
+        )
 
 
 def _check_integers(reply: dict[str, Any]) -> None:

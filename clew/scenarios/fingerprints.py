@@ -32,8 +32,8 @@ from typing import Any
 from weakref import ref
 
 from clew.scenarios.userfiles import BESIDE, USERS
+from clew.sim.guards.caller import ASKED
 from clew.sim.guards.files import Stream
-from clew.sim.isolation import ASKED
 
 _SCALARS = frozenset(
     {int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented)}

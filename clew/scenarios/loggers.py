@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from clew.sim.isolation import Attached
+from clew.runtimes.isolated import Attached
 
 
 def attached(but: str = "?") -> dict[logging.Logger, Attached]:

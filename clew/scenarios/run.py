@@ -16,6 +16,8 @@ from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
 from clew.node.node import Node
 from clew.node.timer import NS_PER_SECOND
+from clew.runtimes.isolated import Isolation
+from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
@@ -27,10 +29,8 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding
 from clew.sim.guards import guarded
-from clew.sim.isolation import Isolation
 from clew.sim.latency import Latency
 from clew.sim.orders.schedules import order_of
-from clew.sim.process import Process
 from clew.sim.topology import topology
 from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
@@ -258,7 +258,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         keep_trace=how.keep_trace,
         stop_on_finding=plan.stop_on_finding,
         events_max=plan.events_max,
-        make_process=Process if how.isolation is None else how.isolation.process,
+        make_process=SimulatedProcess if how.isolation is None else how.isolation.process,
         invariants=how.invariants,
         strict_replies=plan.strict_replies,
         clock_error_ns=plan.clock_error_ns,
@@ -289,7 +289,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         talked=cluster.talked,
         unawaited=tuple(
             (kind, tuple(sorted(counts)), counts.total())
-            for kind, counts in cluster.unawaited.items()
+            for kind, counts in cluster.findings.unawaited.items()
         ),
         effects=_effects(cluster, recorder),
         alive=alive,

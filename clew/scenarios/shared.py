@@ -32,9 +32,10 @@ from types import (
 from typing import Any, NamedTuple, TypeVar
 
 from clew.node.node import Node
+from clew.runtimes.isolated import Spot, environment, tell_c
 from clew.scenarios.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
 from clew.scenarios.userfiles import USERS, context_of, loggers_of, own_modules
-from clew.sim.isolation import ASKED, Spot, environment, tell_c
+from clew.sim.guards.caller import ASKED
 
 T = TypeVar("T")
 

@@ -21,12 +21,11 @@ from clew.errors import ClewError, NodeError
 from clew.formats.regular import check_regular
 from clew.machine.text import said
 from clew.node.node import Node
+from clew.runtimes.isolated import Attached, Copy
 from clew.scenarios.loggers import attached, loggers_of_module
 from clew.scenarios.programs import check_program
-from clew.sim.cluster import is_raised
-from clew.sim.finding import is_users, users_traceback
+from clew.sim.finding import is_raised, is_users, users_traceback
 from clew.sim.guards import importing
-from clew.sim.isolation import Attached, Copy
 from clew.sim.watchdog import ImportEndless, watched_import
 
 USERS = "clew_user_"

@@ -17,8 +17,8 @@ from clew.node.node import Node
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, simulate
 from clew.sim.cluster import Cluster
+from clew.sim.host import Host
 from clew.sim.invariants import Invariant, Violation
-from clew.sim.process import Host
 from clew.trace.states import Change
 
 EVENTS_MAX = 50_000

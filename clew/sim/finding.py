@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass
+from opcode import opmap
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -61,6 +62,17 @@ def is_users(filename: str) -> bool:
 def is_installed(filename: str) -> bool:
     """True for code of an installed library."""
     return "site-packages" in filename or "dist-packages" in filename
+
+
+def is_raised(error: BaseException) -> bool:
+    """True where a ``raise`` of the user's code made an exception, and no signal's handler."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None:
+        return False
+    code = step.tb_frame.f_code
+    return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
 def users_place(frame: FrameType | None = None) -> str:

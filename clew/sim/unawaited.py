@@ -15,7 +15,7 @@ from typing import Any
 
 from clew.sim.cluster import Cluster
 from clew.sim.finding import users_place
-from clew.sim.process import Process
+from clew.sim.host import Process
 
 _HOOK = "_warn_unawaited_coroutine"
 """What CPython calls by this name, from 3.7 on."""
@@ -37,7 +37,12 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
         elif process.alive:  # a dead one's calls do nothing
             code = coroutine.cr_code
             place = users_place() or f"{code.co_filename}:{code.co_firstlineno}"
-            cluster.never_awaited(process, coroutine.__name__, place)
+            name = coroutine.__name__
+            reason = (
+                f"{name}() was called without await, so nothing of it has run; "
+                f"write await self.{name}(...) or self.spawn(self.{name}(...))"
+            )
+            cluster.findings.never_awaited(process, reason, place)
 
     setattr(warnings, _HOOK, told)
     try:

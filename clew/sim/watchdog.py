@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clew.machine import supervisor
 from clew.machine.text import Unwinding
-from clew.sim.cluster import Cluster, told
+from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding, is_users, users_place
-from clew.sim.process import Process
+from clew.sim.findings import Running, cause_text
 from clew.sim.world import EndlessLoop, World
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class _Watchdog(_Stopper):
                 seen, waited = world.events, 0.0
                 continue
             waited += step
-            if waited >= self._seconds or self._cluster.storms():
+            if waited >= self._seconds or self._cluster.limits.storms():
                 self._halt(waited - self._seconds)
             if waited >= self._seconds + SAY_SECONDS and not said:
                 said = self._say()
@@ -275,40 +275,40 @@ class _Watchdog(_Stopper):
         place = self.place()
         if place is None:
             return
-        process: Process | None = self._cluster.world.current
+        process: Running | None = self._cluster.world.current
         if self._found is None:
             self._found = self._finding(process, place)
         self.strike(late)
 
     def _say(self) -> bool:
         """Tell a person what is waited for; True where there was something to tell."""
-        process: Process | None = self._cluster.world.current
+        process: Running | None = self._cluster.world.current
         place = self.place()
         if process is None or place is None:
             return False
-        if supervisor.stuck(f"{place}, in {process.id}'s {told(process.cause)}"):
+        if supervisor.stuck(f"{place}, in {process.id}'s {cause_text(process.cause)}"):
             return True
         sys.stderr.write(
-            f"clew: still in {process.id}'s {told(process.cause)} at {place}: Python can't "
+            f"clew: still in {process.id}'s {cause_text(process.cause)} at {place}: Python can't "
             "interrupt C code; end this process if it does not come back\n"
         )
         return True
 
-    def _finding(self, process: Process | None, place: str) -> Finding:
+    def _finding(self, process: Running | None, place: str) -> Finding:
         world = self._cluster.world
-        if process is not None and self._cluster.storms():
-            return self._cluster.storm(place)
+        if process is not None and self._cluster.limits.storms():
+            return self._cluster.limits.storm(place)
         return Finding(
             "endless-loop", f"one call did not end within {self._seconds:g} s of wall time",
             "" if process is None else process.id, world.now, world.events,
-            "" if process is None else told(process.cause), place,
+            "" if process is None else cause_text(process.cause), place,
         )  # fmt: skip
 
     def finish(self) -> None:
         """Stop watching; nothing is raised after this returned."""
         super().finish()
         if self._found is not None:
-            self._cluster.find(self._found)
+            self._cluster.findings.add(self._found)
 
 
 _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code__)

@@ -15,8 +15,8 @@ import pytest
 from clew.machine.text import cut
 from clew.node.message import ERROR_MAX, Message
 from clew.node.node import Node, RPCError, RPCTimeout, on
+from clew.runtimes.simulated import simulated
 from clew.runtimes.stdio import serve
-from clew.sim.cluster import Cluster
 
 Body: TypeAlias = Mapping[str, Any]
 
@@ -36,10 +36,12 @@ class Collector:
         raise AssertionError
 
 
-def simulated(node_class: type[Node], bodies: Sequence[Body], wanted: int) -> list[dict[str, Any]]:
+def in_simulation(
+    node_class: type[Node], bodies: Sequence[Body], wanted: int
+) -> list[dict[str, Any]]:
     """What the class sends its client in the simulation."""
     del wanted
-    cluster = Cluster(1, node_class, ["n1"])
+    cluster = simulated(1, node_class, ["n1"])
     client, collector = cluster.add_client("c1"), Collector()
     client.process = collector
     cluster.boot()
@@ -76,7 +78,7 @@ def real(node_class: type[Node], bodies: Sequence[Body], wanted: int) -> list[di
     return [body for body in found if body["type"] != "init_ok"]
 
 
-RUNTIMES = {"simulated": simulated, "real": real}
+RUNTIMES = {"simulated": in_simulation, "real": real}
 
 
 class Asking(Node):

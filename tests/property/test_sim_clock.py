@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.node.node import Node
+from clew.runtimes.simulated import simulated
 from clew.sim.clock import EPOCH_NS, Clock
-from clew.sim.cluster import Cluster
 from clew.sim.faults import Fault, Injector
 
 MS = 1_000_000
@@ -75,7 +75,7 @@ def test_no_fault_turns_a_monotonic_clock_back_and_healing_sets_all_right(seed, 
         )
         for rank, (kind, at, length, target) in enumerate(drawn)
     ]  # fmt: skip
-    cluster = Cluster(seed, Watcher, ["n1", "n2"])
+    cluster = simulated(seed, Watcher, ["n1", "n2"])
     injector = Injector(cluster, plan)
     cluster.boot()
     cluster.world.advance(500 * MS)

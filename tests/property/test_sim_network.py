@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.node.node import Node, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.faults import Fault, Injector
 from clew.sim.latency import SHAPES, Latency
 
@@ -41,7 +41,7 @@ class Talker(Node):
 
 
 def talk(seed, count, latency, faults):
-    cluster = Cluster(seed, Talker, [f"n{rank}" for rank in range(count)], latency=latency)
+    cluster = simulated(seed, Talker, [f"n{rank}" for rank in range(count)], latency=latency)
     injector = Injector(cluster, faults)
     cluster.boot()
     cluster.world.advance(RUN_NS)
@@ -82,7 +82,7 @@ CUTS = ["partition-halves", "partition-random-halves", "partition-one", "partiti
 @given(st.integers(0, 2**32), st.integers(2, 5), latencies, windows(CUTS))
 @settings(max_examples=25, deadline=None)
 def test_nothing_crosses_a_cut_and_only_cuts_lose(seed, count, latency, faults):
-    cluster = Cluster(seed, Talker, [f"n{rank}" for rank in range(count)], latency=latency)
+    cluster = simulated(seed, Talker, [f"n{rank}" for rank in range(count)], latency=latency)
     Injector(cluster, faults)
     cluster.boot()
     crossed, doomed = [], []

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from clew.node.node import Node, RPCError, RPCTimeout, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 
 S = 1_000_000_000
 
@@ -40,7 +40,7 @@ class Asker(Node):
 
 
 def simulate(node_class, count):
-    cluster = Cluster(1, node_class, [f"n{rank + 1}" for rank in range(count)])
+    cluster = simulated(1, node_class, [f"n{rank + 1}" for rank in range(count)])
     cluster.boot()
     cluster.world.advance(3 * S)
     return cluster

@@ -18,8 +18,8 @@ import pytest
 
 from clew.errors import NodeError
 from clew.node.node import Node
+from clew.runtimes.simulated import simulated
 from clew.scenarios.load import load_model
-from clew.sim.cluster import Cluster
 from clew.sim.guards import guarded, importing
 from clew.sim.guards.caller import ASKED
 
@@ -54,7 +54,7 @@ def written(folder, body, top="", default="*_"):
 
 def ran(path, seed=1):
     """What its handler gave one second after the start, and the findings."""
-    cluster = Cluster(seed, load_model(str(path)).node_class, ["n1"])
+    cluster = simulated(seed, load_model(str(path)).node_class, ["n1"])
     with guarded(cluster):
         cluster.boot()
         cluster.world.advance(2 * S)
@@ -772,7 +772,7 @@ def test_a_file_that_is_loaded_for_a_process_is_that_process_s_own(tmp_path):
             self.said = module.X
 
     def run(seed):
-        cluster = Cluster(seed, Loading, ["n1", "n2"])
+        cluster = simulated(seed, Loading, ["n1", "n2"])
         with guarded(cluster):
             cluster.boot()
             cluster.world.advance(2 * S)
@@ -792,7 +792,7 @@ def test_runs_in_two_threads_do_not_see_each_other(tmp_path):
     ready, said = threading.Barrier(2), {}
 
     def run(seed):
-        cluster = Cluster(seed, node_class, ["n1"])
+        cluster = simulated(seed, node_class, ["n1"])
         with guarded(cluster):
             cluster.boot()
             ready.wait(60)
@@ -818,7 +818,7 @@ def test_hooks_are_the_nodes_code_too(tmp_path):
         def role(self):
             Telling.asked = (*Telling.asked, time.time())
 
-    cluster = Cluster(1, Telling, ["n1"])
+    cluster = simulated(1, Telling, ["n1"])
     with guarded(cluster):
         cluster.boot()
         cluster.world.advance(2 * S)
@@ -829,7 +829,7 @@ def test_hooks_are_the_nodes_code_too(tmp_path):
         def role(self):
             open("x", "w").close()  # noqa: PTH123 - what a person writes
 
-    cluster = Cluster(1, Writing, ["n1"])
+    cluster = simulated(1, Writing, ["n1"])
     with guarded(cluster):
         cluster.boot()
     assert [finding.kind for finding in cluster.findings] == ["refused"]

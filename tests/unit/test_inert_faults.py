@@ -8,13 +8,13 @@ from clew.cli import main
 from clew.errors import UsageError
 from clew.models.registry import MODELS
 from clew.node.node import Node, on
+from clew.runtimes.simulated import simulated
 from clew.scenarios.capabilities import unfelt
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.sim.cluster import Cluster
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
 
 S = 1_000_000_000
@@ -167,7 +167,7 @@ INERT = [kind for kind in KINDS if kind != "kill"]
 def test_a_fault_that_nobody_notices_did_nothing(kind):
     params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
     struck = Fault("f", kind, S, 2 * S, None, params)
-    cluster = Cluster(1, Quiet, ["n1", "n2", "n3", "n4"])
+    cluster = simulated(1, Quiet, ["n1", "n2", "n3", "n4"])
     injector = Injector(cluster, [struck])
     cluster.boot()
     cluster.world.advance(3 * S)
@@ -204,7 +204,7 @@ def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
         params = {"per_thousand": 1000}
     dead = Fault("k", "kill", S // 2, 4 * S, ("n2",), {})
     struck = Fault("f", kind, S, 2 * S, None, params)
-    cluster = Cluster(1, Pinger, ["n1", "n2", "n3", "n4"])
+    cluster = simulated(1, Pinger, ["n1", "n2", "n3", "n4"])
     injector = Injector(cluster, [dead, struck])
     cluster.boot()
     cluster.world.advance(3 * S)

@@ -15,6 +15,7 @@ from clew.models.unique_ids import PER_MILLISECOND, TrustsTheClock, UniqueIds
 from clew.node.message import Message, is_flat
 from clew.node.node import Node
 from clew.node.timer import to_ns
+from clew.runtimes.simulated import simulated
 from clew.sim.cluster import Cluster
 
 
@@ -64,7 +65,7 @@ class Client:
 
 
 def run(node_class: type[Node], count: int = 3, seed: int = 1) -> Client:
-    cluster = Cluster(seed, node_class, [f"n{rank}" for rank in range(1, count + 1)])
+    cluster = simulated(seed, node_class, [f"n{rank}" for rank in range(1, count + 1)])
     cluster.boot()
     return Client(cluster)
 

@@ -12,7 +12,7 @@ from clew.cli import main
 from clew.errors import NodeError
 from clew.node.message import DEPTH_MAX
 from clew.node.node import Node, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 
 S = 1_000_000_000
 QUICK = {"node_count": 3, "time_limit": 2}
@@ -404,7 +404,7 @@ def test_a_path_that_the_system_refuses_is_no_mistake_of_ours(capsys):
 
 
 def test_the_storm_of_one_batch_does_not_hide_the_loop():
-    cluster = Cluster(1, Acknowledging, ["n1", "n2"])
+    cluster = simulated(1, Acknowledging, ["n1", "n2"])
     cluster.boot()
     for _ in range(200):
         cluster.hosts["n1"].process.send("n2", {"type": "ping"})

@@ -10,6 +10,7 @@ from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS
 from clew.node.node import Node, on
 from clew.node.timer import NS_PER_SECOND, to_ns
+from clew.runtimes.simulated import simulated
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
@@ -85,7 +86,7 @@ class Chatter(Node):
 
 def chat(seed: int, schedule: str, seconds: float = 2.0) -> Cluster:
     order = order_of(schedule, Entropy(seed))
-    cluster = Cluster(seed, Chatter, ["n1", "n2", "n3", "n4"], order=order)
+    cluster = simulated(seed, Chatter, ["n1", "n2", "n3", "n4"], order=order)
     cluster.boot()
     cluster.world.advance(to_ns(seconds))
     return cluster
@@ -129,7 +130,7 @@ def test_messages_come_in_another_order():
 
 
 def test_time_never_goes_back():
-    cluster = Cluster(3, Chatter, ["n1", "n2", "n3"], order=order_of("pct:20", Entropy(3)))
+    cluster = simulated(3, Chatter, ["n1", "n2", "n3"], order=order_of("pct:20", Entropy(3)))
     cluster.boot()
     for step in range(1, 300):
         cluster.world.advance(step * 7_000_001)
@@ -139,7 +140,7 @@ def test_time_never_goes_back():
 
 
 def test_advancing_in_steps_loses_nothing():
-    cluster = Cluster(3, Chatter, ["n1", "n2", "n3"], order=order_of("pct", Entropy(3)))
+    cluster = simulated(3, Chatter, ["n1", "n2", "n3"], order=order_of("pct", Entropy(3)))
     cluster.boot()
     for step in range(1, 2000):
         cluster.world.advance(step * 1_000_003)

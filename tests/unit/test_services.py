@@ -10,6 +10,7 @@ from clew.models.services import SERVICES, LwwKV
 from clew.node.message import Message, is_flat
 from clew.node.node import Node, on
 from clew.node.timer import to_ns
+from clew.runtimes.simulated import simulated
 from clew.sim.cluster import Cluster
 
 STORES = ["lin-kv", "seq-kv", "lww-kv"]
@@ -57,12 +58,12 @@ class Caller:
 
 
 def callers(count: int = 1, seed: int = 1) -> list[Caller]:
-    cluster = Cluster(seed, Asker, ["n1"], services=SERVICES)
+    cluster = simulated(seed, Asker, ["n1"], services=SERVICES)
     return [Caller(cluster, f"c{rank}") for rank in range(count)]
 
 
 def test_a_node_reaches_a_service_by_its_name() -> None:
-    cluster = Cluster(1, Asker, ["n1"], services=SERVICES)
+    cluster = simulated(1, Asker, ["n1"], services=SERVICES)
     cluster.boot()
     caller = Caller(cluster, "c0")
     link = cluster.network.link(caller.endpoint, "n1")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from clew.node.node import Node, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
 
 S = 1_000_000_000
@@ -57,7 +57,7 @@ class Writer(Node):
 
 
 def simulate(*faults, node_class=Chatter, count=3, seconds=4, heal=False, seed=1):
-    cluster = Cluster(seed, node_class, [f"n{rank + 1}" for rank in range(count)])
+    cluster = simulated(seed, node_class, [f"n{rank + 1}" for rank in range(count)])
     injector = Injector(cluster, faults)
     cluster.boot()
     cluster.world.advance(int(seconds * S))
@@ -268,7 +268,7 @@ def test_flap_link_between_two_named_nodes():
 
 
 def test_kill_loses_the_instance_and_keeps_the_disk():
-    cluster = Cluster(1, Writer, ["n1", "n2"])
+    cluster = simulated(1, Writer, ["n1", "n2"])
     injector = Injector(cluster, [fault("kill", "n1", at=1.005, until=2, unsynced="lost")])
     cluster.boot()
     cluster.world.advance(S)
@@ -407,7 +407,7 @@ def test_disk_fault_strikes_an_awaited_sync_and_unwinds_the_handler():
             await self.disk.sync()
             self.sure.append(self.disk["saved"])
 
-    cluster = Cluster(1, Careful, ["n1"])
+    cluster = simulated(1, Careful, ["n1"])
     injector = Injector(cluster, [fault("disk-lost", "n1", at=0.25, until=5, down_ns=S)])
     cluster.boot()
     cluster.world.advance(S // 4)
@@ -453,7 +453,7 @@ class Listener:
     ids=lambda struck: struck.kind,
 )
 def test_network_faults_leave_clients_alone(struck):
-    cluster = Cluster(1, Chatter, ["n1", "n2"])
+    cluster = simulated(1, Chatter, ["n1", "n2"])
     Injector(cluster, [struck])
     cluster.boot()
     client = cluster.add_client("c0")

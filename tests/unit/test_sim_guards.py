@@ -26,7 +26,7 @@ from uuid import uuid4
 import pytest
 
 from clew.node.node import Node
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.faults import Fault, Injector
 from clew.sim.guards import GUARDED, guarded, importing
 
@@ -51,7 +51,7 @@ class Probe(Node):
 def probe(act, *, seed=1, faults=()):
     """What a call gives inside a node at 1 s, and the run's findings."""
     node_class = type("Probing", (Probe,), {"act": staticmethod(act)})
-    cluster = Cluster(seed, node_class, ["n1"])
+    cluster = simulated(seed, node_class, ["n1"])
     Injector(cluster, faults)
     with guarded(cluster):
         cluster.boot()
@@ -208,7 +208,7 @@ def test_a_refusal_in_a_coroutine_is_told_once():
         async def start(self):
             await asyncio.sleep(1)
 
-    cluster = Cluster(1, Sleeper, ["n1"])
+    cluster = simulated(1, Sleeper, ["n1"])
     with guarded(cluster):
         cluster.boot()
     assert [finding.kind for finding in cluster.findings] == ["refused"]
@@ -223,7 +223,7 @@ def test_a_clock_kept_as_a_class_attribute_binds_nothing(tmp_path):
     names = {"__name__": "kept"}
     with importing():
         exec(compile(path.read_text(), path, "exec"), names)
-    cluster = Cluster(1, names["Kept"], ["n1"])
+    cluster = simulated(1, names["Kept"], ["n1"])
     with guarded(cluster):
         cluster.boot()
     assert cluster.findings == []
@@ -265,7 +265,7 @@ def everything():
 
 def test_all_is_as_before_afterwards_also_on_errors():
     before, names, zone = everything(), dict(globals()), os.environ.get("TZ")
-    cluster = Cluster(1, Probe, ["n1"])
+    cluster = simulated(1, Probe, ["n1"])
 
     def fail():
         with guarded(cluster):
@@ -291,7 +291,7 @@ def test_runs_nest():
         def call(self):
             self.said = time.time()
 
-    cluster = Cluster(1, Outer, ["n1"])
+    cluster = simulated(1, Outer, ["n1"])
     with guarded(cluster):
         cluster.boot()
         inner_said.append(probe(lambda: time.monotonic()))
@@ -313,7 +313,7 @@ def test_other_code_and_other_threads_see_the_real_world():
         said.append(time.time())
         answered.set()
 
-    cluster = Cluster(1, Slow, ["n1"])
+    cluster = simulated(1, Slow, ["n1"])
     thread = threading.Thread(target=outside)
     with guarded(cluster):
         thread.start()

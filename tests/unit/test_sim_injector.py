@@ -4,7 +4,7 @@ import pytest
 
 from clew.errors import ScenarioError
 from clew.node.node import Node, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.faults import Fault, Injector
 
 S = 1_000_000_000
@@ -75,7 +75,7 @@ def fault(name, kind, at, until, target=None, **params):
 
 
 def simulate(*faults, node_class=Led, count=3, seconds=5, seed=1):
-    cluster = Cluster(seed, node_class, [f"n{rank + 1}" for rank in range(count)])
+    cluster = simulated(seed, node_class, [f"n{rank + 1}" for rank in range(count)])
     injector = Injector(cluster, faults)
     cluster.boot()
     cluster.world.advance(int(seconds * S))
@@ -174,7 +174,7 @@ def test_a_minority_of_two_is_nobody():
     ],
 )
 def test_plans_that_name_what_is_not_there(wrong, message):
-    cluster = Cluster(1, Led, ["n1", "n2", "n3"])
+    cluster = simulated(1, Led, ["n1", "n2", "n3"])
     with pytest.raises(ScenarioError) as caught:
         Injector(cluster, [fault("b", "pause", 1, 2), wrong])
     assert str(caught.value) == message

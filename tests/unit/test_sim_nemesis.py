@@ -9,6 +9,7 @@ from clew.errors import UsageError
 from clew.models.raft import Raft
 from clew.node.node import Node, on
 from clew.node.tolerates import Tolerates
+from clew.runtimes.simulated import simulated
 from clew.scenarios.capabilities import capabilities, kinds_for
 from clew.scenarios.nemesis import (
     NODE_COUNTS,
@@ -17,7 +18,6 @@ from clew.scenarios.nemesis import (
     draw_swarm,
     magnitude,
 )
-from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Injector, check_fault
 from clew.sim.latency import Latency
@@ -146,7 +146,7 @@ def test_what_is_drawn_bites(count):
         bites = []
         for seed in range(3):
             faults = draw([name], seed, count, interval=1, limit=3)
-            cluster = Cluster(seed, Chatty, names(count), keep_trace=False)
+            cluster = simulated(seed, Chatty, names(count), keep_trace=False)
             injector = Injector(cluster, faults)
             cluster.boot()
             cluster.world.advance(3 * S)

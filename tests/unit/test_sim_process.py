@@ -6,7 +6,7 @@ import pytest
 
 from clew.node.disk import Disk
 from clew.node.node import Node, RPCError, RPCTimeout, on
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.faults import Fault, Injector
 from clew.trace.record import first_difference
 
@@ -14,7 +14,7 @@ S = 1_000_000_000
 
 
 def simulate(node_class, count=2, seconds=3, faults=(), **named):
-    cluster = Cluster(1, node_class, [f"n{rank + 1}" for rank in range(count)], **named)
+    cluster = simulated(1, node_class, [f"n{rank + 1}" for rank in range(count)], **named)
     Injector(cluster, faults)
     cluster.boot()
     cluster.world.advance(int(seconds * S))
@@ -356,7 +356,7 @@ def test_two_clusters_of_one_plan_have_one_digest():
 
 def test_interleaved_clusters_do_not_touch_each_other():
     alone = simulate(Rolling, count=3).trace.close()
-    left, right = (Cluster(1, Rolling, ["n1", "n2", "n3"]) for _ in range(2))
+    left, right = (simulated(1, Rolling, ["n1", "n2", "n3"]) for _ in range(2))
     for cluster in (left, right):
         Injector(cluster, ())
         cluster.boot()

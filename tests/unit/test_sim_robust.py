@@ -10,14 +10,14 @@ from clew.errors import NodeError
 from clew.node.disk import Disk
 from clew.node.node import Node, RPCError, on
 from clew.runtimes.journal import JournalDisk
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.sim.invariants import Invariant, Violation
 
 S = 1_000_000_000
 
 
 def cluster_of(node_class, count=1, seconds=0, strike=None):
-    cluster = Cluster(1, node_class, [f"n{rank + 1}" for rank in range(count)])
+    cluster = simulated(1, node_class, [f"n{rank + 1}" for rank in range(count)])
     if strike is not None:
         cluster.hosts["n1"].strike = strike
     cluster.boot()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from clew.node.node import Node, on
+from clew.runtimes.simulated import simulated
 from clew.sim import watchdog
-from clew.sim.cluster import LIVELOCK_RECORDS, STORM_ENTRIES, Cluster
+from clew.sim.limits import LIVELOCK_RECORDS, STORM_ENTRIES
 from clew.sim.watchdog import watched
 
 S = 1_000_000_000
@@ -92,7 +93,7 @@ class Catching(Node):
 
 
 def run(node_class, seconds=SHORT, act=lambda cluster: None):
-    cluster = Cluster(1, node_class, ["n1", "n2"])
+    cluster = simulated(1, node_class, ["n1", "n2"])
     done = []
     with watched(cluster, seconds):
         cluster.boot()
@@ -130,7 +131,7 @@ def test_an_endless_loop_is_stopped_and_told(node_class, node, cause, time_ns):
 
 
 def test_a_loop_in_a_hook_is_stopped_too():
-    cluster = Cluster(1, StuckInRole, ["n1"])
+    cluster = simulated(1, StuckInRole, ["n1"])
     with watched(cluster, SHORT):
         cluster.boot()
         cluster.world.call_at(S, lambda _: cluster.hosts_in_role("leader"), None)
@@ -172,7 +173,7 @@ class PingPong(Node):
 
 
 def test_a_livelock_is_found_without_a_watchdog():
-    cluster = Cluster(1, PingPong, ["n1", "n2"], keep_trace=False)
+    cluster = simulated(1, PingPong, ["n1", "n2"], keep_trace=False)
     cluster.boot()
     cluster.world.advance(S)
     [finding] = cluster.findings
@@ -191,7 +192,7 @@ class Flood(Node):
 def test_a_loop_that_is_seen_in_the_trace_is_stopped_without_a_watchdog():
     seen = set()
     for _ in range(2):
-        cluster = Cluster(1, Flood, ["n1", "n2"], keep_trace=False)
+        cluster = simulated(1, Flood, ["n1", "n2"], keep_trace=False)
         cluster.boot()
         cluster.world.advance(S)
         [finding] = cluster.findings
@@ -203,7 +204,7 @@ def test_a_loop_that_is_seen_in_the_trace_is_stopped_without_a_watchdog():
 
 
 def test_a_budget_of_events():
-    cluster = Cluster(1, Good, ["n1"], events_max=3000)
+    cluster = simulated(1, Good, ["n1"], events_max=3000)
     cluster.boot()
     cluster.world.advance(3600 * S)
     [finding] = cluster.findings
@@ -250,7 +251,7 @@ class Chain(Node):
 
 
 def test_a_storm_of_many_calls_is_told_by_type():
-    cluster = Cluster(1, Chain, ["n1"], keep_trace=False)
+    cluster = simulated(1, Chain, ["n1"], keep_trace=False)
     cluster.boot()
     cluster.world.advance(S)
     [finding] = cluster.findings
@@ -268,7 +269,7 @@ class Napping(Node):
 
 
 def test_a_livelock_of_a_coroutine_is_told_at_its_line():
-    cluster = Cluster(1, Napping, ["n1"], keep_trace=False)
+    cluster = simulated(1, Napping, ["n1"], keep_trace=False)
     cluster.boot()
     cluster.world.advance(S)
     [finding] = cluster.findings
@@ -296,7 +297,7 @@ def test_a_call_of_c_code_that_does_not_end_is_told_on_stderr(monkeypatch, capsy
 
 STUCK_IN_C = """
 from clew.sim import watchdog
-from clew.sim.cluster import Cluster
+from clew.runtimes.simulated import simulated
 from clew.node.node import Node
 
 class Stuck(Node):
@@ -304,7 +305,7 @@ class Stuck(Node):
         sum(iter(int, 1))  # no other thread runs
 
 watchdog.SAY_SECONDS = 0.2
-cluster = Cluster(1, Stuck, ["n1"])
+cluster = simulated(1, Stuck, ["n1"])
 with watchdog.watched(cluster, 0.2):
     cluster.boot()
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, seconds, several
 from clew.sim.faults.fault import Fault
-from clew.sim.process import Host
+from clew.sim.host import Host
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from clew.node.disk import Unsynced
 from clew.sim.faults.effect import Effect, Need, Parameter, names, several
-from clew.sim.process import Host
+from clew.sim.host import Host
 
 
 class PowerCutAtSync(Effect):

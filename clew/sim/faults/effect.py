@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from clew.node.timer import NS_PER_SECOND
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault
-from clew.sim.process import Host, Process
+from clew.sim.host import Host, Process
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

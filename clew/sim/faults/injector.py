@@ -16,7 +16,7 @@ from clew.sim.faults.effect import Effect, Ledger
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.kinds import check_fault, effect_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, resolve, whom
-from clew.sim.process import Host
+from clew.sim.host import Host
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, several
 from clew.sim.faults.fault import Fault
+from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
 from clew.sim.network import Link
-from clew.sim.process import Host
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

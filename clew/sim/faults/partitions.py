@@ -16,8 +16,8 @@ from typing import ClassVar, TypeAlias
 
 from clew.sim.entropy import Stream
 from clew.sim.faults.effect import Effect, Need, Parameter, several
+from clew.sim.host import Host
 from clew.sim.network import Link
-from clew.sim.process import Host
 
 Cut: TypeAlias = list[tuple[str, str]]
 """The directions to cut, as pairs (sender, receiver)."""

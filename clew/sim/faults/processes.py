@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clew.sim.faults.effect import Effect, Ledger, Parameter, names, several
 from clew.sim.faults.fault import Fault
-from clew.sim.process import Host, Process
+from clew.sim.host import Host, Process
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault, Target
-from clew.sim.process import Host
+from clew.sim.host import Host
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster

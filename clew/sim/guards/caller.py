@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 from clew.node.life import Refused
 from clew.sim.clock import EPOCH_NS
 from clew.sim.finding import PACKAGE, is_installed, is_users
-from clew.sim.isolation import ASKED
-from clew.sim.process import Process
+from clew.sim.host import Process
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
     from clew.sim.world import World
+
+ASKED = "__clew_asked__"
+"""The global of a user's module that asked for the time, for chance or for its machine when it was
+imported."""
 
 _ident = _thread.get_ident  # the real one: the guards replace the names
 
@@ -171,8 +174,9 @@ def loading() -> AbstractContextManager[None]:
     stack = _stacks.get(_ident())
     if stack:
         holder, cluster = stack[-1]
-        if cluster is not None and isinstance(holder.current, Process):
-            return _entered(_For(holder.current, cluster.world), cluster)
+        process: Caller | None = holder.current
+        if cluster is not None and process is not None and not isinstance(process, Importing):
+            return _entered(_For(process, cluster.world), cluster)
     return _entered(_NOBODY, None)
 
 
@@ -203,7 +207,7 @@ def refuse(who: Caller, wrong: Wrong) -> NoReturn:
     reason = f"{wrong.what} is not for a simulated node; use {wrong.instead}"
     cluster = _stacks[_ident()][-1][1]
     assert cluster is not None
-    cluster.refused(who.id, reason)
+    cluster.findings.refused(who.id, reason)
     raise Refused(reason)
 
 

@@ -22,20 +22,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from clew.machine.text import Unwinding
 from clew.node.message import Message
 from clew.node.node import Node
-from clew.sim.process import Host, Process
-
-if TYPE_CHECKING:
-    from clew.sim.cluster import Cluster
-
-
-ASKED = "__clew_asked__"
-"""The global of a user's module that asked for the time, for chance or for its machine when it was
-imported."""
+from clew.runtimes.simulated import SimulatedProcess
+from clew.sim.host import Host, Process
+from clew.sim.setting import Setting
 
 
 class Copy(NamedTuple):
@@ -112,9 +106,11 @@ class Isolation:
         self._all: list[_Memory] = []
         self.running: IsolatedProcess | None = None
 
-    def process(self, cluster: Cluster, host: Host) -> Process:
-        """A new incarnation on a host."""
-        return IsolatedProcess(cluster, host, self)
+    def process(self, setting: Setting, host: Host) -> Process:
+        """A new incarnation on a host; a service, which is ours, shares nothing anyway."""
+        if not host.is_node:
+            return SimulatedProcess(setting, host)
+        return IsolatedProcess(setting, host, self)
 
     def memory(self) -> _Memory:
         """That of a new process: no module of the user's, and all else as it was before the run."""
@@ -188,11 +184,11 @@ def tell_c(keys: Iterable[Any]) -> None:
             os.putenv(key, value)
 
 
-class IsolatedProcess(Process):
+class IsolatedProcess(SimulatedProcess):
     """One life of a node that shares no memory with another."""
 
-    def __init__(self, cluster: Cluster, host: Host, isolation: Isolation) -> None:
-        super().__init__(cluster, host)
+    def __init__(self, setting: Setting, host: Host, isolation: Isolation) -> None:
+        super().__init__(setting, host)
         self._isolation = isolation
         self._memory = isolation.memory()
         self._context = Context()
@@ -204,13 +200,13 @@ class IsolatedProcess(Process):
         world = self._world
         before, world.current = world.current, self
         host = self.host
-        self._rng = self._cluster.entropy.random("import", self.id, host.incarnation)
+        self._rng = self._setting.entropy.random("import", self.id, host.incarnation)
         try:
             self.node = object.__new__(self._isolation.executed().node_class)
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's file raises
-            self._cluster.raised(self, error, "import")
+            self._setting.findings.raised(self.id, error, "import")
         finally:
             self._rng = None
             world.current = before
@@ -233,15 +229,15 @@ class IsolatedProcess(Process):
                 isolation.put(around._memory)  # noqa: SLF001 - another of this class
 
     def receive(self, message: Message) -> None:
-        """See `Process.receive`."""
+        """See `Life.receive`."""
         self._within(super().receive, message)
 
     def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
-        """See `Process.run`."""
+        """See `Life.run`."""
         self._within(super().run, callback, cause)
 
     def end(self) -> None:
-        """See `Process.end`: coroutines run their ``finally``."""
+        """See `Life.end`: coroutines run their ``finally``."""
         self._within(super().end)
 
 

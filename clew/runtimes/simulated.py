@@ -1,105 +1,31 @@
-"""An incarnation of a node, and the host it runs on.
+"""A node in the simulation: one incarnation of it, on a host of a cluster.
 
-A host is the machine: its disk and clock outlive crashes. A process is one life of the node on
-it: the instance, its timers, its coroutines and its open requests, all gone in a crash. It is the
-node's `Runtime` in the simulation.
+A process is one life of the node: the instance, its timers, its coroutines and its open requests,
+all gone in a crash. Time, draws, messages and what goes wrong are the run's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clew.node.disk import Disk, Unsynced
-from clew.node.life import Life, PowerCut
+from clew.node.life import Life, PowerCut, yielding
 from clew.node.message import SCALARS, Message, is_flat
-from clew.node.node import Node
 from clew.node.task import Future
 from clew.node.timer import NS_PER_SECOND, NodeTimer
-from clew.sim.clock import Clock
-from clew.sim.network import Emit, Endpoint
-
-if TYPE_CHECKING:
-    from clew.sim.cluster import Cluster
+from clew.sim.cluster import Cluster
+from clew.sim.host import Host
+from clew.sim.network import Emit
+from clew.sim.setting import Setting
 
 SYNC_LOW_NS = 100_000
 SYNC_SPAN_NS = 900_000
 """An awaited sync takes 0.1 to 1 ms."""
 
 
-class Host(Endpoint):
-    """A machine of the cluster.
-
-    Attributes:
-        disk: outlives the process, as far as it was synced.
-        clock: outlives the process.
-        incarnation: how many processes have run here.
-        strike: set by a disk fault: called at a sync that has something to lose; it may crash
-            the host and then returns True.
-    """
-
-    __slots__ = ("_cluster", "clock", "disk", "incarnation", "node_class", "strike")
-
-    process: Process | None
-
-    def __init__(
-        self, cluster: Cluster, name: str, node_class: type[Node], *, is_node: bool = True
-    ) -> None:
-        super().__init__(name, is_node=is_node)
-        self._cluster = cluster
-        self.node_class = node_class
-        self.disk = Disk()
-        self.clock = Clock(cluster.clock_error_ns)
-        self.incarnation = 0
-        self.strike: Callable[[Host], bool] | None = None
-
-    @property
-    def node(self) -> Node | None:
-        """The live instance; None while it is down."""
-        return None if self.process is None else self.process.node
-
-    def boot(self) -> None:
-        """Start a new process on this host's disk; nothing where one runs."""
-        if self.process is None:
-            self.load().boot()
-
-    def load(self) -> Process:
-        """A new process that can be sent to but has not begun."""
-        self.incarnation += 1
-        make = self._cluster.make_process if self.is_node else Process
-        self.process = process = make(self._cluster, self)
-        return process
-
-    def crash(
-        self, why: str, unsynced: Unsynced, below: Callable[[int], int] | None = None
-    ) -> tuple[int, int]:
-        """Kill the process; what its disk had not synced is lost, kept or torn.
-
-        Args:
-            why: for the trace.
-            unsynced: which.
-            below: draws where a write tears; a fault gives a stream of its own.
-
-        Returns:
-            How many writes were lost and how many torn.
-        """
-        process = self.process
-        if process is None:
-            return 0, 0
-        self.process = None
-        cluster = self._cluster
-        below = below or cluster.entropy.stream("crash", self.id, self.incarnation).below
-        lost, torn = self.disk.crash(unsynced, below)
-        # The dead process unwinds, now or in the middle of a sync, on a disk that is no more.
-        self.disk = self.disk.successor()
-        process.end()
-        cluster.forget(self)
-        cluster.trace.add(cluster.world.now, "crash", self.id, why, [unsynced, lost, torn])
-        return lost, torn
-
-
-class Process(Life):
+class SimulatedProcess(Life):
     """One life of a node on a host; the `Runtime` its `Node` stands on in the simulation.
 
     Attributes:
@@ -108,14 +34,14 @@ class Process(Life):
         held: how many callbacks pauses have kept back so far.
     """
 
-    def __init__(self, cluster: Cluster, host: Host) -> None:
-        watch = cluster.watch if host.is_node else None
+    def __init__(self, setting: Setting, host: Host) -> None:
+        watch = setting.observer.watch if host.is_node else None
         super().__init__(
-            host.node_class, host.id, host.disk, cluster.world, cluster.next_request_id, watch
+            host.node_class, host.id, host.disk, setting.world, setting.next_request_id, watch
         )
-        self._cluster = cluster
-        self._world = cluster.world
-        self._network = cluster.network
+        self._setting = setting
+        self._world = setting.world
+        self._network = setting.network
         self._links: dict[str, Emit] = {}
         self._backlog: list[tuple[Callable[[Any], None], Any]] = []
         self._rng: Random | None = None
@@ -126,13 +52,13 @@ class Process(Life):
 
     def boot(self) -> None:
         """Make the instance and call its ``start``."""
-        self._cluster.trace.add(self._world.now, "start", self.id, self.host.incarnation)
-        self.begin(self._cluster.node_ids)
+        self._setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
+        self.begin(self._setting.node_ids)
 
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""
         if self.host.is_node:
-            self._cluster.nodes[self.id] = self.node
+            self._setting.observer.nodes[self.id] = self.node
         return super().started(cause)
 
     def end(self) -> None:
@@ -177,10 +103,10 @@ class Process(Life):
     def _connect(self, dest: str) -> Emit | None:
         link = self._network.link(self.host, dest)
         if link is None:
-            self._cluster.unknown_destination(self, dest)
+            self._setting.findings.unknown_destination(self.id, dest, self._setting.names)
             return None
         if link.dest.is_node and link.dest is not self.host:
-            self._cluster.talked = True
+            self._setting.talked = True
         self._links[dest] = link.emit
         return link.emit
 
@@ -197,7 +123,7 @@ class Process(Life):
         if self.paused:
             self.hold(self._due, timer)
             return
-        self._cluster.trace.add(self._world.now, "timer", self.id, timer.name)
+        self._setting.trace.add(self._world.now, "timer", self.id, timer.name)
         self.fire(timer)
 
     def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
@@ -215,34 +141,34 @@ class Process(Life):
     def rng(self) -> Random:
         """See `Node.rng`."""
         if self._rng is None:
-            self._rng = self._cluster.entropy.random("node", self.id, self.host.incarnation)
+            self._rng = self._setting.entropy.random("node", self.id, self.host.incarnation)
         return self._rng
 
     def log(self, text: str) -> None:
         """See `Node.log`."""
-        self._cluster.trace.add(self._world.now, "log", self.id, str(text))
+        self._setting.trace.add(self._world.now, "log", self.id, str(text))
 
     def effect(self, msg: Message) -> None:
         """See `Node.effect`."""
-        self._cluster.took_effect(self, msg)
+        self._setting.took_effect(self.id, msg)
 
     # What goes wrong.
 
     def raised(self, error: BaseException, cause: Message | str) -> None:
         """See `Life.raised`."""
-        self._cluster.raised(self, error, cause)
+        self._setting.findings.raised(self.id, error, cause)
 
     def malformed(self, reason: str) -> None:
         """See `Life.malformed`."""
-        self._cluster.malformed(self, reason)
+        self._setting.findings.malformed(self.id, reason)
 
     def unhandled(self, message: Message) -> bool:
         """See `Life.unhandled`."""
-        return self._cluster.unhandled(self, message)
+        return self._setting.findings.unhandled(self.id, message)
 
     def unrun(self, name: str, place: str) -> None:
         """See `Life.unrun`."""
-        self._cluster.not_run(self, name, place)
+        self._setting.findings.never_awaited(self, yielding(name), place)
 
     # The disk.
 
@@ -252,11 +178,11 @@ class Process(Life):
             return Future()
         if host.strike is not None and disk.unsynced and host.strike(host):
             raise PowerCut
-        self._cluster.trace.add(world.now, "sync", self.id, disk.unsynced)
+        self._setting.trace.add(world.now, "sync", self.id, disk.unsynced)
         if not awaited:
             return None
         future, mark = Future(), disk.mark()
-        draw = self._cluster.sync_bits(self.id)(32)
+        draw = self._setting.sync_bits(self.id)(32)
         world.call_at(
             world.now + SYNC_LOW_NS + (draw * SYNC_SPAN_NS >> 32),
             self._synced,
@@ -273,3 +199,7 @@ class Process(Life):
         future, mark = done
         self.disk.make_durable(mark)
         future.set_result(None)
+
+
+simulated = partial(Cluster, make_process=SimulatedProcess)
+"""A cluster of simulated processes of a node class; takes what `Cluster` takes."""

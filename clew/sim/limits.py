@@ -1,0 +1,163 @@
+"""What ends a run that does not end by itself: livelocks, storms, message loops, and its budget."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from inspect import iscoroutine
+from types import FrameType
+from typing import Any
+
+from clew.node.node import Node
+from clew.node.task import Future, Task
+from clew.node.timer import NS_PER_SECOND, NodeTimer
+from clew.sim.entry import ARGUMENT, BODY, CALLBACK, MESSAGE, PRIORITY
+from clew.sim.finding import Finding, is_users, users_place
+from clew.sim.findings import Findings, Running, cause_text
+from clew.sim.loops import LoopWatch, in_words
+from clew.sim.network import Network
+from clew.sim.world import EndlessLoop, World, call
+from clew.trace.record import Trace
+
+LIVELOCK_RECORDS = 500_000
+"""So many trace records without time advancing are a livelock."""
+
+STORM_ENTRIES = 300_000
+"""So many pending messages and timers are a storm that only ends with the memory."""
+
+
+class Limits:
+    """Looks at the run once per batch of trace records, and ends it with a finding.
+
+    Args:
+        world: whose events and entries.
+        trace: whose records.
+        network: whose messages.
+        findings: where the reason goes.
+        node_class: its handlers are named in a message loop.
+        nodes: how many there are.
+        events_max: a run of more events is stopped; None for no bound.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        trace: Trace,
+        network: Network,
+        findings: Findings,
+        node_class: type[Node],
+        nodes: int,
+        events_max: int | None,
+    ) -> None:
+        self._world = world
+        self._trace = trace
+        self._findings = findings
+        self._node_class = node_class
+        self._events_max = events_max
+        self._progress = (0, 0)
+        self._storm_found = False
+        self._loops = LoopWatch(network, nodes, self._tap)
+
+    def check(self) -> None:
+        """Is virtual time advancing, and is what is under way bounded?"""
+        world, findings = self._world, self._findings
+        since, at = self._progress
+        if world.now != at:
+            self._progress = (len(self._trace), world.now)
+        elif len(self._trace) - since > LIVELOCK_RECORDS:
+            self._livelocked(at / NS_PER_SECOND)
+        if self.storms() and not self._storm_found:
+            findings.add(self.storm())
+            world.stop()
+        loop = self._loops.check(world.now)
+        if loop is not None:
+            reason, place = in_words(loop, self._node_class)
+            findings.report("message-loop", "", reason, place=place)
+            world.stop()
+        if self._events_max is not None and world.events > self._events_max:
+            reason = f"the run passed its budget of {self._events_max} events"
+            findings.report("endless-loop", "", reason)
+            world.stop()
+
+    def _tap(self, tap: Callable[[Any], None] | None) -> None:
+        """Let somebody see the records as they come, or nobody any more."""
+        self._trace.tap = tap
+
+    def storms(self) -> bool:
+        """True where more is under way than any cluster needs."""
+        return len(self._world.order.pending) > STORM_ENTRIES
+
+    def storm(self, place: str = "") -> Finding:
+        """What is under way; at ``place`` a call that makes it was stopped.
+
+        The watchdog's thread asks too, so nothing in it depends on how far that call had come.
+        """
+        self._storm_found = True
+        kinds: Counter[str] = Counter()
+        for entry in self._world.order.pending[:STORM_ENTRIES]:
+            if entry[PRIORITY] >= MESSAGE:
+                kinds[str(entry[BODY].get("type"))] += 1
+        most = ", ".join(repr(kind) for kind, _ in kinds.most_common(3))
+        reason = (
+            f"more than {STORM_ENTRIES} messages and timers are under way at once "
+            f"({f'mostly of type {most}' if most else 'timers'})"
+        )
+        world = self._world
+        process: Running | None = world.current
+        if process is None:
+            reason += "; does every message lead to several more?"
+            return Finding("message-storm", reason, "", world.now, world.events)
+        reason += "; this call was stopped" if place else ""
+        return Finding(
+            "message-storm", reason, process.id, world.now, world.events,
+            cause_text(process.cause), place or users_place(),
+        )  # fmt: skip
+
+    def _livelocked(self, seconds: float) -> None:
+        reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"
+        process: Running | None = self._world.current
+        self._world.stop()
+        if process is None:
+            node, cause, place = _repeating()
+            self._findings.report("livelock", node, reason, cause, place)
+            return
+        # One call of a node's code did all that: it may never end, so it ends here.
+        cause, place = cause_text(process.cause), users_place()
+        self._findings.report("endless-loop", process.id, reason, cause, place)
+        raise EndlessLoop
+
+
+def _repeating() -> tuple[str, str, str]:
+    """The node, cause and place of the timer that fires right now; empty where none does.
+
+    Where timers stop time the world is calling one of them.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
+    while frame is not None and frame.f_code is not call.__code__:
+        frame = frame.f_back
+    if frame is None:
+        return "", "", ""
+    entry = frame.f_locals["entry"]
+    timer = entry[ARGUMENT]
+    if not isinstance(timer, NodeTimer):
+        return "", "", ""
+    return entry[CALLBACK].__self__.id, f"timer {timer.name}", _place_of(timer.callback)
+
+
+def _place_of(callback: Callable[..., Any]) -> str:
+    """``file:line`` of what a timer calls: a function, or the coroutine that it wakes."""
+    future = getattr(callback, "__self__", None)
+    if not isinstance(future, Future):
+        code = getattr(callback, "__code__", None)
+        return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+    place = ""
+    # The future wakes tasks; of each the innermost frame that is the user's is the place.
+    for waiting in future._callbacks:  # noqa: SLF001 - once a run that failed
+        task = getattr(waiting, "__self__", None)
+        step = task._coroutine if isinstance(task, Task) else None  # noqa: SLF001
+        while iscoroutine(step) and step.cr_frame is not None:
+            if is_users(step.cr_frame.f_code.co_filename):
+                place = f"{step.cr_frame.f_code.co_filename}:{step.cr_frame.f_lineno}"
+            step = step.cr_await
+    return place

@@ -1,0 +1,125 @@
+"""What is watched of the nodes after each event: their roles and their invariants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from clew.machine.text import Unwinding, brief, shown
+from clew.node.node import Node
+from clew.sim.finding import Finding
+from clew.sim.findings import BRIEF, Findings
+from clew.sim.invariants import Invariant, Predicate, make_invariant
+from clew.sim.world import World
+from clew.trace.record import Trace
+
+
+class Observer:
+    """Looks at the live nodes of a run.
+
+    Args:
+        world: says when.
+        trace: a change of role is part of it.
+        findings: where a broken invariant goes.
+        node_class: whose roles are watched, where it has any.
+        invariants: what is declared.
+
+    Attributes:
+        nodes: the live instances by name.
+        watch: called with a node after its code ran; None where nothing is watched.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        trace: Trace,
+        findings: Findings,
+        node_class: type[Node],
+        invariants: Sequence[type[Invariant] | Predicate],
+    ) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._world = world
+        self._trace = trace
+        self._findings = findings
+        self._roles: dict[str, str | None] = {}
+        self._invariants = [make_invariant(declared, self.nodes) for declared in invariants]
+        has_role = node_class.role is not Node.role
+        self.watch: Callable[[Node], None] | None = None
+        if self._invariants or has_role:
+            self.watch = self._watch_roles if has_role else self._watch
+
+    def forget(self, name: str) -> None:
+        """A node's process is gone; invariants no longer see it."""
+        self.nodes.pop(name, None)
+        self._roles.pop(name, None)
+
+    def role(self, node: Node) -> str | None:
+        """What a node says its role is; None where its hook fails."""
+        try:
+            role: Any = node.role()
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's hook
+            self._findings.raised(node.id, error, "role()")
+            return None
+        if role is None or type(role) is str:
+            return role
+        # What else a node shows may hold addresses and sets: it must not reach the digest.
+        return str.__str__(role) if isinstance(role, str) else type(role).__name__
+
+    def _watch_roles(self, node: Node) -> None:
+        """As `_watch`, and a change of role is traced."""
+        role = self.role(node)
+        if role != self._roles.get(node.id):
+            self._roles[node.id] = role
+            self._trace.add(self._world.now, "state", node.id, {"role": role})
+        self._watch(node)
+
+    def _watch(self, node: Node) -> None:
+        # One that is broken, or fails, is watched no more: what follows from it says nothing new.
+        # The loop ends there, since it goes through the list that it changes.
+        for invariant in self._invariants:
+            try:
+                violation = invariant.after(node)
+            except (Unwinding, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - a user's predicate
+                self._findings.raised(node.id, error, f"invariant {invariant.name}")
+                self._invariants.remove(invariant)
+                return
+            if violation is not None:
+                values = {name: _plain(value) for name, value in violation.values.items()}
+                values |= {
+                    name: observed(self.nodes[name])
+                    for name in violation.nodes
+                    if name in self.nodes
+                }
+                self._invariants.remove(invariant)
+                self._findings.add(
+                    Finding(
+                        "invariant", f"{invariant.name}: {violation.reason}", node.id,
+                        self._world.now, self._world.events, nodes=violation.nodes,
+                        values=tuple(values.items()),
+                    )
+                )  # fmt: skip
+                return
+
+
+def observed(node: Node) -> str:
+    """What a node shows of itself, each value short; empty where its hook fails."""
+    try:
+        values = dict(node.observe())
+    except (Unwinding, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: BLE001 - a user's hook, and only for show
+        return ""
+    return ", ".join(f"{name} {brief(_plain(value), BRIEF)}" for name, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    """A value as the story tells it: as JSON where it is that."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return shown(value)
