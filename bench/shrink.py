@@ -14,7 +14,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink.shrinker import shrink
 
 SEEDS = 500
 

@@ -38,8 +38,8 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import options_of, scenario_from, scenario_source
 from clew.scenarios.workload_files import IN_MEMORY
-from clew.search.fresh import fresh_runs_of
-from clew.search.sweep import (
+from clew.search.forks import fresh_runs_of
+from clew.search.seeds import (
     CRASHED,
     Bench,
     Job,
@@ -50,10 +50,10 @@ from clew.search.sweep import (
     made_again,
     run_seed,
     seed_result,
-    sweep,
     write_artefacts,
 )
-from clew.search.verify import Verification, verify
+from clew.search.sweep import sweep
+from clew.search.verification import Verification, verify
 
 __all__ = ["PlanError", "Result", "assert_valid", "run"]
 

@@ -78,7 +78,7 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
 
 def _prepare_fresh_runs() -> None:
     """Let the process that makes runs again start while this one imports the rest."""
-    from clew.search.fresh import fresh_runs_of  # noqa: PLC0415 - not for ``clew --help``
+    from clew.search.forks import fresh_runs_of  # noqa: PLC0415 - not for ``clew --help``
 
     fresh_runs_of(os.getpid()).start()
 
@@ -423,7 +423,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return tell_lost(ended, given)
         if ended is not None:
             return ended
-        from clew.search.processes import die_with_parent  # noqa: PLC0415 - the new process alone
+        from clew.machine.processes import die_with_parent  # noqa: PLC0415 - the new process alone
 
         die_with_parent(parent)
     try:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import pluggy
 
-    from clew.pytest_items import RunsFile
-    from clew.pytest_runs import Runs
+    from clew.testing.items import RunsFile
+    from clew.testing.runs import Runs
 
 MARKER = "clew(model, **options): run a cluster of the model before the test, with the options \
 of a scenario, such as workload, nemesis and runs; the test fails where the runs are not valid"
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", MARKER)
     if any(config.getoption(name) is not None for name in OPTIONS):
-        from clew.pytest_runs import check_options  # noqa: PLC0415 - this module must load quickly
+        from clew.testing.runs import check_options  # noqa: PLC0415 - this module must load quickly
 
         check_options(config)
 
@@ -80,7 +80,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile |
     named = parent.session.isinitpath(file_path)
     if not named and not any(folder in file_path.parents for folder in folders):
         return None
-    from clew.pytest_items import RunsFile  # noqa: PLC0415 - this module must load quickly
+    from clew.testing.items import RunsFile  # noqa: PLC0415 - this module must load quickly
 
     return RunsFile.from_parent(parent, path=file_path)
 
@@ -91,7 +91,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     markers = list(item.iter_markers("clew"))
     if not markers:
         return
-    from clew.pytest_runs import runs_of  # noqa: PLC0415 - this module must load quickly
+    from clew.testing.runs import runs_of  # noqa: PLC0415 - this module must load quickly
 
     for marker in reversed(markers):
         runs_of(item).run_marked(marker)
@@ -135,6 +135,6 @@ def clew(request: pytest.FixtureRequest) -> Runs:
 
     What the markers of the test ran is in ``clew.results``, the last of it in ``clew.result``.
     """
-    from clew.pytest_runs import runs_of  # noqa: PLC0415 - this module must load quickly
+    from clew.testing.runs import runs_of  # noqa: PLC0415 - this module must load quickly
 
     return runs_of(request.node)

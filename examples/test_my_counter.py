@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from clew import assert_valid
-from clew.strategies import PHASES, plans
+from clew.testing.strategies import PHASES, plans
 
 COUNTER = Path(__file__).with_name("my_counter.py")
 FAULTS = {"nemesis": "partition,kill", "nemesis_interval": 3, "node_count": 3, "time_limit": 20}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from clew.checkers.recordings import Judgement, judge_files
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number, seconds_of
@@ -19,7 +20,6 @@ from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine
 from clew.report.screen import echo
 from clew.report.style import Style
-from clew.search.judge import Judgement, judge_files
 
 
 def run(options: Mapping[str, Any]) -> int:

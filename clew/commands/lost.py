@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 from clew.checkers.verdict import Verdict
 from clew.errors import EXIT_INVALID, EXIT_UNKNOWN, EXIT_USAGE, NodeError
 from clew.formats.atomic import write_text
+from clew.machine.processes import ending
 from clew.machine.supervisor import Lost
 from clew.machine.text import json_text
 from clew.report.junit import lost_xml
 from clew.report.screen import echo
-from clew.search.processes import ending
 
 
 def tell_lost(lost: Lost, given: Sequence[str]) -> int:

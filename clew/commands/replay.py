@@ -28,8 +28,8 @@ from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import Repro, differences, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.trust import trusted_model
-from clew.search.fresh import fresh_runs_of
-from clew.search.verify import Verification, verify
+from clew.search.forks import fresh_runs_of
+from clew.search.verification import Verification, verify
 from clew.trace.jsonl import write_trace
 
 

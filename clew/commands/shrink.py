@@ -23,9 +23,9 @@ from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.scenarios.trust import trusted_model
-from clew.search.shrinking.record import SHRUNK, write_shrunk
-from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
-from clew.search.verify import Verification, verify
+from clew.search.shrink.record import SHRUNK, write_shrunk
+from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
+from clew.search.verification import Verification, verify
 
 EXIT_INTERRUPTED = 130
 

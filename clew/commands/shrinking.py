@@ -13,11 +13,11 @@ from clew.report.shrink import shrunk_report
 from clew.report.style import Style
 from clew.scenarios.repro import read_repro
 from clew.search.cases import Case
-from clew.search.shrinking.oracle import FiguresError
-from clew.search.shrinking.record import SHRUNK, write_shrunk
-from clew.search.shrinking.shrink import RUNS_MAX, shrink
-from clew.search.sweep import LONG, SeedResult
-from clew.search.verify import verify
+from clew.search.seeds import LONG, SeedResult
+from clew.search.shrink.oracle import FiguresError
+from clew.search.shrink.record import SHRUNK, write_shrunk
+from clew.search.shrink.shrinker import RUNS_MAX, shrink
+from clew.search.verification import verify
 
 
 def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[str, SeedResult]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from clew.commands.asked import Asked
-from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
+from clew.commands.invocation import Asked
+from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
 from clew.commands.shrinking import shrink_all
 from clew.node.timer import to_ns
 from clew.report.logs import node_logs
@@ -17,8 +17,8 @@ from clew.report.style import Style
 from clew.report.sweep import expectation
 from clew.scenarios.outcome import Outcome
 from clew.search.cases import Case
-from clew.search.fresh import fresh_runs_of
-from clew.search.sweep import Bench, Task, is_unverified, lost_result, made_again, run_seed
+from clew.search.forks import fresh_runs_of
+from clew.search.seeds import Bench, Task, is_unverified, lost_result, made_again, run_seed
 from clew.sim.watchdog import OutOfTime, limited
 from clew.trace.jsonl import write_trace
 

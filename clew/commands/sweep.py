@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
-from clew.commands.asked import Asked
-from clew.commands.finish import print_json, print_met, status, write_junit, write_reports
-from clew.commands.rerun import rerun
+from clew.commands.invocation import Asked
+from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
+from clew.commands.seed_command import rerun
 from clew.commands.shrinking import shrink_all
 from clew.errors import ClewError
 from clew.machine import wall
@@ -32,8 +32,8 @@ from clew.scenarios.run import simulate
 from clew.scenarios.sources import source_digest
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
-from clew.search.fresh import FreshRuns, fresh_runs_of
-from clew.search.sweep import (
+from clew.search.forks import FreshRuns, fresh_runs_of
+from clew.search.seeds import (
     CRASHED,
     Job,
     SeedResult,
@@ -44,9 +44,9 @@ from clew.search.sweep import (
     lost_result,
     made_again,
     run_seed,
-    run_tasks,
 )
-from clew.search.verify import Verification, verify
+from clew.search.sweep import run_tasks
+from clew.search.verification import Verification, verify
 
 STALE_SECONDS = 3600.0
 """What a killed process had begun to write is removed when it is so old."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clew.commands.asked import OF_THE_COMMAND, Asked, asked_of
-from clew.commands.finish import write_junit, write_reports
+from clew.commands.invocation import OF_THE_COMMAND, Asked, asked_of
+from clew.commands.reports import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
 from clew.errors import EXIT_VALID, ClewError, UsageError
@@ -30,8 +30,8 @@ from clew.scenarios.suite import (
 from clew.scenarios.workload_files import is_file
 from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database
+from clew.search.seeds import Job
 from clew.search.summary import Summary
-from clew.search.sweep import Job
 
 
 def run(options: Mapping[str, Any]) -> int:

@@ -20,12 +20,12 @@ from clew.formats.console import EVENT_LINE, read_console
 from clew.formats.edn import read_edn
 from clew.formats.json_array import check_first, read_json
 from clew.formats.jsonl import read_jsonl
+from clew.formats.lone_operations import one_client_each
 from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
 from clew.formats.record import place, shown
 from clew.formats.regular import kind_of
 from clew.formats.source import name_of, opened
-from clew.formats.unnamed import one_client_each
 from clew.history import Event, History
 
 LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, Event]]]

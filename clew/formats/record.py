@@ -11,8 +11,8 @@ Every reader ends here, so that each format holds the same rules:
 - Where ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``, or
   ``[["r", 1]]`` in a request), the operation is a ``txn``, as in Elle's examples.
 - Where no client of the file has a process, each operation is the only one of a client of its own;
-  see `clew.formats.unnamed`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what any other
-  operation means may depend on its process: who holds a lock, which replica was told.
+  see `clew.formats.lone_operations`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what
+  any other operation means may depend on its process: who holds a lock, which replica was told.
 - A completion without its invocation is read and refused by `History.operations`: when it began,
   and in what order, nobody knows. Where no operation has one, see `clew.formats.completions`.
 - Whatever else the file says is kept in ``extra``.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from clew.checkers.recordings import Judgement
 from clew.checkers.verdict import Anomaly
 from clew.report import layout
 from clew.report.style import Style
-from clew.search.judge import Judgement
 from clew.trace import words
 
 OPERATIONS_SHOWN = 20

@@ -10,7 +10,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.live import LiveLine
 from clew.scenarios.plan import Plan
-from clew.search.sweep import SeedResult
+from clew.search.seeds import SeedResult
 
 GROUPS_SHOWN = 3
 

@@ -28,12 +28,12 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.trust import replay_command
 from clew.scenarios.workload_files import IN_MEMORY
-from clew.search.shrinking.oracle import whole_figures
-from clew.search.shrinking.record import SHRUNK, write_shrunk
-from clew.search.shrinking.shrink import RUNS_MAX, Shrunk, shrink
+from clew.search.seeds import SeedResult, is_long, seed_result
+from clew.search.shrink.oracle import whole_figures
+from clew.search.shrink.record import SHRUNK, write_shrunk
+from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
 from clew.search.summary import Summary
-from clew.search.sweep import SeedResult, is_long, seed_result
-from clew.search.verify import Verification, verify
+from clew.search.verification import Verification, verify
 from clew.sim.finding import Finding
 
 

@@ -17,7 +17,7 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.trust import replay_command
 from clew.scenarios.workload_files import load_workload
-from clew.search.verify import UNPINNED, Verification, determinism, hash_order_remark
+from clew.search.verification import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
 from clew.trace import words
 

@@ -11,7 +11,7 @@ from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.trust import replay_command
-from clew.search.shrinking.shrink import Shrunk
+from clew.search.shrink.shrinker import Shrunk
 from clew.sim.faults import Fault
 from clew.trace import words
 

@@ -20,8 +20,8 @@ from clew.report.mishaps import Mishaps
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.workload_files import load_workload
 from clew.search.onlooker import EVENTS_MAX, observed
-from clew.search.shrinking.oracle import WHOLE_RUN, failing, target_of
-from clew.search.shrinking.past import causal_past
+from clew.search.shrink.oracle import WHOLE_RUN, failing, target_of
+from clew.search.shrink.past import causal_past
 from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.states import Change

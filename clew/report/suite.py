@@ -12,8 +12,8 @@ from clew.scenarios.expect import Met, parse_expect
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import Source
 from clew.scenarios.trust import replay_command
+from clew.search.seeds import SeedResult
 from clew.search.summary import Summary
-from clew.search.sweep import SeedResult
 
 
 class Failure(NamedTuple):

@@ -21,7 +21,7 @@ from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.client import Client, Recorder
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Phase, Plan, PlannedOperation
-from clew.scenarios.shared import Changes, Common, Sharing
+from clew.scenarios.sharing import Changes, Common, Sharing
 from clew.scenarios.userfiles import copy_of, importing_beside, is_own, loggers_of, own_modules
 from clew.scenarios.workload_files import load_workload, mistakes_of
 from clew.sim.cluster import Cluster

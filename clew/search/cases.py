@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 from clew.machine import wall
 from clew.scenarios.suite import Source
+from clew.search.seeds import Job, SeedResult, Task
 from clew.search.summary import Summary
-from clew.search.sweep import Job, SeedResult, Task
 
 Runner: TypeAlias = Callable[[Iterable[Task]], Generator[SeedResult, None, None]]
 """Gives the results of tasks, in their order."""

@@ -21,8 +21,8 @@ from threading import Lock
 from typing import Any
 
 from clew.errors import ClewError, UsageError
-from clew.search.processes import without_interrupts
-from clew.search.sweep import Bench, SeedResult, Task, lost_result
+from clew.machine.processes import without_interrupts
+from clew.search.seeds import Bench, SeedResult, Task, lost_result
 from clew.search.workers import Answer, answer_of, result_of
 
 LOCAL = "local"

@@ -26,7 +26,7 @@ from clew.errors import UsageError
 from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.scenario import Scenario
-from clew.search.sweep import SeedResult
+from clew.search.seeds import SeedResult
 
 NAME = "clew.sqlite"
 SCHEMA = 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from clew.checkers.verdict import Verdict
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.expect import Met, Tally
-from clew.search.sweep import SeedResult
+from clew.search.seeds import SeedResult
 
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
 """What differs between remarks that say alike: numbers, and lists of nodes."""

@@ -25,9 +25,7 @@ from typing import TypeAlias
 
 from clew.errors import ClewError
 from clew.machine import wall
-from clew.scenarios.scenario import Scenario
-from clew.search.fresh import warm
-from clew.search.processes import (
+from clew.machine.processes import (
     die_with_parent,
     ending,
     leave_no_sign,
@@ -35,15 +33,9 @@ from clew.search.processes import (
     without_interrupts,
     without_main,
 )
-from clew.search.sweep import (
-    Bench,
-    Job,
-    SeedResult,
-    Task,
-    lost_result,
-    result_in,
-    seed_seconds_of,
-)
+from clew.scenarios.scenario import Scenario
+from clew.search.forks import warm
+from clew.search.seeds import Bench, Job, SeedResult, Task, lost_result, result_in, seed_seconds_of
 
 HELD = 3
 """So many seeds a worker holds at most, the one it runs included: it never waits for the next."""

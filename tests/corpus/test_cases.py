@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.search.judge import judge_file
+from clew.checkers.recordings import judge_file
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "cases"
 HISTORIES = Path(os.environ.get("CLEW_CASES", BESIDE)) / "histories"

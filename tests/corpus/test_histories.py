@@ -13,8 +13,8 @@ established by reading them:
 
 import pytest
 
+from clew.checkers.recordings import judge_file
 from clew.checkers.verdict import Verdict
-from clew.search.judge import judge_file
 
 ETCD = "porcupine/etcd"
 KNOSSOS = "knossos/cas-register"

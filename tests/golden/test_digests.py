@@ -60,7 +60,7 @@ def fresh_digest(python, plan, folder, hash_seed):
     planned, traced = folder / "plan.json", folder / "trace"
     planned.write_text(json.dumps(plan.to_json()))
     done = subprocess.run(
-        [python, "-m", "clew.search.verify", planned, traced],
+        [python, "-m", "clew.search.verification", planned, traced],
         env={
             **os.environ,
             "PYTHONHASHSEED": str(hash_seed),

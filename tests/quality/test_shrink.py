@@ -14,8 +14,8 @@ from clew.scenarios.outcome import judge
 from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.shrinking.oracle import target_of
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink.oracle import target_of
+from clew.search.shrink.shrinker import shrink
 
 OPERATIONS, FAULTS = 8, 3
 

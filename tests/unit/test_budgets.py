@@ -7,6 +7,7 @@ import pytest
 
 from clew import cli
 from clew.checkers.keys import EachKey
+from clew.checkers.recordings import judge_file
 from clew.checkers.registry import find, parse_model
 from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import (
@@ -21,7 +22,6 @@ from clew.checkers.verdict import (
 )
 from clew.history import Event, History
 from clew.machine import wall
-from clew.search.judge import judge_file
 
 
 def clients(f, values, answers, begin=0):

@@ -7,10 +7,10 @@ import pytest
 from clew.checkers.keys import keying, of_each_key, readings
 from clew.checkers.linearizability import SPECIFICATIONS, Linearizability, Specification
 from clew.checkers.linearizability.specifications import FencedLock
+from clew.checkers.recordings import judge_file
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import Event, History
-from clew.search.judge import judge_file
 
 
 def calls(*operations):

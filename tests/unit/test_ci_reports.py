@@ -10,8 +10,8 @@ from clew.report.annotations import annotations
 from clew.report.junit import junit_xml
 from clew.report.suite import suite_of
 from clew.scenarios.scenario import make_scenario
+from clew.search.seeds import SeedResult
 from clew.search.summary import Summary
-from clew.search.sweep import SeedResult
 
 LINEAR = "linearizable: invalid (nonlinearizable)"
 RAISED = "nodes: invalid (KeyError at node.py:12)"

@@ -12,7 +12,7 @@ from clew.cli import main
 from clew.machine import crash
 from clew.machine.crash import EXIT_CRASHED, CrashError, crash_of
 
-BROKEN = "clew.search.sweep.judge", "clew.commands.single.run_report", "clew.commands.test.rehearse"
+BROKEN = "clew.search.seeds.judge", "clew.commands.single.run_report", "clew.commands.test.rehearse"
 
 
 @pytest.fixture(autouse=True)
@@ -97,10 +97,10 @@ def test_from_python_it_is_an_exception(jobs, monkeypatch, tmp_path):
 def test_to_pytest_it_is_an_error_even_where_a_failure_is_expected(pytester):
     pytester.makeconftest(
         """
-        import clew.search.sweep
+        import clew.search.seeds
         def broken(*_):
             raise KeyError("a mistake")
-        clew.search.sweep.judge = broken
+        clew.search.seeds.judge = broken
         """
     )
     pytester.makepyfile(

@@ -10,10 +10,10 @@ from itertools import product
 import pytest
 
 from clew.checkers.infer import infer
+from clew.checkers.recordings import judge_file, judge_files
 from clew.checkers.verdict import Verdict
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History
-from clew.search.judge import judge_file, judge_files
 
 WRITE = "{:process 0, :type :invoke, :f :write, :value 1}\n{:process 0, :type :ok, :f :write}\n"
 READ = "{:process 1, :type :invoke, :f :read}\n{:process 1, :type :ok, :f :read, :value %s}\n"

@@ -22,9 +22,9 @@ from clew.scenarios.load import load_model
 from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search import verify as verify_module
-from clew.search.fresh import FreshRuns
-from clew.search.verify import Verification, determinism, hash_order_remark, verify
+from clew.search import verification as verify_module
+from clew.search.forks import FreshRuns
+from clew.search.verification import Verification, determinism, hash_order_remark, verify
 
 NODE = """
 import os

@@ -16,7 +16,7 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.verify import verify
+from clew.search.verification import verify
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
 from clew.sim.entry import MESSAGE

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import clew
-import clew.pytest_items
+import clew.testing.items
 from clew.cli import main
-from clew.pytest_runs import folder_of
+from clew.testing.runs import folder_of
 
-assert clew.pytest_items, "imported here, else each run inside a test would import it anew"
+assert clew.testing.items, "imported here, else each run inside a test would import it anew"
 
 GOOD = """
 from clew import Node, on
@@ -285,7 +285,7 @@ def test_ctrl_c_while_a_failure_is_shrunk_ends_the_session(project: pytest.Pytes
         project,
         f"""
 import signal
-from clew.search.shrinking import oracle
+from clew.search.shrink import oracle
 asked = []
 def simulate(*arguments, really=oracle.simulate, **named):
     asked.append(1)

@@ -6,9 +6,9 @@ its operations, the form of its values, what it leaves out.
 
 import pytest
 
+from clew.checkers.recordings import judge_file
 from clew.checkers.verdict import Verdict
 from clew.errors import HistoryError
-from clew.search.judge import judge_file
 
 EDN = "{{:type :{type}, :f :{f}, :value {value}, :process {process}}}\n"
 

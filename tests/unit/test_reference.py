@@ -74,7 +74,7 @@ def test_every_figure_of_a_run_is_explained(generate: ModuleType):
 def test_every_field_of_a_run_in_json_is_explained(generate: ModuleType, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found: list[dict[str, Any]] = []
-    monkeypatch.setattr("clew.commands.finish.echo", lambda line: found.append(json.loads(line)))
+    monkeypatch.setattr("clew.commands.reports.echo", lambda line: found.append(json.loads(line)))
     command = "test echo --time-limit 1 --runs 2 --jobs 1 --expect invalid --json --verify"
     main(shlex.split(command))
     main(shlex.split(f"{command} --resume"))

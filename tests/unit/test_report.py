@@ -28,8 +28,8 @@ from clew.scenarios.load import load_model
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.sweep import SeedResult
-from clew.search.verify import Verification
+from clew.search.seeds import SeedResult
+from clew.search.verification import Verification
 from clew.trace import words
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.commands.rerun import rerun
+from clew.commands.seed_command import rerun
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 

@@ -26,9 +26,9 @@ from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.repro import model_of, read_repro, write_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.shrinking import cuts
-from clew.search.shrinking.oracle import FiguresError, target_of
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink import cuts
+from clew.search.shrink.oracle import FiguresError, target_of
+from clew.search.shrink.shrinker import shrink
 
 PLANTED = [
     # model, bug, seed, the most operations, the most faults
@@ -102,7 +102,7 @@ from dataclasses import replace
 from test_shrink import plan_of
 from clew.report.story import story
 from clew.scenarios.plan import plan_text
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink.shrinker import shrink
 shrunk = shrink(plan_of("abd", "reads-one", 0))
 plan = replace(shrunk.plan, hash_seed=None)  # it states the one that it was drawn under
 print(plan_text(plan), shrunk.runs, shrunk.parting, story(shrunk.outcome))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.search.shrinking.delta import least, minimised
+from clew.search.shrink.delta import least, minimised
 
 wanted_sets = st.sets(st.integers(0, 39), max_size=6)
 

@@ -10,10 +10,10 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import plan_text
 from clew.scenarios.scenario import make_scenario
-from clew.search.shrinking import redrawn, thinning
-from clew.search.shrinking.oracle import Sight, Target, target_of
-from clew.search.shrinking.passes import Hunt
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink import random_cuts, redraws
+from clew.search.shrink.oracle import Sight, Target, target_of
+from clew.search.shrink.passes import Hunt
+from clew.search.shrink.shrinker import shrink
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def test_thinning_leaves_what_decides(whole):
     few = whole.operations[100:400:100]
     wanted = {(one.client, one.number) for one in few}, {whole.faults[2].id}
     hunt, oracle = hunted(whole, holding(*wanted))
-    thinning.thin(hunt, 0)
-    assert thinning.short_enough(hunt.best)
+    random_cuts.thin(hunt, 0)
+    assert random_cuts.short_enough(hunt.best)
     assert holding(*wanted)(hunt.best)
     assert len(oracle.asked) < 600
 
@@ -74,23 +74,23 @@ def test_thinning_twice_is_the_same(whole):
     told = []
     for _ in range(2):
         hunt, oracle = hunted(whole, lambda plan: len(plan.operations) % 3 != 1)
-        thinning.thin(hunt, 0)
+        random_cuts.thin(hunt, 0)
         told.append(oracle.asked)
     assert told[0] == told[1]
 
 
 def test_thinning_ends_where_nothing_can_go(whole):
     hunt, oracle = hunted(whole, lambda plan: len(plan.operations) >= len(whole.operations))
-    thinning.thin(hunt, 0)
+    random_cuts.thin(hunt, 0)
     assert len(hunt.best.operations) == len(whole.operations)
     assert len(oracle.asked) < 200
 
 
 def test_a_search_ends_where_no_sketch_fails(whole, monkeypatch):
-    monkeypatch.setattr(redrawn, "TURNS", 2)
-    monkeypatch.setattr(redrawn, "SKETCHES", 20)
+    monkeypatch.setattr(redraws, "TURNS", 2)
+    monkeypatch.setattr(redraws, "SKETCHES", 20)
     hunt, oracle = hunted(whole, lambda plan: plan.seed == whole.seed)
-    redrawn.search(hunt, whole, hunt.sight)
+    redraws.search(hunt, whole, hunt.sight)
     assert hunt.best == whole
     assert 1 < len(oracle.asked) <= 41
 
@@ -100,16 +100,16 @@ def test_a_search_finds_a_sketch_and_thins_it(whole):
         return len(plan.operations) >= 5 and any(fault.kind == "kill" for fault in plan.faults)
 
     hunt, _ = hunted(whole, fails)
-    redrawn.search(hunt, whole, hunt.sight)
-    assert thinning.short_enough(hunt.best)
+    redraws.search(hunt, whole, hunt.sight)
+    assert random_cuts.short_enough(hunt.best)
     assert fails(hunt.best)
 
 
 def test_a_fault_that_only_deals_luck_goes_under_another_seed(whole):
     plan = replace(whole, faults=whole.faults[:5], operations=whole.operations[:4])
     hunt, _ = hunted(plan, lambda plan: plan.seed % 7 == len(plan.faults) % 7 or plan.seed == 0)
-    thinning.with_less(hunt)
-    assert len(hunt.best.faults) == thinning.FAULTS_ENOUGH
+    random_cuts.with_less(hunt)
+    assert len(hunt.best.faults) == random_cuts.FAULTS_ENOUGH
 
 
 def test_a_broken_invariant_is_the_target_before_an_exception():

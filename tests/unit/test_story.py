@@ -18,8 +18,8 @@ from clew.scenarios.plan import PlannedOperation
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search.shrinking.past import causal_past
-from clew.search.shrinking.shrink import shrink
+from clew.search.shrink.past import causal_past
+from clew.search.shrink.shrinker import shrink
 from clew.sim.faults import Fault
 
 MS = 1_000_000

@@ -23,7 +23,7 @@ from clew.models.registry import MODELS
 from clew.scenarios.plan import Plan, plan_text
 from clew.scenarios.planfile import plan_from_json
 from clew.sim.faults import KINDS
-from clew.strategies import faults, histories, operations, plans
+from clew.testing.strategies import faults, histories, operations, plans
 from clew.workloads import workloads
 
 
@@ -245,7 +245,7 @@ def test_bad_input_is_told_at_once(make, message: str):
 
 
 def test_without_hypothesis_the_message_says_what_to_install():
-    code = "import sys; sys.modules['hypothesis'] = None\nimport clew.strategies"
+    code = "import sys; sys.modules['hypothesis'] = None\nimport clew.testing.strategies"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'clew[test]'" in done.stderr.splitlines()[-1]
 

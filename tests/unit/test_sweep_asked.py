@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.commands.asked import asked_of
+from clew.commands.invocation import asked_of
 from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
 from clew.search.cases import Shard

@@ -16,8 +16,8 @@ from clew.report.style import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.scenario import make_scenario
 from clew.search.cases import Case, Shard, stream
+from clew.search.seeds import Job, SeedResult, Task
 from clew.search.summary import Summary
-from clew.search.sweep import Job, SeedResult, Task
 
 JOB = Job(make_scenario({"model": "echo"}), Path("out"))
 

@@ -12,7 +12,8 @@ from clew.cli import main
 from clew.errors import UsageError
 from clew.scenarios.scenario import make_scenario
 from clew.search.dask import run_on
-from clew.search.sweep import Job, Task, sweep
+from clew.search.seeds import Job, Task
+from clew.search.sweep import sweep
 
 SHORT = {"model": "echo", "node_count": 1, "time_limit": 1, "recovery": 0}
 

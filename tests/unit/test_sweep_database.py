@@ -12,7 +12,7 @@ from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.scenarios.scenario import Scenario, make_scenario
 from clew.search.database import NAME, Database
-from clew.search.sweep import SeedResult
+from clew.search.seeds import SeedResult
 
 ECHO = make_scenario({"model": "echo"})
 

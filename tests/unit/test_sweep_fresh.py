@@ -14,9 +14,9 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.load import load_model
 from clew.scenarios.run import Run, simulate
 from clew.scenarios.scenario import make_scenario
-from clew.search import fresh
-from clew.search.fresh import FreshRun, FreshRuns
-from clew.search.verify import Verification, determinism, verify
+from clew.search import forks as fresh
+from clew.search.forks import FreshRun, FreshRuns
+from clew.search.verification import Verification, determinism, verify
 
 NODE = """
 import os, sys

@@ -22,7 +22,8 @@ from clew.checkers.verdict import Verdict
 from clew.errors import ClewError
 from clew.scenarios.scenario import make_scenario
 from clew.search import workers
-from clew.search.sweep import Job, SeedResult, Task, run_tasks, sweep
+from clew.search.seeds import Job, SeedResult, Task
+from clew.search.sweep import run_tasks, sweep
 from clew.search.workers import Pool
 
 NODE = """

@@ -22,10 +22,10 @@ from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.search.coverage import behaviours
 from clew.search.onlooker import observed
-from clew.search.shrinking.parting import Failing
-from clew.search.shrinking.past import causal_past
-from clew.search.shrinking.simpler import lost_to, reason_of
-from clew.search.verify import _told as told_difference
+from clew.search.shrink.parting import Failing
+from clew.search.shrink.past import causal_past
+from clew.search.shrink.simplifications import lost_to, reason_of
+from clew.search.verification import _told as told_difference
 from clew.trace.jsonl import EVERY, OF_A_MESSAGE, lines, write_trace
 from clew.trace.kinds import KINDS, OF_MESSAGES
 from clew.trace.record import Trace

@@ -22,13 +22,13 @@ from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
 from clew.machine.text import printable
-from clew.pytest_runs import located, runs_of, shown
 from clew.report.story import story
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, model_of, read_repro
 from clew.scenarios.run import simulate
 from clew.scenarios.trust import is_outside, replay_command
+from clew.testing.runs import located, runs_of, shown
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from clew.scenarios.plan import Plan, PlannedOperation
-from clew.search.shrinking import cuts, passes
-from clew.search.shrinking.oracle import Sight
-from clew.search.shrinking.passes import MS, Hunt, planned_evidence
-from clew.search.shrinking.thinning import (
+from clew.search.shrink import cuts, passes
+from clew.search.shrink.oracle import Sight
+from clew.search.shrink.passes import MS, Hunt, planned_evidence
+from clew.search.shrink.random_cuts import (
     FAULTS_ENOUGH,
     LEAD_NS,
     OPERATIONS_ENOUGH,

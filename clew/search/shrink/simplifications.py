@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import replace
 
 from clew.scenarios.run import Run, simulate
-from clew.search.shrinking import cuts
-from clew.search.shrinking.delta import least, minimised
-from clew.search.shrinking.passes import Hunt
+from clew.search.shrink import cuts
+from clew.search.shrink.delta import least, minimised
+from clew.search.shrink.passes import Hunt
 from clew.sim.faults import KINDS, Fault
 from clew.sim.faults.effect import Parameter
 

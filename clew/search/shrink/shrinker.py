@@ -18,9 +18,9 @@ from clew.scenarios.plan import Plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import simulate
 from clew.scenarios.workload_files import load_workload
-from clew.search.shrinking import passes, redrawn, simpler, thinning
-from clew.search.shrinking.nearest import nearest_passing
-from clew.search.shrinking.oracle import (
+from clew.search.shrink import passes, random_cuts, redraws, simplifications
+from clew.search.shrink.nearest import nearest_passing
+from clew.search.shrink.oracle import (
     EVENTS_FACTOR,
     EVENTS_LEAST,
     WHOLE_RUN,
@@ -33,7 +33,7 @@ from clew.search.shrinking.oracle import (
     target_of,
     whole_figures,
 )
-from clew.search.shrinking.passes import Hunt
+from clew.search.shrink.passes import Hunt
 
 RUNS_MAX = 3000
 
@@ -181,21 +181,21 @@ def _search(hunt: Hunt) -> None:
     effort = max(EFFORT * sight.events, EFFORT_LEAST)
     with hunt.oracle.bounded(effort, runs_max):
         _settle(hunt, (*passes.CUTS, passes.quiet_network))
-    if not thinning.short_enough(hunt.best):
+    if not random_cuts.short_enough(hunt.best):
         with hunt.oracle.bounded(BOLD_EFFORT, runs_max * 5 // 6):
-            redrawn.search(hunt, whole, sight)
-    simpler.explicit_faults(hunt)
-    thinning.with_fewer_nodes(hunt)
+            redraws.search(hunt, whole, sight)
+    simplifications.explicit_faults(hunt)
+    random_cuts.with_fewer_nodes(hunt)
     with hunt.oracle.bounded(effort, (runs_max - hunt.oracle.runs) // 4):
-        thinning.without_spare(hunt)
+        random_cuts.without_spare(hunt)
     for _ in range(2):
         with hunt.oracle.bounded(effort, runs_max):
-            _settle(hunt, (*passes.CUTS, *passes.WORDS, simpler.plain_faults))
-        if thinning.short_enough(hunt.best) or not redrawn.nearly_short(hunt.best):
+            _settle(hunt, (*passes.CUTS, *passes.WORDS, simplifications.plain_faults))
+        if random_cuts.short_enough(hunt.best) or not redraws.nearly_short(hunt.best):
             break
         with hunt.oracle.bounded(effort, runs_max // 8):
-            thinning.with_less(hunt)
-    simpler.named_losses(hunt)
+            random_cuts.with_less(hunt)
+    simplifications.named_losses(hunt)
 
 
 EFFORT, EFFORT_LEAST = 5, 80_000

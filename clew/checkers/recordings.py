@@ -29,7 +29,7 @@ from clew.formats.completions import invoked_at_once
 from clew.formats.source import STDIN
 from clew.history import History, Operation
 from clew.machine import wall
-from clew.search.processes import ending, safe_path
+from clew.machine.processes import ending, safe_path
 
 
 @dataclass(frozen=True, slots=True)

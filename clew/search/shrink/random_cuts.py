@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from clew.scenarios.plan import Plan, PlannedOperation
-from clew.search.shrinking import cuts
-from clew.search.shrinking.passes import MS, SINGLY, Hunt, cut_the_end, planned_evidence
+from clew.search.shrink import cuts
+from clew.search.shrink.passes import MS, SINGLY, Hunt, cut_the_end, planned_evidence
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import Fault
 

@@ -21,11 +21,11 @@ from clew.history import Operation
 from clew.scenarios.outcome import judge
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import Run, simulate
-from clew.search.shrinking import cuts
-from clew.search.shrinking.oracle import Sight, Spent, failing
-from clew.search.shrinking.parting import Failing, Parting
-from clew.search.shrinking.passes import MS, Hunt, planned_evidence
-from clew.search.shrinking.simpler import lost_to, reason_of
+from clew.search.shrink import cuts
+from clew.search.shrink.oracle import Sight, Spent, failing
+from clew.search.shrink.parting import Failing, Parting
+from clew.search.shrink.passes import MS, Hunt, planned_evidence
+from clew.search.shrink.simplifications import lost_to, reason_of
 from clew.sim.faults import Fault
 from clew.trace.words import time
 

@@ -17,7 +17,7 @@ from clew.machine.hashing import hash_seed
 from clew.scenarios.plan import trusted_plan
 from clew.scenarios.repro import model_of
 from clew.scenarios.run import Run, simulate
-from clew.search.fresh import FreshRuns
+from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time
 

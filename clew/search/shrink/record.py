@@ -7,7 +7,7 @@ from pathlib import Path
 from clew.scenarios.outcome import judge
 from clew.scenarios.repro import Repro, model_of, write_repro
 from clew.scenarios.run import simulate
-from clew.search.shrinking.shrink import Shrunk
+from clew.search.shrink.shrinker import Shrunk
 
 SHRUNK, PASSING = "shrunk.json", "passing.json"
 """What is written beside the repro file: the smallest plan, and the nearest that passes."""

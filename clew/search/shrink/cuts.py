@@ -1,6 +1,6 @@
 """Smaller plans from a plan: each function takes something away and leaves the rest alone.
 
-All are pure. None looks whether what is left still fails; `clew.search.shrinking.passes` asks that.
+All are pure. None looks whether what is left still fails; `clew.search.shrink.passes` asks that.
 """
 
 from __future__ import annotations

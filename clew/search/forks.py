@@ -23,11 +23,11 @@ from threading import Lock
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from clew.machine.hashing import VARIABLE, hash_seed
+from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
-from clew.search.processes import die_with_parent
 from clew.trace.record import Trace
 from clew.workloads import workloads
 
@@ -208,7 +208,7 @@ def _last_line(said: bytes) -> str:
 def _start(said: BinaryIO, environ: dict[str, str]) -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C is for the process that a person started.
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-        _python("fresh", "serve(int(sys.argv[2]))", str(os.getpid())),
+        _python("forks", "serve(int(sys.argv[2]))", str(os.getpid())),
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -223,7 +223,7 @@ def _in_an_interpreter(plan: Plan, digest: str, environ: dict[str, str]) -> Fres
         planned, traced = Path(folder) / "plan.json", Path(folder) / "trace"
         planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
-            _python("verify", "main(*sys.argv[2:])", str(planned), str(traced)),
+            _python("verification", "main(*sys.argv[2:])", str(planned), str(traced)),
             env=environ,
             check=False,
             capture_output=True,

@@ -41,7 +41,9 @@ try:
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
 except ImportError:
-    raise ImportError("clew.strategies needs hypothesis: pip install 'clew[test]'") from None
+    raise ImportError(
+        "clew.testing.strategies needs hypothesis: pip install 'clew[test]'"
+    ) from None
 
 __all__ = ["PHASES", "faults", "histories", "operations", "plans"]
 

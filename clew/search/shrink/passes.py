@@ -13,9 +13,9 @@ from typing import Any, TypeAlias, TypeVar
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.scenarios.run import simulate
 from clew.scenarios.workload_files import load_workload
-from clew.search.shrinking import cuts
-from clew.search.shrinking.delta import least, minimised
-from clew.search.shrinking.oracle import WHOLE_RUN, Oracle, Sight
+from clew.search.shrink import cuts
+from clew.search.shrink.delta import least, minimised
+from clew.search.shrink.oracle import WHOLE_RUN, Oracle, Sight
 from clew.workloads.operation import KEY, Declared, Renamed, filled, taken
 from clew.workloads.workload import Workload
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.commands.rerun import rerun
+from clew.commands.seed_command import rerun
 from clew.formats.atomic import write_text
 from clew.machine.text import json_text
 from clew.report import annotations as github
@@ -17,7 +17,7 @@ from clew.report.junit import junit_xml
 from clew.report.screen import echo
 from clew.report.suite import Suite, suite_of
 from clew.search.cases import Case
-from clew.search.sweep import SeedResult
+from clew.search.seeds import SeedResult
 
 
 def print_json(case: Case, result: SeedResult) -> None:

@@ -1,0 +1,331 @@
+"""One seed of a scenario: the job that it is part of, its run, its result and its artefacts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, Self
+
+from clew.checkers.verdict import Verdict
+from clew.errors import ClewError
+from clew.formats import write_jsonl
+from clew.formats.atomic import write_text
+from clew.machine.crash import crash_of
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import Outcome, judge
+from clew.scenarios.repro import write_repro
+from clew.scenarios.run import Run, simulate
+from clew.scenarios.scenario import Scenario
+from clew.scenarios.workload_files import load_workload
+from clew.search.forks import FreshRuns
+from clew.search.verification import Verification, determinism, hash_order_remark, verify
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What one seed gave, small enough to travel between processes.
+
+    Attributes:
+        seed: which.
+        verdict: of the run, or UNKNOWN where it did not come out the same again.
+        json: as ``clew test --json`` prints it.
+        signature: the kind of failure; empty for a valid run.
+        reason: why it is not valid, in one sentence; empty for a valid run.
+        repro: the repro file, or None where none was written.
+        verification: of a run that was run again, or None.
+        behaviours: those of the run that its worker has not told before, where the job asks.
+    """
+
+    seed: int
+    verdict: Verdict
+    json: dict[str, Any]
+    signature: str
+    reason: str
+    repro: str | None
+    verification: Verification | None
+    behaviours: tuple[int, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of the run's trace; empty where the seed gave no run, because its worker was lost."""
+        return str(self.json.get("digest", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do with each seed.
+
+    Attributes:
+        out: the folder for artefacts.
+        keep_all: write the artefacts of valid runs too.
+        keep_failing: write the artefacts of runs that are not valid.
+        verify_all: run every run again, not the failing ones alone.
+        verify_failing: run failing runs again; who tells them must else do it.
+        handler_seconds: wall seconds after which a handler that does not end is stopped.
+        seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
+            for `seed_seconds_of` the scenario.
+        behaviours: count the run's behaviours.
+        name: what artefacts are called after, where several scenarios may have the same model;
+            None for the model, the bug and the workload.
+    """
+
+    scenario: Scenario
+    out: Path
+    keep_all: bool = False
+    keep_failing: bool = True
+    verify_all: bool = False
+    verify_failing: bool = True
+    handler_seconds: float = 5.0
+    seed_seconds: float | None = None
+    behaviours: bool = False
+    name: str | None = None
+
+
+class Task(NamedTuple):
+    """One seed of one job."""
+
+    job: Job
+    seed: int
+
+
+class Bench:
+    """What a process needs to run seeds, and keeps from one to the next; a context.
+
+    Args:
+        fresh: where fresh processes come from, for longer than this; None for a server of its own.
+    """
+
+    def __init__(self, fresh: FreshRuns | None = None) -> None:
+        self.fresh = fresh or FreshRuns()
+        self._own = fresh is None
+        self._told: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._own:
+            self.fresh.close()
+
+    def new_behaviours(self, run: Run) -> tuple[int, ...]:
+        """Those behaviours of a run that were not told before, sorted."""
+        from clew.search.coverage import behaviours  # noqa: PLC0415 - few ask for it
+
+        new = tuple(each for each in behaviours(run) if each not in self._told)
+        self._told.update(new)
+        return new
+
+
+LEAST_SEED_SECONDS = 300.0
+
+
+def seed_seconds_of(scenario: Scenario) -> float:
+    """How long one seed may take: far more than any run does that gets on; wall seconds."""
+    return max(LEAST_SEED_SECONDS, 10 * (scenario.time_limit + scenario.recovery))
+
+
+class Onlooker(Protocol):
+    """Who is told how one seed gets on."""
+
+    def stage(self, what: str) -> None:
+        """Something else begins, in words."""
+
+    def update(self, virtual_ns: int, events: int) -> None:
+        """So far the simulation has come; called from another thread, several times a second."""
+
+
+def run_seed(
+    job: Job, seed: int, bench: Bench | None = None, onlooker: Onlooker | None = None
+) -> tuple[Outcome, SeedResult]:
+    """Draw, simulate, judge, verify and write down one seed.
+
+    Args:
+        job: what to do.
+        seed: of which.
+        bench: what is kept from seed to seed; None where there is but one.
+        onlooker: is told how it gets on; None for nobody.
+    """
+    scenario = job.scenario
+    model = load_model(scenario.model, scenario.bug)
+    run = simulate(
+        draw_plan(scenario, seed, model),
+        model,
+        handler_seconds=job.handler_seconds,
+        tick=None if onlooker is None else onlooker.update,
+    )
+    if onlooker is not None:
+        onlooker.stage("judging what clients saw")
+    outcome = judge(run, model)
+    verification = None
+    failed = job.verify_failing and outcome.verdict is Verdict.INVALID
+    if (failed or job.verify_all) and not is_endless(outcome):
+        if onlooker is not None:
+            onlooker.stage("running it twice more, to compare")
+        verification = verify(run, None if bench is None else bench.fresh)
+    repro = None
+    if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
+        repro = str(write_artefacts(outcome, job.out, job.name))
+    new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
+    return outcome, seed_result(outcome, repro, verification, new)
+
+
+LONG = ("endless-loop", "message-loop")
+"""Kinds of findings of runs that take long, so that nobody wants hundreds more of them."""
+
+
+def is_long(outcome: Outcome) -> bool:
+    """True where one of `LONG` was found."""
+    return any(finding.kind in LONG for finding in outcome.run.findings)
+
+
+def is_endless(outcome: Outcome) -> bool:
+    """True where a wall clock had to stop a handler: how far it got depends on the machine."""
+    return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
+
+
+def seed_result(
+    outcome: Outcome,
+    repro: str | None = None,
+    verification: Verification | None = None,
+    new: tuple[int, ...] = (),
+) -> SeedResult:
+    """A run as a sweep tells it.
+
+    Args:
+        outcome: of the run.
+        repro: its repro file, where one was written.
+        verification: whether it came out the same again, where that was asked.
+        new: those of its behaviours that are to be told.
+    """
+    reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
+    result = SeedResult(
+        outcome.run.plan.seed,
+        outcome.verdict,
+        outcome.to_json(repro),
+        outcome.signature,
+        "" if outcome.verdict is Verdict.VALID else reason,
+        repro,
+        None,
+        new,
+    )
+    return result if verification is None else held(result, verification)
+
+
+def held(result: SeedResult, verification: Verification) -> SeedResult:
+    """The result of a run that was run again: its determinism is a check, where that failed."""
+    json = {**result.json, "deterministic": verification.same}
+    remark = hash_order_remark(verification)
+    if remark:
+        json["remarks"] = [*json.get("remarks", ()), remark]
+    check = determinism(verification)
+    if check is None:
+        return replace(result, json=json, verification=verification)
+    verdict = Verdict.merge([result.verdict, check.verdict])
+    told = {"name": check.name, "verdict": check.verdict.value, "reason": check.reason}
+    return replace(
+        result,
+        verdict=verdict,
+        json={**json, "verdict": verdict.value, "checks": [*json.get("checks", ()), told]},
+        signature=result.signature or f"{check.name}: {check.verdict.value}",
+        reason=result.reason or check.reason,
+        verification=verification,
+    )
+
+
+def is_unverified(result: SeedResult) -> bool:
+    """True for a valid run of this process or its workers that has not been made again."""
+    known = result.verification is not None or result.json.get("resumed")
+    return result.verdict is Verdict.VALID and bool(result.digest) and not known
+
+
+def made_again(
+    job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
+) -> SeedResult:
+    """The result of a valid run, once it has been made again, here and in a fresh process.
+
+    Only what is to be said of it is added: the same run is told as it was.
+
+    Args:
+        job: its job.
+        result: of the run.
+        fresh: where fresh processes come from.
+        outcome: of the run, where it was made in this process.
+    """
+    if outcome is not None:
+        verification = verify(outcome.run, fresh)
+    else:
+        model = load_model(job.scenario.model, job.scenario.bug)
+        plan = draw_plan(job.scenario, result.seed, model)
+        with fresh.asked(plan, result.digest) as answer:
+            run = simulate(plan, model)
+            if run.digest == result.digest and answer().same:
+                return result
+        if run.digest == result.digest:
+            verification = verify(run, fresh)
+        else:
+            verification = Verification(same=False, where="a second run in another process")
+    plain = verification.same and not verification.hash_order
+    return result if plain else held(result, verification)
+
+
+def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
+    """What there is to say of a seed that killed its worker, or never came back from it."""
+    scenario = task.job.scenario
+    json = {
+        "model": scenario.model,
+        "bug": scenario.bug,
+        "workload": scenario.workload,
+        "seed": task.seed,
+        "verdict": Verdict.UNKNOWN.value,
+        "digest": "",
+        "checks": [{"name": "worker", "verdict": Verdict.UNKNOWN.value, "reason": reason}],
+        "repro": None,
+    }
+    return SeedResult(task.seed, Verdict.UNKNOWN, json, signature, reason, None, None)
+
+
+def artefacts_of(outcome: Outcome, out: Path, name: str | None = None) -> Path:
+    """The folder of a run's artefacts; see `Job` for the name."""
+    plan = outcome.run.plan
+    if name is not None:
+        return out / f"{name}-seed-{plan.seed}"
+    stem = Path(plan.model.name.partition(":")[0]).stem
+    bug = f"-{plan.model.bug}" if plan.model.bug else ""
+    workload = re.sub(r"[^\w.]+", "-", load_workload(plan.workload).name)
+    return out / f"{stem}{bug}-{workload}-seed-{plan.seed}"
+
+
+def write_artefacts(outcome: Outcome, out: Path, name: str | None = None) -> Path:
+    """Write a run's repro file and history into a folder of its own; the repro file's path."""
+    folder = artefacts_of(outcome, out, name)
+    write_text(folder / "history.jsonl", history_text(outcome))
+    write_repro(outcome, folder / "repro.json")
+    return folder / "repro.json"
+
+
+def history_text(outcome: Outcome) -> str:
+    """A run's history as JSON lines."""
+    text = StringIO()
+    write_jsonl(outcome.run.history, text)
+    return text.getvalue()
+
+
+def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
+    """The result of a seed of many: UNKNOWN with the reason where Clew itself goes wrong.
+
+    Raises:
+        ClewError: what the seed refused to run with.
+    """
+    try:
+        return run_seed(job, seed, bench)[1]
+    except ClewError:
+        raise
+    except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running
+        return lost_result(Task(job, seed), CRASHED, str(crash_of(mistake, job.out, seed=seed)))
+
+
+CRASHED = "clew crashed"
+"""The signature of a seed in which Clew itself went wrong."""
