@@ -110,8 +110,8 @@ class Entry:
         summary: what VALID promises.
         complexity: time, in the number n of operations.
         source: the paper or project it comes from.
-        at: ``module:Class``; for a specification of linearizability the class is looked up by
-            ``name`` and ``at`` is empty.
+        at: ``module:Class`` of a checker, or of a specification, which is checked for
+            linearizability.
         options: what the user may set.
         fixed: arguments that make this row of a class that has several.
         functions: the functions it judges, parted by blanks; another one in a history is an error
@@ -144,6 +144,7 @@ class Entry:
             "a summary": self.summary,
             "a complexity": self.complexity,
             "a source": self.source,
+            "a class": self.at,
             "the kinds of its anomalies": self.kinds is not None,
         }
         missing = [what for what, has in needed.items() if not has]
@@ -188,7 +189,7 @@ class Entry:
                 raise UsageError(
                     f"{name} is wrong", where=where, expected=str(error), found=repr(text)
                 ) from error
-        return _specified(self.name, arguments) if not self.at else _made(self.at, arguments)
+        return _made(self.at, self.name, arguments)
 
     def _no_option(self, name: str) -> UsageError:
         known = ", ".join(each.name for each in self.said)
@@ -201,8 +202,11 @@ class Entry:
         )
 
 
-def _made(at: str, arguments: Mapping[str, Any]) -> Checker:
-    checker: Checker = _loaded(at)(**arguments)
+def _made(at: str, name: str, arguments: Mapping[str, Any]) -> Checker:
+    made = _loaded(at)
+    if not hasattr(made, "check"):
+        return _specified(made, name, arguments)
+    checker: Checker = made(**arguments)
     return checker
 
 
@@ -212,13 +216,14 @@ def _loaded(at: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _specified(name: str, arguments: Mapping[str, Any]) -> Checker:
+def _specified(specification: Any, name: str, arguments: Mapping[str, Any]) -> Checker:
+    """The checker of linearizability for a specification."""
     ours = {part: value for part, value in arguments.items() if part in _OF_THE_CHECKER}
-    arguments = {part: value for part, value in arguments.items() if part not in ours}
+    rest = {part: value for part, value in arguments.items() if part not in ours}
     linearizability = import_module("clew.checkers.linearizability")
-    specifications = import_module("clew.checkers.linearizability.specifications")
-    specification = specifications.SPECIFICATIONS[name](**arguments)
-    checker: Checker = linearizability.Linearizability(specification, **{"name": name, **ours})
+    checker: Checker = linearizability.Linearizability(
+        specification(**rest), **{"name": name, **ours}
+    )
     return checker
 
 

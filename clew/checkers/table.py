@@ -68,45 +68,44 @@ _LINEARIZABLE = (
 _HERLIHY = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 
 
-def _linearizable(name: str, what: str, *options: Option) -> Entry:
-    if name not in _OWN_KEYS:
+def _linearizable(at: str, name: str, what: str, *options: Option) -> Entry:
+    at = f"clew.checkers.linearizability.specifications.{at}"
+    # The values of these say themselves whether they begin with a key.
+    if name not in {"multi-register", "key-value", "id-generator"}:
         options = (*options, KEYED)
     kinds = {"nonlinearizable": "no order of the operations explains an answer"}
-    return Entry(
-        name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, options=options, kinds=kinds
-    )
+    return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, at, options, kinds=kinds)
 
 
-_OWN_KEYS = frozenset({"multi-register", "key-value", "id-generator"})
-"""The objects whose values say themselves whether they begin with a key."""
+_OBJECTS = (
+    _linearizable("registers:Register", "register", "register: read, write; with keys too",
+                  INITIAL, NIL_READS),
+    _linearizable("registers:CasRegister", "cas-register",
+                  "register: read, write, cas; with keys too", INITIAL, NIL_READS),
+    _linearizable("registers:MultiRegister", "multi-register",
+                  "registers, several in one operation", INITIAL, NIL_READS),
+    _linearizable("key_value:KeyValue", "key-value",
+                  "store: get, put, append, cas, delete by key", INITIAL),
+    _linearizable("counting:Counter", "counter", "counter: add, increment, decrement, read",
+                  Option("initial", "the sum before the first operation; 0", whole)),
+    _linearizable("collections:Set", "set", "set: add, remove, contains, read"),
+    _linearizable("collections:FifoQueue", "fifo-queue",
+                  "first-in first-out queue: enqueue, dequeue"),
+    _linearizable("collections:Stack", "stack", "stack: push, pop"),
+    _linearizable("collections:PriorityQueue", "priority-queue", "priority queue: insert, remove"),
+    _linearizable("locks:Mutex", "mutex", "mutex: acquire, release"),
+    _linearizable("locks:FencedLock", "fenced-lock", "lock whose acquire gives a growing token"),
+    _linearizable("counting:AppendLog", "append-log", "log: append, read"),
+    _linearizable("counting:IdGenerator", "id-generator",
+                  "generator of ids that are never given twice",
+                  Option("increasing", "whether each must be larger than all before; false", flag)),
+)  # fmt: skip
 
 
 CHECKERS: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
-        _linearizable("register", "register: read, write; with keys too", INITIAL, NIL_READS),
-        _linearizable(
-            "cas-register", "register: read, write, cas; with keys too", INITIAL, NIL_READS
-        ),
-        _linearizable("multi-register", "registers, several in one operation", INITIAL, NIL_READS),
-        _linearizable("key-value", "store: get, put, append, cas, delete by key", INITIAL),
-        _linearizable(
-            "counter",
-            "counter: add, increment, decrement, read",
-            Option("initial", "the sum before the first operation; 0", whole),
-        ),
-        _linearizable("set", "set: add, remove, contains, read"),
-        _linearizable("fifo-queue", "first-in first-out queue: enqueue, dequeue"),
-        _linearizable("stack", "stack: push, pop"),
-        _linearizable("priority-queue", "priority queue: insert, remove"),
-        _linearizable("mutex", "mutex: acquire, release"),
-        _linearizable("fenced-lock", "lock whose acquire gives a growing token"),
-        _linearizable("append-log", "log: append, read"),
-        _linearizable(
-            "id-generator",
-            "generator of ids that are never given twice",
-            Option("increasing", "whether each must be larger than all before; false", flag),
-        ),
+        *_OBJECTS,
         Entry(
             "list-append",
             "transactions of r and append show no anomaly that the models forbid",

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clew.checkers.order_graph import components
 from clew.checkers.transactions import ListAppend, RwRegister
 from clew.checkers.transactions.cycles import find_cycles
-from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph, components
+from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History, Operation
 

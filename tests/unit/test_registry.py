@@ -26,13 +26,17 @@ def test_every_row_makes_its_checker(name):
     assert entry.source
 
 
-ROW = {"summary": "all is well", "complexity": "O(n)", "source": "a paper", "kinds": {"bad": "x"}}
+ROW = {
+    "summary": "all is well", "complexity": "O(n)", "source": "a paper", "kinds": {"bad": "x"},
+    "at": "gauges:Gauge",
+}  # fmt: skip
+WORDS = {**{name: name for name in ROW}, "at": "class"}
 
 
 @pytest.mark.parametrize("lacking", ROW)
 def test_a_row_that_lacks_something_is_refused_by_name(lacking):
     Entry("gauge", **ROW)
-    with pytest.raises(AssertionError, match=f"the checker gauge lacks .*{lacking}"):
+    with pytest.raises(AssertionError, match=f"the checker gauge lacks .*{WORDS[lacking]}"):
         Entry("gauge", **{**ROW, lacking: None})
 
 
