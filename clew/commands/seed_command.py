@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
+from clew.scenarios.options import declared
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.suite import Source, options_of, scenario_from
 
@@ -32,14 +33,14 @@ def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
 
 def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:
     """What a command line has to say to make one scenario of another."""
-    for name, field in Scenario.model_fields.items():
-        value = getattr(scenario, name)
-        if name in _NO_FLAG or value == getattr(base, name):
+    for name, one in declared(type(scenario)).items():
+        value = getattr(scenario, one.name)
+        if name in _NO_FLAG or value == getattr(base, one.name, one.default):
             continue
-        option = f"--{(field.alias or name).replace('_', '-')}"
+        option = f"--{name.replace('_', '-')}"
         if value is True:
             yield option
-        elif field.alias:  # one condition each
+        elif name == "assert":  # one condition each
             for each in value:
                 yield from (option, each)
         else:

@@ -20,6 +20,7 @@ from clew.scenarios.workload_files import load_workload
 from clew.search.verification import UNPINNED, Verification, determinism, hash_order_remark
 from clew.sim.faults import FaultReport
 from clew.trace import words
+from clew.workloads.options import own_options
 
 ANOMALIES_SHOWN = 3
 OPERATIONS_SHOWN = 10
@@ -64,16 +65,22 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         ),
         ("liveness", plan.liveness),
         ("network", f"latency {latency}, topology {plan.topology}"),
-        ("keys", plan.key_count),
+        *_own(plan),
         ("nemesis", _nemesis(plan)),
     ]
     promise = model.node_class.tolerates
     if promise is not None and model.name not in MODELS:
         rows.append(("tolerates", str(promise)))
-    for label, name in load_workload(plan.workload).reported:
-        rows.append((label, ", ".join(getattr(plan, name))))
     head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + layout.table(rows)
+
+
+def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
+    """The options that the workload declares."""
+    for name, one in own_options(load_workload(plan.workload)).items():
+        value = plan.options.get(name, one.default)
+        told = ", ".join(value) if isinstance(value, tuple) else value
+        yield one.option.label or name.replace("_", "-"), told
 
 
 def _names(names: Sequence[str]) -> str:

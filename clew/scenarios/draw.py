@@ -20,7 +20,7 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.workloads.workload import Draw, Options, Workload
+from clew.workloads.workload import Draw, Setting, Workload
 
 _NS_PER_MS = 1_000_000
 
@@ -44,12 +44,13 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             fix="See 'clew list workloads'",
         )
     spoken = load_workload(workload_name)
+    options = scenario.options_for(spoken)
     shape = _shape(scenario, entropy, model)
     node_ids = shape.node_ids
     clients = scenario.client_count(len(node_ids))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
-        workload = spoken(_options(scenario, model))
+        workload = spoken(options, Setting(functions=model.node_class.functions))
         operations = _operations(scenario, workload, entropy, clients, len(node_ids))
     return Plan(
         seed=seed,
@@ -67,10 +68,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         core=_core(scenario, entropy, node_ids),
         availability=None if scenario.availability is None else str(scenario.availability),
         asserts=scenario.asserts,
-        key_count=scenario.key_count,
-        max_txn_length=scenario.max_txn_length,
-        max_writes_per_key=scenario.max_writes_per_key,
-        consistency_models=scenario.consistency_models,
+        options=options,
         stop_on_finding=scenario.on_finding == "stop",
         events_max=scenario.events_max,
         schedule=scenario.schedule,
@@ -81,16 +79,6 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         swarm=scenario.swarm,
         faults=shape.faults,
         operations=operations,
-    )
-
-
-def _options(scenario: Scenario, model: Model) -> Options:
-    return Options(
-        key_count=scenario.key_count,
-        functions=model.node_class.functions,
-        max_txn_length=scenario.max_txn_length,
-        max_writes_per_key=scenario.max_writes_per_key,
-        consistency_models=scenario.consistency_models,
     )
 
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
-from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.asserts import known_assert
 from clew.scenarios.expect import parse_expect
 from clew.scenarios.kinds import known_kinds
 from clew.scenarios.load import known_models
+from clew.scenarios.options import declared
+from clew.scenarios.scenario import Scenario
 from clew.scenarios.workload_files import is_file, known_workloads
-from clew.sim.faults import GROUPS, KINDS
-from clew.sim.topology import TOPOLOGIES
-from clew.workloads import workloads
-
-KNOWN: Mapping[str, Callable[[], tuple[str, ...]]] = {
-    # an option: the names that it may hold; a model may be a file as well
-    "model": lambda: tuple(MODELS),
-    "bug": lambda: tuple(dict.fromkeys(bug for model in MODELS for bug in bugs_of(model))),
-    "workload": lambda: tuple(workloads()),
-    "nemesis": lambda: ("all", *dict.fromkeys([*GROUPS, *KINDS])),
-    "topology": lambda: tuple(TOPOLOGIES),
-    "consistency_models": lambda: tuple(row.name for row in CONSISTENCY_MODELS),
-}
+from clew.workloads.options import Row
 
 
 class Wrong(NamedTuple):
@@ -48,30 +35,29 @@ class Wrong(NamedTuple):
     fix: str | None
 
 
-def wrong_names(options: Mapping[str, Any]) -> Iterator[Wrong]:
-    """What is not in the closed lists, of the options of a scenario by the names in a file.
-
-    No file of a user's is read. A bug is looked for among those of its model.
-    """
-    model = str(options["model"])
-    if not is_file(model):
-        yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
-        if options.get("bug") is not None and model in MODELS:
-            yield from _wrong("bug", None, str(options["bug"]), tuple(bugs_of(model)))
-    workload = str(options.get("workload") or "")
+def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
+    """What is not in the closed lists, of all options. No file of a user's is read."""
+    yield from wrong_model(scenario.model, scenario.bug)
+    workload = scenario.workload or ""
     if workload and not is_file(workload):
         yield from _wrong("workload", None, workload, known_workloads(), " or file.py:Class")
-    if options.get("topology") is not None:
-        yield from _wrong("topology", None, str(options["topology"]), KNOWN["topology"]())
-    for index, asked in enumerate(options.get("nemesis", ())):
-        yield from _wrong("nemesis", index, asked, KNOWN["nemesis"]())
-    yield from _refused(
-        "consistency_models",
-        options.get("consistency_models", ()),
-        lambda name: resolve_models([name]),
-    )
-    yield from _refused("assert", options.get("assert", ()), known_assert)
-    yield from _wrong_kinds(str(options.get("expect") or ""), known_kinds(model, workload))
+    for name, one in declared(type(scenario)).items():
+        value = getattr(scenario, one.name)
+        if name in {"model", "bug", "workload"} or value is None:
+            continue
+        parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
+        for index, part in parts:
+            yield from _refused(one, name, index, part)
+    yield from _wrong_kinds(scenario.expect or "", known_kinds(scenario.model, workload))
+
+
+def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
+    """What of a model and its bug is not among those that ship, where it is no file."""
+    if is_file(model):
+        return
+    yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
+    if bug is not None and model in MODELS:
+        yield from _wrong("bug", None, bug, tuple(bugs_of(model)))
 
 
 def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[Wrong]:
@@ -92,11 +78,13 @@ def _wrong(
     yield Wrong(option, index, expected, repr(value), meant(value, known))
 
 
-def _refused(
-    option: str, values: tuple[str, ...], check: Callable[[str], object]
-) -> Iterator[Wrong]:
-    for index, value in enumerate(values):
+def _refused(one: Row, name: str, index: int | None, value: Any) -> Iterator[Wrong]:
+    """What is wrong with a value, or an element of a list, by the option's names or its check."""
+    option = one.option
+    if option.check is not None:
         try:
-            check(value)
+            option.check(value if index is None else (value,))
         except UsageError as bad:
-            yield Wrong(option, index, str(bad.expected), repr(value), bad.fix)
+            yield Wrong(name, index, str(bad.expected), repr(value), bad.fix)
+    elif option.names:
+        yield from _wrong(name, index, value, option.known)

@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from clew.sim.faults import Fault
 from clew.sim.latency import Shape
 
-SCHEMA = 1
+SCHEMA = 2
+"""The format of plans. One of format 1 has its workload's options beside its own fields."""
 
 CLIENTS_MAX = 100_000
 """More clients than this are a mistake."""
@@ -67,6 +68,7 @@ class Plan:
     Attributes:
         clients: client i begins at node i modulo the number of nodes.
         nemesis: the fault kinds that were asked for by name: each must bite.
+        options: what the workload declares, by name.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
@@ -92,10 +94,7 @@ class Plan:
     core: tuple[str, ...] = ()
     availability: str | None = None
     asserts: tuple[str, ...] = ()
-    key_count: int = 4
-    max_txn_length: int = 4
-    max_writes_per_key: int = 16
-    consistency_models: tuple[str, ...] = ("strict-serializable",)
+    options: dict[str, Any] = field(default_factory=dict)
     stop_on_finding: bool = False
     events_max: int = 50_000_000
     schedule: str = "time"
@@ -126,7 +125,7 @@ class Plan:
 
 def trusted_plan(data: dict[str, Any]) -> Plan:
     """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
-    plain = _tuples(data)
+    plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
     plain["model"] = ModelReference(**data["model"])
     plain["faults"] = tuple(Fault.from_json(fault) for fault in data["faults"])
     plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])

@@ -6,41 +6,58 @@ What a plan's operations may carry is what their workload declares.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any
 
-from clew.checkers.transactions.consistency_models import resolve_models
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
 from clew.errors import ScenarioError, UsageError
 from clew.machine.hashing import SEED_MAX
 from clew.machine.text import brief, json_text, meant
 from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
+from clew.scenarios.options import declared, expected, extended, near_option
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
+from clew.scenarios.scenario import Scenario
 from clew.scenarios.workload_files import is_file, load_workload
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
+from clew.workloads import workloads
 from clew.workloads.operation import argument_words, is_argument
+from clew.workloads.options import Option, own_options
 
 NODES_MAX = 1000
 _TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
-_COUNT_MAX = 10**12
 
-BOUNDS: dict[str, tuple[int, int]] = {
-    # of each field the least and the most
+_IN_NS = {"seconds": NS_PER_SECOND, "milliseconds": NS_PER_SECOND // 1000}
+
+_OWN_BOUNDS = {
+    # of a field that no option of a scenario becomes, the least and the most
     "seed": (0, 2**64),
     "clients": (1, CLIENTS_MAX),
-    "latency_ns": (0, _TIME_MAX_NS),
-    "time_limit_ns": (1, _TIME_MAX_NS),
-    "recovery_ns": (0, _TIME_MAX_NS),
-    "key_count": (1, _COUNT_MAX),
-    "max_txn_length": (1, _COUNT_MAX),
-    "max_writes_per_key": (1, _COUNT_MAX),
-    "events_max": (1, _COUNT_MAX),
-    "clock_error_ns": (0, _TIME_MAX_NS),
 }
+
+
+def bounds() -> dict[str, tuple[int, int]]:
+    """Of each number in a plan the least and the most: those of the option that it comes from."""
+    options = declared(Scenario)
+    found = dict(_OWN_BOUNDS)
+    for name in (field.name for field in fields(Plan) if field.name not in _OWN_BOUNDS):
+        one = options.get(name.removesuffix("_ns"))
+        if one is not None and one.option.most is not None:
+            found[name] = _integers(one.option, _IN_NS[one.option.unit] if "_ns" in name else 1)
+    return found
+
+
+def _integers(option: Option, scale: int) -> tuple[int, int]:
+    """The bounds of an option in so many parts of its unit."""
+    assert option.most is not None
+    least = option.least if option.above is None else option.above
+    return round((least or 0) * scale) + (option.above is not None), round(option.most * scale)
 
 
 def plan_from_json(data: Any, where: str) -> Plan:
@@ -58,11 +75,12 @@ def plan_from_json(data: Any, where: str) -> Plan:
     """
     if not isinstance(data, dict) or "operations" not in data:
         raise ScenarioError("this is no plan", where=where, expected="an object with operations")
+    data = _of_today(data)
     if data.get("schema") != SCHEMA:
         raise ScenarioError(
             "this plan has another schema",
             where=where,
-            expected=f"schema {SCHEMA}",
+            expected=f"schema 1 or {SCHEMA}",
             found=f"schema {data.get('schema')!r}",
             fix="Replay it with the version of Clew that wrote it",
         )
@@ -76,9 +94,68 @@ def plan_from_json(data: Any, where: str) -> Plan:
     plan = trusted_plan(data)
     _check_fields(plan, where)
     _check_faults(faults, plan, where)
-    if not is_file(plan.workload):
-        check_arguments(plan, where)
-    return plan
+    if is_file(plan.workload):
+        return plan
+    check_arguments(plan, where)
+    return replace(plan, options=_options(plan, where))
+
+
+def _of_today(data: dict[str, Any]) -> dict[str, Any]:
+    """A plan of format 1 in the present one: options of its workload stood beside its fields."""
+    if data.get("schema") != 1:
+        return data
+    rest = {name: value for name, value in data.items() if name not in _OPTIONS_OF_1}
+    workload = str(data.get("workload"))
+    known = own_options(load_workload(workload)) if workload in workloads() else {}
+    options = {name: data[name] for name in _OPTIONS_OF_1 if name in data and name in known}
+    return {**rest, "schema": SCHEMA, "options": options}
+
+
+_OPTIONS_OF_1 = ("key_count", "max_txn_length", "max_writes_per_key", "consistency_models")
+"""Fields of every plan of format 1 that belong to some workloads."""
+
+
+class _Held(BaseModel):
+    """Options that are JSON values of their own types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _options(plan: Plan, where: str) -> dict[str, Any]:
+    """The values of the options that a plan's workload declares."""
+    kind = extended(_Held, load_workload(plan.workload))
+    try:
+        held = kind.model_validate_json(json.dumps(plan.options))
+    except ValidationError as bad:
+        first = bad.errors()[0]
+        name = f"options.{first['loc'][0]}"
+        if first["type"] == "extra_forbidden":
+            raise ScenarioError(
+                f"this is no plan: unknown field {name!r}",
+                where=where,
+                fix=near_option(kind, str(first["loc"][0])),
+            ) from None
+        raise _bad(where, name, expected(kind, first), first["input"]) from None
+    for name, one in declared(kind).items():
+        with _named(f"options.{name}", where):
+            if one.option.check is not None:
+                one.option.check(getattr(held, name))
+    return dict(held)
+
+
+@contextmanager
+def _named(name: str, where: str) -> Iterator[None]:
+    """Report with its field what is wrong with a name in a plan."""
+    try:
+        yield
+    except UsageError as bad:
+        raise ScenarioError(
+            f"this is no plan: {name}: {bad.problem}",
+            where=where,
+            expected=bad.expected,
+            found=bad.found,
+            fix=bad.fix,
+        ) from None
 
 
 def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = None) -> ScenarioError:
@@ -109,8 +186,6 @@ def _check_names(data: dict[str, Any], where: str) -> None:
 
 def _check_types(data: dict[str, Any], where: str) -> None:
     """Hold all fields but faults and operations to their types, without converting any."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
-
     try:
         TypeAdapter(Plan).validate_json(
             json.dumps({**data, "operations": [], "faults": []}), strict=True
@@ -127,8 +202,6 @@ _LEAST = len(_PARTS) - len(PlannedOperation._field_defaults)
 
 
 def _check_operation_types(operations: list[Any], where: str) -> None:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
-
     adapter = TypeAdapter(PlannedOperation)
     for rank, operation in enumerate(operations):
         if not isinstance(operation, list) or not _LEAST <= len(operation) <= len(_PARTS):
@@ -151,7 +224,7 @@ def _first(bad: Any) -> str:
 
 
 def _check_fields(plan: Plan, where: str) -> None:
-    for name, (least, most) in BOUNDS.items():
+    for name, (least, most) in bounds().items():
         value = getattr(plan, name)
         if value is not None and not least <= value <= most:
             raise _bad(where, name, f"an integer from {least} to {most}", value)
@@ -170,26 +243,12 @@ def _check_fields(plan: Plan, where: str) -> None:
     if not _is_availability(plan.availability):
         expected = "null, total, or a fraction from 0 to 1 as a text"
         raise _bad(where, "availability", expected, plan.availability)
-    for name, check in _names_of(plan):
-        try:
-            check()
-        except UsageError as bad:
-            raise ScenarioError(
-                f"this is no plan: {name}: {bad.problem}",
-                where=where,
-                expected=bad.expected,
-                found=bad.found,
-                fix=bad.fix,
-            ) from None
-
-
-def _names_of(plan: Plan) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What looks up the names in a plan, by field."""
     if not is_file(plan.workload):
-        yield "workload", lambda: load_workload(plan.workload)
-    yield "consistency_models", lambda: resolve_models(plan.consistency_models)
+        with _named("workload", where):
+            load_workload(plan.workload)
     for text in plan.asserts:
-        yield "asserts", lambda text=text: parse_assert(text)  # type: ignore[misc]
+        with _named("asserts", where):
+            parse_assert(text)
 
 
 def _check_node_ids(plan: Plan, where: str) -> None:
@@ -250,13 +309,14 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
 
 
 def check_arguments(plan: Plan, where: str) -> None:
-    """Hold the operations of a plan to what their workload declares.
+    """Hold the operations and the options of a plan to what their workload declares.
 
     A user's workload is imported for that, so it must be trusted by then.
 
     Raises:
         ScenarioError: one is none of the workload's.
     """
+    _options(plan, where)
     known = load_workload(plan.workload).operations
     for rank, one in enumerate(plan.operations):
         name = f"operations.{rank}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from clew.checkers.transactions.consistency_models import resolve_models
 from clew.errors import UsageError
-from clew.scenarios.asserts import known_assert
 from clew.scenarios.draw import draw_plan
 from clew.scenarios.functions import check_functions
 from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.names import wrong_names
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.scenario import Scenario, check_options
 from clew.sim.entropy import Entropy
 from clew.sim.topology import topology
 
@@ -20,16 +18,14 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     Raises:
         ClewError: a name or a condition of the scenario is wrong.
     """
-    resolve_models(scenario.consistency_models)
-    for condition in scenario.asserts:
-        known_assert(condition)
+    check_options(scenario)
     model = load_model(scenario.model, scenario.bug)
     workload = reference_of(model, scenario.workload)
     if workload is not None:
         check_functions(model, workload)
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
-    for wrong in wrong_names(scenario.model_dump(by_alias=True)):
+    for wrong in wrong_names(scenario):
         if wrong.option == "expect":  # all others have been tried by now, more closely
             raise UsageError(
                 "--expect can't be used",

@@ -23,7 +23,7 @@ from clew.formats.regular import read_regular
 from clew.machine.hashing import hash_seed
 from clew.machine.text import json_text
 from clew.scenarios.load import Model, load_model
-from clew.scenarios.names import wrong_names
+from clew.scenarios.names import wrong_model
 from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.planfile import check_arguments, plan_from_json, shortened
@@ -176,7 +176,7 @@ def _check_schema(data: Any, where: str) -> None:
 
 def _check_model(plan: Plan, where: str) -> None:
     """Hold the names of a model and its bug to those that ship, where it is no file."""
-    for wrong in wrong_names({"model": plan.model.name, "bug": plan.model.bug}):
+    for wrong in wrong_model(plan.model.name, plan.model.bug):
         raise ScenarioError(
             f"this is no plan: {wrong.option} can't be used",
             where=where,

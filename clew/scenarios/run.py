@@ -37,7 +37,7 @@ from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
-from clew.workloads.workload import TIMEOUT_NS, Options, Workload
+from clew.workloads.workload import TIMEOUT_NS, Setting, Workload
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
@@ -101,17 +101,8 @@ def make_workload(
     effects: Mapping[int, int] | None = None,
 ) -> Workload:
     """The workload of a plan, for one run or for judging it."""
-    return load_workload(plan.workload)(
-        Options(
-            key_count=plan.key_count,
-            functions=model.node_class.functions,
-            max_txn_length=plan.max_txn_length,
-            max_writes_per_key=plan.max_writes_per_key,
-            consistency_models=plan.consistency_models,
-            nodes=nodes,
-            effects=effects or {},
-        )
-    )
+    setting = Setting(model.node_class.functions, nodes, effects or {})
+    return load_workload(plan.workload)(plan.options, setting)
 
 
 class _How(NamedTuple):

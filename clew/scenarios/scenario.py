@@ -1,148 +1,345 @@
-"""A scenario: what may happen. From flags, a TOML file or Python, checked by pydantic."""
+"""A scenario: what may happen. Its fields are the one table of the options of a test.
+
+Each says of itself, in its `Option`, all that flags and their help, the schema, the bounds of plan
+files and the reference need to know. The options of workloads come on top, see `scenario_class`.
+"""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationError, field_validator
 
-from clew.errors import ScenarioError, UsageError
-from clew.formats.regular import read_regular
-from clew.machine.text import shown
+from clew.errors import UsageError
+from clew.models.registry import MODELS, bugs_of
+from clew.scenarios.asserts import known_assert
 from clew.scenarios.expect import nearest_expect, parse_expect
-from clew.scenarios.names import wrong_names
+from clew.scenarios.load import load_model, reference_of
+from clew.scenarios.options import (
+    Options,
+    declared,
+    expected,
+    extended,
+    found,
+    near_option,
+    near_word,
+)
 from clew.scenarios.plan import CLIENTS_MAX
-from clew.scenarios.toml_lines import first_table, lines_of
-from clew.scenarios.workload_files import is_file
-from clew.sim.orders.schedules import check_schedule
+from clew.scenarios.workload_files import is_file, load_workload
+from clew.sim.faults import GROUPS, KINDS
+from clew.sim.orders.pct import CHANGES_MAX
+from clew.sim.orders.schedules import ORDERS, PATTERN, check_schedule
+from clew.sim.topology import TOPOLOGIES
+from clew.workloads import workloads
+from clew.workloads.options import COUNT_MAX, Option, own_options
+from clew.workloads.workload import Workload
 
 SEEDS_END = 10**18
 """Seeds and numbers of runs are below it."""
 
-
 RATE_MIN = 1e-6
 
+FAULTS = ("all", *dict.fromkeys([*GROUPS, *KINDS]))
+"""What may be asked for: all, families and kinds."""
 
-class Scenario(BaseModel):
+_FILE = {"type": "string", "pattern": r"\.py(:[A-Za-z_]\w*)?$"}
+_WAYS = r"invalid:[^\s,;()][^,;()]*(,[^,;()]+)*"
+_SCHEDULES = [name for name in ORDERS if re.fullmatch(PATTERN, name)]
+
+
+def _bugs() -> list[str]:
+    return [*dict.fromkeys(bug for model in MODELS for bug in bugs_of(model))]
+
+
+def _check_asserts(conditions: tuple[str, ...]) -> None:
+    for condition in conditions:
+        known_assert(condition)
+
+
+class Scenario(Options):
     """Every option of a test; names and defaults are Maelstrom's where it has the option.
 
-    Times are seconds, latencies milliseconds.
+    Times are seconds, latencies milliseconds. `make_scenario` makes one that has the options of
+    workloads as well.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    model: str = Field(description="a shipped model, file.py or file.py:Class")
-    bug: str | None = Field(None, description="a planted bug of a shipped model")
-    workload: str | None = Field(None, description="the workload; the model's own where not named")
-    node_count: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        None, description="how many nodes; five where not said"
-    )
-    concurrency: str = Field(
-        "1n", description="how many clients: a number, or 2n for twice the nodes"
-    )
-    rate: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        20.0, description="operations a second over all clients"
-    )
-    time_limit: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        20.0, description="seconds of operations and faults"
-    )
-    recovery: Annotated[float, Field(ge=0, le=1e6)] = Field(
-        10.0, description="seconds after healing in which operations must succeed"
-    )
-    latency: Annotated[float, Field(ge=0, le=1e6)] = Field(
-        0.0, description="mean latency of a message, ms, beside the wire's own 20 to 200 us"
-    )
-    latency_dist: Literal["constant", "uniform", "exponential", "long-tailed"] = Field(
-        "constant", description="how latencies are distributed"
-    )
-    nemesis: tuple[str, ...] = Field((), description="fault kinds, or all")
-    nemesis_interval: Annotated[float, Field(gt=0, le=1e6)] = Field(
-        2.0, description="mean seconds between faults of a kind, and that they last"
-    )
-    clock_error: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
-        None,
-        description="seconds that a node's clock may be off, either way; what the class tolerates "
-        "where not said",
-    )
-    allow_inert: bool = Field(
-        default=False,
-        description="faults may be asked for that the nodes can't notice, and need not do anything",
-    )
-    swarm: bool = Field(
-        default=False,
-        description="each seed draws fault kinds, rates, latency and node count, within what the "
-        "class tolerates",
-    )
-    topology: str = Field("grid", description="who is whose neighbour in broadcast")
-    availability: str | float | None = Field(
-        None, description="total, or the least fraction of operations that must be answered"
-    )
-    consistency_models: tuple[str, ...] = Field(
-        ("strict-serializable",), description="what transactions are held to"
-    )
-    key_count: Annotated[int, Field(ge=1)] = Field(4, description="how many keys are in use")
-    max_txn_length: Annotated[int, Field(ge=1)] = Field(
-        4, description="micro-operations a transaction, at most"
-    )
-    max_writes_per_key: Annotated[int, Field(ge=1)] = Field(
-        16, description="writes to a key before another takes its place"
-    )
-    liveness: Literal["all", "core", "off"] = Field(
-        "all",
-        description="after the time limit all heal, or only a quorum does; then progress is due",
-    )
-    asserts: tuple[str, ...] = Field(
-        (), alias="assert", description="conditions on the statistics that must hold"
-    )
-    events_max: Annotated[int, Field(ge=1)] = Field(
-        50_000_000, description="a run of more events is stopped, with a finding"
-    )
-    on_finding: Literal["continue", "stop"] = Field(
-        "continue", description="whether a run ends at the first finding, such as an exception"
-    )
-    strict_replies: bool = Field(
-        default=False, description="a reply that reaches a node and nobody waits for is a finding"
-    )
-
-    schedule: str = Field(
-        "time",
-        description="which of the messages under way comes first: time, the one that is due; "
-        "pct, that of the link with the highest of random priorities, with three changes of "
-        "priority a second; pct:D, with D of them, from 1 to 20",
-    )
-    expect: str | None = Field(
-        None,
-        description="what the runs must show: valid, unknown, invalid, or invalid:KIND, such as "
-        "invalid:G-single; by default the worst verdict is the verdict",
-    )
-    runs: Annotated[int, Field(ge=1, lt=SEEDS_END)] = Field(
-        1, description="how many seeds, one after the other"
-    )
-    seed: Annotated[int, Field(ge=0, lt=SEEDS_END)] = Field(0, description="the first seed")
-    description: str = Field("", description="what the scenario is for, in a sentence")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_flag(cls, value: Any, field: ValidationInfo) -> Any:
-        """True and false are numbers to Python, but nobody means 1 by them."""
-        is_flag = cls.model_fields[str(field.field_name)].annotation is bool
-        if isinstance(value, bool) and not is_flag:
-            raise ValueError("a value other than true and false")
-        if is_flag and not isinstance(value, bool):
-            raise ValueError("true or false")
-        return value
+    model: Annotated[
+        str,
+        Option(
+            "MODEL",
+            "A shipped model, file.py or file.py:Class.",
+            flags=None,
+            names=MODELS,
+            forms=(_FILE,),
+            examples=("raft", "my_node.py", "nodes.py:Leader"),
+        ),
+    ]
+    workload: Annotated[
+        str | None,
+        Option(
+            "NAME",
+            "What clients ask.",
+            default="the model's own",
+            flags="-w --workload",
+            names=workloads,
+            forms=(_FILE,),
+            examples=("lin-kv",),
+        ),
+    ] = None
+    node_count: Annotated[
+        int | None, Option("N", "How many nodes.", default="5", least=1, most=1000, examples=(5,))
+    ] = None
+    concurrency: Annotated[
+        str,
+        Option(
+            "N",
+            "How many clients; 2n is two a node.",
+            forms=(
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": "^[1-9][0-9]*n?$"},
+            ),
+            examples=(10, "2n"),
+        ),
+    ] = "1n"
+    rate: Annotated[
+        float,
+        Option(
+            "HZ",
+            "Operations a second over all clients.",
+            unit="operations a second",
+            above=0,
+            most=1e6,
+            examples=(20.0, 100),
+        ),
+    ] = 20.0
+    time_limit: Annotated[
+        float,
+        Option(
+            "SECONDS",
+            "Virtual seconds of operations and faults.",
+            unit="seconds",
+            above=0,
+            most=1e6,
+            examples=(20, 2.5),
+        ),
+    ] = 20.0
+    latency: Annotated[
+        float,
+        Option(
+            "MS",
+            "Mean latency of a message, milliseconds.",
+            more="The wire's own 20 to 200 us come on top.",
+            unit="milliseconds",
+            least=0,
+            most=1e6,
+            examples=(0, 20.5),
+        ),
+    ] = 0.0
+    latency_dist: Annotated[
+        Literal["constant", "uniform", "exponential", "long-tailed"],
+        Option(
+            "NAME",
+            "How latencies are distributed: constant, uniform, exponential or long-tailed.",
+            examples=("exponential",),
+        ),
+    ] = "constant"
+    nemesis: Annotated[
+        tuple[str, ...],
+        Option(
+            "A,B",
+            "Faults, such as partition,kill; or all.",
+            default="none",
+            names=FAULTS,
+            examples=(["partition", "kill"], "all"),
+        ),
+    ] = ()
+    nemesis_interval: Annotated[
+        float,
+        Option(
+            "SECONDS",
+            "Mean seconds between faults of a kind, and that they last.",
+            unit="seconds",
+            above=0,
+            most=1e6,
+            examples=(2, 0.5),
+        ),
+    ] = 2.0
+    clock_error: Annotated[
+        float | None,
+        Option(
+            "SECONDS",
+            "How far a node's clock may be off at most, either way.",
+            default="what the class tolerates",
+            unit="seconds",
+            above=0,
+            most=1e6,
+            examples=(0.01,),
+        ),
+    ] = None
+    allow_inert: Annotated[
+        bool,
+        Option(
+            "",
+            "Take faults that the nodes can't notice, and a run in which one that was asked for "
+            "did nothing.",
+            examples=(True,),
+        ),
+    ] = False
+    topology: Annotated[
+        str,
+        Option(
+            "NAME",
+            "Who is whose neighbour.",
+            names=TOPOLOGIES,
+            examples=("tree4",),
+        ),
+    ] = "grid"
+    availability: Annotated[
+        str | float | None,
+        Option(
+            "SHARE",
+            "total, or the least fraction of operations that must be answered.",
+            default="none",
+            forms=(
+                {"type": "string", "enum": ["total", "none"]},
+                {"type": "number", "minimum": 0, "maximum": 1},
+            ),
+            examples=("total", 0.99),
+        ),
+    ] = None
+    recovery: Annotated[
+        float,
+        Option(
+            "SECONDS",
+            "Seconds after healing in which operations must succeed.",
+            unit="seconds",
+            least=0,
+            most=1e6,
+            examples=(10, 0),
+        ),
+    ] = 10.0
+    liveness: Annotated[
+        Literal["all", "core", "off"],
+        Option(
+            "WHO",
+            "What heals and must then make progress: all, or core (a quorum); or off.",
+            examples=("core",),
+        ),
+    ] = "all"
+    events_max: Annotated[
+        int,
+        Option(
+            "N",
+            "Stop a run of more events, with a finding.",
+            default="50 million",
+            least=1,
+            most=COUNT_MAX,
+            examples=(1_000_000,),
+        ),
+    ] = 50_000_000
+    on_finding: Annotated[
+        Literal["continue", "stop"],
+        Option(
+            "WHAT",
+            "After a finding, such as an exception: continue or stop.",
+            examples=("stop",),
+        ),
+    ] = "continue"
+    strict_replies: Annotated[
+        bool,
+        Option(
+            "",
+            "A reply that reaches a node and nobody waits for is a finding, not a remark.",
+            examples=(True,),
+        ),
+    ] = False
+    swarm: Annotated[
+        bool,
+        Option(
+            "",
+            "Each seed draws fault kinds, their rates, latency and node count, within what the "
+            "class tolerates.",
+            examples=(True,),
+        ),
+    ] = False
+    schedule: Annotated[
+        str,
+        Option(
+            "ORDER",
+            "The order of what is due at about the same time: time, pct or pct:D.",
+            more="That is which of the messages under way comes first: with time the one that is "
+            "due, with pct that of the link with the highest of random priorities, of which three "
+            f"change per second; with pct:D, D of them, from 1 to {CHANGES_MAX}.",
+            forms=({"type": "string", "enum": _SCHEDULES}, {"type": "string", "pattern": PATTERN}),
+            examples=("pct", "pct:3"),
+        ),
+    ] = "time"
+    bug: Annotated[
+        str | None,
+        Option(
+            "NAME",
+            "Plant a mistake in a shipped model, and use the options that show it where none are "
+            "given; see 'clew list bugs'.",
+            names=_bugs,
+            examples=("forgets-vote",),
+        ),
+    ] = None
+    asserts: Annotated[
+        tuple[str, ...],
+        Option(
+            "EXPR",
+            "A condition on the run's figures, such as 'latency_ms.0.99 < 200'; repeatable.",
+            check=_check_asserts,
+            examples=(["servers.msgs_per_op < 30", "latency_ms.0.99 < 200"],),
+        ),
+    ] = Field((), alias="assert")
+    expect: Annotated[
+        str | None,
+        Option(
+            "WHAT",
+            "What the runs must show: valid, unknown, invalid or invalid:KIND.",
+            more="KIND is such as G-single.",
+            default="valid",
+            forms=({"type": "string", "pattern": f"^(valid|unknown|invalid|{_WAYS})$"},),
+            examples=("valid", "invalid:G-single", "invalid:election-safety,nonlinearizable"),
+            use="sweep",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        Option(
+            "N",
+            "The first seed. The default is always the same, so that a command says all.",
+            least=0,
+            below=SEEDS_END,
+            examples=(42,),
+            use="sweep",
+        ),
+    ] = 0
+    runs: Annotated[
+        int,
+        Option(
+            "N",
+            "How many seeds, one after the other.",
+            least=1,
+            below=SEEDS_END,
+            examples=(200,),
+            use="sweep",
+        ),
+    ] = 1
+    description: Annotated[
+        str,
+        Option(
+            "TEXT",
+            "What the scenario is for, in a sentence.",
+            flags=None,
+            examples=("Raft while links break and heal.",),
+            use="sweep",
+        ),
+    ] = ""
 
     @field_validator("rate")
     @classmethod
@@ -163,19 +360,6 @@ class Scenario(BaseModel):
         if value is not None:
             parse_expect(value)
         return value
-
-    @field_validator("nemesis", "consistency_models", "asserts", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        """A string of words separated by commas is a list; one assert is a list of one."""
-        if value == "none":
-            return ()
-        if isinstance(value, str):
-            words = tuple(word.strip() for word in value.split(","))
-            if not all(words):
-                raise ValueError("names with commas between them, none of them empty")
-            return words
-        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("workload", mode="before")
     @classmethod
@@ -209,6 +393,16 @@ class Scenario(BaseModel):
             raise ValueError("total, none, or a fraction from 0 to 1")
         return fraction
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was stated: the class of a scenario is made in each process anew."""
+        return make_scenario, (self.model_dump(by_alias=True, exclude_unset=True),)
+
+    def options_for(self, workload: type[Workload]) -> dict[str, Any]:
+        """The values of a workload's own options, by name."""
+        return {
+            name: getattr(self, name, each.default) for name, each in own_options(workload).items()
+        }
+
     def client_count(self, node_count: int) -> int:
         """How many clients there are for so many nodes.
 
@@ -226,194 +420,82 @@ class Scenario(BaseModel):
         return count
 
 
-def make_scenario(options: dict[str, Any]) -> Scenario:
+def scenario_class(*own: type[Workload]) -> type[Scenario]:
+    """The options of a test with those of each workload that ships, and of others.
+
+    A suite may give one value to scenarios of several workloads, so each may state them all.
+
+    Raises:
+        UsageError: a workload declares what every test has.
+    """
+    return extended(Scenario, *workloads().values(), *own)
+
+
+def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
+    """The options that there are beside those given.
+
+    A user's file is loaded only where an option is given that no workload that ships has.
+
+    Args:
+        options: as for `make_scenario`.
+        folder: from which a model's file is seen.
+    """
+    known = scenario_class()
+    if declared(known).keys() >= options.keys():
+        return known
+    try:
+        return scenario_class(*_workload_of(options, folder))
+    except UsageError:  # what is wrong with a name is told where names are looked up
+        return known
+
+
+def _workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]]:
+    """The workload that options name, or their model; none where they don't."""
+    name = str(options.get("model"))
+    model = load_model(str(folder / name) if is_file(name) else name)
+    reference = reference_of(model, options.get("workload"))
+    return [] if reference is None else [load_workload(reference)]
+
+
+def make_scenario(options: Mapping[str, Any]) -> Scenario:
     """The scenario of options from flags or Python.
 
     Raises:
         UsageError: an option is unknown or its value is wrong.
     """
+    kind = class_for(options, Path())
     try:
-        return Scenario.model_validate(options)
+        return kind.model_validate(options)
     except ValidationError as bad:
         first = bad.errors()[0]
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
-            raise UsageError(f"there is no option {name!r}", fix=_near_option(name)) from None
-        name = name.replace("_", "-")
+            raise UsageError(f"there is no option {name!r}", fix=near_option(kind, name)) from None
         raise UsageError(
-            f"--{name} can't be used",
-            expected=_expected(first),
-            found=_found(first["input"]),
-            fix=_meant(first) or "See 'clew test --help'",
+            f"--{name.replace('_', '-')} can't be used",
+            expected=expected(kind, first),
+            found=found(first["input"]),
+            fix=fix_of(kind, first) or "See 'clew test --help'",
         ) from None
 
 
-def read_scenario(path: Path) -> dict[str, Any]:
-    """The options of a TOML scenario file, checked.
+def check_options(scenario: Scenario) -> None:
+    """Do nothing where each option holds what it may, as far as that takes more than its type.
 
     Raises:
-        ScenarioError: it can't be read, is no TOML, or an option is unknown or wrong; the
-            message names the line.
+        UsageError: one does not.
     """
-    text = read_regular(path, ScenarioError)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as bad:
-        raise _toml_error(path, bad) from None
-    except (ValueError, RecursionError) as bad:  # a number too long, or lists too deep
-        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
-    _refuse_tables(path, text)
-    try:
-        scenario = Scenario.model_validate(data)
-    except ValidationError as bad:
-        raise _field_error(path, text, bad) from None
-    for wrong in wrong_names(scenario.model_dump(by_alias=True)):
-        raise ScenarioError(
-            f"option {wrong.option!r} can't be used",
-            where=f"{path}:{_line(text, wrong.option, wrong.element)}",
-            expected=wrong.expected,
-            found=wrong.found,
-            fix=wrong.fix,
-        )
-    _check_model_file(path, text, scenario.model)
-    return data
+    for one in declared(type(scenario)).values():
+        if one.option.check is not None:
+            one.option.check(getattr(scenario, one.name))
 
 
-def _check_model_file(path: Path, text: str, model: str) -> None:
-    name = model.partition(":")[0]
-    if is_file(model) and not (path.parent / name).exists():
-        raise ScenarioError(
-            "option 'model' can't be used",
-            where=f"{path}:{_line(text, 'model')}",
-            expected="a node file, as seen from the scenario's folder",
-            found=repr(name),
-            fix="Check the path",
-        )
-
-
-def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
-    told = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
-    where = f"{path}:{told[1]}" if told else f"{path} (at its end)"
-    problem = re.sub(r"\s*\(at [^)]*\)", "", str(bad))
-    return ScenarioError("this is not TOML", where=where, found=problem)
-
-
-def _refuse_tables(path: Path, text: str) -> None:
-    table = first_table(text)
-    if table is not None:
-        head, line = table
-        raise ScenarioError(
-            "a scenario has no sections",
-            where=f"{path}:{line}",
-            expected="an option and its value on each line, such as rate = 5",
-            found=head,
-            fix="Write one scenario a file, and its options without a heading",
-        )
-
-
-def _field_error(path: Path, text: str, bad: ValidationError) -> ScenarioError:
-    """The mistake that stands first in the file, told with its line."""
-    placed = [(_line(text, *error["loc"][:2]), error) for error in bad.errors()]
-    line, first = min(placed, key=lambda item: item[0])
-    name = str(first["loc"][0])
-    if first["type"] == "missing":
-        return ScenarioError(f"the option {name!r} is missing", where=str(path))
-    where = f"{path}:{line}"
-    if first["type"] == "extra_forbidden":
-        return ScenarioError(f"unknown option {name!r}", where=where, fix=_near_option(name))
-    return ScenarioError(
-        f"option {name!r} can't be used",
-        where=where,
-        expected=_expected(first),
-        found=_found(first["input"]),
-        fix=_meant(first),
-    )
-
-
-def _near_option(name: str) -> str:
-    known = [field.alias or key for key, field in Scenario.model_fields.items()]
-    near = get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}" if near else f"Known options: {', '.join(known)}"
-
-
-def _line(text: str, name: int | str, index: int | str | None = None) -> int:
-    """Where an option, or an element of its list, stands; past the end where it does not."""
-    lines = lines_of(text)
-    end = text.count("\n") + 1
-    return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))
-
-
-def _expected(error: Any) -> str:
-    """What would have been right, as a clause that follows the word 'expected'."""
-    if error["type"] in {"value_error", "literal_error", "finite_number"}:
-        message = str(error["msg"])
-        return message.removeprefix("Value error, ").removeprefix("Input should be ")
-    name, *element = error["loc"]
-    if element:
-        return _TYPES["string"]
-    told = Scenario.model_json_schema()["properties"][name]
-    kind = next(k for k in told.get("anyOf", (told,)) if k.get("type") != "null")
-    unit = f" of {_UNITS[name]}" if name in _UNITS else ""
-    return f"{_TYPES[kind['type']]}{unit}{_bound(kind, error['type'])}"
-
-
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "a text",
-    "array": "a list of texts",
-}
-
-_UNITS = {
-    "rate": "operations a second",
-    "time_limit": "seconds",
-    "recovery": "seconds",
-    "nemesis_interval": "seconds",
-    "clock_error": "seconds",
-    "latency": "milliseconds",
-}
-
-
-def _bound(kind: Mapping[str, Any], broken: str) -> str:
-    """The bound of a number that was broken; the lower one where it is none at all."""
-    if broken.startswith("less_than"):
-        most = kind.get("maximum", kind.get("exclusiveMaximum"))
-        return f" {'up to' if 'maximum' in kind else 'below'} {most:,}"
-    if "exclusiveMinimum" in kind:
-        return f" above {kind['exclusiveMinimum']:g}"
-    return f" from {kind['minimum']:g}" if "minimum" in kind else ""
-
-
-def _found(value: Any) -> str:
-    """A value as a message shows it: all of it where it is short."""
-    text = shown(value)
-    return text if len(text) <= _FOUND_MAX else f"{text[:_FOUND_MAX]}..."
-
-
-_FOUND_MAX = 80
-
-
-def _meant(error: Any) -> str | None:
+def fix_of(owner: type[Options], error: Any) -> str | None:
     """What was perhaps meant by a value of an option that takes few words; None for nothing."""
     name, value = error["loc"][0], error["input"]
     if not isinstance(value, str):
         return None
     if name == "expect":
         near = nearest_expect(value)
-    elif ":" in value:
-        return None
-    else:
-        near = next(iter(get_close_matches(value, _WORDS.get(name, ()), cutoff=0.65)), None)
-    return f"Did you mean {near!r}" if near else None
-
-
-_WORDS: dict[str, tuple[str, ...]] = {
-    # an option: the words that it takes
-    **{
-        name: get_args(field.annotation)
-        for name, field in Scenario.model_fields.items()
-        if get_origin(field.annotation) is Literal
-    },
-    "schedule": ("time", "pct"),
-    "availability": ("total", "none"),
-}
+        return f"Did you mean {near!r}" if near else None
+    return None if ":" in value else near_word(declared(owner)[name], value)

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from clew.errors import ScenarioError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.families import shipped
-from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
+from clew.scenarios.files import read_scenario
+from clew.scenarios.scenario import Scenario, make_scenario
 from clew.scenarios.workload_files import is_file
 
 _NAME_LENGTH_MAX = 120

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
-from clew.scenarios.plan import trusted_plan
-from clew.scenarios.repro import model_of
+from clew.scenarios.load import load_model
+from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import Run, simulate
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
@@ -53,7 +53,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
         with FreshRuns() as own:
             return verify(run, own)
     with fresh.asked(run.plan, run.digest) as answer:
-        again = simulate(run.plan, model_of(run.plan))
+        again = _made(run.plan)
         if again.digest != run.digest:
             return _told(run.trace, again.trace, "a second run in the same process")
         other = answer()
@@ -63,6 +63,10 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
     return _by_hash_order(run, told, other.trace, fresh)
+
+
+def _made(plan: Plan) -> Run:
+    return simulate(plan, load_model(plan.model.name, plan.model.bug))
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:
@@ -143,7 +147,7 @@ def _event(number: int, record: tuple[object, ...] | None) -> str:
 def main(planned: str, traced: str) -> None:
     """Run the plan in one file and write its trace to another: a fresh process."""
     plan = trusted_plan(json.loads(Path(planned).read_text(encoding="utf-8")))
-    Path(traced).write_bytes(simulate(plan, model_of(plan)).trace.dump())
+    Path(traced).write_bytes(_made(plan).trace.dump())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ hypothesis is imported here and nowhere else; it comes with ``clew[test]``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from os import PathLike
@@ -34,7 +34,7 @@ from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.effect import Effect, Parameter
 from clew.sim.latency import SHAPES
-from clew.workloads.workload import Draw, Options, Workload
+from clew.workloads.workload import Draw, Workload
 
 try:
     from hypothesis import Phase
@@ -237,7 +237,7 @@ def operations(
     *,
     clients: int = 3,
     time_limit: float = 20.0,
-    options: Options | None = None,
+    options: Mapping[str, Any] | None = None,
     max_size: int = 40,
 ) -> SearchStrategy[tuple[PlannedOperation, ...]]:
     """The operations of a plan under faults, by time: at least one.
@@ -246,13 +246,13 @@ def operations(
         workload: what is asked; its own generator makes each operation of hypothesis's draws.
         clients: how many may ask.
         time_limit: virtual seconds; all are asked before.
-        options: what a scenario may ask of its workload; None for the defaults.
+        options: those that the workload declares, by name; the others have their defaults.
         max_size: how many there are at most.
 
     Raises:
         UsageError: there is no such workload.
     """
-    made = load_workload(workload)(options or Options())
+    made = load_workload(workload)(options)
     limit_ms = max(round(time_limit * 1000), 1)
     calls = _calls(made, clients, limit_ms, max_size)
     return calls.map(lambda drawn: _numbered(drawn, made, {}))

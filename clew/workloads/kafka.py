@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clew.workloads.operation import operation
+from clew.workloads.options import KeyCount
 from clew.workloads.shapes import Scalar
 from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
@@ -21,6 +22,7 @@ class KafkaWorkload(Workload):
     summary = "no message lost, repeated, reordered or skipped; no committed offset forgotten"
     checks = (Check("kafka", "a log, or who polls it, broke a promise"),)
     final_reads = True
+    key_count: KeyCount = 4
 
     @operation(
         request={"key": str, "msg": Scalar},
@@ -54,7 +56,7 @@ class KafkaWorkload(Workload):
         return self._keys()
 
     def _keys(self) -> list[str]:
-        return [str(key) for key in range(self.options.key_count)]
+        return [str(key) for key in range(self.key_count)]
 
     def final(self) -> tuple[Request, ...]:
         """Poll every key from the beginning, and list what is committed where nodes know that."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from clew.workloads.operation import FRESH, KEY, operation
+from clew.workloads.options import KeyCount
 from clew.workloads.shapes import Scalar
-from clew.workloads.workload import Check, Draw, Options, Request, Workload
+from clew.workloads.workload import Check, Draw, Request, Setting, Workload
 
 KEY_DOES_NOT_EXIST = 20
 
@@ -22,9 +24,12 @@ class LinKVWorkload(Workload):
     name = "lin-kv"
     summary = "linearizable, key by key"
     checks = (Check("cas-register", "registers broke their promise", "linearizable"),)
+    key_count: KeyCount = 4
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
+    def __init__(
+        self, options: Mapping[str, Any] | None = None, setting: Setting | None = None
+    ) -> None:
+        super().__init__(options, setting)
         self._seen: dict[int, Any] = {}
 
     @operation(
@@ -59,7 +64,7 @@ class LinKVWorkload(Workload):
         return [self._key(draw), [None, draw.unique()]]
 
     def _key(self, draw: Draw) -> int:
-        return draw.stream.below(self.options.key_count)
+        return draw.stream.below(self.key_count)
 
     def resolve(self, asked: Request, client: int) -> Request:
         """A cas whose ``from`` is open compares with the value last seen."""

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.workloads.operation import operation
+from clew.workloads.options import COUNT_MAX, KeyCount, Option
 from clew.workloads.shapes import Scalar
 from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
 _Read = tuple[Literal["r"], int, None]
+_NAMES = tuple(row.name for row in MODELS)
 
 
 class _Transactions(Workload):
     """One to `max_txn_length` reads and writes in one operation, answered all at once."""
 
-    reported = (("models", "consistency_models"),)
     writing: ClassVar[str]
+    consistency_models: Annotated[
+        tuple[str, ...],
+        Option(
+            "A,B",
+            "What transactions are held to.",
+            examples=(["serializable"],),
+            names=_NAMES,
+            check=resolve_models,
+            label="models",
+        ),
+    ] = ("strict-serializable",)
+    key_count: KeyCount = 4
+    max_txn_length: Annotated[
+        int,
+        Option("N", "Micro-operations per transaction, at most.", least=1, most=COUNT_MAX),
+    ] = 4
+    max_writes_per_key: Annotated[
+        int,
+        Option("N", "Writes to a key before another takes its place.", least=1, most=COUNT_MAX),
+    ] = 16
 
     def transaction(self, draw: Draw) -> list[list[Any]]:
         """One to `max_txn_length` reads and writes of a few keys.
 
         Keys move on, so that none is written more than about `max_writes_per_key` times.
         """
-        options = self.options
-        written = draw.number * options.max_txn_length
-        first = written // (options.max_writes_per_key * options.key_count) * options.key_count
+        written = draw.number * self.max_txn_length
+        first = written // (self.max_writes_per_key * self.key_count) * self.key_count
         txn: list[list[Any]] = []
-        for place in range(draw.stream.between(1, options.max_txn_length)):
-            key = first + draw.stream.below(options.key_count)
+        for place in range(draw.stream.between(1, self.max_txn_length)):
+            key = first + draw.stream.below(self.key_count)
             if draw.stream.chance(1, 2):
                 txn.append(["r", key, None])
             else:
-                txn.append([self.writing, key, draw.unique() * options.max_txn_length + place])
+                txn.append([self.writing, key, draw.unique() * self.max_txn_length + place])
         return txn
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:

@@ -25,6 +25,7 @@ from clew.workloads.operation import (
     is_argument,
     taken,
 )
+from clew.workloads.options import own_options
 from clew.workloads.shapes import Shape, fits, in_words
 
 TIMEOUT_NS = 5_000_000_000
@@ -107,30 +108,29 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What a scenario may ask of its workload.
+class Setting:
+    """What a workload has to do with: facts that nobody chooses for it.
 
     Attributes:
-        key_count: how many keys are in use.
         functions: the functions that the model answers; None for all.
-        max_txn_length: micro-operations per transaction, at most.
-        max_writes_per_key: writes to a key before another takes its place.
-        consistency_models: what transactions are held to.
         nodes: the replicas that are alive at the end, for final reads; None for all.
         effects: rank of an operation's effect mark by operation number; empty for none.
     """
 
-    key_count: int = 4
     functions: tuple[str, ...] | None = None
-    max_txn_length: int = 4
-    max_writes_per_key: int = 16
-    consistency_models: tuple[str, ...] = ("strict-serializable",)
     nodes: tuple[str, ...] | None = None
     effects: Mapping[int, int] = field(default_factory=dict)
 
 
 class Workload:
     """Base class of every workload; one object lives for one run.
+
+    A subclass may declare options of its own, see `clew.workloads.options`: they are flags of
+    ``clew test``, stand in scenario files and in plans, and are attributes of each object.
+
+    Args:
+        options: the values of its own options by name; the others have their defaults.
+        setting: what it has to do with.
 
     Attributes:
         name: as on the command line.
@@ -140,14 +140,13 @@ class Workload:
         final_reads: True where each node is read once more at the end.
         every_node: True where each node must serve its clients; else the cluster must, and a
             client whose node refuses goes to another.
-        reported: options that a report shows, each with the word before it.
         template: the node that ``clew new`` writes, with ``my_node`` and ``MyNode`` for its names;
             None for one with a handler for each operation.
         template_nemesis: the faults that such a node survives and feels.
         operations: what a class declares with `operation`, by function; its bases' come first.
         functions: their names.
         readonly: those that may always ``fail``, because they change nothing.
-        options: what the scenario asks of this object.
+        setting: what this object has to do with.
         memory: what each client remembers, by its rank; empty before its first operation.
     """
 
@@ -157,7 +156,6 @@ class Workload:
     setup_types: ClassVar[tuple[str, ...]] = ()
     final_reads: ClassVar[bool] = False
     every_node: ClassVar[bool] = False
-    reported: ClassVar[tuple[tuple[str, str], ...]] = ()
     template: ClassVar[str | None] = None
     template_nemesis: ClassVar[tuple[str, ...]] = ("partition", "kill")
 
@@ -178,8 +176,12 @@ class Workload:
         cls.functions = tuple(found)
         cls.readonly = frozenset(f for f, declared in found.items() if declared.readonly)
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(
+        self, options: Mapping[str, Any] | None = None, setting: Setting | None = None
+    ) -> None:
+        for name, value in (options or {}).items():
+            setattr(self, name, value)
+        self.setting = setting or Setting()
         self.memory: defaultdict[int, dict[Any, Any]] = defaultdict(dict)
         self._drawn = [
             each for each in self.operations.values() if each.weight and self.asks(each.f)
@@ -188,7 +190,7 @@ class Workload:
 
     def asks(self, f: str) -> bool:
         """Whether a function is asked for: one that the node class answers."""
-        return self.options.functions is None or f in self.options.functions
+        return self.setting.functions is None or f in self.setting.functions
 
     # The generator.
 
@@ -292,11 +294,12 @@ class Workload:
         given: dict[str, Any] = {}
         known = {option.name for option in entry.said}
         if "nodes" in known:
-            given["nodes"] = self.options.nodes
-        if "consistency-models" in known:
-            given["consistency_models"] = self.options.consistency_models
-        if not entry.at and self.options.effects:
-            given["effects"] = self.options.effects
+            given["nodes"] = self.setting.nodes
+        for name in own_options(type(self)):
+            if name.replace("_", "-") in known:
+                given[name] = getattr(self, name)
+        if not entry.at and self.setting.effects:
+            given["effects"] = self.setting.effects
         if check.name:
             given["name"] = check.name
         return entry.make(options, given)

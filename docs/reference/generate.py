@@ -23,7 +23,8 @@ from clew.node.node import ERROR_CODES
 from clew.node.tolerates import MILD
 from clew.scenarios.asserts import FIGURES
 from clew.scenarios.client import ELSEWHERE
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.options import declared
+from clew.scenarios.scenario import scenario_class
 from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.effect import NEEDS
@@ -54,11 +55,12 @@ PROMISE = {
 def options() -> str:
     """The options of a test."""
     rows = []
-    for name, field in Scenario.model_fields.items():
-        flag = "MODEL" if name == "model" else f"--{(field.alias or name).replace('_', '-')}"
-        default = "" if field.is_required() else _default(field.default)
+    for name, one in declared(scenario_class()).items():
+        option = one.option
+        flag = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"
+        default = "" if name == "model" else option.default or _default(one.default)
         shown = code(flag) if flag in {"MODEL", *flags("test")} else "none"
-        rows.append((shown, code(field.alias or name), default, field.description))
+        rows.append((shown, code(name), default, f"{option.meaning} {option.more}".strip()))
     return f"""# Options of a test
 
 A flag of `clew test`, or a key of a scenario file in TOML; where both are there the flag counts.

@@ -260,8 +260,8 @@ BAD = {
     ),
     "replay no_plan.json": "no_plan.json: this is no plan: expected an object with operations.",
     "replay old_plan.json": (
-        "old_plan.json: this plan has another schema: expected schema 1, found schema 0. Replay it "
-        "with the version of Clew that wrote it."
+        "old_plan.json: this plan has another schema: expected schema 1 or 2, found schema 0. "
+        "Replay it with the version of Clew that wrote it."
     ),
     "replay bad_plan.json": (
         "bad_plan.json: this is no plan: seed: Input should be a valid integer."

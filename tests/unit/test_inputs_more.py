@@ -14,7 +14,7 @@ from clew.scenarios.planfile import plan_from_json
 from clew.scenarios.scenario import make_scenario
 from clew.sim.entropy import Entropy
 from clew.workloads import workloads
-from clew.workloads.workload import Draw, Options
+from clew.workloads.workload import Draw
 
 _CLASS = "from clew import Node, on\nclass A(Node):\n"
 
@@ -217,11 +217,11 @@ def test_a_deeply_nested_field_is_one_message(
 
 @pytest.mark.parametrize("name", workloads())
 def test_what_a_workload_draws_can_stand_in_a_file(name: str):
-    workload = workloads()[name](Options())
+    workload = workloads()[name]()
     asked = [workload.drawn(Draw(Entropy(seed).stream("operation"), 0, seed)) for seed in range(50)]
     asked += workload.final() if workload.final_reads else ()
     operations = [[0, rank, rank, one.f, one.value, "main"] for rank, one in enumerate(asked)]
-    plan = plan_from_json(drawn(workload=name, operations=operations), "here")
+    plan = plan_from_json(drawn(workload=name, options={}, operations=operations), "here")
     assert len(plan.operations) == len(asked)
     assert set(workload.operations) == set(workload.functions)
 

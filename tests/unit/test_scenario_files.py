@@ -16,10 +16,12 @@ from clew.errors import ClewError, ScenarioError, UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.expect import kinds_of, met, parse_expect
 from clew.scenarios.families import shipped
+from clew.scenarios.files import read_scenario
 from clew.scenarios.kinds import FAILURES, INSIDE, checks
-from clew.scenarios.names import KNOWN, wrong_names
-from clew.scenarios.scenario import Scenario, make_scenario, read_scenario
-from clew.scenarios.schema import EXAMPLES, SCHEMA_FILE, made_text, scenario_schema
+from clew.scenarios.names import wrong_names
+from clew.scenarios.options import declared
+from clew.scenarios.scenario import make_scenario, scenario_class
+from clew.scenarios.schema import SCHEMA_FILE, made_text, scenario_schema
 from clew.scenarios.suite import (
     artefact_names,
     options_of,
@@ -29,7 +31,7 @@ from clew.scenarios.suite import (
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.sim.finding import Finding
 from clew.workloads import workloads
-from clew.workloads.workload import Options
+from clew.workloads.workload import Setting
 
 BAD = {
     # a file's text: what is said of it, after "FILE:"
@@ -163,10 +165,10 @@ BAD = {
 
 
 def _full(told: str) -> str:
-    names = {option: ", ".join(known()) for option, known in KNOWN.items()}
-    known = [field.alias or name for name, field in Scenario.model_fields.items()]
+    options = declared(scenario_class())
+    names = {name: ", ".join(one.option.known) for name, one in options.items() if one.option.names}
     return told.format(
-        **names, bugs=", ".join(bugs_of("raft")), known=f"Known options: {', '.join(known)}"
+        **names, bugs=", ".join(bugs_of("raft")), known=f"Known options: {', '.join(options)}"
     )
 
 
@@ -438,8 +440,8 @@ def _kinds_in(source):
 
 def test_every_way_to_fail_has_a_name_that_can_be_expected():
     package = Path(clew.__file__).parent
-    options = Options(nodes=("n1",))
-    made = [one for name in workloads() for one in workloads()[name](options).checkers()]
+    setting = Setting(nodes=("n1",))
+    made = [one for name in workloads() for one in workloads()[name](None, setting).checkers()]
     modules = {package / f"{type(one).__module__.replace('.', '/')[5:]}.py" for one in made}
     modules |= {*(package / "checkers" / "linearizability").glob("*.py")}
     modules |= {package / "scenarios" / "asserts.py", package / "scenarios" / "outcome.py"}
@@ -477,18 +479,17 @@ def test_every_option_has_a_meaning_and_an_example_that_the_schema_and_the_model
     schema = scenario_schema()
     for name, field in schema["properties"].items():
         assert field["description"].endswith("."), name
-        for example in EXAMPLES[name]:
+        for example in field["examples"]:
             options = {"model": "raft", name: example}
             assert _faults(options, schema) == [], (name, example)
             make_scenario(options)
-    assert set(schema["properties"]) == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_the_schema_accepts_what_ships(name):
     options = dict(shipped()[name])
     assert _faults(options, scenario_schema()) == []
-    assert list(wrong_names(make_scenario(options).model_dump(by_alias=True))) == []
+    assert list(wrong_names(make_scenario(options))) == []
 
 
 def test_the_schema_refuses_what_is_refused():

@@ -1,0 +1,116 @@
+"""Options: each is declared once, beside the value that it stands for, with all that is said of it.
+
+A record `Option` in a field's annotation holds its meaning, bounds, unit and examples. Functions in
+it have names: an annotation is a text, and what a lambda in it speaks of is not found there::
+
+    class Bank(Workload):
+        account_count: Annotated[int, Option("N", "How many accounts there are.", least=2)] = 8
+
+Flags and their help, the JSON schema, messages, the bounds of plan files and the reference are
+made from it (`clew.scenarios.options`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin
+from typing import get_type_hints as hints_of
+
+COUNT_MAX = 10**12
+"""More of anything than this is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is said of an option where it is declared.
+
+    It groups the bounds for pydantic, as `annotated_types.GroupedMetadata` describes.
+
+    Attributes:
+        metavar: what stands for its value in a help text; empty for a flag without one.
+        meaning: what it says, as a sentence.
+        more: further sentences, for the schema and the reference.
+        default: the default in words, where the value does not say it.
+        unit: of a number, in the plural.
+        least: a number is this or more.
+        above: a number is more than this.
+        most: a number is this or less.
+        below: a number is less than this.
+        examples: what a file may say; none for an example of the default.
+        names: those that it may hold, or what gives them; a `check` may know others too.
+        check: of a value, raises UsageError where it holds what it may not.
+        forms: JSON schemas of what it may hold, where the type does not say it.
+        flags: of the command line, where it is not the option's name; None for no flag.
+        use: who uses it: a run, or only the sweep that makes runs.
+        label: its name in a run's report; empty for the option's own.
+    """
+
+    metavar: str
+    meaning: str
+    more: str = ""
+    default: str = ""
+    unit: str = ""
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    examples: tuple[Any, ...] = ()
+    names: Collection[str] | Callable[[], Collection[str]] = ()
+    check: Callable[[Any], object] | None = None
+    forms: tuple[Mapping[str, Any], ...] = ()
+    flags: str | None = ""
+    use: Literal["run", "sweep"] = "run"
+    label: str = ""
+
+    __is_annotated_types_grouped_metadata__: ClassVar[Literal[True]] = True
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names that it may hold; none where any will do."""
+        return tuple(self.names() if callable(self.names) else self.names)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The bounds, as pydantic holds a value to them."""
+        from pydantic import Field  # noqa: PLC0415 - slow to import
+
+        held: Any = Field(ge=self.least, gt=self.above, le=self.most, lt=self.below)
+        return iter(held.metadata)
+
+
+KeyCount: TypeAlias = Annotated[
+    int, Option("N", "How many keys are in use.", least=1, most=COUNT_MAX, label="keys")
+]
+"""The option ``key_count`` of every workload that has keys."""
+
+
+class Row(NamedTuple):
+    """An option where it is declared.
+
+    Attributes:
+        name: of the attribute.
+        option: what is said of it.
+        kind: the type of its value, without what is said of it.
+        default: its value where nothing else is asked for.
+    """
+
+    name: str
+    option: Option
+    kind: Any
+    default: Any
+
+
+def own_options(owner: type) -> dict[str, Row]:
+    """The options that a class declares, those of its bases first.
+
+    Raises:
+        AttributeError: one has no default.
+    """
+    found = {}
+    for name, hint in hints_of(owner, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            kind, *said = get_args(hint)
+            for option in said:
+                if isinstance(option, Option):
+                    found[name] = Row(name, option, kind, getattr(owner, name))
+    return found
