@@ -5,7 +5,7 @@ tells how to ask for less.
 
 The scenarios that ship with the bugs find them within a few seeds, whatever the search. Here each
 bug gets the same scenario, which knows nothing of it: five virtual seconds, every kind of fault
-that the model can feel, 20 operations a second.
+that the model can feel, 20 operations per second.
 """
 
 import argparse

@@ -96,7 +96,7 @@ def sweep(runs, jobs, *more, watched=False):
 
 def memory(runs):
     print(f"Memory of {runs:,} runs with 2 worker processes:\n")
-    print("| model | failures | processes | peak, MiB | a tenth of the way, MiB | runs a second |")
+    print("| model | failures | processes | peak, MiB | a tenth of the way, MiB | runs per second |")
     print("|---|---|---|---|---|---|")
     for name, more in (("abd", []), ("abd, bug reads-one, latency 10 ms", ["--bug", "reads-one"])):
         slow = ["--latency", "10"] if more else []
@@ -109,7 +109,7 @@ def memory(runs):
 
 def scaling(runs):
     print(f"\nScaling, {runs:,} runs each, on {os.cpu_count()} CPUs:\n")
-    print("| pair | 1 worker, runs a second | 2 workers, runs a second | times |")
+    print("| pair | 1 worker, runs per second | 2 workers, runs a second | times |")
     print("|---|---|---|---|")
     times = []
     for pair in range(1, PAIRS + 1):
@@ -122,7 +122,7 @@ def scaling(runs):
 def verification(runs):
     """What it costs to run every run again, in the same process and in a fresh one."""
     print("\nRunning every run again (`--verify`), 1 worker:\n")
-    print("| | ms a run |")
+    print("| | ms per run |")
     print("|---|---|")
     for name, more in (("once", []), ("three times, once in a fresh process", ["--verify"])):
         print(f"| {name} | {1000 * sweep(runs, 1, *more)[0] / runs:.1f} |", flush=True)

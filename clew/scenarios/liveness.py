@@ -61,7 +61,7 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
         where = ", ".join(node for node in asked if node not in moving) or "any node"
         reason = (
             f"After {_who(plan)} healed, clients had no second try at {where} within "
-            f"{plan.recovery_ns / NS_PER_SECOND:g} s: a longer --recovery would tell."
+            f"{plan.recovery_ns / NS_PER_SECOND:g} s: a longer --recovery would show it."
         )
         return Result("liveness", Verdict.UNKNOWN, reason)
     return _no_progress(stuck, asked, "completed none", within)
@@ -93,7 +93,7 @@ def _unready(run: Run, within: str) -> Result | None:
     first = ", ".join(load_workload(plan.workload).setup_types)
     reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
     if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since
-        reason += ": a longer --recovery would tell."
+        reason += ": a longer --recovery would show it."
         return Result("liveness", Verdict.UNKNOWN, reason)
     reason += ", so their clients asked for nothing"
     return Result("liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason),))
