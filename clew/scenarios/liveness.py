@@ -25,7 +25,7 @@ from clew.scenarios.remarks import few
 from clew.scenarios.run import Run, timeout_ns
 from clew.scenarios.workload_files import load_workload
 from clew.sim.faults import group_of
-from clew.sim.faults.effect import several
+from clew.sim.faults.injection import several
 
 _EVIDENCE_MAX = 20
 

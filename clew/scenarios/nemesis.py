@@ -21,7 +21,7 @@ from clew.errors import UsageError
 from clew.node.tolerates import MILD, Tolerates
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.effect import Effect, Parameter
+from clew.sim.faults.injection import Injection, Parameter
 from clew.sim.latency import SHAPES, Latency
 
 ROLES: tuple[str, ...] = ("leader",)
@@ -179,7 +179,7 @@ class _Draw:
         return Fault(f"{self._asked}-{rank + 1}", name, at_ns, until_ns, target, params)
 
 
-def _aim(kind: type[Effect], stream: Stream, node_count: int, *, roles: bool) -> str | None:
+def _aim(kind: type[Injection], stream: Stream, node_count: int, *, roles: bool) -> str | None:
     """A symbolic target that means somebody in this cluster."""
     aims = [
         aim

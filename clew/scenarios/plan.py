@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from clew.sim.faults import Fault
+from clew.sim.faults import Fault, fault_from_json
 from clew.sim.latency import Shape
 
 SCHEMA = 2
@@ -127,7 +127,7 @@ def trusted_plan(data: dict[str, Any]) -> Plan:
     """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
     plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
     plain["model"] = ModelReference(**data["model"])
-    plain["faults"] = tuple(Fault.from_json(fault) for fault in data["faults"])
+    plain["faults"] = tuple(fault_from_json(fault) for fault in data["faults"])
     plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])
     return Plan(**plain)
 

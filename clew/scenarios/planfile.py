@@ -23,7 +23,7 @@ from clew.scenarios.options import declared, expected, extended, near_option
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.scenarios.scenario import Scenario
 from clew.scenarios.workload_files import is_file, load_workload
-from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.faults import GROUPS, KINDS, Fault, fault_from_json
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
@@ -89,7 +89,7 @@ def plan_from_json(data: Any, where: str) -> Plan:
     for name in ("faults", "operations"):
         if not isinstance(data.get(name), list):
             raise _bad(where, name, "a list", data.get(name))
-    faults = tuple(Fault.from_json(fault, where) for fault in data["faults"])
+    faults = tuple(fault_from_json(fault, where) for fault in data["faults"])
     _check_operation_types(data["operations"], where)
     plan = trusted_plan(data)
     _check_fields(plan, where)

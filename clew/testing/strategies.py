@@ -32,7 +32,7 @@ from clew.scenarios.scenario import Scenario
 from clew.scenarios.workload_files import load_workload
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.effect import Effect, Parameter
+from clew.sim.faults.injection import Injection, Parameter
 from clew.sim.latency import SHAPES
 from clew.workloads.workload import Draw, Workload
 
@@ -202,7 +202,7 @@ def _faults(
     return Fault("", name, at_ms * _NS_PER_MS, until_ms * _NS_PER_MS, target, params)
 
 
-def _targets(kind: type[Effect], node_count: int, *, roles: bool) -> SearchStrategy[str | None]:
+def _targets(kind: type[Injection], node_count: int, *, roles: bool) -> SearchStrategy[str | None]:
     """The symbols that mean somebody in this cluster."""
     least = {"minority": 3}
     aims = [

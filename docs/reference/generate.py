@@ -27,7 +27,7 @@ from clew.scenarios.options import declared
 from clew.scenarios.scenario import scenario_class
 from clew.scenarios.schema import SCHEMA_FILE, made_text
 from clew.sim.faults import GROUPS, KINDS, PLANNED
-from clew.sim.faults.effect import NEEDS
+from clew.sim.faults.injection import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.topology import TOPOLOGIES

@@ -3,8 +3,8 @@
 import pytest
 
 from clew.errors import ScenarioError
-from clew.sim.faults import KINDS, PLANNED, Fault
-from clew.sim.faults.effect import NEEDS
+from clew.sim.faults import KINDS, PLANNED, fault_from_json
+from clew.sim.faults.injection import NEEDS
 
 
 def test_the_table_describes_every_kind():
@@ -97,5 +97,5 @@ GOOD = {"id": "x", "kind": "kill", "at_ns": 1, "until_ns": 2}
 )  # fmt: skip
 def test_bad_faults_are_named(value, message):
     with pytest.raises(ScenarioError) as caught:
-        Fault.from_json(value)
+        fault_from_json(value)
     assert str(caught.value) == message

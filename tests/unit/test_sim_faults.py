@@ -6,7 +6,7 @@ import pytest
 
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
-from clew.sim.faults import GROUPS, KINDS, Fault, Injector
+from clew.sim.faults import GROUPS, KINDS, Fault, Injector, fault_from_json
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -470,7 +470,7 @@ def test_network_faults_leave_clients_alone(struck):
 def test_every_kind_survives_json_and_runs_with_its_defaults(kind):
     params = {"groups": [["n1"], ["n2", "n3"]]} if kind == "partition-groups" else {}
     plain = fault(kind, **params)
-    again = Fault.from_json(plain.to_json())
+    again = fault_from_json(plain.to_json())
     assert again == plain
     _, injector = simulate(again, node_class=Both, count=5)
     assert only_report(injector).bit > 0

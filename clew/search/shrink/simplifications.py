@@ -11,7 +11,7 @@ from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
 from clew.search.shrink.passes import Hunt
 from clew.sim.faults import KINDS, Fault
-from clew.sim.faults.effect import Parameter
+from clew.sim.faults.injection import Parameter
 
 LOSSES = {"loss": "loss", "flap-link": "partition", "flap-node": "partition"}
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""

@@ -2,7 +2,15 @@
 
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injector import FaultReport, Injector
-from clew.sim.faults.kinds import GROUPS, KINDS, PLANNED, check_fault, group_of, nodes_of
+from clew.sim.faults.kinds import (
+    GROUPS,
+    KINDS,
+    PLANNED,
+    check_fault,
+    fault_from_json,
+    group_of,
+    nodes_of,
+)
 
 __all__ = [
     "GROUPS",
@@ -12,6 +20,7 @@ __all__ = [
     "FaultReport",
     "Injector",
     "check_fault",
+    "fault_from_json",
     "group_of",
     "nodes_of",
 ]

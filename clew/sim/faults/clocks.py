@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, seconds, several
 from clew.sim.faults.fault import Fault
+from clew.sim.faults.injection import Injection, Ledger, Need, Parameter, names, seconds, several
 from clew.sim.host import Host
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DRIFT_LEAST_PPM = -900_000
 _DAY_NS = 86_400_000_000_000
 
 
-class ClockFault(Effect):
+class ClockFault(Injection):
     """Base of the clock faults; they bite in readings of clocks that were wrong for them."""
 
     group: ClassVar[str] = "clock"

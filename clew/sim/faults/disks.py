@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from clew.node.disk import Unsynced
-from clew.sim.faults.effect import Effect, Need, Parameter, names, several
+from clew.sim.faults.injection import Injection, Need, Parameter, names, several
 from clew.sim.host import Host
 
 
-class PowerCutAtSync(Effect):
+class PowerCutAtSync(Injection):
     """Base of the disk faults; they bite in writes."""
 
     group: ClassVar[str] = "disk"

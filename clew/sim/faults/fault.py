@@ -36,7 +36,7 @@ class Fault:
     params: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `from_json` turns into an equal fault."""
+        """A JSON object that `clew.sim.faults.fault_from_json` turns into an equal fault."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -46,30 +46,12 @@ class Fault:
             "params": dict(self.params),
         }
 
-    @classmethod
-    def from_json(cls, value: Any, where: str = "faults") -> Fault:
-        """The fault that a JSON object describes.
-
-        Args:
-            value: what `to_json` gives; ``target`` and ``params`` may be left out.
-            where: the place of the list it stands in, for messages.
-
-        Raises:
-            ScenarioError: it describes none; the message names the fault.
-        """
-        # The table of kinds is made of classes that work on faults.
-        from clew.sim.faults.kinds import check_fault  # noqa: PLC0415
-
-        fault = _read(value, where)
-        check_fault(fault, where)
-        return fault
-
 
 _FIELDS = ("id", "kind", "at_ns", "until_ns", "target", "params")
 
 
-def _read(value: Any, where: str) -> Fault:
-    """A fault with fields of the right types."""
+def read_fault(value: Any, where: str) -> Fault:
+    """A fault with fields of the right types; `fault_from_json` checks what they say as well."""
     if not isinstance(value, dict):
         raise ScenarioError(
             "bad fault", where=where, expected="an object", found=repr(value)

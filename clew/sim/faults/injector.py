@@ -1,4 +1,6 @@
-"""The nemesis of a run: begins and ends each fault at its time, and reports what each really did.
+"""The injector of a run: begins and ends each fault at its time, and reports what each really did.
+
+Which faults a plan has is drawn elsewhere: see `clew.scenarios.nemesis`.
 
 Every fault has a SimPy process of its own, so that one can be read top to bottom and removing
 one leaves the others as they were.
@@ -12,9 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clew.errors import ScenarioError
-from clew.sim.faults.effect import Effect, Ledger
 from clew.sim.faults.fault import Fault, Target
-from clew.sim.faults.kinds import check_fault, effect_of, nodes_of
+from clew.sim.faults.injection import Injection, Ledger
+from clew.sim.faults.kinds import check_fault, injection_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, resolve, whom
 from clew.sim.host import Host
 
@@ -36,7 +38,7 @@ class FaultReport:
         at_ns: when it began; the planned time where it never did.
         until_ns: when it ended; the planned time where it never began or has not ended.
         target: the nodes it struck.
-        bit: how much it really did, in the unit of the kind (`Effect.bites`); 0 is nothing.
+        bit: how much it really did, in the unit of the kind (`Injection.bites`); 0 is nothing.
         detail: one sentence.
     """
 
@@ -57,8 +59,8 @@ class FaultReport:
 class _Course:
     """Where one fault stands."""
 
-    def __init__(self, effect: Effect) -> None:
-        self.effect = effect
+    def __init__(self, injection: Injection) -> None:
+        self.injection = injection
         self.targets: tuple[str, ...] = ()
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
@@ -72,18 +74,18 @@ class _Course:
     def settle(self) -> None:
         """Count what the fault did after its end."""
         if self.began_ns is not None:
-            self.after = self.effect.settle()
+            self.after = self.injection.settle()
 
     def report(self) -> FaultReport:
-        fault = self.effect.fault
+        fault = self.injection.fault
         return FaultReport(
             fault.id,
             fault.kind,
-            self.effect.group,
+            self.injection.group,
             fault.at_ns if self.began_ns is None else self.began_ns,
             fault.until_ns if self.ended_ns is None else self.ended_ns,
             self.targets,
-            self.effect.bit,
+            self.injection.bit,
             _joined(self.detail, self.after) if self.after else self.detail,
         )
 
@@ -106,15 +108,15 @@ class Injector:
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
             seen.add(fault.id)
-            course = _Course(effect_of(fault.kind)(fault, cluster, self._ledger))
+            course = _Course(injection_of(fault.kind)(fault, cluster, self._ledger))
             self._courses.append(course)
-            cluster.world.process(self._nemesis(course))
+            cluster.world.process(self._run(course))
 
-    def _nemesis(self, course: _Course) -> Generator[Any, Any, None]:
+    def _run(self, course: _Course) -> Generator[Any, Any, None]:
         """One fault, from top to bottom."""
-        world, effect = self._cluster.world, course.effect
-        fault = effect.fault
-        target = fault.target or (effect.aims[0] if effect.aims else None)
+        world, injection = self._cluster.world, course.injection
+        fault = injection.fault
+        target = fault.target or (injection.aims[0] if injection.aims else None)
         yield world.timeout(max(fault.at_ns - world.now, 0))
         while not (targets := resolve(self._cluster, fault, target)):
             if world.now >= fault.until_ns or self._ledger.healed:
@@ -124,10 +126,10 @@ class Injector:
         if self._ledger.healed:
             return
         self._begin(course, targets)
-        if effect.instant:
+        if injection.instant:
             self._end(course)
             return
-        for wait_ns in effect.steps():
+        for wait_ns in injection.steps():
             if world.now + wait_ns >= fault.until_ns:
                 break
             yield world.timeout(wait_ns)
@@ -138,23 +140,23 @@ class Injector:
             self._end(course)
 
     def _begin(self, course: _Course, targets: Sequence[Host]) -> None:
-        effect = course.effect
-        course.began_ns = effect.now
+        injection = course.injection
+        course.began_ns = injection.now
         course.targets = tuple(host.id for host in targets)
-        course.detail = effect.begin(targets)
-        effect.note(course.detail)
+        course.detail = injection.begin(targets)
+        injection.note(course.detail)
 
     def _end(self, course: _Course) -> None:
-        effect, fault = course.effect, course.effect.fault
-        course.ended_ns = effect.now
-        ended = effect.end()
+        injection, fault = course.injection, course.injection.fault
+        course.ended_ns = injection.now
+        ended = injection.end()
         if not course.detail.endswith(ended):
             course.detail = _joined(course.detail, ended)
-        self._cluster.trace.add(effect.now, "heal", fault.id, fault.kind, ended)
+        self._cluster.trace.add(injection.now, "heal", fault.id, fault.kind, ended)
 
     def active(self) -> list[Fault]:
         """The faults that stand now, in the plan's order."""
-        return [course.effect.fault for course in self._courses if course.active]
+        return [course.injection.fault for course in self._courses if course.active]
 
     def heal(self, core: Sequence[str] | None = None) -> None:
         """End every fault for good, restart what is down, set every clock right.

@@ -6,10 +6,10 @@ from typing import Any
 
 from clew.errors import ScenarioError
 from clew.sim.faults import clocks, disks, messages, partitions, processes
-from clew.sim.faults.effect import Effect, Parameter
-from clew.sim.faults.fault import Fault
+from clew.sim.faults.fault import Fault, read_fault
+from clew.sim.faults.injection import Injection, Parameter
 
-KINDS: dict[str, type[Effect]] = {
+KINDS: dict[str, type[Injection]] = {
     "partition-halves": partitions.Halves,
     "partition-random-halves": partitions.RandomHalves,
     "partition-one": partitions.IsolateTarget,
@@ -38,7 +38,7 @@ KINDS: dict[str, type[Effect]] = {
     "disk-torn": disks.DiskTorn,
 }
 
-PLANNED: dict[str, type[Effect]] = {"drop": messages.Drop}
+PLANNED: dict[str, type[Injection]] = {"drop": messages.Drop}
 """Kinds that a plan may hold and that no generator draws."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -50,10 +50,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 def group_of(kind: str) -> str:
     """The family of a kind, as it is called on the command line."""
-    return effect_of(kind).group
+    return injection_of(kind).group
 
 
-def effect_of(kind: str) -> type[Effect]:
+def injection_of(kind: str) -> type[Injection]:
     """The class of a kind.
 
     Raises:
@@ -66,6 +66,21 @@ def nodes_of(fault: Fault) -> list[str]:
     """Every node that a fault's parameters name, in order."""
     groups = [name for group in fault.params.get("groups", ()) for name in group]
     return groups + [end for one in fault.params.get("messages", ()) for end in one[:2]]
+
+
+def fault_from_json(value: Any, where: str = "faults") -> Fault:
+    """The fault that a JSON object describes.
+
+    Args:
+        value: what `Fault.to_json` gives; ``target`` and ``params`` may be left out.
+        where: the place of the list it stands in, for messages.
+
+    Raises:
+        ScenarioError: it describes none; the message names the fault.
+    """
+    fault = read_fault(value, where)
+    check_fault(fault, where)
+    return fault
 
 
 def check_fault(fault: Fault, where: str = "faults") -> None:

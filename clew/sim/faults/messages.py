@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from clew.sim.faults.effect import Effect, Ledger, Need, Parameter, names, several
 from clew.sim.faults.fault import Fault
+from clew.sim.faults.injection import Injection, Ledger, Need, Parameter, names, several
 from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
 from clew.sim.network import Link
@@ -34,28 +34,28 @@ def _rate(default: int) -> Parameter:
 class Tampering:
     """One fault on one link: a `Disturbance`."""
 
-    __slots__ = ("_bits", "_effect", "kind", "late", "link")
+    __slots__ = ("_bits", "_injection", "kind", "late", "link")
 
-    def __init__(self, effect: MessageFault, link: Link) -> None:
-        self._effect = effect
+    def __init__(self, injection: MessageFault, link: Link) -> None:
+        self._injection = injection
         self._bits: Callable[[int], int] | None = None
         self.link = link
-        self.kind = effect.fault.kind
+        self.kind = injection.fault.kind
         self.late: list[int] = []
 
     def change(self, link: Link, delays: list[int]) -> list[int]:
         """The delays of the copies that go on their way."""
         if self._bits is None:
-            entropy, fault = self._effect.cluster.entropy, self._effect.fault
+            entropy, fault = self._injection.cluster.entropy, self._injection.fault
             self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
         draw = self._bits(64)
         if not delays or link.dest.process is None:
             return delays  # lost anyway: nobody could notice
-        self._effect.seen += 1
-        return self._effect.alter(self, draw >> 32, draw & _LOW, delays)
+        self._injection.seen += 1
+        return self._injection.alter(self, draw >> 32, draw & _LOW, delays)
 
 
-class MessageFault(Effect):
+class MessageFault(Injection):
     """Base of the faults that strike single messages; they bite in messages.
 
     Attributes:
@@ -166,8 +166,8 @@ class Dropping(Tampering):
 
     __slots__ = ("_ranks", "_sent")
 
-    def __init__(self, effect: Drop, link: Link, ranks: Sequence[int]) -> None:
-        super().__init__(effect, link)
+    def __init__(self, injection: Drop, link: Link, ranks: Sequence[int]) -> None:
+        super().__init__(injection, link)
         self._ranks = frozenset(ranks)
         self._sent = 0
 
@@ -176,10 +176,10 @@ class Dropping(Tampering):
         self._sent += 1
         if not delays or link.dest.process is None:
             return delays
-        self._effect.seen += 1
+        self._injection.seen += 1
         if self._sent not in self._ranks:
             return delays
-        self._effect.bit += 1
+        self._injection.bit += 1
         return []
 
 

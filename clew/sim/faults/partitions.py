@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import ClassVar, TypeAlias
 
 from clew.sim.entropy import Stream
-from clew.sim.faults.effect import Effect, Need, Parameter, several
+from clew.sim.faults.injection import Injection, Need, Parameter, several
 from clew.sim.host import Host
 from clew.sim.network import Link
 
@@ -43,7 +43,7 @@ def majorities_ring(ring: Sequence[str]) -> Cut:
     ]
 
 
-class CutLinks(Effect):
+class CutLinks(Injection):
     """Base of the faults that cut links; they bite in messages that were lost for it."""
 
     group: ClassVar[str] = "partition"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from clew.sim.faults.effect import Effect, Ledger, Parameter, names, several
 from clew.sim.faults.fault import Fault
+from clew.sim.faults.injection import Injection, Ledger, Parameter, names, several
 from clew.sim.host import Host, Process
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 
-class Kill(Effect):
+class Kill(Injection):
     """The process dies; a new one starts on the same disk when the fault ends."""
 
     group: ClassVar[str] = "kill"
@@ -54,7 +54,7 @@ class Kill(Effect):
         return f"restarted {names(back)}" if back else "restarted nothing"
 
 
-class Pause(Effect):
+class Pause(Injection):
     """The process stands still, as in a long collection of garbage; then all piled up happens."""
 
     group: ClassVar[str] = "pause"

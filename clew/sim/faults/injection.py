@@ -66,8 +66,8 @@ class Ledger:
         self.healed = False
 
 
-class Effect:
-    """A fault at work in one run; each kind is a subclass.
+class Injection:
+    """A fault at work in one run: its injection. Each kind is a subclass.
 
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
