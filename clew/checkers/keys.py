@@ -1,4 +1,4 @@
-"""Keyed histories: several objects of one kind, each told by the key that stands first in values.
+"""Keyed histories: several objects of one kind, each named by the key that stands first in values.
 
 A keyed operation has the argument ``[key, value]`` and the result ``[key, value]`` or nil, as
 Jepsen's ``independent`` has them. An operation that only asks (`ASKS`) has ``[key, null]``, and

@@ -45,7 +45,7 @@ class OrderGraph(Generic[Label]):
         return len(self.successors) - 1
 
     def add(self, first: int, second: int, label: Label) -> bool:
-        """Says that one node comes before another; False where that was known."""
+        """Put one node before another; False where that was known."""
         if second in self.successors[first]:
             return False
         if first in self._shared:

@@ -304,7 +304,7 @@ CHECKERS: Mapping[str, Entry] = {
             leaves_out="cycles with the order of writes (G0), as transactions interleave in a log; "
             "how soon a message or a commit shows, but for what `recency` asks; the order between "
             "two operations of a client that subscribed; aborted reads by transactions that did "
-            "not commit. The verdict tells which of the last three the history holds",
+            "not commit. The verdict says which of the last three the history holds",
             kinds={
                 "lost-write": "a sent message that polls passed by",
                 "unseen": "a sent message that no poll reached",

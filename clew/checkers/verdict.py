@@ -146,7 +146,7 @@ class Budget:
 
 @contextmanager
 def standing(anomalies: Sequence[Anomaly]) -> Iterator[None]:
-    """Ends the work inside where the budget is spent, if something was found: that stands.
+    """End the work inside where the budget is spent, if something was found: that stands.
 
     Raises:
         OutOfBudget: the budget is spent, and nothing was found.

@@ -26,7 +26,7 @@ that somebody sent and somebody saw (its sender in the acknowledgement, or a pol
 
 What polls inside failed and indeterminate transactions returned is judged with the rest.
 
-Left out, because Kafka promises no more, and told in the verdict where a history holds it: cycles
+Left out, because Kafka promises no more, and named in the verdict where a history holds it: cycles
 with the order of writes (G0), because transactions interleave in a log; how soon a message shows,
 unless ``recency`` asks for it; the order between two operations of a client that subscribed, whose
 partitions may be taken from it at any time; aborted reads by transactions that did not commit.

@@ -53,7 +53,7 @@ class Clients:
         self._sent: dict[tuple[Any, str], Send] = {}
 
     def follow(self, step: Step) -> None:
-        """Takes in the next step."""
+        """Take in the next step."""
         if isinstance(step, Poll):
             if step.messages:
                 self._poll(step)
@@ -116,7 +116,7 @@ class Clients:
         return self._position.get(one.process, {}).get(key, (-1, None))
 
     def _start(self, poll: Poll, first: int) -> None:
-        """Judges the step to the first offset of a poll."""
+        """Judge the step to the first offset of a poll."""
         key, one = poll.key, poll.operation
         if poll.asked is not None:
             if first < poll.asked:

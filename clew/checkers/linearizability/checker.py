@@ -73,7 +73,7 @@ class Linearizability:
         explained: whether to look for the evidence. False gives the verdict and the first
             response that cannot be explained, for those that judge very many histories.
         keyed: whether values begin with a key, where the specification leaves that open; None
-            tells it from the history.
+            infers it from the history.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Linearizability:
         """The verdict, with one anomaly for each partition that is not linearizable.
 
         A partition over the budget is UNKNOWN and does not lose what the others gave. Where it
-        can't be told whether values have a key, both readings must give the verdict.
+        is not known whether values have a key, both readings must give the verdict.
 
         Raises:
             HistoryError: the history is none, or holds operations unknown to the specification.

@@ -35,14 +35,14 @@ STORY_CONFIGURATIONS = 5_000
 STORY_CONFIGURATIONS_EACH = 3
 STORY_BYTES = 64 << 20
 STORY_ENTRIES_MAX = 100_000
-"""What a search may cost that only tells a story, the second for each entry."""
+"""What a search may cost that only finds a story, the second per entry."""
 
 
 REDUCTIONS_CONFIGURATIONS = 5 * REDUCTION_CONFIGURATIONS
 """What the reductions of all partitions may cost."""
 
 ELEMENTS_TOLD = 16
-"""A set read whole that shows more of them is told of by those to blame."""
+"""A set read whole that shows more of them is explained by those to blame."""
 
 
 class EnginesDisagreeError(Exception):

@@ -149,7 +149,7 @@ def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str
 
     They are what the updates wrote that no operation sees, without those that another update
     followed in real time and those in flight that no try has in its order. A store to which
-    something is appended has others: none is told.
+    something is appended has others: none is shown.
     """
     specification, response = failure.machine.specification, failure.response
     if not specification.overwrites or response.completed is None:
@@ -239,7 +239,7 @@ def _fate(machine: Machine, tried: _Tried, unseen: Sequence[str]) -> str:
 
 
 def _either(clauses: Sequence[str], count: int) -> str:
-    """One of so many clauses; the words that all those told begin with are said once."""
+    """One of several clauses; words that all those shown begin with stand once."""
     shown = [clause.split(" ") for clause in clauses[:STATES_TOLD]]
     common = 0
     while len({tuple(words[: common + 1]) for words in shown}) == 1 and all(

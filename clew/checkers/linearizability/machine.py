@@ -20,7 +20,7 @@ from clew.checkers.verdict import Budget
 ILLEGAL = -1
 
 STATES_COUNTED_AS_ONE = 8
-"""Stepping from so many states of the object costs about as much as a configuration."""
+"""Stepping from this number of states of the object costs about as much as a configuration."""
 
 
 class Machine:

@@ -30,7 +30,7 @@ FREE_CONFIGURATIONS = 500
 """A trial with free or pending calls may cost this, and eight more for each entry kept."""
 
 FREE_CALLS_COUNTED_AS_ONE = 16
-"""Each configuration tries every free call; so many cost as much as the configuration itself."""
+"""Each configuration tries every free call: this number costs as much as the configuration."""
 
 ENDLESS_TRIALS_MAX = 4
 """Trials over that limit before the reduction ends: free calls may make endlessly many states."""

@@ -105,7 +105,7 @@ def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, A
 
 
 FEW_AT_ONCE = 8
-"""Up to so many operations in flight at once a search is seldom long."""
+"""With at most this number of operations in flight at once a search is seldom long."""
 
 
 def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[str]:

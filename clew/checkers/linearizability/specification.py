@@ -171,7 +171,7 @@ class Specification:
         """The same question with fewer states: a specification, and each call as it is to see it.
 
         The answer must be the same as for this specification and ``calls``. States that no
-        operation of the history can tell apart may become one.
+        operation of the history distinguishes may become one.
         """
         return self, calls
 

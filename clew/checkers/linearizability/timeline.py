@@ -63,7 +63,7 @@ class Timeline:
     Args:
         machine: gives the calls their identities.
         entries: in order of invocation.
-        eager: whether read-only operations are told apart. They must not be where the
+        eager: whether read-only operations are distinguished. They must not be where the
             specification may choose: a read may then narrow what the state can be.
         freed: whether a pending operation may happen any number of times.
         free: further calls that may happen any number of times at any moment.

@@ -205,7 +205,7 @@ def _unsplit(one: Operation) -> Any:
 
 
 def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], nothing: Key) -> Accesses:
-    """Drops what does not count, and numbers the rest."""
+    """Drop what does not count, and number the rest."""
     found = Accesses()
     counted = _counted(raw, writes, nothing, found.impossible)
     index_of = {one.operation.number: index for index, one in enumerate(counted)}

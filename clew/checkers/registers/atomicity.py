@@ -170,7 +170,7 @@ class _Search:
         return explained
 
     def _read_all(self, configuration: _Configuration) -> _Configuration:
-        """Lets every read in flight happen that fits now; that shuts out nothing later."""
+        """Let every read in flight happen that fits now; that shuts out nothing later."""
         done, last = configuration
         for index, bit in self.open.items():
             one = self.found.all[index]

@@ -26,7 +26,7 @@ from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 _CLOCK_ENTRIES_MAX = 20_000_000
 _FEW = 64
-"""Where there is a new edge for more than one in so many accesses, all clocks are made anew."""
+"""With a new edge for more than one in this number of accesses, all clocks are made anew."""
 
 
 class Why(NamedTuple):
@@ -81,7 +81,7 @@ class Order:
         return copy
 
     def read_in(self, session: list[int]) -> bool:
-        """Lets a session's reads count in an order of writes alone; False for a circle.
+        """Let a session's reads count in an order of writes alone; False for a circle.
 
         A circle is all that can come of it where a session reads what it writes only later.
         """
@@ -101,7 +101,7 @@ class Order:
         return True
 
     def close(self, budget: Budget) -> list[Edge] | None:
-        """Computes the clocks; a shortest cycle where there is one. O(nk)."""
+        """Compute the clocks; a shortest cycle where there is one. O(nk)."""
         count, width = len(self.found.all), len(self.found.sessions)
         if count * width > _CLOCK_ENTRIES_MAX:
             raise OutOfBudget(
@@ -161,14 +161,14 @@ class Order:
                 yield writes[position]
 
     def saturate(self, budget: Budget, *, total: bool) -> Anomaly | None:
-        """Adds what the reads force until nothing changes; an anomaly where that is impossible.
+        """Add what the reads force until nothing changes; an anomaly where that is impossible.
 
         A read is looked at again only where something new comes before
         it, or with ``total`` after what it saw: O(nk log n) for the first look, then in proportion
         to what changes.
 
         Args:
-            budget: asked once a read and once for each clock that changes.
+            budget: one step per read and per clock that changes.
             total: True where reads are placed in the order of all accesses, and not only in
                 their own session's.
         """
@@ -213,7 +213,7 @@ class Order:
                 yield read, write, Why("not-yet", read)
 
     def _take_in(self, fresh: list[tuple[int, int]], watch: _Watch, budget: Budget) -> bool:
-        """Brings the clocks up to date with new edges; False where they close a circle."""
+        """Bring the clocks up to date with new edges; False where they close a circle."""
         if len(fresh) * _FEW < len(self.clocks):
             # Late edges first: what early ones change then soon meets what is known already.
             return all(self._move_on(*edge, watch, budget) for edge in reversed(fresh))
@@ -226,7 +226,7 @@ class Order:
         return True
 
     def _move_on(self, first: int, second: int, watch: _Watch, budget: Budget) -> bool:
-        """Moves on all clocks that an edge changes; False where it closes a circle."""
+        """Move on all clocks that an edge changes; False where it closes a circle."""
         queue = deque([(first, second)])
         # Invariant: a clock may be behind only at the end of an edge in the queue, or of a fresh
         # one whose turn comes.
@@ -259,7 +259,7 @@ class _Watch:
             self.readers.setdefault(self.found.all[read].source, []).append(read)
 
     def changed(self, index: int, old: list[int], new: list[int]) -> None:
-        """Notes that more comes before an access than did."""
+        """Note that more comes before an access than did."""
         if index in self.reads:
             self.waiting.add(index)
         if not self.total or not self.found.all[index].is_write:
@@ -301,7 +301,7 @@ def _later(one: list[int], other: list[int]) -> list[int]:
 
 
 def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
-    """An anomaly told along a cycle of accesses that would each have to come before the next."""
+    """The anomaly of a cycle of accesses that would each have to come before the next."""
     cycle = _shortened(cycle)
     lines = [_line(found, *edge) for edge in cycle]
     reason = f"{'; '.join(lines)}. So each of these would have to come before itself."

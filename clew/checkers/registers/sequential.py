@@ -164,7 +164,7 @@ class _Search:
         self.deepest: tuple[int, ...] = (0,) * len(self.found.sessions)
 
     def run(self, budget: Budget, steps_max: int | None = None) -> int:
-        """Searches until an order is found, none is left, or enough was tried; the steps taken."""
+        """Search until an order is found, none is left, or enough was tried; the steps taken."""
         start = self._advance((0,) * len(self.found.sessions), (self.initial,) * self.registers)
         seen = {start}
         stack = [start]
@@ -187,7 +187,7 @@ class _Search:
         return steps
 
     def _advance(self, positions: tuple[int, ...], current: tuple[Any, ...]) -> _State:
-        """Takes every read that fits now; that never shuts out another way to go on."""
+        """Take every read that fits now; that never shuts out another way to go on."""
         now = list(positions)
         moved = True
         # A read that fits can be moved to here in any order that completes this one: it changes

@@ -8,7 +8,7 @@
 "Older" speaks of an order of all writes, the arbitration order, which nobody sees. A history is
 INVALID where no such order exists: each guarantee puts constraints on it, each register's initial
 value is its oldest, and the constraints together have a cycle. Which sets of guarantees contradict
-each other is told too: a smallest one. So monotonic writes, or writes follow reads, alone can't
+each other is reported too: a smallest one. So monotonic writes, or writes follow reads, alone can't
 be seen to break: it takes readers who read monotonically.
 
 This decides the guarantees as defined over an arbitration order for registers with unique values,

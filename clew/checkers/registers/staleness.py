@@ -2,7 +2,7 @@
 
 A register is stale by at most d where it becomes atomic once each read is allowed to begin d
 earlier than it did. With unique values that is decided by zones, and the smallest such d is found
-by bisection: the statistics tell it, so that one can see how far off a bound was.
+by bisection: the statistics show it, so that one can see how far off a bound was.
 
 Ends and starts at the same instant are taken for overlapping.
 

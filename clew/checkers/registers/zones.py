@@ -78,7 +78,7 @@ def conflicts(found: Iterable[Zone]) -> list[tuple[Zone, Zone]]:
     """Pairs of zones that can't both be; empty where there is none. O(n log n).
 
     Forward zones are compared with their neighbour alone, so that of many that overlap only
-    some pairs are told, but always one.
+    some pairs are reported, but always one.
     """
     forward = sorted(
         (zone for zone in found if zone.forward), key=lambda zone: (zone.first_end, zone.last_start)

@@ -62,10 +62,10 @@ class Convergence:
     def check(self, history: History, budget: Budget) -> Result:
         """INVALID with each anomaly; UNKNOWN where a replica has no final read.
 
-        The statistics tell how long convergence took, where the history has times:
+        The statistics show how long convergence took, where the history has times:
         ``convergence_ns`` by quantile, for each value from its acknowledgement until every
         replica showed it for good, and ``converged_after_last_send_ns`` from the end of the last
-        send until the last replica showed the last value. Reads alone tell, so both are upper
+        send until the last replica showed the last value. Reads alone show it, so both are upper
         bounds.
         """
         sends = _Sends.of(history.operations, self.f_add)
@@ -160,7 +160,7 @@ class _Watch:
         self._repeated: set[tuple[str, Key]] = set()
 
     def read(self, read: Operation, *, monotonic: bool) -> None:
-        """Takes in one answered read."""
+        """Take in one answered read."""
         if not isinstance(read.result, list | tuple | set | frozenset):
             self.anomalies.append(_malformed(read, self.replicas.of(read)))
             return

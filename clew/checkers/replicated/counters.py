@@ -249,7 +249,7 @@ class _Totals:
         return cls(certain, least, most, step, sums, len(unknown))
 
     def allow(self, total: int) -> bool:
-        """Whether a total is possible; True where that can't be told and it is within bounds."""
+        """Whether a total is possible; True where that is not known and it is within bounds."""
         if not self.least <= total <= self.most:
             return False
         offset, rest = divmod(total - self.least, self.step)

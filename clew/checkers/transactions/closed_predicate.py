@@ -205,7 +205,7 @@ def _is_predicate(value: Any) -> bool:
 
 
 def _write(history: History, operation: Operation, key: PredicateKey, value: Any) -> None:
-    """Note a change of a key; the same value by several transactions can't be told apart."""
+    """Note a change of a key; the same value by several transactions leaves open whose it is."""
     version = DEAD if value is None else key_of(value)
     number = operation.number
     other = key.writers.get(version)

@@ -12,11 +12,11 @@ Isolation", PODC 2016):
 Each kind has three levels: plain, ``-process`` (edges of a session's order count too) and
 ``-realtime`` (edges of real time count too).
 
-In each strongly connected component each kind is told once, by a shortest witness. G0, G1c and
-G-single at a wider level are told only where that order gives a shorter witness than the
+In each strongly connected component each kind is reported once, by a shortest witness. G0, G1c and
+G-single at a wider level are reported only where that order gives a shorter witness than the
 narrower level has; G-nonadjacent and G2-item at a wider level only where the narrower has none.
 A shortest walk of the last two kinds is a simple cycle unless its component also holds a graver
-kind; where it is not simple, that graver kind is told alone.
+kind; where it is not simple, that graver kind is reported alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from clew.checkers.transactions.walks import (
 from clew.checkers.verdict import Budget, OutOfBudget
 
 MISSED = 6
-"""An anti-dependency on a version that need not be the next one; only in told cycles."""
+"""An anti-dependency on a version that need not be the next one; only in reported cycles."""
 
 KIND_NAMES = {
     MISSED: "rw",

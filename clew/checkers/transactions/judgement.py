@@ -87,7 +87,7 @@ def _told(
 
 
 def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[str]) -> bool:
-    """True where nothing else that is told says as much of some model that was asked for."""
+    """True where nothing else that is reported says as much of some model that was asked for."""
     return any(
         violates(missed.kind, model)
         and not any(violates(anomaly.kind, model) for anomaly in anomalies)
@@ -96,7 +96,7 @@ def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[s
 
 
 def _counted(counts: dict[str, int], anomalies: Sequence[Anomaly]) -> dict[str, int]:
-    """How often each kind was found, told ones at least."""
+    """How often each kind was found, reported ones at least."""
     shown = Counter(anomaly.kind for anomaly in anomalies)
     return {kind: max(counts.get(kind, 0), shown[kind]) for kind in [*counts, *shown]}
 
@@ -177,7 +177,7 @@ class _Case:
 
 
 def _same_update(cycle: Anomaly) -> bool:
-    """True for a pair of rw edges on one key, which is told as a lost update."""
+    """True for a pair of rw edges on one key, which is reported as a lost update."""
     edges = cycle.data["edges"]
     return [edge["type"] for edge in edges] == ["rw", "rw"] and edges[0]["key"] == edges[1]["key"]
 
@@ -189,7 +189,7 @@ def _refined(
     evidence: Evidence,
     budget: Budget,
 ) -> list[Cycle]:
-    """The kinds that tell the models between read committed and snapshot isolation apart.
+    """The kinds that separate the models between read committed and snapshot isolation.
 
     One without the order of sessions and one with it, where that says more.
     """

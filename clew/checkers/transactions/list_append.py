@@ -236,7 +236,7 @@ def _reread(
         _lengthen(record, number, value)
     if base is not None:
         return (base, own, since)
-    # What it wrote on top of tells as much as a read before the write would have.
+    # What it wrote on top of shows as much as a read before the write would have.
     seen = value[: len(value) - len(own)]
     record.cut[number, len(seen)] = value
     record.reads.append((number, seen))

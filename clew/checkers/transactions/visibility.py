@@ -1,6 +1,6 @@
 """What a transaction should have seen: fractured reads, missed causes, and snapshots out of order.
 
-These three kinds tell read atomic, causal and prefix consistency apart; with ``-process`` the
+These three kinds separate read atomic, causal and prefix consistency; with ``-process`` the
 order of a session counts too. They are looked for only where the graver kinds (G0, G1) are absent
 and a cycle of the kinds they are special cases of is there. The first that is found is reported;
 the others are weaker.

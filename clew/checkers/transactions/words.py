@@ -1,8 +1,8 @@
 """Anomalies in words, as data, and as a graph in the DOT language; and what stands behind them.
 
-A cycle is told from its first transaction round to the one that contradicts it: "T1 appended 4 to
-x before T2 appended 5 (T3 saw [4 5]); yet T2 ...". Transactions are called T1, T2, ... in the order
-of the story; the operation's number in the history stands beside each.
+A cycle is described from its first transaction round to the one that contradicts it: "T1 appended 4
+to x before T2 appended 5 (T3 saw [4 5]); yet T2 ...". Transactions are called T1, T2, ... in the
+order of the story; the operation's number in the history stands beside each.
 
 The names of cycles are those of Berenson et al. (SIGMOD 1995: lost update, read skew, write skew)
 and of Cerone, Bernardi, Gotsman (CONCUR 2015: long fork). A name says how something came about, so
@@ -325,7 +325,7 @@ class Evidence(Protocol):
 
 
 def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
-    """The textbooks' name of a cycle, told so that an rw comes last; None where it has none."""
+    """The textbooks' name of a cycle, turned so that an rw comes last; None where it has none."""
     if any(link.chain for link in links):
         return None  # an order that other transactions make says nothing of how these two met
     kinds = [link.kind for link in links]

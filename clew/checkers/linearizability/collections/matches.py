@@ -45,7 +45,7 @@ PARTNERS_MAX = 8
 """With how many values, the nearest first, one may change its take."""
 
 EQUAL_ONE_IN = 5
-"""One in so many exchanges that change nothing may be made."""
+"""Of the exchanges that change nothing one in this number may be made."""
 
 
 class _Kind(NamedTuple):
@@ -155,7 +155,7 @@ def _drop_smaller(
 
 
 class _Matching:
-    """The values, told apart by the number of their put, and their takes.
+    """The values, each named by the number of its put, and their takes.
 
     Args:
         kind: how the object is matched.

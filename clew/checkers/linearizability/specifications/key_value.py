@@ -70,7 +70,7 @@ class KeyValue(Specification):
         return (state,) if result is UNANSWERED or result == state or missing else None
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """All values that no operation can tell apart become the one value `UNSEEN`."""
+        """All values that no operation distinguishes become the one value `UNSEEN`."""
         observed = {
             pair(call.argument)[0] if call.f == "cas" else call.result
             for call in calls

@@ -1,7 +1,7 @@
 """Lists whose last versions nobody saw: whether some order of them explains a history.
 
 Appends that committed and that no read shows came after all that was seen, in an order of their
-own that no read tells. Two of them matter to each other only where both lie in one strongly
+own that no read shows. Two of them matter to each other only where both lie in one strongly
 connected component: else the order of the components orders them, and closes no cycle. And they
 matter only to models that allow some cycles of dependencies and forbid others by how
 anti-dependencies stand in them: where every cycle of some edges is forbidden and there is none,

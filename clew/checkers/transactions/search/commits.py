@@ -48,7 +48,7 @@ _SIGHTS: dict[str, _Sight] = {
 }
 
 WITHOUT_SEARCH = tuple(_SIGHTS)
-"""The models that are decided here; the first that falls is the one to tell."""
+"""The models that are decided here; the first that falls is the one to report."""
 
 
 class _Why(NamedTuple):

@@ -314,5 +314,5 @@ class Propagation:
 _ALWAYS = 1 << 62
 _BITS_MAX = 1 << 33
 _WIDTH = 8192
-"""So many writers at a time: more, and the sets of them take more memory than time is saved."""
+"""Writers at a time: with more of them, sets take more memory than is worth the time saved."""
 _READERS_COUNT = (Shape.ANY, Shape.NOT_ADJACENT, Shape.PREFIX, Shape.SINGLE)

@@ -190,7 +190,7 @@ class RegisterOrders:
 
     def _order_by_dependency(self, records: Sequence[RegisterKey], budget: Budget) -> None:
         """Order two versions of a key where one's writer reads from the other's, however far."""
-        order = self._topological()  # empty for a circle of reads, which is told as G1c
+        order = self._topological()  # empty for a circle of reads, which is reported as G1c
         writers = sorted({writer for record in records for writer in record.final})
         for low in range(0, len(writers), _BLOCK):
             block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
