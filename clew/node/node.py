@@ -180,7 +180,8 @@ class Node:
         node_ids: all nodes of the cluster, in order.
         peers: the others, in order.
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
-        workload: the workload that ``clew test`` runs where none is named.
+        workload: what ``clew test`` asks where nothing is named: the name of a workload, which may
+            stand in this file, ``file.py:Class``, or the class; None for the only one of this file.
         functions: what of the workload it answers, such as ``("read", "write")``; None for all.
         tolerates: what it promises to withstand; a swarm draws within it.
     """

@@ -38,6 +38,7 @@ sys.path.insert(0, str(HERE))
 
 from events import trace  # noqa: E402 - the pages' own parts lie beside
 from inputs import commands, flags, scenario  # noqa: E402
+from node_api import node_api, operations_of, services_page  # noqa: E402
 from outside import outside  # noqa: E402
 from tables import code, table  # noqa: E402
 
@@ -180,8 +181,8 @@ def workloads() -> str:
         for name in shipped_workloads()
     ]
     parts = [
-        f"## {name}\n\n{_paragraphs(shipped_workloads()[name].__doc__)}"
-        for name in shipped_workloads()
+        f"## {name}\n\n{_paragraphs(each.__doc__)}\n\n{operations_of(each)}"
+        for name, each in shipped_workloads().items()
     ]
     body = "\n\n".join(parts)
     return f"""# Workloads
@@ -438,6 +439,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "figures.md": figures,
     "trace.md": trace,
     "outside.md": outside,
+    "node-api.md": node_api,
+    "services.md": services_page,
 }
 
 

@@ -24,7 +24,7 @@ from clew.workloads import workloads
 from clew.workloads.operation import is_argument
 from clew.workloads.workload import Options
 
-BANK = Path(__file__).parents[2] / "examples" / "hasty_bank.py"
+BANK = Path(__file__).parent / "bank_outside.py"
 
 ANSWERS = {
     # a workload: what a node answers that keeps no promise, by function

@@ -59,10 +59,12 @@ STATUS = {
     # command: its exit status, where the page shows no verdict of one run
     "clew check out/raft-stale-reads-lin-kv-seed-66/history.jsonl --model cas-register": 1,
     "clew list bugs": 0,
+    "clew list checkers": 0,
     "clew list models": 0,
     "clew list scenarios": 0,
     "clew list workloads": 0,
     "clew new my_broadcast --workload broadcast": 0,
+    "clew new my_bank -w examples/hasty_bank.py": 0,
     "clew new my_node --workload lin-kv": 0,
     "clew new store --workload lin-kv": 0,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json --diagram run.html": 1,

@@ -23,12 +23,14 @@ VERDICTS = {
     "echo": ["valid"],
     "first_raft": ["valid", "invalid"],
     "forgetful_register": ["valid", "invalid"],
+    "hasty_bank": ["valid", "invalid"],
     "hopeful_gossip": ["valid", "invalid"],
     "kv_counter": ["valid"],
     "my_counter": ["valid"],
     "patient_gossip": ["valid", "invalid"],
     "quorum_register": ["valid"],
     "slow_echo": ["invalid"],
+    "steady_bank": ["valid"],
     "summing_counter": ["invalid"],
 }
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
