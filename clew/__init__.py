@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clew.node.tolerates import Tolerates
     from clew.sim.invariants import Invariant, Violation
     from clew.workloads.operation import FRESH, KEY, operation
+    from clew.workloads.options import Option
     from clew.workloads.shapes import Present, Scalar
     from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
@@ -32,6 +33,7 @@ __all__ = [
     "Malformed",
     "Message",
     "Node",
+    "Option",
     "PlanError",
     "Present",
     "RPCError",
@@ -60,6 +62,7 @@ _HOMES = {
     "Malformed": "clew.workloads.workload",
     "Message": "clew.node.message",
     "Node": "clew.node.node",
+    "Option": "clew.workloads.options",
     "PlanError": "clew.api",
     "Present": "clew.workloads.shapes",
     "RPCError": "clew.node.node",

@@ -16,7 +16,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -30,7 +29,7 @@ from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
 from clew.machine import supervisor
 from clew.machine.crash import EXIT_CRASHED, crash_of
 from clew.machine.hashing import pin
-from clew.machine.text import cut, one_line
+from clew.machine.text import cut, nearest, one_line
 from clew.options import option
 from clew.report.screen import echo, screened
 
@@ -492,11 +491,11 @@ def _check_command(name: str) -> None:
     known = [command.name for command in app.registered_commands if command.name]
     if name.startswith("-") or name in known:
         return
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     raise UsageError(
         f"there is no command {name!r}",
         expected=f"one of {', '.join(known)}",
-        fix=f"Did you mean 'clew {near[0]}'" if near else "See 'clew --help'",
+        fix=f"Did you mean 'clew {near}'" if near else "See 'clew --help'",
     )
 
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any, TypeAlias
 
+from clew.machine.text import brief
+
 Key: TypeAlias = Hashable
 
 
@@ -55,8 +57,7 @@ def _plain(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value as a report prints it: JSON, cut at 60 characters."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return brief(json.dumps(value, default=_plain, ensure_ascii=False), _LONGEST)
 
 
 _LONGEST = 60

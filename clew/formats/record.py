@@ -27,6 +27,7 @@ from typing import Any
 
 from clew.errors import HistoryError
 from clew.history import EVENT_TYPES, Event, EventType
+from clew.machine.text import brief
 
 _TYPES: dict[str, EventType] = {word: word for word in EVENT_TYPES}
 UNNAMED = ""
@@ -76,7 +77,7 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         text = type(value).__name__
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return brief(text, _SHOWN)
 
 
 def event_from(record: dict[str, Any], source: str, line: int) -> Event:

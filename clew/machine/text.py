@@ -58,14 +58,19 @@ def cut(text: str, most: int = TEXT_MAX) -> str:
     return f"{text[:head]} ... [{len(text) - most:,} characters left out] ... {text[-tail:]}"
 
 
-def brief(text: str, most: int) -> str:
-    """The text's beginning where it is longer than ``most``, with three dots for the rest."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def brief(text: str, most: int, rest: str = "...") -> str:
+    """The text's beginning where it is longer than ``most``, with ``rest`` for what is left out."""
+    return text if len(text) <= most else f"{text[: most - len(rest)]}{rest}"
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word that a misspelt one is nearest to; None where none is near."""
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+    return next(iter(nearest_of(word, known, 1, cutoff)), None)
+
+
+def nearest_of(word: str, known: Iterable[str], most: int, cutoff: float = 0.6) -> list[str]:
+    """At most so many known words that a misspelt one is near to, the nearest first."""
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
 def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

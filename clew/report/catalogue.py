@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from clew import plugins
 from clew.checkers.registry import entries
 from clew.errors import UsageError
+from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.families import shipped
-from clew.scenarios.kinds import FAILURES, checks
+from clew.scenarios.kinds import checks, failures
 from clew.scenarios.load import load_model
 from clew.scenarios.workload_files import known_workloads, load_workload
 from clew.sim.faults import KINDS
@@ -103,7 +103,7 @@ def scenarios() -> Iterator[Row]:
 
 def kinds() -> Iterator[Row]:
     """The ways to fail that ``expect = "invalid:KIND"`` may name."""
-    for name, meaning in FAILURES.items():
+    for name, meaning in failures().items():
         yield {"kind": name, "what": "anomaly", "summary": meaning}
     for name, meaning in checks().items():
         yield {"kind": name, "what": "check", "summary": meaning}
@@ -129,11 +129,10 @@ def rows_of(what: str) -> tuple[list[Row], tuple[str, ...]]:
         UsageError: there is no such list.
     """
     if what not in CATALOGUE:
-        near = get_close_matches(what, CATALOGUE, n=1)
         raise UsageError(
             f"there is no list of {what!r}",
             expected=f"one of {', '.join(CATALOGUE)}",
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list --help'",
+            fix=meant(what, CATALOGUE) or "See 'clew list --help'",
         )
     rows, columns = CATALOGUE[what]
     return list(rows()), columns

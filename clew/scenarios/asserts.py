@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.errors import UsageError
+from clew.machine.text import nearest_of
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -92,10 +92,10 @@ def _nearest(path: str, known: Iterable[str]) -> str:
     paths = list(known)
     last = path.rpartition(".")[2]
     near = [each for each in paths if each.rpartition(".")[2] == last]
-    near += [each for each in get_close_matches(path, paths, n=2) if each not in near]
+    near += [each for each in nearest_of(path, paths, 2) if each not in near]
     if not near:
         by_last = {each.rpartition(".")[2]: each for each in paths}
-        near = [by_last[each] for each in get_close_matches(last, by_last, n=1)]
+        near = [by_last[each] for each in nearest_of(last, by_last, 1)]
     return " or ".join(map(repr, near[:3]))
 
 

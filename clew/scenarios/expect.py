@@ -21,10 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
 from clew.checkers.verdict import Verdict
+from clew.machine.text import nearest
 from clew.scenarios.kinds import INSIDE
 
 FORMS = "valid, invalid, invalid:KIND or unknown"
@@ -81,10 +81,8 @@ def may_be_split(expect: str | None) -> bool:
 def nearest_expect(text: str) -> str | None:
     """The expectation that was perhaps meant by a text that is none."""
     word, colon, rest = text.partition(":")
-    near = get_close_matches(word.lower(), [verdict.value for verdict in Verdict], n=1)
-    if not near:
-        return None
-    return f"{near[0]}:{rest}" if colon and rest and near[0] == "invalid" else near[0]
+    near = nearest(word.lower(), [verdict.value for verdict in Verdict])
+    return f"{near}:{rest}" if colon and rest and near == "invalid" else near
 
 
 class Ran(Protocol):

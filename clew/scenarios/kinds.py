@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 
-from clew.checkers.transactions.lattice import ANOMALIES
+from clew.checkers.registry import find, parse_model
 from clew.models.registry import MODELS
 from clew.workloads import workloads
 
@@ -37,36 +37,23 @@ INSIDE: Mapping[str, str] = {
     "message-storm": "nodes sent more and more",
 }
 
-FAILURES: Mapping[str, str] = {
-    # the kind of an anomaly: what it means
-    **{row.name: row.meaning for row in ANOMALIES},
-    "nonlinearizable": "no order of the operations explains an answer",
-    "lost": "acknowledged, and no replica has it",
-    "stale": "acknowledged, and some replica does not show it",
-    "phantom": "shown, and never asked for",
-    "duplicate": "there twice, or given twice",
-    "disappeared": "shown, and later not shown any more",
-    "malformed": "an answer of the wrong shape",
-    "mismatch": "an answer to something else than was asked",
-    "impossible-total": "a counter's total that no set of its additions gives",
-    "diverged": "replicas never agreed",
-    "decreasing": "a counter that only grows went down",
-    "out-of-bounds": "a counter showed what it could not have been",
-    "inconsistent-offsets": "two messages at one offset of a log",
-    "poll-skip": "a poll left out messages",
-    "int-poll-skip": "the same inside one transaction",
-    "nonmonotonic-poll": "a poll went back",
-    "int-nonmonotonic-poll": "the same inside one transaction",
-    "nonmonotonic-send": "a later send came before an earlier one in the log",
-    "int-nonmonotonic-send": "the same inside one transaction",
-    "precommitted-read": "a poll showed what was not committed yet",
-    "lost-write": "a sent message that polls passed by",
-    "unseen": "a sent message that no poll reached",
+ALWAYS_FOUND: Mapping[str, str] = {
+    # the kind of an anomaly that a check of every run finds: what it means
     "no-progress": "after healing a node answered none of its clients",
     "unavailable": "too few operations were answered",
     "assertion": "a condition on the figures does not hold",
     **INSIDE,
 }
+
+
+def failures() -> dict[str, str]:
+    """Every kind of anomaly that a run of a shipped workload may show, with its meaning."""
+    checks = [check for each in workloads().values() for check in each.judged_by()]
+    names = [parse_model(check.by)[0] for check in checks if isinstance(check.by, str)]
+    found: dict[str, str] = {}
+    for name in names:
+        found |= {kind: text for kind, text in find(name).meanings.items() if kind not in found}
+    return found | dict(ALWAYS_FOUND)
 
 
 def checks() -> dict[str, str]:
@@ -82,7 +69,7 @@ def known_kinds(model: str, workload: str = "") -> tuple[str, ...] | None:
     invariants = getattr(MODELS[model].load(), "invariants", ())
     named = [getattr(one, "name", "") or getattr(one, "__name__", "") for one in invariants]
     whole = [f"invariant {name}" for name in named]
-    return tuple(dict.fromkeys([*FAILURES, *checks(), *named, *whole, *_EXCEPTIONS]))
+    return tuple(dict.fromkeys([*failures(), *checks(), *named, *whole, *_EXCEPTIONS]))
 
 
 _EXCEPTIONS = tuple(

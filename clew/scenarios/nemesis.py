@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
 from clew.errors import UsageError
+from clew.machine.text import meant
 from clew.node.tolerates import MILD, Tolerates
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
@@ -94,10 +94,9 @@ def _fitting(asked: str, node_count: int) -> list[str]:
     named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
     if not named:
         known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
-        near = get_close_matches(asked, [*GROUPS, *KINDS], n=1)
         raise UsageError(
             "no such fault", expected=f"one of {known}", found=repr(asked),
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list faults'",
+            fix=meant(asked, [*GROUPS, *KINDS]) or "See 'clew list faults'",
         )  # fmt: skip
     fitting = [name for name in named if KINDS[name].least_nodes <= node_count]
     if not fitting:

@@ -238,6 +238,7 @@ def _isolation(model: Model, known: Changes) -> Isolation:
 
 def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     """One run in a context, as it is told to be run."""
+    load_workload(plan.workload)  # now: what its file imports is not the model's
     started = wall.seconds()
     cluster = Cluster(
         plan.seed,

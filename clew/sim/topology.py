@@ -8,12 +8,12 @@ made: what networkx's random generators draw depends on its version.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from math import isqrt
 from typing import TypeAlias
 
 from clew.errors import UsageError
+from clew.machine.text import meant
 from clew.sim.entropy import Entropy, Stream
 
 TOPOLOGIES: dict[str, str] = {
@@ -43,12 +43,11 @@ def topology(name: str, node_ids: Sequence[str], entropy: Entropy) -> dict[str, 
     """
     if name not in TOPOLOGIES:
         known = ", ".join(TOPOLOGIES)
-        near = get_close_matches(name, TOPOLOGIES, n=1)
         raise UsageError(
             "no such topology",
             expected=f"one of {known}",
             found=repr(name),
-            fix=f"Did you mean {near[0]!r}" if near else "See 'clew list topologies'",
+            fix=meant(name, TOPOLOGIES) or "See 'clew list topologies'",
         )
     neighbours: list[set[int]] = [set() for _ in node_ids]
     for a, b in _edges(name, len(node_ids), entropy.stream("topology", name)):

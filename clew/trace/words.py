@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clew.history import Operation
-from clew.machine.text import json_words
+from clew.machine.text import brief, json_words
 from clew.node.timer import NS_PER_SECOND
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Message, is_client
@@ -76,8 +76,7 @@ _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 def short(value: Any, width: int = BODY_WIDTH) -> str:
     """Write a value as JSON, cut at its end where it is long."""
-    text = json_words(value)
-    return text if len(text) <= width else f"{text[: width - 3]}..."
+    return brief(json_words(value), width)
 
 
 # Operations, values and times.

@@ -12,8 +12,8 @@ from typer.main import get_command
 
 from clew.cli import app
 from clew.scenarios.families import shipped
-from clew.scenarios.kinds import FAILURES
 from clew.scenarios.kinds import checks as checks_of_runs
+from clew.scenarios.kinds import failures
 from clew.scenarios.schema import scenario_schema
 
 EXITS = {
@@ -69,7 +69,7 @@ def scenario() -> str:
         _field(name, field, required=name in schema["required"])
         for name, field in schema["properties"].items()
     )
-    kinds = [(code(name), meaning) for name, meaning in FAILURES.items()]
+    kinds = [(code(name), meaning) for name, meaning in failures().items()]
     checks = [(code(name), meaning) for name, meaning in checks_of_runs().items()]
     files = [
         (code(name), code(options["expect"]), options["description"])

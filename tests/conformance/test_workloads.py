@@ -22,7 +22,6 @@ from clew.scenarios.scenario import make_scenario
 from clew.scenarios.workload_files import load_workload
 from clew.workloads import workloads
 from clew.workloads.operation import is_argument
-from clew.workloads.workload import Options
 
 BANK = Path(__file__).parent / "bank_outside.py"
 
@@ -117,9 +116,9 @@ def test_a_shipped_workload_declares_all_there_is(name):
     workload = load_workload(name)
     assert workload.name == name
     assert workload.template_text(), "what clew new writes"
-    assert [one.name for one in workload(Options()).checkers()]
+    assert [one.name for one in workload().checkers()]
     assert all(check.broken for check in workload.judged_by())
-    for request in workload(Options()).final() if workload.final_reads else ():
+    for request in workload().final() if workload.final_reads else ():
         assert is_argument(workload.operations[request.f], request.value)
 
 
@@ -252,6 +251,25 @@ class Nothing:
         plugins.installed.cache_clear()
 
 
+def test_it_has_options_of_its_own(here, capsys):
+    declared = 'amount_max: Annotated[int, Option("N", "How much is moved.", least=1)] = 5'
+    mistaken(here, 'name = "bank"', f'name = "bank"\n    {declared}')
+    mistaken(here, "between(1, 5)", "between(1, self.amount_max)")
+    mistaken(here, "from clew import ", "from typing import Annotated\n\nfrom clew import Option, ")
+    (here / "s.toml").write_text('model = "bank.py"\nnemesis = ["kill"]\namount_max = 1\n')
+    assert told(["test", "s.toml", "--no-shrink", "--keep"], capsys)[0] in {0, 1}
+    (path,) = (here / "out").glob("*/repro.json")
+    plan = read_repro(path).plan
+    assert plan.options == {"amount_max": 1}
+    amounts = {one.value["amount"] for one in plan.operations if one.f == "transfer"}
+    assert amounts == {1}
+    assert told(["replay", str(path)], capsys)[0] in {0, 1}
+    (here / "s.toml").write_text('model = "bank.py"\namount_max = 0\n')
+    status, text = told(["test", "s.toml"], capsys)
+    assert status == 64
+    assert "s.toml:2: option 'amount_max' can't be used" in text
+
+
 # The client's state.
 
 LOCK = """
@@ -321,7 +339,7 @@ def test_a_plan_with_operations_that_were_left_out_is_made_small(here, capsys):
 
 
 def mistaken(here: Path, old: str, new: str) -> None:
-    text = BANK.read_text(encoding="utf-8")
+    text = (here / "bank.py").read_text(encoding="utf-8")
     assert old in text
     (here / "bank.py").write_text(text.replace(old, new))
 

@@ -15,6 +15,8 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 
+from clew.machine.text import brief
+
 
 class _Unanswered(Enum):
     """The result of an operation that has none."""
@@ -242,7 +244,7 @@ def show(value: Any) -> str:
     if value is UNANSWERED:
         return "?"
     text = _ENCODER.encode(_thawed(value))
-    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 4]} ..."
+    return brief(text, SHOWN_LENGTH, " ...")
 
 
 def _thawed(value: Any) -> Any:

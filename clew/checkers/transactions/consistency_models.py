@@ -28,11 +28,11 @@ Sources, by the short names used in the rows:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
+from clew.machine.text import nearest
 
 
 class ModelRow(NamedTuple):
@@ -193,8 +193,8 @@ def known_model(name: str) -> str | None:
 
 def nearest_model(name: str) -> str | None:
     """The own name of a model that is called much like this; None where none is."""
-    near = get_close_matches(_plain(name), list(_NAMES), n=1, cutoff=0.8)
-    return _NAMES[near[0]] if near else None
+    near = nearest(_plain(name), _NAMES, cutoff=0.8)
+    return _NAMES[near] if near else None
 
 
 def advice(model: str) -> str:
@@ -230,8 +230,8 @@ def _meant(plain: str) -> str | None:
     """What to do with a name that is none."""
     if plain in CHECKERS:
         return f"{plain} is a checker, no consistency model: say --model {plain}"
-    near = get_close_matches(plain, list(_NAMES), n=1, cutoff=0.5)
-    return f"Perhaps {_NAMES[near[0]]} is meant" if near else None
+    near = nearest(plain, _NAMES, cutoff=0.5)
+    return f"Perhaps {_NAMES[near]} is meant" if near else None
 
 
 def _plain(name: str) -> str:

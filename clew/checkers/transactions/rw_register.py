@@ -27,7 +27,6 @@ Left out: reads of transactions whose outcome is unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from clew.checkers.collector import uncollected
@@ -51,6 +50,7 @@ from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.errors import UsageError
 from clew.history import History, Operation
+from clew.machine.text import nearest
 
 VERSION_ORDERS: dict[str, str] = {
     "initial-state": "nil, which an unwritten key reads as, comes before every written version; "
@@ -134,12 +134,12 @@ def _assumption(name: str) -> str:
     plain = name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
     if plain in VERSION_ORDERS:
         return plain
-    near = get_close_matches(plain, list(VERSION_ORDERS), n=1, cutoff=0.5)
+    near = nearest(plain, VERSION_ORDERS, cutoff=0.5)
     raise UsageError(
         "unknown version order",
         expected=f"one of {', '.join(VERSION_ORDERS)}",
         found=repr(name),
-        fix=f"Perhaps {near[0]} is meant" if near else None,
+        fix=f"Perhaps {near} is meant" if near else None,
     )
 
 
