@@ -96,7 +96,9 @@ def sweep(runs, jobs, *more, watched=False):
 
 def memory(runs):
     print(f"Memory of {runs:,} runs with 2 worker processes:\n")
-    print("| model | failures | processes | peak, MiB | a tenth of the way, MiB | runs per second |")
+    print(
+        "| model | failures | processes | peak, MiB | a tenth of the way, MiB | runs per second |"
+    )
     print("|---|---|---|---|---|---|")
     for name, more in (("abd", []), ("abd, bug reads-one, latency 10 ms", ["--bug", "reads-one"])):
         slow = ["--latency", "10"] if more else []
