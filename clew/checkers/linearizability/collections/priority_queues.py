@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.collections.lazy_priorities import PUTS
-from clew.checkers.linearizability.collections.passages import Passage, Traffic, in_order, traffic
-from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
+from clew.checkers.linearizability.collections.passages import Passage, Traffic, in_order
+from clew.checkers.linearizability.collections.unanswered_takes import broken_values
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
@@ -35,19 +35,10 @@ from clew.checkers.verdict import Budget
 def broken_priority_queue(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that break the order of priority; empty where none do, None where it does not apply.
-
-    Args:
-        specification: the specification.
-        entries: one partition.
-        budget: what may be spent; None for no bound.
-    """
-    if type(specification) is not PriorityQueue:
+    """Entries that break the priorities; empty where none do, None where it does not apply."""
+    if not comparable(each.argument for each in entries if each.f in PUTS):
         return None
-    found = traffic(entries, PUTS)
-    if found is None or not comparable(each.argument for each in entries if each.f in PUTS):
-        return None
-    return broken_traffic(found, disorderly, budget)
+    return broken_values(specification, PriorityQueue, entries, PUTS, disorderly, budget)
 
 
 def disorderly(found: Traffic) -> tuple[Entry, ...]:

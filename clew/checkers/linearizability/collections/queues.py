@@ -23,9 +23,8 @@ from clew.checkers.linearizability.collections.passages import (
     Traffic,
     end,
     in_order,
-    traffic,
 )
-from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
+from clew.checkers.linearizability.collections.unanswered_takes import broken_values
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import FifoQueue
@@ -35,19 +34,8 @@ from clew.checkers.verdict import Budget
 def broken_queue(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that break a queue's order; empty where none do, None where it does not apply.
-
-    Args:
-        specification: the specification.
-        entries: one partition.
-        budget: what may be spent; None for no bound.
-    """
-    if type(specification) is not FifoQueue:
-        return None
-    found = traffic(entries, ("enqueue",))
-    if found is None:
-        return None
-    return broken_traffic(found, _disorderly, budget)
+    """Entries that break a queue's order; empty where none do, None where it does not apply."""
+    return broken_values(specification, FifoQueue, entries, ("enqueue",), _disorderly, budget)
 
 
 def _disorderly(found: Traffic) -> tuple[Entry, ...]:

@@ -31,9 +31,8 @@ from clew.checkers.linearizability.collections.passages import (
     Traffic,
     end,
     in_order,
-    traffic,
 )
-from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
+from clew.checkers.linearizability.collections.unanswered_takes import broken_values
 from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import Stack
@@ -43,19 +42,8 @@ from clew.checkers.verdict import Budget
 def broken_stack(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that break a stack's order; empty where none do, None where it does not apply.
-
-    Args:
-        specification: the specification.
-        entries: one partition.
-        budget: what may be spent; None for no bound.
-    """
-    if type(specification) is not Stack:
-        return None
-    found = traffic(entries, ("push",))
-    if found is None:
-        return None
-    return broken_traffic(found, disorderly, budget)
+    """Entries that break a stack's order; empty where none do, None where it does not apply."""
+    return broken_values(specification, Stack, entries, ("push",), disorderly, budget)
 
 
 def disorderly(found: Traffic) -> tuple[Entry, ...]:

@@ -21,13 +21,14 @@ IJCAI 1995.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.collections.passages import Traffic, in_order
+from clew.checkers.linearizability.collections.passages import Traffic, in_order, traffic
 from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.stages import Share, ShareSpentError
 from clew.checkers.verdict import Budget
 
@@ -39,6 +40,30 @@ STEPS_MAX = 1_500_000
 
 STEPS_EACH = 1
 """What an engine takes for each value, about."""
+
+
+def broken_values(
+    specification: Specification,
+    kind: type[Specification],
+    entries: Sequence[Entry],
+    puts: Collection[str],
+    engine: Engine,
+    budget: Budget | None,
+) -> tuple[Entry, ...] | None:
+    """Entries that no order explains; empty where one does, None where that does not apply.
+
+    It applies to an object of the kind, each of whose values was put in once.
+
+    Args:
+        specification: the object.
+        kind: what the engine decides.
+        entries: one partition.
+        puts: the functions that put a value in; all others take one out.
+        engine: decides histories without pending takes.
+        budget: what may be spent; None for no bound but that of this search.
+    """
+    found = traffic(entries, puts) if type(specification) is kind else None
+    return None if found is None else broken_traffic(found, engine, budget)
 
 
 def broken_traffic(
