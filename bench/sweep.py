@@ -111,7 +111,7 @@ def memory(runs):
 
 def scaling(runs):
     print(f"\nScaling, {runs:,} runs each, on {os.cpu_count()} CPUs:\n")
-    print("| pair | 1 worker, runs per second | 2 workers, runs a second | times |")
+    print("| pair | 1 worker, runs per second | 2 workers, runs per second | times |")
     print("|---|---|---|---|")
     times = []
     for pair in range(1, PAIRS + 1):
