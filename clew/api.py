@@ -73,7 +73,7 @@ def run(
             scenario, or a class that derives from `Node`.
         jobs: worker processes.
         until_failure: stop at the first invalid run.
-        out: the folder for the artefacts of the run that is told, where it is not valid.
+        out: the folder for the artefacts of the run that is shown, where it is not valid.
         options: every option of a scenario by its name, such as ``workload="lin-kv"``,
             ``nemesis=["partition"]``, ``seed=7``, ``runs=200`` or ``expect="invalid"``;
             ``asserts`` for what a file calls ``assert``.
@@ -126,7 +126,7 @@ def spend(
     Args:
         scenario: what is run.
         seeds: which; they are asked for as there is room.
-        out: the folder for the artefacts of the run that is told.
+        out: the folder for the artefacts of the run that is shown.
         jobs: worker processes; with one, all happens in this process.
         until_failure: stop at the first invalid run.
 
@@ -211,9 +211,9 @@ def _runs(
 
 
 def _weight(result: SeedResult, expected: Expectation) -> tuple[bool, int, bool]:
-    """How much a run is worth telling: its verdict, then whether it fails as was not expected.
+    """How much a run is worth showing: its verdict, then whether it fails as was not expected.
 
-    One that ended its worker can't be told: it would end this process.
+    One that ended its worker can't be shown: it would end this process.
     """
     failed = result.verdict is Verdict.INVALID
     news = failed and not kinds_of(result.signature) & {*expected.kinds}

@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--clew-shard", metavar="I/N", help="Run the I-th of N parts of the seeds, such as 3/10."
     )
     group.addoption(
-        "--clew-no-shrink", action="store_true", help="Tell a failing run as it was found."
+        "--clew-no-shrink", action="store_true", help="Report a failing run as it was found."
     )
     parser.addini("clew_paths", "Folders whose repro files and scenarios are tests.", "args", PATHS)
     parser.addini("clew_out", "The folder for artefacts of failing runs.", default="out")

@@ -21,20 +21,20 @@ OF_THE_COMMAND = (
 """Options of the command; all others are the scenario's."""
 
 ONE_PROCESS_RUNS = 20
-"""Below so many runs starting worker processes costs more than they save."""
+"""Below this many runs starting worker processes costs more than they save."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Invocation:
     """The options of the command, checked.
 
     Attributes:
         models: names, files and folders, as they were given.
         seed: the first seed; None for the scenario's own.
         runs: how many seeds; None for the scenario's own.
-        seconds: no seed begins after so many wall seconds; None for no end.
+        seconds: no seed begins after that many wall seconds; None for no end.
         jobs: worker processes; None where that depends on the number of runs.
-        failures_max: stop after so many failures; None to go on.
+        failures_max: stop after that many failures; None to go on.
         failed: run the seeds first that ever failed.
         resume: take the results that the database has.
         shard: which part of the seeds, or of several scenarios.
@@ -44,7 +44,7 @@ class Asked:
         keep: keep the artefacts of every run.
         verify: run every run again.
         shrink: shrink the first failure of each kind.
-        json: one object a run on stdout.
+        json: one object per run on stdout.
         junit: where a JUnit report goes, or None.
         log: print what nodes logged.
         trace: where the trace of the one run goes, or None.
@@ -73,13 +73,13 @@ class Asked:
     coverage: bool
 
     def jobs_for(self, runs: int | None) -> int:
-        """How many worker processes so many runs are worth; None for nobody knows how many."""
+        """The worker processes that a number of runs is worth; None where nobody knows how many."""
         if self.jobs is not None:
             return self.jobs if runs is None else min(self.jobs, max(runs, 1))
         return 1 if runs is not None and runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
 
 
-def asked_of(own: Mapping[str, Any]) -> Asked:
+def invocation_of(own: Mapping[str, Any]) -> Invocation:
     """The options of the command from their texts.
 
     Raises:
@@ -97,7 +97,7 @@ def asked_of(own: Mapping[str, Any]) -> Asked:
     _not_both(own, "until_failure", "max_failures")
     _not_both(own, "dask", "jobs")
     _not_both(own, "dask", "seed_timeout")
-    return Asked(
+    return Invocation(
         models=tuple(own.get("models", ())),
         seed=whole["seed"],
         runs=whole["runs"],

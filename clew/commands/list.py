@@ -1,4 +1,4 @@
-"""``clew list``: the tables, one row a line."""
+"""``clew list``: the tables, one row per line."""
 
 from __future__ import annotations
 

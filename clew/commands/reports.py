@@ -52,7 +52,7 @@ def status(cases: Sequence[Case]) -> int:
 
 
 def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None) -> None:
-    """Write the JUnit report that was asked for, and tell GitHub where it is GitHub that runs this.
+    """Write the JUnit report that was asked for, and annotations where it is GitHub that runs this.
 
     Args:
         cases: what was run.
@@ -70,7 +70,7 @@ def write_junit(
 ) -> None:
     """Write the JUnit report, where one was asked for; as `write_reports`.
 
-    With ``crash``, what is told of a mistake of Clew's own, it has an error of that.
+    With ``crash``, the words for a mistake of Clew's own, it has an error of that.
     """
     if junit is not None:
         write_text(junit, junit_xml([_suite_of(case, stories) for case in cases], crash))

@@ -34,7 +34,7 @@ def run(options: Mapping[str, Any]) -> int:
     """Shrink a repro file's plan; the exit status.
 
     It is 0 where a plan was found and comes out the same in a fresh process, 2 where it does not,
-    130 where Ctrl-C ended the search, whose best is told and written all the same.
+    130 where Ctrl-C ended the search, whose best is shown and written all the same.
     """
     path = Path(options["file"])
     runs_max = number("max-runs", options.get("runs_max", str(RUNS_MAX)), 1)

@@ -1,11 +1,11 @@
-"""One run, told in full."""
+"""One run, shown in full."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from clew.commands.invocation import Asked
+from clew.commands.invocation import Invocation
 from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
 from clew.commands.shrinking import shrink_all
 from clew.node.timer import to_ns
@@ -23,7 +23,7 @@ from clew.sim.watchdog import OutOfTime, limited
 from clew.trace.jsonl import write_trace
 
 
-def run_one(case: Case, asked: Asked) -> int:
+def run_one(case: Case, asked: Invocation) -> int:
     """Run the only seed of a case; the exit status."""
     seed = next(case.seeds())
     scenario = case.job.scenario

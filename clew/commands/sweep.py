@@ -1,4 +1,4 @@
-"""Many runs: told as they come, recorded, and summed up at the end."""
+"""Many runs: reported as they come, recorded, and summed up at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
-from clew.commands.invocation import Asked
+from clew.commands.invocation import Invocation
 from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
 from clew.commands.seed_command import rerun
 from clew.commands.shrinking import shrink_all
@@ -52,11 +52,11 @@ STALE_SECONDS = 3600.0
 """What a killed process had begun to write is removed when it is so old."""
 
 
-def run_cases(cases: Sequence[Case], asked: Asked) -> int:
+def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
     """Run the seeds of all cases; the exit status.
 
     Raises:
-        KeyboardInterrupt: a person has ended it; what was found is told and recorded.
+        KeyboardInterrupt: a person has ended it; what was found is reported and recorded.
     """
     _remove_stale_parts(asked.out)
     counted = asked.coverage or sys.stderr.isatty()  # it costs a tenth of a run, or a quarter
@@ -115,7 +115,9 @@ def _enter(case: Case, database: Database, *, resume: bool) -> None:
         case.known = partial(database.known, case.sweep)
 
 
-def _runner(asked: Asked, cases: Sequence[Case], total: int | None, progress: Progress) -> Runner:
+def _runner(
+    asked: Invocation, cases: Sequence[Case], total: int | None, progress: Progress
+) -> Runner:
     """Who runs the seeds: this process, workers of its own, or a cluster."""
     if asked.dask is not None:
         from clew.search.dask import run_on  # noqa: PLC0415 - an extra
@@ -133,7 +135,7 @@ class _Books(NamedTuple):
     fresh: FreshRuns
 
 
-def _spend(cases: Sequence[Case], run: Runner, asked: Asked, books: _Books) -> None:
+def _spend(cases: Sequence[Case], run: Runner, asked: Invocation, books: _Books) -> None:
     """Run the seeds, and take each result in as it comes."""
     database, progress, fresh = books
     failed = 0
@@ -225,7 +227,7 @@ def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
     worst = next((r for r in firsts if r.verdict is summary.verdict and r.repro), None)
     if worst is None:
         return {}
-    # From its repro file: what is told here can be replayed.
+    # From its repro file: what is shown here can be replayed.
     outcome, verification = replayed(Path(str(worst.repro))), worst.verification
     failed = outcome.verdict is Verdict.INVALID and not is_endless(outcome)
     if failed and worst.json.get("resumed"):  # the database knows nothing of it

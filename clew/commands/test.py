@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clew.commands.invocation import OF_THE_COMMAND, Asked, asked_of
+from clew.commands.invocation import OF_THE_COMMAND, Invocation, invocation_of
 from clew.commands.reports import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
@@ -37,7 +37,7 @@ from clew.search.summary import Summary
 def run(options: Mapping[str, Any]) -> int:
     """Run the seeds that the options name; the exit status."""
     given = dict(options)
-    asked = asked_of({name: given.pop(name) for name in OF_THE_COMMAND if name in given})
+    asked = invocation_of({name: given.pop(name) for name in OF_THE_COMMAND if name in given})
     if "asserts" in given:
         given["assert"] = list(given.pop("asserts"))
     cases = cases_of(asked, given)
@@ -72,7 +72,7 @@ def run(options: Mapping[str, Any]) -> int:
         raise crash from mistake
 
 
-def cases_of(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
+def cases_of(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
     """The scenarios to run and their seeds; empty where all that is asked for is past failures.
 
     Raises:
@@ -128,7 +128,7 @@ def _is_path(name: str) -> bool:
 def _case(
     source: Source | None,
     options: Mapping[str, Any],
-    asked: Asked,
+    asked: Invocation,
     flags: Mapping[str, Any],
     index: int | None,
 ) -> Case:
@@ -154,7 +154,7 @@ def _case(
     return case
 
 
-def _failed_of_all(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
+def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
     """Every seed that ever failed, whatever the scenario."""
     if flags or asked.runs is not None or asked.seed is not None:
         raise UsageError(
@@ -179,7 +179,7 @@ def _failed_of_all(asked: Asked, flags: Mapping[str, Any]) -> list[Case]:
     return [case for case in cases if case.total != 0]
 
 
-def _case_of(scenario: Scenario, asked: Asked, source: Source | None) -> Case:
+def _case_of(scenario: Scenario, asked: Invocation, source: Source | None) -> Case:
     job = Job(
         scenario,
         asked.out,
@@ -192,12 +192,12 @@ def _case_of(scenario: Scenario, asked: Asked, source: Source | None) -> Case:
     return Case(name, job, source=source, summary=Summary(scenario.expect))
 
 
-def _database(asked: Asked) -> Path:
+def _database(asked: Invocation) -> Path:
     return asked.out / NAME
 
 
 def _rehearse(case: Case) -> None:
-    """Rehearse a scenario; what is wrong with one that has a name is told with it."""
+    """Rehearse a scenario; an error in one that has a name gives the name."""
     try:
         rehearse(case.job.scenario, case.first)
     except ClewError as bad:

@@ -1,6 +1,6 @@
 """A mistake of Clew's own: a report in a file, one line for a person, an exit status of its own.
 
-It is no verdict: whoever runs Clew must be able to tell it from one.
+It is no verdict: whoever runs Clew must be able to distinguish it from one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def crash_of(
     seed: int | None = None,
     command: Sequence[str] | None = None,
 ) -> CrashError:
-    """Write the report of a mistake, and tell it in a line.
+    """Write the report of a mistake, and give it in a line.
 
     Args:
         error: what was raised.

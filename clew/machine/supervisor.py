@@ -29,13 +29,13 @@ from clew.machine import wall
 LOOK_SECONDS = 0.5
 
 STUCK_LOOKS = 6
-"""So many looks after the stack was written without a sign of life, the process is given up."""
+"""The looks without a sign of life, after the stack was written, that end the process."""
 
 SILENT_LOOKS = 10
 """A process that lives on so long after its end of the pipe was closed has started anew."""
 
 END_SECONDS = 30.0
-"""So long a process may take to end after a signal."""
+"""The time that a process may take to end after a signal."""
 
 _ALIVE, _DONE = b"alive\n", b"done\n"
 

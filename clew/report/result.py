@@ -39,7 +39,7 @@ from clew.sim.finding import Finding
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a call: one run or many, and of these the one that is told.
+    """What came of a call: one run or many, and of these the one that is shown.
 
     That one is the first of those with the worst verdict, and of invalid ones the first that fails
     otherwise than was expected. A result is true where the runs are as they were expected to be:
@@ -47,11 +47,11 @@ class Result:
 
     Attributes:
         runs: of each seed, in the order they were run.
-        outcome: of the run that is told, in full.
+        outcome: of the run that is shown, in full.
         met: whether the runs are as expected.
         scenario: what was run; None for a plan.
         repro: the file that ``clew replay`` takes; None where there is none.
-        verification: whether the run that is told came out the same again; None where not asked.
+        verification: whether the run that is shown came out the same again; None where not asked.
         seconds: wall seconds, of all runs.
         shrunk: how the plan was made small; None where it was not.
     """
@@ -85,27 +85,27 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """Of the run that is told."""
+        """Of the run that is shown."""
         return self.plan.seed
 
     @property
     def plan(self) -> Plan:
-        """Of the run that is told."""
+        """Of the run that is shown."""
         return self.outcome.run.plan
 
     @property
     def history(self) -> History:
-        """What the clients of the run that is told saw."""
+        """What the clients of the run that is shown saw."""
         return self.outcome.run.history
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What went wrong inside the nodes of the run that is told."""
+        """What went wrong inside the nodes of the run that is shown."""
         return self.outcome.run.findings
 
     @property
     def statistics(self) -> dict[str, Any]:
-        """The figures of the run that is told, nested, as ``--assert`` speaks of them."""
+        """The figures of the run that is shown, nested, as ``--assert`` speaks of them."""
         return self.outcome.statistics
 
     def report(self) -> str:
@@ -120,7 +120,7 @@ class Result:
         return printable("\n\n".join([*parts, *self._notes()]))
 
     def story(self) -> str:
-        """The run that is told as numbered steps, up to what breaks the promise."""
+        """The run that is shown as numbered steps, up to what breaks the promise."""
         return printable(story(self.outcome))
 
     def shrink(self, runs_max: int = RUNS_MAX) -> Result:
@@ -130,7 +130,7 @@ class Result:
             runs_max: how many runs that may cost.
 
         Raises:
-            UsageError: the run that is told is not invalid.
+            UsageError: the run that is shown is not invalid.
         """
         if self.verdict is not Verdict.INVALID:
             raise UsageError(
@@ -184,7 +184,7 @@ class Result:
         return self.plan.model.name.endswith(IN_MEMORY)
 
     def explain(self, *, small: bool = True, runs_max: int = RUNS_MAX) -> str:
-        """Why the runs are not as they were expected to be, as a failing test tells it.
+        """Why the runs are not as they were expected to be, as a failing test shows it.
 
         Args:
             small: shrink an invalid run first, which takes many runs more.
@@ -200,7 +200,7 @@ class Result:
         return printable("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
 
     def tale(self) -> str:
-        """What happened in the run that is told: as it was found, or how small it became."""
+        """What happened in the run that is shown: as it was found, or how small it became."""
         if self.shrunk is None:
             return run_report(self.outcome, None, None, Style())
         return shrunk_report(self.shrunk, None, Style())

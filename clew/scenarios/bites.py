@@ -14,7 +14,8 @@ from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
 def check_faults(run: Run, model: Model) -> Result:
     """UNKNOWN where a kind that was asked for by name did nothing, or no fault did.
 
-    With ``allow_inert`` that is told and taken. A swarm whose faults nobody noticed was a calm one.
+    With ``allow_inert`` that is reported and taken. A swarm whose faults nobody noticed was a calm
+    one.
     """
     if run.plan.allow_inert:
         idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]

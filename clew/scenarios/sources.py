@@ -23,7 +23,7 @@ OF_THE_WORKLOAD = "workload: "
 """What stands before the name of a source of a workload that has a file of its own."""
 
 DIGITS = 16
-"""So many hexadecimal digits of SHA-256 tell one version of a file from another."""
+"""The hexadecimal digits of SHA-256 that distinguish the versions of a file."""
 
 
 def sources_of(model: Model, workload: str | None = None) -> dict[str, str]:

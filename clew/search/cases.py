@@ -96,7 +96,7 @@ def stream(
     Args:
         cases: what to run.
         run: runs the seeds that are not known.
-        seconds: no seed begins after so many; None for no end.
+        seconds: no seed begins after that many; None for no end.
     """
     listed = tuple(cases)
     order = _one_after_the_other(listed) if seconds is None else _in_turn(listed, seconds)

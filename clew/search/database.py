@@ -152,7 +152,7 @@ class Database:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Tell what SQLite or the system refuses."""
+        """Report what SQLite or the system refuses."""
         try:
             yield
         except (sqlite3.Error, OSError) as bad:

@@ -150,7 +150,7 @@ class FreshRuns:
         return _last_line(self._said.read())
 
     def _ask(self, request: bytes) -> None:
-        """Give the server a request; where it has died, its silence will tell."""
+        """Give the server a request; where it has died, its silence will show it."""
         self.start()
         assert self._server is not None
         assert self._server.stdin is not None
@@ -297,7 +297,7 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
         run = simulate(plan, load_model(plan.model.name, plan.model.bug))
         _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())
         status = 0
-    except BaseException as error:  # noqa: BLE001 - told by the process that asked
+    except BaseException as error:  # noqa: BLE001 - reported by the process that asked
         os.write(complaints, f"{type(error).__name__}: {error}".encode())
     finally:
         os._exit(status)

@@ -63,7 +63,7 @@ class Job:
         keep_all: write the artefacts of valid runs too.
         keep_failing: write the artefacts of runs that are not valid.
         verify_all: run every run again, not the failing ones alone.
-        verify_failing: run failing runs again; who tells them must else do it.
+        verify_failing: run failing runs again; who reports them must else do it.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
         seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
             for `seed_seconds_of` the scenario.
@@ -128,7 +128,7 @@ def seed_seconds_of(scenario: Scenario) -> float:
 
 
 class Onlooker(Protocol):
-    """Who is told how one seed gets on."""
+    """Who hears how one seed gets on."""
 
     def stage(self, what: str) -> None:
         """Something else begins, in words."""
@@ -146,7 +146,7 @@ def run_seed(
         job: what to do.
         seed: of which.
         bench: what is kept from seed to seed; None where there is but one.
-        onlooker: is told how it gets on; None for nobody.
+        onlooker: hears how it gets on; None for nobody.
     """
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
@@ -192,7 +192,7 @@ def seed_result(
     verification: Verification | None = None,
     new: tuple[int, ...] = (),
 ) -> SeedResult:
-    """A run as a sweep tells it.
+    """A run as a sweep reports it.
 
     Args:
         outcome: of the run.
@@ -246,7 +246,7 @@ def made_again(
 ) -> SeedResult:
     """The result of a valid run, once it has been made again, here and in a fresh process.
 
-    Only what is to be said of it is added: the same run is told as it was.
+    Only what is to be said of it is added: the same run is reported as it was.
 
     Args:
         job: its job.

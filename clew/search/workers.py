@@ -38,19 +38,19 @@ from clew.search.forks import warm
 from clew.search.seeds import Bench, Job, SeedResult, Task, lost_result, result_in, seed_seconds_of
 
 HELD = 3
-"""So many seeds a worker holds at most, the one it runs included: it never waits for the next."""
+"""A worker holds at most this many seeds, with the one it runs: it never waits for the next."""
 
 WINDOW = 64
-"""So many seeds a worker may be ahead of the one that is reported next."""
+"""A worker may be at most this many seeds ahead of the one that is reported next."""
 
 DEATHS_MAX = 3
-"""A seed that so many workers died of is to blame: one may have died of what ran before."""
+"""A seed that this many workers died of is to blame: one may have died of what ran before."""
 
 KILLS_MAX = 5
 """The same where the last was killed, which others than the seed may do: people, the system."""
 
 STARTS_MAX = 3
-"""So many workers in a row that die before they are ready: none can be started here."""
+"""Where this many workers in a row die before they are ready, none can be started here."""
 
 KILLED_STARTS_MAX = 30
 """The same where the last was killed."""
@@ -308,7 +308,7 @@ def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave_no_sign()
     die_with_parent(parent)
-    with suppress(ClewError):  # the first seed will tell
+    with suppress(ClewError):  # the first seed will report it
         warm(scenario.model, scenario.bug)
     job: Job | None = None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), Bench() as bench:

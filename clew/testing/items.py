@@ -2,9 +2,9 @@
 
 A regression file keeps a plan that failed once. The test fails while the plan's run is invalid, in
 whatever way. It passes once the check that failed is valid, and is skipped where that check is
-unknown, for then the plan no longer tells. The file of a bug that is to stay, such as a planted
-one, says so with ``"regression": "reproduces"``: then the run must be invalid in the way that the
-file expects.
+unknown, for then the plan shows nothing. The file of a bug that is to stay, such as a planted one,
+says so with ``"regression": "reproduces"``: then the run must be invalid in the way that the file
+expects.
 """
 
 from __future__ import annotations

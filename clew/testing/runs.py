@@ -80,7 +80,7 @@ class Runs:
 
     @property
     def shrinks(self) -> bool:
-        """Whether a failure is made small before it is told."""
+        """Whether a failure is made small before it is reported."""
         return not self._item.config.getoption("clew_no_shrink")
 
     @property
@@ -178,7 +178,7 @@ def folder_of(nodeid: str) -> str:
 
 
 def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
-    """Seeds until so many wall seconds are over; one at least."""
+    """Seeds until that many wall seconds are over; one at least."""
     end = wall.seconds() + seconds
     for seed in seeds:
         yield seed

@@ -3,7 +3,7 @@
 hypothesis draws what a plan lists: the seed, the shape of a swarm's cluster, each operation and
 each fault; a few hundred draws at most. It never draws a message: what a run does is a function of
 its plan. So ``@given(plans("raft"))`` finds, shrinks, and keeps failing plans in hypothesis's
-database, and `clew.assert_valid` tells the failure after the plan shrinker has finished the job.
+database, and `clew.assert_valid` reports the failure after the plan shrinker has finished the job.
 
 Draws shrink towards what is simple: fewer operations and faults, earlier, shorter and smaller ones.
 
@@ -158,7 +158,7 @@ def faults(
         kinds: kinds or groups of them; those that need more nodes are left out.
         node_ids: the cluster.
         time_limit: virtual seconds.
-        roles: whether the nodes tell who leads, so that faults may aim at the leader.
+        roles: whether the nodes say who leads, so that faults may aim at the leader.
         max_size: how many there are at most.
 
     Raises:

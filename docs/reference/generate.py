@@ -336,7 +336,7 @@ stand below.
 
 ## Without --model
 
-The first row that fits is the guess, which is told with the verdict. Its functions are one of the
+The first row that fits is the guess, which is shown with the verdict. Its functions are one of the
 first column at least, and besides them those of the second; the values must be as the third says.
 Registers that show 0 before it is written, and nothing else, are taken to begin with 0. In Jepsen's
 EDN a completed read of nil is one whose value was not recorded, which is told as well.

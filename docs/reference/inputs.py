@@ -92,7 +92,7 @@ runs = 100
 ```
 
 A flag of the command line counts more than the file, and the file more than the options of a
-planted bug. What is wrong in a file is told with its line and the option, before anything runs.
+planted bug. What is wrong in a file is reported with its line and the option, before anything runs.
 
 ## In an editor
 

@@ -115,7 +115,7 @@ class Consensus(Elections):
         return self.state
 
     def observe(self) -> Mapping[str, Any]:
-        """The few values that tell a run's story."""
+        """The few values that a run's story needs."""
         return {
             "role": self.state,
             "term": self.term,

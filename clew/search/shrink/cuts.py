@@ -126,7 +126,7 @@ def _free(taken: set[int], node: int, count: int) -> int:
 
 
 def _client_count(plan: Plan, node_count: int) -> int:
-    """So many clients that nodes are told their neighbours as before."""
+    """As many clients as it takes for nodes to be told their neighbours as before."""
     return min(plan.clients, max(node_count, 1)) if plan.clients >= len(plan.node_ids) else 1
 
 

@@ -39,7 +39,7 @@ def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
     run = simulate(hunt.best, hunt.oracle.model)
     found = failing(judge(run, hunt.oracle.model), hunt.oracle.target)
     if found is None:
-        return None  # the model is not deterministic, which is told elsewhere
+        return None  # the model is not deterministic, which is reported elsewhere
     compared, wrong = Failing(run, found[1]), _wrong(hunt.best, found[1])
     groups = (
         chain(_weakened(hunt.best), _kept(hunt), _arriving(hunt, run)),
@@ -143,7 +143,7 @@ def _arriving(hunt: Hunt, run: Run) -> Iterator[Candidate]:
 
 
 ARRIVING_MAX = 8
-"""So many messages of one fault are tried."""
+"""At most this many messages of one fault are tried."""
 
 
 def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:

@@ -25,8 +25,8 @@ from clew.sim.faults import FaultReport
 
 EVENTS_FACTOR = 2
 EVENTS_LEAST = 20_000
-"""A candidate is stopped after so many times the events of the run that fails, and at least so
-many: one that fails much later is no simpler."""
+"""A candidate is stopped after this many times the events of the run that fails, and not before
+the least number: one that fails much later is no simpler."""
 
 
 class Target(NamedTuple):
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
     Attributes:
         check: the name of the check that fails.
-        kind: of its first anomaly, as `clew.scenarios.signature.kind_of` tells it.
+        kind: of its first anomaly, as `clew.scenarios.signature.kind_of` names it.
     """
 
     check: str

@@ -24,12 +24,12 @@ T = TypeVar("T")
 MS = 1_000_000
 
 SINGLY = 24
-"""So many operations or fewer are tried one by one; of more, one of `PARTS_MAX` parts at once."""
+"""At most this many operations are tried one by one; of more, one of `PARTS_MAX` parts at once."""
 
 PARTS_MAX = 16
 
 GAPS_MAX = 16
-"""So many waits are shortened, the longest of them."""
+"""At most this many waits are shortened, the longest of them."""
 
 
 @dataclass(slots=True)

@@ -31,14 +31,14 @@ NEAR_NS = (5_000_000, 30_000_000, 100_000_000)
 """By so much, drawn from these, what stays may come earlier or later."""
 
 WHOLE = 1 << 20
-"""The whole of a plan, as a number that parts of it are told in."""
+"""The whole of a plan, as the number that parts of it are given in."""
 
 SLOW = 90
-"""So many attempts that together leave seven eighths or more are enough."""
+"""This many attempts that together leave seven eighths or more are enough."""
 
 SEEDS, SEEDS_FEW, SEEDS_SPARE = 120, 9, 25
-"""Under so many seeds a plan is tried with a little less, with a node less, and with less than
-is short enough."""
+"""The number of seeds under which a plan is tried with a little less, with a node less, and with
+less than is short enough."""
 
 
 def short_enough(plan: Plan) -> bool:
@@ -47,7 +47,7 @@ def short_enough(plan: Plan) -> bool:
 
 
 def weight(plan: Plan) -> int:
-    """How much there is to tell; a fault takes more words than an operation."""
+    """How long the story is; a fault takes more words than an operation."""
     return len(plan.operations) + 3 * len(plan.faults)
 
 

@@ -36,13 +36,13 @@ from clew.sim.faults import Fault
 from clew.sim.faults.targets import SYMBOLS
 
 TURNS, SKETCHES = 20, 400
-"""So often luck is tried at most, each time with so many sketches."""
+"""Luck is tried at most this often, and each time with at most this many sketches."""
 
 SMALL_OPERATIONS, SMALL_FAULTS = 100, 6
-"""A plan of so few is as good as a sketch of it."""
+"""A plan of at most this many is as good as a sketch of it."""
 
 LAST_FAULTS, STRETCH_FAULTS = 6, 12
-"""So many faults before the failure are the likely ones, and so many in a row are enough."""
+"""The last faults before the failure that are the likely ones, and how many in a row suffice."""
 
 
 def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:

@@ -110,7 +110,7 @@ def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = 
     Args:
         plan: one whose run is INVALID.
         runs_max: how many runs may be spent.
-        progress: told how it goes.
+        progress: called with how it goes.
 
     Raises:
         UsageError: the plan does not fail.
@@ -199,11 +199,11 @@ def _search(hunt: Hunt) -> None:
 
 
 EFFORT, EFFORT_LEAST = 5, 80_000
-"""A part of the search may take so many times the events of the run that it shrinks, and at least
-so many: what is not short by then is not going to be without luck."""
+"""How many times the events of the run that it shrinks a part of the search may take, and how many
+at least: what is not short by then is not going to be without luck."""
 
 BOLD_EFFORT = 2_000_000
-"""So many events sketches and what can be made of them may take."""
+"""Sketches and what can be made of them may take at most this many events."""
 
 
 ROUNDS_MAX = 4

@@ -24,7 +24,7 @@ NAMED_MAX = 4
 
 
 CUT = re.compile(r"cut ([^;]+ \| [^;]+?)(;.*)?")
-"""How a partition into groups tells what it cut."""
+"""How a partition into groups reports what it cut."""
 
 
 def explicit_faults(hunt: Hunt) -> None:

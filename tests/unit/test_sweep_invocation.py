@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.commands.invocation import asked_of
+from clew.commands.invocation import invocation_of
 from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
 from clew.search.cases import Shard
@@ -126,7 +126,7 @@ def test_what_can_not_be_asked_is_told_in_one_line(capsys, command, message):
 
 def test_the_number_of_workers_by_default(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    few, given = asked_of({}), asked_of({"jobs": "3"})
+    few, given = invocation_of({}), invocation_of({"jobs": "3"})
     assert [few.jobs_for(runs) for runs in (1, 19, 20, None)] == [1, 1, 8, 8]
     assert [given.jobs_for(runs) for runs in (1, 2, 20, None)] == [1, 2, 3, 3]
 
