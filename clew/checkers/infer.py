@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.checkers.registers.subkeys import is_in_order
+from clew.checkers.table import CHECKERS
 from clew.checkers.values import Key, key_of
 from clew.errors import HistoryError
 from clew.history import History, Operation
@@ -285,7 +286,7 @@ _PREDICATES = _R_W | {"rp", "insert", "delete"}
 _PARTS = _R_W | {"read", "write"}
 _READS = frozenset({"r", "read"})
 _REGISTERS = frozenset({"register", "cas-register", "multi-register"})
-_KAFKA = "crash assign subscribe commit_offsets list_committed_offsets txn debug-topic-partitions"
+_KAFKA = CHECKERS["kafka"].functions
 
 RULES: tuple[Rule, ...] = (
     Rule("list-append", "txn", "", "transactions that read lists", _lists_alone),

@@ -14,8 +14,10 @@ Else all would sit at the leader, and nobody would see what the others say, such
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import simpy
@@ -28,7 +30,7 @@ from clew.scenarios.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.network import Link
-from clew.workloads.workload import Malformed, Request, Workload
+from clew.workloads.workload import Malformed, Request, Workload, held
 
 ELSEWHERE = frozenset({1, 10, 11})
 """Codes of errors after which another node may do better: what was asked for is not refused."""
@@ -190,7 +192,8 @@ class Client:
         elif self.node != self._home and planned.phase != "final":
             self._return(planned.phase)
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
-        if asked is None:
+        if not isinstance(asked, Request):
+            held(self._workload, "resolve", asked, NoneType, "a Request, or None")
             return
         process = self._process
         body = self._workload.request(asked)
@@ -243,11 +246,20 @@ class Client:
             _check_integers(reply)
             if reply.get("type") == "error":
                 return self._refusal(asked, reply, unsure)
-            return "ok", self._workload.result(asked, reply, self.rank), None
+            return "ok", self._told(self._workload.result(asked, reply, self.rank)), None
         except Malformed as bad:
             reason = cut(str(bad), ERROR_MAX)
             self._malformed(reason)
             return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
+
+    def _told(self, result: Any) -> Any:
+        """A result, which a history can hold: a user's workload may give anything."""
+        if not type(self._workload).__module__.startswith("clew."):
+            try:
+                json.dumps(result)
+            except (TypeError, ValueError, RecursionError):
+                held(self._workload, "result", result, NoneType, "what JSON can say")
+        return result
 
     def _refusal(
         self, asked: Request, reply: dict[str, Any], unsure: EventType

@@ -20,7 +20,7 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.workloads.workload import Draw, Setting, Workload
+from clew.workloads.workload import Draw, Setting, Workload, finals
 
 _NS_PER_MS = 1_000_000
 
@@ -126,13 +126,14 @@ def _operations(
             at_ns = min(late_ns + jitter_ns, healed_ns + window_ns - 1)
             drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover"))
     if workload.final_reads:
+        last = finals(workload)
         for client, at_node in _final_clients(clients, node_count):
             at_ns = healed_ns + recovery_ns + entropy.stream("final", at_node).below(_FINAL_NS)
             drawn += [
                 PlannedOperation(
                     client, at_node + rank * node_count, at_ns, request.f, request.value, "final"
                 )
-                for rank, request in enumerate(workload.final())
+                for rank, request in enumerate(last)
             ]
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
 

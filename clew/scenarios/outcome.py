@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from clew.checkers.simple.availability import Availability
@@ -18,7 +19,7 @@ from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
 from clew.scenarios.workload_files import mistakes_of
-from clew.workloads.workload import Workload
+from clew.workloads.workload import Workload, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ def judge(run: Run, model: Model) -> Outcome:
     with mistakes_of(run.plan.workload):
         workload = make_workload(run.plan, model, healed_nodes(run.plan), run.effects)
         checkers = workload.checkers()
+        for checker in held(workload, "checkers", checkers, list | tuple, "a list of checkers"):
+            if not callable(getattr(checker, "check", None)):
+                words = "checkers, each with a name and check(history, budget)"
+                held(workload, "checkers", checker, NoneType, words)
     figures = run_statistics(run)
     history = _owed(run) if workload.final_reads else run.history
     checks = [run_checker(checker, history) for checker in checkers]

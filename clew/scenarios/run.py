@@ -37,7 +37,7 @@ from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
-from clew.workloads.workload import TIMEOUT_NS, Setting, Workload
+from clew.workloads.workload import TIMEOUT_NS, Setting, Workload, held
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
@@ -321,6 +321,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     told: set[str] = set()
     for rank, client in clients.items():
         first = None if client.node in told else workload.setup(client.node, neighbours)
+        held(workload, "setup", first, dict | None, "the body of a message, or None")
         told.add(client.node)
         world.process(client.work(first, by_client.get(rank, []), _closing_ns(plan)))
     injector = Injector(cluster, plan.faults)

@@ -11,13 +11,13 @@ a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias, TypeVar
 
 from clew.errors import WorkloadError
 from clew.machine.text import shown
-from clew.workloads.shapes import Shape, fits, in_words, is_shape
+from clew.workloads.shapes import Shape, Test, in_words, is_shape, test_of
 
 Pattern: TypeAlias = Any
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -54,6 +54,7 @@ class Declared:
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
         draw: the method that draws the argument.
+        fitting: whether a value may be the argument in a plan.
     """
 
     f: str
@@ -67,6 +68,7 @@ class Declared:
     answers: Mapping[int, Pattern]
     simpler: Mapping[str, Any]
     draw: Callable[..., Any] = field(compare=False)
+    fitting: Test = field(compare=False, default=test_of(object))
 
     def body(self, value: Any) -> dict[str, Any]:
         """The request for an argument, without its ``msg_id``."""
@@ -116,6 +118,7 @@ def operation(
             dict(answers or {}), dict(simpler or {}), method,
         )  # fmt: skip
         _check(made, method)
+        made = replace(made, fitting=_fitting(planned, argument, fields))
         method.clew_operation = made  # type: ignore[attr-defined]
         return method
 
@@ -126,7 +129,8 @@ def _check(made: Declared, method: Any) -> None:
     """Hold a declaration to what the rest relies on."""
     code = getattr(method, "__code__", None)
     where = f"{code.co_filename}:{code.co_firstlineno}" if code else made.f
-    for name, shape in [*made.request.items(), *made.reply.items()]:
+    whole = [] if made.planned is ... else [("planned", made.planned)]
+    for name, shape in [*made.request.items(), *made.reply.items(), *whole]:
         if not isinstance(name, str) or not is_shape(shape):
             raise WorkloadError(
                 f"the field {name!r} of the operation {made.f!r} can't be used",
@@ -198,21 +202,30 @@ def taken(pattern: Pattern, value: Any) -> dict[str, Any]:
 
 def is_argument(declared: Declared, value: Any) -> bool:
     """Whether a value may stand in a plan as the argument of an operation."""
-    if declared.planned is not ...:
-        return fits(value, declared.planned)
-    return _matches(declared.value, value, declared.request)
+    return declared.fitting(value)
 
 
-def _matches(pattern: Pattern, value: Any, fields: Mapping[str, Shape]) -> bool:
+def _fitting(planned: Shape, pattern: Pattern, fields: Mapping[str, Shape]) -> Test:
+    """What tells whether a value is of a shape, or of a pattern where that is left open."""
+    if planned is not ...:
+        return test_of(planned)
     if isinstance(pattern, str):
-        return fits(value, fields[pattern])
+        return test_of(fields[pattern])
     if isinstance(pattern, tuple):
-        whole = isinstance(value, list | tuple) and len(value) == len(pattern)
-        return whole and all(map(_matches, pattern, value, [fields] * len(pattern)))
+        tests = [_fitting(..., part, fields) for part in pattern]
+        return lambda value: (
+            isinstance(value, list | tuple)
+            and len(value) == len(tests)
+            and all(test(item) for test, item in zip(tests, value, strict=True))
+        )
     if isinstance(pattern, dict):
-        whole = isinstance(value, dict) and value.keys() == pattern.keys()
-        return whole and all(_matches(pattern[name], value[name], fields) for name in pattern)
-    return value is None
+        named = {name: _fitting(..., part, fields) for name, part in pattern.items()}
+        return lambda value: (
+            isinstance(value, dict)
+            and value.keys() == named.keys()
+            and all(test(value[name]) for name, test in named.items())
+        )
+    return lambda value: value is None
 
 
 def argument_words(declared: Declared) -> str:

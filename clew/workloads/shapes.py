@@ -8,6 +8,7 @@ A shape is ``int``, ``float``, ``str``, ``bool``, ``list`` or ``dict``; `object`
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
@@ -35,52 +36,74 @@ _WORDS: dict[Shape, str] = {
 }
 
 
+Test: TypeAlias = Callable[[Any], bool]
+
+
 def fits(value: Any, shape: Shape) -> bool:
     """Whether a value, as JSON has it, is of a shape."""
+    return test_of(shape)(value)
+
+
+@cache
+def test_of(shape: Shape) -> Test:
+    """What tells whether a value is of a shape; made once, since it is asked for each message."""
     kind: Any = get_origin(shape)
-    if kind is None:
-        return _is_plain(value, shape)
-    return _FITS[kind](value, get_args(shape))
+    return _plain(shape) if kind is None else _MADE[kind](get_args(shape))
 
 
-def _is_plain(value: Any, kind: Shape) -> bool:
-    if kind in {int, float}:
-        numbers = int if kind is int else int | float
-        return isinstance(value, numbers) and not isinstance(value, bool)
-    return kind is Any or isinstance(value, NoneType if kind is None else kind)
+def _plain(kind: Shape) -> Test:
+    if kind is int:
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    if kind is float:
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is Any or kind is object:
+        return lambda _: True
+    return lambda value: isinstance(value, NoneType if kind is None else kind)
 
 
-def _is_some(value: Any, parts: tuple[Shape, ...]) -> bool:
-    return any(fits(value, part) for part in parts)
+def _some(parts: tuple[Shape, ...]) -> Test:
+    plain = all(isinstance(part, type) and get_origin(part) is None for part in parts)
+    if plain and bool in parts:  # then a boolean fits, though it is no integer
+        kinds = (*parts, int) if float in parts else parts
+        return lambda value: isinstance(value, kinds)
+    tests = [*map(test_of, parts)]
+    return lambda value: any(test(value) for test in tests)
 
 
-def _is_word(value: Any, parts: tuple[Any, ...]) -> bool:
-    return any(type(value) is type(part) and value == part for part in parts)
+def _word(parts: tuple[Any, ...]) -> Test:
+    return lambda value: any(type(value) is type(part) and value == part for part in parts)
 
 
-def _is_list(value: Any, parts: tuple[Shape, ...]) -> bool:
-    return isinstance(value, list) and all(fits(item, parts[0]) for item in value)
+def _list(parts: tuple[Shape, ...]) -> Test:
+    test = test_of(parts[0])
+    return lambda value: isinstance(value, list) and all(map(test, value))
 
 
-def _is_tuple(value: Any, parts: tuple[Shape, ...]) -> bool:
-    same = isinstance(value, list | tuple) and len(value) == len(parts)
-    return same and all(map(fits, value, parts))
+def _tuple(parts: tuple[Shape, ...]) -> Test:
+    tests, count = [*map(test_of, parts)], len(parts)
+
+    def test(value: Any) -> bool:
+        whole = isinstance(value, list | tuple) and len(value) == count
+        return whole and all(test(item) for test, item in zip(tests, value, strict=True))
+
+    return test
 
 
-def _is_dict(value: Any, parts: tuple[Shape, ...]) -> bool:
-    return isinstance(value, dict) and all(
-        fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+def _dict(parts: tuple[Shape, ...]) -> Test:
+    keys, items = map(test_of, parts)
+    return lambda value: (
+        isinstance(value, dict) and all(map(keys, value)) and all(map(items, value.values()))
     )
 
 
-_FITS: dict[Any, Callable[[Any, tuple[Any, ...]], bool]] = {
-    # what a shape is made with: how a value is held to its parts
-    Union: _is_some,
-    UnionType: _is_some,
-    Literal: _is_word,
-    list: _is_list,
-    tuple: _is_tuple,
-    dict: _is_dict,
+_MADE: dict[Any, Callable[[tuple[Any, ...]], Test]] = {
+    # what a shape is made with: what makes its test of its parts
+    Union: _some,
+    UnionType: _some,
+    Literal: _word,
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
 }
 
 
@@ -112,5 +135,5 @@ def is_shape(shape: Shape) -> bool:
         return True
     counts = {list: 1, dict: 2}
     parts = get_args(shape)
-    right = kind in _FITS and len(parts) == counts.get(kind, len(parts))
+    right = kind in _MADE and len(parts) == counts.get(kind, len(parts))
     return right and all(map(is_shape, parts))

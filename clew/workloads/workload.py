@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from types import NoneType, UnionType
 from typing import Any, ClassVar, NamedTuple
 
 from clew.checkers.registry import find, parse_model
@@ -249,6 +250,8 @@ class Workload:
         del client
         declared = self.operations[asked.f]
         expect(reply, f"{asked.f}_ok", declared.reply)
+        if not declared.reply and declared.result == declared.value:
+            return asked.value
         answered = {name: reply[name] for name in declared.reply}
         return filled(declared.result, {**taken(declared.value, asked.value), **answered})
 
@@ -346,3 +349,33 @@ def expect(reply: dict[str, Any], message_type: str, fields: Mapping[str, Shape]
                 f"expected {name!r} of a {message_type} to be {in_words(shape)}, "
                 f"found {shown(reply[name], 1000)}"
             )
+
+
+def held(workload: Workload, method: str, value: Any, kind: type | UnionType, words: str) -> Any:
+    """What a workload's method returned, which is of a kind.
+
+    Raises:
+        WorkloadError: it is something else.
+    """
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise WorkloadError(
+        f"{method!r} of the workload {type(workload).__name__} returns what it can't",
+        expected=words,
+        found=shown(value, 200),
+    )
+
+
+def finals(workload: Workload) -> tuple[Request, ...]:
+    """What each node is asked at the end.
+
+    Raises:
+        WorkloadError: one is no request of the workload's.
+    """
+    asked = held(workload, "final", workload.final(), tuple | list, "a tuple of Request")
+    for one in asked:
+        declared = workload.operations.get(one.f) if isinstance(one, Request) else None
+        if declared is None or not is_argument(declared, one.value):
+            words = f"requests of {', '.join(workload.functions)}, each with its argument"
+            held(workload, "final", one, NoneType, words)
+    return tuple(asked)

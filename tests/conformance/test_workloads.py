@@ -364,6 +364,31 @@ def mistaken(here: Path, old: str, new: str) -> None:
             "    def checkers(self):\n        return 1 / 0\n\n    @operation(reply",
             "the workload bank.py:Bank raised: ZeroDivisionError",
         ),
+        (
+            "    @operation(reply",
+            "    def resolve(self, asked, client):\n        return 7\n\n    @operation(reply",
+            "'resolve' of the workload Bank returns what it can't",
+        ),
+        (
+            "    @operation(reply",
+            "    def setup(self, node, topology):\n        return 7\n\n    @operation(reply",
+            "'setup' of the workload Bank returns what it can't",
+        ),
+        (
+            "    @operation(reply",
+            "    def result(self, *_):\n        return {1, 2}\n\n    @operation(reply",
+            "'result' of the workload Bank returns what it can't",
+        ),
+        (
+            "    @operation(reply",
+            "    def checkers(self):\n        return [7]\n\n    @operation(reply",
+            "'checkers' of the workload Bank returns what it can't",
+        ),
+        (
+            "    @operation(reply",
+            "    final_reads = True\n    final = lambda self: [7]\n\n    @operation(reply",
+            "'final' of the workload Bank returns what it can't",
+        ),
         ("yield Anomaly(", "yield ('x', ", "Nothing is wrong"),
         ("for one in history.operations:", "for one in [1]:", "The checker crashed: "),
         (
