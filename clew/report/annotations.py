@@ -30,7 +30,7 @@ class _Place(NamedTuple):
 
 
 def annotations(suites: Sequence[Suite]) -> list[str]:
-    """A line for each kind of failure, and for each scenario that did not show what it should."""
+    """Write a line per kind of failure, and per scenario that did not show what it should."""
     return [line for one in suites for line in _of_one(one)]
 
 
@@ -63,7 +63,7 @@ def _command(verdict: Verdict, place: _Place, title: str, message: str) -> str:
 
 
 def _place(one: Suite, signature: str) -> _Place:
-    """Where to show a failure: a signature names files without their folders."""
+    """Find where to show a failure: a signature names files without their folders."""
     model = _model(one)
     if model is not None:
         for name, line in _PLACED.findall(signature):
@@ -78,6 +78,6 @@ def _file(one: Suite) -> Path | None:
 
 
 def _model(one: Suite) -> Path | None:
-    """The user's file that holds the model; None for a shipped one."""
+    """Find the user's file that holds the model; None for a shipped one."""
     name = one.scenario.model
     return Path(name.partition(":")[0]) if is_file(name) else None

@@ -8,15 +8,15 @@ from clew.trace.record import TraceEvent
 from clew.trace.timeline import Timeline
 
 LATE_NS = 100_000_000
-"""A message that takes so long, and `LATE_TIMES` the plan's latency, is told."""
+"""A message that takes at least this long, and `LATE_TIMES` the plan's latency, is news."""
 
 LATE_TIMES = 4
 
 OVERTAKEN_NS = 1_000_000
-"""What was sent within so long may come in any order; nobody is surprised."""
+"""What was sent within this time may come in any order; nobody is surprised."""
 
 ARRIVALS_MAX = 6
-"""Of more the last ones are told."""
+"""Of more late messages, the last ones are shown."""
 
 
 class Arrivals:
@@ -31,7 +31,7 @@ class Arrivals:
         self._down: dict[str, int] = {}
 
     def take(self, event: TraceEvent) -> str:
-        """What is told of another event, in order of the trace; empty for most."""
+        """Say what is news of another event, in order of the trace; empty for most."""
         fields = event.fields
         if event.kind == "crash":
             self._down[str(fields["node"])] = event.time

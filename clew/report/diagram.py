@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from clew.checkers.verdict import Anomaly, Verdict
+from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, script_json
 from clew.report.run import when
 from clew.scenarios.outcome import Outcome
@@ -25,8 +26,9 @@ BODY_WIDTH = 300
 MARGIN_NS = 30_000_000
 
 
+@collected_rarely()
 def diagram(outcome: Outcome) -> str:
-    """The page as HTML."""
+    """Draw the page, as HTML."""
     plan = outcome.run.plan
     bug = f" with the bug {plan.model.bug}" if plan.model.bug else ""
     title = f"{plan.model.name}{bug}, seed {plan.seed}: {outcome.verdict.value}"
@@ -88,7 +90,7 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
 
 
 def _ended(message: Message) -> tuple[bool, int]:
-    """Sorts messages by when they arrived or were lost; what is under way comes last."""
+    """Sort messages by when they arrived or were lost; what is under way comes last."""
     return (True, message.number) if message.ended is None else (False, message.ended)
 
 
@@ -98,7 +100,7 @@ def _message(one: Message) -> list[Any]:
 
 
 def _operations(timeline: Timeline, shown: set[int], end_ns: int) -> Iterator[list[Any]]:
-    """Operations on the lane of the client that asked."""
+    """Lay operations on the lane of the client that asked."""
     for one in timeline.operations:
         if one.start is not None:
             end = end_ns if one.end is None else one.end

@@ -10,7 +10,7 @@ from clew.report import layout
 from clew.trace import words
 
 SHOWN = 4
-"""So many names and so many writes are told; of a longer list the last ones."""
+"""At most this many names and writes are shown; of a longer list, the last ones."""
 
 WIDTH = 40
 
@@ -22,7 +22,7 @@ _FATES = {
 
 
 def told(node: str, after: Aftermath) -> str:
-    """What is on a node's disk after a crash, and what became of what it had not synced."""
+    """Say what is on a node's disk after a crash, and what became of what it had not synced."""
     held = [_entry(name, value) for name, value in after.left.items()]
     parts = [f"{node}'s disk holds {_some(held) if held else 'nothing'}"]
     fates: dict[str, list[str]] = {}
@@ -38,14 +38,14 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def _entry(name: str, value: Any) -> str:
-    """A name and what is under it."""
+    """Name what is under a name, too."""
     if isinstance(value, bytes):
         return f"{_name(name)} ({layout.several(len(value), 'byte')})"
     return f"{_name(name)} = {words.value(value, WIDTH)}"
 
 
 def _write(name: str, value: Any) -> str:
-    """A write: what it put under a name."""
+    """Say what a write put under a name."""
     if value is None:
         return f"the removal of {_name(name)}"
     if isinstance(value, bytes):

@@ -13,7 +13,7 @@ OPERATIONS_DRAWN = 40
 
 
 def anomaly_dot(anomaly: Anomaly) -> str:
-    """A digraph in the DOT language.
+    """Draw an anomaly as a digraph in the DOT language.
 
     Where the anomaly has transactions, they are its nodes and their dependencies its edges; else
     its operations are, with an edge from each to those that began after it ended (only where no
@@ -37,5 +37,5 @@ def anomaly_dot(anomaly: Anomaly) -> str:
 
 
 def _before(first: Operation, second: Operation) -> bool:
-    """True where the first was over when the second began."""
+    """Say whether the first was over when the second began."""
     return not first.pending and first.completed is not None and first.completed < second.invoked

@@ -12,7 +12,7 @@ OPERATIONS_SHOWN = 20
 
 
 def judgement_line(judgement: Judgement, style: Style) -> str:
-    """The verdict on a file with its reason, and how it was reached."""
+    """Report the verdict on a file with its reason, and how it was reached."""
     result = judgement.result
     engine = f", {result.engine}" if result.engine else ""
     explored = result.statistics.get("configurations")
@@ -34,7 +34,7 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
 
 
 def judgement_story(judgement: Judgement) -> str:
-    """Every anomaly with its operations; empty where there is none."""
+    """Report every anomaly with its operations; empty where there is none."""
     return "\n\n".join(["", *map(_anomaly, judgement.result.anomalies)]).lstrip("\n")
 
 

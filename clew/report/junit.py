@@ -22,9 +22,9 @@ from clew.scenarios.suite import Source
 
 
 def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:
-    """The report as a document of XML 1.0, with a newline at its end.
+    """Write the report as a document of XML 1.0, with a newline at its end.
 
-    A mistake of Clew's own, told in ``crash``, is an error in a suite of its own.
+    A mistake of Clew's own, described in ``crash``, is an error in a suite of its own.
     """
     root = Element("testsuites", name="clew")
     for one in suites:
@@ -35,7 +35,7 @@ def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:
 
 
 def lost_xml(verdict: Verdict, signature: str, reason: str) -> str:
-    """The report of a command of which nothing but this is known."""
+    """Write the report of a command of which nothing but this is known."""
     root = Element("testsuites", name="clew")
     root.append(_whole("error" if verdict is Verdict.UNKNOWN else "failure", signature, reason))
     return _document(root)
@@ -50,7 +50,7 @@ def _document(root: Element) -> str:
 
 
 def _whole(tag: str, kind: str, reason: str) -> Element:
-    """A suite of one case that stands for the whole command."""
+    """Make a suite of one case that stands for the whole command."""
     suite = Element("testsuite", name="clew", tests="1")
     for name, each in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(int(each == tag)))
@@ -94,7 +94,7 @@ def _properties(one: Suite) -> list[tuple[str, str]]:
 
 
 def _failing(one: Suite, failure: Failure) -> Element:
-    """The case of a kind of failure."""
+    """Make the case of a kind of failure."""
     case = _case(one, f"{one.name} seed {failure.seed}")
     tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
     wrong = SubElement(
@@ -111,7 +111,7 @@ def _failing(one: Suite, failure: Failure) -> Element:
 
 
 def _rest(one: Suite, *, failing: bool) -> Element:
-    """The case of all runs that are in no other case; it fails only for what no other tells."""
+    """Make the case of all runs that are in no other; it fails only for what no other reports."""
     case = _case(one, one.name)
     case.set("time", _seconds(one.seconds))
     if not one.runs:
@@ -129,7 +129,7 @@ def _case(one: Suite, name: str) -> Element:
 
 
 def _class(source: Source | None) -> str:
-    """Where a scenario stands, as servers group cases: its path from here with dots between."""
+    """Name where a scenario stands, as servers group cases: its path from here, dotted."""
     if source is None:
         return "clew"
     file = Path(source)

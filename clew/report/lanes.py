@@ -24,7 +24,7 @@ LANES_MAX = 9
 
 
 def lanes(run: Run, anomaly: Anomaly) -> str:
-    """What happened just before an anomaly; empty where it has no one moment."""
+    """Draw what happened just before an anomaly; empty where it has no one moment."""
     end = _moment(anomaly)
     if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
         return ""
@@ -39,7 +39,7 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
 
 
 def _moment(anomaly: Anomaly) -> int | None:
-    """When a finding was made, or the operation ended that no order explains."""
+    """Find when a finding was made, or when the operation ended that no order explains."""
     if "time_ns" in anomaly.data:
         return int(anomaly.data["time_ns"])
     response = anomaly.data.get("response")
@@ -51,7 +51,7 @@ def _moment(anomaly: Anomaly) -> int | None:
 
 
 def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
-    """A line for each event up to a time that a person would want to see."""
+    """Draw a line for each event up to a time that a person would want to see."""
     marks = _Marks(columns)
     for event in run.timeline().events(until_ns=end):
         fields = event.fields
@@ -66,7 +66,7 @@ def _rows(run: Run, columns: list[str], end: int) -> Iterator[str]:
 
 
 def _width(columns: list[str]) -> int:
-    """The width of a lane, an even number, so that all of them fit into a line."""
+    """Choose the width of a lane, an even number, so that all of them fit into a line."""
     return min((layout.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2, LANE_WIDTH_MAX)
 
 
@@ -83,7 +83,7 @@ class _Marks:
         self._nodes: list[int] = []
 
     def add(self, time: int, mark: str, node: str) -> Iterator[str]:
-        """Note a mark; the row before it, if it is another."""
+        """Note a mark, and give the row before it if that is another."""
         if self._at != (time, mark):
             yield from self.flush()
             self._at = time, mark
@@ -92,7 +92,7 @@ class _Marks:
             self._nodes.append(column)
 
     def flush(self) -> Iterator[str]:
-        """The row of what was noted, if any."""
+        """Give the row of what was noted, if any."""
         if self._at is not None and self._nodes:
             yield _line(self._at[0], _Row(self._columns).mark(self._nodes, self._at[1]))
         self._at, self._nodes = None, []
@@ -142,7 +142,7 @@ class _Row:
         return column * width + width // 2
 
     def arrow(self, here: int, there: int, label: str, lost: str) -> str:
-        """A message from one lane to another; a lost one ends in x."""
+        """Draw a message from one lane to another; a lost one ends in x."""
         cells = self._blank()
         left, right = sorted((self._middle(here), self._middle(there)))
         for place in range(left + 1, right):
@@ -160,7 +160,7 @@ class _Row:
         return "".join(cells).rstrip() + lost
 
     def mark(self, marked: list[int], mark: str) -> str:
-        """A word on some lanes."""
+        """Write a word on some lanes."""
         cells = self._blank()
         for column in marked:
             first = self._middle(column) - len(mark) // 2

@@ -7,7 +7,7 @@ from clew.trace import words
 
 
 def node_logs(run: Run) -> str:
-    """The nodes' log lines with their virtual times, in order."""
+    """List the nodes' log lines with their virtual times, in order."""
     lines = [
         f"{words.time(event.time):>14}  {event.fields['node']}  {event.fields['text']}"
         for event in run.timeline().events("log")

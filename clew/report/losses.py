@@ -1,4 +1,4 @@
-"""Lost messages, told together: what was lost between two other steps of a story, and why."""
+"""Lost messages, summed up: what was lost between two other steps of a story, and why."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from clew.trace import words
 SHOWN = 4
 
 AT_ONCE_NS = 5_000_000
-"""What is lost within so long is told with one time."""
+"""What is lost within this time is reported with one time."""
 
 _WHY = {"partition": "to the cut", "down": "because the receiver is down"}
 
 
 class Losses:
-    """Collects lost messages; of one loss, sender, receiver and type only the first is told."""
+    """Collects lost messages; of one reason, sender, receiver and type only the first counts."""
 
     def __init__(self) -> None:
         self._known: set[tuple[str, str, str, str]] = set()
@@ -24,7 +24,7 @@ class Losses:
         self._span: dict[str, tuple[int, int]] = {}
 
     def add(self, time_ns: int, why: str, src: str, dest: str, kind: str) -> None:
-        """A message of a type is lost."""
+        """Note that a message of a type is lost."""
         key = (why, src, dest, kind)
         if key not in self._known:
             self._known.add(key)
@@ -32,7 +32,7 @@ class Losses:
             self._new.setdefault(why, {}).setdefault((kind, src), []).append(dest)
 
     def told(self) -> Iterator[tuple[int, str]]:
-        """When and what, for each reason that there was since it was last told."""
+        """Say when and what was lost, for each reason since this was last asked."""
         for why, lost in self._new.items():
             shown = [
                 f"{kind} from {src} to {layout.listed(dests)}"

@@ -1,6 +1,6 @@
 """What faults did in a run, as sentences of its story: their begin and end, and who went down.
 
-What a node's disk holds after a crash is told where it starts again on it.
+What a node's disk holds after a crash is shown where it starts again on it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Mishap(NamedTuple):
         time_ns: when.
         text: what happened.
         weight: as `clew.report.story.Step` has it.
-        fault: the fault whose beginning it tells; a later sentence of the same takes its place.
+        fault: the fault whose beginning it is; a later sentence of the same takes its place.
     """
 
     time_ns: int
@@ -57,11 +57,10 @@ class Mishaps:
         self._begun: dict[str, Mishap] = {}
         """The faults that go on, by id."""
         self._ended_ns = -1
-        self._incarnations: dict[str, int] = {}
-        self._down: dict[str, tuple[int, Aftermath]] = {}
+        self._crashed_ns: dict[str, int] = {}
 
     def take(self, event: TraceEvent) -> Iterator[Mishap]:
-        """What is told of another event, in order of the trace."""
+        """Say what there is to say of another event, in order of the trace."""
         fields, now_ns = event.fields, event.time
         match event.kind:
             case "fault":
@@ -72,9 +71,7 @@ class Mishaps:
                 yield from self._started(str(fields["node"]), int(fields["incarnation"]))
             case "crash":
                 node = str(fields["node"])
-                after = self._left.get((node, self._incarnations.get(node, 0)))
-                if after is not None:
-                    self._down[node] = now_ns, after
+                self._crashed_ns[node] = now_ns
                 if fields["why"] != "kill":
                     yield Mishap(now_ns, f"{node} goes down: {fields['why']}.")
             case "phase" if fields["name"] == "recover" and self.names:
@@ -103,7 +100,6 @@ class Mishaps:
             yield Mishap(now_ns, f"Fault {fault} ends: {end}.")
 
     def _started(self, node: str, incarnation: int) -> Iterator[Mishap]:
-        self._incarnations[node] = incarnation
-        if node in self._down:
-            time_ns, after = self._down.pop(node)
-            yield Mishap(time_ns, disks.told(node, after), 2 if after.writes else 4)
+        after = self._left.get((node, incarnation - 1))
+        if after is not None:
+            yield Mishap(self._crashed_ns[node], disks.told(node, after), 2 if after.writes else 4)

@@ -17,7 +17,7 @@ GROUPS_SHOWN = 3
 _HOUR, _DAY, _YEAR = 3600.0, 86_400.0, 365.25 * 86_400.0
 
 _LEAST = 0.05 * _HOUR
-"""Less virtual time would be told as 0.0 hours."""
+"""Less virtual time would be shown as 0.0 hours."""
 
 
 class Progress(LiveLine):
@@ -25,7 +25,7 @@ class Progress(LiveLine):
 
     Args:
         total: how many seeds there will be at most; None where time ends it.
-        stream: where to tell it.
+        stream: where to show it.
         seconds: when time ends it, from now; None where it does not.
     """
 
@@ -46,7 +46,7 @@ class Progress(LiveLine):
         return wall.seconds() - self._started
 
     def update(self, result: SeedResult, name: str = "") -> None:
-        """Another seed is done, of a scenario that needs a name where there are several."""
+        """Note that a seed is done, of a scenario that needs a name where there are several."""
         self._done += 1
         if result.json.get("resumed"):
             self._known += 1
@@ -62,11 +62,11 @@ class Progress(LiveLine):
         self.tick()
 
     def tick(self) -> None:
-        """Tell where it stands, where that was not told just now."""
+        """Show where it stands, unless that was shown just now."""
         self.show(self.line)
 
     def line(self) -> str:
-        """Where it stands, on one line, of which a narrow terminal shows the beginning."""
+        """Say where it stands, on one line, of which a narrow terminal shows the beginning."""
         seconds = max(self.seconds, 1e-9)
         rate = (self._done - self._known) / seconds
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
@@ -89,7 +89,7 @@ class Progress(LiveLine):
         return f"{sum(self._groups.values()):,} failed: " + ", ".join(told + more)
 
     def _left(self, rate: float) -> float | None:
-        """Seconds until the end; None where nobody can know."""
+        """Estimate the seconds until the end; None where nobody can know."""
         ends = []
         if self._total is not None and rate:
             ends.append((self._total - self._done) / rate)
@@ -103,7 +103,7 @@ class RunProgress(LiveLine):
 
     Args:
         limit_ns: the virtual time that it may take.
-        stream: where to tell it.
+        stream: where to show it.
     """
 
     def __init__(self, limit_ns: int, stream: TextIO) -> None:
@@ -112,12 +112,12 @@ class RunProgress(LiveLine):
         self._started = wall.seconds()
 
     def stage(self, what: str) -> None:
-        """Something else begins, in words."""
+        """Show that something else begins, in words."""
         if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
             self.show(lambda: what)
 
     def update(self, virtual_ns: int, events: int) -> None:
-        """So far the simulation has come."""
+        """Show how far the simulation has come."""
         if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
             self.show(lambda: self._line(virtual_ns, events))
 
@@ -137,7 +137,7 @@ class ShrinkProgress(LiveLine):
 
     Args:
         runs_max: how many runs there may be.
-        stream: where to tell it.
+        stream: where to show it.
     """
 
     def __init__(self, runs_max: int, stream: TextIO) -> None:
@@ -145,11 +145,11 @@ class ShrinkProgress(LiveLine):
         self._runs_max = runs_max
 
     def update(self, runs: int, plan: Plan) -> None:
-        """So many runs are done, and this is the smallest plan."""
+        """Show how many runs are done, and the smallest plan so far."""
         self.show(lambda: self.line(runs, plan))
 
     def line(self, runs: int, plan: Plan) -> str:
-        """Where it stands, on one line."""
+        """Say where it stands, on one line."""
         return (
             f"shrinking: {runs:,} of at most {layout.several(self._runs_max, 'run')}, "
             f"{layout.several(len(plan.operations), 'operation')}, "
@@ -159,7 +159,7 @@ class ShrinkProgress(LiveLine):
 
 
 def _span(seconds: float) -> str:
-    """A long time in the unit that fits."""
+    """Write a long time in the unit that fits."""
     for unit, name in ((_YEAR, "years"), (_DAY, "days")):
         if seconds >= 2 * unit:
             return f"{seconds / unit:,.1f} virtual {name}"
@@ -167,7 +167,7 @@ def _span(seconds: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """A time that a person waits: ``45 s``, ``3:20 min`` or ``2:05 h``."""
+    """Write a time that a person waits: ``45 s``, ``3:20 min`` or ``2:05 h``."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - a minute
         return f"{whole} s"
@@ -181,7 +181,7 @@ def _short(signature: str) -> str:
 
 
 def _brief(signature: str) -> str:
-    """A signature in a word or two: the first kind of what was found, or the check."""
+    """Cut a signature to a word or two: the first kind of what was found, or the check."""
     check, _, rest = signature.partition(": ")
     _, found, kinds = rest.partition("(")
     if not found:

@@ -24,12 +24,12 @@ RETURN = f"{_MARK}r"
 
 
 def sgr(code: str) -> str:
-    """The mark for a colour or weight; 0 ends it."""
+    """Mark where a colour or weight begins; 0 ends it."""
     return f"{_MARK}[{code}m"
 
 
 def drawn(text: str) -> str:
-    """The text as a terminal gets it."""
+    """Turn a text into what a terminal gets."""
     if _MARK not in text:
         return printable(text)
     parts = _MARKED.split(text)
@@ -52,7 +52,7 @@ class Screen(io.TextIOBase):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be shown; the number of characters that were taken."""
+        """Write what can be shown, and return the number of characters that were taken."""
         self._stream.write(drawn(text))
         return len(text)
 
@@ -62,15 +62,15 @@ class Screen(io.TextIOBase):
             self._stream.flush()
 
     def writable(self) -> bool:
-        """Whether it can be written: always."""
+        """Say whether it can be written: always."""
         return True
 
     def isatty(self) -> bool:
-        """Whether the stream below is a terminal."""
+        """Say whether the stream below is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The descriptor of the stream below."""
+        """Return the descriptor of the stream below."""
         return self._stream.fileno()
 
     def __getattr__(self, name: str) -> Any:

@@ -17,7 +17,7 @@ from clew.trace import words
 
 
 def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
-    """The sizes before and after, the story, the nearest passing plan, and how to replay it.
+    """Report the sizes before and after, the story, the nearest passing plan, and the replay.
 
     Args:
         shrunk: what was found.
@@ -36,7 +36,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
 
 
 def sizes(shrunk: Shrunk) -> str:
-    """What is left of what there was, and what it cost."""
+    """Show what is left of what there was, and what it cost."""
     before, after = shrunk.before, shrunk.after
     rows = [
         (name, f"{getattr(before, name):,}", "->", f"{getattr(after, name):,}")
@@ -58,7 +58,7 @@ def sizes(shrunk: Shrunk) -> str:
 
 
 def nearest(shrunk: Shrunk) -> str:
-    """How the nearest plan that passes differs, and where its run parts from the failing one."""
+    """Say how the nearest plan that passes differs, and where its run parts from the other."""
     if shrunk.passing is None or shrunk.parting is None:
         return ""
     change = difference(shrunk.plan, shrunk.passing)
@@ -68,7 +68,7 @@ def nearest(shrunk: Shrunk) -> str:
 
 
 def difference(failing: Plan, passing: Plan) -> str:
-    """What a passing plan changes, as the end of a sentence that begins with 'It does not fail'."""
+    """Say what a passing plan changes, to end a sentence that begins with 'It does not fail'."""
     for fault in failing.faults:
         other = next((one for one in passing.faults if one.id == fault.id), None)
         if other is None:
@@ -123,7 +123,7 @@ def _asked(one: PlannedOperation) -> str:
 
 
 def _request(one: PlannedOperation) -> str:
-    """What a client asks, as a story has it."""
+    """Say what a client asks, as a story has it."""
     return words.asked(Operation(0, one.client, one.f, "info", one.value, None, 0, None))
 
 

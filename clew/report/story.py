@@ -1,8 +1,8 @@
 """The story of a failing run, in numbered steps: what happened, when, where, and what it broke.
 
-A run of a thousand events is told by the few that a person would tell: what clients asked and
+Of a run of a thousand events it shows the few that matter to a person: what clients asked and
 heard, what faults did to whom, who came to lead, what nodes hold, which messages were lost, and
-at last what is wrong. Heartbeats and what else is routine is left out.
+at last what is wrong. Heartbeats, and whatever else is routine, are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
+from clew.machine.garbage import collected_rarely
 from clew.report import layout
 from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
@@ -34,7 +35,7 @@ CHANGES_MAX = 8
 """A number that a node changes more often is a count or a clock, no news."""
 
 FIRST = 3
-"""Of anything else that it changes more often so many changes are told."""
+"""Of anything else that it changes more often, this many changes are shown."""
 
 PHASE = 2
 """The weight of what the plan's phases bring about."""
@@ -49,7 +50,7 @@ class Step:
     Attributes:
         time: virtual ns.
         text: what happened.
-        weight: 1 is told whatever else there is; the greatest go first.
+        weight: 1 is shown whatever else there is; the greatest are left out first.
         operation: the number of the operation that begins or ends here, or None.
         fault: the fault that begins here, or empty.
         arrival: the number of the event at which a message comes late here, or None.
@@ -63,8 +64,9 @@ class Step:
     arrival: int | None = None
 
 
+@collected_rarely()
 def story(outcome: Outcome) -> str:
-    """The run as numbered steps, the last of which is what is wrong; a valid run has no last one.
+    """Tell the run in numbered steps, of which the last is what is wrong, if anything is.
 
     They are `STEPS_MAX` and one at most. It is a function of the outcome; a short run is done once
     more to see what its nodes held.
@@ -91,7 +93,7 @@ def _line(rank: int, time_ns: int, text: str) -> str:
 
 
 def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
-    """When all had happened that shows an anomaly, virtual ns."""
+    """Find when all had happened that shows an anomaly, virtual ns."""
     if "time_ns" in anomaly.data:
         return int(anomaly.data["time_ns"])
     ends = [one.end for one in anomaly.operations if one.end is not None]
@@ -122,7 +124,7 @@ class _Teller:
         """Where the beginning of each fault stands in the steps."""
 
     def told(self, anomaly: Anomaly | None) -> list[Step]:
-        """The steps up to an anomaly, in order; of late messages those that are in its past."""
+        """Collect the steps up to an anomaly, in order; of late messages, those in its past."""
         run = self._outcome.run
         end_ns = run.virtual_ns if anomaly is None else _ended(self._outcome, anomaly)
         for event in self._timeline.events(until_ns=end_ns):
@@ -142,7 +144,7 @@ class _Teller:
         return [step for step in self._steps if step.arrival is None or step.arrival in late]
 
     def _take(self, event: TraceEvent) -> None:
-        """Another event, in order."""
+        """Take another event, in order."""
         fields = event.fields
         if event.kind == "drop":
             why = str(fields["why"])
@@ -184,7 +186,7 @@ class _Teller:
 
 
 def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
-    """The step of what a node does by itself; none for routine."""
+    """Make the step of what a node does by itself; none for routine."""
     fields = event.fields
     if event.kind == "state" and fields["state"]["role"] in _LEADING:
         # What made a node the leader: the last messages before.
@@ -196,7 +198,7 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
 
 
 def _answered(one: Operation, by_way: str) -> str:
-    """What came of an operation, and the messages that brought the answer about."""
+    """Say what came of an operation, and which messages brought the answer about."""
     told = words.operation(one)
     if one.type == "ok" and " -> " not in told:
         told += " is done"
@@ -207,7 +209,7 @@ def _answered(one: Operation, by_way: str) -> str:
 
 
 def _of_nodes(changes: Sequence[Change]) -> Iterator[Step]:
-    """The steps that the nodes' own state tells."""
+    """Make the steps that the nodes' own state shows."""
     often = Counter((change.node, name) for change in changes for name in change.fields)
     told: Counter[tuple[str, str]] = Counter()
     for change in changes:
@@ -218,7 +220,7 @@ def _of_nodes(changes: Sequence[Change]) -> Iterator[Step]:
 
 
 def _in_role(change: Change) -> Step | None:
-    """A change of role that matters, with all that the node shows of itself."""
+    """Show a change of role that matters, with all that the node shows of itself."""
     shown = {name: text for name, text in change.shown.items() if name != "role"}
     if change.role == change.was:
         news = {name: text for name, text in change.fields.items() if name in _PROGRESS}
@@ -239,7 +241,7 @@ _PROGRESS = frozenset({"commit", "applied"})
 def _held(
     change: Change, often: Mapping[tuple[str, str], int], told: Counter[tuple[str, str]]
 ) -> Step | None:
-    """What a node without roles holds now."""
+    """Show what a node without roles holds now."""
     news: dict[str, str] = {}
     for name, text in change.fields.items():
         key = change.node, name
@@ -263,7 +265,7 @@ def _fields(fields: Mapping[str, str]) -> str:
 
 
 def _merged(steps: Sequence[Step]) -> list[Step]:
-    """The steps with a question and its answer in one where nothing comes between them."""
+    """Join a question and its answer where nothing comes between them."""
     merged: list[Step] = []
     for step in steps:
         if merged and step.operation is not None and merged[-1].operation == step.operation:
@@ -274,7 +276,7 @@ def _merged(steps: Sequence[Step]) -> list[Step]:
 
 
 def _trimmed(steps: Sequence[Step]) -> list[Step]:
-    """At most `STEPS_MAX` steps: of those that weigh least the earliest go first."""
+    """Keep at most `STEPS_MAX` steps: of those that matter least, the earliest go first."""
     kept = list(steps)
     for weight in (5, 4, 3, 2, 1):
         while len(kept) > STEPS_MAX:
@@ -288,7 +290,7 @@ def _trimmed(steps: Sequence[Step]) -> list[Step]:
 def _moral(
     outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline, rank: int
 ) -> Iterator[str]:
-    """The last step: what is wrong, what shows it, and which promise that breaks."""
+    """Write the last step: what is wrong, what shows it, and which promise that breaks."""
     head = _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
     yield head
     indent = " " * (len(f"{rank:>3}. ") + 12 + 2)
@@ -301,7 +303,7 @@ def _moral(
 
 
 def _wrong(anomaly: Anomaly) -> str:
-    """What is wrong, without the time, which stands before it already."""
+    """Say what is wrong, without the time, which stands before it already."""
     reason = anomaly.reason
     if "time_ns" in anomaly.data:
         reason = reason.partition(" s: ")[2] or reason
@@ -312,7 +314,7 @@ def _wrong(anomaly: Anomaly) -> str:
 
 
 def _evidence(anomaly: Anomaly, timeline: Timeline, end_ns: int) -> Iterator[str]:
-    """What shows it beside the reason: among others what nodes held at the end."""
+    """Say what shows it beside the reason: among others, what nodes held at the end."""
     data = anomaly.data
     if data.get("cause"):
         yield f"{data['node']} was handling {data['cause']}."
@@ -326,7 +328,7 @@ def _evidence(anomaly: Anomaly, timeline: Timeline, end_ns: int) -> Iterator[str
 
 
 def _promise(outcome: Outcome, check: Result, anomaly: Anomaly) -> str:
-    """The promise that does not hold."""
+    """Find the promise that does not hold."""
     if anomaly.kind == "invariant":
         name = str(anomaly.data.get("signature", "")).removeprefix("invariant ")
         for declared in outcome.model.node_class.invariants:

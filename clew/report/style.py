@@ -28,19 +28,19 @@ class Style:
 
     @classmethod
     def of(cls, stream: TextIO) -> Style:
-        """The style that suits a stream: colour on a terminal that wants it."""
+        """Choose the style that suits a stream: colour on a terminal that wants it."""
         wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return cls(wanted and stream.isatty())
 
     def paint(self, text: str, name: str) -> str:
-        """The text in a colour or weight of the table."""
+        """Paint a text in a colour or weight of the table."""
         return f"{sgr(_CODES[name])}{text}{sgr('0')}" if self.colour else text
 
     def heading(self, text: str) -> str:
-        """The text as a heading."""
+        """Paint a text as a heading."""
         return self.paint(text, "bold")
 
     def verdict(self, verdict: Verdict, width: int = 0) -> str:
-        """The verdict's word, INVALID in capitals so that it stands out without colour."""
+        """Write the verdict's word, INVALID in capitals so that it stands out without colour."""
         word = verdict.value.upper() if verdict is Verdict.INVALID else verdict.value
         return self.paint(word.ljust(width), _OF_VERDICT[verdict])

@@ -26,7 +26,7 @@ class Failure(NamedTuple):
         runs: how many ended so, this one included.
         repro: the file that replays it, or None.
         again: the command that brings it back; empty where there is none.
-        story: what happened, as text of several lines; empty where it was not told.
+        story: what happened, as text of several lines; empty where there is none.
     """
 
     seed: int
@@ -63,7 +63,7 @@ class Suite:
 
 
 def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
-    """The command that brings a run back: its repro file's, else that of its seed; or nothing."""
+    """Name the command that brings a run back: its repro file's, or its seed's; or nothing."""
     if result.repro is not None:
         named = (result.json.get(name) or "" for name in ("model", "workload"))
         return replay_command(result.repro, *named)
@@ -79,14 +79,14 @@ def suite_of(
     stories: Mapping[int, str] | None = None,
     again: Callable[[int], str] | None = None,
 ) -> Suite:
-    """The record of a sweep.
+    """Make the record of a sweep.
 
     Args:
         scenario: what was run.
         source: where it comes from; None for flags.
         summary: all of its runs, added up with the scenario's expectation.
         seconds: wall seconds.
-        stories: by seed the text of what happened, as far as it was told.
+        stories: by seed the text of what happened, as far as there is one.
         again: gives the command that runs a seed again; None where there is none.
     """
     expectation = parse_expect(scenario.expect or "valid")

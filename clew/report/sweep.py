@@ -25,7 +25,7 @@ def sweep_report(
     style: Style,
     again: Callable[[int], str] | None = None,
 ) -> str:
-    """How many seeds gave which verdict, the ways in which they failed, and what faults did.
+    """Report how many seeds gave which verdict, how they failed, and what faults did.
 
     Args:
         scenario: what was run.
@@ -55,14 +55,14 @@ def sweep_report(
 
 
 def counts(summary: Summary, style: Style) -> str:
-    """How many runs had each verdict."""
+    """Count the runs of each verdict."""
     return ", ".join(
         f"{count:,} {style.verdict(verdict)}" for verdict, count in summary.counts.items() if count
     )
 
 
 def expectation(expect: str | None, summary: Summary, style: Style) -> str:
-    """Whether the runs showed what was expected of them; empty where nothing was said of that."""
+    """Say whether the runs showed what was expected; empty where nothing was said of that."""
     if expect is None:
         return ""
     met = summary.met
@@ -73,21 +73,21 @@ def expectation(expect: str | None, summary: Summary, style: Style) -> str:
 
 
 def _options(scenario: Scenario) -> list[tuple[str, str]]:
-    """The options that are not the defaults."""
+    """List the options that are not the defaults."""
     named = scenario.model_dump(exclude=set(_BESIDE_A_RUN), exclude_defaults=True)
     told = ", ".join(f"{name.replace('_', '-')}{_shown(option)}" for name, option in named.items())
     return [("options", told)] if told else []
 
 
 def _shown(option: object) -> str:
-    """An option's value as it follows its name; a flag says enough by itself."""
+    """Write an option's value as it follows its name; a flag says enough by itself."""
     if option is True:
         return ""
     return " " + (",".join(map(str, option)) if isinstance(option, tuple) else str(option))
 
 
 def failures(summary: Summary, style: Style, again: Callable[[int], str] | None = None) -> str:
-    """Each way of failing with its seeds: the worst first, of these the most frequent."""
+    """List each way of failing with its seeds: the worst first, of these the most frequent."""
     lines = []
     for (verdict, signature), group in sorted(
         summary.groups.items(), key=lambda item: (_WORST.index(item[0][0]), -len(item[1].seeds))
@@ -108,7 +108,7 @@ _WORST = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)
 
 
 def _faults(summary: Summary) -> str:
-    """How often each kind of fault struck and really bit, over all runs."""
+    """Say how often each kind of fault was planned and took effect, over all runs."""
     told = ", ".join(
         f"{kind} {summary.bit[kind]:,} of {planned:,}"
         for kind, planned in sorted(summary.planned.items())
@@ -117,7 +117,7 @@ def _faults(summary: Summary) -> str:
 
 
 def _remarks(summary: Summary) -> str:
-    """What is worth knowing of some runs and counts in no verdict; of what says alike the first."""
+    """List what is worth knowing and counts in no verdict; of remarks alike, the first."""
     told = [
         layout.hanging("  ", f"remark on {layout.several(runs, 'run')}: {remark}")
         for remark, runs in summary.remarks.values()
@@ -126,13 +126,13 @@ def _remarks(summary: Summary) -> str:
 
 
 def _behaviours(summary: Summary) -> str:
-    """How much of what can happen was seen, where that was counted."""
+    """Say how much of what can happen was seen, where that was counted."""
     count = len(summary.behaviours)
     return f"  {count:,} behaviours, the last new one at seed {summary.newest}" if count else ""
 
 
 def case_line(name: str, summary: Summary, style: Style) -> str:
-    """One scenario of several: whether it gave what was expected of it."""
+    """Report on one scenario of several: whether it gave what was expected."""
     met = summary.met
     runs = f"{layout.several(summary.runs, 'run')}, {counts(summary, style)}"
     if met.verdict is Verdict.VALID:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from clew.history import History
 from clew.machine import wall
+from clew.machine.garbage import collected_rarely
 from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
 from clew.node.node import Node
@@ -293,20 +293,6 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
     )
-
-
-@contextmanager
-def collected_rarely() -> Iterator[None]:
-    """Let the cycle collector run seldom: a run makes millions of short-lived objects, no cycles.
-
-    It is as before afterwards.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:

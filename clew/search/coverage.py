@@ -19,7 +19,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
-from clew.scenarios.run import Run, collected_rarely
+from clew.machine.garbage import collected_rarely
+from clew.scenarios.run import Run
 from clew.trace.record import Record
 
 Behaviour: TypeAlias = tuple[Any, ...]
@@ -44,7 +45,7 @@ _IGNORED_FIELDS = frozenset({"type", "msg_id", "in_reply_to"})
 
 
 def behaviours(run: Run) -> tuple[int, ...]:
-    """What a run did: distinct 64-bit numbers, ascending.
+    """Say what a run did, in distinct 64-bit numbers, ascending.
 
     Args:
         run: one that kept its trace.
@@ -56,14 +57,14 @@ def behaviours(run: Run) -> tuple[int, ...]:
 
 
 def counted(run: Run) -> dict[Behaviour, int]:
-    """How often each behaviour is in a run's trace; the first word of one is a key of `KINDS`."""
+    """Count each behaviour in a run's trace; the first word of one is a key of `KINDS`."""
     with collected_rarely():
         return _Reader().read(run)
 
 
 @lru_cache(maxsize=1 << 16)  # runs of one model mostly do the same things
 def _number(what: Behaviour) -> int:
-    """A behaviour's number; its text is the same in every process."""
+    """Number a behaviour; its text is the same in every process."""
     return int.from_bytes(blake2b(repr(what).encode(), digest_size=8).digest())
 
 
@@ -71,7 +72,7 @@ class _End:
     """What is known of an endpoint.
 
     Attributes:
-        role: what its node last told.
+        role: what its node was last.
         last: the type of the message that came last.
         highest: by field, the highest integer that came in it since the node started.
     """
@@ -96,7 +97,7 @@ class _Reader:
         self._open = 0
 
     def read(self, run: Run) -> dict[Behaviour, int]:
-        """How often each behaviour is in a run's trace."""
+        """Count each behaviour in a run's trace."""
         readers: dict[str, Callable[[Record], None]] = {
             "link": self._link, "drop": self._drop, "start": self._start, "state": self._state,
             "timer": self._timer, "crash": self._crash, "fault": self._fault, "heal": self._heal,

@@ -41,7 +41,7 @@ class Observed(NamedTuple):
 
 
 def observed(run: Run, model: Model) -> Observed:
-    """What the nodes of a run showed and what crashes left; empty for a run that is too long.
+    """Look at what the nodes of a run show and crashes leave; empty for a run that is too long.
 
     Only plain values are seen: numbers, texts and collections of them.
     """
@@ -70,7 +70,7 @@ def _look_at_disk(host: Host, seen: Observed) -> None:
 
 
 def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[Invariant]:
-    """An invariant that writes down what it sees and always holds."""
+    """Make an invariant that writes down what it sees and always holds."""
 
     class Onlooker(Invariant):
         name = "onlooker"
@@ -102,7 +102,7 @@ def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[I
 
 
 def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
-    """A node's role and what it shows, as far as that is plain."""
+    """Ask a node for its role and what it shows, as far as that is plain."""
     try:
         role, shown = node.role(), dict(node.observe())
     except (Unwinding, KeyboardInterrupt):
@@ -115,7 +115,7 @@ def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """A plain value as JSON; empty where it is another."""
+    """Write a plain value as JSON; empty where it is another."""
     try:
         return json.dumps(_sorted(value), ensure_ascii=False)
     except Exception:  # noqa: BLE001 - no plain value: a repr of a user's, or a cycle
@@ -123,7 +123,7 @@ def _text(value: Any) -> str:
 
 
 def _sorted(value: Any) -> Any:
-    """A value without sets, whose order is no one's."""
+    """Copy a value without sets, whose order is no one's."""
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
     if isinstance(value, dict):

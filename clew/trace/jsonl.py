@@ -1,4 +1,4 @@
-"""A trace as a file: one JSON object a line, one line an event, in order.
+"""A trace as a file: one JSON object per line, one line per event, in order.
 
 Each line holds ``number``, ``time`` and ``kind``, and then what `clew.trace.kinds.KINDS` says of
 its kind; of a message also its ends and its body. The bytes are a function of the run alone.
@@ -38,7 +38,7 @@ def write_trace(trace: Trace, path: Path) -> None:
 
 
 def lines(trace: Trace) -> Iterator[str]:
-    """The lines of the file, each with its end."""
+    """Write the lines of the file, each with its end."""
     for number, time, kind, fields in trace.events():
         line = {"number": number, "time": time, "kind": kind, **fields}
         yield json_text(line, compact=True) + "\n"

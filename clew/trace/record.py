@@ -2,7 +2,7 @@
 
 A record is a tuple ``(time_ns, kind, ...)`` of JSON scalars and frozen bodies; `KINDS` says what
 follows each kind. Links are numbered, and a record names them by number. The two kinds that come
-once a message are stored short: a send as ``(time_ns, arrival_ns, message, link, body)``, where
+once per message are stored short: a send as ``(time_ns, arrival_ns, message, link, body)``, where
 the arrival is 0 if it can't be foretold, and a delivery at the foretold time as the bare number
 of the message. Records are packed in batches: marshal's format 2 has no references and is the same
 in every Python version, is four times faster than JSON, and its bytes take a fifth of the memory of
@@ -22,6 +22,8 @@ Record: TypeAlias = tuple[Any, ...]
 
 BATCH = 512
 
+_NAMES = {name: tuple(kind.fields) for name, kind in KINDS.items()}
+
 
 class TraceEvent(NamedTuple):
     """One record, with names.
@@ -40,9 +42,9 @@ class TraceEvent(NamedTuple):
 
     @classmethod
     def of(cls, number: int, record: Record) -> TraceEvent:
-        """The event of a record."""
+        """Name the fields of a record."""
         time, kind, *rest = record
-        return cls(number, time, kind, dict(zip(KINDS[kind].fields, rest, strict=True)))
+        return cls(number, time, kind, dict(zip(_NAMES[kind], rest, strict=True)))
 
 
 class Trace:
@@ -96,18 +98,18 @@ class Trace:
             self._chunks.append(packed)
 
     def close(self) -> str:
-        """The digest of all records, as 64 hexadecimal digits; the run is over."""
+        """End the trace with its run; return the digest of all records, 64 hexadecimal digits."""
         if self.batch:
             self._pack()
         return self._hash.hexdigest()
 
     def records(self) -> Iterator[Record]:
-        """All records in order, none of them short; nothing where `keep` is False."""
+        """Go through all records in order, none of them short; nothing where `keep` is False."""
         for record in self.whole_records():
             yield record[:-2] if record[1] in OF_MESSAGES else record
 
     def whole_records(self) -> Iterator[Record]:
-        """As `records`; those of `OF_MESSAGES` end with the link and the body of the message.
+        """Do as `records`; those of `OF_MESSAGES` end with the link and the body of the message.
 
         This is where what was sent is remembered, and no longer than the message is under way.
         """
@@ -136,34 +138,30 @@ class Trace:
         yield from self.batch
 
     def events(self) -> Iterator[TraceEvent]:
-        """All records in order, with the names of their fields.
+        """Go through all records in order, with the names of their fields.
 
         What happens to a message, or to a copy of one, has its ``src``, ``dest`` and ``body``
         besides, so that no reader need remember what was sent.
         """
         ends: dict[int, dict[str, str]] = {}
         for number, record in enumerate(self.whole_records()):
-            time, kind, *rest = record
+            kind = record[1]
+            fields = dict(zip(_NAMES[kind], record[2:], strict=False))
             if kind in OF_MESSAGES:
-                *rest, link, body = rest
-                event = TraceEvent.of(number, (time, kind, *rest))
-                event.fields.update(ends[link], body=body)
-            else:
-                event = TraceEvent.of(number, record)
-                if kind == "send":
-                    event.fields.update(ends[event.fields["link"]])
-                elif kind == "link":
-                    link, src, dest = rest
-                    ends[link] = {"src": src, "dest": dest}
-            yield event
+                fields.update(ends[record[-2]], body=record[-1])
+            elif kind == "send":
+                fields.update(ends[record[3]])
+            elif kind == "link":
+                ends[record[2]] = {"src": record[3], "dest": record[4]}
+            yield TraceEvent(number, record[0], kind, fields)
 
     def dump(self) -> bytes:
-        """A closed trace as bytes, for `load` in another process of the same machine."""
+        """Pack a closed trace, for `load` in another process of the same machine."""
         return marshal.dumps(self._chunks, 2)
 
     @classmethod
     def load(cls, dumped: bytes) -> Trace:
-        """The trace that `dump` gave, with its digest."""
+        """Unpack the trace that `dump` packed, with its digest."""
         trace = cls()
         for chunk in marshal.loads(dumped):  # noqa: S302 - our own bytes
             trace._chunks.append(chunk)
@@ -173,7 +171,7 @@ class Trace:
 
 
 def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
-    """The rank of the first record that differs with both records; None where all are equal."""
+    """Find the first record that differs: its rank and both; None where all are equal."""
     left, right = ours.records(), theirs.records()
     number = 0
     while True:

@@ -18,6 +18,9 @@ from clew.history import Operation
 from clew.trace.record import Trace, TraceEvent
 from clew.trace.states import Change, States
 
+KEPT_MAX = 1 << 17
+"""The events of a trace of at most this many are kept once they were read; others are read anew."""
+
 
 class Message:
     """A message or a copy of one, and what became of it.
@@ -56,7 +59,7 @@ class Message:
         self.ended_ns: int | None = None
 
     def copy(self, number: int) -> Message:
-        """Another of the same, that was sent with it."""
+        """Make another of the same, that was sent with it."""
         other = object.__new__(Message)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
@@ -79,10 +82,10 @@ class Message:
         self.ended, self.ended_ns = event.number, event.time
 
     def chain(self, hops_max: int | None = None) -> list[Message]:
-        """What led to this message, the first cause first and itself last.
+        """Follow what led to this message, the first cause first and itself last.
 
         Args:
-            hops_max: of a longer chain only so many last ones; None for all.
+            hops_max: of a longer chain, only the last ones, this many; None for all.
         """
         hops: list[Message] = []
         message: Message | None = self
@@ -149,29 +152,30 @@ class Timeline:
         changes: Sequence[Change] = (),
     ) -> None:
         self._trace = trace
+        self._kept: tuple[TraceEvent, ...] | None = None
         self.operations = operations
         self._clients = clients
         self.states = States(changes)
 
     def events(self, *kinds: str, until_ns: int | None = None) -> Iterator[TraceEvent]:
-        """The events in order.
+        """Go through the events in order.
 
         Args:
             kinds: only those of these kinds; of all where there are none.
             until_ns: only those up to this time, virtual ns.
         """
-        for event in self._trace.events():
+        for event in self._events():
             if until_ns is not None and event.time > until_ns:
                 return
             if not kinds or event.kind in kinds:
                 yield event
 
     def client_of(self, process: Any) -> str:
-        """The client whose process this is; empty for what is no number."""
+        """Name the client whose process this is; empty for what is no number."""
         return f"c{process % self._clients}" if isinstance(process, int) else ""
 
     def place_of(self, event: TraceEvent) -> str:
-        """The node or client at which an event happens; empty where it is at none."""
+        """Name the node or client at which an event happens; empty where it is at none."""
         fields = event.fields
         if event.kind == "send":
             return str(fields["src"])
@@ -199,18 +203,18 @@ class Timeline:
         return self._tables.outages
 
     def cause(self, event: TraceEvent) -> Message | None:
-        """The message that made a place do what it does now; None where no message did.
+        """Find the message that made a place do what it does now; None where no message did.
 
         Known of what is sent, of a node's change of state, and of an operation's end.
         """
         return self._tables.causes.get(event.number)
 
     def operation(self, event: TraceEvent) -> Operation:
-        """The operation that begins or ends with an event."""
+        """Find the operation that begins or ends with an event."""
         return self._tables.operations[event.number]
 
     def past(self, ends: Mapping[str, int]) -> frozenset[int]:
-        """The numbers of the events that happened before what some places did, or with it.
+        """Collect the numbers of the events that happened before what some places did, or with it.
 
         A message that never arrived happened before nothing; yet its receiver would have done
         otherwise with it, so it is counted where the receiver still does something in the past.
@@ -222,7 +226,7 @@ class Timeline:
         places: dict[int, str] = {}
         latest: dict[str, int] = {}
         roots: dict[str, int] = {}
-        for event in self._trace.events():
+        for event in self._events():
             place = self.place_of(event)
             if not place:
                 continue
@@ -244,10 +248,15 @@ class Timeline:
         )
         return frozenset(past).union(absent)
 
+    def _events(self) -> Iterable[TraceEvent]:
+        if self._kept is None and len(self._trace) <= KEPT_MAX:
+            self._kept = tuple(self._trace.events())
+        return self._trace.events() if self._kept is None else self._kept
+
     @cached_property
     def _tables(self) -> _Tables:
         tables = _Tables(self)
-        for event in self._trace.events():
+        for event in self._events():
             tables.take(event)
         tables.close()
         return tables
@@ -275,7 +284,7 @@ class _Tables:
         self._down: dict[str, tuple[int, str]] = {}
 
     def take(self, event: TraceEvent) -> None:
-        """Another event, in order."""
+        """Take another event, in order."""
         match event.kind:
             case "send" | "deliver" | "drop" | "duplicate":
                 self._message(event)
@@ -293,7 +302,7 @@ class _Tables:
                 self._operation(event)
 
     def _due(self, event: TraceEvent) -> Message | None:
-        """The message to which an event is due, which is noted."""
+        """Find the message to which an event is due, and note it."""
         time_ns, message = self._stirred.get(self._place_of(event), (-1, None))
         if message is None or time_ns != event.time:
             return None
@@ -339,14 +348,14 @@ class _Tables:
         self.operations[event.number] = one
 
     def close(self) -> None:
-        """The run is over: what is down stays down."""
+        """End with the run: what is down stays down."""
         self.outages += [
             Outage(node, since_ns, None, why) for node, (since_ns, why) in self._down.items()
         ]
 
 
 def _backwards(roots: Iterable[int], before: Mapping[int, tuple[int, ...]]) -> set[int]:
-    """Some events and all before them."""
+    """Collect some events and all before them."""
     past: set[int] = set()
     stack = list(roots)
     # Invariant: whatever is before an event of the past is in the past or on the stack.
@@ -359,5 +368,5 @@ def _backwards(roots: Iterable[int], before: Mapping[int, tuple[int, ...]]) -> s
 
 
 def is_client(name: str) -> bool:
-    """Whether an endpoint's name is a client's, such as ``c1``."""
+    """Say whether an endpoint's name is a client's, such as ``c1``."""
     return name.startswith("c") and name[1:].isdigit()

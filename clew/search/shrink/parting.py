@@ -1,7 +1,7 @@
 """Where a run that passes parts from one that fails: the first difference in the failure's past.
 
 Of two runs that differ somewhere many events differ soon. What can have made the one fail lies in
-the failure's causal past, so the first event there that the passing run does not have is told,
+the failure's causal past, so the first event there that the passing run does not have is shown,
 with what happens in its stead: to the same message, or at the same place.
 """
 
@@ -11,6 +11,7 @@ from collections import Counter
 from typing import NamedTuple, TypeAlias
 
 from clew.checkers.verdict import Anomaly
+from clew.machine.garbage import collected_rarely
 from clew.scenarios.run import Run
 from clew.search.shrink.past import causal_past
 from clew.trace.kinds import ARRIVALS
@@ -24,7 +25,7 @@ UNSEEN = frozenset(
         "resume", "clock", "state", "finding",
     }
 )  # fmt: skip
-"""What the change of a plan itself brings about, says nothing, or follows from what is told."""
+"""What the change of a plan itself brings about, says nothing, or follows from what is shown."""
 
 EVENTS_MAX = 50_000
 """Of a longer run the causal past is not asked for."""
@@ -40,9 +41,9 @@ class Parting(NamedTuple):
     """Where two runs part.
 
     Attributes:
-        causal: whether what is told lies in the failure's causal past.
+        causal: whether the difference lies in the failure's causal past.
         agreed: how many events agree before, of those in the past where it is causal.
-        text: what is told.
+        text: the difference, in words.
     """
 
     causal: bool
@@ -58,14 +59,16 @@ class Failing:
         anomaly: what went wrong in it.
     """
 
+    @collected_rarely()
     def __init__(self, run: Run, anomaly: Anomaly) -> None:
         self._events = _Events(run)
         self._past: frozenset[int] = frozenset()
         if run.events <= EVENTS_MAX:
             self._past = causal_past(self._events.timeline, anomaly)
 
+    @collected_rarely()
     def parting(self, passing: Run) -> Parting:
-        """Where a run that passes parts from this one."""
+        """Find where a run that passes parts from this one."""
         ours, theirs = self._events, _Events(passing)
         spare = Counter(key for key, _ in theirs.seen)
         agreed = 0
@@ -97,7 +100,7 @@ class Failing:
         return f"In the failing run {_words(key)}; in the passing one {instead}."
 
     def _first(self, theirs: _Events) -> Parting:
-        """The first difference anywhere, where the past shows none."""
+        """Find the first difference anywhere, where the past shows none."""
         ours = [key for key, _ in self._events.seen]
         others = [key for key, _ in theirs.seen]
         agreed = next(

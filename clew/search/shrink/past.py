@@ -7,7 +7,7 @@ from clew.trace.timeline import Timeline
 
 
 def causal_past(timeline: Timeline, anomaly: Anomaly) -> frozenset[int]:
-    """The numbers of the events that happened before what shows an anomaly, or with it.
+    """Collect the numbers of the events that happened before what shows an anomaly, or with it.
 
     O(events) time and space.
     """
