@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
+from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.load import Model
 from clew.scenarios.run import Run, simulate
-from clew.sim.cluster import Cluster
 from clew.sim.host import Host
 from clew.sim.invariants import Invariant, Violation
 from clew.trace.states import Change
@@ -48,17 +48,16 @@ def observed(run: Run, model: Model) -> Observed:
     if run.events > EVENTS_MAX:
         return Observed([], {})
     seen = Observed([], {})
-    clusters: list[Cluster] = []
+    hosts: dict[str, Host] = {}
     base = model.node_class
-    invariants = (_onlooker(seen, clusters, stops=run.plan.stop_on_finding), *base.invariants)
+    invariants = (_onlooker(seen, hosts, stops=run.plan.stop_on_finding), *base.invariants)
     members = {"invariants": invariants, "__module__": base.__module__}
     watched: type[Node] = type(base.__name__, (base,), members)
     again = simulate(run.plan, replace(model, node_class=watched), keep_trace=False)
     if again.digest != run.digest:
         return Observed([], {})
-    for cluster in clusters[:1]:
-        for host in cluster.hosts.values():
-            _look_at_disk(host, seen)
+    for host in hosts.values():
+        _look_at_disk(host, seen)
     return seen
 
 
@@ -69,7 +68,7 @@ def _look_at_disk(host: Host, seen: Observed) -> None:
         seen.disks.setdefault((host.id, died), host.disk.aftermath)
 
 
-def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[Invariant]:
+def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[Invariant]:
     """Make an invariant that writes down what it sees and always holds."""
 
     class Onlooker(Invariant):
@@ -80,8 +79,9 @@ def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[I
             self._seen: dict[str, tuple[Node, str | None, dict[str, str]]] = {}
 
         def after(self, node: Node) -> Violation | None:
-            cluster: Cluster = node._runtime._cluster  # type: ignore[attr-defined] # noqa: SLF001
-            if stops and cluster.findings:
+            process = cast("SimulatedProcess", node._runtime)  # noqa: SLF001 - no way for a node
+            setting = process._setting  # noqa: SLF001
+            if stops and setting.findings:
                 return None  # the run is over: only what was down comes back
             role, fields = _shown(node)
             before = self._seen.get(node.id)
@@ -90,10 +90,10 @@ def _onlooker(seen: Observed, clusters: list[Cluster], *, stops: bool) -> type[I
             changed = {name: text for name, text in fields.items() if old.get(name) != text}
             was = None if before is None or fresh else before[1]
             if fresh:
-                clusters.append(cluster)
-                _look_at_disk(cluster.hosts[node.id], seen)
+                hosts.setdefault(node.id, process.host)
+                _look_at_disk(process.host, seen)
             if changed or role != was:
-                now_ns = cluster.world.now
+                now_ns = setting.world.now
                 seen.changes.append(Change(now_ns, node.id, role, was, changed, fields))
             self._seen[node.id] = node, role, fields
             return None
