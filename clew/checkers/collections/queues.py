@@ -266,6 +266,7 @@ def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anoma
     found = []
     over = 0
     latest: _Passage | None = None
+    # Invariant: `latest` is taken last of all whose enqueue was over before this dequeue began.
     for one in empty:
         while over < len(entered) and _end(entered[over].put) < one.invoked:
             if latest is None or entered[over].taken_from > latest.taken_from:

@@ -119,6 +119,8 @@ def _overwritten_reads(order: Order, budget: Budget) -> Iterator[Anomaly]:
     for read in order.reads:
         budget.spend(1)
         source = order.found.all[read].source
+        # The last write of each session in the read's past is enough: if an older one comes after
+        # the source, so does the last.
         for write in order.latest_writes(read):
             if source == INITIAL:
                 yield replace(initial_read(order, write, read), kind="write-co-init-read")
@@ -149,6 +151,7 @@ def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:
     for read in order.reads:
         budget.spend(1)
         source = order.found.all[read].source
+        # The last of each session again: the session's order puts the older ones before it.
         for write in order.latest_writes(read):
             if write != source:
                 order.graph.add(write, source, Why("overwritten", read))

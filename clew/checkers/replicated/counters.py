@@ -243,6 +243,7 @@ class _Totals:
         sums: int | None = None
         if (most - least) // step < _BITS_MAX:
             sums = 1
+            # Invariant: bit i is set where some of the sizes so far add up to i.
             for size, count in _split_in_doubles(abs(delta) // step for delta in unknown):
                 for _ in range(count):
                     sums |= sums << size
