@@ -82,6 +82,8 @@ class Findings(list[Finding]):
             return  # reported already
         place, text = users_traceback(error)
         world = self._world
+        if any((one.kind, one.place, one.time_ns) == ("refused", place, world.now) for one in self):
+            return  # a library made something else of a refusal
         self.add(
             Finding(
                 "exception", said(error), node, world.now, world.events, cause_text(cause), place,

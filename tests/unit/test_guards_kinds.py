@@ -371,6 +371,14 @@ REFUSED = {
         ("sqlite3.connect(database='x.db')", "opening a database in a file"),
         ("sqlite3.Connection('x.db')", "opening a database in a file"),
         ("sqlite3.dbapi2.connect('x.db')", "opening a database in a file"),
+        (
+            "sqlite3.connect(':memory:').execute(\"attach 'x.db' as x\")",
+            "opening a database in a file",
+        ),
+        (
+            "sqlite3.connect(':memory:').execute(\"vacuum into 'x.db'\")",
+            "opening a database in a file",
+        ),
     ],
     "import time, threading, queue, select, selectors, sched, concurrent.futures as cf": [
         ("time.sleep(0.1)", "time.sleep"),

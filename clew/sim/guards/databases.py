@@ -34,8 +34,10 @@ _PRESENT = {"current_date": "date", "current_time": "time", "current_timestamp":
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEDIFF_SINCE = (3, 43)
-_ATTACH, _OK, _DENY = 24, 0, 1
+_ATTACH, _OK = 24, 0
 """https://www.sqlite.org/c3ref/c_alter_table.html"""
+
+_IN_FILE = Wrong("opening a database in a file", "self.disk, or ':memory:'")
 
 
 def _connect(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
@@ -50,7 +52,7 @@ def _connect(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
     if read_only:
         return real(*args, **named)
     if database not in _MEMORY:
-        refuse(who, Wrong("opening a database in a file", "self.disk, or ':memory:'"))
+        refuse(who, _IN_FILE)
     connection = real(*args, **named)
     _take_over(connection, who, partial(real, *args[:first], ":memory:"))
     return connection
@@ -79,12 +81,17 @@ def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None
             define(name, -1, partial(_time_function, who, another, name, position))
     for name, function in _PRESENT.items():
         define(name, 0, partial(_time_function, who, another, function, 0))
-    connection.set_authorizer(_allows)
+    connection.set_authorizer(partial(_allows, who))
 
 
-def _allows(action: int, name: str | None, *_: object) -> int:
-    """Deny ``ATTACH`` of a file."""
-    return _DENY if action == _ATTACH and name not in _MEMORY else _OK
+def _allows(who: Caller, action: int, name: str | None, *_: object) -> int:
+    """Deny ``ATTACH`` of a file, and ``VACUUM INTO`` one, which attaches it.
+
+    SQLite makes a `DatabaseError` of what is raised here; the finding stands.
+    """
+    if action == _ATTACH and name not in _MEMORY:
+        refuse(who, _IN_FILE)
+    return _OK
 
 
 def _time_function(
