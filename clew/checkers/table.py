@@ -28,9 +28,7 @@ _KAFKA = (
     "debug-topic-partitions"
 )
 
-_UNACKNOWLEDGED = (
-    "values whose sender was never answered: any replica may have them, and forget them again"
-)
+_UNACKNOWLEDGED = "values whose sender was never answered: any replica may have and forget them"
 
 _TRANSACTIONS = "clew.checkers.transactions.lattice:MEANINGS"
 _DUPLICATE = "there twice, or given twice"
@@ -359,6 +357,7 @@ CHECKERS: Mapping[str, Entry] = {
             "Jepsen's mutex workloads; Gray and Cheriton, SOSP 1989",
             "clew.checkers.simple.mutex_intervals:MutexIntervals",
             (Option("leases", "whether a lock may expire; false", flag),),
+            leaves_out="a second release, and one by a client that does not hold the lock",
             functions="acquire release",
             one_object=True,
             kinds={
@@ -386,7 +385,7 @@ CHECKERS: Mapping[str, Entry] = {
         ),
         Entry(
             "broadcast",
-            "every acknowledged value reaches every node, nothing else shows",
+            "every acknowledged value reaches every node and stays, nothing else shows",
             "O(n + size of the reads)",
             "Maelstrom's broadcast workload; Jepsen's set-full",
             "clew.checkers.replicated.convergence:Convergence",
@@ -399,7 +398,7 @@ CHECKERS: Mapping[str, Entry] = {
         ),
         Entry(
             "g-set",
-            "every acknowledged element reaches every replica, nothing else shows",
+            "every acknowledged element reaches every replica and stays, nothing else shows",
             "O(n + size of the reads)",
             "Shapiro et al., SSS 2011; Jepsen's set-full",
             "clew.checkers.replicated.convergence:Convergence",

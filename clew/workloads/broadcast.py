@@ -1,4 +1,4 @@
-"""Broadcast: every acknowledged value reaches every node."""
+"""Broadcast: every acknowledged value reaches every node, and stays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ class BroadcastWorkload(Workload):
     """``topology``, then ``broadcast{message}`` and ``read``."""
 
     name = "broadcast"
-    summary = "every acknowledged value reaches every node; no phantom, no duplicate"
+    summary = (
+        "every acknowledged value reaches every node and, once shown there, stays; no phantom, "
+        "no duplicate"
+    )
     checks = (
         Check("broadcast", "replicas do not show in the end what was acknowledged", "convergence"),
     )

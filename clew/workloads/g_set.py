@@ -1,4 +1,4 @@
-"""Grow-only set: every acknowledged element reaches every node."""
+"""Grow-only set: every acknowledged element reaches every node, and stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ class GSetWorkload(Workload):
     """``add{element}`` and ``read``."""
 
     name = "g-set"
-    summary = "every acknowledged element reaches every node; no phantom, no duplicate"
+    summary = (
+        "every acknowledged element reaches every node and, once shown there, stays; no phantom, "
+        "no duplicate"
+    )
     checks = (
         Check("g-set", "replicas do not show in the end what was acknowledged", "convergence"),
     )

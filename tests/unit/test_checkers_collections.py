@@ -5,6 +5,7 @@ import pytest
 from clew.checkers.collections.queues import FifoQueue, TotalQueue
 from clew.checkers.collections.set_full import SetFull, elements
 from clew.checkers.simple.mutex_intervals import MutexIntervals
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Verdict, run_checker
 from clew.history import Event, History
 
@@ -193,6 +194,16 @@ def test_locks(case):
     result = run_checker(MutexIntervals(), history(*parts))
     assert (result.verdict, [one.kind for one in result.anomalies]) == (verdict, kinds)
     assert "crashed" not in result.reason
+
+
+def test_what_mutex_intervals_does_not_judge_stands_in_the_reference():
+    """A second release, and another's, are valid; so the table says that they are."""
+    second = [acquire(1), release(1), release(1)]
+    anothers = [acquire(1), release(2), release(1)]
+    for parts in second, anothers:
+        assert run_checker(MutexIntervals(), history(*parts)).verdict is Verdict.VALID
+    left = "a second release, and one by a client that does not hold the lock"
+    assert CHECKERS["mutex-intervals"].leaves_out == left
 
 
 def test_a_lease_expires_and_its_token_protects():

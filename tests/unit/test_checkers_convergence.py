@@ -3,8 +3,10 @@
 import pytest
 
 from clew.checkers.replicated.convergence import Convergence
+from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.history import Event, History
+from clew.scenarios.workload_files import load_workload
 
 
 def op(node, f, value=None, result=None, *, type="ok", process=None, **extra):  # noqa: A002
@@ -218,3 +220,10 @@ def test_the_time_to_converge_runs_from_acknowledgement_to_the_last_replica():
     figures = run_checker(Convergence(), parts).statistics
     assert figures["convergence_ns"] == dict.fromkeys(["0", "0.5", "0.95", "0.99", "1"], 6000)
     assert figures["converged_after_last_send_ns"] == 6000
+
+
+@pytest.mark.parametrize("name", ["broadcast", "g-set"])
+def test_that_nothing_disappears_is_promised_where_it_is_judged(name):
+    assert CHECKERS[name].kinds["disappeared"]
+    for promise in load_workload(name).summary, CHECKERS[name].summary:
+        assert "stays" in promise
