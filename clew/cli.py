@@ -24,13 +24,15 @@ from typing import Annotated, Any
 
 import typer
 
-from clew import __version__, options
+from clew import __version__
+from clew.commands import flags
+from clew.commands.flags import option
+from clew.commands.scenario_command import ScenarioCommand, takes_scenario
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
 from clew.machine import supervisor
 from clew.machine.crash import EXIT_CRASHED, crash_of
 from clew.machine.hashing import pin
 from clew.machine.text import cut, nearest, one_line
-from clew.options import option
 from clew.report.screen import echo, screened
 
 EXIT_INTERRUPTED = 130
@@ -103,6 +105,7 @@ def _clew(
 
 @app.command(
     name="test",
+    cls=ScenarioCommand,
     short_help="Run a cluster in virtual time and check it.",
     epilog="""Examples:
 
@@ -115,64 +118,37 @@ def _clew(
   clew test gossip --topology tree4 --assert 'servers.msgs_per_op < 30'
 """,
 )
+@takes_scenario
 def run_cluster(
-    models: options.Models = None,
-    workload: options.Workload = None,
-    node_count: options.NodeCount = None,
-    concurrency: options.Concurrency = None,
-    rate: options.Rate = None,
-    time_limit: options.TimeLimit = None,
-    latency: options.Latency = None,
-    latency_dist: options.LatencyDist = None,
-    nemesis: options.Nemesis = None,
-    nemesis_interval: options.NemesisInterval = None,
-    clock_error: options.ClockError = None,
-    allow_inert: options.AllowInert = None,
-    topology: options.Topology = None,
-    availability: options.Availability = None,
-    consistency_models: options.ConsistencyModels = None,
-    key_count: options.KeyCount = None,
-    max_txn_length: options.MaxTxnLength = None,
-    max_writes_per_key: options.MaxWritesPerKey = None,
-    recovery: options.Recovery = None,
-    liveness: options.Liveness = None,
-    events_max: options.EventsMax = None,
-    on_finding: options.OnFinding = None,
-    strict_replies: options.StrictReplies = None,
-    swarm: options.Swarm = None,
-    schedule: options.Schedule = None,
-    bug: options.Bug = None,
-    asserts: options.Asserts = None,
-    expect: options.Expect = None,
-    seed: options.Seed = None,
-    runs: options.Runs = None,
-    for_time: options.ForTime = None,
-    jobs: options.Jobs = None,
-    until_failure: options.UntilFailure = None,
-    max_failures: options.MaxFailures = None,
-    failed: options.Failed = None,
-    resume: options.Resume = None,
-    shard: options.Shard = None,
-    dask: options.Dask = None,
-    seed_timeout: options.SeedTimeout = None,
-    out: options.Out = None,
-    keep: options.Keep = None,
-    verify: options.Verify = None,
-    no_shrink: options.NoShrink = None,
-    coverage: options.Coverage = None,
-    json: options.Json = None,
-    junit: options.Junit = None,
-    log: options.Log = None,
-    trace: options.Trace = None,
+    models: flags.Models = None,
+    for_time: flags.ForTime = None,
+    jobs: flags.Jobs = None,
+    until_failure: flags.UntilFailure = None,
+    max_failures: flags.MaxFailures = None,
+    failed: flags.Failed = None,
+    resume: flags.Resume = None,
+    shard: flags.Shard = None,
+    dask: flags.Dask = None,
+    seed_timeout: flags.SeedTimeout = None,
+    out: flags.Out = None,
+    keep: flags.Keep = None,
+    verify: flags.Verify = None,
+    no_shrink: flags.NoShrink = None,
+    coverage: flags.Coverage = None,
+    json: flags.Json = None,
+    junit: flags.Junit = None,
+    log: flags.Log = None,
+    trace: flags.Trace = None,
+    **scenario: Any,
 ) -> None:
     """Run clusters in virtual time and check what their clients saw.
 
     Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; of several scenarios 0 where
     each showed what it expects.
     """
-    said = locals()
+    said = {name: value for name, value in locals().items() if name != "scenario"}
     _prepare_fresh_runs()
-    _run("test", said)
+    _run("test", {**scenario, **said})
 
 
 ChangedModel = Annotated[
@@ -209,7 +185,7 @@ def replay(
         Path | None,
         option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
     ] = None,
-    trace: options.Trace = None,
+    trace: flags.Trace = None,
     changed_model: ChangedModel = None,
     allow_outside: AllowOutside = None,
 ) -> None:

@@ -80,6 +80,8 @@ def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
     for name, one in own_options(load_workload(plan.workload)).items():
         value = plan.options.get(name, one.default)
         told = ", ".join(value) if isinstance(value, tuple) else value
+        if isinstance(value, bool):
+            told = "yes" if value else "no"
         yield one.option.label or name.replace("_", "-"), told
 
 

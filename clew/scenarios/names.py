@@ -42,12 +42,8 @@ def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
     if workload and not is_file(workload):
         yield from _wrong("workload", None, workload, known_workloads(), " or file.py:Class")
     for name, one in declared(type(scenario)).items():
-        value = getattr(scenario, one.name)
-        if name in {"model", "bug", "workload"} or value is None:
-            continue
-        parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
-        for index, part in parts:
-            yield from _refused(one, name, index, part)
+        if name not in {"model", "bug", "workload"}:
+            yield from wrong_value(name, one, getattr(scenario, one.name))
     yield from _wrong_kinds(scenario.expect or "", known_kinds(scenario.model, workload))
 
 
@@ -58,6 +54,14 @@ def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
     yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
     if bug is not None and model in MODELS:
         yield from _wrong("bug", None, bug, tuple(bugs_of(model)))
+
+
+def wrong_value(name: str, one: Row, value: Any) -> Iterator[Wrong]:
+    """What is not among the names that an option may hold; None holds none."""
+    parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
+    for index, part in parts:
+        if part is not None:
+            yield from _refused(one, name, index, part)
 
 
 def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[Wrong]:

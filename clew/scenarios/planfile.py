@@ -19,6 +19,7 @@ from clew.machine.text import brief, json_text, meant
 from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.asserts import parse_assert
+from clew.scenarios.names import wrong_value
 from clew.scenarios.options import declared, expected, extended, near_option
 from clew.scenarios.plan import CLIENTS_MAX, SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.scenarios.scenario import Scenario
@@ -137,9 +138,14 @@ def _options(plan: Plan, where: str) -> dict[str, Any]:
             ) from None
         raise _bad(where, name, expected(kind, first), first["input"]) from None
     for name, one in declared(kind).items():
-        with _named(f"options.{name}", where):
-            if one.option.check is not None:
-                one.option.check(getattr(held, name))
+        for wrong in wrong_value(name, one, getattr(held, name)):
+            raise ScenarioError(
+                f"this is no plan: options.{name} can't be used",
+                where=where,
+                expected=wrong.expected,
+                found=wrong.found,
+                fix=wrong.fix,
+            )
     return dict(held)
 
 

@@ -7,6 +7,7 @@ from clew.scenarios.draw import draw_plan
 from clew.scenarios.functions import check_functions
 from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.names import wrong_names
+from clew.scenarios.options import declared
 from clew.scenarios.scenario import Scenario, check_options
 from clew.sim.entropy import Entropy
 from clew.sim.topology import topology
@@ -26,9 +27,10 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
     for wrong in wrong_names(scenario):
-        if wrong.option == "expect":  # all others have been tried by now, more closely
+        # All other options of every test have been tried by now, more closely.
+        if wrong.option == "expect" or wrong.option not in declared(Scenario):
             raise UsageError(
-                "--expect can't be used",
+                f"--{wrong.option.replace('_', '-')} can't be used",
                 expected=wrong.expected,
                 found=wrong.found,
                 fix=wrong.fix,

@@ -293,6 +293,7 @@ class Scenario(Options):
             "EXPR",
             "A condition on the run's figures, such as 'latency_ms.0.99 < 200'; repeatable.",
             check=_check_asserts,
+            repeated=True,
             examples=(["servers.msgs_per_op < 30", "latency_ms.0.99 < 200"],),
         ),
     ] = Field((), alias="assert")
@@ -444,12 +445,12 @@ def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
     if declared(known).keys() >= options.keys():
         return known
     try:
-        return scenario_class(*_workload_of(options, folder))
+        return scenario_class(*workload_of(options, folder))
     except UsageError:  # what is wrong with a name is told where names are looked up
         return known
 
 
-def _workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]]:
+def workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]]:
     """The workload that options name, or their model; none where they don't."""
     name = str(options.get("model"))
     model = load_model(str(folder / name) if is_file(name) else name)

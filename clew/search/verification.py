@@ -17,6 +17,7 @@ from clew.machine.hashing import hash_seed
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import Run, simulate
+from clew.scenarios.workload_files import load_workload
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time
@@ -66,7 +67,9 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
 
 
 def _made(plan: Plan) -> Run:
-    return simulate(plan, load_model(plan.model.name, plan.model.bug))
+    model = load_model(plan.model.name, plan.model.bug)
+    load_workload(plan.workload)  # a user's file is imported before the run, not in it
+    return simulate(plan, model)
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:

@@ -42,6 +42,7 @@ class Option:
         check: of a value, raises UsageError where it holds what it may not.
         forms: JSON schemas of what it may hold, where the type does not say it.
         flags: of the command line, where it is not the option's name; None for no flag.
+        repeated: a flag has one element of the list, and may be given again.
         use: who uses it: a run, or only the sweep that makes runs.
         label: its name in a run's report; empty for the option's own.
     """
@@ -60,6 +61,7 @@ class Option:
     check: Callable[[Any], object] | None = None
     forms: tuple[Mapping[str, Any], ...] = ()
     flags: str | None = ""
+    repeated: bool = False
     use: Literal["run", "sweep"] = "run"
     label: str = ""
 

@@ -11,6 +11,7 @@ from tables import code, table
 from typer.main import get_command
 
 from clew.cli import app
+from clew.commands.scenario_command import ScenarioCommand
 from clew.scenarios.families import shipped
 from clew.scenarios.kinds import checks as checks_of_runs
 from clew.scenarios.kinds import failures
@@ -43,13 +44,18 @@ def commands() -> str:
 def flags(name: str) -> list[str]:
     """The flags of a command, such as ``--seed``."""
     group: Any = get_command(app)
-    return [flag for parameter in group.commands[name].params for flag in parameter.opts]
+    return [flag for parameter in _parameters(group.commands[name]) for flag in parameter.opts]
+
+
+def _parameters(command: Any) -> list[Any]:
+    whole = command.complete([]) if isinstance(command, ScenarioCommand) else command
+    return list(whole.params)
 
 
 def _command(name: str, command: Any) -> str:
     rows = [
         (code(" ".join([*_flags(p), *([p.metavar] if p.metavar else [])])), p.help)
-        for p in command.params
+        for p in _parameters(command)
         if p.help
     ]
     takes = f"\n\n{table(('option', 'meaning'), rows)}" if rows else ""

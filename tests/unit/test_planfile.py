@@ -179,8 +179,8 @@ BAD_OPTIONS = {
         '.consistency_models can\'t be used: expected a list of texts, found "serializable".'
     ),
     ("consistency_models", ("snapshto",)): (
-        ".consistency_models: unknown consistency model: expected one of {known}, found "
-        "'snapshto'. Perhaps snapshot-isolation is meant."
+        ".consistency_models can't be used: expected one of {known}, found 'snapshto'. "
+        "Perhaps snapshot-isolation is meant."
     ),
 }
 

@@ -1,0 +1,120 @@
+"""The flags of a scenario on a command line, made from the table of options."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from inspect import Parameter
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+from clew.commands.flags import option
+from clew.errors import UsageError
+from clew.models.registry import MODELS
+from clew.scenarios.options import declared, plain_kind
+from clew.scenarios.scenario import Scenario, scenario_class, workload_of
+from clew.scenarios.workload_files import is_file
+from clew.workloads import workloads
+from clew.workloads.options import Row, own_options
+from clew.workloads.workload import Workload
+
+
+def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
+    """The parameters of a command line that stand for the options of its scenario.
+
+    Options of workloads that ship can always be given: a suite may have several. The help shows
+    those of the workload where one is named.
+
+    Args:
+        args: the command line.
+        own: the flags that the command has besides.
+
+    Raises:
+        ClewError: a file that is named can't be loaded, or its workload declares a flag of `own`.
+    """
+    spoken = _spoken(args, own)
+    rows = declared(scenario_class(*spoken))
+    shown = {*declared(Scenario), *(name for each in spoken for name in own_options(each))}
+    for name in rows:
+        if _flag(name) in own:
+            raise UsageError(
+                f"the workload {spoken[0].name} can't declare the option {name!r}",
+                expected="a name that is no other option of the command",
+                fix="Give it another name",
+            )
+    return [
+        _parameter(name, row, hidden=bool(spoken) and name not in shown)
+        for name, row in rows.items()
+        if row.option.flags is not None
+    ]
+
+
+def _parameter(name: str, row: Row, *, hidden: bool) -> Parameter:
+    """An option as typer takes one; its value is a text, which the scenario holds to its type."""
+    said = row.option
+    flag = said.flags or _flag(name)
+    if row.kind is bool:
+        kind: Any = bool
+        flag = f"{flag}/--no-{flag.removeprefix('--')}" if row.default else flag
+    else:
+        kind = list[str] if said.repeated else str
+    default = said.default or default_words(row)
+    made = option(flag, said.meaning, default, said.metavar or None, hidden=hidden)
+    hint = Annotated[kind | None, made]
+    return Parameter(row.name, Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def default_words(row: Row) -> str:
+    """An option's default as a command line would say it; empty where there is nothing to say."""
+    value = row.default
+    if value is None or plain_kind(row.kind) is bool or value in {"", ()}:
+        return ""
+    return ",".join(value) if isinstance(value, tuple) else str(value).removesuffix(".0")
+
+
+def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
+    """The workload that a command line names, itself or by its model; none where it names none.
+
+    A user's file is loaded only where help is asked for, or a flag is given that no other has.
+    """
+    options, folder = _stated(args)
+    model, workload = str(options.get("model")), options.get("workload")
+    if workload in workloads():
+        return [workloads()[str(workload)]]
+    if is_file(model) or is_file(str(workload)):
+        known = {*own, *(_flag(name) for name in declared(scenario_class()))}
+        given = {word.partition("=")[0] for word in args if word.startswith("--")}
+        if given <= known and "-h" not in args:
+            return []
+    elif workload is None:
+        workload = MODELS[model].workload if model in MODELS else None
+        options = {**options, "workload": workload}
+    try:
+        return workload_of(options, folder)
+    except UsageError:  # of a name that is none, the command itself will say so
+        return []
+
+
+def _stated(args: Sequence[str]) -> tuple[dict[str, Any], Path]:
+    """The model and the workload that a command line names, and the folder that they lie in."""
+    options: dict[str, Any] = {}
+    folder = Path()
+    models = [word for word in args if is_file(word) or word.endswith(".toml")]
+    model = models[0] if models else next(iter(args), "")
+    if model.endswith(".toml"):
+        folder = Path(model).parent
+        with suppress(OSError, ValueError):
+            options = tomllib.loads(Path(model).read_text(encoding="utf-8"))
+    else:
+        options["model"] = model
+    for word, after in pairwise([*args, ""]):
+        flag, equals, value = word.partition("=")
+        if flag in {"-w", "--workload"}:
+            options["workload"] = value if equals else after
+    return options, folder
