@@ -16,8 +16,10 @@ import clew
 import clew.testing.items
 from clew.cli import main
 from clew.testing.runs import folder_of
+from clew.workloads import workloads
 
 assert clew.testing.items, "imported here, else each run inside a test would import it anew"
+assert workloads(), "their modules too: what a run inside a test imports is gone after it"
 
 GOOD = """
 from clew import Node, on
