@@ -144,7 +144,7 @@ READERS = {
     "losses": _losses,
     "causes": _causes,
     "coverage": lambda o: list(behaviours(o.run)),
-    "observed": lambda o: observed(o.run, o.model),
+    "observed": lambda o: observed(o.run, o.model).changes,
     "lost": _lost,
     "telling": lambda o: [told(event) for event in o.run.trace.events()],
     "nearest": lambda o: Failing(o.run, _anomaly(o)).parting(_other(o)),
