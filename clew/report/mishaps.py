@@ -11,16 +11,8 @@ from typing import NamedTuple
 
 from clew.node.disk import Aftermath
 from clew.report import disks
-from clew.sim.faults.kinds import group_of
+from clew.sim.faults.kinds import injection_of
 from clew.trace.record import TraceEvent
-
-_ON_LINKS = {
-    "loss": "loses messages",
-    "duplicate": "copies messages",
-    "reorder": "holds messages back",
-    "delay": "slows messages down",
-}
-"""What a fault of a family does to the links that its detail names."""
 
 _UNSYNCED = re.compile(r"; (\d+) unsynced writes? lost, (\d+) torn$")
 
@@ -84,7 +76,7 @@ class Mishaps:
         unsynced = _UNSYNCED.search(detail)
         if unsynced and (self._left or unsynced.groups() == ("0", "0")):
             detail = detail[: unsynced.start()]  # told of each disk by itself, or nothing
-        verb = _ON_LINKS.get(group_of(fault)) if detail.startswith("on ") else None
+        verb = injection_of(fault).does if detail.startswith("on ") else ""
         told = Mishap(now_ns, f"Fault {id}: {f'{verb} {detail}' if verb else detail}.", fault=id)
         self._begun[id] = told
         return told

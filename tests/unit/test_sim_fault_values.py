@@ -3,8 +3,11 @@
 import pytest
 
 from clew.errors import ScenarioError
-from clew.sim.faults import KINDS, PLANNED, fault_from_json
-from clew.sim.faults.injection import NEEDS
+from clew.node.node import Node
+from clew.runtimes.simulated import simulated
+from clew.sim.faults import KINDS, PLANNED, Injector, fault_from_json, nodes_of
+from clew.sim.faults.injection import NEEDS, Form, Injection, Parameter
+from clew.sim.faults.kinds import params_among
 
 
 def test_the_table_describes_every_kind():
@@ -17,10 +20,54 @@ def test_the_table_describes_every_kind():
         for parameter in kind.parameters:
             if parameter.choices:
                 assert parameter.default in parameter.choices
-            elif parameter.name != "groups":
+            elif parameter.form is not None:
+                assert parameter.form.holds(parameter.default)
+            else:
                 assert parameter.low <= parameter.default <= parameter.high
                 assert parameter.low <= parameter.typical[0] < parameter.typical[1]
                 assert parameter.typical[1] <= parameter.high
+
+
+def _kept(value, node_ids):
+    return [name for name in value if name in node_ids]
+
+
+class Meteor(Injection):
+    """A kind that is a class and a row, and nothing else."""
+
+    group = "meteor"
+    summary = "a node is hit"
+    bites = "craters"
+    parameters = (
+        Parameter(
+            "craters", "", [], "the nodes hit",
+            form=Form("a list of nodes", lambda value: isinstance(value, list), list, _kept),
+        ),
+    )  # fmt: skip
+
+    def begin(self, targets):
+        self.bit = len(self.param("craters"))
+        return "hit"
+
+    def end(self):
+        return "hit"
+
+
+def test_a_kind_is_a_class_and_a_row(monkeypatch):
+    monkeypatch.setitem(KINDS, "meteor", Meteor)
+    data = {"id": "x", "kind": "meteor", "at_ns": 1, "until_ns": 2}
+    fault = fault_from_json({**data, "params": {"craters": ["n1", "n3"]}})
+    assert nodes_of(fault) == ["n1", "n3"]
+    assert params_among(fault, ["n3"]) == {"craters": ["n3"]}
+    with pytest.raises(ScenarioError, match="expected a list of nodes, found 3"):
+        fault_from_json({**data, "params": {"craters": 3}})
+    cluster = simulated(1, Node, ["n1", "n2", "n3"])
+    injector = Injector(cluster, [fault])
+    cluster.boot()
+    cluster.world.advance(10)
+    assert [(one.kind, one.group, one.bit) for one in injector.reports()] == [
+        ("meteor", "meteor", 2)
+    ]
 
 
 GOOD = {"id": "x", "kind": "kill", "at_ns": 1, "until_ns": 2}

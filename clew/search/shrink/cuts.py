@@ -13,6 +13,7 @@ from typing import Any
 from clew.history import History
 from clew.scenarios.plan import Plan, PlannedOperation
 from clew.sim.faults import Fault
+from clew.sim.faults.kinds import params_among
 
 
 def cut_at(plan: Plan, moment_ns: int) -> Plan:
@@ -132,20 +133,12 @@ def _client_count(plan: Plan, node_count: int) -> int:
 
 def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
     """A fault as far as it concerns some nodes; None where it does not."""
-    params: dict[str, Any] = dict(fault.params)
-    if "groups" in params:
-        groups = [[name for name in group if name in node_ids] for group in params["groups"]]
-        params["groups"] = [group for group in groups if group]
-    if "messages" in params:
-        params["messages"] = [
-            one for one in params["messages"] if one[0] in node_ids and one[1] in node_ids
-        ]
     target = fault.target
     if isinstance(target, tuple):
         target = tuple(name for name in target if name in node_ids)
         if not target:
             return None
-    return replace(fault, target=target, params=params)
+    return replace(fault, target=target, params=params_among(fault, node_ids))
 
 
 def with_clients_renamed(plan: Plan) -> Plan:

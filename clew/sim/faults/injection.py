@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from clew.node.timer import NS_PER_SECOND
@@ -24,6 +24,22 @@ NEEDS: dict[str, str] = {
 }
 
 
+class Form(NamedTuple):
+    """What a parameter that names nodes looks like.
+
+    Attributes:
+        expected: in words, for messages.
+        holds: True for a value that is so.
+        nodes: every node that a value names, in order.
+        among: a value as far as it concerns some nodes.
+    """
+
+    expected: str
+    holds: Callable[[Any], bool]
+    nodes: Callable[[Any], list[str]]
+    among: Callable[[Any, Collection[str]], Any]
+
+
 class Parameter(NamedTuple):
     """One parameter of a kind of fault.
 
@@ -37,6 +53,7 @@ class Parameter(NamedTuple):
         typical: the range of what a generator draws, by magnitude; where `low` is negative the
             sign is drawn too.
         choices: the words allowed, for what is no number.
+        form: of what names nodes.
     """
 
     name: str
@@ -47,6 +64,7 @@ class Parameter(NamedTuple):
     high: int = 0
     typical: tuple[int, int] = (0, 0)
     choices: tuple[str, ...] = ()
+    form: Form | None = None
 
 
 class Ledger:
@@ -72,7 +90,8 @@ class Injection:
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
     concerns all nodes), `least_nodes` the smallest cluster it can harm, `instant` True where it
-    has no duration, `lingers` True where a short one would mostly strike nothing. `needs` is what
+    has no duration, `does` what it does to links, as a verb before the detail that names them,
+    `lingers` True where a short one would mostly strike nothing. `needs` is what
     a node must do to notice it.
 
     Attributes:
@@ -89,6 +108,7 @@ class Injection:
     least_nodes: ClassVar[int] = 1
     instant: ClassVar[bool] = False
     lingers: ClassVar[bool] = False
+    does: ClassVar[str] = ""
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         self.fault = fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from clew.errors import ScenarioError
@@ -64,8 +65,21 @@ def injection_of(kind: str) -> type[Injection]:
 
 def nodes_of(fault: Fault) -> list[str]:
     """Every node that a fault's parameters name, in order."""
-    groups = [name for group in fault.params.get("groups", ()) for name in group]
-    return groups + [end for one in fault.params.get("messages", ()) for end in one[:2]]
+    return [
+        name
+        for parameter in injection_of(fault.kind).parameters
+        if parameter.form is not None and parameter.name in fault.params
+        for name in parameter.form.nodes(fault.params[parameter.name])
+    ]
+
+
+def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
+    """A fault's parameters as far as they concern some nodes."""
+    forms = {known.name: known.form for known in injection_of(fault.kind).parameters}
+    return {
+        name: value if (form := forms.get(name)) is None else form.among(value, node_ids)
+        for name, value in fault.params.items()
+    }
 
 
 def fault_from_json(value: Any, where: str = "faults") -> Fault:
@@ -108,11 +122,8 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
 
 
 def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
-    if parameter.name == "groups":
-        right, expected = _is_groups(value), "lists of node ids, no id in two of them"
-    elif parameter.name == "messages":
-        right = isinstance(value, list) and all(map(_is_message, value))
-        expected = "lists of two different node ids and a rank from 1"
+    if parameter.form is not None:
+        right, expected = parameter.form.holds(value), parameter.form.expected
     elif parameter.choices:
         right, expected = value in parameter.choices, "one of " + ", ".join(parameter.choices)
     else:
@@ -121,17 +132,3 @@ def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
     if not right:
         raise ScenarioError(f"bad parameter {parameter.name!r}", where=where, expected=expected,
                             found=repr(value))  # fmt: skip
-
-
-def _is_groups(value: Any) -> bool:
-    if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
-        return False
-    ids = [name for group in value for name in group]
-    return all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)
-
-
-def _is_message(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - sender, receiver, rank
-        return False
-    src, dest, rank = value
-    return type(src) is str and type(dest) is str and src != dest and type(rank) is int and rank > 0

@@ -7,10 +7,10 @@ fault lasts, whatever other faults do to the message.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.sim.faults.fault import Fault
-from clew.sim.faults.injection import Injection, Ledger, Need, Parameter, names, several
+from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names, several
 from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
 from clew.sim.network import Link
@@ -117,6 +117,7 @@ class Loss(MessageFault):
     """Messages are lost."""
 
     group: ClassVar[str] = "loss"
+    does: ClassVar[str] = "loses messages"
     summary: ClassVar[str] = "some messages between nodes are lost"
     parameters: ClassVar[tuple[Parameter, ...]] = (_rate(100),)
     verb: ClassVar[str] = "lost"
@@ -130,6 +131,13 @@ class Loss(MessageFault):
         return []
 
 
+def _is_message(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - sender, receiver, rank
+        return False
+    src, dest, rank = value
+    return type(src) is str and type(dest) is str and src != dest and type(rank) is int and rank > 0
+
+
 class Drop(MessageFault):
     """Named messages are lost: what is left of a loss once it is known which of them mattered.
 
@@ -137,12 +145,19 @@ class Drop(MessageFault):
     """
 
     group: ClassVar[str] = "loss"
+    does: ClassVar[str] = "loses messages"
     summary: ClassVar[str] = "the messages that the plan names are lost"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             "messages", "", [],
             "lists of sender, receiver and rank: 1 is the first message of that link from the "
             "fault's begin on",
+            form=Form(
+                "lists of two different node ids and a rank from 1",
+                lambda value: isinstance(value, list) and all(map(_is_message, value)),
+                lambda value: [end for one in value for end in one[:2]],
+                lambda value, ids: [one for one in value if one[0] in ids and one[1] in ids],
+            ),
         ),
     )  # fmt: skip
     verb: ClassVar[str] = "lost"
@@ -187,6 +202,7 @@ class Duplicate(MessageFault):
     """Messages arrive twice."""
 
     group: ClassVar[str] = "duplicate"
+    does: ClassVar[str] = "copies messages"
     summary: ClassVar[str] = "some messages between nodes arrive twice"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _rate(100),
@@ -210,6 +226,7 @@ class Reorder(MessageFault):
     """Messages are held back, so that later ones overtake them."""
 
     group: ClassVar[str] = "reorder"
+    does: ClassVar[str] = "holds messages back"
     summary: ClassVar[str] = "some messages between nodes are held back and overtaken by later ones"
     bites: ClassVar[str] = "messages that a later one on the same link overtook"
     parameters: ClassVar[tuple[Parameter, ...]] = (
@@ -247,6 +264,7 @@ class Delay(MessageFault):
     """Base of the delays."""
 
     group: ClassVar[str] = "delay"
+    does: ClassVar[str] = "slows messages down"
     parameters: ClassVar[tuple[Parameter, ...]] = (_mean(50_000_000),)
     verb: ClassVar[str] = "delayed"
 

@@ -10,12 +10,12 @@ sides, so it needs four nodes; there, with three nodes every pair loses one dire
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from clew.sim.entropy import Stream
-from clew.sim.faults.injection import Injection, Need, Parameter, several
+from clew.sim.faults.injection import Form, Injection, Need, Parameter, several
 from clew.sim.host import Host
 from clew.sim.network import Link
 
@@ -204,12 +204,36 @@ class OneWay(Partition):
         return [(b, a) for a, b in inward], f"cut what {', '.join(targets)} sends to others"
 
 
+def _is_groups(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
+        return False
+    ids = [name for group in value for name in group]
+    return all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)
+
+
+def _groups_among(groups: Sequence[Sequence[str]], node_ids: Collection[str]) -> list[list[str]]:
+    """The groups with some of their nodes only; none that is empty."""
+    left = [[name for name in group if name in node_ids] for group in groups]
+    return [group for group in left if group]
+
+
 class Groups(Partition):
     """Groups that the plan names."""
 
     summary: ClassVar[str] = "nodes of different groups can't reach each other"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("groups", "", [], "lists of node ids; nodes in none of them are one more group"),
+        Parameter(
+            "groups",
+            "",
+            [],
+            "lists of node ids; nodes in none of them are one more group",
+            form=Form(
+                "lists of node ids, no id in two of them",
+                _is_groups,
+                lambda groups: [name for group in groups for name in group],
+                _groups_among,
+            ),
+        ),
     )
 
     def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
