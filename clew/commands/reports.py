@@ -61,7 +61,8 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
     """
     write_junit(cases, stories, junit)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in github.annotations([_suite_of(case, stories) for case in cases]):
+        # A command begins a line, and what a node printed last may end within one.
+        for line in ["", *github.annotations([_suite_of(case, stories) for case in cases])]:
             echo(line, err=True)
 
 

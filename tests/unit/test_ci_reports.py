@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from clew.checkers.verdict import Verdict
+from clew.cli import main
 from clew.report.annotations import annotations
 from clew.report.junit import junit_xml
 from clew.report.suite import suite_of
@@ -208,3 +209,24 @@ def test_a_scenario_that_ships_goes_by_its_name_and_has_no_file():
     (case,) = parsed([one]).iter("testcase")
     assert case.get("classname") == "raft-calm"
     assert all("file=" not in line for line in annotations([one]))
+
+
+def test_an_annotation_begins_a_line_whatever_a_node_printed_last(tmp_path, monkeypatch, capfd):
+    path = tmp_path / "loud.py"
+    path.write_text(
+        "import sys\n"
+        "from clew import Node, on\n\n"
+        "class Loud(Node):\n"
+        '    workload = "echo"\n\n'
+        '    @on("echo")\n'
+        "    def echo(self, msg):\n"
+        '        sys.stderr.write("half a line")\n'
+        '        raise KeyError("x")\n'
+    )
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    more = ["--no-shrink", "--time-limit", "1", "--out", str(tmp_path / "out")]
+    assert main(["test", str(path), *more]) == 1
+    said = capfd.readouterr().err
+    assert "half a line" in said
+    assert "::error" in said
+    assert all(line.startswith("::error") for line in said.splitlines() if "::error" in line)
