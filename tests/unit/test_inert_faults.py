@@ -16,6 +16,7 @@ from clew.scenarios.outcome import judge
 from clew.scenarios.run import simulate
 from clew.scenarios.scenario import make_scenario
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
+from clew.sim.faults.kinds import PLANNED
 
 S = 1_000_000_000
 
@@ -209,6 +210,70 @@ def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
     cluster.boot()
     cluster.world.advance(3 * S)
     assert {report.id: report.bit for report in injector.reports()} == {"k": 1, "f": 0}
+
+
+class Busy(Pinger):
+    """Reads its clocks, sets timers, sends and writes, ten times a second."""
+
+    def start(self):
+        self.every(0.1, self.ping)
+
+    def ping(self):
+        self.now(), self.monotonic()
+        self.disk["a"] = 1
+        self.disk.sync()
+        self.send("n2" if self.id == "n1" else "n1", {"type": "go"})
+
+
+NOTHING = {
+    # of a kind with a parameter that may be nothing: that parameter, and whether it is felt
+    "partition-groups": ("groups", [], False),
+    "duplicate": ("gap_ns", 0, True),
+    "clock-offset": ("offset_ns", 0, False),
+    "clock-jump": ("jump_ns", 0, False),
+    "clock-drift": ("drift_ppm", 0, False),
+    "disk-lost": ("down_ns", 0, True),
+    "disk-torn": ("down_ns", 0, True),
+    "drop": ("messages", [], False),
+}
+IDLE = S + S // 20
+"""A moment at which no node does anything."""
+
+NO_DURATION = {"kill", "clock-jump"}
+"""What a fault of no duration does all the same: a process that dies at once comes back empty."""
+
+
+def bit(kind, duration_ns, params):
+    cluster = simulated(1, Busy, ["n1", "n2", "n3", "n4"])
+    injector = Injector(cluster, [Fault("f", kind, IDLE, IDLE + duration_ns, None, params)])
+    cluster.boot()
+    cluster.world.advance(3 * S)
+    injector.heal()
+    [report] = injector.reports()
+    return report.bit
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+def test_a_fault_whose_parameter_is_nothing_did_nothing(kind):
+    name, nothing, felt = NOTHING[kind]
+    rate = {"per_thousand": 1000} if kind == "duplicate" else {}
+    assert (bit(kind, S, {name: nothing, **rate}) > 0) == felt
+
+
+def test_every_parameter_that_may_be_nothing_is_in_that_table():
+    may = {
+        kind
+        for kind, of in {**KINDS, **PLANNED}.items()
+        for known in of.parameters
+        if not known.choices and known.low <= 0
+    }
+    assert may == NOTHING.keys()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_of_no_duration_did_nothing_unless_it_strikes_at_an_instant(kind):
+    params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
+    assert (bit(kind, 0, params) > 0) == (kind in NO_DURATION)
 
 
 def test_a_class_that_does_not_stand_in_its_file_is_not_judged_by_it(tmp_path):

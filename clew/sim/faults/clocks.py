@@ -25,7 +25,10 @@ _DAY_NS = 86_400_000_000_000
 
 
 class ClockFault(Injection):
-    """Base of the clock faults; they bite in readings of clocks that were wrong for them."""
+    """Base of the clock faults; they bite in readings of clocks that were wrong for them.
+
+    The first parameter of each kind says how far, or how fast; where that is 0 no clock is wrong.
+    """
 
     group: ClassVar[str] = "clock"
     bites: ClassVar[str] = "readings of a clock that was wrong"
@@ -59,10 +62,13 @@ class ClockFault(Injection):
         """Up to here they were."""
         before = self._reads
         self.mark()
-        self.bit += self._reads - before
+        if self.param(self.parameters[0].name):
+            self.bit += self._reads - before
 
     def told(self) -> str:
         """How often the clocks were read while they were wrong."""
+        if not self.param(self.parameters[0].name):
+            return "no clock was wrong for that"
         return f"they were read {several(self.bit, 'time')} meanwhile"
 
 
@@ -201,10 +207,12 @@ class Drift(ClockFault):
         for host in self._hosts:
             self.ledger.drifts[host.id].pop(self.fault.id, None)
             self._set(host)
-        return (
-            f"set the rates of {names(self._hosts)} back; clocks were read and timers set "
-            f"{several(self.bit, 'time')} meanwhile"
-        )
+        return f"set the rates of {names(self._hosts)} back; {self.told()}"
+
+    def told(self) -> str:
+        """How often the clocks were read, and timers set, while they were wrong."""
+        told = super().told()
+        return told.replace("they were read", "clocks were read and timers set")
 
     def felt(self) -> int:
         """Readings of both clocks, and timers."""
