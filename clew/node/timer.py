@@ -13,6 +13,14 @@ def to_ns(seconds: float) -> int:
     return round(seconds * NS_PER_SECOND)
 
 
+def bound_ns(seconds: float) -> int:
+    """A bound in seconds as integer nanoseconds: as `to_ns`, but 0 for 0 seconds alone.
+
+    Where 0 has a meaning of its own, such as "not at all", a tiny bound does not become it.
+    """
+    return max(to_ns(seconds), 1) if seconds else 0
+
+
 class NodeTimer:
     """What `Node.after` and `Node.every` return.
 

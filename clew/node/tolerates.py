@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.errors import NodeError
+from clew.node.timer import bound_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Tolerates:
 
     @property
     def clock_error_ns(self) -> int | None:
-        """How far a clock may be off, ns; None for anything."""
-        return None if self.clock_error is None else round(self.clock_error * 1e9)
+        """How far a clock may be off, ns; None for anything. Only 0 s are 0."""
+        return None if self.clock_error is None else bound_ns(self.clock_error)
 
     def __str__(self) -> str:
         """Say it in words, for reports."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
 from clew.node.node import Node
-from clew.node.timer import to_ns
+from clew.node.timer import bound_ns, to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.load import Model, reference_of
@@ -226,7 +226,7 @@ def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
     those are not held to that.
     """
     if scenario.clock_error is not None:
-        return to_ns(scenario.clock_error)
+        return bound_ns(scenario.clock_error)
     return promised(model.node_class).clock_error_ns or None
 
 

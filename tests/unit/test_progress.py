@@ -335,6 +335,22 @@ def test_no_clock_is_further_off_than_is_tolerated(tmp_path, line, options, most
     assert most / 10 < worst < most + 1e-6
 
 
+@pytest.mark.parametrize(
+    ("line", "options", "bound_ns"),
+    [
+        ("tolerates = Tolerates(clock_error=1e-12)", {}, 1),
+        ("tolerates = Tolerates(clock_error=0)", {}, None),  # by name: nothing is promised of it
+        ("", {"clock_error": 1e-12}, 1),
+    ],
+)
+def test_a_tiny_bound_is_a_bound(tmp_path, line, options, bound_ns):
+    path = tmp_path / "stamps.py"
+    path.write_text(CLOCKS.format(line=line))
+    plan = outcome_of(str(path), 0, nemesis="clock", nemesis_interval=1, **options).run.plan
+    assert plan.faults
+    assert plan.clock_error_ns == bound_ns
+
+
 BAD_PROMISES = [
     # a line: what is said of it
     ("tolerates = 3", "'tolerates' can't be used"),
