@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from clew.errors import ScenarioError
 from clew.formats.regular import read_regular
 from clew.scenarios.names import wrong_names
-from clew.scenarios.options import expected, found, near_option
-from clew.scenarios.scenario import Scenario, class_for, fix_of
+from clew.scenarios.options import expected, fix_of, found, near_option
+from clew.scenarios.scenario import Scenario, class_for
 from clew.scenarios.toml_lines import first_table, lines_of
 from clew.scenarios.workload_files import is_file
 

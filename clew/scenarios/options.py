@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_
 
 from clew.errors import UsageError
 from clew.machine.text import brief, meant, shown
+from clew.scenarios.expect import nearest_expect
 from clew.workloads.options import Option, Row, own_options
 from clew.workloads.workload import Workload
 
@@ -119,12 +120,23 @@ def plain_kind(kind: Any) -> type:
     return str if origin is Literal else origin or kind
 
 
-def near_word(one: Row, value: str) -> str | None:
+def _near_word(one: Row, value: str) -> str | None:
     """Ask whether a word was meant, of an option that takes few; None without a near one."""
     known = get_args(one.kind) if get_origin(one.kind) is Literal else ()
     for form in one.option.forms:
         known = (*known, *form.get("enum", ()))
     return meant(value, known, cutoff=0.65)
+
+
+def fix_of(owner: type[BaseModel], error: Any) -> str | None:
+    """What was perhaps meant by a value of an option that takes few words; None for nothing."""
+    name, value = error["loc"][0], error["input"]
+    if not isinstance(value, str):
+        return None
+    if name == "expect":
+        near = nearest_expect(value)
+        return f"Did you mean {near!r}" if near else None
+    return None if ":" in value else _near_word(declared(owner)[name], value)
 
 
 def found(value: Any) -> str:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from clew.errors import UsageError
 from clew.formats.atomic import write_text
+from clew.scenarios.options import declared
+from clew.scenarios.scenario import scenario_class
 from clew.scenarios.workload_files import canonical, is_file, load_workload
 from clew.workloads.shapes import in_words
 from clew.workloads.workload import Workload
@@ -46,7 +48,7 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
     nemesis = ", ".join(f'"{kind}"' for kind in faults)
     texts = {
         directory / f"{name}.py": _filled(template or skeleton(spoken, workload), name),
-        directory / f"{name}.toml": _filled(_text("scenario.toml.txt"), name)
+        directory / f"{name}.toml": _filled(_explained(_text("scenario.toml.txt")), name)
         .replace("@WORKLOAD@", workload)
         .replace("@NEMESIS@", f"[{nemesis}]"),
         directory / f"test_{name}.py": _filled(_text("test.py.txt"), name),
@@ -78,9 +80,9 @@ def skeleton(workload: type[Workload], reference: str) -> str:
     """A node with a handler for each message of a workload, which has still to do the work."""
     parts = [_HEAD.replace("@WORKLOAD@", reference)]
     parts += [_handler(each, (), "") for each in workload.setup_types]
-    for f, declared in workload.operations.items():
-        fields = ", ".join(f"{name}: {in_words(shape)}" for name, shape in declared.request.items())
-        parts.append(_handler(f, declared.reply, fields))
+    for f, one in workload.operations.items():
+        fields = ", ".join(f"{name}: {in_words(shape)}" for name, shape in one.request.items())
+        parts.append(_handler(f, one.reply, fields))
     return "".join(parts)
 
 
@@ -108,6 +110,16 @@ def _handler(message_type: str, answer: Iterable[str], fields: str) -> str:
         """{what}"""
         self.reply(msg, {{{reply}}})
 '''
+
+
+def _explained(scenario: str) -> str:
+    """A scenario's text with what each option means above it."""
+    rows = declared(scenario_class())
+    lines = []
+    for line in scenario.splitlines():
+        name = line.partition(" = ")[0]
+        lines += [f"# {rows[name].option.meaning}", line] if name in rows else [line]
+    return "\n".join(lines) + "\n"
 
 
 def _text(template: str) -> str:

@@ -16,16 +16,16 @@ from pydantic import Field, ValidationError, field_validator
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.asserts import known_assert
-from clew.scenarios.expect import nearest_expect, parse_expect
+from clew.scenarios.expect import parse_expect
 from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.options import (
     Options,
     declared,
     expected,
     extended,
+    fix_of,
     found,
     near_option,
-    near_word,
 )
 from clew.scenarios.plan import CLIENTS_MAX
 from clew.scenarios.workload_files import is_file, load_workload
@@ -96,7 +96,7 @@ class Scenario(Options):
         str,
         Option(
             "N",
-            "How many clients; 2n is two a node.",
+            "How many clients; 2n is two per node.",
             forms=(
                 {"type": "integer", "minimum": 1},
                 {"type": "string", "pattern": "^[1-9][0-9]*n?$"},
@@ -108,7 +108,7 @@ class Scenario(Options):
         float,
         Option(
             "HZ",
-            "Operations a second over all clients.",
+            "Operations per second over all clients.",
             unit="operations a second",
             above=0,
             most=1e6,
@@ -489,14 +489,3 @@ def check_options(scenario: Scenario) -> None:
     for one in declared(type(scenario)).values():
         if one.option.check is not None:
             one.option.check(getattr(scenario, one.name))
-
-
-def fix_of(owner: type[Options], error: Any) -> str | None:
-    """What was perhaps meant by a value of an option that takes few words; None for nothing."""
-    name, value = error["loc"][0], error["input"]
-    if not isinstance(value, str):
-        return None
-    if name == "expect":
-        near = nearest_expect(value)
-        return f"Did you mean {near!r}" if near else None
-    return None if ":" in value else near_word(declared(owner)[name], value)
