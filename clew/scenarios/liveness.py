@@ -41,7 +41,7 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
     if not plan.recovery_ns:
         return Result("liveness", Verdict.VALID, "There is no recovery time: no progress was due.")
     asked = _asked_after_healing(run)
-    moving = [node for node, tried in asked.items() if any(map(_progress, tried))]
+    moving = [node for node, tried in asked.items() if any(map(is_progress, tried))]
     within = f"{plan.recovery_ns / NS_PER_SECOND:g} s after {_who(plan)} healed"
     stopped = _unready(run, within) or _stopped(run, asked, within, every_node=every_node)
     if stopped is not None:
@@ -73,12 +73,12 @@ def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within
     silent = {
         node: tried
         for node, tried in others.items()
-        if len(tried) > 1 and not any(map(_answered, tried))
+        if len(tried) > 1 and not any(map(is_answered, tried))
     }
     if silent:
         return _no_progress(silent, asked, "answered none", within)
     reason = f"Within {within}, operations succeeded at {few(moving)}"
-    refusing = [node for node, tried in others.items() if any(map(_answered, tried))]
+    refusing = [node for node, tried in others.items() if any(map(is_answered, tried))]
     if refusing:
         reason += f"; {few(refusing)} refused them"
     return Result("liveness", Verdict.VALID, f"{reason}.")
@@ -107,11 +107,11 @@ def _stopped(
     for node, tried in asked.items():
         for one in tried:
             groups.setdefault((node if every_node else "the cluster", one.f), []).append(one)
-    moving = {where for (where, _), tried in groups.items() if any(map(_progress, tried))}
+    moving = {where for (where, _), tried in groups.items() if any(map(is_progress, tried))}
     for (where, f), tried in groups.items():
         fresh = [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
         timed_out = [one for one in fresh if one.completed is not None and _unanswered(one)]
-        if where not in moving or any(map(_progress, tried)):
+        if where not in moving or any(map(is_progress, tried)):
             continue
         if _asked_twice(run.plan, [timed_out]):
             reason = (
@@ -168,20 +168,22 @@ def _unanswered(operation: Operation) -> bool:
     return operation.completed is None or (isinstance(error, dict) and error.get("code") == 0)
 
 
-def _code(operation: Operation) -> int | None:
+def code_of(operation: Operation) -> int | None:
+    """The code of the error that it ended with; None where there is none."""
     code = operation.error.get("code") if isinstance(operation.error, dict) else None
     return code if operation.type != "ok" else None
 
 
-def _progress(operation: Operation) -> bool:
+def is_progress(operation: Operation) -> bool:
     """True for what was done, and for what the object itself refused."""
     if operation.type == "ok":
         return True
-    return operation.type == "fail" and _code(operation) in REFUSALS
+    return operation.type == "fail" and code_of(operation) in REFUSALS
 
 
-def _answered(operation: Operation) -> bool:
-    code = _code(operation)
+def is_answered(operation: Operation) -> bool:
+    """True for what was done or surely was not, and for a hint whom to ask."""
+    code = code_of(operation)
     if operation.type == "ok" or (code is not None and is_definite(code)):
         return True
     return isinstance(operation.error, dict) and "leader" in operation.error
