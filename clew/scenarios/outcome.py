@@ -15,9 +15,11 @@ from clew.scenarios.asserts import check_asserts
 from clew.scenarios.bites import check_faults
 from clew.scenarios.liveness import beyond_promise, check_liveness, healed_nodes, not_judged
 from clew.scenarios.load import Model
+from clew.scenarios.refusals import refused_for_ever
 from clew.scenarios.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.run import Run, make_workload
 from clew.scenarios.signature import finding_kind, signature_of
+from clew.scenarios.talk import busy_talk
 from clew.scenarios.workload_files import mistakes_of
 from clew.workloads.workload import Workload, held
 
@@ -89,6 +91,7 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.shared:
         checks.append(_shared(run))
     remarks = [*kept_apart(run), *unawaited(run), *mildly_drawn(run, model)]
+    remarks += [*busy_talk(run, model), *refused_for_ever(run, every_node=workload.every_node)]
     if run.plan.liveness != "off":
         progress = check_liveness(run, every_node=workload.every_node)
         beyond = beyond_promise(run.plan, model)

@@ -137,7 +137,7 @@ class LoopWatch:
             return None
         if look.sent <= PER_OPERATION * self._pairs * look.operations:
             return None
-        types = _cycle(max(deep).path)
+        types = cycle_of(max(deep).path)
         return Loop(types, look.sent, look.operations, seconds, len(deep))
 
 
@@ -209,7 +209,7 @@ class _Look:
         return self.hops.pop(number, None)
 
 
-def _cycle(path: Sequence[str]) -> tuple[str, ...]:
+def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
     """The shortest part that the end of a path repeats, beginning with its least type."""
     for length in range(1, len(path) // 2 + 1):
         if path[-length:] == path[-2 * length : -length]:
@@ -219,19 +219,25 @@ def _cycle(path: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path))
 
 
-def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:
-    """What a loop is, as a reason, and ``file:line`` of the first handler in it; or nothing."""
+def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
+    """The types of a cycle with their handlers, and ``file:line`` of the first of those."""
     handlers = handlers_of(node_class)
     told, places = [], []
-    for name in loop.types:
+    for name in types:
         handler = handlers.get(name)
         code = getattr(getattr(node_class, handler, None), "__code__", None) if handler else None
         told.append(f"{name} ({node_class.__name__}.{handler})" if handler else name)
         places += [f"{code.co_filename}:{code.co_firstlineno}"] if code is not None else []
+    return " -> ".join([*told, types[0]]), places[0] if places else ""
+
+
+def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:
+    """What a loop is, as a reason, and ``file:line`` of the first handler in it; or nothing."""
+    cycle, place = handled(loop.types, node_class)
     asked = f"{loop.operations} operation{'' if loop.operations == 1 else 's'}"
     reason = (
-        f"messages lead to messages without end: {' -> '.join([*told, loop.types[0]])}; "
+        f"messages lead to messages without end: {cycle}; "
         f"{loop.messages:,} of them in {loop.seconds:.3g} s beside {asked}, and "
         f"{loop.under_way:,} under way; is an answer answered?"
     )
-    return reason, places[0] if places else ""
+    return reason, place

@@ -1,0 +1,173 @@
+"""What is worth knowing of a valid run: steady loops of messages, functions refused for ever."""
+
+import pytest
+
+from clew.models.registry import MODELS
+from clew.scenarios.draw import draw_plan
+from clew.scenarios.load import load_model
+from clew.scenarios.outcome import judge
+from clew.scenarios.run import simulate
+from clew.scenarios.scenario import make_scenario
+
+
+def outcome_of(name, *, keep_trace=True, **options):
+    model = load_model(str(name))
+    given = {"model": str(name), "time_limit": 2, "recovery": 2, **options}
+    plan = draw_plan(make_scenario(given), 0, model)
+    return judge(simulate(plan, model, keep_trace=keep_trace), model)
+
+
+def remarks(outcome, word):
+    return [one for one in outcome.remarks if word in one]
+
+
+def written(tmp_path, text):
+    path = tmp_path / "node.py"
+    path.write_text(f"from clew import Node, RPCError, on\n\n{text}")
+    return path
+
+
+# A steady loop.
+
+ECHO = """
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+"""
+LEAK = f"""class N(Node):
+    workload = "echo"
+
+    def start(self):
+        self.send(self.peers[0], {{"type": "leak"}})
+
+    @on("leak")
+    def again(self, msg):
+        self.send(msg.src, {{"type": "leak"}})
+{ECHO}"""
+TWO = LEAK.replace(
+    'self.send(msg.src, {"type": "leak"})',
+    'self.send(msg.src, {"type": "ack"})\n\n'
+    '    @on("ack")\n'
+    "    def heard(self, msg):\n"
+    '        self.send(msg.src, {"type": "leak"})',
+)
+LATER = """class N(Node):
+    workload = "echo"
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+        for peer in self.peers:
+            self.send(peer, {"type": "hi"})
+
+    @on("hi")
+    async def hi(self, msg):
+        await self.sleep(0.01)
+        self.send(msg.src, {"type": "hi"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LEAK, "100 % of them of type 'leak': leak (N.again) -> leak."),
+        (TWO, ": ack (N.heard) -> leak (N.again) -> ack."),
+        (LATER, "100 % of them of type 'hi': hi (N.hi) -> hi."),
+    ],
+)
+def test_a_steady_loop_of_messages_is_remarked(tmp_path, text, said):
+    outcome = outcome_of(written(tmp_path, text), rate=20)
+    assert outcome.verdict.value == "valid"
+    [remark] = remarks(outcome, "messages per operation")
+    assert said in remark
+    servers = outcome.statistics["servers"]
+    assert remark.startswith(f"Servers sent {servers['msgs_per_op']:,.0f} messages per operation, ")
+    per_second = servers["messages"] / outcome.statistics["virtual_seconds"]
+    assert f" {per_second:,.0f} per virtual second" in remark
+
+
+def test_where_no_trace_is_kept_the_figures_are_said(tmp_path):
+    outcome = outcome_of(written(tmp_path, LEAK), keep_trace=False)
+    [remark] = remarks(outcome, "messages per operation")
+    assert "per virtual second. Is an answer answered" in remark
+
+
+def test_a_token_that_waits_is_not_remarked(tmp_path):
+    slow = LEAK.replace("self.send(msg.src,", "self.after(0.05, self.send, msg.src,")
+    assert not remarks(outcome_of(written(tmp_path, slow)), "messages per operation")
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("latency", [0, 20])
+def test_no_shipped_model_is_remarked_on(name, latency):
+    options = {"swarm": True, "node_count": 5, "rate": 5, "time_limit": 5, "recovery": 5}
+    outcome = outcome_of(name, keep_trace=False, latency=latency, **options)
+    assert not remarks(outcome, "messages per operation")
+    assert not remarks(outcome, "never again")
+
+
+# Refused for ever.
+
+STUCK = """class N(Node):
+    workload = "g-set"
+
+    def start(self):
+        self.kept = set()
+        self.every(0.2, self.tell)
+
+    @on("add")
+    def add(self, msg):
+        if self.monotonic() > {since} and {when}:
+            raise RPCError({code})
+        self.kept.add(msg.body["element"])
+        self.reply(msg, {{"type": "add_ok"}})
+
+    @on("read")
+    def read(self, msg):
+        self.reply(msg, {{"type": "read_ok", "value": sorted(self.kept)}})
+
+    def tell(self):
+        for peer in self.peers:
+            self.send(peer, {{"type": "tell", "kept": sorted(self.kept)}})
+
+    @on("tell")
+    def told(self, msg):
+        self.kept |= set(msg.body["kept"])
+"""
+
+
+def stuck(tmp_path, *, since=1, when="True", code=11, **options):
+    path = written(tmp_path, STUCK.format(since=since, when=when, code=code))
+    return outcome_of(path, **{"recovery": 4, "rate": 50, **options})
+
+
+def test_a_function_that_is_refused_for_ever_is_remarked(tmp_path):
+    outcome = stuck(tmp_path)
+    assert outcome.verdict.value == "valid"
+    adds = [one for one in outcome.run.history.operations if one.f == "add"]
+    done = [one for one in adds if one.type == "ok"]
+    late = [one for one in adds if one.start >= 2_000_000_000]
+    last = max(one.end for one in done) / 1e9
+    [remark] = remarks(outcome, "never again")
+    assert remark.startswith(f"add succeeded {len(done)} times at ")
+    assert f", last at {last:.3f} s, and never again: all {len(late)} requests after 2 s" in remark
+    assert "were refused with error 11 (temporarily-unavailable)." in remark
+
+
+def test_the_nodes_that_refuse_are_named(tmp_path):
+    [remark] = remarks(stuck(tmp_path, when="self.id == 'n2'"), "never again")
+    assert " times at n2, last at " in remark
+
+
+CALM = {
+    "it is answered again": {"when": "self.monotonic() < 2.2"},
+    "the object refuses": {"code": 22},
+    "nobody asks": {"recovery": 0},
+    "few ask": {"rate": 1, "when": "self.id == 'n2'"},
+    "it never worked": {"since": -1},
+}
+
+
+@pytest.mark.parametrize("case", CALM)
+def test_what_is_no_refusal_for_ever_is_not_remarked(tmp_path, case):
+    assert not remarks(stuck(tmp_path, **CALM[case]), "never again")
