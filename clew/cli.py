@@ -126,6 +126,7 @@ def run_cluster(
     until_failure: flags.UntilFailure = None,
     max_failures: flags.MaxFailures = None,
     failed: flags.Failed = None,
+    allow_outside: flags.AllowOutside = None,
     resume: flags.Resume = None,
     shard: flags.Shard = None,
     dask: flags.Dask = None,

@@ -57,6 +57,13 @@ Failed: TypeAlias = Annotated[
         "--runs or --for is given. Without MODEL, those of every scenario.",
     ),
 ]
+AllowOutside: TypeAlias = Annotated[
+    bool | None,
+    option(
+        "--allow-outside",
+        "With --failed and no MODEL: run a file that lies outside the project of DIR/clew.sqlite.",
+    ),
+]
 Resume: TypeAlias = Annotated[
     bool | None,
     option(

@@ -15,8 +15,8 @@ from clew.search.cases import Shard
 
 OF_THE_COMMAND = (
     "models", "seed", "runs", "for_time", "jobs", "until_failure", "max_failures", "failed",
-    "resume", "shard", "dask", "seed_timeout", "out", "keep", "verify", "no_shrink", "json",
-    "junit", "log", "trace", "coverage",
+    "allow_outside", "resume", "shard", "dask", "seed_timeout", "out", "keep", "verify",
+    "no_shrink", "json", "junit", "log", "trace", "coverage",
 )  # fmt: skip
 """Options of the command; all others are the scenario's."""
 
@@ -36,6 +36,7 @@ class Invocation:
         jobs: worker processes; None where that depends on the number of runs.
         failures_max: stop after that many failures; None to go on.
         failed: run the seeds first that ever failed.
+        allow_outside: run a failed seed's file that lies outside the database's project.
         resume: take the results that the database has.
         shard: which part of the seeds, or of several scenarios.
         dask: the address of a scheduler, or ``local``; None for worker processes of our own.
@@ -58,6 +59,7 @@ class Invocation:
     jobs: int | None
     failures_max: int | None
     failed: bool
+    allow_outside: bool
     resume: bool
     shard: Shard
     dask: str | None
@@ -105,6 +107,7 @@ def invocation_of(own: Mapping[str, Any]) -> Invocation:
         jobs=whole["jobs"],
         failures_max=1 if "until_failure" in own else whole["max_failures"],
         failed="failed" in own,
+        allow_outside="allow_outside" in own,
         resume="resume" in own,
         shard=shard_of("shard", own["shard"]) if "shard" in own else Shard(),
         dask=own.get("dask"),

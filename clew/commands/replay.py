@@ -41,22 +41,21 @@ def run(options: Mapping[str, Any]) -> int:
             check_file(name, options[name])
     repro = read_repro(path)
     pin_to(repro.plan.hash_seed)
-    model, changed = trusted_model(
+    asked = "verify" in options
+    verification = None
+    with trusted_model(
         repro,
         path,
         announce,
         changed_model="changed_model" in options,
         allow_outside="allow_outside" in options,
-    )
-    outcome = judge(simulate(repro.plan, model), model)
-    told = differences(repro, outcome)
-    valid = outcome.verdict is Verdict.VALID
-    asked = "verify" in options
-    verification = None
-    if asked or valid:
-        found = verify(outcome.run, fresh_runs_of(os.getpid()))
-        # Of a valid run that is the same again nothing is said that nobody asked for.
-        verification = found if asked or found.hash_order or not found.same else None
+    ) as (model, changed):
+        outcome = judge(simulate(repro.plan, model), model)
+        told = differences(repro, outcome)
+        if asked or outcome.verdict is Verdict.VALID:
+            found = verify(outcome.run, fresh_runs_of(os.getpid()))
+            # Of a valid run that is the same again nothing is said that nobody asked for.
+            verification = found if asked or found.hash_order or not found.same else None
     if "diagram" in options:
         from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
 

@@ -42,17 +42,18 @@ def run(options: Mapping[str, Any]) -> int:
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_file("out", out)
     pin_to(repro.plan.hash_seed)
-    trusted_model(
+    trusted = trusted_model(
         repro,
         path,
         announce,
         changed_model="changed_model" in options,
         allow_outside="allow_outside" in options,
     )
-    with ShrinkProgress(runs_max, sys.stderr) as progress:
-        shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
-    verification = verify(shrunk.outcome.run)
-    write_shrunk(shrunk, out, repro)
+    with trusted:
+        with ShrinkProgress(runs_max, sys.stderr) as progress:
+            shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
+        verification = verify(shrunk.outcome.run)
+        write_shrunk(shrunk, out, repro)
     if "json" in options:
         echo(json_text(as_json(shrunk, str(out), verification)))
     else:

@@ -29,7 +29,7 @@ from clew.scenarios.load import load_model, reference_of
 from clew.scenarios.outcome import Outcome, judge
 from clew.scenarios.repro import model_of, read_repro
 from clew.scenarios.run import simulate
-from clew.scenarios.sources import source_digest
+from clew.scenarios.sources import in_one_file, source_digest
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
 from clew.search.forks import FreshRuns, fresh_runs_of
@@ -199,6 +199,9 @@ def _is_of(job: Job, result: SeedResult) -> bool:
         repro = read_repro(Path(str(result.repro)))
     except ClewError:
         return False
+    named, asked = repro.plan.model.name, job.scenario.model
+    if named != asked and not in_one_file(named, asked):
+        return False  # it would be imported, and it is not what was asked for
     drawn = draw_plan(job.scenario, result.seed, load_model(job.scenario.model, job.scenario.bug))
     return repro.digest == result.digest and replace(repro.plan, model=drawn.model) == drawn
 

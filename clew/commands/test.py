@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.commands.invocation import OF_THE_COMMAND, Invocation, invocation_of
+from clew.commands.replay import announce
 from clew.commands.reports import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
@@ -27,9 +28,10 @@ from clew.scenarios.suite import (
     scenario_from,
     scenario_source,
 )
+from clew.scenarios.trust import announced, check_inside
 from clew.scenarios.workload_files import is_file
 from clew.search.cases import Case, Shard
-from clew.search.database import NAME, Database
+from clew.search.database import NAME, Database, Recorded
 from clew.search.seeds import Job
 from clew.search.summary import Summary
 
@@ -165,6 +167,7 @@ def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
         return []
     with Database(asked.out) as database:
         recorded = database.all_failed()
+    _check_trust(recorded, asked)
     cases = []
     for one in recorded:
         try:
@@ -177,6 +180,27 @@ def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
         case.job = replace(case.job, name=f"{Path(case.job.scenario.model).stem}-{one.digest}")
         cases.append(case)
     return [case for case in cases if case.total != 0]
+
+
+def _check_trust(recorded: Sequence[Recorded], asked: Invocation) -> None:
+    """Announce what is imported for the scenarios of a database, which may be somebody else's.
+
+    Raises:
+        ScenarioError: it lies outside the project of the database, and that was not asked for.
+    """
+    named = [
+        tuple(
+            text if isinstance(text, str) else None
+            for text in (one.get("model"), one.get("workload"))
+        )
+        for one in (each.scenario for each in recorded)
+    ]
+    if not asked.allow_outside:
+        for references in named:
+            check_inside(_database(asked), *references)
+    line = announced(_database(asked), (each for references in named for each in references))
+    if line:
+        announce(line)
 
 
 def _case_of(scenario: Scenario, asked: Invocation, source: Source | None) -> Case:

@@ -1,9 +1,10 @@
 """The source files of a model, each with its digest: what a run of it may depend on.
 
 Of a shipped model these are the files of the shipped models that its class reaches; of a user's
-file the file itself and what it imported from its own folder. Names are relative, so that they are
-the same on every machine. Installed packages are left out: `clew.scenarios.repro.versions` tells
-the version of Clew and of Python alone.
+file the file itself, what it imported that is not installed, and what its text says that it may
+import from its own folder. Names are relative, so that they are the same on every machine.
+Installed packages are left out: `clew.scenarios.repro.versions` has the version of Clew and of
+Python alone.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
+from os.path import relpath
 from pathlib import Path
 from types import ModuleType
 
 from clew import models
+from clew.scenarios.imports import reached
 from clew.scenarios.load import Model
 from clew.scenarios.userfiles import BESIDE, USERS
 from clew.scenarios.workload_files import is_file, modules_of
@@ -38,13 +41,12 @@ def sources_of(model: Model, workload: str | None = None) -> dict[str, str]:
 def _of_the_workload(model: Model, workload: str | None) -> dict[str, str]:
     if workload is None or not is_file(workload) or in_one_file(model.name, workload):
         return {}
-    reached = modules_of(workload)
-    root = Path(str(reached[0].__file__)).parent
-    return {f"{OF_THE_WORKLOAD}{name}": digest for name, digest in _digests(reached, root).items()}
+    found = _of_a_file(modules_of(workload))
+    return {f"{OF_THE_WORKLOAD}{name}": digest for name, digest in found.items()}
 
 
 def in_one_file(model: str, workload: str) -> bool:
-    """True where a model and its workload are classes of one user's file."""
+    """True where two references, as to a model and its workload, mean one user's file."""
     one, other = model.partition(":")[0], workload.partition(":")[0]
     return is_file(model) and Path(one).resolve() == Path(other).resolve()
 
@@ -54,19 +56,26 @@ def _of_the_model(model: Model) -> dict[str, str]:
     if module is None:
         return {}
     if module.__name__.startswith(models.__name__):
-        root, reached = Path(models.__file__).parent, _shipped(module)
-    elif module.__name__.startswith(USERS):
+        return _digests(_files(_shipped(module)), Path(models.__file__).parent)
+    if module.__name__.startswith(USERS):
         beside = [sys.modules[name] for name in getattr(module, BESIDE, ()) if name in sys.modules]
-        root, reached = Path(str(module.__file__)).parent, [module, *beside]
-    else:
-        return {}
-    return _digests(reached, root)
+        return _of_a_file([module, *beside])
+    return {}
 
 
-def _digests(reached: Iterable[ModuleType], root: Path) -> dict[str, str]:
-    files = {
-        _name(Path(each.__file__), root): Path(each.__file__) for each in reached if each.__file__
-    }
+def _of_a_file(modules: list[ModuleType]) -> dict[str, str]:
+    """The sources of a user's file, whose module comes first, by name."""
+    files = _files(modules)
+    root = files[0].resolve().parent
+    return _digests(reached(files, root), root)
+
+
+def _files(modules: Iterable[ModuleType]) -> list[Path]:
+    return [Path(each.__file__) for each in modules if each.__file__]
+
+
+def _digests(reached_files: Iterable[Path], root: Path) -> dict[str, str]:
+    files = {name_from(each, root): each for each in reached_files}
     return {
         name: sha256(files[name].read_bytes()).hexdigest()[:DIGITS]
         for name in sorted(files)
@@ -82,10 +91,11 @@ def source_digest(model: Model, workload: str | None) -> str:
     return digest.hexdigest()
 
 
-def _name(file: Path, root: Path) -> str:
-    """The path below a folder; the bare name of a file elsewhere."""
-    file, root = file.resolve(), root.resolve()
-    return file.relative_to(root).as_posix() if root in file.parents else file.name
+def name_from(file: Path, root: Path) -> str:
+    """The path from a folder, as a link below it is called there."""
+    root = root.resolve()
+    file = file.absolute() if root in file.absolute().parents else file.resolve()
+    return Path(relpath(file, root)).as_posix()
 
 
 def _shipped(module: ModuleType) -> list[ModuleType]:

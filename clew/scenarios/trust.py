@@ -1,28 +1,33 @@
-"""What a repro file may import: files of its own project, as they were when it was written.
+"""What a file that names code may import: its own project's files, as they were at its writing.
 
 A repro file names code, and whoever sends one names it for somebody else to run. So nothing that it
 names is imported before this has been decided from the files' bytes alone: the files of the model
 and of the workload lie in the file's project, every source has the digest that the repro file
 states, and nothing that they import from their own folders is missing from that list. What ships
-is Clew's own code, and needs no such look.
+is Clew's own code, and needs no such look. A database of sweeps, which may come from a cache, names
+code as well, without digests; a person's own commands run what lies in the project as it is now.
 
-Left out: what installed packages hold, and what code imports by names that it computes. The first
-is the environment's, as for any program; the second is found after the import (`changed_sources`).
+What code imports by names that it computes is met when it does: `clew.scenarios.gate` stands then.
+
+Left out: what installed packages hold. It is the environment's, as for any program.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from os.path import realpath
 from pathlib import Path
 from shlex import quote
 
 from clew.errors import ScenarioError
+from clew.scenarios.gate import Gate, standing_by
+from clew.scenarios.imports import reached
 from clew.scenarios.load import Model
 from clew.scenarios.plan import Plan
 from clew.scenarios.repro import Repro, changed_sources, model_of
-from clew.scenarios.sources import DIGITS, OF_THE_WORKLOAD, in_one_file
+from clew.scenarios.sources import DIGITS, OF_THE_WORKLOAD, in_one_file, name_from
 from clew.scenarios.workload_files import is_file
 
 MARKERS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
@@ -32,15 +37,21 @@ OUT = "out"
 """The folder of artefacts, as `clew test` names it where nothing else is said."""
 
 
+Say = Callable[[str], None]
+
+
+@contextmanager
 def trusted_model(
     repro: Repro,
     path: Path,
-    say: Callable[[str], None],
+    say: Say,
     *,
     changed_model: bool = False,
     allow_outside: bool = False,
-) -> tuple[Model, list[str]]:
-    """The model of a repro file, imported once that is known to be safe, and what has changed.
+) -> Iterator[tuple[Model, list[str]]]:
+    """Import a repro file's model once that is known to be safe; what has changed stands beside it.
+
+    It runs inside this context, in which nothing is imported that was not announced.
 
     Args:
         repro: what the file says.
@@ -55,29 +66,78 @@ def trusted_model(
     """
     plan = repro.plan
     files = _users_files(plan)
-    for what, reference in (("model", plan.model.name), ("workload", plan.workload)):
-        file = _users_file(reference)
-        if file is not None and not allow_outside and _is_outside(path, file):
-            raise ScenarioError(
-                f"the {what}'s file lies outside the project of this file",
-                where=str(path),
-                expected=f"a file below {' or '.join(map(str, projects_of(path)))}",
-                found=str(file.resolve()),
-                fix="Read that file first; then say --allow-outside to run it",
-            )
+    sources = {
+        f"{prefix}{name_from(each, file.resolve().parent)}": each
+        for prefix, file in files.items()
+        for each in _sources(repro, prefix, file)
+    }
+    if not allow_outside:
+        check_inside(path, plan.model.name, plan.workload)
+        for source in sources.values():
+            _check_inside(path, source, "a source of the model")
+    gate = _gate(path, files.values(), sources.values(), say)
+    gate.inside, gate.outside = changed_model, allow_outside
+    changed = [each for item in files.items() for each in _changed_bytes(repro, *item)]
+    _refuse(changed, path, changed_model=changed_model)
     if files:
-        changed = [
-            name for prefix, file in files.items() for name in _changed_bytes(repro, prefix, file)
-        ]
-        _refuse(changed, path, changed_model=changed_model)
-        own = (f"{prefix}{file.name}" for prefix, file in files.items())
-        names = ", ".join(sorted({*own, *repro.sources}))
+        names = ", ".join(sorted({*sources, *repro.sources}))
         state = f"changed since: {', '.join(changed)}" if changed else "as when it was written"
         say(f"{path} names code, which is imported now: {names} ({state})")
-    model = model_of(plan, str(path))
-    changed = changed_sources(repro, model)
-    _refuse(changed, path, changed_model=changed_model)
-    return model, changed
+    with standing_by(gate if files else None):
+        model = model_of(plan, str(path))
+        if not repro.sources or "" not in files:  # else each has been compared
+            changed = changed_sources(repro, model)
+            _refuse(changed, path, changed_model=changed_model)
+        yield model, changed
+
+
+def _gate(path: Path, files: Iterable[Path], sources: Iterable[Path], say: Say) -> Gate:
+    """A gate for users' files and their sources, as these are now."""
+    return Gate(
+        str(path),
+        {realpath(place): sha256(place.read_bytes()).hexdigest() for place in sources},
+        [*(str(file.resolve().parent) for file in files), *map(str, projects_of(path))],
+        late=lambda place: say(f"{path} names code, which imports now: {place}"),
+    )
+
+
+def check_inside(path: Path, *references: str | None) -> None:
+    """Do nothing where the users' files that a file names lie in one of its projects.
+
+    Args:
+        path: the file.
+        references: of a model and a workload, as a plan has them.
+
+    Raises:
+        ScenarioError: one lies elsewhere.
+    """
+    for what, reference in zip(("model", "workload"), references, strict=True):
+        file = None if reference is None else _users_file(reference)
+        if file is not None:
+            _check_inside(path, file, f"the {what}'s file")
+
+
+def _check_inside(path: Path, file: Path, what: str) -> None:
+    if _is_outside(path, file):
+        raise ScenarioError(
+            f"{what} lies outside the project of this file",
+            where=str(path),
+            expected=f"a file below {' or '.join(map(str, projects_of(path)))}",
+            found=str(file.resolve()),
+            fix="Read that file first; then say --allow-outside to run it",
+        )
+
+
+def announced(path: Path, references: Iterable[str | None]) -> str:
+    """The line that names what is imported for the references in a file; empty where nothing is."""
+    named = (file for each in references if each and (file := _users_file(each)) is not None)
+    files = [file for file in named if file.is_file()]
+    places = dict.fromkeys(
+        each for file in files for each in reached([file.resolve()], file.resolve().parent)
+    )
+    here = Path.cwd().resolve()
+    names = [str(each.relative_to(here) if here in each.parents else each) for each in places]
+    return f"{path} names code, which is imported now: {', '.join(sorted(names))}" if names else ""
 
 
 def _users_files(plan: Plan) -> dict[str, Path]:
@@ -143,6 +203,22 @@ def _users_file(reference: str) -> Path | None:
     return Path(reference.partition(":")[0]) if is_file(reference) else None
 
 
+def _listed(repro: Repro, prefix: str) -> dict[str, str]:
+    """The digests that a repro file states of the sources with a prefix, by name without it."""
+    return {
+        name.removeprefix(prefix): digest
+        for name, digest in sorted(repro.sources.items())
+        if name.startswith(OF_THE_WORKLOAD) == bool(prefix)
+    }
+
+
+def _sources(repro: Repro, prefix: str, file: Path) -> list[Path]:
+    """The files that are there of a user's file: itself, what is listed, and what they import."""
+    root = file.resolve().parent
+    places = (root / name for name in (file.resolve().name, *_listed(repro, prefix)))
+    return reached([each for each in places if each.is_file()], root)
+
+
 def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
     """The sources that are not what a repro file says, by name with how, from their bytes alone.
 
@@ -151,14 +227,11 @@ def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
         prefix: what stands before the names of these sources.
         file: the user's file that is imported.
     """
+    file = file.resolve()
     if not repro.sources:
         return [f"{file.name} (the repro file lists no sources)"]
-    root = file.resolve().parent
-    listed = {
-        name.removeprefix(prefix): digest
-        for name, digest in sorted(repro.sources.items())
-        if name.startswith(OF_THE_WORKLOAD) == bool(prefix)
-    }
+    root = file.parent
+    listed = _listed(repro, prefix)
     told = []
     for name, digest in listed.items():
         source = root / name
@@ -166,13 +239,11 @@ def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
             told.append(f"{prefix}{name} (gone)")
         elif sha256(source.read_bytes()).hexdigest()[:DIGITS] != digest:
             told.append(f"{prefix}{name}")
-    known = {file.name, *listed}
-    if file.name not in listed:
-        told.append(f"{prefix}{file.name} (new)")
-    beside = known | {*repro.sources} if _in_one_folder(repro.plan) else known
-    for name in sorted(known):
-        new = (one for one in _imported_beside(root / name, root) if one not in beside)
-        told += [f"{prefix}{one} (new)" for one in new]
+    known = {*map(realpath, (root / name for name in listed))}
+    if _in_one_folder(repro.plan):
+        known |= {*map(realpath, (root / name for name in repro.sources))}
+    new = (each for each in _sources(repro, prefix, file) if realpath(each) not in known)
+    told += [f"{prefix}{name_from(each, root)} (new)" for each in new]
     return list(dict.fromkeys(told))
 
 
@@ -182,30 +253,3 @@ def _in_one_folder(plan: Plan) -> bool:
     if model is None or workload is None:
         return False
     return model.resolve().parent == workload.resolve().parent
-
-
-def _imported_beside(source: Path, root: Path) -> Iterator[str]:
-    """The files of a folder that a source imports by name, relative to the folder.
-
-    It is read, not run; what can't be parsed imports nothing.
-    """
-    try:
-        tree = ast.parse(source.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return
-    for node in ast.walk(tree):
-        for module in _modules(node):
-            parts = module.split(".")
-            for depth in range(1, len(parts) + 1):
-                base = root.joinpath(*parts[:depth])
-                for found in (base.with_suffix(".py"), base / "__init__.py"):
-                    if found.is_file():
-                        yield found.relative_to(root).as_posix()
-
-
-def _modules(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (each.name for each in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        yield node.module
-        yield from (f"{node.module}.{each.name}" for each in node.names)

@@ -7,6 +7,7 @@ another may take its module's name; where a class came from is remembered with t
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from clew.formats.regular import check_regular
 from clew.machine.text import said
 from clew.node.node import Node
 from clew.runtimes.isolated import Attached, Copy
+from clew.scenarios.gate import GIVEN, is_below
 from clew.scenarios.loggers import attached, loggers_of_module
 from clew.scenarios.programs import check_program
 from clew.sim.finding import is_raised, is_users, users_traceback
@@ -32,7 +34,7 @@ USERS = "clew_user_"
 """How the name of a user's file as a module begins."""
 
 BESIDE = "__clew_beside__"
-"""The global of a user's file that names the modules it imported from its own folder."""
+"""The global of a user's file that names the modules it imported and that are not installed."""
 
 
 class Home(NamedTuple):
@@ -227,16 +229,24 @@ def copy_of(node_class: type[Node]) -> Copy:
 
 
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
-    """The modules that are new and lie in a folder; installed packages in it are left alone."""
+    """The modules that are new and lie in a folder, or where the user's code found them itself.
+
+    Installed packages in the folder are left alone.
+    """
     return tuple(
         name
         for name, module in list(sys.modules.items())
         if name not in known
         and not name.startswith(USERS)
         and (file := getattr(module, "__file__", None)) is not None
-        and Path(folder) in Path(file).parents
         and "site-packages" not in Path(file).parts
+        and (Path(folder) in Path(file).parents or _is_elsewhere(module))
     )
+
+
+def _is_elsewhere(module: ModuleType) -> bool:
+    """True for a module of the user's in a folder that this process was not given."""
+    return is_own(module) and is_below(os.path.realpath(str(module.__file__)), GIVEN) < 0
 
 
 def _forget_beside() -> None:

@@ -275,13 +275,18 @@ def _text(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def _is_in(file: Path, folder: Path) -> bool:
+    """True for a file that is there, below a folder; a database may name any, and is not ours."""
+    return file.is_file() and folder.resolve() in file.resolve().parents
+
+
 def _result(seed: int, row: tuple[Any, ...], folder: Path) -> SeedResult:
     (
         verdict, signature, reason, digest, events, messages, virtual_ns, faults, repro, seconds,
         scenario,
     ) = row  # fmt: skip
     options = json.loads(scenario)
-    path = None if repro is None or not (folder / repro).is_file() else str(folder / repro)
+    path = None if repro is None or not _is_in(folder / repro, folder) else str(folder / repro)
     data = {
         "model": options["model"],
         "bug": options["bug"],

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from clew.machine.hashing import VARIABLE, hash_seed
 from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
+from clew.scenarios.gate import as_json, from_json, standing_by
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import simulate
@@ -110,7 +111,7 @@ class FreshRuns:
             yield lambda: _in_an_interpreter(plan, digest, self._environ)
             return
         standing = {"folder": str(Path.cwd()), "path": sys.path, "environ": dict(os.environ)}
-        told = {"plan": plan.to_json(), "digest": digest, **standing}
+        told = {"plan": plan.to_json(), "digest": digest, "gate": as_json(), **standing}
         request = json.dumps(told).encode()
         with self._lock:
             answered = False
@@ -222,8 +223,9 @@ def _in_an_interpreter(plan: Plan, digest: str, environ: dict[str, str]) -> Fres
     with tempfile.TemporaryDirectory(prefix="clew-verify-") as folder:
         planned, traced = Path(folder) / "plan.json", Path(folder) / "trace"
         planned.write_text(json.dumps(plan.to_json()), encoding="utf-8")
+        files = str(planned), str(traced), json.dumps(as_json())
         done = subprocess.run(  # noqa: S603 - our own interpreter, our own module
-            _python("verification", "main(*sys.argv[2:])", str(planned), str(traced)),
+            _python("verification", "main(*sys.argv[2:])", *files),
             env=environ,
             check=False,
             capture_output=True,
@@ -294,7 +296,8 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
         os.environ.clear()
         os.environ.update(asked["environ"])
         plan = trusted_plan(asked["plan"])
-        run = simulate(plan, load_model(plan.model.name, plan.model.bug))
+        with standing_by(from_json(asked["gate"])):
+            run = simulate(plan, load_model(plan.model.name, plan.model.bug))
         _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())
         status = 0
     except BaseException as error:  # noqa: BLE001 - reported by the process that asked

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
+from clew.scenarios.gate import from_json, standing_by
 from clew.scenarios.load import load_model
 from clew.scenarios.plan import Plan, trusted_plan
 from clew.scenarios.run import Run, simulate
@@ -147,10 +148,12 @@ def _event(number: int, record: tuple[object, ...] | None) -> str:
     return f"{event.kind} at {time(event.time)} ({fields})"
 
 
-def main(planned: str, traced: str) -> None:
-    """Run the plan in one file and write its trace to another: a fresh process."""
+def main(planned: str, traced: str, gate: str = "null") -> None:
+    """Run the plan in one file and write its trace to another: a fresh process, with its gate."""
     plan = trusted_plan(json.loads(Path(planned).read_text(encoding="utf-8")))
-    Path(traced).write_bytes(_made(plan).trace.dump())
+    with standing_by(from_json(json.loads(gate))):
+        run = _made(plan)
+    Path(traced).write_bytes(run.trace.dump())
 
 
 if __name__ == "__main__":
