@@ -32,7 +32,7 @@ from clew.sim.guards import guarded
 from clew.sim.latency import Latency
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
-from clew.sim.unawaited import unawaited
+from clew.sim.unawaited import Kept, unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace
 from clew.trace.states import Change
@@ -314,6 +314,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     world.advance(plan.time_limit_ns)
     injector.heal(plan.core or None)
     world.order.settle()
+    kept = Kept(cluster, plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "recover")
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
@@ -322,6 +323,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
         if world.now > last_ns and not any(client.waiting for client in clients.values()):
             break
         world.advance(world.now + NS_PER_SECOND)
+    kept.report()
     return injector
 
 

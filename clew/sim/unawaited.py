@@ -3,16 +3,26 @@
 Python warns of such a coroutine when it is freed, which mostly is on the very line that made it. It
 does so through a function of `warnings`, which stands aside while a cluster runs in this thread.
 What handlers return and `Node.spawn` takes is run, so it is none of these.
+
+One that a node keeps is not freed. So what nodes hold is looked at when all heals and at the end:
+what was there both times, and did not run in all the recovery, is one as well. A node may keep a
+coroutine to run it later, but not so much later.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import CORO_CREATED, getcoroutinestate
+from itertools import islice
 from threading import get_ident
+from types import CoroutineType
 from typing import Any
+from weakref import ref
 
+from clew.node.node import Node
 from clew.sim.cluster import Cluster
 from clew.sim.finding import users_place
 from clew.sim.host import Process
@@ -49,3 +59,77 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         setattr(warnings, _HOOK, before)
+
+
+LOOKS_MAX = 300
+"""So many objects that a node holds are looked at."""
+
+_WIDE = 100
+"""So many members of a container are."""
+
+_DEEP = 4
+"""Containers in containers are entered so far."""
+
+
+class Kept:
+    """The coroutines that nodes hold and have not begun, when all heals.
+
+    Args:
+        cluster: whose nodes.
+        wait_ns: in how long one of them should have begun, virtual ns.
+    """
+
+    def __init__(self, cluster: Cluster, wait_ns: int) -> None:
+        self._cluster = cluster
+        self._due_ns = cluster.world.now + max(wait_ns, 1)
+        # By weak references: what a node lets go of is freed, and then reported by Python's hook.
+        self._held = {id(one): ref(one) for _, one, _ in self._look()}
+
+    def report(self) -> None:
+        """Make a finding of each that has not begun by now, and close it."""
+        late = self._cluster.world.now >= self._due_ns
+        for node, one, name in list(self._look()):
+            held = self._held.get(id(one))
+            if late and held is not None and held() is one:
+                code, called = one.cr_code, one.__name__
+                reason = (
+                    f"{called}() was called and its coroutine is kept in self.{name}, but never "
+                    "awaited, so nothing of it has run; write "
+                    f"await self.{called}(...) or self.spawn(self.{called}(...))"
+                )
+                place = f"{code.co_filename}:{code.co_firstlineno}"
+                self._cluster.findings.report("never-awaited", node, reason, place=place)
+            one.close()
+
+    def _look(self) -> Iterator[tuple[str, CoroutineType[Any, Any, Any], str]]:
+        for host in self._cluster.live_hosts():
+            if host.node is not None:
+                for one, name in _waiting(host.node):
+                    yield host.id, one, name
+
+
+def _waiting(node: Node) -> Iterator[tuple[CoroutineType[Any, Any, Any], str]]:
+    """The coroutines in a node's attributes that have not begun, and the attributes' names.
+
+    Only Python's own containers are entered, so that none of the node's code runs. Invariant: all
+    that is in the queue lies at most `_DEEP` containers deep, what is nearer first.
+    """
+    held: dict[str, Any] = object.__getattribute__(node, "__dict__")
+    queue = deque((value, name, 0) for name, value in held.items())
+    for _ in range(LOOKS_MAX):
+        if not queue:
+            return
+        value, name, depth = queue.popleft()
+        kind = type(value)
+        if kind is CoroutineType:
+            if getcoroutinestate(value) == CORO_CREATED:
+                yield value, name
+        elif depth < _DEEP and kind in _CONTAINERS and len(value):
+            if kind in _UNORDERED and len(value) > _WIDE:
+                continue  # which of them came first would be chance
+            members = value.values() if kind is dict else value
+            queue.extend((one, name, depth + 1) for one in islice(members, _WIDE))
+
+
+_UNORDERED = {set, frozenset}
+_CONTAINERS = {dict, list, tuple, deque, *_UNORDERED}
