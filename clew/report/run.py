@@ -17,7 +17,13 @@ from clew.scenarios.outcome import Outcome
 from clew.scenarios.plan import Plan
 from clew.scenarios.trust import replay_command
 from clew.scenarios.workload_files import load_workload
-from clew.search.verification import UNPINNED, Verification, determinism, hash_order_remark
+from clew.search.verification import (
+    SHARED,
+    UNPINNED,
+    Verification,
+    determinism,
+    hash_order_remark,
+)
 from clew.sim.faults import FaultReport
 from clew.trace import words
 from clew.workloads.options import own_options
@@ -295,6 +301,9 @@ def not_deterministic(verification: Verification, style: Style) -> str:
     head = style.paint("NOT DETERMINISTIC", "red")
     if verification.hash_order:
         return f"{head}: {UNPINNED}\n  The first difference: {verification.difference}"
+    if verification.shared:
+        head = style.paint("SHARED MEMORY", "red")
+        return f"{head}: {SHARED}\n  The first difference: {verification.difference}"
     text = (
         f"{head}: {verification.where} was another run. Something outside the simulation decides "
         "what this node does: global state, the order of a set, hash(), or what the machine says."

@@ -160,6 +160,35 @@ def simulate(
     return _apart(plan, model, how, sharing, run)
 
 
+def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) -> Run | None:
+    """The run with a memory for each process, though nothing was seen to need that.
+
+    What nodes share may be as it was when a run ends, as a lock that all have released. Then
+    only a run in which they don't share it is another.
+
+    Args:
+        plan: what happens.
+        model: the plan's model, loaded.
+        handler_seconds: as for `simulate`.
+
+    Returns:
+        The run; None where `simulate` gives each process its own anyway, or none can have one.
+    """
+    sharing = Sharing.of(model.node_class)
+    if sharing is None or sharing.changes or sharing.asked:
+        return None
+    how = _How(
+        keep_trace=True,
+        handler_seconds=handler_seconds,
+        node_class=model.node_class,
+        isolation=_isolation(model, sharing.changes),
+        invariants=False,  # they compare objects of several nodes
+    )
+    run = _simulated(plan, model, how, Context())
+    sharing.update()
+    return run
+
+
 def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run | None) -> Run:
     """The run with a memory for each process, where that can be.
 

@@ -2,7 +2,8 @@
 
 Once more in this process, which shows module globals and warm caches, and once in a fresh
 process under another hash seed, which shows the order of sets and ``hash()``. Either alone
-misses several kinds of leak. Where digests differ, the first event that differs is named.
+misses several kinds of leak. A third run, whose processes share no memory, shows what nodes shared
+and left as they found it. Where digests differ, the first event that differs is named.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import NamedTuple
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
 from clew.scenarios.gate import from_json, standing_by
-from clew.scenarios.load import load_model
+from clew.scenarios.load import Model, load_model
 from clew.scenarios.plan import Plan, trusted_plan
-from clew.scenarios.run import Run, simulate
+from clew.scenarios.run import Run, simulate, simulate_apart
 from clew.scenarios.workload_files import load_workload
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
@@ -33,6 +34,7 @@ class Verification(NamedTuple):
         difference: the first event that differs, in words; empty where none does.
         failure: why there was no second run to compare with; empty where there was one.
         hash_order: True where the run is another under another hash seed, and the same under one.
+        shared: True where the run is another once each process has a memory of its own.
     """
 
     same: bool
@@ -40,6 +42,7 @@ class Verification(NamedTuple):
     difference: str = ""
     failure: str = ""
     hash_order: bool = False
+    shared: bool = False
 
 
 def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
@@ -55,9 +58,13 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
         with FreshRuns() as own:
             return verify(run, own)
     with fresh.asked(run.plan, run.digest) as answer:
-        again = _made(run.plan)
+        model = _loaded(run.plan)
+        again = simulate(run.plan, model)
         if again.digest != run.digest:
             return _told(run.trace, again.trace, "a second run in the same process")
+        apart = _sharing(run, model)
+        if apart is not None:
+            return apart
         other = answer()
     if other.same:
         return Verification(same=True)
@@ -67,10 +74,25 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     return _by_hash_order(run, told, other.trace, fresh)
 
 
-def _made(plan: Plan) -> Run:
+def _loaded(plan: Plan) -> Model:
+    """A plan's model, once its workload is there: its file is imported before a run, not in it."""
     model = load_model(plan.model.name, plan.model.bug)
-    load_workload(plan.workload)  # a user's file is imported before the run, not in it
-    return simulate(plan, model)
+    load_workload(plan.workload)
+    return model
+
+
+def _sharing(run: Run, model: Model) -> Verification | None:
+    """Whether the run is another where processes share no memory; None where it is not.
+
+    A finding of a class with invariants is taken as it is: without them there is none to compare.
+    """
+    if run.findings and model.node_class.invariants:
+        return None
+    apart = simulate_apart(run.plan, model)
+    if apart is None or apart.digest == run.digest:
+        return None
+    told = _told(run.trace, apart.trace, "a run in which each process has a memory of its own")
+    return told._replace(shared=True)
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:
@@ -112,6 +134,12 @@ UNPINNED = (
     "that it can't be made again. Start Python with PYTHONHASHSEED=0, or run it with 'clew test'."
 )
 
+SHARED = (
+    "The nodes share memory outside of themselves, such as a module's globals, which real nodes "
+    "don't: a run in which each process has its own was another run. Keep state on self, or on "
+    "self.disk."
+)
+
 
 def determinism(verification: Verification | None) -> Result | None:
     """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
@@ -123,6 +151,8 @@ def determinism(verification: Verification | None) -> Result | None:
     shown = f" The first difference: {verification.difference}" if verification.difference else ""
     if verification.hash_order:
         return Result("determinism", Verdict.UNKNOWN, f"{UNPINNED}{shown}")
+    if verification.shared:
+        return Result("shared-state", Verdict.UNKNOWN, f"{SHARED}{shown}")
     return Result(
         "determinism", Verdict.UNKNOWN,
         f"The run did not come out the same again: {verification.where} was another run.{shown}",
@@ -152,7 +182,7 @@ def main(planned: str, traced: str, gate: str = "null") -> None:
     """Run the plan in one file and write its trace to another: a fresh process, with its gate."""
     plan = trusted_plan(json.loads(Path(planned).read_text(encoding="utf-8")))
     with standing_by(from_json(json.loads(gate))):
-        run = _made(plan)
+        run = simulate(plan, _loaded(plan))
     Path(traced).write_bytes(run.trace.dump())
 
 

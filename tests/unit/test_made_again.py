@@ -249,3 +249,60 @@ def test_a_file_of_before_hash_seeds_were_recorded_is_read():
     data = plan.to_json()
     del data["hash_seed"]
     assert plan_from_json(data, "here").hash_seed is None
+
+
+# Memory that a run leaves as it found it.
+
+LEFT = {
+    # what nodes share: (at the top, what a handler asks before and does after it sleeps)
+    "a lock": ("busy = set()", "x in busy", "busy.add(x)", "busy.discard(x)"),
+    "a flag": ("held = False", "held", "setto(True)", "setto(False)"),
+    "the class's annotations": (
+        "", "'x' in N.__annotations__", "N.__annotations__.update(x=1)",
+        "N.__annotations__.clear()",
+    ),
+    "a registry of an abstract class": (
+        "from abc import ABC\nclass A(ABC): ...\nclass K: ...", "issubclass(K, A)",
+        "A.register(K)", "None",
+    ),
+    "a docstring": ("", "N.__doc__", "setattr(N, '__doc__', 'x')", "setattr(N, '__doc__', '')"),
+}  # fmt: skip
+
+SLEEPING = """
+from clew import Node, on
+{top}
+
+def setto(value):
+    global held
+    held = value
+
+class N(Node):
+    workload = "echo"
+
+    @on("echo")
+    async def echo(self, msg):
+        x = 1
+        self.log(str(bool({asked})))
+        {before}
+        await self.sleep(0.2)
+        {after}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+@pytest.mark.parametrize("form", LEFT)
+@pytest.mark.parametrize("runs", ["1", "2"])
+def test_what_nodes_share_and_leave_as_it_was_is_seen(form: str, runs: str, capsys):
+    top, asked, before, after = LEFT[form]
+    Path("n.py").write_text(SLEEPING.format(top=top, asked=asked, before=before, after=after))
+    assert main(["test", "n.py", *SHORT, "--rate", "50", "--runs", runs]) == 2
+    told = " ".join(capsys.readouterr().out.split())
+    assert "shared-state" in told
+    assert "The nodes share memory outside of themselves" in told
+
+
+def test_what_nodes_share_and_never_change_is_no_fault(capsys):
+    top, asked, before, after = "table = {1: 'one'}", "x in table", "table.get(x)", "None"
+    Path("n.py").write_text(SLEEPING.format(top=top, asked=asked, before=before, after=after))
+    assert main(["test", "n.py", *SHORT, "--rate", "50"]) == 0
+    assert "shared-state" not in capsys.readouterr().out
