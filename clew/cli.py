@@ -65,7 +65,8 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
         signal.signal(each, lambda signum, _: supervisor.interrupt(ended, signum))
     try:
         status = import_module(f"clew.commands.{command}").run(given)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as key:
+        _check_blame(key)
         echo("clew: interrupted", err=True)
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -402,13 +403,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from clew.machine.processes import die_with_parent  # noqa: PLC0415 - the new process alone
 
         die_with_parent(parent)
-    try:
-        return _main(given)
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        supervisor.done()
+    status = _main(given)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    supervisor.done()  # who ends otherwise has no answer
+    return status
 
 
 _SUPERVISED = ("test", "replay", "shrink")
@@ -428,15 +428,32 @@ def _main(given: Sequence[str]) -> int:
             return _refuse(str(bad))
         except _Complaint as bad:
             return _refuse(_told(bad))
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
-        except OSError as bad:  # the system's answer to a path that somebody named
-            if bad.filename is None:
-                return _crashed(bad, given)
-            told = (bad.strerror or str(bad)).lower()
-            return _refuse(str(UsageError("can't be used", where=str(bad.filename), found=told)))
         except BaseException as mistake:  # noqa: BLE001 - told as one, and never as a verdict
-            return _crashed(mistake, given)
+            return _mistaken(mistake, given)
+
+
+def _mistaken(mistake: BaseException, given: Sequence[str]) -> int:
+    """Say what else went wrong, by whose fault; the exit status."""
+    try:
+        _check_blame(mistake)
+    except ClewError as bad:
+        return _refuse(str(bad))
+    if isinstance(mistake, OSError) and mistake.filename is not None:
+        # The system's answer to a path that somebody named.
+        told = (mistake.strerror or str(mistake)).lower()
+        return _refuse(str(UsageError("can't be used", where=str(mistake.filename), found=told)))
+    return _crashed(mistake, given)
+
+
+def _check_blame(error: BaseException) -> None:
+    """Refuse what a user's own code raised where no handler runs, be it what ends a process."""
+    from clew.sim.finding import blame  # noqa: PLC0415 - seldom
+
+    blames = blame(error)
+    if blames is not None:
+        raise blames from error
 
 
 def _refuse(message: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
@@ -56,9 +55,6 @@ def _gone(lost: Lost, given: Sequence[str]) -> int:
     )
     _report(lost, Verdict.UNKNOWN, "worker died", reason, given)
     echo(f"clew: {reason}", err=True)
-    if lost.status < 0:
-        signal.signal(-lost.status, signal.SIG_DFL) if -lost.status != signal.SIGKILL else None
-        os.kill(os.getpid(), -lost.status)  # what started this process sees what happened
     return EXIT_UNKNOWN
 
 

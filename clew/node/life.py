@@ -144,13 +144,13 @@ class Life(ABC):
 
     def begin(self, node_ids: Sequence[str], cause: Message | str = "start") -> None:
         """Make the instance and call its ``start``."""
-        node = self.node
-        node._runtime = self  # noqa: SLF001 - the runtime is the node's other half
-        if type(node).send is Node.send:
-            node.__dict__["send"] = self.send  # one frame less for each message
-        node.id = self.id
-        node.node_ids = list(node_ids)
-        node.peers = [other for other in node_ids if other != self.id]
+        fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override
+        fields["_runtime"] = self
+        if type(self.node).send is Node.send:
+            fields["send"] = self.send  # one frame less for each message
+        fields["id"] = self.id
+        fields["node_ids"] = list(node_ids)
+        fields["peers"] = [other for other in node_ids if other != self.id]
         self.run(partial(self._construct, cause), cause)
 
     def _construct(self, cause: Message | str) -> None:

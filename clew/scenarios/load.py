@@ -33,6 +33,7 @@ from clew.scenarios.workload_files import (
     reference_in,
 )
 from clew.sim.faults import GROUPS, KINDS
+from clew.sim.finding import blamed
 from clew.workloads import workloads
 from clew.workloads.workload import Workload
 
@@ -58,6 +59,7 @@ class Model:
     digest: str
 
 
+@blamed()
 def load_model(name: str, bug: str | None = None) -> Model:
     """The model of a name.
 

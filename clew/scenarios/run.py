@@ -27,7 +27,7 @@ from clew.scenarios.workload_files import load_workload, mistakes_of
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
-from clew.sim.finding import Finding
+from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
 from clew.sim.latency import Latency
 from clew.sim.orders.schedules import order_of
@@ -125,6 +125,7 @@ class _How(NamedTuple):
     tick: Tick | None = None
 
 
+@blamed()
 def simulate(
     plan: Plan,
     model: Model,
@@ -160,6 +161,7 @@ def simulate(
     return _apart(plan, model, how, sharing, run)
 
 
+@blamed()
 def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) -> Run | None:
     """The run with a memory for each process, though nothing was seen to need that.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from opcode import opmap
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from clew.machine.text import TEXT_MAX, cut
+from clew.errors import ClewError, NodeError
+from clew.machine.text import TEXT_MAX, Unwinding, cut, said
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 """Where Clew's own code lies."""
@@ -73,6 +76,42 @@ def is_raised(error: BaseException) -> bool:
         return False
     code = step.tb_frame.f_code
     return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
+
+
+@contextmanager
+def blamed() -> Iterator[None]:
+    """Let what `blame` names be raised as that `NodeError`."""
+    try:
+        yield
+    except BaseException as error:
+        blames = blame(error)
+        if blames is None:
+            raise
+        raise blames from error
+
+
+def blame(error: BaseException) -> NodeError | None:
+    """What the user's own code raised where no handler runs, with its line; None for all else.
+
+    A metaclass, ``__getattribute__`` or ``__deepcopy__`` may raise anything wherever Clew looks at
+    a class or an object, also what would end this process.
+    """
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None or isinstance(error, ClewError | Unwinding):
+        return None
+    if isinstance(error, KeyboardInterrupt) and not is_raised(error):
+        return None
+    file = step.tb_frame.f_code.co_filename
+    if not is_users(file) or file.startswith(PACKAGE) or is_installed(file):
+        return None
+    return NodeError(
+        "the code raises where Clew looks at a class or an object, and no handler runs",
+        where=f"{file}:{step.tb_lineno}",
+        found=said(error, 300),
+        fix="What Python calls by itself, as __getattribute__ or __deepcopy__, must not raise",
+    )
 
 
 def users_place(frame: FrameType | None = None) -> str:

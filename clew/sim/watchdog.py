@@ -201,7 +201,7 @@ class _ImportWatch(_Stopper):
             waited += step
             since += step
             looks += 1
-            if looks % 10 == 0:
+            if looks % 10 == 0 and since < self._seconds + SAY_SECONDS:  # else it is stuck
                 self.arm()
             frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - documented so
             if frame is not None and frame.f_code is not seen and not self._stopping:
@@ -258,12 +258,12 @@ class _Watchdog(_Stopper):
         looks = 0
         while not self._over.wait(step):
             looks += 1
-            if looks % 10 == 0:
+            if looks % 10 == 0 and not said:  # a sign of life would take back that it is stuck
                 self.arm()
             if self._tick is not None:
                 self._tick(world.now, world.events)
             if world.events != seen:
-                seen, waited = world.events, 0.0
+                seen, waited, said = world.events, 0.0, False
                 continue
             waited += step
             if waited >= self._seconds or self._cluster.limits.storms():

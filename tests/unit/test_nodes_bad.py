@@ -139,6 +139,51 @@ def test_what_a_node_does_is_a_finding(name):
     assert max(len(str(one.error)) for one in result.history.operations) < 5_000
 
 
+RAISED = [SystemExit(0), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), ValueError("x")]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=repr)
+@pytest.mark.parametrize("hook", ["__getattribute__", "__setattr__"])
+def test_what_a_class_raises_wherever_it_is_touched_is_its_own(hook, raised):
+    def touched(self, name, *_):
+        if name.startswith("on_"):
+            return object.__getattribute__(self, name)
+        raise raised
+
+    result = clew.run(type("Bad", (Echo,), {hook: touched, "bad": _sets}), **QUICK)
+    assert result.verdict is Verdict.INVALID
+    assert result.findings[0].kind == "exception"
+    assert result.findings[0].reason.startswith(type(raised).__name__)
+
+
+def _sets(self, _):
+    self.x = 1
+
+
+@pytest.mark.parametrize("name", ["id", "peers", "node_ids", "send"])
+def test_a_property_may_have_the_name_of_what_a_node_has(name):
+    own = property(lambda self: vars(self)[name])
+    result = clew.run(type("Fine", (Echo,), {name: own, "bad": lambda *_: None}), **QUICK)
+    assert result.verdict in {Verdict.VALID, Verdict.UNKNOWN}
+    assert not result.findings
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(0)", "KeyboardInterrupt", "ValueError", "1 / 0"])
+@pytest.mark.parametrize("runs", ["1", "2"])
+def test_what_is_raised_where_no_handler_runs_names_the_line(raised, runs, capsys):
+    Path("n.py").write_text(
+        "from clew import Node, on\nclass Held:\n    n = 0\n"
+        f"    def __reduce_ex__(self, _):\n        raise {raised}\n    __deepcopy__ = __copy__ = "
+        "__reduce_ex__\nheld = Held()\nclass M(type):\n    @property\n    def tolerates(cls):\n"
+        f"        raise {raised}\nclass N(Node, metaclass=M):\n    workload = 'echo'\n"
+        "    @on('echo')\n    def echo(self, msg): pass\n"
+    )
+    assert main(["test", "n.py", "--runs", runs]) == 64
+    told = capsys.readouterr().err
+    assert told.startswith("clew: ")
+    assert "n.py:11: the code raises where Clew looks at a class or an object" in told
+
+
 @pytest.mark.parametrize("levels", [1, DEPTH_MAX - 2])
 def test_a_body_that_is_not_too_deep_is_sent(levels):
     result = clew.run(type("Fine", (Echo,), {"bad": sending(deep(levels)), "x": _x}), **QUICK)
