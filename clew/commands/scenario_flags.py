@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from clew.commands.flags import option
-from clew.errors import UsageError
+from clew.errors import ClewError, ScenarioError, UsageError
+from clew.formats.regular import read_regular
 from clew.models.registry import MODELS
 from clew.scenarios.options import declared, plain_kind
 from clew.scenarios.scenario import Scenario, scenario_class, workload_of
@@ -109,8 +110,8 @@ def _stated(args: Sequence[str]) -> tuple[dict[str, Any], Path]:
     model = models[0] if models else next(iter(args), "")
     if model.endswith(".toml"):
         folder = Path(model).parent
-        with suppress(OSError, ValueError):
-            options = tomllib.loads(Path(model).read_text(encoding="utf-8"))
+        with suppress(ClewError, ValueError):
+            options = tomllib.loads(read_regular(Path(model), ScenarioError))
     else:
         options["model"] = model
     for word, after in pairwise([*args, ""]):
