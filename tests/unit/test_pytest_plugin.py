@@ -464,7 +464,7 @@ import sys
 
 def pytest_sessionfinish():
     loaded = sorted(name for name in sys.modules if name.partition(".")[0] == "clew")
-    assert loaded == ["clew", "clew.pytest_plugin"], loaded
+    assert loaded == ["clew", "clew.testing", "clew.testing.plugin"], loaded
 """
     )
     project.makepyfile(test_it="def test_it(): pass")
