@@ -116,18 +116,24 @@ def thawed(value: Any) -> Any:
 
 def has_long_integer(value: Any) -> bool:
     """True where an integer in a value that `frozen` made has more digits than text may hold."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
+    kind = type(value)
+    if kind is int:
+        return not -_LONG < value < _LONG
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
+        return False
+    for item in value:
         kind = type(item)
         if kind is int:
-            if item.bit_length() > BITS_MAX:
+            if not -_LONG < item < _LONG:
                 return True
-        elif kind is dict:
-            waiting.extend(item.values())
-        elif kind is list:
-            waiting.extend(item)
+        elif (kind is dict or kind is list) and has_long_integer(item):
+            return True
     return False
+
+
+_LONG = 1 << BITS_MAX
 
 
 def _key(key: Any, path: str) -> str:
