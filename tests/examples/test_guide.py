@@ -3,7 +3,6 @@ ends as it should and prints what is shown.
 """
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -125,16 +124,3 @@ def test_the_scenarios_of_a_project(tmp_path: Path) -> None:
         (tmp_path / "scenarios" / f"{name}.toml").write_text(few)
     for line in ("clew test scenarios/", "clew test scenarios/ --failed"):
         run(Command(line), tmp_path)
-
-
-@pytest.mark.deep
-def test_a_failing_test_prints_its_story(tmp_path: Path) -> None:
-    chapter = (ROOT / "docs" / "guide" / "9-pytest.md").read_text()
-    shown = re.search(r"```text\n(summing_counter.*?)```", chapter, re.DOTALL)
-    shutil.copy(ROOT / "examples" / "summing_counter.py", tmp_path)
-    (tmp_path / "test_sums.py").write_text(
-        "def test_sums(clew):\n"
-        "    clew.run('summing_counter.py', node_count=3, nemesis='partition')\n"
-    )
-    story = Command("python -m pytest test_sums.py", shown[1], promised=1)
-    assert missing(story, run(story, tmp_path)) == []

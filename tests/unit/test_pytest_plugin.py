@@ -481,8 +481,7 @@ ROOT = Path(__file__).parents[2]
 CHAPTER = ROOT / "docs" / "guide" / "9-pytest.md"
 SUMS = """
 def test_sums(clew):
-    faults = {"nemesis": "partition", "nemesis_interval": 3}
-    clew.run("summing_counter.py", runs=50, node_count=3, time_limit=20, **faults)
+    clew.run("summing_counter.py", node_count=3, nemesis="partition")
 """
 
 
