@@ -76,7 +76,7 @@ class Life(ABC):
         self.disk = disk
         self.alive = True
         self.cause: Message | str = "start"
-        self.node: Node = object.__new__(node_class)
+        self.node: Node = self.instance(node_class)
         self._stage = stage
         self._request_id = request_id
         self._watch = watch
@@ -134,6 +134,10 @@ class Life(ABC):
     @abstractmethod
     def unrun(self, name: str, place: str) -> None:
         """Report a handler that is a generator, of which nothing runs."""
+
+    def instance(self, node_class: type[Node]) -> Node:
+        """Make the instance, of which nothing runs yet."""
+        return object.__new__(node_class)
 
     def started(self, cause: Message | str) -> Any:
         """Call the node's ``start``, and say that it is there; what it returned."""
@@ -249,7 +253,7 @@ class Life(ABC):
         if not self.alive:
             return  # it fails while it unwinds
         if isinstance(error, RPCError) and isinstance(cause, Message):
-            self.reply(cause, {**error.body, "text": bounded(error.text)})
+            self.reply(cause, {name: bounded(part) for name, part in error.body.items()})
             return
         if not isinstance(error, Refused):
             self.raised(error, cause)

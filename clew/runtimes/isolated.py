@@ -195,6 +195,11 @@ class IsolatedProcess(SimulatedProcess):
         self._entered = False
         self._within(self._import)
 
+    def instance(self, node_class: type[Node]) -> Node:
+        """See `Life.instance`: one of this process's own class comes when that is there."""
+        del node_class
+        return object.__new__(Node)
+
     def _import(self) -> None:
         """Execute the user's modules: what they draw and read is this process's."""
         world = self._world
@@ -206,6 +211,7 @@ class IsolatedProcess(SimulatedProcess):
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's file raises
+            self.node = object.__new__(host.node_class)
             self._setting.findings.raised(self.id, error, "import")
         finally:
             self._rng = None

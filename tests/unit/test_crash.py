@@ -21,11 +21,35 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.setattr(crash, "gettempdir", lambda: str(tmp_path / "temporary"))
 
 
-def breaking(monkeypatch, where):
-    def broken(*_, **__):
-        raise KeyError("a mistake\x1b[2J")
+OURS = str(Path(clew.__file__).parent / "broken.py")
+MISTAKE = """
+def broken(*_, **__):
+    raise KeyError("a mistake\x1b[2J")
+"""
 
-    monkeypatch.setattr(where, broken)
+
+def breaking(monkeypatch, where):
+    """Let a function of Clew's own raise: what a user's code raises is not our mistake."""
+    held = {}
+    exec(compile(MISTAKE, OURS, "exec"), held)
+    monkeypatch.setattr(where, held["broken"])
+
+
+UNCHECKED = """(lambda make: make({"model": "echo", "time_limit": 1}).model_copy(
+    update={"rate": "fast"}))(__import__("clew.scenarios.scenario").scenarios.scenario.make_scenario
+)"""
+
+
+def unchecked(scenario):
+    """The scenario with a rate that is none, also where a worker has received it."""
+
+    class Unchecked(type(scenario)):
+        def __reduce__(self):
+            return eval, (UNCHECKED,)
+
+    made = scenario.model_copy(update={"rate": "fast"})
+    made.__class__ = Unchecked
+    return made
 
 
 def one_line_of(capsys):
@@ -45,7 +69,7 @@ def test_a_command_ends_with_a_status_of_its_own_and_one_line(where, monkeypatch
     assert str(report.relative_to(tmp_path)) in line
     text = report.read_text()
     assert "\x1b" not in text + line
-    for part in ("Traceback", "test_crash.py", f"clew {clew.__version__}, Python", "command: "):
+    for part in ("Traceback", "broken.py", f"clew {clew.__version__}, Python", "command: "):
         assert part in text
 
 
@@ -88,8 +112,7 @@ def test_in_junit_a_crash_is_an_error(monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_from_python_it_is_an_exception(jobs, monkeypatch, tmp_path):
     # Worker processes know nothing of a patch, so the scenario itself is one that nobody checked.
-    scenario = api.scenario_for("echo", {"time_limit": 1})
-    broken = scenario.model_copy(update={"rate": "fast"})
+    broken = unchecked(api.scenario_for("echo", {"time_limit": 1}))
     with pytest.raises(CrashError, match="Clew itself went wrong: TypeError"):
         api.spend(broken, range(2), tmp_path, jobs=jobs)
 

@@ -173,7 +173,7 @@ def test_a_refusal_comes_in_its_turn(tmp_path):
 
 
 def test_a_mistake_of_our_own_is_unknown_and_its_report_has_the_traceback(tmp_path):
-    broken = Job(job(tmp_path).scenario.model_copy(update={"rate": "fast"}), tmp_path)
+    broken = Job(job(tmp_path).scenario, tmp_path, handler_seconds="fast")  # type: ignore[arg-type]
     for jobs in (1, 2):
         first, second = run_tasks([Task(broken, 0), Task(job(tmp_path), 1)], jobs)
         assert (first.verdict, first.signature) == (Verdict.UNKNOWN, "clew crashed")
