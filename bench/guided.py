@@ -10,8 +10,8 @@ from dataclasses import replace
 from math import log
 
 from clew.node.node import Node
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.nemesis import LATENCIES_NS, draw_faults, kinds_for, magnitude
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.nemesis import LATENCIES_NS, draw_faults, kinds_for, magnitude
 from clew.search.coverage import counted
 from clew.sim.entropy import Entropy
 from clew.sim.faults import KINDS

@@ -20,12 +20,12 @@ from guided import Guide
 
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.nemesis import kinds_for
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.nemesis import kinds_for
+from clew.scenarios.runs.run import simulate
 
 STRIDE = 1_000_000
 SCENARIO = {"time_limit": 5, "recovery": 3, "rate": 20, "on_finding": "stop"}

@@ -27,17 +27,17 @@ from clew.machine.crash import CrashError, crash_of
 from clew.node.node import Node
 from clew.report.result import Result
 from clew.report.run import verified
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.expect import Expectation, kinds_of, met, parse_expect
-from clew.scenarios.load import hold, load_model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.plan import Plan
-from clew.scenarios.rehearsal import rehearse
-from clew.scenarios.repro import model_of
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import options_of, scenario_from, scenario_source
-from clew.scenarios.workload_files import IN_MEMORY
+from clew.scenarios.code.load import hold, load_model
+from clew.scenarios.code.workload_files import IN_MEMORY
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.options.expect import Expectation, kinds_of, met, parse_expect
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.repros.repro import model_of
+from clew.scenarios.runs.run import simulate
+from clew.scenarios.suites.rehearsal import rehearse
+from clew.scenarios.suites.suite import options_of, scenario_from, scenario_source
 from clew.search.forks import fresh_runs_of
 from clew.search.seeds import (
     CRASHED,

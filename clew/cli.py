@@ -2,7 +2,7 @@
 
 Only typer is imported here, so that ``clew --help`` answers at once; a command's module is
 imported when the command runs. Every option of a scenario is taken as text and checked in one
-place, `clew.scenarios.scenario`, whether it comes from here or from a file.
+place, `clew.scenarios.options.scenario`, whether it comes from here or from a file.
 
 Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input, 70 a mistake of Clew's own, 130
 interrupted, 143 ended by SIGTERM.

@@ -5,11 +5,11 @@ A scenario says what may happen, a plan what does; a run is a function of the pl
 
 from dataclasses import replace
 
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 
 options = {"model": "examples/hopeful_gossip.py", "nemesis": "partition", "time_limit": 20}
 scenario = make_scenario({**options, "nemesis_interval": 3})

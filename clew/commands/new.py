@@ -8,7 +8,7 @@ from typing import Any
 
 from clew.errors import EXIT_VALID
 from clew.report.screen import echo
-from clew.scenarios.scaffold import pytest_command, scaffold
+from clew.scenarios.suites.scaffold import pytest_command, scaffold
 
 
 def run(options: Mapping[str, Any]) -> int:

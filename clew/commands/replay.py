@@ -1,9 +1,9 @@
 """``clew replay``: a repro file's plan again, and whether it is the same run.
 
-Nothing that a file names is imported before `clew.scenarios.trust` has looked at it. Where the
-model's source has changed since the file was written, another run is to be expected, and nothing is
-run unless that is asked for with ``--changed-model``: then what came out is compared without
-holding it against the run.
+Nothing that a file names is imported before `clew.scenarios.repros.trust` has looked at it. Where
+the model's source has changed since the file was written, another run is to be expected, and
+nothing is run unless that is asked for with ``--changed-model``: then what came out is compared
+without holding it against the run.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.screen import echo
 from clew.report.style import Style
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.repro import Repro, differences, read_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.trust import trusted_model
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.repros.repro import Repro, differences, read_repro
+from clew.scenarios.repros.trust import trusted_model
+from clew.scenarios.runs.run import simulate
 from clew.search.forks import fresh_runs_of
 from clew.search.verification import Verification, verify
 from clew.trace.jsonl import write_trace

@@ -14,9 +14,9 @@ from clew.commands.flags import option
 from clew.errors import ClewError, ScenarioError, UsageError
 from clew.formats.regular import read_regular
 from clew.models.registry import MODELS
-from clew.scenarios.options import declared, plain_kind
-from clew.scenarios.scenario import Scenario, scenario_class, workload_of
-from clew.scenarios.workload_files import is_file
+from clew.scenarios.code.workload_files import is_file
+from clew.scenarios.options.scenario import Scenario, scenario_class, workload_of
+from clew.scenarios.options.table import declared, plain_kind
 from clew.workloads import workloads
 from clew.workloads.options import Row, own_options
 from clew.workloads.workload import Workload

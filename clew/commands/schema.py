@@ -7,7 +7,7 @@ from typing import Any
 
 from clew.errors import EXIT_VALID
 from clew.report.screen import echo
-from clew.scenarios.schema import schema_text
+from clew.scenarios.options.schema import schema_text
 
 
 def run(options: Mapping[str, Any]) -> int:

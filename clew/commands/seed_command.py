@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
-from clew.scenarios.options import declared
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import Source, options_of, scenario_from
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.options.table import declared
+from clew.scenarios.suites.suite import Source, options_of, scenario_from
 
 _NO_FLAG = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 

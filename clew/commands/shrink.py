@@ -21,8 +21,8 @@ from clew.report.screen import echo
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.repro import read_repro
-from clew.scenarios.trust import trusted_model
+from clew.scenarios.repros.repro import read_repro
+from clew.scenarios.repros.trust import trusted_model
 from clew.search.shrink.record import SHRUNK, write_shrunk
 from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
 from clew.search.verification import Verification, verify

@@ -11,7 +11,7 @@ from clew.report.progress import ShrinkProgress
 from clew.report.screen import echo
 from clew.report.shrink import shrunk_report
 from clew.report.style import Style
-from clew.scenarios.repro import read_repro
+from clew.scenarios.repros.repro import read_repro
 from clew.search.cases import Case
 from clew.search.seeds import LONG, SeedResult
 from clew.search.shrink.oracle import FiguresError

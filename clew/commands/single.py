@@ -15,7 +15,7 @@ from clew.report.run import run_report
 from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import expectation
-from clew.scenarios.outcome import Outcome
+from clew.scenarios.judgement.outcome import Outcome
 from clew.search.cases import Case
 from clew.search.forks import fresh_runs_of
 from clew.search.seeds import Bench, Task, is_unverified, lost_result, made_again, run_seed

@@ -24,12 +24,12 @@ from clew.report.run import run_report
 from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import case_line, failures, sweep_report
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model, reference_of
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.repro import model_of, read_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.sources import in_one_file, source_digest
+from clew.scenarios.code.load import load_model, reference_of
+from clew.scenarios.code.sources import in_one_file, source_digest
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.repros.repro import model_of, read_repro
+from clew.scenarios.runs.run import simulate
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
 from clew.search.forks import FreshRuns, fresh_runs_of

@@ -17,10 +17,12 @@ from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.machine.crash import crash_of
 from clew.models.registry import MODELS
 from clew.report.screen import echo
-from clew.scenarios.expect import may_be_split
-from clew.scenarios.rehearsal import rehearse
-from clew.scenarios.scenario import Scenario, make_scenario
-from clew.scenarios.suite import (
+from clew.scenarios.code.workload_files import is_file
+from clew.scenarios.options.expect import may_be_split
+from clew.scenarios.options.scenario import Scenario, make_scenario
+from clew.scenarios.repros.trust import announced, check_inside
+from clew.scenarios.suites.rehearsal import rehearse
+from clew.scenarios.suites.suite import (
     Source,
     artefact_names,
     options_of,
@@ -28,8 +30,6 @@ from clew.scenarios.suite import (
     scenario_from,
     scenario_source,
 )
-from clew.scenarios.trust import announced, check_inside
-from clew.scenarios.workload_files import is_file
 from clew.search.cases import Case, Shard
 from clew.search.database import NAME, Database, Recorded
 from clew.search.seeds import Job

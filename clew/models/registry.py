@@ -18,7 +18,7 @@ class ModelEntry(NamedTuple):
         workload: what ``clew test`` runs it against.
         summary: one line for ``clew list models``.
         subject: what the descriptions of its shipped scenarios begin with.
-        nature: which families of scenarios it has, see `clew.scenarios.families`.
+        nature: which families of scenarios it has, see `clew.scenarios.suites.families`.
         rate: operations per second that its shipped scenarios ask for.
         node_count: the nodes of its shipped scenarios.
     """

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from clew.checkers.verdict import Verdict
 from clew.machine.text import github_message, github_property
 from clew.report.suite import Failure, Suite
-from clew.scenarios.workload_files import is_file
+from clew.scenarios.code.workload_files import is_file
 
 _PLACED = re.compile(r" at ([^,;()]+):(\d+)")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.scenarios.plan import Plan
+from clew.scenarios.plans.plan import Plan
 from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Timeline

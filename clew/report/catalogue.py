@@ -10,10 +10,10 @@ from clew.checkers.registry import entries
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.families import shipped
-from clew.scenarios.kinds import checks, failures
-from clew.scenarios.load import load_model
-from clew.scenarios.workload_files import known_workloads, load_workload
+from clew.scenarios.code.load import load_model
+from clew.scenarios.code.workload_files import known_workloads, load_workload
+from clew.scenarios.options.kinds import checks, failures
+from clew.scenarios.suites.families import shipped
 from clew.sim.faults import KINDS
 from clew.sim.topology import TOPOLOGIES
 

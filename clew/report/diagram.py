@@ -17,7 +17,7 @@ from clew.checkers.verdict import Anomaly, Verdict
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, script_json
 from clew.report.run import when
-from clew.scenarios.outcome import Outcome
+from clew.scenarios.judgement.outcome import Outcome
 from clew.trace import words
 from clew.trace.timeline import Message, Timeline, is_client
 

@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from clew.checkers.verdict import Verdict
 from clew.machine.text import xml_text
 from clew.report.suite import Failure, Suite
-from clew.scenarios.suite import Source
+from clew.scenarios.suites.suite import Source
 
 
 def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from clew.checkers.verdict import Anomaly
 from clew.report import layout
-from clew.scenarios.run import Run
+from clew.scenarios.runs.run import Run
 from clew.trace import words
 from clew.trace.timeline import is_client
 

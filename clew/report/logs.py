@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.scenarios.run import Run
+from clew.scenarios.runs.run import Run
 from clew.trace import words
 
 

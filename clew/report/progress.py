@@ -9,7 +9,7 @@ from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.live import LiveLine
-from clew.scenarios.plan import Plan
+from clew.scenarios.plans.plan import Plan
 from clew.search.seeds import SeedResult
 
 GROUPS_SHOWN = 3

@@ -21,13 +21,13 @@ from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
-from clew.scenarios.expect import Met
-from clew.scenarios.load import hold
-from clew.scenarios.outcome import Outcome
-from clew.scenarios.plan import Plan
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.trust import replay_command
-from clew.scenarios.workload_files import IN_MEMORY
+from clew.scenarios.code.load import hold
+from clew.scenarios.code.workload_files import IN_MEMORY
+from clew.scenarios.judgement.outcome import Outcome
+from clew.scenarios.options.expect import Met
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.repros.trust import replay_command
 from clew.search.seeds import SeedResult, is_long, seed_result
 from clew.search.shrink.oracle import whole_figures
 from clew.search.shrink.record import SHRUNK, write_shrunk

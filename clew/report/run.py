@@ -12,11 +12,11 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.style import Style
-from clew.scenarios.load import Model
-from clew.scenarios.outcome import Outcome
-from clew.scenarios.plan import Plan
-from clew.scenarios.trust import replay_command
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.load import Model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import Outcome
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.repros.trust import replay_command
 from clew.search.verification import (
     SHARED,
     UNPINNED,

@@ -9,8 +9,8 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.plan import Plan, PlannedOperation
-from clew.scenarios.trust import replay_command
+from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.repros.trust import replay_command
 from clew.search.shrink.shrinker import Shrunk
 from clew.sim.faults import Fault
 from clew.trace import words

@@ -18,8 +18,8 @@ from clew.report import layout
 from clew.report.arrivals import ARRIVALS_MAX, Arrivals
 from clew.report.losses import Losses
 from clew.report.mishaps import Mishaps
-from clew.scenarios.outcome import Outcome
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import Outcome
 from clew.search.onlooker import EVENTS_MAX, observed
 from clew.search.shrink.oracle import WHOLE_RUN, failing, target_of
 from clew.search.shrink.past import causal_past

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
-from clew.scenarios.expect import Met, parse_expect
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.suite import Source
-from clew.scenarios.trust import replay_command
+from clew.scenarios.options.expect import Met, parse_expect
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.repros.trust import replay_command
+from clew.scenarios.suites.suite import Source
 from clew.search.seeds import SeedResult
 from clew.search.summary import Summary
 

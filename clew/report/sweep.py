@@ -10,7 +10,7 @@ from clew.report import layout
 from clew.report.run import speed
 from clew.report.style import Style
 from clew.report.suite import command
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.options.scenario import Scenario
 from clew.search.summary import Summary
 
 SEEDS_SHOWN = 8

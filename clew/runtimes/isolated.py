@@ -8,7 +8,7 @@ context variables hold), its environment, what it attached to loggers, and its o
 attributes of installed modules. A restart is a new process, so all of it starts anew.
 
 That costs some microseconds for each event, so it is only done where nodes do share something;
-`clew.scenarios.run` decides.
+`clew.scenarios.runs.run` decides.
 
 Divergence: what an installed package keeps inside its own objects stays shared.
 """

@@ -9,7 +9,7 @@ from itertools import count, islice
 from typing import NamedTuple, TypeAlias
 
 from clew.machine import wall
-from clew.scenarios.suite import Source
+from clew.scenarios.suites.suite import Source
 from clew.search.seeds import Job, SeedResult, Task
 from clew.search.summary import Summary
 

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from clew.machine.garbage import collected_rarely
-from clew.scenarios.run import Run
+from clew.scenarios.runs.run import Run
 from clew.trace.record import Record
 
 Behaviour: TypeAlias = tuple[Any, ...]

@@ -25,7 +25,7 @@ from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.options.scenario import Scenario
 from clew.search.seeds import SeedResult
 
 NAME = "clew.sqlite"
@@ -168,7 +168,7 @@ class Database:
 
         Args:
             scenario: what is run.
-            model_digest: of all source files of its model, see `clew.scenarios.sources`.
+            model_digest: of all source files of its model, see `clew.scenarios.code.sources`.
         """
         text = scenario_text(scenario)
         key = sha256(text.encode()).hexdigest(), model_digest, clew.__version__

@@ -25,10 +25,10 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from clew.machine.hashing import VARIABLE, hash_seed
 from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
-from clew.scenarios.gate import as_json, from_json, standing_by
-from clew.scenarios.load import load_model
-from clew.scenarios.plan import Plan, trusted_plan
-from clew.scenarios.run import simulate
+from clew.scenarios.code.gate import as_json, from_json, standing_by
+from clew.scenarios.code.load import load_model
+from clew.scenarios.plans.plan import Plan, trusted_plan
+from clew.scenarios.runs.run import simulate
 from clew.trace.record import Trace
 from clew.workloads import workloads
 

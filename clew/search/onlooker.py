@@ -15,8 +15,8 @@ from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
 from clew.runtimes.simulated import SimulatedProcess
-from clew.scenarios.load import Model
-from clew.scenarios.run import Run, simulate
+from clew.scenarios.code.load import Model
+from clew.scenarios.runs.run import Run, simulate
 from clew.sim.host import Host
 from clew.sim.invariants import Invariant, Violation
 from clew.trace.states import Change

@@ -13,13 +13,13 @@ from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
 from clew.machine.crash import crash_of
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.repro import write_repro
-from clew.scenarios.run import Run, simulate
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.load import load_model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.repros.repro import write_repro
+from clew.scenarios.runs.run import Run, simulate
 from clew.search.forks import FreshRuns
 from clew.search.verification import Verification, determinism, hash_order_remark, verify
 

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
-from clew.scenarios.gate import from_json, standing_by
-from clew.scenarios.load import Model, load_model
-from clew.scenarios.plan import Plan, trusted_plan
-from clew.scenarios.run import Run, simulate, simulate_apart
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.gate import from_json, standing_by
+from clew.scenarios.code.load import Model, load_model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.plans.plan import Plan, trusted_plan
+from clew.scenarios.runs.run import Run, simulate, simulate_apart
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time

@@ -33,7 +33,7 @@ from clew.machine.processes import (
     without_interrupts,
     without_main,
 )
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.options.scenario import Scenario
 from clew.search.forks import warm
 from clew.search.seeds import Bench, Job, SeedResult, Task, lost_result, result_in, seed_seconds_of
 

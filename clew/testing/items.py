@@ -23,11 +23,11 @@ from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
 from clew.machine.text import printable
 from clew.report.story import story
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.plan import Plan
-from clew.scenarios.repro import Repro, model_of, read_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.trust import is_outside, replay_command
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.repros.repro import Repro, model_of, read_repro
+from clew.scenarios.repros.trust import is_outside, replay_command
+from clew.scenarios.runs.run import simulate
 from clew.testing.runs import located, runs_of, shown
 
 REGRESSIONS = {

@@ -19,8 +19,8 @@ from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
 from clew.node.node import Node
-from clew.scenarios.expect import may_be_split, parse_expect
-from clew.scenarios.scenario import Scenario
+from clew.scenarios.options.expect import may_be_split, parse_expect
+from clew.scenarios.options.scenario import Scenario
 from clew.search.cases import Shard
 
 _FOLDER_LENGTH_MAX = 120

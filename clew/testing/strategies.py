@@ -22,14 +22,14 @@ from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
 from clew.node.node import Node
-from clew.scenarios.capabilities import kinds_for, promised
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import Model, load_model
-from clew.scenarios.nemesis import ROLES, latencies_ns, node_counts
-from clew.scenarios.plan import Plan, PlannedOperation
-from clew.scenarios.run import make_workload
-from clew.scenarios.scenario import Scenario
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.load import Model, load_model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.capabilities import kinds_for, promised
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.nemesis import ROLES, latencies_ns, node_counts
+from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Injection, Parameter

@@ -7,7 +7,7 @@ it have names: an annotation is a text, and what a lambda in it speaks of is not
         account_count: Annotated[int, Option("N", "How many accounts there are.", least=2)] = 8
 
 Flags and their help, the JSON schema, messages, the bounds of plan files and the reference are
-made from it (`clew.scenarios.options`).
+made from it (`clew.scenarios.options.table`).
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
 from clew.node.node import ERROR_CODES
 from clew.node.tolerates import MILD
-from clew.scenarios.asserts import FIGURES
-from clew.scenarios.client import ELSEWHERE
-from clew.scenarios.options import declared
-from clew.scenarios.scenario import scenario_class
-from clew.scenarios.schema import SCHEMA_FILE, made_text
+from clew.scenarios.options.asserts import FIGURES
+from clew.scenarios.options.scenario import scenario_class
+from clew.scenarios.options.schema import SCHEMA_FILE, made_text
+from clew.scenarios.options.table import declared
+from clew.scenarios.runs.client import ELSEWHERE
 from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.injection import NEEDS
 from clew.sim.faults.targets import SYMBOLS

@@ -12,10 +12,10 @@ from typer.main import get_command
 
 from clew.cli import app
 from clew.commands.scenario_command import ScenarioCommand
-from clew.scenarios.families import shipped
-from clew.scenarios.kinds import checks as checks_of_runs
-from clew.scenarios.kinds import failures
-from clew.scenarios.schema import scenario_schema
+from clew.scenarios.options.kinds import checks as checks_of_runs
+from clew.scenarios.options.kinds import failures
+from clew.scenarios.options.schema import scenario_schema
+from clew.scenarios.suites.families import shipped
 
 EXITS = {
     "0": "valid: all is as it should be",

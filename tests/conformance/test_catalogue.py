@@ -4,13 +4,13 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.expect import Tally, parse_expect
-from clew.scenarios.families import shipped
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.suite import options_of, scenario_from
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.expect import Tally, parse_expect
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
+from clew.scenarios.suites.families import shipped
+from clew.scenarios.suites.suite import options_of, scenario_from
 
 VALID_RUNS = 2
 FAMILIES = ("calm", "crashes", "swarm", "pct", "core")

@@ -6,11 +6,11 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 
 SEEDS = 12
 DEEP_SEEDS = 1000

@@ -13,13 +13,13 @@ from clew import plugins
 from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import UsageError, WorkloadError
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.repro import read_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.load import load_model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.repros.repro import read_repro
+from clew.scenarios.runs.run import simulate
 from clew.workloads import workloads
 from clew.workloads.operation import is_argument
 

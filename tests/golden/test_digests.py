@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from clew.models.registry import MODELS
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.trace.record import Trace
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -5,7 +5,7 @@ import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.scenarios.toml_lines import first_table, lines_of
+from clew.scenarios.suites.toml_lines import first_table, lines_of
 
 SCALARS = st.sampled_from([
     "1", "-0.5", "true", "1979-05-27T07:32:00Z", '"a # [b] = c"', '"\\"]"', "'it\"s ]'", '""',

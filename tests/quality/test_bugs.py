@@ -4,11 +4,11 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 
 BUDGET = 60
 PLANTED = [(model, bug) for model in MODELS for bug in bugs_of(model)]

@@ -8,12 +8,12 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.models.registry import bugs_of
 from clew.report.story import STEPS_MAX, story
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.planfile import plan_from_json
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.planfile import plan_from_json
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink.oracle import target_of
 from clew.search.shrink.shrinker import shrink
 

@@ -16,11 +16,11 @@ from clew.checkers.table import CHECKERS
 from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.asserts import FIGURES
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.plan import ModelReference
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.asserts import FIGURES
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import ModelReference
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads

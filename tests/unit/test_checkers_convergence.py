@@ -6,7 +6,7 @@ from clew.checkers.replicated.convergence import Convergence
 from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import Budget, Verdict, run_checker
 from clew.history import Event, History
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.workload_files import load_workload
 
 
 def op(node, f, value=None, result=None, *, type="ok", process=None, **extra):  # noqa: A002

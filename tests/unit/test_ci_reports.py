@@ -10,7 +10,7 @@ from clew.cli import main
 from clew.report.annotations import annotations
 from clew.report.junit import junit_xml
 from clew.report.suite import suite_of
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.options.scenario import make_scenario
 from clew.search.seeds import SeedResult
 from clew.search.summary import Summary
 

@@ -17,8 +17,8 @@ import pytest
 import clew
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.options import declared
-from clew.scenarios.scenario import scenario_class
+from clew.scenarios.options.scenario import scenario_class
+from clew.scenarios.options.table import declared
 from clew.workloads import workloads
 
 FORGETS = "test raft --bug forgets-vote --node-count 3 --time-limit 10"

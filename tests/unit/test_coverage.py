@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from clew.models.registry import MODELS
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.search.coverage import KINDS, behaviours, counted
 from clew.trace.record import Trace
 

@@ -36,7 +36,8 @@ def breaking(monkeypatch, where):
 
 
 UNCHECKED = """(lambda make: make({"model": "echo", "time_limit": 1}).model_copy(
-    update={"rate": "fast"}))(__import__("clew.scenarios.scenario").scenarios.scenario.make_scenario
+    update={"rate": "fast"}))(__import__(
+        "clew.scenarios.options.scenario").scenarios.options.scenario.make_scenario
 )"""
 
 

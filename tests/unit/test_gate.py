@@ -14,9 +14,9 @@ import pytest
 
 from clew.cli import main
 from clew.errors import ScenarioError
-from clew.scenarios.gate import standing_by
-from clew.scenarios.repro import read_repro
-from clew.scenarios.trust import trusted_model
+from clew.scenarios.code.gate import standing_by
+from clew.scenarios.repros.repro import read_repro
+from clew.scenarios.repros.trust import trusted_model
 
 NODE = """
 {imports}

@@ -19,7 +19,7 @@ import pytest
 from clew.errors import NodeError
 from clew.node.node import Node
 from clew.runtimes.simulated import simulated
-from clew.scenarios.load import load_model
+from clew.scenarios.code.load import load_model
 from clew.sim.guards import guarded, importing
 from clew.sim.guards.caller import ASKED
 

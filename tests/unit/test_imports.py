@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.scenarios.imports import reached
+from clew.scenarios.code.imports import reached
 
 FILES = {
     "helper.py": "",

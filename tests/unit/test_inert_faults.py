@@ -9,12 +9,12 @@ from clew.errors import UsageError
 from clew.models.registry import MODELS
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
-from clew.scenarios.capabilities import unfelt
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.capabilities import unfelt
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector
 from clew.sim.faults.kinds import PLANNED
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.planfile import plan_from_json
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.planfile import plan_from_json
 from clew.sim.entropy import Entropy
 from clew.workloads import workloads
 from clew.workloads.workload import Draw

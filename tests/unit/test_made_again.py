@@ -17,11 +17,11 @@ from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import ScenarioError
 from clew.machine import hashing
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.planfile import plan_from_json
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.planfile import plan_from_json
+from clew.scenarios.runs.run import simulate
 from clew.search import verification as verify_module
 from clew.search.forks import FreshRuns
 from clew.search.verification import Verification, determinism, hash_order_remark, verify

@@ -12,15 +12,16 @@ import pytest
 from clew.cli import main
 from clew.commands import scenario_flags
 from clew.errors import ScenarioError, UsageError
-from clew.scenarios import planfile, scenario
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.options import declared
-from clew.scenarios.plan import Plan
-from clew.scenarios.planfile import bounds, check_arguments, plan_from_json
-from clew.scenarios.scenario import Scenario, make_scenario, scenario_class
-from clew.scenarios.schema import scenario_schema
-from clew.scenarios.suite import options_of, scenario_from
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options import scenario
+from clew.scenarios.options.scenario import Scenario, make_scenario, scenario_class
+from clew.scenarios.options.schema import scenario_schema
+from clew.scenarios.options.table import declared
+from clew.scenarios.plans import planfile
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.plans.planfile import bounds, check_arguments, plan_from_json
+from clew.scenarios.suites.suite import options_of, scenario_from
 from clew.search.database import scenario_text
 from clew.workloads import workloads
 from clew.workloads.options import Option, own_options

@@ -11,11 +11,11 @@ from clew.models.registry import MODELS
 from clew.node.node import Node, on
 from clew.node.timer import NS_PER_SECOND, to_ns
 from clew.runtimes.simulated import simulated
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.search.verification import verify
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy

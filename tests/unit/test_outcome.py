@@ -7,12 +7,12 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.history import Event, History
 from clew.node.tolerates import MILD
-from clew.scenarios import outcome as room
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge, run_statistics
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement import outcome as room
+from clew.scenarios.judgement.outcome import judge, run_statistics
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault, FaultReport
 from clew.sim.finding import Finding
 

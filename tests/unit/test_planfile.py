@@ -12,13 +12,13 @@ import pytest
 
 from clew.checkers.transactions.consistency_models import MODELS
 from clew.errors import ScenarioError
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.plan import Plan
-from clew.scenarios.planfile import bounds, plan_from_json
-from clew.scenarios.repro import model_of, read_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.plans.planfile import bounds, plan_from_json
+from clew.scenarios.repros.repro import model_of, read_repro
+from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault
 
 

@@ -7,12 +7,12 @@ import pytest
 from clew.cli import main
 from clew.errors import NodeError
 from clew.node.tolerates import Tolerates
-from clew.scenarios.client import AWAY_MAX
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.client import AWAY_MAX
+from clew.scenarios.runs.run import simulate
 from clew.workloads import workloads
 
 LEADER_ONLY = """

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from clew.cli import main
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.trace.kinds import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -23,11 +23,11 @@ from clew.report.progress import Progress
 from clew.report.run import determinism, footer, run_report, verified, when
 from clew.report.screen import drawn
 from clew.report.style import Style
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
 from clew.search.seeds import SeedResult
 from clew.search.verification import Verification
 from clew.trace import words

@@ -9,8 +9,8 @@ import pytest
 
 from clew.cli import main
 from clew.commands.seed_command import rerun
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
+from clew.scenarios.code.load import load_model
+from clew.scenarios.plans.draw import draw_plan
 
 COMMANDS = {
     # what was run: what runs seed 7 of it again

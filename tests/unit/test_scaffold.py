@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from clew.errors import UsageError
-from clew.scenarios import scaffold as module
-from clew.scenarios.options import declared
-from clew.scenarios.scaffold import pytest_command, scaffold
-from clew.scenarios.scenario import scenario_class
+from clew.scenarios.options.scenario import scenario_class
+from clew.scenarios.options.table import declared
+from clew.scenarios.suites import scaffold as module
+from clew.scenarios.suites.scaffold import pytest_command, scaffold
 
 
 @pytest.mark.parametrize("name", ["random", "types", "json", "asyncio"])

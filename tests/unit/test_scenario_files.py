@@ -14,21 +14,21 @@ from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import ClewError, ScenarioError, UsageError
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.expect import kinds_of, met, parse_expect
-from clew.scenarios.families import shipped
-from clew.scenarios.files import read_scenario
-from clew.scenarios.kinds import INSIDE, checks, failures
-from clew.scenarios.names import wrong_names
-from clew.scenarios.options import declared
-from clew.scenarios.scenario import make_scenario, scenario_class
-from clew.scenarios.schema import SCHEMA_FILE, made_text, scenario_schema
-from clew.scenarios.suite import (
+from clew.scenarios.options.expect import kinds_of, met, parse_expect
+from clew.scenarios.options.kinds import INSIDE, checks, failures
+from clew.scenarios.options.names import wrong_names
+from clew.scenarios.options.scenario import make_scenario, scenario_class
+from clew.scenarios.options.schema import SCHEMA_FILE, made_text, scenario_schema
+from clew.scenarios.options.table import declared
+from clew.scenarios.suites.families import shipped
+from clew.scenarios.suites.files import read_scenario
+from clew.scenarios.suites.suite import (
     artefact_names,
     options_of,
     scenario_files,
     scenario_from,
 )
-from clew.scenarios.toml_lines import first_table, lines_of
+from clew.scenarios.suites.toml_lines import first_table, lines_of
 from clew.sim.finding import Finding
 from clew.workloads import workloads
 from clew.workloads.workload import Setting

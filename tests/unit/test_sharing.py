@@ -16,12 +16,12 @@ from textwrap import indent
 import pytest
 
 from clew.checkers.verdict import Verdict
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.plan import Plan
-from clew.scenarios.run import Run, simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.runs.run import Run, simulate
 from clew.sim.faults import Fault
 
 COUNTING = """

@@ -18,14 +18,14 @@ from clew.report.progress import ShrinkProgress
 from clew.report.shrink import shrunk_report
 from clew.report.story import STEPS_MAX, story
 from clew.report.style import Style
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.plan import plan_text, trusted_plan
-from clew.scenarios.planfile import plan_from_json
-from clew.scenarios.repro import model_of, read_repro, write_repro
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import plan_text, trusted_plan
+from clew.scenarios.plans.planfile import plan_from_json
+from clew.scenarios.repros.repro import model_of, read_repro, write_repro
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.oracle import FiguresError, target_of
 from clew.search.shrink.shrinker import shrink
@@ -101,7 +101,7 @@ FRESH = """
 from dataclasses import replace
 from test_shrink import plan_of
 from clew.report.story import story
-from clew.scenarios.plan import plan_text
+from clew.scenarios.plans.plan import plan_text
 from clew.search.shrink.shrinker import shrink
 shrunk = shrink(plan_of("abd", "reads-one", 0))
 plan = replace(shrunk.plan, hash_seed=None)  # it states the one that it was drawn under

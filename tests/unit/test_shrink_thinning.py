@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from clew.checkers.verdict import Anomaly, Result, Verdict
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.plan import plan_text
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import plan_text
 from clew.search.shrink import random_cuts, redraws
 from clew.search.shrink.oracle import Sight, Target, target_of
 from clew.search.shrink.passes import Hunt

@@ -10,8 +10,8 @@ from clew.models.raft import Raft
 from clew.node.node import Node, on
 from clew.node.tolerates import Tolerates
 from clew.runtimes.simulated import simulated
-from clew.scenarios.capabilities import capabilities, kinds_for
-from clew.scenarios.nemesis import (
+from clew.scenarios.plans.capabilities import capabilities, kinds_for
+from clew.scenarios.plans.nemesis import (
     NODE_COUNTS,
     SURE_GROUPS,
     draw_faults,

@@ -11,13 +11,13 @@ from clew.node.disk import Disk
 from clew.report.shrink import difference, nearest, shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.outcome import judge
-from clew.scenarios.plan import PlannedOperation
-from clew.scenarios.repro import model_of
-from clew.scenarios.run import simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import PlannedOperation
+from clew.scenarios.repros.repro import model_of
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink.past import causal_past
 from clew.search.shrink.shrinker import shrink
 from clew.sim.faults import Fault

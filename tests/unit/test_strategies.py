@@ -20,8 +20,8 @@ from clew.checkers.verdict import Verdict, run_checker
 from clew.errors import ClewError
 from clew.history import History
 from clew.models.registry import MODELS
-from clew.scenarios.plan import Plan, plan_text
-from clew.scenarios.planfile import plan_from_json
+from clew.scenarios.plans.plan import Plan, plan_text
+from clew.scenarios.plans.planfile import plan_from_json
 from clew.sim.faults import KINDS
 from clew.testing.strategies import faults, histories, operations, plans
 from clew.workloads import workloads

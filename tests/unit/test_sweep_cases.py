@@ -14,7 +14,7 @@ from clew.checkers.verdict import Verdict
 from clew.report.progress import Progress
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.options.scenario import make_scenario
 from clew.search.cases import Case, Shard, stream
 from clew.search.seeds import Job, SeedResult, Task
 from clew.search.summary import Summary

@@ -10,7 +10,7 @@ import pytest
 
 from clew.cli import main
 from clew.errors import UsageError
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.options.scenario import make_scenario
 from clew.search.dask import run_on
 from clew.search.seeds import Job, Task
 from clew.search.sweep import sweep

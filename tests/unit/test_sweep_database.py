@@ -10,7 +10,7 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.options.scenario import make_scenario
 from clew.search.database import NAME, Database
 from clew.search.seeds import SeedResult
 

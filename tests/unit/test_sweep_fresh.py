@@ -10,10 +10,10 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.report.run import not_deterministic
 from clew.report.style import Style
-from clew.scenarios.draw import draw_plan
-from clew.scenarios.load import load_model
-from clew.scenarios.run import Run, simulate
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import Run, simulate
 from clew.search import forks as fresh
 from clew.search.forks import FreshRun, FreshRuns
 from clew.search.verification import Verification, determinism, verify

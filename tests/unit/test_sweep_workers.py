@@ -20,7 +20,7 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.errors import ClewError
-from clew.scenarios.scenario import make_scenario
+from clew.scenarios.options.scenario import make_scenario
 from clew.search import workers
 from clew.search.seeds import Job, SeedResult, Task
 from clew.search.sweep import run_tasks, sweep

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.scenarios.trust import is_outside, projects_of, replay_command
+from clew.scenarios.repros.trust import is_outside, projects_of, replay_command
 
 NODE = """
 from clew import Node, on

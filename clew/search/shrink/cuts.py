@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.history import History
-from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.sim.faults import Fault
 from clew.sim.faults.kinds import params_among
 

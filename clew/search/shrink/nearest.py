@@ -18,9 +18,9 @@ from typing import NamedTuple
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.errors import ClewError
 from clew.history import Operation
-from clew.scenarios.outcome import judge
-from clew.scenarios.plan import Plan, PlannedOperation
-from clew.scenarios.run import Run, simulate
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.oracle import Sight, Spent, failing
 from clew.search.shrink.parting import Failing, Parting

@@ -16,11 +16,11 @@ from typing import NamedTuple
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.errors import ClewError, UsageError
 from clew.history import Operation
-from clew.scenarios.load import Model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.plan import Plan, plan_text
-from clew.scenarios.run import Run, simulate
-from clew.scenarios.signature import finding_kind, kind_of
+from clew.scenarios.code.load import Model
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.judgement.signature import finding_kind, kind_of
+from clew.scenarios.plans.plan import Plan, plan_text
+from clew.scenarios.runs.run import Run, simulate
 from clew.sim.faults import FaultReport
 
 EVENTS_FACTOR = 2
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
     Attributes:
         check: the name of the check that fails.
-        kind: of its first anomaly, as `clew.scenarios.signature.kind_of` names it.
+        kind: of its first anomaly, as `clew.scenarios.judgement.signature.kind_of` names it.
     """
 
     check: str

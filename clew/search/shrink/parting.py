@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from clew.checkers.verdict import Anomaly
 from clew.machine.garbage import collected_rarely
-from clew.scenarios.run import Run
+from clew.scenarios.runs.run import Run
 from clew.search.shrink.past import causal_past
 from clew.trace.kinds import ARRIVALS
 from clew.trace.record import TraceEvent

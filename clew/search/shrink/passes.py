@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
-from clew.scenarios.plan import Plan, PlannedOperation
-from clew.scenarios.run import simulate
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
 from clew.search.shrink.oracle import WHOLE_RUN, Oracle, Sight

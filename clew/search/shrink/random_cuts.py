@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.search.shrink import cuts
 from clew.search.shrink.passes import MS, SINGLY, Hunt, cut_the_end, planned_evidence
 from clew.sim.entropy import Entropy, Stream

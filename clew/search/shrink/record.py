@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clew.scenarios.outcome import judge
-from clew.scenarios.repro import Repro, model_of, write_repro
-from clew.scenarios.run import simulate
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.repros.repro import Repro, model_of, write_repro
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink.shrinker import Shrunk
 
 SHRUNK, PASSING = "shrunk.json", "passing.json"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from clew.scenarios.plan import Plan, PlannedOperation
+from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.search.shrink import cuts, passes
 from clew.search.shrink.oracle import Sight
 from clew.search.shrink.passes import MS, Hunt, planned_evidence

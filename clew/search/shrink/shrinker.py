@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from clew.errors import UsageError
-from clew.scenarios.load import Model
-from clew.scenarios.outcome import Outcome, judge
-from clew.scenarios.plan import Plan
-from clew.scenarios.repro import model_of
-from clew.scenarios.run import simulate
-from clew.scenarios.workload_files import load_workload
+from clew.scenarios.code.load import Model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import Outcome, judge
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.repros.repro import model_of
+from clew.scenarios.runs.run import simulate
 from clew.search.shrink import passes, random_cuts, redraws, simplifications
 from clew.search.shrink.nearest import nearest_passing
 from clew.search.shrink.oracle import (

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from clew.scenarios.run import Run, simulate
+from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
 from clew.search.shrink.passes import Hunt

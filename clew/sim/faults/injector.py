@@ -1,6 +1,6 @@
 """The injector of a run: begins and ends each fault at its time, and reports what each really did.
 
-Which faults a plan has is drawn elsewhere: see `clew.scenarios.nemesis`.
+Which faults a plan has is drawn elsewhere: see `clew.scenarios.plans.nemesis`.
 
 Every fault has a SimPy process of its own, so that one can be read top to bottom and removing
 one leaves the others as they were.

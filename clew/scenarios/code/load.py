@@ -1,0 +1,354 @@
+"""Node classes by name: shipped and installed models, planted bugs, users' files, memory.
+
+A class that a notebook or a test defines has no file to load it from: `hold` gives it a name that
+means it in this process, and nothing in any other. It is remembered for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from inspect import getsource, getsourcefile, isfunction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from weakref import WeakValueDictionary
+
+from clew import models, plugins
+from clew.errors import NodeError, UsageError
+from clew.machine.text import meant, shown
+from clew.models.registry import MODELS, Bug, bugs_of
+from clew.node.node import Node
+from clew.node.tolerates import Tolerates
+from clew.scenarios.code.userfiles import Home, home_of, import_alone, settle
+from clew.scenarios.code.workload_files import (
+    IN_MEMORY,
+    begin,
+    canonical,
+    class_in,
+    hold_workload,
+    is_file,
+    reference_in,
+)
+from clew.sim.faults import GROUPS, KINDS
+from clew.sim.finding import blamed
+from clew.workloads import workloads
+from clew.workloads.workload import Workload
+
+_held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A node class that can run.
+
+    Attributes:
+        name: as the user gave it.
+        node_class: what runs, with the planted bug if one was asked for.
+        workload: what it is tested against where the user names nothing; None where unknown.
+        bug: the planted bug, or None.
+        digest: SHA-256 of the source file; empty where there is no source to be had.
+    """
+
+    name: str
+    node_class: type[Node]
+    workload: str | None
+    bug: Bug | None
+    digest: str
+
+
+@blamed()
+def load_model(name: str, bug: str | None = None) -> Model:
+    """The model of a name.
+
+    Args:
+        name: a shipped model, ``file.py``, ``file.py:Class``, or what `hold` gave.
+        bug: a planted bug of a shipped model.
+
+    Raises:
+        UsageError: there is no model or bug of this name.
+        NodeError: the file can't be imported, or has no single Node class.
+    """
+    begin()
+    if name in MODELS:
+        entry = MODELS[name]
+        planted = None if bug is None else _bug(name, bug)
+        node_class = planted.node_class if planted else entry.load()
+        return Model(name, node_class, entry.workload, planted, _digest(node_class))
+    if bug is not None:
+        raise UsageError(
+            f"--bug {bug} can't be planted in {name}",
+            expected=f"a shipped model: {', '.join(MODELS)}",
+            fix="See 'clew list bugs'",
+        )
+    if name.endswith(IN_MEMORY):
+        return _from_memory(name)
+    if not name:
+        raise UsageError("the model's name is empty", fix="See 'clew list models'")
+    if name in plugins.installed(plugins.MODELS):
+        node_class = _node_class(plugins.load(plugins.MODELS, name), name)
+        workload = _spoken(node_class, None, "")
+        return Model(name, node_class, workload, None, _digest(node_class))
+    path, _, class_name = name.partition(":")
+    if not is_file(name):
+        known = known_models()
+        raise UsageError(
+            f"there is no model {name!r}",
+            expected=f"one of {', '.join(known)}, or file.py, file.py:Class or scenario.toml",
+            fix=meant(name, known) or "See 'clew list models'",
+        )
+    home = Home(*import_alone(Path(path)))
+    node_class = _class_of(home.module, Path(path), class_name)
+    settle(node_class, home)
+    begin(path, home.module)
+    _check_attributes(node_class, path)
+    workload = _spoken(node_class, home.module, path)
+    return Model(name, node_class, workload, None, _digest(node_class))
+
+
+def known_models() -> tuple[str, ...]:
+    """The names of the models that ship and of those that are installed."""
+    return (*MODELS, *plugins.installed(plugins.MODELS))
+
+
+def _node_class(given: Any, name: str) -> type[Node]:
+    """A class that an installed package brings, with what it says of itself checked."""
+    if not (isinstance(given, type) and issubclass(given, Node)):
+        raise NodeError(
+            f"the installed model {name!r} is no node",
+            expected="a class that derives from clew.Node",
+            found=shown(given, 200),
+        )
+    _check_attributes(given, name)
+    return given
+
+
+def _spoken(node_class: type[Node], module: ModuleType | None, path: str) -> str | None:
+    """The reference to the workload that a class says it speaks; None where it says nothing.
+
+    A workload of its own file goes before a shipped one; the only one of the file need not be said.
+    """
+    asked = _said(node_class, "workload")
+    if module is not None:
+        found = reference_in(module, path, asked)
+    else:
+        home = sys.modules.get(node_class.__module__)
+        known = asked if isinstance(asked, type) else class_in(home, asked)
+        found = None if known is None else _named(known)
+    if found is not None or asked is None:
+        return found
+    return canonical(str(Path(path).parent / asked)) if is_file(asked) else str(asked)
+
+
+def _named(workload: type[Workload]) -> str:
+    ships = workloads().get(workload.name) is workload
+    return workload.name if ships else hold_workload(workload)
+
+
+def reference_of(model: Model, asked: str | None) -> str | None:
+    """The reference to the workload that is asked for by name; the model's where none is.
+
+    Raises:
+        ClewError: a file that is named can't be imported, or has no single workload.
+    """
+    if asked is None:
+        return model.workload
+    home = home_of(model.node_class)
+    path = model.name.partition(":")[0]
+    own = None if home is None or is_file(asked) else reference_in(home.module, path, asked)
+    return own or canonical(asked)
+
+
+def hold(node_class: type[Node]) -> str:
+    """A name by which `load_model` finds a class: a shipped model's own, else one for this process.
+
+    Of several classes with one name it means the one that was held last.
+
+    Raises:
+        UsageError: it is no class that derives from Node.
+        NodeError: what it says of itself can't be used.
+    """
+    given: Any = node_class
+    if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
+        raise UsageError(
+            "this can't be run",
+            expected="the name of a model, or a class that derives from clew.Node",
+            found=shown(given, 200),
+        )
+    if node_class.__module__.startswith("clew.models"):
+        for name, entry in MODELS.items():
+            if entry.load() is node_class:
+                return name
+    name = node_class.__name__ + IN_MEMORY
+    _check_attributes(node_class, node_class.__module__)
+    _held[name] = node_class
+    return name
+
+
+def _from_memory(name: str) -> Model:
+    node_class = _held.get(name)
+    if node_class is None:
+        class_name = name.removesuffix(IN_MEMORY)
+        raise UsageError(
+            f"the class {class_name} was in the memory of another process, and is not in this one",
+            fix=f"Put it into a file, and name it as file.py:{class_name}",
+        )
+    return Model(name, node_class, _spoken(node_class, None, ""), None, _memory_digest(node_class))
+
+
+def _bug(model: str, name: str) -> Bug:
+    bugs = bugs_of(model)
+    if name not in bugs:
+        known = ", ".join(bugs) or "none"
+        raise UsageError(
+            f"{model} has no planted bug {name!r}",
+            expected=f"one of {known}",
+            fix=meant(name, bugs) or "See 'clew list bugs'",
+        )
+    return bugs[name]
+
+
+def _said(node_class: type[Node], name: str) -> Any:
+    """An attribute of a class, whatever its type."""
+    return getattr(node_class, name)
+
+
+def _check_attributes(node_class: type[Node], path: str) -> None:
+    """Hold what a user's class says of itself to its types; it says it without being checked."""
+    where = f"{path}: class {node_class.__name__}"
+    workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
+    _check_promise(_said(node_class, "tolerates"), where)
+    is_workload = isinstance(workload, type) and issubclass(workload, Workload)
+    if workload is not None and not isinstance(workload, str) and not is_workload:
+        raise NodeError(
+            "'workload' can't be used",
+            where=where,
+            expected="a name, such as 'echo', a class that derives from clew.Workload, or None",
+            found=shown(workload, 200),
+            fix="See 'clew list workloads'",
+        )
+    if functions is None:
+        return
+    listed = isinstance(functions, tuple | list) and all(isinstance(f, str) for f in functions)
+    if not listed or not functions:
+        raise NodeError(
+            "'functions' can't be used",
+            where=where,
+            expected="a tuple of names, such as ('read', 'write'), or None",
+            found=shown(functions, 200),
+        )
+
+
+def _check_promise(promise: Any, where: str) -> None:
+    if promise is None:
+        return
+    if not isinstance(promise, Tolerates):
+        raise NodeError(
+            "'tolerates' can't be used",
+            where=where,
+            expected="a promise, such as Tolerates(nodes=3, latency=0.05), or None",
+            found=repr(promise),
+            fix="Begin with: from clew import Tolerates",
+        )
+    for name in promise.faults or ():
+        if name not in GROUPS and name not in KINDS:
+            raise NodeError(
+                "'faults' of Tolerates can't be used",
+                where=where,
+                expected="kinds of faults and groups of them",
+                found=repr(name),
+                fix=meant(name, [*GROUPS, *KINDS]) or "See 'clew list faults'",
+            )
+
+
+def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
+    here = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Node)
+        and value is not Node
+        and value.__module__ == module.__name__
+    }
+    if class_name:
+        if class_name not in here:
+            raise NodeError(
+                f"there is no Node class {class_name!r}",
+                where=str(path),
+                expected=f"one of {', '.join(here)}" if here else "a class that derives from Node",
+            )
+        return here[class_name]
+    # A base class of another class in the file is not what is meant to run.
+    bases = {base for value in here.values() for base in value.__mro__[1:]}
+    leaves = [name for name, value in here.items() if value not in bases]
+    if not leaves:
+        raise NodeError(
+            "there is no Node class in this file",
+            where=str(path),
+            expected="a class that derives from clew.Node",
+            fix="Begin with 'clew new'",
+        )
+    if len(leaves) > 1:
+        raise NodeError(
+            "there are several Node classes in this file",
+            where=str(path),
+            found=", ".join(leaves),
+            fix=f"Name one, as in {path}:{leaves[0]}",
+        )
+    return here[leaves[0]]
+
+
+def _digest(node_class: type[Node]) -> str:
+    """SHA-256 over the source files of a class and its bases, up to `Node`.
+
+    Shipped models share files with each other; for those it is over all of them.
+    """
+    if node_class.__module__.startswith("clew.models"):
+        return _shipped_digest()
+    digest = sha256()
+    for base in node_class.__mro__:
+        if base is Node:
+            break
+        file = getsourcefile(base)
+        if file is not None:
+            digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+def _memory_digest(node_class: type[Node]) -> str:
+    """SHA-256 over the source text of a class and its bases; empty where one has none.
+
+    A notebook keeps the text of its cells, an old REPL nothing.
+    """
+    digest = sha256()
+    for base in node_class.__mro__[: node_class.__mro__.index(Node)]:
+        try:
+            digest.update(_source(base).encode())
+        except (OSError, TypeError):
+            return ""
+    return digest.hexdigest()
+
+
+def _source(node_class: type) -> str:
+    """The text of a class, or at least of its methods: a notebook's module has no file.
+
+    Raises:
+        OSError, TypeError: there is none.
+    """
+    try:
+        return getsource(node_class)
+    except (OSError, TypeError):
+        methods = [part for part in vars(node_class).values() if isfunction(part)]
+        if not methods:
+            raise
+        return "".join(map(getsource, methods))
+
+
+@lru_cache(maxsize=1)
+def _shipped_digest() -> str:
+    digest = sha256()
+    for source in sorted(Path(models.__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,257 @@
+"""Users' files as modules: imported afresh with what lies beside them, and executed once more.
+
+What a file imports of time and chance is virtual. A file may be imported again and again, and
+another may take its module's name; where a class came from is remembered with the class.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from clew.errors import ClewError, NodeError
+from clew.formats.regular import check_regular
+from clew.machine.text import said
+from clew.node.node import Node
+from clew.runtimes.isolated import Attached, Copy
+from clew.scenarios.code.gate import GIVEN, is_below
+from clew.scenarios.code.loggers import attached, loggers_of_module
+from clew.scenarios.code.programs import check_program
+from clew.sim.finding import is_raised, is_users, users_traceback
+from clew.sim.guards import importing
+from clew.sim.watchdog import ImportEndless, watched_import
+
+USERS = "clew_user_"
+"""How the name of a user's file as a module begins."""
+
+BESIDE = "__clew_beside__"
+"""The global of a user's file that names the modules it imported and that are not installed."""
+
+
+class Home(NamedTuple):
+    """Where a user's class lives.
+
+    Attributes:
+        module: of its file.
+        context: in which the module was executed: what it set of context variables is there.
+        loggers: those that it uses, with what was attached to each before.
+    """
+
+    module: ModuleType
+    context: Context
+    loggers: Mapping[logging.Logger, Attached]
+
+
+_homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
+"""Of each class of a user's file; another file may have taken its module's name since."""
+
+
+def import_alone(path: Path) -> tuple[ModuleType, Context, Mapping[logging.Logger, Attached]]:
+    """A user's file as a fresh module, executed in a context of its own; with its loggers."""
+    context, before = Context(), attached(but=USERS)
+    module = context.run(import_file, path)
+    return module, context, loggers_of_module(module, before)
+
+
+def settle(node_class: type[Node], home: Home) -> None:
+    """Remember where a class of a user's file lives."""
+    _homes[node_class] = home
+
+
+def home_of(node_class: type[Node]) -> Home | None:
+    """Where a class of a user's file lives; None for a shipped one, and one of no file."""
+    return _homes.get(node_class)
+
+
+def import_file(path: Path, *, beside_a_model: bool = False) -> ModuleType:
+    """A user's file as a fresh module; what it imports of time and chance is virtual.
+
+    What it imports from its own folder is fresh too, unless others imported it before; a file that
+    stands beside a model's shares that with the model.
+
+    Raises:
+        NodeError: it is not there, has a syntax error, or raises when imported.
+    """
+    check_regular(path, NodeError, "Check the path, or see 'clew list models'")
+    check_program(path)
+    module = _new_module(path, "beside_" if beside_a_model else "")
+    if not beside_a_model:
+        _forget_beside()
+    known = frozenset(sys.modules)
+    sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up
+    beside = str(path.resolve().parent)
+    try:
+        with watched_import(path):
+            _execute(module)
+    except ClewError:
+        raise
+    except ImportEndless as endless:
+        raise NodeError(
+            "the file can't be imported: that does not end",
+            where=str(endless) or str(path),
+            fix="Put what runs for long, or waits, into a handler or below "
+            "if __name__ == '__main__'",
+        ) from None
+    except SyntaxError as bad:
+        where = f"{bad.filename}:{bad.lineno}" if bad.filename and bad.lineno else str(path)
+        raise NodeError("syntax error", where=where, found=str(bad.msg)) from None
+    except BaseException as bad:
+        if isinstance(bad, KeyboardInterrupt) and not is_raised(bad):
+            raise  # a person's Ctrl-C
+        place, _ = users_traceback(bad)
+        raise NodeError(
+            "the file can't be imported",
+            where=place or str(path),
+            found=said(bad, 1000),
+        ) from None
+    finally:
+        setattr(module, BESIDE, _imported_from(beside, known))
+    return module
+
+
+def _new_module(path: Path, kind: str = "") -> ModuleType:
+    spec = spec_from_file_location(f"{USERS}{kind}{path.stem}", path)
+    assert spec is not None
+    return module_from_spec(spec)
+
+
+def _execute(module: ModuleType) -> None:
+    """Execute a user's module; it may import the files beside its own."""
+    assert module.__file__ is not None
+    assert module.__spec__ is not None
+    assert module.__spec__.loader is not None
+    beside = str(Path(module.__file__).resolve().parent)
+    sys.path.insert(0, beside)
+    try:
+        with importing():
+            module.__spec__.loader.exec_module(module)
+    finally:
+        if beside in sys.path:
+            sys.path.remove(beside)
+
+
+def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
+    """The modules of a user's class: its file's, then those it uses that are not installed.
+
+    Empty for a shipped model, and for a class of no file.
+    """
+    if node_class not in _homes:
+        return ()
+    home = _homes[node_class].module
+    found = {home.__name__: home}
+    for name in getattr(home, BESIDE, ()):
+        if name in sys.modules:
+            found[name] = sys.modules[name]
+    pending = list(found.values())
+    while pending:
+        for value in list(vars(pending.pop()).values()):
+            if isinstance(value, ModuleType):
+                module: ModuleType | None = value
+            else:
+                used = value if isinstance(value, type | FunctionType) else type(value)
+                module = sys.modules.get(str(used.__module__))
+            if module is not None and module.__name__ not in found and is_own(module):
+                found[module.__name__] = module
+                pending.append(module)
+    return tuple(found.values())
+
+
+@contextmanager
+def importing_beside(node_class: type[Node]) -> Iterator[None]:
+    """Let a user's class import the files beside its own in its handlers too, as a script does.
+
+    What is new then is the user's, as what its file imported.
+    """
+    if node_class not in _homes:
+        yield
+        return
+    home = _homes[node_class].module
+    assert home.__file__ is not None
+    beside = str(Path(home.__file__).resolve().parent)
+    known = frozenset(sys.modules)
+    sys.path.insert(0, beside)
+    try:
+        yield
+    finally:
+        if beside in sys.path:
+            sys.path.remove(beside)
+        names = (*getattr(home, BESIDE), *_imported_from(beside, known))
+        setattr(home, BESIDE, tuple(dict.fromkeys(names)))  # each once
+
+
+def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:
+    """The loggers of a user's class, with what was attached to each before it was loaded."""
+    return _homes[node_class].loggers
+
+
+def context_of(node_class: type[Node]) -> Context:
+    """The context in which the module of a user's class was executed."""
+    return _homes[node_class].context
+
+
+def is_own(module: ModuleType) -> bool:
+    """True for a module of the user's project: of a source file that is not installed."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or not file.endswith(".py") or module.__name__ == "__main__":
+        return False
+    if module.__name__.partition(".")[0] == "clew" or not is_users(file):
+        return False
+    return "site-packages" not in file and "dist-packages" not in file
+
+
+def copy_of(node_class: type[Node]) -> Copy:
+    """A user's class of modules that are executed once more; `sys.modules` holds these then.
+
+    Whatever an import may raise is raised.
+    """
+    home = _homes[node_class].module
+    name = next(name for name, value in vars(home).items() if value is node_class)
+    tops = {module.__name__.partition(".")[0] for module in own_modules(node_class)}
+    for other, module in list(sys.modules.items()):
+        if other.partition(".")[0] in tops and (is_own(module) or other == home.__name__):
+            del sys.modules[other]
+    known = frozenset(sys.modules)
+    assert home.__file__ is not None
+    copy = sys.modules[home.__name__] = _new_module(Path(home.__file__))
+    _execute(copy)
+    new = {each: module for each, module in sys.modules.items() if each not in known}
+    modules = {each: module for each, module in new.items() if is_own(module) or module is copy}
+    return Copy(vars(copy)[name], modules)
+
+
+def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
+    """The modules that are new and lie in a folder, or where the user's code found them itself.
+
+    Installed packages in the folder are left alone.
+    """
+    return tuple(
+        name
+        for name, module in list(sys.modules.items())
+        if name not in known
+        and not name.startswith(USERS)
+        and (file := getattr(module, "__file__", None)) is not None
+        and "site-packages" not in Path(file).parts
+        and (Path(folder) in Path(file).parents or _is_elsewhere(module))
+    )
+
+
+def _is_elsewhere(module: ModuleType) -> bool:
+    """True for a module of the user's in a folder that this process was not given."""
+    return is_own(module) and is_below(os.path.realpath(str(module.__file__)), GIVEN) < 0
+
+
+def _forget_beside() -> None:
+    """Let the next user's file import afresh what an earlier one imported beside it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(USERS):
+            for beside in getattr(module, BESIDE, ()):
+                sys.modules.pop(beside, None)

@@ -1,0 +1,229 @@
+"""Progress after healing: what is asked of whom, and when it is not asked at all.
+
+Where a workload says that every node serves its clients, each healed node must complete an
+operation within the recovery time. Elsewhere the cluster must, and every healed node must answer:
+a definite error, such as "not the leader", is an answer. A function that no request gets an answer
+of is stuck, whatever the others do: a lock that a crash left closed stops writes, and no reads.
+
+Asked within what the node class tolerates: a system whose own timeouts are shorter than a round
+trip stands still, and never promised otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from clew.checkers.simple.availability import REFUSALS
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.history import Operation
+from clew.node.node import is_definite
+from clew.node.timer import NS_PER_SECOND
+from clew.scenarios.code.load import Model
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.remarks import few
+from clew.scenarios.plans.capabilities import withstands
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.runs.run import Run, timeout_ns
+from clew.sim.faults import group_of
+from clew.sim.faults.injection import several
+
+_EVIDENCE_MAX = 20
+
+
+def healed_nodes(plan: Plan) -> tuple[str, ...]:
+    """The nodes that are up after healing: those whose progress and final reads are due."""
+    return plan.core or plan.node_ids
+
+
+def check_liveness(run: Run, *, every_node: bool) -> Result:
+    """INVALID where what is healed made no progress in the recovery time."""
+    plan = run.plan
+    if not plan.recovery_ns:
+        return Result("liveness", Verdict.VALID, "There is no recovery time: no progress was due.")
+    asked = _asked_after_healing(run)
+    moving = [node for node, tried in asked.items() if any(map(is_progress, tried))]
+    within = f"{plan.recovery_ns / NS_PER_SECOND:g} s after {_who(plan)} healed"
+    stopped = _unready(run, within) or _stopped(run, asked, within, every_node=every_node)
+    if stopped is not None:
+        return stopped
+    if not every_node and moving:
+        return _answers(asked, moving, within)
+    stuck = {node: tried for node, tried in asked.items() if node not in moving}
+    if asked and not stuck:
+        reason = f"Within {within}, operations succeeded at {few(moving)}."
+        return Result("liveness", Verdict.VALID, reason)
+    # One request may just be slow, or the last before an error; two without progress are none.
+    if every_node:
+        stuck = {node: tried for node, tried in stuck.items() if len(tried) > 1}
+    elif not _asked_twice(plan, stuck.values()):
+        stuck = {}
+    if not stuck:
+        where = ", ".join(node for node in asked if node not in moving) or "any node"
+        reason = (
+            f"After {_who(plan)} healed, clients had no second try at {where} within "
+            f"{plan.recovery_ns / NS_PER_SECOND:g} s: a longer --recovery would show it."
+        )
+        return Result("liveness", Verdict.UNKNOWN, reason)
+    return _no_progress(stuck, asked, "completed none", within)
+
+
+def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str) -> Result:
+    """The cluster makes progress: is there a node that does not even answer?"""
+    others = {node: tried for node, tried in asked.items() if node not in moving}
+    silent = {
+        node: tried
+        for node, tried in others.items()
+        if len(tried) > 1 and not any(map(is_answered, tried))
+    }
+    if silent:
+        return _no_progress(silent, asked, "answered none", within)
+    reason = f"Within {within}, operations succeeded at {few(moving)}"
+    refusing = [node for node, tried in others.items() if any(map(is_answered, tried))]
+    if refusing:
+        reason += f"; {few(refusing)} refused them"
+    return Result("liveness", Verdict.VALID, f"{reason}.")
+
+
+def _unready(run: Run, within: str) -> Result | None:
+    """Nodes that did not even acknowledge what comes before the first operation."""
+    plan = run.plan
+    nodes = [node for node in healed_nodes(plan) if node in run.unready]
+    if not nodes:
+        return None
+    first = ", ".join(load_workload(plan.workload).setup_types)
+    reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
+    if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since
+        reason += ": a longer --recovery would show it."
+        return Result("liveness", Verdict.UNKNOWN, reason)
+    reason += ", so their clients asked for nothing"
+    return Result("liveness", Verdict.INVALID, reason, (Anomaly("no-progress", reason),))
+
+
+def _stopped(
+    run: Run, asked: Mapping[str, Sequence[Operation]], within: str, *, every_node: bool
+) -> Result | None:
+    """A function that was asked for again and again after healing, and never answered."""
+    groups: dict[tuple[str, str], list[Operation]] = {}
+    for node, tried in asked.items():
+        for one in tried:
+            groups.setdefault((node if every_node else "the cluster", one.f), []).append(one)
+    moving = {where for (where, _), tried in groups.items() if any(map(is_progress, tried))}
+    for (where, f), tried in groups.items():
+        fresh = [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
+        timed_out = [one for one in fresh if one.completed is not None and _unanswered(one)]
+        if where not in moving or any(map(is_progress, tried)):
+            continue
+        if _asked_twice(run.plan, [timed_out]):
+            reason = (
+                f"{where} answered none of {len(timed_out)} requests to {f} in the {within}, "
+                "and others it did"
+            )
+            anomaly = Anomaly("no-progress", reason, tuple(timed_out[:_EVIDENCE_MAX]))
+            return Result("liveness", Verdict.INVALID, reason[0].upper() + reason[1:], (anomaly,))
+    return None
+
+
+def _no_progress(
+    stuck: Mapping[str, Sequence[Operation]],
+    asked: Collection[str],
+    did: str,
+    within: str,
+) -> Result:
+    tried = [operation for each in stuck.values() for operation in each]
+    reason = (
+        f"{len(stuck)} of {len(asked)} nodes ({few(list(stuck))}) {did} of their clients' "
+        f"operations in the {within}"
+    )
+    pending = sum(map(_unanswered, tried))
+    if pending:
+        count = "1 operation was" if pending == 1 else f"{pending} operations were"
+        reason += f"; {count} never answered"
+    anomaly = Anomaly("no-progress", reason, tuple(tried[:_EVIDENCE_MAX]))
+    return Result("liveness", Verdict.INVALID, reason, (anomaly,))
+
+
+def _who(plan: Plan) -> str:
+    return "a quorum" if plan.liveness == "core" else "everything"
+
+
+def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
+    """By healed node the operations that were open at, or asked after, healing."""
+    healed = healed_nodes(run.plan)
+    asked: dict[str, list[Operation]] = {node: [] for node in healed}
+    for one in run.history.operations:
+        if one.node in asked and (one.end is None or one.end >= run.plan.time_limit_ns):
+            asked[one.node].append(one)
+    return {node: tried for node, tried in asked.items() if tried}
+
+
+def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:
+    """True where one client asked two things: it may have asked them of two nodes."""
+    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    clients = [int(one.process) % stride for each in tried for one in each]
+    return len({*clients}) < len(clients)
+
+
+def _unanswered(operation: Operation) -> bool:
+    error = operation.error
+    return operation.completed is None or (isinstance(error, dict) and error.get("code") == 0)
+
+
+def code_of(operation: Operation) -> int | None:
+    """The code of the error that it ended with; None where there is none."""
+    code = operation.error.get("code") if isinstance(operation.error, dict) else None
+    return code if operation.type != "ok" else None
+
+
+def is_progress(operation: Operation) -> bool:
+    """True for what was done, and for what the object itself refused."""
+    if operation.type == "ok":
+        return True
+    return operation.type == "fail" and code_of(operation) in REFUSALS
+
+
+def is_answered(operation: Operation) -> bool:
+    """True for what was done or surely was not, and for a hint whom to ask."""
+    code = code_of(operation)
+    if operation.type == "ok" or (code is not None and is_definite(code)):
+        return True
+    return isinstance(operation.error, dict) and "leader" in operation.error
+
+
+# What is not promised.
+
+
+def beyond_promise(plan: Plan, model: Model) -> tuple[str, ...]:
+    """How a plan goes beyond what its class tolerates; empty where the class says nothing.
+
+    What a user asks of a class that states nothing is meant to hold.
+    """
+    promise = model.node_class.tolerates
+    return () if promise is None else tuple(_beyond(plan, model))
+
+
+def _beyond(plan: Plan, model: Model) -> Iterator[str]:
+    promise = model.node_class.tolerates
+    assert promise is not None
+    count = len(plan.node_ids)
+    if count < promise.fewest or (promise.most is not None and count > promise.most):
+        yield several(count, "node")
+    if plan.latency_ns > promise.latency_ns:
+        yield f"links of {plan.latency_ns / 1e6:g} ms"
+    kinds = dict.fromkeys(fault.kind for fault in plan.faults)
+    for kind in kinds:
+        if not withstands(promise, kind):
+            yield f"the fault {kind}"
+    most_ns, allowed_ns = plan.clock_error_ns, promise.clock_error_ns
+    wrong = allowed_ns and (most_ns is None or most_ns > allowed_ns)
+    if wrong and any(group_of(kind) == "clock" for kind in kinds):
+        yield "clocks that are off by " + (
+            "anything" if most_ns is None else f"{most_ns / 1e9:g} s"
+        )
+
+
+def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
+    """The remark that takes the place of a check."""
+    return (
+        f"No progress was asked for: {' and '.join(beyond)}: outside what the class says that "
+        f"it tolerates ({model.node_class.tolerates}). Else this would count: {progress.reason}."
+    )

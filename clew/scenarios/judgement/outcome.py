@@ -1,0 +1,228 @@
+"""Judging a run: what the checkers, the invariants and the faults' own reports say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any
+
+from clew.checkers.simple.availability import Availability
+from clew.checkers.simple.statistics import quantiles, statistics
+from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
+from clew.history import History
+from clew.node.timer import NS_PER_SECOND
+from clew.scenarios.code.load import Model
+from clew.scenarios.code.workload_files import mistakes_of
+from clew.scenarios.judgement.bites import check_faults
+from clew.scenarios.judgement.liveness import (
+    beyond_promise,
+    check_liveness,
+    healed_nodes,
+    not_judged,
+)
+from clew.scenarios.judgement.refusals import refused_for_ever
+from clew.scenarios.judgement.remarks import kept_apart, mildly_drawn, unawaited
+from clew.scenarios.judgement.signature import finding_kind, signature_of
+from clew.scenarios.judgement.talk import busy_talk
+from clew.scenarios.options.asserts import check_asserts
+from clew.scenarios.runs.run import Run, make_workload
+from clew.workloads.workload import Workload, held
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run and what is to be said of it.
+
+    Attributes:
+        verdict: the worst of the checks.
+        checks: one result for each checker, in the order they are reported.
+        statistics: figures by name, nested; `clew test --assert` speaks of them.
+        remarks: what is worth knowing and counts in no verdict, a sentence or two each.
+    """
+
+    run: Run
+    model: Model
+    verdict: Verdict
+    checks: tuple[Result, ...]
+    statistics: dict[str, Any]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def signature(self) -> str:
+        """What kind of failure it is, as `signature_of` has it; empty for a valid run.
+
+        Two runs with the same signature fail the same way.
+        """
+        return signature_of(self.checks)
+
+    def to_json(self, repro: str | None = None) -> dict[str, Any]:
+        """The outcome as ``clew test --json`` prints it."""
+        run = self.run
+        return {
+            "model": run.plan.model.name,
+            "bug": run.plan.model.bug,
+            "workload": run.plan.workload,
+            "seed": run.plan.seed,
+            "verdict": self.verdict.value,
+            "digest": run.digest,
+            "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
+            "wall_seconds": round(run.wall_seconds, 6),
+            "events": run.events,
+            "messages": run.messages,
+            "checks": [
+                {"name": check.name, "verdict": check.verdict.value, "reason": check.reason}
+                for check in self.checks
+            ],
+            "faults": [report.to_json() for report in run.faults],
+            "remarks": list(self.remarks),
+            "statistics": self.statistics,
+            "repro": repro,
+        }
+
+
+def judge(run: Run, model: Model) -> Outcome:
+    """The outcome of a run: a function of the run alone."""
+    with mistakes_of(run.plan.workload):
+        workload = make_workload(run.plan, model, healed_nodes(run.plan), run.effects)
+        checkers = workload.checkers()
+        for checker in held(workload, "checkers", checkers, list | tuple, "a list of checkers"):
+            if not callable(getattr(checker, "check", None)):
+                words = "checkers, each with a name and check(history, budget)"
+                held(workload, "checkers", checker, NoneType, words)
+    figures = run_statistics(run)
+    history = _owed(run) if workload.final_reads else run.history
+    checks = [run_checker(checker, history) for checker in checkers]
+    checks.append(_findings(run))
+    if run.shared:
+        checks.append(_shared(run))
+    remarks = [*kept_apart(run), *unawaited(run), *mildly_drawn(run, model)]
+    remarks += [*busy_talk(run, model), *refused_for_ever(run, every_node=workload.every_node)]
+    if run.plan.liveness != "off":
+        progress = check_liveness(run, every_node=workload.every_node)
+        beyond = beyond_promise(run.plan, model)
+        if progress.verdict is Verdict.INVALID and beyond:
+            remarks.append(not_judged(progress, beyond, model))
+        else:
+            checks.append(progress)
+    if run.plan.availability is not None:
+        checks.append(_availability(run))
+    if run.plan.asserts:
+        checks.append(check_asserts(run.plan.asserts, figures))
+    checks.append(_activity(run, workload))
+    if run.plan.faults or run.plan.nemesis:
+        checks.append(check_faults(run, model))
+    verdict = Verdict.merge(check.verdict for check in checks)
+    return Outcome(run, model, verdict, tuple(checks), figures, tuple(remarks))
+
+
+def _owed(run: Run) -> History:
+    """The history as far as the replicas that healed owe it to their clients.
+
+    Where only a core heals, what another node acknowledged may be on no disk but that node's:
+    for what replicas converge to, it counts as unknown.
+    """
+    core = run.plan.core
+    if not core:
+        return run.history
+    events = [
+        event._replace(type="info") if event.type == "ok" and event.node not in core else event
+        for event in run.history
+    ]
+    return History(events, source=run.history.source)
+
+
+def run_statistics(run: Run) -> dict[str, Any]:
+    """The figures of a run; times in seconds but for what ends in ``_ms``."""
+    summary = statistics(run.history)
+    done = summary["ok"]
+    latencies = [
+        operation.end - operation.start
+        for operation in run.history.operations
+        if operation.type == "ok" and operation.end is not None and operation.start is not None
+    ]
+    return {
+        "operations": {name: summary[name] for name in ("count", "ok", "fail", "info")}
+        | {"by_f": {f: _counts(part) for f, part in summary["by_f"].items()}},
+        "latency_ms": {name: ns / 1e6 for name, ns in quantiles(latencies).items()},
+        "servers": {
+            "messages": run.server_messages,
+            "msgs_per_op": _ratio(run.server_messages, summary["count"]),
+            "msgs_per_ok": _ratio(run.server_messages, done),
+        },
+        "network": {"messages": run.messages, "dropped": dict(sorted(run.dropped.items()))},
+        "events": run.events,
+        "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
+    }
+
+
+def _counts(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: part[name] for name in ("count", "ok", "fail", "info")}
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return round(numerator / denominator, 4) if denominator else 0.0
+
+
+def _findings(run: Run) -> Result:
+    """What went wrong inside the nodes: exceptions, broken invariants, refused calls."""
+    if not run.findings:
+        return Result("nodes", Verdict.VALID, "No node raised, and every invariant held.")
+    anomalies = tuple(
+        Anomaly(
+            finding.kind,
+            f"{finding.node or 'the cluster'} at {finding.time_ns / NS_PER_SECOND:.6f} s: "
+            f"{finding.reason}",
+            (),
+            {
+                "signature": finding_kind(finding),
+                "node": finding.node,
+                "time_ns": finding.time_ns,
+                "event": finding.event,
+                "cause": finding.cause,
+                "place": finding.place,
+                "traceback": finding.traceback,
+                "nodes": list(finding.nodes),
+                "values": dict(finding.values),
+            },
+        )
+        for finding in run.findings
+    )
+    more = "" if len(anomalies) == 1 else f" ({len(anomalies) - 1} more)"
+    return Result("nodes", Verdict.INVALID, anomalies[0].reason + more, anomalies)
+
+
+def _shared(run: Run) -> Result:
+    """Nodes that share memory are no cluster, so nothing is known of one."""
+    reason = (
+        f"The run changed {', '.join(run.shared)}, which all nodes of this process share; real "
+        "nodes share no memory. Keep state on self, or on self.disk."
+    )
+    return Result("shared-state", Verdict.UNKNOWN, reason)
+
+
+def _availability(run: Run) -> Result:
+    wanted = str(run.plan.availability)
+    required: Any = wanted if wanted == "total" else float(wanted)
+    return run_checker(Availability(required=required), run.history)
+
+
+def _activity(run: Run, workload: Workload) -> Result:
+    """A run in which nothing succeeded shows nothing; nor one that changed or showed nothing."""
+    operations = run.history.operations
+    done = sum(operation.type == "ok" for operation in operations)
+    if not done:
+        nothing = f"None of {len(operations)} operations succeeded, so nothing was tested."
+        return Result("activity", Verdict.UNKNOWN, nothing)
+    reason = f"{done} of {len(operations)} operations succeeded"
+    changes = [one for one in operations if one.f not in workload.readonly]
+    if len(changes) >= _TRIES_MIN and all(one.type != "ok" for one in changes):
+        functions = " and ".join(dict.fromkeys(one.f for one in changes))
+        reason += (
+            f", and none of {len(changes)} that change something ({functions}): that is no test"
+        )
+        return Result("activity", Verdict.UNKNOWN, f"{reason}.")
+    return Result("activity", Verdict.VALID, f"{reason}.")
+
+
+_TRIES_MIN = 10
+"""Fewer in a row may be chance."""

@@ -1,0 +1,73 @@
+"""A function that clients were refused for ever: it worked once, and after healing never again.
+
+Each request had a definite answer, so the cluster kept what a run asks of it, and progress holds.
+But a lock that nobody lets go, or a leader that nobody elects, looks the same: so it is remarked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from clew.history import Operation
+from clew.node.node import ERROR_CODES
+from clew.node.timer import NS_PER_SECOND
+from clew.scenarios.judgement.liveness import code_of, is_answered, is_progress
+from clew.scenarios.judgement.remarks import few
+from clew.scenarios.runs.run import Run
+
+REFUSED_MIN = 5
+"""Fewer requests in the recovery, of which none succeeded, may be chance."""
+
+
+def refused_for_ever(run: Run, *, every_node: bool) -> Iterator[str]:
+    """What succeeded before and was refused all through the recovery, a sentence for each function.
+
+    Args:
+        run: the run.
+        every_node: True where each node has to serve its own clients; else the cluster counts.
+    """
+    groups: dict[str, dict[str, list[Operation]]] = {}
+    for one in run.history.operations:
+        where = (one.node or "") if every_node else ""
+        groups.setdefault(one.f, {}).setdefault(where, []).append(one)
+    for f, by_node in groups.items():
+        stuck = {
+            where: asked
+            for where, asked in by_node.items()
+            if _is_refused(asked, run.plan.time_limit_ns)
+        }
+        if stuck:
+            yield _said(f, stuck, run.plan.time_limit_ns)
+
+
+def _is_refused(asked: Sequence[Operation], healed_ns: int) -> bool:
+    late = _after(asked, healed_ns)
+    return (
+        len(late) >= REFUSED_MIN
+        and any(one.type == "ok" for one in asked)
+        and all(is_answered(one) and not is_progress(one) for one in late)
+        and not any(is_progress(one) and (one.end or 0) >= healed_ns for one in asked)
+    )
+
+
+def _after(asked: Iterable[Operation], healed_ns: int) -> list[Operation]:
+    return [one for one in asked if (one.start or 0) >= healed_ns]
+
+
+def _said(f: str, stuck: dict[str, list[Operation]], healed_ns: int) -> str:
+    asked = [one for each in stuck.values() for one in each]
+    late = _after(asked, healed_ns)
+    done = [one.end or 0 for one in asked if one.type == "ok"]
+    code, count = Counter(map(code_of, late)).most_common(1)[0]
+    name = ERROR_CODES.get(code or 0, ("the node's own", True))[0]
+    where = few([node for node in stuck if node])
+    errors = f"error {code} ({name})"
+    how = f" with {errors}" if count == len(late) else f", {count:,} of them with {errors}"
+    return (
+        f"{f} succeeded {len(done):,} times{where and f' at {where}'}, last at "
+        f"{max(done) / NS_PER_SECOND:.3f} s, and never again: all {len(late):,} requests after "
+        f"{healed_ns / NS_PER_SECOND:g} s, when everything was healed, were refused{how}. Clients "
+        f"had answers, so that is no failure; where {f} should work again, look for what nobody "
+        "lets go of, or elects."
+    )

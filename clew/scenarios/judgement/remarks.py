@@ -1,0 +1,49 @@
+"""What is worth knowing of a run and counts in no verdict, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from clew.node.tolerates import MILD
+from clew.scenarios.code.load import Model
+from clew.scenarios.runs.run import Run
+
+
+def kept_apart(run: Run) -> Iterator[str]:
+    """That nodes changed what real processes would not share."""
+    if run.apart:
+        yield (
+            f"The nodes changed {few(run.apart)}, outside of themselves. Each process had its own, "
+            "made anew at every restart, as real processes have. Keep a node's state on self, or "
+            "on self.disk."
+        )
+
+
+def few(names: Sequence[str]) -> str:
+    """The names, of many the first."""
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown}, ..."
+
+
+_NAMES_SHOWN = 8
+
+
+def unawaited(run: Run) -> Iterator[str]:
+    """Replies that reached nodes and that nobody waited for, one sentence for each type."""
+    for kind, nodes, count in run.unawaited:
+        came = "1 reply" if count == 1 else f"{count:,} replies"
+        yield (
+            f"{came} of type {kind!r} came to {', '.join(nodes)}, where nothing waits for them and "
+            "no handler takes them. What is sent with send() has no reply: use rpc(), or do not "
+            "answer. --strict-replies makes it a finding."
+        )
+
+
+def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
+    """That a swarm was drawn mildly, and how a class states what it tolerates."""
+    if run.plan.swarm and model.node_class.tolerates is None:
+        yield (
+            f"The class does not say what it tolerates, so the swarm drew mildly: {MILD}. "
+            "A line such as tolerates = Tolerates(nodes=1, latency=0.1) in the class makes it "
+            "draw from all that is promised, and nothing else."
+        )

@@ -1,0 +1,103 @@
+"""That servers talk far more than clients ask: a steady loop of messages, few at a time.
+
+One that grows is a finding (`clew.sim.loops`). A steady one, such as an answer that is answered,
+costs as much and breaks nothing; a token that goes round for ever is one as well, and right. So it
+is remarked. What was counted anyway decides; only then the trace is looked through, where the run
+kept it, and not all of a long one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from clew.models.services import SERVICES
+from clew.node.timer import NS_PER_SECOND
+from clew.scenarios.code.load import Model
+from clew.scenarios.runs.run import Run
+from clew.sim.loops import PATH, PER_PAIR, cycle_of, handled
+from clew.trace.record import Trace
+
+PER_OPERATION = 200
+"""So many messages per operation are sensible: ten times what any shipped model sends."""
+
+PER_SECOND = 1_000
+"""So many messages per virtual second are sensible, or `PER_PAIR` for each pair of nodes."""
+
+RECORDS_MAX = 200_000
+"""So many records of a trace are looked through."""
+
+_LOOPS = {"message-loop", "message-storm", "livelock", "endless-loop"}
+
+
+class _Heard(NamedTuple):
+    """What a trace shows of the talk.
+
+    Attributes:
+        type: the commonest type of message between servers.
+        share: how many of a hundred are of it.
+        cycle: types that lead to each other without end; empty where none was seen.
+    """
+
+    type: str
+    share: int
+    cycle: tuple[str, ...]
+
+
+def busy_talk(run: Run, model: Model) -> Iterator[str]:
+    """That servers sent each other too much, per operation and per second, and what it was."""
+    count, seconds = run.server_messages, max(run.virtual_ns / NS_PER_SECOND, 1e-9)
+    per_operation = count / max(len(run.history.operations), 1)
+    per_second = count / seconds
+    sensible = max(PER_SECOND, PER_PAIR * len(run.plan.node_ids) ** 2)
+    if per_operation <= PER_OPERATION or per_second <= sensible:
+        return
+    if any(finding.kind in _LOOPS for finding in run.findings):
+        return
+    heard, what = _heard(run.trace, {*run.plan.node_ids, *SERVICES}), ""
+    if heard is not None:
+        what = f", {heard.share} % of them of type {heard.type!r}"
+        if heard.cycle:
+            what += f": {handled(heard.cycle, model.node_class)[0]}"
+    yield (
+        f"Servers sent {per_operation:,.0f} messages per operation, {per_second:,.0f} per virtual "
+        f"second{what}. Is an answer answered, or sent again at once? A loop that is meant, such "
+        "as a token that goes round, costs less where a node waits before it sends on."
+    )
+
+
+def _heard(trace: Trace, servers: Container[str]) -> _Heard | None:
+    """Follow what led to what; None where nothing was kept.
+
+    Invariant: `led` holds, for each place, the types that led to what it got last, and `paths`, for
+    each message under way, those that led to it, itself last. A timer begins anew, but for one that
+    ends a wait inside a handler.
+    """
+    ends: dict[int, tuple[str, str]] = {}
+    led: dict[str, tuple[str, ...]] = {}
+    paths: dict[int, tuple[str, ...]] = {}
+    types: Counter[str] = Counter()
+    longest: tuple[str, ...] = ()
+    for _, kind, *rest in islice(trace.whole_records(), RECORDS_MAX):
+        if kind == "link":
+            ends[rest[0]] = rest[1], rest[2]
+        elif kind == "send":
+            number, link, body = rest
+            src, dest = ends[link]
+            if src not in servers:
+                paths[number] = ()
+            elif dest in servers:
+                path = paths[number] = (*led.get(src, ())[1 - PATH :], str(body["type"]))
+                types[path[-1]] += 1
+                longest = path if len(path) > len(longest) else longest
+        elif kind == "deliver" and rest[0] in paths:
+            led[ends[rest[1]][1]] = paths.pop(rest[0])
+        elif kind == "start" or (kind == "timer" and rest[1] != "sleep"):
+            led[rest[0]] = ()
+    if not types:
+        return None
+    name, count = types.most_common(1)[0]
+    cycle = cycle_of(longest) if len(longest) == PATH else ()
+    return _Heard(name, 100 * count // types.total(), cycle)

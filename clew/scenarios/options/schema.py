@@ -1,0 +1,78 @@
+"""The JSON schema of a scenario file (draft 2020-12), for editors and other programs.
+
+It is pydantic's own schema of the options, in the words of a TOML file: what a validator accepts
+beside its type is said too, names that form a closed list are listed, and there is no null, which
+TOML does not have. The package holds it as a file, so that an editor can be pointed there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clew.scenarios.options.scenario import scenario_class
+from clew.scenarios.options.table import declared, plain_kind
+from clew.workloads.options import Row
+
+SCHEMA_FILE = Path(__file__).parents[1] / "scenario.schema.json"
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The schema, made from the table of options."""
+    kind = scenario_class()
+    made = kind.model_json_schema()["properties"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:clew:scenario",
+        "title": "Scenario",
+        "description": "What may happen in a run of Clew: a file for 'clew test'. Times are "
+        "virtual seconds, latencies milliseconds.",
+        "type": "object",
+        "properties": {name: _property(one, made[name]) for name, one in declared(kind).items()},
+        "required": [field for field, one in kind.model_fields.items() if one.is_required()],
+        "additionalProperties": False,
+    }
+
+
+def _property(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
+    """An option: its meaning, what it may hold, its default and examples."""
+    option, default = one.option, made.get("default")
+    said = [option.meaning, option.more]
+    if option.default and not default:
+        said.append(f"Default: {option.default}.")
+    told = {"description": " ".join(filter(None, said)), **_form(one, made)}
+    if default is not None and default != "":
+        told["default"] = default
+    return told | {"examples": list(option.examples or (default,))}
+
+
+def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What an option may hold, where pydantic's own schema does not say it."""
+    option = one.option
+    text: dict[str, Any] = {"type": "string"}
+    known = [{**text, "enum": list(option.known)}] if option.names else []
+    if plain_kind(one.kind) is tuple:
+        # Names that are checked by a function may have other names too, so the list is not closed.
+        element = _either([*known, *([text] if option.check or not known else [])])
+        return _either([{"type": "array", "items": element}, text])
+    forms = [*known, *option.forms]
+    if forms:
+        return _either(forms)
+    (kind,) = [kind for kind in made.get("anyOf", (made,)) if kind.get("type") != "null"]
+    return {name: value for name, value in kind.items() if name not in {"title", "default"}}
+
+
+def _either(forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return dict(forms[0]) if len(forms) == 1 else {"anyOf": list(forms)}
+
+
+def made_text() -> str:
+    """The schema as the file holds it, made anew."""
+    return json.dumps(scenario_schema(), indent=2) + "\n"
+
+
+def schema_text() -> str:
+    """The schema as the package holds it."""
+    return SCHEMA_FILE.read_text(encoding="utf-8")

@@ -1,0 +1,186 @@
+"""Which faults a node class can feel, found in its code before anything runs.
+
+Two questions with different burdens. `kinds_for` asks what is worth drawing: a class that reaches
+a call by roundabout means is taken not to have it. `unfelt` asks what a class can't feel for
+certain, so that asking for it is refused: there any doubt speaks for the class.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from clew.node.node import Node
+from clew.node.tolerates import MILD, Tolerates
+from clew.scenarios.code.userfiles import BESIDE
+from clew.sim.faults import GROUPS, KINDS
+
+CAPABILITIES: dict[str, frozenset[str]] = {
+    # what a kind of fault may need: the names in a node's code that show it is there
+    "peers": frozenset({"send", "rpc"}),
+    "disk": frozenset({"disk", "open", "write_text", "write_bytes"}),
+    "clock": frozenset(
+        {
+            "now", "time", "time_ns", "today", "utcnow", "clock_gettime", "clock_gettime_ns",
+            "localtime", "gmtime", "ctime", "asctime", "strftime", "uuid1",
+        }
+    ),
+    "timers": frozenset(
+        {
+            "after", "every", "sleep", "rpc", "monotonic", "monotonic_ns", "perf_counter",
+            "perf_counter_ns",
+        }
+    ),
+}  # fmt: skip
+
+_ROUNDABOUT = frozenset(
+    {
+        "getattr", "__getattribute__", "__dict__", "vars", "eval", "exec", "attrgetter",
+        "methodcaller", "import_module", "__import__", "_runtime",
+    }
+)  # fmt: skip
+"""Names by which code may reach any other."""
+
+
+def promised(node_class: type[Node]) -> Tolerates:
+    """What a class says that it tolerates, or the mild default."""
+    return node_class.tolerates or MILD
+
+
+def capabilities(node_class: type[Node]) -> frozenset[str]:
+    """Which needs of faults a node class can feel: keys of `CAPABILITIES`.
+
+    Found by the names that its methods' code mentions; a class that reaches them by other means,
+    such as ``getattr``, is taken to have none.
+    """
+    names: set[str] = set()
+    for base in _own(node_class):
+        for member in vars(base).values():
+            for code in _codes(member):
+                names.update(code.co_names)
+    return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+
+
+def _own(node_class: type[Node]) -> list[type]:
+    return [base for base in node_class.__mro__ if base is not Node and base is not object]
+
+
+def _codes(member: Any) -> list[CodeType]:
+    """The code objects of a class's member, nested ones too."""
+    if isinstance(member, staticmethod | classmethod):
+        member = member.__func__
+    functions = [member]
+    if isinstance(member, property):
+        functions = [member.fget, member.fset, member.fdel]
+    pending = [f.__code__ for f in functions if isinstance(getattr(f, "__code__", None), CodeType)]
+    found: list[CodeType] = []
+    while pending:
+        code = pending.pop()
+        found.append(code)
+        pending += [const for const in code.co_consts if isinstance(const, CodeType)]
+    return found
+
+
+def kinds_for(node_class: type[Node]) -> list[str]:
+    """The kinds of fault that a class can feel and promises to withstand, in the table's order."""
+    able = capabilities(node_class) | {"nothing"}
+    return [
+        name
+        for name, kind in KINDS.items()
+        if kind.needs in able and withstands(promised(node_class), name)
+    ]
+
+
+def withstands(promise: Tolerates, kind: str) -> bool:
+    """True for a kind of fault that a promise speaks of."""
+    group = KINDS[kind].group if kind in KINDS else kind
+    if group == "clock" and promise.clock_error == 0:
+        return False
+    return promise.faults is None or bool({kind, group} & {*promise.faults})
+
+
+def unfelt(node_class: type[Node]) -> frozenset[str]:
+    """The kinds of fault that nodes of a class can't notice, for certain.
+
+    Of a shipped model that is what its code does not mention. Of a user's class it is that no
+    file of it or beside it mentions the call, even as a text, and none has means to reach it
+    otherwise: an installed package, ``getattr`` and the like.
+    """
+    if node_class.__module__.startswith("clew.models"):
+        able = capabilities(node_class)
+    else:
+        names = _all_names(node_class)
+        if names is None or names & _ROUNDABOUT:
+            return frozenset()
+        able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+    return frozenset(name for name, kind in KINDS.items() if kind.needs not in {*able, "nothing"})
+
+
+def unfelt_group(node_class: type[Node], asked: str) -> bool:
+    """True where nodes of a class can notice nothing of what a name asks for."""
+    return unfelt(node_class).issuperset(GROUPS.get(asked, (asked,)))
+
+
+def _all_names(node_class: type[Node]) -> set[str] | None:
+    """Every name and text in the files of a class; None where not all of it can be read."""
+    names: set[str] = set()
+    for module in _modules(node_class):
+        file = getattr(module, "__file__", None)
+        if file is None:
+            return None
+        try:
+            found, imported = _mentioned(Path(file).read_text(encoding="utf-8"))
+        except (OSError, ValueError, SyntaxError, RecursionError):
+            return None
+        if not all(_is_known(name, Path(file).parent) for name in imported):
+            return None
+        names |= found
+    # A class that some program made elsewhere does not stand in its module's file.
+    written = names.issuperset(base.__name__ for base in _own(node_class))
+    return names if written else None
+
+
+@lru_cache(maxsize=16)
+def _mentioned(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The names and texts in a program, and the packages that it imports."""
+    names: set[str] = set()
+    imported: set[str] = set()
+    for one in ast.walk(ast.parse(source)):
+        match one:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                names.add(name.rpartition(".")[2])
+            case ast.Constant(value=str(name)) | ast.ClassDef(name=name):
+                names.add(name)
+            case _:
+                pass
+        if isinstance(one, ast.Import):
+            imported.update(alias.name.partition(".")[0] for alias in one.names)
+        elif isinstance(one, ast.ImportFrom) and not one.level:
+            imported.add(str(one.module).partition(".")[0])
+    return frozenset(names), frozenset(imported)
+
+
+def _modules(node_class: type[Node]) -> Iterator[ModuleType]:
+    """The modules of a class and its bases, and those that they imported from their folder."""
+    named: dict[str, None] = {}
+    for base in _own(node_class):
+        module = sys.modules.get(base.__module__)
+        named[base.__module__] = None
+        named.update(dict.fromkeys(getattr(module, BESIDE, ())))
+    yield from (sys.modules.get(name) or ModuleType(name) for name in named)
+
+
+def _is_known(package: str, folder: Path) -> bool:
+    """True for Clew, the standard library, and files of the folder, which are read as well."""
+    return package == "clew" or package in sys.stdlib_module_names or _lies_in(folder, package)
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    return file is not None and folder in Path(file).parents and "site-packages" not in file

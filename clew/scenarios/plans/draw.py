@@ -1,0 +1,264 @@
+"""From a scenario and a seed to a plan: every choice is keyed, and then written down."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clew.errors import UsageError
+from clew.machine.hashing import hash_seed
+from clew.node.node import Node
+from clew.node.timer import bound_ns, to_ns
+from clew.node.tolerates import Tolerates
+from clew.scenarios.code.load import Model, reference_of
+from clew.scenarios.code.workload_files import load_workload, mistakes_of
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
+from clew.scenarios.plans.nemesis import draw_faults, draw_swarm
+from clew.scenarios.plans.plan import (
+    ModelReference,
+    Phase,
+    Plan,
+    PlannedOperation,
+    recover_margin_ns,
+)
+from clew.sim.entropy import Entropy
+from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.latency import Latency
+from clew.sim.topology import topology
+from clew.workloads.workload import Draw, Setting, Workload, finals
+
+_NS_PER_MS = 1_000_000
+
+_FINAL_NS = 100 * _NS_PER_MS
+"""Final reads begin within so long of each other."""
+
+
+def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
+    """The plan that a seed draws from a scenario.
+
+    Raises:
+        UsageError: the model has no workload of its own and none is named, or a fault that was
+            asked for can't bite here.
+    """
+    entropy = Entropy(seed)
+    workload_name = reference_of(model, scenario.workload)
+    if workload_name is None:
+        raise UsageError(
+            f"no workload is named for {model.name}",
+            expected="--workload NAME, or a 'workload' attribute of the class",
+            fix="See 'clew list workloads'",
+        )
+    spoken = load_workload(workload_name)
+    options = scenario.options_for(spoken)
+    shape = _shape(scenario, entropy, model)
+    node_ids = shape.node_ids
+    clients = scenario.client_count(len(node_ids))
+    time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
+    with mistakes_of(workload_name):
+        workload = spoken(options, Setting(functions=model.node_class.functions))
+        operations = _operations(scenario, workload, entropy, clients, len(node_ids))
+    return Plan(
+        seed=seed,
+        model=ModelReference(scenario.model, scenario.bug, model.digest),
+        workload=workload_name,
+        node_ids=node_ids,
+        clients=clients,
+        latency_ns=shape.latency.mean_ns,
+        latency_shape=shape.latency.shape,
+        topology=scenario.topology,
+        time_limit_ns=time_limit_ns,
+        recovery_ns=recovery_ns,
+        nemesis=shape.owed,
+        liveness=scenario.liveness,
+        core=_core(scenario, entropy, node_ids),
+        availability=None if scenario.availability is None else str(scenario.availability),
+        asserts=scenario.asserts,
+        options=options,
+        stop_on_finding=scenario.on_finding == "stop",
+        events_max=scenario.events_max,
+        schedule=scenario.schedule,
+        hash_seed=hash_seed(),
+        allow_inert=scenario.allow_inert,
+        strict_replies=scenario.strict_replies,
+        clock_error_ns=_clock_error_ns(scenario, model),
+        swarm=scenario.swarm,
+        faults=shape.faults,
+        operations=operations,
+    )
+
+
+def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """A drawn majority whose nodes reach each other, in the nodes' order; empty for no core.
+
+    Reach means through the topology: neighbours that stay broken for good must not come between.
+    """
+    if scenario.liveness != "core":
+        return ()
+    neighbours = topology(scenario.topology, list(node_ids), entropy)
+    stream = entropy.stream("core")
+    chosen = [stream.pick(node_ids)]
+    while len(chosen) < len(node_ids) // 2 + 1:
+        edge = [name for name in node_ids if name not in chosen and {*neighbours[name]} & {*chosen}]
+        rest = [name for name in node_ids if name not in chosen]
+        chosen.append(stream.pick(edge or rest))
+    return tuple(name for name in node_ids if name in chosen)
+
+
+def _operations(
+    scenario: Scenario, workload: Workload, entropy: Entropy, clients: int, node_count: int
+) -> tuple[PlannedOperation, ...]:
+    """All clients' operations, by time; each is drawn from a stream of its own."""
+    healed_ns = to_ns(scenario.time_limit)
+    recovery_ns = to_ns(scenario.recovery)
+    gap_ns = to_ns(clients / scenario.rate)
+    drawn: list[PlannedOperation] = []
+    for client in range(clients):
+        timing = entropy.stream("timing", client)
+        number, at_ns = 0, timing.below(2 * gap_ns + 1)
+        while at_ns < healed_ns:
+            drawn.append(_one(workload, entropy, client, number, at_ns, "main"))
+            number += 1
+            at_ns += timing.below(2 * gap_ns + 1) + 1
+        # At least four a client, so that one lost answer does not look like no progress.
+        window_ns = recovery_ns
+        if workload.final_reads:
+            window_ns -= recover_margin_ns(recovery_ns)
+        step_ns = max(min(gap_ns, window_ns // 4), 1)
+        late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
+        for rank, late_ns in enumerate(late):
+            # Clients that all asked at one instant would keep out of step with nobody.
+            jitter_ns = entropy.stream("recover", client, rank).below(step_ns)
+            at_ns = min(late_ns + jitter_ns, healed_ns + window_ns - 1)
+            drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover"))
+    if workload.final_reads:
+        last = finals(workload)
+        for client, at_node in _final_clients(clients, node_count):
+            at_ns = healed_ns + recovery_ns + entropy.stream("final", at_node).below(_FINAL_NS)
+            drawn += [
+                PlannedOperation(
+                    client, at_node + rank * node_count, at_ns, request.f, request.value, "final"
+                )
+                for rank, request in enumerate(last)
+            ]
+    return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
+
+
+def _final_clients(clients: int, node_count: int) -> list[tuple[int, int]]:
+    """For each node a client of its own, ``(client, node)``; none of those that worked before.
+
+    A client talks to the node of its rank modulo the number of nodes.
+    """
+    first = -(-clients // node_count) * node_count
+    return [(first + node, node) for node in range(node_count)]
+
+
+def _one(
+    workload: Workload, entropy: Entropy, client: int, number: int, at_ns: int, phase: Phase
+) -> PlannedOperation:
+    draw = Draw(entropy.stream("operation", client, number), client, number)
+    request = workload.drawn(draw)
+    return PlannedOperation(client, number, at_ns, request.f, request.value, phase)
+
+
+class _Shape(NamedTuple):
+    """What a swarm draws and a plain scenario states: nodes, network and faults."""
+
+    node_ids: tuple[str, ...]
+    latency: Latency
+    owed: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
+    latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
+    promise = promised(model.node_class)
+    names = _node_names(scenario.node_count, promise)
+    time_limit_ns = to_ns(scenario.time_limit)
+    roles = model.node_class.role is not Node.role
+    clock_error_ns = _clock_error_ns(scenario, model)
+    if not scenario.allow_inert:
+        _check_felt(scenario, model)
+    if not scenario.swarm and "all" not in scenario.nemesis:
+        faults = draw_faults(
+            scenario.nemesis,
+            entropy=entropy,
+            node_ids=names,
+            interval_ns=to_ns(scenario.nemesis_interval),
+            time_limit_ns=time_limit_ns,
+            roles=roles,
+            unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
+            clock_error_ns=clock_error_ns,
+        )
+        return _Shape(names, latency, scenario.nemesis, tuple(faults))
+    pool = scenario.nemesis
+    if not pool or "all" in pool:
+        pool = tuple(kinds_for(model.node_class))
+    stated = scenario.model_fields_set
+    fixed_nodes = "node_count" in stated or not scenario.swarm
+    fixed_latency = "latency" in stated or not scenario.swarm
+    swarm = draw_swarm(
+        pool,
+        entropy=entropy,
+        time_limit_ns=time_limit_ns,
+        roles=roles,
+        promise=promise,
+        clock_error_ns=clock_error_ns,
+        latency=latency if fixed_latency else None,
+        node_ids=names if fixed_nodes else None,
+    )
+    # A swarm's kinds are drawn and not asked for by name: none of them is owed in each seed.
+    return _Shape(swarm.node_ids, swarm.latency, (), swarm.faults)
+
+
+def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:
+    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` where a count is given: as Maelstrom names them.
+
+    Where a class says that five are too many or too few, there are as many as it says.
+    """
+    if count is not None:
+        return tuple(f"n{rank}" for rank in range(count))
+    most = max(min(_NODES, promise.most or _NODES), promise.fewest)
+    return tuple(f"n{rank}" for rank in range(1, most + 1))
+
+
+_NODES = 5
+
+
+def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
+    """How far clocks may be off: as the user says, else as far as the class tolerates.
+
+    A class that tolerates nothing gets clock faults only where somebody asks for them by name;
+    those are not held to that.
+    """
+    if scenario.clock_error is not None:
+        return bound_ns(scenario.clock_error)
+    return promised(model.node_class).clock_error_ns or None
+
+
+def _check_felt(scenario: Scenario, model: Model) -> None:
+    """Every kind that is asked for by name is one that the nodes can notice.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for asked in scenario.nemesis:
+        if asked == "all" or not unfelt_group(model.node_class, asked):
+            continue
+        lack = _LACKS[KINDS[GROUPS.get(asked, (asked,))[0]].needs]
+        felt = dict.fromkeys(KINDS[kind].group for kind in kinds_for(model.node_class))
+        raise UsageError(
+            f"the fault {asked!r} can't do anything to {model.name}: its nodes {lack}",
+            expected=f"what they can notice: {', '.join(felt)}",
+            found=asked,
+            fix="Ask for one of those, or take it as it is with --allow-inert "
+            "(allow_inert = true in a file)",
+        )
+
+
+_LACKS = {
+    # what a kind of fault needs: what nodes that lack it don't do
+    "peers": "send each other nothing",
+    "disk": "write nothing to their disks",
+    "clock": "never read their wall clocks",
+    "timers": "have no timers and never read their clocks",
+}

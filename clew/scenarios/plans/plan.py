@@ -1,0 +1,149 @@
+"""A plan: what does happen in a run, complete and plain.
+
+A run is a function of the plan alone. Everything a shrinker may delete is an element of a list
+here: faults and operations. A plan is JSON in and out; `clew.scenarios.plans.planfile` checks one
+that comes from a file in full before anything runs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from clew.sim.faults import Fault, fault_from_json
+from clew.sim.latency import Shape
+from clew.workloads.workload import TIMEOUT_NS
+
+SCHEMA = 2
+"""The format of plans. One of format 1 has its workload's options beside its own fields."""
+
+Phase: TypeAlias = Literal["main", "recover", "final"]
+Liveness: TypeAlias = Literal["all", "core", "off"]
+
+
+class PlannedOperation(NamedTuple):
+    """One client operation: not before `at_ns`, and not before the client's last one is over.
+
+    Attributes:
+        client: the client's rank.
+        number: its rank among all operations ever drawn for this client; the key of its draws.
+        at_ns: when, virtual time.
+        f: the function.
+        value: its argument.
+        phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
+    """
+
+    client: int
+    number: int
+    at_ns: int
+    f: str
+    value: Any
+    phase: Phase = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """Which node class runs.
+
+    Attributes:
+        name: a shipped model, or ``file.py`` or ``file.py:Class``.
+        bug: a planted bug of it, or None.
+        digest: SHA-256 of its source when the plan was drawn; empty where unknown.
+    """
+
+    name: str
+    bug: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides a run.
+
+    Times are virtual nanoseconds.
+
+    Attributes:
+        clients: client i begins at node i modulo the number of nodes.
+        nemesis: the fault kinds that were asked for by name: each must bite.
+        options: what the workload declares, by name.
+        core: the nodes that heal after the time limit; all of them where liveness is not core.
+        schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
+        hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
+            where nobody knows it.
+        allow_inert: a kind that was asked for by name need not bite.
+        strict_replies: a reply that nobody waits for is a finding.
+        clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
+        swarm: the seed drew which kinds of fault there are: none of them is owed.
+    """
+
+    seed: int
+    model: ModelReference
+    workload: str
+    node_ids: tuple[str, ...]
+    clients: int
+    latency_ns: int
+    latency_shape: Shape
+    topology: str
+    time_limit_ns: int
+    recovery_ns: int
+    nemesis: tuple[str, ...] = ()
+    liveness: Liveness = "all"
+    core: tuple[str, ...] = ()
+    availability: str | None = None
+    asserts: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    stop_on_finding: bool = False
+    events_max: int = 50_000_000
+    schedule: str = "time"
+    hash_seed: int | None = None
+    allow_inert: bool = False
+    strict_replies: bool = False
+    clock_error_ns: int | None = None
+    swarm: bool = False
+    faults: tuple[Fault, ...] = ()
+    operations: tuple[PlannedOperation, ...] = ()
+    schema: int = field(default=SCHEMA)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        """Write one line, for hypothesis and notebooks; a plan's repr is pages long."""
+        counts = [
+            f"{len(listed)} {noun}{'' if len(listed) == 1 else 's'}"
+            for listed, noun in ((self.operations, "operation"), (self.faults, "fault"))
+        ]
+        printer.text(f"<Plan of {self.model.name}, seed {self.seed}: {', '.join(counts)}>")
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values; operations are lists, to keep a file short."""
+        plain = asdict(self)
+        plain["faults"] = [fault.to_json() for fault in self.faults]
+        plain["operations"] = [list(operation) for operation in self.operations]
+        return {"schema": plain.pop("schema"), **plain}
+
+
+def trusted_plan(data: dict[str, Any]) -> Plan:
+    """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
+    plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
+    plain["model"] = ModelReference(**data["model"])
+    plain["faults"] = tuple(fault_from_json(fault) for fault in data["faults"])
+    plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])
+    return Plan(**plain)
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """The canonical JSON text of a plan; equal plans have equal texts."""
+    return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"))
+
+
+def recover_margin_ns(recovery_ns: int) -> int:
+    """How long before final reads the last other operation begins, ns.
+
+    It is the time for replicas to converge, and for the last answers.
+    """
+    return min(TIMEOUT_NS, recovery_ns // 2)

@@ -1,0 +1,339 @@
+"""Plans from files, checked in full: a plan is edited by people, and must not run half-understood.
+
+What a plan's operations may carry is what their workload declares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from clew.errors import ScenarioError, UsageError
+from clew.machine.hashing import SEED_MAX
+from clew.machine.text import brief, json_text, meant
+from clew.models.services import SERVICES
+from clew.node.timer import NS_PER_SECOND
+from clew.scenarios.code.workload_files import is_file, load_workload
+from clew.scenarios.options.asserts import parse_assert
+from clew.scenarios.options.names import wrong_value
+from clew.scenarios.options.scenario import CLIENTS_MAX, Scenario
+from clew.scenarios.options.table import declared, expected, extended, near_option
+from clew.scenarios.plans.plan import SCHEMA, Plan, PlannedOperation, trusted_plan
+from clew.sim.faults import GROUPS, KINDS, Fault, fault_from_json
+from clew.sim.orders.schedules import FORMS, check_schedule
+from clew.sim.topology import TOPOLOGIES
+from clew.workloads import workloads
+from clew.workloads.operation import argument_words, is_argument
+from clew.workloads.options import Option, own_options
+
+NODES_MAX = 1000
+_TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
+
+_IN_NS = {"seconds": NS_PER_SECOND, "milliseconds": NS_PER_SECOND // 1000}
+
+_OWN_BOUNDS = {
+    # of a field that no option of a scenario becomes, the least and the most
+    "seed": (0, 2**64),
+    "clients": (1, CLIENTS_MAX),
+}
+
+
+def bounds() -> dict[str, tuple[int, int]]:
+    """Of each number in a plan the least and the most: those of the option that it comes from."""
+    options = declared(Scenario)
+    found = dict(_OWN_BOUNDS)
+    for name in (field.name for field in fields(Plan) if field.name not in _OWN_BOUNDS):
+        one = options.get(name.removesuffix("_ns"))
+        if one is not None and one.option.most is not None:
+            found[name] = _integers(one.option, _IN_NS[one.option.unit] if "_ns" in name else 1)
+    return found
+
+
+def _integers(option: Option, scale: int) -> tuple[int, int]:
+    """The bounds of an option in so many parts of its unit."""
+    assert option.most is not None
+    least = option.least if option.above is None else option.above
+    return round((least or 0) * scale) + (option.above is not None), round(option.most * scale)
+
+
+def plan_from_json(data: Any, where: str) -> Plan:
+    """The plan of a JSON value.
+
+    What a user's workload says of its operations is left to `check_arguments`: no file is imported.
+
+    Args:
+        data: what `Plan.to_json` gave.
+        where: the file, for messages.
+
+    Raises:
+        ScenarioError: it is no plan, or one of another schema, or a field of it can't be used;
+            the message names the field.
+    """
+    if not isinstance(data, dict) or "operations" not in data:
+        raise ScenarioError("this is no plan", where=where, expected="an object with operations")
+    data = _of_today(data)
+    if data.get("schema") != SCHEMA:
+        raise ScenarioError(
+            "this plan has another schema",
+            where=where,
+            expected=f"schema 1 or {SCHEMA}",
+            found=f"schema {data.get('schema')!r}",
+            fix="Replay it with the version of Clew that wrote it",
+        )
+    _check_names(data, where)
+    _check_types(data, where)
+    for name in ("faults", "operations"):
+        if not isinstance(data.get(name), list):
+            raise _bad(where, name, "a list", data.get(name))
+    faults = tuple(fault_from_json(fault, where) for fault in data["faults"])
+    _check_operation_types(data["operations"], where)
+    plan = trusted_plan(data)
+    _check_fields(plan, where)
+    _check_faults(faults, plan, where)
+    if is_file(plan.workload):
+        return plan
+    check_arguments(plan, where)
+    return replace(plan, options=_options(plan, where))
+
+
+def _of_today(data: dict[str, Any]) -> dict[str, Any]:
+    """A plan of format 1 in the present one: options of its workload stood beside its fields."""
+    if data.get("schema") != 1:
+        return data
+    rest = {name: value for name, value in data.items() if name not in _OPTIONS_OF_1}
+    workload = str(data.get("workload"))
+    known = own_options(load_workload(workload)) if workload in workloads() else {}
+    options = {name: data[name] for name in _OPTIONS_OF_1 if name in data and name in known}
+    return {**rest, "schema": SCHEMA, "options": options}
+
+
+_OPTIONS_OF_1 = ("key_count", "max_txn_length", "max_writes_per_key", "consistency_models")
+"""Fields of every plan of format 1 that belong to some workloads."""
+
+
+class _Held(BaseModel):
+    """Options that are JSON values of their own types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _options(plan: Plan, where: str) -> dict[str, Any]:
+    """The values of the options that a plan's workload declares."""
+    kind = extended(_Held, load_workload(plan.workload))
+    try:
+        held = kind.model_validate_json(json.dumps(plan.options))
+    except ValidationError as bad:
+        first = bad.errors()[0]
+        name = f"options.{first['loc'][0]}"
+        if first["type"] == "extra_forbidden":
+            raise ScenarioError(
+                f"this is no plan: unknown field {name!r}",
+                where=where,
+                fix=near_option(kind, str(first["loc"][0])),
+            ) from None
+        raise _bad(where, name, expected(kind, first), first["input"]) from None
+    for name, one in declared(kind).items():
+        for wrong in wrong_value(name, one, getattr(held, name)):
+            raise ScenarioError(
+                f"this is no plan: options.{name} can't be used",
+                where=where,
+                expected=wrong.expected,
+                found=wrong.found,
+                fix=wrong.fix,
+            )
+    return dict(held)
+
+
+@contextmanager
+def _named(name: str, where: str) -> Iterator[None]:
+    """Report with its field what is wrong with a name in a plan."""
+    try:
+        yield
+    except UsageError as bad:
+        raise ScenarioError(
+            f"this is no plan: {name}: {bad.problem}",
+            where=where,
+            expected=bad.expected,
+            found=bad.found,
+            fix=bad.fix,
+        ) from None
+
+
+def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = None) -> ScenarioError:
+    return ScenarioError(
+        f"this is no plan: {name} can't be used",
+        where=where,
+        expected=expected,
+        found=shortened(found),
+        fix=fix,
+    )
+
+
+def shortened(value: Any) -> str:
+    """A JSON value as a message shows it: all of it where it is short."""
+    return brief(json_text(value), 83)
+
+
+def _check_names(data: dict[str, Any], where: str) -> None:
+    known = [field.name for field in fields(Plan)]
+    for name in data:
+        if name not in known:
+            raise ScenarioError(
+                f"this is no plan: unknown field {name!r}",
+                where=where,
+                fix=meant(name, known) or f"Known fields: {', '.join(known)}",
+            )
+
+
+def _check_types(data: dict[str, Any], where: str) -> None:
+    """Hold all fields but faults and operations to their types, without converting any."""
+    try:
+        TypeAdapter(Plan).validate_json(
+            json.dumps({**data, "operations": [], "faults": []}), strict=True
+        )
+    except ValidationError as bad:
+        raise ScenarioError("this is no plan", where=where, found=_first(bad)) from None
+    unknown = [name for name in data["model"] if name not in {"name", "bug", "digest"}]
+    if unknown:
+        raise _bad(where, "model", "name, bug and digest", unknown[0])
+
+
+_PARTS = PlannedOperation._fields
+_LEAST = len(_PARTS) - len(PlannedOperation._field_defaults)
+
+
+def _check_operation_types(operations: list[Any], where: str) -> None:
+    adapter = TypeAdapter(PlannedOperation)
+    for rank, operation in enumerate(operations):
+        if not isinstance(operation, list) or not _LEAST <= len(operation) <= len(_PARTS):
+            parts = f"{', '.join(_PARTS[:_LEAST])} and perhaps {_PARTS[_LEAST]}"
+            raise _bad(where, f"operations.{rank}", f"a list of {parts}", operation)
+        try:
+            adapter.validate_python(tuple(operation), strict=True)
+        except ValidationError as bad:
+            first = bad.errors()[0]
+            names = [_PARTS[i] for i in first["loc"] if isinstance(i, int) and i < len(_PARTS)]
+            place = ".".join(["operations", str(rank), *names])
+            found = f"{place}: {first['msg']}"
+            raise ScenarioError("this is no plan", where=where, found=found) from None
+
+
+def _first(bad: Any) -> str:
+    """The first complaint of a pydantic error, on one line."""
+    first = bad.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _check_fields(plan: Plan, where: str) -> None:
+    for name, (least, most) in bounds().items():
+        value = getattr(plan, name)
+        if value is not None and not least <= value <= most:
+            raise _bad(where, name, f"an integer from {least} to {most}", value)
+    _check_hash_seed(plan, where)
+    _check_node_ids(plan, where)
+    strangers = [name for name in plan.core if name not in plan.node_ids]
+    if strangers:
+        raise _bad(where, "core", "some of node_ids", strangers[0])
+    if plan.topology not in TOPOLOGIES:
+        raise _bad(where, "topology", f"one of {', '.join(TOPOLOGIES)}", plan.topology)
+    _check_schedule(plan, where)
+    for name in plan.nemesis:
+        if name not in GROUPS and name not in KINDS:
+            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
+            raise _bad(where, "nemesis", f"some of {known}", name)
+    if not _is_availability(plan.availability):
+        expected = "null, total, or a fraction from 0 to 1 as a text"
+        raise _bad(where, "availability", expected, plan.availability)
+    if not is_file(plan.workload):
+        with _named("workload", where):
+            load_workload(plan.workload)
+    for text in plan.asserts:
+        with _named("asserts", where):
+            parse_assert(text)
+
+
+def _check_node_ids(plan: Plan, where: str) -> None:
+    ids = plan.node_ids
+    if not 1 <= len(ids) <= NODES_MAX or len(set(ids)) != len(ids):
+        expected = f"1 to {NODES_MAX} names, all different"
+        raise _bad(where, "node_ids", expected, list(ids))
+    for name in ids:
+        if not name or name in SERVICES or (name[0] == "c" and name[1:].isdecimal()):
+            raise _bad(where, "node_ids", "names that are no client's or service's", name)
+
+
+def _check_hash_seed(plan: Plan, where: str) -> None:
+    seed = plan.hash_seed
+    if seed is not None and not 0 <= seed <= SEED_MAX:
+        raise _bad(where, "hash_seed", f"null, or an integer from 0 to {SEED_MAX}", seed)
+
+
+def _check_schedule(plan: Plan, where: str) -> None:
+    try:
+        check_schedule(plan.schedule)
+    except ValueError:
+        raise _bad(where, "schedule", FORMS, plan.schedule) from None
+
+
+def _is_availability(text: str | None) -> bool:
+    if text in {None, "total"}:
+        return True
+    try:
+        return 0 <= float(str(text)) <= 1
+    except ValueError:
+        return False
+
+
+def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
+    seen: set[str] = set()
+    for fault in faults:
+        if fault.id in seen:
+            raise _bad(where, "faults", "an id of its own for each", fault.id)
+        seen.add(fault.id)
+        for place, name in _nodes_named(fault):
+            if name not in plan.node_ids:
+                expected = "some of node_ids, which are " + ", ".join(plan.node_ids)
+                raise _bad(where, f"{place} of fault {fault.id!r}", expected, name)
+
+
+def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
+    """Every name of a node in a fault, with the place where it stands."""
+    target = fault.target
+    if isinstance(target, tuple):
+        yield from (("the target", name) for name in target)
+    elif target is not None and target[-1:].isdecimal():
+        yield "the target", target  # symbols and roles are words without a number
+    groups = fault.params.get("groups", ())
+    yield from (("groups", name) for group in groups for name in group)
+    messages = fault.params.get("messages", ())
+    yield from (("messages", name) for ends in messages for name in ends[:2])
+
+
+def check_arguments(plan: Plan, where: str) -> None:
+    """Hold the operations and the options of a plan to what their workload declares.
+
+    A user's workload is imported for that, so it must be trusted by then.
+
+    Raises:
+        ScenarioError: one is none of the workload's.
+    """
+    _options(plan, where)
+    known = load_workload(plan.workload).operations
+    for rank, one in enumerate(plan.operations):
+        name = f"operations.{rank}"
+        if one.f not in known:
+            raise _bad(where, f"{name}.f", f"one of {', '.join(known)}", one.f)
+        if not 0 <= one.client < CLIENTS_MAX + NODES_MAX:
+            raise _bad(where, f"{name}.client", f"an integer from 0 to {CLIENTS_MAX}", one.client)
+        if one.number < 0:
+            raise _bad(where, f"{name}.number", "an integer from 0", one.number)
+        if not 0 <= one.at_ns <= 3 * _TIME_MAX_NS:
+            raise _bad(where, f"{name}.at_ns", "virtual nanoseconds from 0", one.at_ns)
+        if not is_argument(known[one.f], one.value):
+            expected = f"the argument of {one.f}: {argument_words(known[one.f])}"
+            raise _bad(where, f"{name}.value", expected, one.value)

@@ -1,0 +1,300 @@
+"""Clients: each asks one thing at a time, and writes down what it asked and what it heard.
+
+A client is a SimPy process. It talks to one node, matches replies on ``in_reply_to``, ignores
+late and duplicate ones, and gives up after a timeout: then nobody knows whether the operation
+happened, and the client goes on under a new process number, as Jepsen's do.
+
+Where any node may serve, a client whose node refuses for now goes to another: to the one that the
+field ``leader`` of the error names, else to the next. There it is a new session, under a new
+process number. One whose node does not answer stays: that is how stale nodes are found out.
+
+It does not stay for good where it was sent: a few operations later it asks its own node again.
+Else all would sit at the leader, and nobody would see what the others say, such as a second leader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any
+
+import simpy
+
+from clew.history import Event, EventType
+from clew.machine.text import DIGITS_MAX, cut, shown
+from clew.node.message import ERROR_MAX, Message, frozen, has_long_integer, is_flat
+from clew.node.node import ERROR_CODES, is_definite
+from clew.scenarios.plans.plan import Phase, PlannedOperation
+from clew.sim.cluster import Cluster
+from clew.sim.finding import Finding
+from clew.sim.network import Link
+from clew.workloads.workload import Malformed, Request, Workload, held
+
+ELSEWHERE = frozenset({1, 10, 11})
+"""Codes of errors after which another node may do better: what was asked for is not refused."""
+
+AWAY_MAX = 8
+"""After so many operations at other nodes a client goes back to its own."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The history as it grows.
+
+    Attributes:
+        events: the history.
+        requests: which request, ``(client, msg_id)``, asked for which operation, by its number.
+        client_messages: how many messages went to and from clients.
+        unready: nodes that have not acknowledged what must come before the first operation.
+    """
+
+    cluster: Cluster
+    events: list[Event] = field(default_factory=list)
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    client_messages: int = 0
+    unready: set[str] = field(default_factory=set)
+
+    def invoke(
+        self, process: int, asked: Request, node: str, request: tuple[str, int], phase: Phase
+    ) -> None:
+        """An operation begins; that of the last phase is marked as final."""
+        now = self.cluster.world.now
+        extra = {"final": True} if phase == "final" else None
+        self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
+        self.requests.append(request)
+        self.cluster.trace.add(now, "invoke", process, asked.f, asked.value, node)
+
+    def complete(
+        self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
+    ) -> None:
+        """An operation ends."""
+        now = self.cluster.world.now
+        self.events.append(Event(process, kind, asked.f, value, now, error, node))
+        self.cluster.trace.add(now, kind, process, asked.f, value, error)
+
+
+class Client:
+    """One client: an endpoint of the network, and the process that works its operations off.
+
+    Args:
+        cluster: where it lives.
+        recorder: where it writes.
+        workload: what it speaks.
+        rank: its number; its process numbers are ``rank`` plus multiples of `stride`.
+        stride: how many clients there are.
+        node: the node it talks to first.
+        others: where it may go, in order; empty where it stays.
+        timeout_ns: when it gives up.
+        core: after healing the nodes that are up, of `others`; empty for all.
+    """
+
+    paused = False
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        recorder: Recorder,
+        workload: Workload,
+        rank: int,
+        stride: int,
+        node: str,
+        timeout_ns: int,
+        *,
+        others: tuple[str, ...] = (),
+        core: tuple[str, ...] = (),
+    ) -> None:
+        self.id = f"c{rank}"
+        self.rank = rank
+        self._cluster = cluster
+        self._world = cluster.world
+        self._recorder = recorder
+        self._workload = workload
+        self._process = rank
+        self._stride = stride
+        self.node = self._home = node
+        self._away = 0
+        self._others = others
+        self._core = core
+        self._timeout_ns = timeout_ns
+        self._msg_id = 0
+        self._reply: simpy.Event | None = None
+        self._endpoint = cluster.add_client(self.id)
+        self._endpoint.process = self
+        self._link = self._link_to(node)
+
+    def _link_to(self, node: str) -> Link:
+        link = self._cluster.network.link(self._endpoint, node)
+        assert link is not None
+        return link
+
+    @property
+    def waiting(self) -> bool:
+        """True while a request is open."""
+        return self._reply is not None
+
+    def receive(self, message: Message) -> None:
+        """A reply; only the one that is waited for counts."""
+        self._recorder.client_messages += 1
+        if self._reply is not None and message.body.get("in_reply_to") == self._msg_id:
+            reply, self._reply = self._reply, None
+            reply.succeed(message.body)
+
+    def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
+        """Clients are never paused."""
+        raise AssertionError(callback, argument)
+
+    def _expire(self, msg_id: int) -> None:
+        if self._reply is not None and msg_id == self._msg_id:
+            reply, self._reply = self._reply, None
+            reply.succeed(None)
+
+    def ask(self, body: dict[str, Any]) -> simpy.Event:
+        """Send a request; the event's value is the reply's body, or None when time is up."""
+        self._recorder.client_messages += 1
+        self._msg_id += 1
+        body["msg_id"] = self._msg_id
+        self._reply = reply = self._world.event()
+        copy = frozen(body)
+        self._link.emit(copy, is_flat(copy))
+        self._world.call_at(self._world.now + self._timeout_ns, self._expire, self._msg_id)
+        return reply
+
+    def work(
+        self,
+        setup: dict[str, Any] | None,
+        operations: Iterable[PlannedOperation],
+        closing_ns: Mapping[Phase, int],
+    ) -> Generator[simpy.Event, Any, None]:
+        """Work operations off, each at its time or when the one before is over.
+
+        Args:
+            setup: a request that the node must acknowledge first; it is repeated until then.
+            operations: in order of time.
+            closing_ns: an operation that could not begin before its phase closed is left out.
+        """
+        world = self._world
+        if setup is not None:
+            self._recorder.unready.add(self.node)
+            while (yield self.ask(dict(setup))) is None:
+                pass
+            self._recorder.unready.discard(self.node)
+        for planned in operations:
+            if planned.at_ns > world.now:
+                yield world.timeout(planned.at_ns - world.now)
+            if world.now < closing_ns[planned.phase]:
+                yield from self._operate(planned)
+
+    def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
+        if planned.phase == "recover" and self._core and self.node not in self._core:
+            self._go(self._next(self._core))
+        elif self.node != self._home and planned.phase != "final":
+            self._return(planned.phase)
+        asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
+        if not isinstance(asked, Request):
+            held(self._workload, "resolve", asked, NoneType, "a Request, or None")
+            return
+        process = self._process
+        body = self._workload.request(asked)
+        request = (self.id, self._msg_id + 1)
+        self._recorder.invoke(process, asked, self.node, request, planned.phase)
+        reply = yield self.ask(body)
+        kind, value, error = self._read(asked, reply)
+        self._recorder.complete(process, kind, asked, value, error, self.node)
+        self._workload.heard(asked, kind, value, self.rank)
+        if kind == "info":
+            self._process += self._stride
+        if planned.phase != "final" and reply is not None and reply.get("type") == "error":
+            self._follow(reply, kind)
+
+    def _follow(self, reply: dict[str, Any], kind: EventType) -> None:
+        """Go where an error reply says, or to the next node where it says: not here."""
+        leader = reply.get("leader")
+        if isinstance(leader, str) and leader in self._others and leader != self.node:
+            self._go(leader)
+        elif kind == "fail" and reply.get("code") in ELSEWHERE and self._others:
+            self._go(self._next(self._others))
+
+    def _return(self, phase: Phase) -> None:
+        """Go home after a while; not to a node that is down for good."""
+        self._away += 1
+        if self._away > AWAY_MAX and (
+            phase == "main" or not self._core or self._home in self._core
+        ):
+            self._away = 0
+            self._go(self._home)
+
+    def _next(self, nodes: tuple[str, ...]) -> str:
+        """The node after this client's own; of nodes without it, one by the client's rank."""
+        if self.node in nodes:
+            return nodes[(nodes.index(self.node) + 1) % len(nodes)]
+        return nodes[self.rank % len(nodes)]
+
+    def _go(self, node: str) -> None:
+        if node != self.node:
+            self.node = node
+            self._link = self._link_to(node)
+            self._process += self._stride
+
+    def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:
+        """What a reply says of the operation: its type, its value and its error."""
+        unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
+        if reply is None:
+            return unsure, asked.value, {"code": 0, "text": "no reply in time"}
+        try:
+            _check_integers(reply)
+            if reply.get("type") == "error":
+                return self._refusal(asked, reply, unsure)
+            return "ok", self._told(self._workload.result(asked, reply, self.rank)), None
+        except Malformed as bad:
+            reason = cut(str(bad), ERROR_MAX)
+            self._malformed(reason)
+            return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
+
+    def _told(self, result: Any) -> Any:
+        """A result, which a history can hold: a user's workload may give anything."""
+        if not type(self._workload).__module__.startswith("clew."):
+            try:
+                json.dumps(result)
+            except (TypeError, ValueError, RecursionError):
+                held(self._workload, "result", result, NoneType, "what JSON can say")
+        return result
+
+    def _refusal(
+        self, asked: Request, reply: dict[str, Any], unsure: EventType
+    ) -> tuple[EventType, Any, Any]:
+        code = reply.get("code")
+        if type(code) is not int:
+            self._malformed(f"expected an integer 'code' in an error, found {shown(reply)}")
+            code = 13
+        answer = self._workload.answer_of(asked, code)
+        if answer is not None:
+            return "ok", answer, None
+        name = ERROR_CODES.get(code, ("", False))[0]
+        text = reply.get("text", "")
+        text = text if isinstance(text, str) else shown(text, ERROR_MAX)
+        error = {"code": code, "name": name, "text": cut(text, ERROR_MAX)}
+        leader = reply.get("leader")
+        if isinstance(leader, str) and leader in self._others:
+            error["leader"] = leader
+        return ("fail" if is_definite(code) else unsure), asked.value, error
+
+    def _malformed(self, reason: str) -> None:
+        world = self._world
+        self._cluster.findings.add(
+            Finding("malformed-reply", reason, self.node, world.now, world.events)
+        )
+
+
+def _check_integers(reply: dict[str, Any]) -> None:
+    """Refuse a reply that no history file could hold, before a message quotes it.
+
+    Raises:
+        Malformed: an integer in it has more digits than Python reads and writes.
+    """
+    if has_long_integer(reply):
+        raise Malformed(
+            f"expected integers of at most {DIGITS_MAX:,} digits in {reply['type']}, "
+            f"found {shown(reply, 200)}"
+        )

@@ -1,0 +1,411 @@
+"""A run: what a plan did. Simulation is a function from a plan to a run, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from contextvars import Context, copy_context
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from clew.history import History
+from clew.machine import wall
+from clew.machine.garbage import collected_rarely
+from clew.machine.text import Unwinding
+from clew.models.services import SERVICES
+from clew.node.node import Node
+from clew.node.timer import NS_PER_SECOND
+from clew.runtimes.isolated import Isolation
+from clew.runtimes.simulated import SimulatedProcess
+from clew.scenarios.code.load import Model
+from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_modules
+from clew.scenarios.code.workload_files import load_workload, mistakes_of
+from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
+from clew.scenarios.runs.client import Client, Recorder
+from clew.scenarios.sharing.sharing import Changes, Common, Sharing
+from clew.sim.cluster import Cluster
+from clew.sim.entropy import Entropy
+from clew.sim.faults import FaultReport, Injector
+from clew.sim.finding import Finding, blamed
+from clew.sim.guards import guarded
+from clew.sim.latency import Latency
+from clew.sim.orders.schedules import order_of
+from clew.sim.topology import topology
+from clew.sim.unawaited import Kept, unawaited
+from clew.sim.watchdog import Tick, watched
+from clew.trace.record import Trace
+from clew.trace.states import Change
+from clew.trace.timeline import Timeline
+from clew.workloads.workload import Setting, Workload, held
+
+SETTLE_NS = 6 * NS_PER_SECOND
+"""After the recovery, and when final reads are asked for, so long is waited for last answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What happened.
+
+    Attributes:
+        digest: of the trace; identifies the run.
+        shared: names of what the run changed and all nodes shared.
+        apart: names of what nodes would have shared, and each process had of its own; none where
+            it was seen to make no difference, as with what only remembers what was computed.
+        talked: True where a node sent something to another.
+        unawaited: replies that nobody waited for: their type, the nodes, and how many.
+        effects: rank of an operation's effect mark, by operation number.
+        alive: the nodes that were up at the end.
+        unready: nodes that never acknowledged what comes before the first operation.
+        events: what happened in the world.
+        messages: all that were sent.
+        server_messages: those between nodes and services.
+        virtual_ns: how long it took in virtual time.
+        wall_seconds: how long it took.
+    """
+
+    plan: Plan
+    history: History
+    trace: Trace
+    digest: str
+    findings: tuple[Finding, ...]
+    faults: tuple[FaultReport, ...]
+    talked: bool
+    unawaited: tuple[tuple[str, tuple[str, ...], int], ...]
+    shared: tuple[str, ...]
+    apart: tuple[str, ...]
+    effects: dict[int, int]
+    alive: tuple[str, ...]
+    unready: tuple[str, ...]
+    events: int
+    messages: int
+    server_messages: int
+    dropped: dict[str, int]
+    virtual_ns: int
+    wall_seconds: float
+
+    def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
+        """What happened, put together for whoever looks at it; the run must have kept its trace.
+
+        Args:
+            changes: what nodes showed of themselves, where somebody looked.
+        """
+        ranks = [self.plan.clients - 1, *(one.client for one in self.plan.operations)]
+        return Timeline(self.trace, self.history.operations, max(ranks) + 1, changes)
+
+
+def make_workload(
+    plan: Plan,
+    model: Model,
+    nodes: tuple[str, ...] | None = None,
+    effects: Mapping[int, int] | None = None,
+) -> Workload:
+    """The workload of a plan, for one run or for judging it."""
+    setting = Setting(model.node_class.functions, nodes, effects or {})
+    return load_workload(plan.workload)(plan.options, setting)
+
+
+class _How(NamedTuple):
+    """How a plan is run.
+
+    Attributes:
+        keep_trace: as for `simulate`.
+        handler_seconds: as for `simulate`.
+        node_class: what runs on the nodes.
+        isolation: gives each process a memory of its own; None where all share one.
+        invariants: False leaves the class's out.
+        tick: as for `simulate`.
+    """
+
+    keep_trace: bool
+    handler_seconds: float
+    node_class: type[Node]
+    isolation: Isolation | None = None
+    invariants: bool = True
+    tick: Tick | None = None
+
+
+@blamed()
+def simulate(
+    plan: Plan,
+    model: Model,
+    *,
+    keep_trace: bool = True,
+    handler_seconds: float = 5.0,
+    tick: Tick | None = None,
+) -> Run:
+    """Run a plan.
+
+    Args:
+        plan: what happens.
+        model: the plan's model, loaded.
+        keep_trace: False keeps only the trace's digest.
+        handler_seconds: wall seconds after which a handler that does not end is stopped.
+        tick: told several times a second, in another thread, how far the run has come.
+
+    A node's mistakes are findings of the run; nothing that a node does is raised from here.
+
+    Nodes share the memory of this process only as long as that can't be noticed: where a run
+    changed something that all of them see, it is run with a memory for each process instead.
+    """
+    how = _How(keep_trace, handler_seconds, model.node_class, tick=tick)
+    sharing = Sharing.of(model.node_class)
+    if sharing is None:
+        return _simulated(plan, model, how, copy_context())
+    run = None
+    if not sharing.changes and not sharing.asked:
+        context = sharing.context()
+        run = _simulated(plan, model, how, context)
+        if not sharing.update(context):
+            return run
+    return _apart(plan, model, how, sharing, run)
+
+
+@blamed()
+def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) -> Run | None:
+    """The run with a memory for each process, though nothing was seen to need that.
+
+    What nodes share may be as it was when a run ends, as a lock that all have released. Then
+    only a run in which they don't share it is another.
+
+    Args:
+        plan: what happens.
+        model: the plan's model, loaded.
+        handler_seconds: as for `simulate`.
+
+    Returns:
+        The run; None where `simulate` gives each process its own anyway, or none can have one.
+    """
+    sharing = Sharing.of(model.node_class)
+    if sharing is None or sharing.changes or sharing.asked:
+        return None
+    how = _How(
+        keep_trace=True,
+        handler_seconds=handler_seconds,
+        node_class=model.node_class,
+        isolation=_isolation(model, sharing.changes),
+        invariants=False,  # they compare objects of several nodes
+    )
+    run = _simulated(plan, model, how, Context())
+    sharing.update()
+    return run
+
+
+def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run | None) -> Run:
+    """The run with a memory for each process, where that can be.
+
+    Invariants compare objects of several nodes, and a class of one process is none of another's. So
+    a class with invariants is run in one memory, and its run stands if it is the same in many.
+
+    Args:
+        plan: as for `simulate`.
+        model: as for `simulate`.
+        how: as for `simulate`.
+        sharing: what nodes share.
+        together: the run in one memory, if there was one and the modules had run nothing before.
+    """
+    own = not model.node_class.invariants
+    left: tuple[str, ...] = ()
+    for _ in range(_TRIES):  # what changes in a memory of its own may be more
+        known = sharing.changes
+        common = _common(model, sharing)
+        isolation = _isolation(model, known)
+        apart = _simulated(
+            plan, model, how._replace(isolation=isolation, invariants=own), Context()
+        )
+        found = sharing.update()
+        left = common.changed() + found.kept + found._replace(own=()).names
+        if not left or sharing.changes == known:
+            break
+    names = sharing.changes.names
+    if own:
+        if together is not None:
+            sharing.noticed = together.digest != apart.digest
+        return replace(apart, shared=left, apart=names if sharing.noticed else ())
+    together = together or _together(plan, model, how, sharing)
+    if together.digest == apart.digest:
+        return replace(together, shared=left, apart=names)
+    return replace(together, shared=tuple(sorted({*left, *names, *sharing.asked})))
+
+
+_TRIES = 3
+
+
+def _common(model: Model, sharing: Sharing) -> Common:
+    """The objects that each process would find again when it executes the user's modules."""
+    isolation = _isolation(model, sharing.changes)
+    with isolation.used():
+        isolation.put(isolation.memory())
+        try:
+            copy = Context().run(isolation.executed)
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException:  # noqa: BLE001 - each process will say so
+            return Common()
+        return sharing.common(copy.modules.values())
+
+
+def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
+    """The run in one memory, of modules that have run nothing before."""
+    isolation = _isolation(model, sharing.changes)
+    with isolation.used():
+        isolation.put(isolation.memory())
+        context = Context()
+        copy = context.run(isolation.executed)
+        run = _simulated(plan, model, how._replace(node_class=copy.node_class), context)
+    sharing.update()
+    return run
+
+
+def _isolation(model: Model, known: Changes) -> Isolation:
+    return Isolation(
+        partial(copy_of, model.node_class),
+        [module.__name__ for module in own_modules(model.node_class)],
+        is_own,
+        known.spots,
+        loggers_of(model.node_class),
+    )
+
+
+def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
+    """One run in a context, as it is told to be run."""
+    load_workload(plan.workload)  # now: what its file imports is not the model's
+    started = wall.seconds()
+    cluster = Cluster(
+        plan.seed,
+        how.node_class,
+        plan.node_ids,
+        latency=Latency(plan.latency_ns, plan.latency_shape),
+        services=SERVICES,
+        order=order_of(plan.schedule, Entropy(plan.seed)),
+        keep_trace=how.keep_trace,
+        stop_on_finding=plan.stop_on_finding,
+        events_max=plan.events_max,
+        make_process=SimulatedProcess if how.isolation is None else how.isolation.process,
+        invariants=how.invariants,
+        strict_replies=plan.strict_replies,
+        clock_error_ns=plan.clock_error_ns,
+    )
+    recorder = Recorder(cluster)
+    with (
+        collected_rarely(),
+        importing_beside(model.node_class),
+        guarded(cluster),
+        nullcontext() if how.isolation is None else how.isolation.used(),
+        unawaited(cluster),
+        watched(cluster, how.handler_seconds, how.tick),
+    ):
+        with mistakes_of(plan.workload):
+            injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
+        alive = tuple(host.id for host in cluster.live_hosts())
+        virtual_ns = cluster.world.now
+        digest = cluster.close()
+    return Run(
+        plan=plan,
+        history=History(recorder.events, source="the run"),
+        trace=cluster.trace,
+        digest=digest,
+        findings=tuple(cluster.findings),
+        faults=tuple(injector.reports()),
+        shared=(),
+        apart=(),
+        talked=cluster.talked,
+        unawaited=tuple(
+            (kind, tuple(sorted(counts)), counts.total())
+            for kind, counts in cluster.findings.unawaited.items()
+        ),
+        effects=_effects(cluster, recorder),
+        alive=alive,
+        unready=tuple(sorted(recorder.unready)),
+        events=cluster.world.events,
+        messages=cluster.network.messages,
+        server_messages=cluster.network.messages - recorder.client_messages,
+        dropped=dict(cluster.network.dropped),
+        virtual_ns=virtual_ns,
+        wall_seconds=wall.seconds() - started,
+    )
+
+
+def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:
+    """The acts of a run: boot, faults and operations, healing, recovery, final reads."""
+    world = cluster.world
+    clients = _clients(cluster, plan, workload, recorder)
+    cluster.boot()
+    neighbours = topology(plan.topology, list(plan.node_ids), Entropy(plan.seed))
+    by_client: dict[int, list[PlannedOperation]] = {}
+    for operation in plan.operations:
+        by_client.setdefault(operation.client, []).append(operation)
+    told: set[str] = set()
+    for rank, client in clients.items():
+        first = None if client.node in told else workload.setup(client.node, neighbours)
+        held(workload, "setup", first, dict | None, "the body of a message, or None")
+        told.add(client.node)
+        world.process(client.work(first, by_client.get(rank, []), _closing_ns(plan)))
+    injector = Injector(cluster, plan.faults)
+    world.advance(plan.time_limit_ns)
+    injector.heal(plan.core or None)
+    world.order.settle()
+    kept = Kept(cluster, plan.recovery_ns)
+    cluster.trace.add(world.now, "phase", "recover")
+    world.advance(plan.time_limit_ns + plan.recovery_ns)
+    cluster.trace.add(world.now, "phase", "final")
+    last_ns = max((operation.at_ns for operation in plan.operations), default=0)
+    for _ in range(max(SETTLE_NS, 2 * timeout_ns(plan)) // NS_PER_SECOND):
+        if world.now > last_ns and not any(client.waiting for client in clients.values()):
+            break
+        world.advance(world.now + NS_PER_SECOND)
+    kept.report()
+    return injector
+
+
+def _closing_ns(plan: Plan) -> dict[Phase, int]:
+    """When it is too late to begin an operation of each phase."""
+    healed_ns = plan.time_limit_ns + plan.recovery_ns
+    converging_ns = 0
+    if load_workload(plan.workload).final_reads:
+        converging_ns = recover_margin_ns(plan.recovery_ns)
+    return {
+        "main": plan.time_limit_ns,
+        "recover": healed_ns - converging_ns,
+        "final": healed_ns + SETTLE_NS,
+    }
+
+
+def timeout_ns(plan: Plan) -> int:
+    """When a client of the plan gives up, ns."""
+    return load_workload(plan.workload).timeout_ns(plan.latency_ns)
+
+
+def _clients(
+    cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
+) -> dict[int, Client]:
+    """The plan's clients by rank: client i begins at node i modulo the number of nodes."""
+    ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
+    stride = max(ranks) + 1
+    nodes = plan.node_ids
+    others = () if workload.every_node else nodes
+    core = () if workload.every_node else plan.core
+    return {
+        rank: Client(
+            cluster,
+            recorder,
+            workload,
+            rank,
+            stride,
+            nodes[rank % len(nodes)],
+            timeout_ns(plan),
+            others=others,
+            core=core,
+        )
+        for rank in sorted(ranks)
+    }
+
+
+def _effects(cluster: Cluster, recorder: Recorder) -> dict[int, int]:
+    """Effect marks by operation number."""
+    marks = cluster.effects
+    return {
+        number: marks[request]
+        for number, request in enumerate(recorder.requests)
+        if request in marks
+    }

@@ -1,0 +1,253 @@
+"""What values are now, so that it can be compared with what they are later.
+
+A value of plain data is itself; of any other object what hangs on it is looked at, and the object
+is known by its identity: attributes, contents, defaults, closures, what a cache has done. What
+hides its state, such as an iterator or a lock, is noted as such: nobody knows whether it changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context, ContextVar
+from functools import lru_cache, partial
+from io import TextIOWrapper
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    UnionType,
+)
+from typing import Any
+from weakref import ref
+
+from clew.scenarios.code.userfiles import BESIDE, USERS
+from clew.sim.guards.caller import ASKED
+from clew.sim.guards.files import Stream
+
+_SCALARS = frozenset(
+    {int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented)}
+)
+_COLLECTIONS = (list, tuple, deque, set, frozenset, dict, MappingProxyType, bytearray)
+AS_THEY_ARE = (
+    type, CodeType, re.Pattern, UnionType, Stream,
+    type(list.append), type(list.__len__), type(CellType.cell_contents),
+    type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
+)  # fmt: skip
+"""These are what they are: one is changed where another stands in its place."""
+
+NO_STATE = frozenset({
+    "__doc__", "__module__", "__dict__", "__weakref__", "__annotations__", "__qualname__",
+    "__slots__", "__dataclass_fields__", "__dataclass_params__", "__match_args__",
+    "__orig_bases__", "__parameters__", "__abstractmethods__", "__static_attributes__",
+    "__firstlineno__", "_abc_impl", "__annotate_func__", "__annotations_cache__", "__annotate__",
+    "__conditional_annotations__", "__warningregistry__", "__builtins__", "__name__", "__package__",
+    "__loader__", "__spec__", "__subclasshook__",
+    "__protocol_attrs__", "__non_callable_proto_members__", "__file__", "__cached__", "__path__",
+    "__slotnames__",
+    BESIDE, ASKED, "__clew_sharing__",
+})  # fmt: skip
+_CACHE = type(lru_cache(len))
+
+
+def named(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """Globals as ``module.name``, and what hangs on its classes and functions as ``Class.name``."""
+    title = module.__name__.removeprefix(USERS)
+    for name, value in list(vars(module).items()):
+        if name in NO_STATE:
+            continue
+        if not isinstance(value, type) or value.__module__ != module.__name__:
+            yield f"{title}.{name}", value
+        else:
+            yield f"{title}.{name}", id(value)
+            for own, attribute in list(vars(value).items()):
+                if own not in NO_STATE:
+                    yield f"{value.__qualname__}.{own}", attribute
+
+
+class Eye:
+    """Sees values as they are now: equal where nothing that hangs on them has changed.
+
+    Attributes:
+        blind: the names under which something can't be looked into.
+        results: what was seen of each object, by its id.
+    """
+
+    def __init__(self, modules: Iterable[ModuleType]) -> None:
+        self._own = frozenset(module.__name__ for module in modules)
+        self._seen: dict[int, tuple[str, Any]] = {}
+        """By id, and so kept alive: no id is used twice."""
+        self.blind: set[str] = set()
+        self.results: dict[int, object] = {}
+        self._name = ""
+
+    def look_at(self, modules: Iterable[ModuleType]) -> dict[str, object]:
+        """What can be compared of all that hangs on some modules, by name."""
+        return {name: self.look(name, value) for module in modules for name, value in named(module)}
+
+    def objects(self) -> list[tuple[str, Any]]:
+        """All that was seen, with the names under which it was."""
+        return list(self._seen.values())
+
+    def has(self, value: Any) -> bool:
+        """True for an object that was seen."""
+        return id(value) in self._seen
+
+    def look(self, name: str, value: Any) -> object:
+        """What can be compared of a named value."""
+        self._name = name
+        try:
+            return self.see(value)
+        except RecursionError:
+            return self._hidden()
+
+    def _hidden(self) -> tuple[object, ...]:
+        self.blind.add(self._name)
+        return ()
+
+    def see(self, value: Any) -> object:
+        """What can be compared; each object once."""
+        kind = type(value)
+        if kind in _SCALARS:
+            return kind, value
+        if id(value) in self._seen:
+            return id(value)
+        self._seen[id(value)] = self._name, value
+        seen = self.results[id(value)] = self._inside(kind, value)
+        return seen
+
+    def _inside(self, kind: type, value: Any) -> object:
+        if isinstance(value, _COLLECTIONS):
+            return kind, self._contents(value), *self._parts(_attributes(value))
+        if isinstance(value, type) and value.__module__ in self._own:
+            return id(value), *self._parts(
+                part for name, part in vars(value).items() if name not in NO_STATE
+            )
+        return id(value), *self._object(value)
+
+    def _parts(self, parts: Iterable[Any]) -> tuple[object, ...]:
+        return tuple([self.see(part) for part in parts])
+
+    def _contents(self, value: Any) -> object:
+        if isinstance(value, dict | MappingProxyType):
+            return tuple([(self.see(key), self.see(item)) for key, item in value.items()])
+        if isinstance(value, bytearray):
+            return bytes(value)
+        parts = [self.see(part) for part in list(value)]
+        return frozenset(parts) if isinstance(value, set | frozenset) else tuple(parts)
+
+    def _object(self, value: Any) -> tuple[object, ...]:
+        """What an object of any other class holds; noted as blind where that is not to be known."""
+        for kinds, inside in _INSIDE:
+            if isinstance(value, kinds):
+                return self._parts(inside(value))
+        kind = type(value)
+        if hasattr(kind, "__next__") or hasattr(kind, "send"):
+            return self._hidden()
+        try:
+            state = value.__reduce_ex__(2)
+        except Exception:  # noqa: BLE001 - whatever hides its state
+            return self._hidden()
+        parts = state[:3] if isinstance(state, tuple) else [state]
+        return self._parts([*parts, *_attributes(value), *_slots(value)])
+
+
+def _of_function(function: FunctionType) -> Iterator[Any]:
+    """What hangs on a function, and is not its code."""
+    yield function.__code__
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # nothing yet
+            yield None
+    yield from vars(function).values()
+
+
+def _attributes(value: Any) -> Iterator[Any]:
+    """An object's ``__dict__``, where it has one."""
+    held = getattr(value, "__dict__", None)
+    if held:
+        yield held
+
+
+def _slots(value: Any) -> Iterator[Any]:
+    """What the slots of an object hold, which it may leave out where it is asked for its state."""
+    for kind in type(value).__mro__:
+        for name, slot in vars(kind).items():
+            if isinstance(slot, MemberDescriptorType) and name not in NO_STATE:
+                try:
+                    yield slot.__get__(value)
+                except AttributeError:  # nothing yet
+                    yield None
+
+
+def _of_module(module: ModuleType) -> Iterator[Any]:
+    """What a module holds that a user's file has made; one that was imported is what it is."""
+    if sys.modules.get(module.__name__) is not module and module.__spec__ is None:
+        yield {name: part for name, part in vars(module).items() if name not in NO_STATE}
+
+
+def _of_logger(logger: logging.Logger) -> Iterator[Any]:
+    """What a logger holds; of handlers that the user's file did not make, which they are."""
+    for name, part in vars(logger).items():
+        if name == "handlers":
+            for handler in part:
+                made = type(handler).__module__.startswith(USERS)
+                yield handler if made else id(handler)
+        elif name not in {"_cache", "manager"}:
+            yield part
+
+
+def _of_handler(handler: logging.Handler) -> Iterator[Any]:
+    """What a handler of log records keeps, but for its lock and a stream of the process."""
+    for name, part in vars(handler).items():
+        if name != "lock" and not isinstance(part, TextIOWrapper | Stream):
+            yield part
+
+
+def _default(variable: ContextVar[Any]) -> Any:
+    """What a context variable is where nobody has set it."""
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
+_INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
+    # what is an instance of the first holds what the second gives
+    (FunctionType, _of_function),
+    (AS_THEY_ARE, lambda _: ()),
+    (ModuleType, _of_module),
+    (logging.Handler, _of_handler),
+    (logging.Logger, _of_logger),
+    (
+        (MethodType, BuiltinFunctionType, MethodWrapperType),
+        lambda method: (getattr(method, "__func__", None), method.__self__),
+    ),
+    (property, lambda made: (made.fget, made.fset, made.fdel)),
+    ((classmethod, staticmethod), lambda made: (made.__func__,)),
+    (partial, lambda made: (made.func, made.args, made.keywords)),
+    (ContextVar, lambda variable: (Context().run(_default, variable),)),
+    (threading.local, lambda local: (vars(local),)),
+    (_CACHE, lambda cache: (tuple(cache.cache_info()), *_attributes(cache))),
+)
+
+
+def equal(one: object, other: object) -> bool:
+    """True where two fingerprints are the same; False where they are too deep to be compared."""
+    try:
+        return one == other
+    except RecursionError:
+        return False

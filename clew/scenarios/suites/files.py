@@ -1,0 +1,110 @@
+"""Scenario files: TOML with an option a line. What is wrong in one is told with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from clew.errors import ScenarioError
+from clew.formats.regular import read_regular
+from clew.scenarios.code.workload_files import is_file
+from clew.scenarios.options.names import wrong_names
+from clew.scenarios.options.scenario import Scenario, class_for
+from clew.scenarios.options.table import expected, fix_of, found, near_option
+from clew.scenarios.suites.toml_lines import first_table, lines_of
+
+
+def read_scenario(path: Path) -> dict[str, Any]:
+    """The options of a TOML scenario file, checked.
+
+    Raises:
+        ScenarioError: it can't be read, is no TOML, or an option is unknown or wrong; the
+            message names the line.
+    """
+    text = read_regular(path, ScenarioError)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as bad:
+        raise _toml_error(path, bad) from None
+    except (ValueError, RecursionError) as bad:  # a number too long, or lists too deep
+        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+    _refuse_tables(path, text)
+    kind = class_for(data, path.parent)
+    try:
+        scenario = kind.model_validate(data)
+    except ValidationError as bad:
+        raise _field_error(kind, path, text, bad) from None
+    for wrong in wrong_names(scenario):
+        raise ScenarioError(
+            f"option {wrong.option!r} can't be used",
+            where=f"{path}:{_line(text, wrong.option, wrong.element)}",
+            expected=wrong.expected,
+            found=wrong.found,
+            fix=wrong.fix,
+        )
+    _check_model_file(path, text, scenario.model)
+    return data
+
+
+def _check_model_file(path: Path, text: str, model: str) -> None:
+    name = model.partition(":")[0]
+    if is_file(model) and not (path.parent / name).exists():
+        raise ScenarioError(
+            "option 'model' can't be used",
+            where=f"{path}:{_line(text, 'model')}",
+            expected="a node file, as seen from the scenario's folder",
+            found=repr(name),
+            fix="Check the path",
+        )
+
+
+def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
+    told = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
+    where = f"{path}:{told[1]}" if told else f"{path} (at its end)"
+    problem = re.sub(r"\s*\(at [^)]*\)", "", str(bad))
+    return ScenarioError("this is not TOML", where=where, found=problem)
+
+
+def _refuse_tables(path: Path, text: str) -> None:
+    table = first_table(text)
+    if table is not None:
+        head, line = table
+        raise ScenarioError(
+            "a scenario has no sections",
+            where=f"{path}:{line}",
+            expected="an option and its value on each line, such as rate = 5",
+            found=head,
+            fix="Write one scenario a file, and its options without a heading",
+        )
+
+
+def _field_error(
+    kind: type[Scenario], path: Path, text: str, bad: ValidationError
+) -> ScenarioError:
+    """The mistake that stands first in the file, told with its line."""
+    placed = [(_line(text, *error["loc"][:2]), error) for error in bad.errors()]
+    line, first = min(placed, key=lambda item: item[0])
+    name = str(first["loc"][0])
+    if first["type"] == "missing":
+        return ScenarioError(f"the option {name!r} is missing", where=str(path))
+    where = f"{path}:{line}"
+    if first["type"] == "extra_forbidden":
+        return ScenarioError(f"unknown option {name!r}", where=where, fix=near_option(kind, name))
+    return ScenarioError(
+        f"option {name!r} can't be used",
+        where=where,
+        expected=expected(kind, first),
+        found=found(first["input"]),
+        fix=fix_of(kind, first),
+    )
+
+
+def _line(text: str, name: int | str, index: int | str | None = None) -> int:
+    """Where an option, or an element of its list, stands; past the end where it does not."""
+    lines = lines_of(text)
+    end = text.count("\n") + 1
+    return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))
