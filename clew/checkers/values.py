@@ -70,6 +70,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def initial_hint(value: Any) -> str:
     """What to add where a value was read that nobody wrote, if it is one that things begin with."""
     usual = value in (0, "")

@@ -6,6 +6,7 @@ that crashed or ran out of budget is UNKNOWN, never valid.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,6 +72,47 @@ class Result:
     engine: str = ""
     seconds: float = 0.0
     statistics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def concluded(
+    name: str,
+    anomalies: Sequence[Anomaly],
+    *,
+    valid: str,
+    unknown: str = "",
+    invalid: str = "",
+    engine: str = "",
+    figures: Mapping[str, Any] | None = None,
+) -> Result:
+    """INVALID where something was found, else UNKNOWN where there is a reason for it, else VALID.
+
+    Args:
+        name: the checker's name.
+        anomalies: what was found.
+        valid: the reason if nothing was found.
+        unknown: why the history says too little; empty where it says enough.
+        invalid: the reason if something was found; empty for that of the first anomaly.
+        engine: as in `Result`.
+        figures: the result's statistics.
+    """
+    if anomalies:
+        verdict, reason = Verdict.INVALID, invalid or anomalies[0].reason
+    elif unknown:
+        verdict, reason = Verdict.UNKNOWN, unknown
+    else:
+        verdict, reason = Verdict.VALID, valid
+    return Result(name, verdict, reason, tuple(anomalies), engine, 0.0, figures or {})
+
+
+def tallied(anomalies: Iterable[Anomaly]) -> str:
+    """How many there are of each kind, such as ``lost: 2, duplicate: 1``."""
+    kinds = Counter(each.kind for each in anomalies)
+    return ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
+
+
+def wrong(what: str, anomalies: Sequence[Anomaly]) -> str:
+    """A sentence that is broken, with the anomalies by kind and the first; empty without any."""
+    return f"{what} ({tallied(anomalies)}). {anomalies[0].reason}" if anomalies else ""
 
 
 def advice(*helps: str) -> str:

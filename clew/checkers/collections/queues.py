@@ -31,8 +31,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clew.checkers.values import Key, counted, key_of, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.moments import Foremost
+from clew.checkers.values import Key, counted, key_of, sentence, shown
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.history import History, Operation
 
 
@@ -94,22 +95,22 @@ def _result(name: str, anomalies: list[Anomaly], traffic: _Traffic, engine: str)
         "left": len(left),
         "recovered": traffic.recovered(),
     }
-    if anomalies:
-        kinds = Counter(one.kind for one in anomalies)
-        tally = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-        verdict = Verdict.INVALID
-        reason = f"The queue is wrong ({tally}). {anomalies[0].reason}"
-    elif len(left) > traffic.open_takers:
-        verdict = Verdict.UNKNOWN
+    unknown = ""
+    if len(left) > traffic.open_takers:
         elements = counted(len(left), "acknowledged element")
-        reason = f"{elements} never came out, and the queue was not emptied."
+        unknown = f"{elements} never came out, and the queue was not emptied."
     elif not figures["dequeued"] and not traffic.empty:
-        verdict, reason = Verdict.UNKNOWN, "Nothing was ever dequeued, so nothing was checked."
-    else:
-        verdict = Verdict.VALID
-        elements = counted(figures["dequeued"], "element")
-        reason = f"{elements} came out of the {sum(map(traffic.sent, traffic.tries))} put in."
-    return Result(name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+        unknown = "Nothing was ever dequeued, so nothing was checked."
+    elements = counted(figures["dequeued"], "element")
+    return concluded(
+        name,
+        anomalies,
+        valid=f"{elements} came out of the {sum(map(traffic.sent, traffic.tries))} put in.",
+        unknown=unknown,
+        invalid=wrong("The queue is wrong", anomalies),
+        engine=engine,
+        figures=figures,
+    )
 
 
 _NEVER = 1 << 62
@@ -245,16 +246,10 @@ class _Traffic:
 
 def _reordered(passages: list[_Passage]) -> list[Anomaly]:
     """Pairs enqueued in one order and dequeued in the other; one pair for each late overtaker."""
-    entered = sorted(passages, key=lambda one: _end(one.put))
+    late = _by_take(passages)
     found = []
-    over = 0
-    # Invariant: `latest` is taken last of all whose enqueue was over before this one began.
-    latest: _Passage | None = None
     for one in sorted(passages, key=lambda one: one.put.invoked):
-        while _end(entered[over].put) < one.put.invoked:
-            if latest is None or entered[over].taken_from > latest.taken_from:
-                latest = entered[over]
-            over += 1
+        latest = late.before(one.put.invoked)
         if latest is not None and one.taken_by < latest.taken_from and one.take is not None:
             found.append(_overtaking(latest, one))
     return found
@@ -262,20 +257,19 @@ def _reordered(passages: list[_Passage]) -> list[Anomaly]:
 
 def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anomaly]:
     """Dequeues that found nothing though one element was in the queue throughout."""
-    entered = sorted(passages, key=lambda one: _end(one.put))
+    late = _by_take(passages)
     found = []
-    over = 0
-    latest: _Passage | None = None
-    # Invariant: `latest` is taken last of all whose enqueue was over before this dequeue began.
     for one in empty:
-        while over < len(entered) and _end(entered[over].put) < one.invoked:
-            if latest is None or entered[over].taken_from > latest.taken_from:
-                latest = entered[over]
-            over += 1
+        latest = late.before(one.invoked)
         completed = one.completed or one.invoked
         if one.f == "dequeue" and latest is not None and latest.taken_from > completed:
             found.append(_not_empty(latest, one))
     return found
+
+
+def _by_take(passages: list[_Passage]) -> Foremost[_Passage]:
+    """Of the elements whose enqueue was over before a moment the one that is taken last."""
+    return Foremost(passages, lambda one: _end(one.put), lambda one: one.taken_from)
 
 
 def _at(one: Operation) -> str:
@@ -305,7 +299,7 @@ def _phantom(take: Operation, value: Any, sends: list[Operation]) -> Anomaly:
         why = "before anyone enqueued it"
     reason = f"{_at(take)} dequeued {shown(value)}, {why}."
     data = {"value": value, "node": take.node}
-    return Anomaly("phantom", reason[:1].upper() + reason[1:], (take, *sends), data)
+    return Anomaly("phantom", sentence(reason), (take, *sends), data)
 
 
 def _overtaking(first: _Passage, second: _Passage) -> Anomaly:
@@ -322,4 +316,4 @@ def _not_empty(there: _Passage, empty: Operation) -> Anomaly:
     reason += "and came out only later, or never."
     takes = () if there.take is None else (there.take,)
     data = {"value": there.value, "node": empty.node}
-    return Anomaly("false-empty", reason[:1].upper() + reason[1:], (there.put, empty, *takes), data)
+    return Anomaly("false-empty", sentence(reason), (there.put, empty, *takes), data)

@@ -32,10 +32,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from clew.checkers.moments import completion
 from clew.checkers.replicated.replicas import ReplicaNames
 from clew.checkers.simple.statistics import quantiles
 from clew.checkers.values import Key, counted, key_of, keyed, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.history import History, Operation
 
 
@@ -65,7 +66,7 @@ class Element(NamedTuple):
         absent = -1 if self.absent is None else self.absent.invoked
         if self.present is not None and present > absent:
             return "stable"
-        known_before = self.known is not None and _completion(self.known) < absent
+        known_before = self.known is not None and completion(self.known) < absent
         if known_before and self.shown_until < absent:
             return "lost"
         return "never-read" if self.present is None else "unsettled"
@@ -75,7 +76,7 @@ class Element(NamedTuple):
         """Whether some read began after the element was known and does not show it."""
         if self.known is None or self.absent is None:
             return False
-        return _completion(self.known) < self.absent.invoked
+        return completion(self.known) < self.absent.invoked
 
     @property
     def latency_ns(self) -> int | None:
@@ -129,8 +130,15 @@ class SetFull:
             "stable_latency_ns": quantiles(latencies["stable"]),
             "lost_latency_ns": quantiles(latencies["lost"]),
         }
-        verdict, reason = _judge(anomalies, tally)
-        return Result(self.name, verdict, reason, tuple(anomalies), "elements", 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=_stay(tally),
+            unknown=_unstable(tally),
+            invalid=wrong("The set is wrong", anomalies),
+            engine="elements",
+            figures=figures,
+        )
 
     def _groups(
         self, operations: Sequence[Operation], reads: list[Operation]
@@ -151,17 +159,19 @@ class SetFull:
         return []
 
 
-def _judge(anomalies: list[Anomaly], tally: Counter[str]) -> tuple[Verdict, str]:
-    if anomalies:
-        kinds = Counter(one.kind for one in anomalies)
-        told = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-        return Verdict.INVALID, f"The set is wrong ({told}). {anomalies[0].reason}"
+def _unstable(tally: Counter[str]) -> str:
+    """That nothing is known to stay; empty where something is."""
+    if tally["stable"]:
+        return ""
+    if not tally["unsettled"]:
+        return "No element was read, so nothing was checked."
+    read = counted(tally["unsettled"], "element")
+    return f"Of the {read} that were read, none is surely there to stay."
+
+
+def _stay(tally: Counter[str]) -> str:
     stable, unsettled = tally["stable"], tally["unsettled"]
     read = counted(stable + unsettled, "element")
-    if not stable and not unsettled:
-        return Verdict.UNKNOWN, "No element was read, so nothing was checked."
-    if not stable:
-        return Verdict.UNKNOWN, f"Of the {read} that were read, none is surely there to stay."
     if unsettled:
         reason = f"{stable} of the {read} that were read {'is' if stable == 1 else 'are'}"
     else:
@@ -170,7 +180,7 @@ def _judge(anomalies: list[Anomaly], tally: Counter[str]) -> tuple[Verdict, str]
     reason += " there to stay"
     rest = tally["never-read"]
     were = "1 was" if rest == 1 else f"{rest} were"
-    return Verdict.VALID, reason + (f"; {were} never read." if rest else ".")
+    return reason + (f"; {were} never read." if rest else ".")
 
 
 _COUNTED = ("stable", "stale", "lost", "unsettled", "never-read")
@@ -197,7 +207,7 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
     # Backwards: what is still in `always` was in every later read, so each element leaves it once.
     for read in reversed(reads):
         values = keyed(read.result)
-        end = _completion(read)
+        end = completion(read)
         for key in values:
             low, high = ends.get(key, (end + 1, -1))
             if end < low:
@@ -223,12 +233,8 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
 
 
 def _keep_earlier(known: dict[Key, Operation], key: Key, one: Operation) -> None:
-    if key not in known or _completion(one) < _completion(known[key]):
+    if key not in known or completion(one) < completion(known[key]):
         known[key] = one
-
-
-def _completion(operation: Operation) -> int:
-    return operation.invoked if operation.completed is None else operation.completed
 
 
 def _is_list(value: Any) -> bool:
@@ -244,11 +250,11 @@ def _wrong_members(adds: list[Operation], reads: list[Operation]) -> list[Anomal
     told: set[Key] = set()
     doubled: set[Key] = set()
     found = []
-    for read in sorted(reads, key=_completion):
+    for read in sorted(reads, key=completion):
         values = keyed(read.result)
         new = values.keys() - told
         told |= new
-        end = _completion(read)
+        end = completion(read)
         found += [
             _wrong("phantom", read, value, "was not added by anyone by then")
             for key, value in (values.items() if new else ())

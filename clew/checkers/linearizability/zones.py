@@ -1,11 +1,4 @@
-"""Zones: registers whose written values are unique, decided in O(n log n).
-
-The operations on one value form its cluster: the write and the reads that returned it. Its zone
-lies between the earliest response and the latest invocation in it. Where the response comes
-first, the zone is forward: the register held the value all through it. Else it is backward: the
-cluster fits at one moment of it. The history is linearizable exactly where every read returns a
-value whose write was invoked before it responded, no two forward zones overlap, and no backward
-zone lies inside a forward one.
+"""Registers whose written values are unique, decided by `clew.checkers.zones` in O(n log n).
 
 The initial value is a cluster whose write came before everything. A pending write happened only
 if it was read, and has no response. With numpy present large histories are decided by it; both
@@ -16,11 +9,9 @@ Source: Gibbons and Korach, "Testing shared memories", SIAM J. Comput. 1997, sec
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -28,6 +19,7 @@ from clew.checkers.linearizability.entries import NEVER, Entry
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import CasRegister, Register
+from clew.checkers.zones import clashes
 
 NUMPY_ENTRIES_MIN = 200
 NUMPY_OPERATIONS_MIN = 2_000
@@ -153,23 +145,7 @@ def _by_hand(
             return (-1, index)
         responses[cluster] = min(responses[cluster], completed)
         invocations[cluster] = max(invocations[cluster], entry.invoked)
-    forward = sorted(
-        (low, high, cluster)
-        for cluster, (low, high) in enumerate(zip(responses, invocations, strict=True))
-        if low < high
-    )
-    # By their begin: if any two overlap, so do two neighbours, since the first of the two overlaps
-    # whatever begins between. No register holds two values at once (section 4).
-    for before, after in pairwise(forward):
-        if after[0] < before[1]:
-            return (before[2], after[2])
-    starts = [low for low, _, _ in forward]
-    for cluster, (high, low) in enumerate(zip(responses, invocations, strict=True)):
-        # Forward zones are disjoint here, so only the last that starts before may hold this one.
-        at = bisect_left(starts, low) - 1
-        if low < high and at >= 0 and high < forward[at][1]:
-            return (forward[at][2], cluster)
-    return None
+    return next(clashes(responses, invocations), None)
 
 
 def _vectorised(

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of
-from clew.checkers.registers.zones import NEVER, Interval, conflicts, zones
-from clew.checkers.values import Key
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
+from clew.checkers.values import Key, sentence
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, standing
+from clew.checkers.zones import NEVER, Interval, conflicts, zones
 from clew.errors import UsageError
 from clew.history import History
 
@@ -80,14 +80,13 @@ class Atomicity:
                 engines["search"] += 1
                 anomaly = _Search(found, ours, self.k).run(budget)
                 anomalies += [] if anomaly is None else [anomaly]
-        figures = {"registers": len(registers), "decided_by": dict(sorted(engines.items()))}
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-        else:
-            verdict = Verdict.VALID
-            reason = f"Every read returns one of the last {self.k} values written."
-        engine = "search" if engines["search"] else "zones"
-        return Result(self.name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"Every read returns one of the last {self.k} values written.",
+            engine="search" if engines["search"] else "zones",
+            figures={"registers": len(registers), "decided_by": dict(sorted(engines.items()))},
+        )
 
 
 def _end(one: Access) -> float:
@@ -201,4 +200,4 @@ class _Search:
         writes = [write for write in recent if write != INITIAL]
         data = {"read": one.operation.number, "recent": values, "k": self.k}
         operations = self.found.operations([*source, *writes, index])
-        return Anomaly("not-k-atomic", reason[:1].upper() + reason[1:], operations, data)
+        return Anomaly("not-k-atomic", sentence(reason), operations, data)

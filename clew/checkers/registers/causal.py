@@ -34,7 +34,8 @@ from clew.checkers.collector import uncollected
 from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.registers.saturation import Order, Why, cyclic, initial_read, way, written
 from clew.checkers.registers.sequential import has_simple_order
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, standing
+from clew.checkers.values import sentence
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, standing
 from clew.errors import UsageError
 from clew.history import History
 
@@ -92,14 +93,16 @@ class Causal:
             with standing(anomalies):
                 anomalies += _pram(found, budget) if pram else self._causal(found, budget)
         word = MODELS[self.model]
-        figures = {"accesses": len(found.all), "sessions": len(found.sessions)}
-        if anomalies:
-            verdict = Verdict.INVALID
-            reason = f"This is not {word} ({anomalies[0].kind}). {anomalies[0].reason}"
-        else:
-            verdict = Verdict.VALID
-            reason = f"All {len(found.all)} reads and writes fit {word}."
-        return Result(self.name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"All {len(found.all)} reads and writes fit {word}.",
+            invalid="".join(
+                f"This is not {word} ({one.kind}). {one.reason}" for one in anomalies[:1]
+            ),
+            engine=engine,
+            figures={"accesses": len(found.all), "sessions": len(found.sessions)},
+        )
 
     def _causal(self, found: Accesses, budget: Budget) -> list[Anomaly]:
         order = Order(found)
@@ -142,8 +145,7 @@ def _overwritten(order: Order, source: int, write: int, read: int) -> Anomaly:
         "source": found.all[source].operation.number,
         "overwritten_by": newer.operation.number,
     }
-    reason = reason[:1].upper() + reason[1:]
-    return Anomaly("write-co-read", reason, found.operations(path), data)
+    return Anomaly("write-co-read", sentence(reason), found.operations(path), data)
 
 
 def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from clew.checkers.order_graph import OrderGraph
 from clew.checkers.registers.accesses import INITIAL, Access, Accesses
+from clew.checkers.values import sentence
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 _CLOCK_ENTRIES_MAX = 20_000_000
@@ -310,7 +311,7 @@ def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
         "cycle": [found.all[first].operation.number for first, _, _ in cycle],
         "because": [why.rule for _, _, why in cycle],
     }
-    return Anomaly(kind, reason[:1].upper() + reason[1:], found.operations(indices), data)
+    return Anomaly(kind, sentence(reason), found.operations(indices), data)
 
 
 def _shortened(cycle: list[Edge]) -> list[Edge]:
@@ -348,9 +349,7 @@ def initial_read(order: Order, write: int, read: int) -> Anomaly:
     reason = f"{one.text}, the initial value, though {other.text} and that comes before."
     data = {"read": one.operation.number, "write": other.operation.number}
     path = way(order, write, read)
-    return Anomaly(
-        "initial-read", reason[:1].upper() + reason[1:], found.operations([*path, read]), data
-    )
+    return Anomaly("initial-read", sentence(reason), found.operations([*path, read]), data)
 
 
 def way(order: Order, first: int, second: int) -> list[int]:

@@ -32,7 +32,15 @@ from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.registers.saturation import Order
 from clew.checkers.registers.subkeys import as_registers
 from clew.checkers.values import Key, key_of, listed
-from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, standing
+from clew.checkers.verdict import (
+    Anomaly,
+    Budget,
+    OutOfBudget,
+    Result,
+    Verdict,
+    concluded,
+    standing,
+)
 from clew.history import History
 
 
@@ -107,13 +115,14 @@ class Sequential:
     def _result(
         self, found: Accesses, anomalies: Sequence[Anomaly], engine: str, steps: int
     ) -> Result:
-        figures = {"accesses": len(found.all), "sessions": len(found.sessions), "steps": steps}
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-        else:
-            verdict = Verdict.VALID
-            reason = f"One order explains all {len(found.all)} reads and writes."
-        return Result(self.name, verdict, reason, tuple(anomalies), engine, 0.0, figures)
+        count = len(found.all)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"One order explains all {count} reads and writes.",
+            engine=engine,
+            figures={"accesses": count, "sessions": len(found.sessions), "steps": steps},
+        )
 
 
 def has_simple_order(found: Accesses, budget: Budget) -> bool:

@@ -21,7 +21,6 @@ Surveys 2016, section 3.3 (arXiv 1512.00168).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -30,8 +29,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from clew.checkers.collector import uncollected
 from clew.checkers.order_graph import OrderGraph
 from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of
-from clew.checkers.values import Key, listed
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.values import Key, listed, sentence
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.errors import UsageError
 from clew.history import History
 
@@ -89,17 +88,15 @@ class Sessions:
         anomalies = [*found.impossible, *_own_future(found, wanted)]
         if next(_constraints(found, wanted).contradictions(), None) is not None:
             anomalies += _smallest(found, wanted, budget)
-        figures = {"accesses": len(found.all), "sessions": len(found.sessions)}
-        if anomalies:
-            kinds = Counter(one.kind for one in anomalies)
-            counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-            verdict = Verdict.INVALID
-            reason = f"The sessions were not kept ({counted}). {anomalies[0].reason}"
-        else:
-            verdict = Verdict.VALID
-            reason = f"One order of the writes gives all {len(found.sessions)} sessions "
-            reason += f"{listed(list(wanted))}."
-        return Result(self.name, verdict, reason, tuple(anomalies), "constraints", 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"One order of the writes gives all {len(found.sessions)} sessions "
+            f"{listed(list(wanted))}.",
+            invalid=wrong("The sessions were not kept", anomalies),
+            engine="constraints",
+            figures={"accesses": len(found.all), "sessions": len(found.sessions)},
+        )
 
 
 def _smallest(found: Accesses, wanted: list[Guarantee], budget: Budget) -> list[Anomaly]:
@@ -207,7 +204,7 @@ def _own_future(found: Accesses, wanted: list[Guarantee]) -> list[Anomaly]:
             continue
         source = found.all[one.source]
         if source.session == one.session and source.rank > one.rank:
-            reason = f"P{one.text[1:]} before it wrote that itself."
+            reason = f"{sentence(one.text)} before it wrote that itself."
             operations = (one.operation, source.operation)
             data = {"guarantees": ["writes-follow-reads"], "writes": [source.shown_value]}
             anomalies.append(Anomaly("writes-follow-reads", reason, operations, data))
@@ -231,7 +228,7 @@ def _anomaly(found: Accesses, cycle: list[Edge], real: int) -> Anomaly:
     ]
     writes = [found.all[first].shown_value for first, _, _ in steps if first < len(found.all)]
     data = {"guarantees": names, "writes": writes}
-    return Anomaly(names[-1], reason[:1].upper() + reason[1:], found.operations(indices), data)
+    return Anomaly(names[-1], sentence(reason), found.operations(indices), data)
 
 
 def _steps(cycle: list[Edge], real: int) -> list[Edge]:

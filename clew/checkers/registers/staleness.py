@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of, value_of
-from clew.checkers.registers.zones import NEVER, Interval, Zone, conflicts, zones
-from clew.checkers.values import Key, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.values import Key, sentence, shown
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, concluded
+from clew.checkers.zones import NEVER, Interval, Zone, conflicts, zones
 from clew.errors import UsageError
 from clew.history import History
 
@@ -70,15 +70,15 @@ class Staleness:
                 for key, ours in registers.items()
                 for pair in conflicts(_zones(ours, self.bound_ns))
             ]
-        figures = {"staleness_ns": needed, "registers": len(registers)}
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-            if needed is not None:
-                reason += f" The history is stale by {needed} ns."
-        else:
-            verdict = Verdict.VALID
-            reason = f"No read is stale by more than {needed} ns; {self.bound_ns} ns are allowed."
-        return Result(self.name, verdict, reason, tuple(anomalies), "zones", 0.0, figures)
+        how_stale = "" if needed is None else f" The history is stale by {needed} ns."
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"No read is stale by more than {needed} ns; {self.bound_ns} ns are allowed.",
+            invalid=f"{anomalies[0].reason}{how_stale}" if anomalies else "",
+            engine="zones",
+            figures={"staleness_ns": needed, "registers": len(registers)},
+        )
 
 
 def _has_times(one: Access) -> bool:
@@ -117,10 +117,9 @@ def _futures(found: Accesses) -> list[Anomaly]:
             continue
         write = found.all[one.source].operation
         if (one.operation.end or 0) < (write.start or 0):
-            reason = f"{one.text} before anyone began to write it."
+            reason = f"{sentence(one.text)} before anyone began to write it."
             operations = (one.operation, write)
             data = {"read": one.operation.number, "write": write.number}
-            reason = reason[:1].upper() + reason[1:]
             anomalies.append(Anomaly("future-read", reason, operations, data))
     return anomalies
 

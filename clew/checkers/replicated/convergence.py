@@ -33,10 +33,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clew.checkers.moments import completion
 from clew.checkers.replicated.replicas import FinalReads, ReplicaNames, final_reads
 from clew.checkers.simple.statistics import quantiles
 from clew.checkers.values import Key, key_of, keyed, listed, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, tallied
 from clew.history import History, Operation
 
 
@@ -74,7 +75,7 @@ class Convergence:
         keep = {read.number for read in finals.reads.values()}
         watch = _Watch(sends, replicas, keep, allow_repeats=self.f_add != "add")
         reads = [one for one in history.operations if one.f == "read" and one.type == "ok"]
-        for read in sorted(reads, key=_completion):
+        for read in sorted(reads, key=completion):
             budget.spend(1)
             watch.read(read, monotonic=self.monotonic)
         anomalies = [*_missing(sends, finals, watch), *watch.anomalies]
@@ -89,20 +90,16 @@ class Convergence:
             "replicas": len(finals.reads) + len(finals.missing),
             **_convergence_times(sends, finals, watch),
         }
-        if anomalies:
-            counted = Counter(anomaly.kind for anomaly in anomalies)
-            verdict = Verdict.INVALID
-            reason = ", ".join(f"{kind}: {count}" for kind, count in counted.items())
-            reason = f"The replicas do not hold what they should ({reason})."
-        elif finals.absence:
-            verdict, reason = Verdict.UNKNOWN, finals.absence
-        else:
-            verdict = Verdict.VALID
-            reason = (
-                f"All {len(sends.acknowledged)} acknowledged values are in the final reads of "
-                f"{listed(list(finals.reads))}, and no read ever showed anything else."
-            )
-        return Result(self.name, verdict, reason, tuple(anomalies), "final reads", 0.0, statistics)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"All {len(sends.acknowledged)} acknowledged values are in the final reads of "
+            f"{listed(list(finals.reads))}, and no read ever showed anything else.",
+            unknown=finals.absence,
+            invalid=f"The replicas do not hold what they should ({tallied(anomalies)}).",
+            engine="final reads",
+            figures=statistics,
+        )
 
 
 @dataclass(slots=True)
@@ -131,7 +128,7 @@ class _Sends:
                 sends.possible.setdefault(key, one.invoked)
             if one.type == "ok":
                 first = sends.acknowledged.get(key)
-                if first is None or _completion(one) < _completion(first):
+                if first is None or completion(one) < completion(first):
                     sends.acknowledged[key] = one
         return sends
 
@@ -179,7 +176,7 @@ class _Watch:
         for key, value in values.items() if new else ():
             if key not in new:
                 continue
-            if self.sends.possible.get(key, _completion(read)) >= _completion(read):
+            if self.sends.possible.get(key, completion(read)) >= completion(read):
                 tries = self.sends.tries.get(key, [])
                 self.anomalies.append(_phantom(read, value, self.replicas.of(read), tries))
 
@@ -202,7 +199,7 @@ class _Watch:
         promised = self.promised.setdefault(replica, {})
         for key in [] if promised.keys() <= keys else [key for key in promised if key not in keys]:
             earlier = promised[key]
-            if _completion(earlier) < read.invoked:
+            if completion(earlier) < read.invoked:
                 del promised[key]
                 if monotonic:
                     send = self.sends.acknowledged[key]
@@ -210,7 +207,7 @@ class _Watch:
         fresh = keys - promised.keys()
         for key in values if fresh else ():
             send_ok = self.sends.acknowledged.get(key) if key in fresh else None
-            if send_ok is not None and _completion(send_ok) < read.invoked:
+            if send_ok is not None and completion(send_ok) < read.invoked:
                 promised[key] = read
         self._hold(self.held.setdefault(replica, {}), read, keys)
 
@@ -220,10 +217,6 @@ class _Watch:
                 del held[key]
         if not keys <= held.keys():
             held.update(dict.fromkeys(keys - held.keys(), read))
-
-
-def _completion(operation: Operation) -> int:
-    return operation.invoked if operation.completed is None else operation.completed
 
 
 def _missing(sends: _Sends, finals: FinalReads, watch: _Watch) -> list[Anomaly]:

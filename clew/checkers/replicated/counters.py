@@ -33,9 +33,10 @@ from itertools import accumulate
 from math import gcd
 from typing import Any
 
-from clew.checkers.replicated.replicas import FinalReads, ReplicaNames, final_reads
+from clew.checkers.moments import Foremost, completion
+from clew.checkers.replicated.replicas import ReplicaNames, final_reads
 from clew.checkers.values import listed, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.errors import HistoryError
 from clew.history import History, Operation
 
@@ -86,31 +87,17 @@ class Counter:
             "unknown_adds": totals.unknown_count,
             "final_reads": {one: _integer(read) for one, read in answered.items()},
         }
-        verdict, reason = _judge(anomalies, answered, finals, totals)
-        return Result(self.name, verdict, reason, tuple(anomalies), "subset sums", 0.0, figures)
-
-
-def _judge(
-    anomalies: list[Anomaly],
-    answered: dict[str, Operation],
-    finals: FinalReads,
-    totals: _Totals,
-) -> tuple[Verdict, str]:
-    if anomalies:
-        kinds = Tally(one.kind for one in anomalies)
-        counted = ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
-        return Verdict.INVALID, f"The counter is wrong ({counted}). {anomalies[0].reason}"
-    if finals.absence:
-        return Verdict.UNKNOWN, finals.absence
-    if totals.sums is None:
-        reason = (
-            f"The sums of {totals.unknown_count} unknown adds are too many to list; the final "
-            f"reads lie between the least, {totals.least}, and the largest, {totals.most}."
+        value = next(map(_integer, answered.values()), None)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"The final reads of {listed(list(answered))} are all {value}, which is "
+            f"{totals.described()}.",
+            unknown=finals.absence or totals.unlisted(),
+            invalid=wrong("The counter is wrong", anomalies),
+            engine="subset sums",
+            figures=figures,
         )
-        return Verdict.UNKNOWN, reason
-    value = next(_integer(read) for read in answered.values())
-    reason = f"The final reads of {listed(list(answered))} are all {value}, "
-    return Verdict.VALID, reason + f"which is {totals.described()}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,20 +122,19 @@ class IntervalCounter:
         adds = _Adds.of(history)
         reads, anomalies = _split_reads(history.operations)
         for read, value in reads:
-            end = _completion(read)
+            end = completion(read)
             least = adds.acknowledged_up.before(read.invoked) + adds.sent_down.before(end)
             most = adds.acknowledged_down.before(read.invoked) + adds.sent_up.before(end)
             if not least <= value <= most:
                 anomalies.append(_outside(read, least, most, read.node or ""))
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-        elif not reads:
-            verdict, reason = Verdict.UNKNOWN, "No read was answered."
-        else:
-            verdict = Verdict.VALID
-            reason = f"All {len(reads)} reads lie within the adds that could have counted."
-        figures = {"reads": len(reads), "adds": len(adds.operations)}
-        return Result(self.name, verdict, reason, tuple(anomalies), "intervals", 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"All {len(reads)} reads lie within the adds that could have counted.",
+            unknown="" if reads else "No read was answered.",
+            engine="intervals",
+            figures={"reads": len(reads), "adds": len(adds.operations)},
+        )
 
 
 def _integer(read: Operation) -> int | None:
@@ -161,10 +147,6 @@ def _as_integer(value: Any) -> int | None:
     if type(value) is float and value.is_integer():
         return int(value)
     return None
-
-
-def _completion(operation: Operation) -> int:
-    return operation.invoked if operation.completed is None else operation.completed
 
 
 class _Sums:
@@ -190,7 +172,7 @@ class _Adds:
     def __init__(self, adds: list[tuple[Operation, int]]) -> None:
         self.operations = adds
         sent = [(one.invoked, delta) for one, delta in adds]
-        acknowledged = [(_completion(one), delta) for one, delta in adds if one.type == "ok"]
+        acknowledged = [(completion(one), delta) for one, delta in adds if one.type == "ok"]
         self.sent_up = _Sums(pair for pair in sent if pair[1] > 0)
         self.sent_down = _Sums(pair for pair in sent if pair[1] < 0)
         self.acknowledged_up = _Sums(pair for pair in acknowledged if pair[1] > 0)
@@ -255,6 +237,15 @@ class _Totals:
             return False
         offset, rest = divmod(total - self.least, self.step)
         return not rest and (self.sums is None or bool(self.sums >> offset & 1))
+
+    def unlisted(self) -> str:
+        """That the sums are too many to be listed; empty where they are not."""
+        if self.sums is not None:
+            return ""
+        return (
+            f"The sums of {self.unknown_count} unknown adds are too many to list; the final reads "
+            f"lie between the least, {self.least}, and the largest, {self.most}."
+        )
 
     def described(self) -> str:
         """The possible totals in words."""
@@ -352,15 +343,9 @@ def _decreasing(reads: list[tuple[Operation, int]], replicas: ReplicaNames) -> l
         by_replica.setdefault(replicas.of(read), []).append((read, value))
     found = []
     for replica, ours in by_replica.items():
-        done = sorted(ours, key=lambda pair: _completion(pair[0]))
-        highest: tuple[Operation, int] | None = None
-        over = 0
-        # Invariant: `highest` is the largest total among the reads over before this one began.
+        over = Foremost(ours, lambda pair: completion(pair[0]), lambda pair: pair[1])
         for read, value in ours:
-            while _completion(done[over][0]) < read.invoked:
-                if highest is None or done[over][1] > highest[1]:
-                    highest = done[over]
-                over += 1
+            highest = over.before(read.invoked)
             if highest is not None and value < highest[1]:
                 found.append(_went_down(highest[0], read, replica))
     return found
@@ -380,7 +365,7 @@ def _out_of_bounds(
 ) -> list[Anomaly]:
     found = []
     for read, value in reads:
-        end = _completion(read)
+        end = completion(read)
         least, most = adds.sent_down.before(end), adds.sent_up.before(end)
         if not least <= value <= most:
             found.append(_outside(read, least, most, replicas.of(read)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clew.checkers.values import key_of, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded
 from clew.history import History, Operation
 
 
@@ -29,17 +29,16 @@ class Echo:
         """One anomaly ``mismatch`` for each wrong reply; UNKNOWN where nothing was answered."""
         budget.spend(0)
         answered = [one for one in history.operations if one.f == self.f and one.type == "ok"]
-        anomalies = tuple(_mismatch(one) for one in answered if not _matches(one))
-        if anomalies:
-            verdict = Verdict.INVALID
-            reason = f"{len(anomalies)} of {len(answered)} replies carry another value."
-        elif not answered:
-            verdict, reason = Verdict.UNKNOWN, "No echo was answered."
-        else:
-            verdict = Verdict.VALID
-            reason = f"All {len(answered)} replies carry the value of their request."
-        figures = {"answered": len(answered)}
-        return Result(self.name, verdict, reason, anomalies, "counting", 0.0, figures)
+        anomalies = [_mismatch(one) for one in answered if not _matches(one)]
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"All {len(answered)} replies carry the value of their request.",
+            unknown="" if answered else "No echo was answered.",
+            invalid=f"{len(anomalies)} of {len(answered)} replies carry another value.",
+            engine="counting",
+            figures={"answered": len(answered)},
+        )
 
 
 def _matches(one: Operation) -> bool:

@@ -20,7 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.moments import Foremost, completion
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded
 from clew.history import History, Operation, Process
 
 _NEVER = 1 << 62
@@ -35,7 +36,7 @@ class Hold(NamedTuple):
     @property
     def begin(self) -> int:
         """The position from which the lock was surely held."""
-        return self.acquire.completed or self.acquire.invoked
+        return completion(self.acquire)
 
     @property
     def end(self) -> int:
@@ -61,16 +62,15 @@ class MutexIntervals:
         holds = _holds(history.operations)
         anomalies = [] if self.leases else _overlaps(holds)
         anomalies += _stale_tokens(holds)
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-        elif not holds:
-            verdict, reason = Verdict.UNKNOWN, "Nobody ever held the lock."
-        else:
-            verdict, reason = Verdict.VALID, f"The lock was held {len(holds)} times, one at a time."
-            if self.leases:
-                reason = f"The lock was held {len(holds)} times, and its tokens only grow."
-        figures = {"holds": len(holds)}
-        return Result(self.name, verdict, reason, tuple(anomalies), "intervals", 0.0, figures)
+        how = "and its tokens only grow" if self.leases else "one at a time"
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"The lock was held {len(holds)} times, {how}.",
+            unknown="" if holds else "Nobody ever held the lock.",
+            engine="intervals",
+            figures={"holds": len(holds)},
+        )
 
 
 def _holds(operations: Iterable[Operation]) -> list[Hold]:
@@ -113,14 +113,10 @@ def _two_holders(first: Hold, second: Hold) -> Anomaly:
 def _stale_tokens(holds: list[Hold]) -> list[Anomaly]:
     """Acquisitions whose token is not above that of an acquisition that was over before."""
     tokened = [hold.acquire for hold in holds if _is_token(hold.acquire)]
+    over = Foremost(tokened, completion, lambda acquire: acquire.result)
     found = []
-    over = 0
-    highest: Operation | None = None
     for one in sorted(tokened, key=lambda acquire: acquire.invoked):
-        while (tokened[over].completed or 0) < one.invoked:
-            if highest is None or tokened[over].result > highest.result:
-                highest = tokened[over]
-            over += 1
+        highest = over.before(one.invoked)
         if highest is not None and one.result <= highest.result:
             found.append(_stale(highest, one))
     return found + _repeated_tokens(tokened, found)

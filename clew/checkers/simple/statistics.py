@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew.checkers.values import listed
-from clew.checkers.verdict import Budget, Result, Verdict
+from clew.checkers.values import listed, sentence
+from clew.checkers.verdict import Budget, Result, concluded
 from clew.history import History, Operation
 
 # Quantile: its name in a report, and the quantile in hundredths.
@@ -73,15 +73,12 @@ class Statistics:
         budget.spend(0)
         figures = statistics(history)
         never = [f"no {f} ever succeeded" for f, one in figures["by_f"].items() if not one["ok"]]
-        if not figures["count"]:
-            verdict, reason = Verdict.UNKNOWN, "The history has no operations."
-        elif never:
-            verdict, reason = Verdict.UNKNOWN, _sentence(listed(never))
-        else:
-            verdict = Verdict.VALID
-            reason = f"{figures['ok']} of {figures['count']} operations succeeded."
-        return Result(self.name, verdict, reason, engine="counting", statistics=figures)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+        unknown = f"{sentence(listed(never))}." if never else ""
+        return concluded(
+            self.name,
+            (),
+            valid=f"{figures['ok']} of {figures['count']} operations succeeded.",
+            unknown=unknown if figures["count"] else "The history has no operations.",
+            engine="counting",
+            figures=figures,
+        )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clew.checkers.values import Key, key_of, listed, shown
-from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, concluded
 from clew.history import History, Operation
 
 
@@ -40,14 +40,14 @@ class UniqueIds:
                     given.setdefault(key_of(one.result), []).append(one)
         anomalies += [_duplicate(owners) for owners in given.values() if len(owners) > 1]
         count = sum(map(len, given.values()))
-        if anomalies:
-            verdict, reason = Verdict.INVALID, anomalies[0].reason
-        elif not count:
-            verdict, reason = Verdict.UNKNOWN, "No id was acknowledged, so none could repeat."
-        else:
-            verdict, reason = Verdict.VALID, f"All {count} acknowledged ids differ."
-        figures = {"acknowledged": count, "different": len(given)}
-        return Result(self.name, verdict, reason, tuple(anomalies), "counting", 0.0, figures)
+        return concluded(
+            self.name,
+            anomalies,
+            valid=f"All {count} acknowledged ids differ.",
+            unknown="" if count else "No id was acknowledged, so none could repeat.",
+            engine="counting",
+            figures={"acknowledged": count, "different": len(given)},
+        )
 
 
 def _duplicate(owners: list[Operation]) -> Anomaly:

@@ -15,10 +15,10 @@ Source: Gibbons and Korach, "Testing Shared Memories", SIAM J. Comput. 1997, sec
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Hashable, Iterable
-from itertools import pairwise
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import NamedTuple, TypeAlias
 
 from clew.history import Operation
 
@@ -46,11 +46,6 @@ class Zone(NamedTuple):
     ender: Operation | None
     starter: Operation | None
 
-    @property
-    def forward(self) -> bool:
-        """Whether the register surely held the value all along the zone."""
-        return self.first_end < self.last_start
-
 
 def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
     """The zones of all values, in order of appearance. O(n).
@@ -74,28 +69,41 @@ def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
     return list(found.values())
 
 
-def conflicts(found: Iterable[Zone]) -> list[tuple[Zone, Zone]]:
-    """Pairs of zones that can't both be; empty where there is none. O(n log n).
+def conflicts(found: Sequence[Zone]) -> list[tuple[Zone, Zone]]:
+    """Pairs of zones that can't both be; empty where there is none. O(n log n)."""
+    pairs = clashes([zone.first_end for zone in found], [zone.last_start for zone in found])
+    return [(found[one], found[other]) for one, other in pairs]
+
+
+def clashes(first_ends: Sequence[float], last_starts: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """The places of zones that can't both be; nothing where there is none. O(n log n).
 
     Forward zones are compared with their neighbour alone, so that of many that overlap only
     some pairs are reported, but always one.
+
+    Args:
+        first_ends: of each cluster the earliest end.
+        last_starts: of each cluster the latest start.
     """
-    forward = sorted(
-        (zone for zone in found if zone.forward), key=lambda zone: (zone.first_end, zone.last_start)
-    )
-    wrong = [pair for pair in pairwise(forward) if pair[1].first_end < pair[0].last_start]
-    reach: list[Zone] = []
-    for zone in forward:
-        longest = zone if not reach or zone.last_start > reach[-1].last_start else reach[-1]
-        reach.append(longest)
-    # A backward zone breaks the rule where some forward one holds it all.
-    for zone in found:
-        if zone.forward or zone.ender is None:
-            continue
-        # Of the forward zones that begin before this one, the one that reaches furthest.
-        before = bisect_right(forward, zone.last_start, key=lambda one: one.first_end) - 1
-        while before >= 0 and forward[before].first_end >= zone.last_start:
-            before -= 1
-        if before >= 0 and zone.first_end < reach[before].last_start:
-            wrong.append((reach[before], zone))
-    return wrong
+    zones = list(zip(first_ends, last_starts, strict=True))
+    forward = sorted((*zone, at) for at, zone in enumerate(zones) if zone[0] < zone[1])
+    # If any two overlap, so do two neighbours: the first of the two overlaps whatever begins
+    # between. No register holds two values at once (section 4).
+    for before, after in pairwise(forward):
+        if after[0] < before[1]:
+            yield before[2], after[2]
+    begins = [begin for begin, _, _ in forward]
+    furthest = list(accumulate(forward, _further))
+    for at, (end, start) in enumerate(zones):
+        # A backward zone breaks the rule where some forward one holds it all: of those that begin
+        # before this one, the one that reaches furthest.
+        before_it = bisect_left(begins, start) - 1
+        if start <= end and before_it >= 0 and end < furthest[before_it][1]:
+            yield furthest[before_it][2], at
+
+
+_Forward: TypeAlias = tuple[float, float, int]
+
+
+def _further(one: _Forward, other: _Forward) -> _Forward:
+    return other if other[1] > one[1] else one

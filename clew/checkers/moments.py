@@ -1,0 +1,43 @@
+"""When operations were over, and which of those that were stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from clew.history import Operation
+
+T = TypeVar("T")
+
+
+def completion(operation: Operation) -> int:
+    """The position of its completion, or of its invocation where it was never answered."""
+    return operation.invoked if operation.completed is None else operation.completed
+
+
+class Foremost(Generic[T]):
+    """Of the items that were over before a moment the one of the highest rank.
+
+    Args:
+        items: any items.
+        end: the position at which one was over.
+        rank: of equal ones the one that was over first counts.
+    """
+
+    def __init__(
+        self, items: Iterable[T], end: Callable[[T], int], rank: Callable[[T], Any]
+    ) -> None:
+        self._waiting = sorted(items, key=end, reverse=True)
+        self._end = end
+        self._rank = rank
+        self._foremost: T | None = None
+
+    def before(self, moment: int) -> T | None:
+        """It, or None where none was over; the moments that are asked for never go back."""
+        # Invariant: what does not wait was over before the moments so far, and none of it ranks
+        # above the foremost.
+        while self._waiting and self._end(self._waiting[-1]) < moment:
+            one = self._waiting.pop()
+            if self._foremost is None or self._rank(one) > self._rank(self._foremost):
+                self._foremost = one
+        return self._foremost
