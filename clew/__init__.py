@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clew.api import PlanError, Result, assert_valid, run
+    from clew.api import PlanError, Result, RunResult, assert_valid, run
     from clew.checkers.verdict import Anomaly
     from clew.node.message import Message
     from clew.node.node import Node, RPCError, RPCTimeout, on
@@ -40,6 +40,7 @@ __all__ = [
     "RPCTimeout",
     "Request",
     "Result",
+    "RunResult",
     "Scalar",
     "Tolerates",
     "Violation",
@@ -69,6 +70,7 @@ _HOMES = {
     "RPCTimeout": "clew.node.node",
     "Request": "clew.workloads.workload",
     "Result": "clew.api",
+    "RunResult": "clew.api",
     "Scalar": "clew.workloads.shapes",
     "Tolerates": "clew.node.tolerates",
     "Violation": "clew.sim.invariants",

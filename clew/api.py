@@ -25,7 +25,7 @@ from clew.formats.places import check_folder
 from clew.machine import wall
 from clew.machine.crash import CrashError, crash_of
 from clew.node.node import Node
-from clew.report.result import Result
+from clew.report.result import RunResult
 from clew.report.run import verified
 from clew.scenarios.code.load import hold, load_model
 from clew.scenarios.code.workload_files import IN_MEMORY
@@ -55,7 +55,10 @@ from clew.search.seeds import (
 from clew.search.sweep import sweep
 from clew.search.verification import Verification, verify
 
-__all__ = ["PlanError", "Result", "assert_valid", "run"]
+__all__ = ["PlanError", "Result", "RunResult", "assert_valid", "run"]
+
+Result = RunResult
+"""What `RunResult` was called before; a `clew.checkers.verdict.Result` is a checker's."""
 
 
 def run(
@@ -65,7 +68,7 @@ def run(
     until_failure: bool = False,
     out: str | os.PathLike[str] = "out",
     **options: Any,
-) -> Result:
+) -> RunResult:
     """Run a cluster of a model in virtual time, one seed or many, and check what its clients saw.
 
     Args:
@@ -120,7 +123,7 @@ def spend(
     *,
     jobs: int = 1,
     until_failure: bool = False,
-) -> Result:
+) -> RunResult:
     """The result of some seeds, at least one.
 
     Args:
@@ -170,7 +173,7 @@ def spend(
         )
     result, outcome = told[0], told[1] or _again(scenario, told[0].seed)
     kept = outcome.verdict is not Verdict.VALID and not in_memory
-    return Result(
+    return RunResult(
         tuple(runs),
         verified(outcome, result.verification),
         met(scenario.expect, runs),
@@ -243,7 +246,7 @@ class PlanError(AssertionError):
         result: of the plan as it was given.
     """
 
-    def __init__(self, result: Result, out: Path) -> None:
+    def __init__(self, result: RunResult, out: Path) -> None:
         super().__init__(result, out)
         self.result = result
         self._out = out
@@ -262,7 +265,7 @@ class PlanError(AssertionError):
         return replace(self.result, repro=str(repro), verification=same).explain()
 
 
-def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> Result:
+def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResult:
     """The result of a plan's run, which is not invalid.
 
     Unknown is let through: a plan of a few operations may show nothing, and many plans together
@@ -284,7 +287,7 @@ def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> Result:
     if hypothesis is not None and hypothesis.currently_in_test_context():
         hypothesis.event(f"verdict {outcome.verdict.value}")
     runs = (seed_result(outcome),)
-    result = Result(runs, outcome, met(None, runs))
+    result = RunResult(runs, outcome, met(None, runs))
     if outcome.verdict is Verdict.INVALID:
         raise PlanError(result, Path(out))
     return result

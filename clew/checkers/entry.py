@@ -102,7 +102,7 @@ _TRANSACTIONS = "Consistency models are what list-append and rw-register hold tr
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CheckerEntry:
     """One row: a checker that can be made.
 
     Attributes:

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clew.checkers.entry import Entry
+from clew.checkers.entry import CheckerEntry
 from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import find, parse_model
@@ -263,7 +263,7 @@ def _inferred(history: History, recorded: History) -> Guess:
         raise
 
 
-def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Checker:
+def _suited(entry: CheckerEntry, options: Mapping[str, str], history: History) -> Checker:
     """The checker of a row for this history: key by key where there are keys and it knows none.
 
     Raises:
@@ -286,7 +286,7 @@ def _suited(entry: Entry, options: Mapping[str, str], history: History) -> Check
     return of_each_key(checker, history, keyed=keyed) if entry.one_object else checker
 
 
-def _refuse_an_order(entry: Entry, options: Mapping[str, str], history: History) -> None:
+def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: History) -> None:
     """Refuse to judge an order that completions alone do not tell."""
     what, fix = entry.name, "Record invocations too"
     if entry.timeless:

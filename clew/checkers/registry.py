@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 from clew import plugins
-from clew.checkers.entry import Entry
+from clew.checkers.entry import CheckerEntry
 from clew.checkers.table import CHECKERS
 from clew.errors import UsageError
 from clew.machine.text import nearest
@@ -73,7 +73,7 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> CheckerEntry:
     """The row of this name, or of the one that it is another word for.
 
     Raises:
@@ -93,20 +93,20 @@ def find(name: str) -> Entry:
     )
 
 
-def entries() -> Iterator[Entry]:
+def entries() -> Iterator[CheckerEntry]:
     """Every row, then those of the checkers that are installed."""
     yield from CHECKERS.values()
     yield from map(_installed, plugins.installed(plugins.CHECKERS))
 
 
-def _installed(name: str) -> Entry:
+def _installed(name: str) -> CheckerEntry:
     """The row of an installed checker: its package's, or one for the class that it brings."""
     found = plugins.load(plugins.CHECKERS, name)
-    if isinstance(found, Entry):
+    if isinstance(found, CheckerEntry):
         return found
     summary = (found.__doc__ or "").strip().partition("\n")[0] or "what its package says"
     place = plugins.installed(plugins.CHECKERS)[name].value
-    return Entry(name, summary, "not stated", "an installed package", place, kinds={})
+    return CheckerEntry(name, summary, "not stated", "an installed package", place, kinds={})
 
 
 def _as_a_checker(name: str) -> str:

@@ -14,7 +14,7 @@ from clew.checkers.entry import (
     MODELS,
     NIL_READS,
     NODES,
-    Entry,
+    CheckerEntry,
     Option,
     flag,
     recency,
@@ -66,13 +66,15 @@ _LINEARIZABLE = (
 _HERLIHY = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 
 
-def _linearizable(at: str, name: str, what: str, *options: Option) -> Entry:
+def _linearizable(at: str, name: str, what: str, *options: Option) -> CheckerEntry:
     at = f"clew.checkers.linearizability.specifications.{at}"
     # The values of these say themselves whether they begin with a key.
     if name not in {"multi-register", "key-value", "id-generator"}:
         options = (*options, KEYED)
     kinds = {"nonlinearizable": "no order of the operations explains an answer"}
-    return Entry(name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, at, options, kinds=kinds)
+    return CheckerEntry(
+        name, f"linearizable {what}", _LINEARIZABLE, _HERLIHY, at, options, kinds=kinds
+    )
 
 
 _OBJECTS = (
@@ -100,11 +102,11 @@ _OBJECTS = (
 )  # fmt: skip
 
 
-CHECKERS: Mapping[str, Entry] = {
+CHECKERS: Mapping[str, CheckerEntry] = {
     entry.name: entry
     for entry in (
         *_OBJECTS,
-        Entry(
+        CheckerEntry(
             "list-append",
             "transactions of r and append show no anomaly that the models forbid",
             "O(n log n) where nothing is wrong",
@@ -114,7 +116,7 @@ CHECKERS: Mapping[str, Entry] = {
             timeless=True,
             kinds=_TRANSACTIONS,
         ),
-        Entry(
+        CheckerEntry(
             "rw-register",
             "transactions of r and w show no anomaly that the models forbid",
             "O(n log n) where the version order is known",
@@ -135,7 +137,7 @@ CHECKERS: Mapping[str, Entry] = {
             timeless=True,
             kinds=_TRANSACTIONS,
         ),
-        Entry(
+        CheckerEntry(
             "closed-predicate",
             "transactions that read by predicate show no anomaly that the models forbid",
             "O(n log n + predicate reads * keys) where nothing is wrong",
@@ -145,7 +147,7 @@ CHECKERS: Mapping[str, Entry] = {
             functions="init txn",
             kinds=_TRANSACTIONS,
         ),
-        Entry(
+        CheckerEntry(
             "bank",
             "every read shows the same total; no balance is negative or nil",
             "O(n)",
@@ -164,7 +166,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "wrong-accounts": "a read of other accounts than the first read had",
             },
         ),
-        Entry(
+        CheckerEntry(
             "long-fork",
             "no two reads see two writes in opposite orders",
             "O(n log n)",
@@ -178,7 +180,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_UNWRITTEN,
             },
         ),
-        Entry(
+        CheckerEntry(
             "adya-g2",
             "of two inserts that exclude each other at most one commits",
             "O(n)",
@@ -190,7 +192,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "G2": "both inserts of a pair that exclude each other committed",
             },
         ),
-        Entry(
+        CheckerEntry(
             "causal-reverse",
             "no read sees a write without one that was acknowledged before it began",
             "O(n log n)",
@@ -204,7 +206,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_UNWRITTEN,
             },
         ),
-        Entry(
+        CheckerEntry(
             "sequential",
             "one order of all reads and writes keeps each session's order",
             "O(nk log n) for k sessions where that decides, then a search",
@@ -217,7 +219,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_THIN_AIR,
             },
         ),
-        Entry(
+        CheckerEntry(
             "causal",
             "reads of unique values are causally consistent",
             "O(nk log n) for k sessions; PRAM and CM that for each session",
@@ -234,7 +236,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_THIN_AIR,
             },
         ),
-        Entry(
+        CheckerEntry(
             "sessions",
             "each session reads what it may rely on",
             "O(n) where nothing is wrong",
@@ -257,7 +259,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_THIN_AIR,
             },
         ),
-        Entry(
+        CheckerEntry(
             "atomicity",
             "each read of unique values returns one of the last k written",
             "O(n log n) where it is atomic, else a search",
@@ -269,7 +271,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_THIN_AIR,
             },
         ),
-        Entry(
+        CheckerEntry(
             "staleness",
             "each read of unique values returns one that was current so long ago at most",
             "O(n log n log t) for t ns of history",
@@ -283,7 +285,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_THIN_AIR,
             },
         ),
-        Entry(
+        CheckerEntry(
             "kafka",
             "logs lose, repeat and reorder no message; polls skip none",
             "O(n log n)",
@@ -323,7 +325,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "phantom-commit": "a committed offset was shown that nobody had committed",
             },
         ),
-        Entry(
+        CheckerEntry(
             "total-queue",
             "what was enqueued is dequeued, nothing else, and once",
             "O(n)",
@@ -334,7 +336,7 @@ CHECKERS: Mapping[str, Entry] = {
             one_object=True,
             kinds=_QUEUE,
         ),
-        Entry(
+        CheckerEntry(
             "fifo-intervals",
             "no element is lost, invented, doubled, or surely out of order",
             "O(n log n)",
@@ -350,7 +352,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "false-empty": "a dequeue found nothing though a value was there all the time",
             },
         ),
-        Entry(
+        CheckerEntry(
             "mutex-intervals",
             "no two clients surely held the lock at once; tokens grow",
             "O(n log n)",
@@ -365,7 +367,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "stale-token": "a token no larger than one given before",
             },
         ),
-        Entry(
+        CheckerEntry(
             "set-full",
             "no element that was known to be in the set is lost",
             "O(n + size of the reads)",
@@ -383,7 +385,7 @@ CHECKERS: Mapping[str, Entry] = {
                 **_SHOWN,
             },
         ),
-        Entry(
+        CheckerEntry(
             "broadcast",
             "every acknowledged value reaches every node and stays, nothing else shows",
             "O(n + size of the reads)",
@@ -396,7 +398,7 @@ CHECKERS: Mapping[str, Entry] = {
             one_object=True,
             kinds=_REPLICAS,
         ),
-        Entry(
+        CheckerEntry(
             "g-set",
             "every acknowledged element reaches every replica and stays, nothing else shows",
             "O(n + size of the reads)",
@@ -409,7 +411,7 @@ CHECKERS: Mapping[str, Entry] = {
             one_object=True,
             kinds=_REPLICAS,
         ),
-        Entry(
+        CheckerEntry(
             "g-counter",
             "final reads agree on a possible sum of the adds; no replica goes down",
             "O(n log n) and the sums of unknown adds",
@@ -424,7 +426,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "decreasing": "a counter that only grows went down",
             },
         ),
-        Entry(
+        CheckerEntry(
             "pn-counter",
             "final reads agree on a possible sum of the adds",
             "O(n log n) and the sums of unknown adds",
@@ -436,7 +438,7 @@ CHECKERS: Mapping[str, Entry] = {
             one_object=True,
             kinds=_COUNTER,
         ),
-        Entry(
+        CheckerEntry(
             "interval-counter",
             "each read lies between the adds surely over and those that may have begun",
             "O(n log n)",
@@ -449,7 +451,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "malformed": _MALFORMED,
             },
         ),
-        Entry(
+        CheckerEntry(
             "unique-ids",
             "no id is acknowledged twice",
             "O(n)",
@@ -463,7 +465,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "malformed": _MALFORMED,
             },
         ),
-        Entry(
+        CheckerEntry(
             "echo",
             "each reply carries its request's value",
             "O(n)",
@@ -474,7 +476,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "mismatch": "an answer to something else than was asked",
             },
         ),
-        Entry(
+        CheckerEntry(
             "availability",
             "every operation, or a fraction of them, is answered",
             "O(n)",
@@ -485,7 +487,7 @@ CHECKERS: Mapping[str, Entry] = {
                 "unavailable": "too few operations were answered",
             },
         ),
-        Entry(
+        CheckerEntry(
             "statistics",
             "each function was acknowledged at least once",
             "O(n log n)",

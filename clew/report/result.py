@@ -8,8 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clew.checkers.verdict import Result as Check
-from clew.checkers.verdict import Verdict
+from clew.checkers.verdict import Result, Verdict
 from clew.errors import UsageError
 from clew.history import History
 from clew.machine.text import html_text, printable
@@ -38,7 +37,7 @@ from clew.sim.finding import Finding
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What came of a call: one run or many, and of these the one that is shown.
 
     That one is the first of those with the worst verdict, and of invalid ones the first that fails
@@ -123,7 +122,7 @@ class Result:
         """The run that is shown as numbered steps, up to what breaks the promise."""
         return printable(story(self.outcome))
 
-    def shrink(self, runs_max: int = RUNS_MAX) -> Result:
+    def shrink(self, runs_max: int = RUNS_MAX) -> RunResult:
         """The smallest run that is found to fail in the same way; written beside the repro file.
 
         Args:
@@ -157,10 +156,10 @@ class Result:
         return small is not None and small.shrunk.interrupted
 
     @cached_property
-    def _smaller(self) -> Result:
+    def _smaller(self) -> RunResult:
         return self._shrink(RUNS_MAX)
 
-    def _shrink(self, runs_max: int) -> Result:
+    def _shrink(self, runs_max: int) -> RunResult:
         if self.in_memory:
             hold(self.outcome.model.node_class)
         shrunk = shrink(self.plan, runs_max=runs_max)
@@ -299,7 +298,7 @@ class Result:
 _COLOURS = {Verdict.VALID: "#2a7", Verdict.UNKNOWN: "#b80", Verdict.INVALID: "#c22"}
 
 
-def _row(check: Check) -> str:
+def _row(check: Result) -> str:
     cell = '<td style="text-align:left;vertical-align:top'
     word = Style().verdict(check.verdict)
     return (

@@ -17,7 +17,7 @@ from clew.sim.latency import Latency
 from clew.sim.limits import Limits
 from clew.sim.network import Endpoint, Network
 from clew.sim.observer import Observer
-from clew.sim.orders.order import Order
+from clew.sim.orders.order import OrderPolicy
 from clew.sim.setting import Setting
 from clew.sim.world import EndlessLoop, World
 from clew.trace.record import BATCH, Trace
@@ -58,7 +58,7 @@ class Cluster:
         make_process: MakeProcess,
         latency: Latency | None = None,
         services: Mapping[str, type[Node]] | None = None,
-        order: Order | None = None,
+        order: OrderPolicy | None = None,
         keep_trace: bool = True,
         stop_on_finding: bool = False,
         events_max: int | None = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
-Entry: TypeAlias = tuple[Any, ...]
+QueueEntry: TypeAlias = tuple[Any, ...]
 
 TIME, PRIORITY, NUMBER, HAPPEN = range(4)
 """The places that every entry has. What runs once a message unpacks the tuple into names, or has
@@ -50,10 +50,10 @@ class Happen(Protocol):
 
     link: Chain
 
-    def __call__(self, entry: Entry) -> None: ...  # noqa: D102 - see above
+    def __call__(self, entry: QueueEntry) -> None: ...  # noqa: D102 - see above
 
 
-def link_of(entry: Entry) -> Chain:
+def link_of(entry: QueueEntry) -> Chain:
     """The link of a message."""
     happen: Happen = entry[HAPPEN]
     return happen.link

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from clew.node.message import Message, thawed
 from clew.sim.entropy import Entropy
-from clew.sim.entry import MESSAGE, Entry, Happen
+from clew.sim.entry import MESSAGE, Happen, QueueEntry
 from clew.sim.latency import Latency
 from clew.sim.world import World
 from clew.trace.record import BATCH, Trace
@@ -150,7 +150,7 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
     src, dest, dest_end = link.src.id, link.dest.id, link.dest
     new = object.__new__
 
-    def arrive(entry: Entry) -> None:
+    def arrive(entry: QueueEntry) -> None:
         _, _, number, _, body, flat, process = entry
         if link.cut or process is not dest_end.process or process is None:
             network.drop(number, "partition" if link.cut else "down")

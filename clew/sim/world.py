@@ -15,8 +15,8 @@ import simpy
 from simpy.events import NORMAL
 
 from clew.machine.text import Unwinding
-from clew.sim.entry import Entry
-from clew.sim.orders.order import Order
+from clew.sim.entry import QueueEntry
+from clew.sim.orders.order import OrderPolicy
 from clew.sim.orders.time import TimeOrder
 
 
@@ -34,7 +34,7 @@ class World(simpy.Environment):
         when_interrupted: True where a node raised it and no person pressed Ctrl-C.
     """
 
-    def __init__(self, order: Order | None = None) -> None:
+    def __init__(self, order: OrderPolicy | None = None) -> None:
         super().__init__(0)
         self.order = order or TimeOrder()
         self.order.attach(lambda: self.now)
@@ -105,12 +105,12 @@ class World(simpy.Environment):
             self._now = until_ns
 
 
-def call(entry: Entry) -> None:
+def call(entry: QueueEntry) -> None:
     """Do what `World.call_at` queued."""
     entry[4](entry[5])
 
 
-def _happen(entry: Entry) -> None:
+def _happen(entry: QueueEntry) -> None:
     """Run a SimPy event's callbacks, as `simpy.Environment.step` does."""
     event: simpy.Event = entry[4]
     callbacks = event.callbacks

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.checkers.verdict import Result as Check
-from clew.checkers.verdict import Verdict
+from clew.checkers.verdict import Result, Verdict
 from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
@@ -142,7 +141,7 @@ class RegressionItem(pytest.Item):
         return self.path, None, f"regression {shown(self.path)}"
 
 
-def _doubt(repro: Repro, outcome: Outcome) -> Check | None:
+def _doubt(repro: Repro, outcome: Outcome) -> Result | None:
     """A check that failed in the file's run, and of which nothing is known in this one.
 
     Others may well be unknown: a small plan shows little.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from clew.api import Result, scenario_for, spend
+from clew.api import RunResult, scenario_for, spend
 from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import ClewError
@@ -35,14 +35,14 @@ class Runs:
 
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
-        self.results: list[Result] = []
+        self.results: list[RunResult] = []
 
     @property
-    def result(self) -> Result:
+    def result(self) -> RunResult:
         """The last of the results."""
         return self.results[-1]
 
-    def run(self, model: str | os.PathLike[str] | type[Node], **options: Any) -> Result:
+    def run(self, model: str | os.PathLike[str] | type[Node], **options: Any) -> RunResult:
         """The result of a scenario's seeds; the test fails where they are not as expected.
 
         Args:
@@ -71,7 +71,7 @@ class Runs:
             pytest.fail(text, pytrace=False)
         return result
 
-    def run_marked(self, marker: pytest.Mark) -> Result:
+    def run_marked(self, marker: pytest.Mark) -> RunResult:
         """The result of what a marker asks for, as `run`."""
         __tracebackhide__ = True
         if len(marker.args) != 1:

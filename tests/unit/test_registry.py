@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import clew.checkers
-from clew.checkers.entry import Entry
+from clew.checkers.entry import CheckerEntry
 from clew.checkers.infer import infer
 from clew.checkers.registry import find, parse_model
 from clew.checkers.table import CHECKERS
@@ -35,9 +35,9 @@ WORDS = {**{name: name for name in ROW}, "at": "class"}
 
 @pytest.mark.parametrize("lacking", ROW)
 def test_a_row_that_lacks_something_is_refused_by_name(lacking):
-    Entry("gauge", **ROW)
+    CheckerEntry("gauge", **ROW)
     with pytest.raises(AssertionError, match=f"the checker gauge lacks .*{WORDS[lacking]}"):
-        Entry("gauge", **{**ROW, lacking: None})
+        CheckerEntry("gauge", **{**ROW, lacking: None})
 
 
 def named_kinds(path):

@@ -40,7 +40,7 @@ SHORT_CONFIGURATIONS = 2_000
 """What a search may cost, besides two for each entry, before anything else is tried."""
 
 
-class Finding(NamedTuple):
+class PartitionResult(NamedTuple):
     """What was found of one partition.
 
     Attributes:
@@ -120,7 +120,7 @@ class Linearizability:
             ]
         return self._result(len(operations), parts, findings, anomalies)
 
-    def _judge(self, partition: Partition, among: int, budget: Budget) -> Finding:
+    def _judge(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:
         try:
             return self._decide(partition, among, budget)
         except HistoryError:
@@ -128,38 +128,42 @@ class Linearizability:
         except OutOfBudget as stop:
             advice = stop.advice(helps(self.specification, partition.entries))
             reason = f"the budget is spent: {stop}. {advice}"
-            return Finding(Verdict.UNKNOWN, "search", reason=reason)
+            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
         except MemoryError:
             advice = OutOfBudget("").advice(helps(self.specification, partition.entries))
             reason = f"there was not enough memory. {advice}"
-            return Finding(Verdict.UNKNOWN, "search", reason=reason)
+            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
         except Exception as crash:  # noqa: BLE001 - a user's step may raise anything
             reason = f"the specification raised {type(crash).__name__}: {crash}"
-            return Finding(Verdict.UNKNOWN, "search", reason=reason)
+            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
 
-    def _decide(self, partition: Partition, among: int, budget: Budget) -> Finding:
+    def _decide(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
-            return Finding(Verdict.VALID, "witness")
+            return PartitionResult(Verdict.VALID, "witness")
         quick = shortcut(specification, entries, among, budget)
         if quick is not None:
             engine, broken = quick
-            return Finding(Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken)
+            return PartitionResult(
+                Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken
+            )
         lazily = self._without_orders(entries, budget)
         if lazily is not None:
             verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
-            return Finding(verdict, lazily.engine, lazily.configurations, broken=lazily.broken)
+            return PartitionResult(
+                verdict, lazily.engine, lazily.configurations, broken=lazily.broken
+            )
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
             broken = without_source(specification, entries)
             if broken:
-                return Finding(Verdict.INVALID, "sources", broken=broken)
+                return PartitionResult(Verdict.INVALID, "sources", broken=broken)
             found = searched(specification, partition.key, entries, budget)
         count = found.outcome.configurations
         if found.outcome.linearizable:
-            return Finding(Verdict.VALID, "search", count)
-        return Finding(Verdict.INVALID, "search", count, failed=found)
+            return PartitionResult(Verdict.VALID, "search", count)
+        return PartitionResult(Verdict.INVALID, "search", count, failed=found)
 
     def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> Lazily | None:
         """What is found where not all operations are put in order."""
@@ -182,7 +186,7 @@ class Linearizability:
         self,
         operations: int,
         parts: Sequence[Partition],
-        findings: Sequence[Finding],
+        findings: Sequence[PartitionResult],
         anomalies: Sequence[Anomaly],
     ) -> Result:
         verdict = Verdict.merge(each.verdict for each in findings)

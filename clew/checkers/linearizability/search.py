@@ -44,7 +44,7 @@ others being optional.
 COMPARISONS_COUNTED_AS_ONE = 32
 
 
-class Outcome(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search found.
 
     Attributes:
@@ -88,7 +88,7 @@ class Search:
         self._count = 0
         self._limit = Budget.STEP
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchResult:
         """Whether the partition is linearizable.
 
         Raises:
@@ -110,14 +110,14 @@ class Search:
         with suppress(OutOfBudget):  # what is decided is decided
             self._budget.spend(self._count - self._limit + Budget.STEP)
         if done:
-            return Outcome(
+            return SearchResult(
                 linearizable=True,
                 configurations=self._count,
                 order=self._order(self._trail),
                 level=self._timeline.count,
                 stuck=[],
             )
-        return Outcome(
+        return SearchResult(
             linearizable=False,
             configurations=self._count,
             order=self._order(self._furthest_trail),

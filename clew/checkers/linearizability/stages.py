@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.machine import Machine
-from clew.checkers.linearizability.search import Outcome, Search
+from clew.checkers.linearizability.search import Search, SearchResult
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
@@ -52,7 +52,7 @@ class Searched(NamedTuple):
     entries: Sequence[Entry]
     machine: Machine
     timeline: Timeline
-    outcome: Outcome
+    outcome: SearchResult
     eager: bool
     freed: bool
 

@@ -35,7 +35,7 @@ from typing import Any
 
 from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
-from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
+from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
@@ -55,7 +55,7 @@ from clew.checkers.transactions.version_orders.predicate_orders import (
     matches,
     told_predicate,
 )
-from clew.checkers.transactions.words import Recorder
+from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError
@@ -99,7 +99,7 @@ class ClosedPredicate:
 
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Recorder()
+        recorder = Phenomena()
         start = _start(history)
         if start is not None and start.type != "ok":
             reason = "The initial state was not acknowledged, so it is not known."
@@ -308,14 +308,14 @@ class _Reader:
         self.orders.recorder.add(kind, (self.operation.number,), reason, key=key.name)
 
 
-def _find(orders: PredicateOrders, graph: DependencyGraph, budget: Budget) -> Finding:
+def _find(orders: PredicateOrders, graph: DependencyGraph, budget: Budget) -> Cycles:
     """The cycles of items, and those for which an anti-dependency by predicate is needed."""
     if not orders.by_predicate:
         return find_cycles(graph, budget)
     items = find_cycles(orders.items, budget)
     every = find_cycles(graph, budget)
     phantoms = [_renamed(cycle) for cycle in every.cycles if _is_phantom(orders, cycle)]
-    return Finding([*items.cycles, *phantoms], items.whole and every.whole, every.core)
+    return Cycles([*items.cycles, *phantoms], items.whole and every.whole, every.core)
 
 
 def _is_phantom(orders: PredicateOrders, cycle: Cycle) -> bool:
@@ -340,7 +340,7 @@ _PHANTOMS = {
 }
 
 
-def _unsettled(orders: PredicateOrders, finding: Finding) -> frozenset[str]:
+def _unsettled(orders: PredicateOrders, finding: Cycles) -> frozenset[str]:
     """The models of which nothing is known.
 
     Of those whose definition speaks of items alone nothing is known where there are phantoms.

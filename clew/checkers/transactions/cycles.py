@@ -71,7 +71,7 @@ class Cycle(NamedTuple):
     kinds: tuple[int, ...]
 
 
-class Finding(NamedTuple):
+class Cycles(NamedTuple):
     """All that was found; ``whole`` is False where the budget ended the search.
 
     All cycles lie among the nodes of ``core``, ascending.
@@ -158,7 +158,7 @@ def find_cycles(
     budget: Budget,
     wanted: Callable[[str], bool] = _every,
     among: Sequence[int] | None = None,
-) -> Finding:
+) -> Cycles:
     """Shortest witnesses for each wanted kind; none, in linear time, where there is no cycle.
 
     With ``among`` only cycles of these nodes are looked for.
@@ -168,7 +168,7 @@ def find_cycles(
     """
     core = graph.cyclic_core() if among is None else among
     if not core:
-        return Finding([], whole=True)
+        return Cycles([], whole=True)
     search = _Search(budget, wanted)
     region = Region(graph, core, sessions(graph.operations))
     try:
@@ -180,8 +180,8 @@ def find_cycles(
             if levels:
                 search.family(region, rules, kinds, max(levels))
     except OutOfBudget:
-        return Finding(search.cycles, whole=False, core=core)
-    return Finding(search.cycles, whole=True, core=core)
+        return Cycles(search.cycles, whole=False, core=core)
+    return Cycles(search.cycles, whole=True, core=core)
 
 
 def name_of(kinds: Sequence[int], *, prefix: bool = False) -> str:

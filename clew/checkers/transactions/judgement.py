@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
-from clew.checkers.transactions.cycles import Cycle, Finding, find_cycles
+from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
@@ -26,7 +26,7 @@ from clew.checkers.transactions.search.models import Settled, settle
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.transactions.walks import Level
-from clew.checkers.transactions.words import Evidence, Recorder, tell_cycle, tell_finding
+from clew.checkers.transactions.words import Explainer, Phenomena, tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
 
@@ -35,12 +35,12 @@ def judge(
     name: str,
     models: Sequence[str],
     graph: DependencyGraph,
-    evidence: Evidence,
-    recorder: Recorder,
+    evidence: Explainer,
+    recorder: Phenomena,
     budget: Budget,
-    search: Callable[[Finding], Searcher | None],
-    find: Callable[[DependencyGraph, Budget], Finding] = find_cycles,
-    silent: Callable[[Finding], frozenset[str]] = lambda _: frozenset(),
+    search: Callable[[Cycles], Searcher | None],
+    find: Callable[[DependencyGraph, Budget], Cycles] = find_cycles,
+    silent: Callable[[Cycles], frozenset[str]] = lambda _: frozenset(),
 ) -> Result:
     """The verdict: INVALID where an anomaly breaks a model that was asked for.
 
@@ -74,7 +74,7 @@ _CYCLES_HELPS = ("fewer concurrent transactions", "a shorter history")
 
 
 def _told(
-    finding: Finding, graph: DependencyGraph, evidence: Evidence, recorder: Recorder
+    finding: Cycles, graph: DependencyGraph, evidence: Explainer, recorder: Phenomena
 ) -> tuple[list[Anomaly], dict[str, int]]:
     """All that was found, the graver first, and how often each kind of what is no cycle was."""
     operations = graph.operations
@@ -183,10 +183,10 @@ def _same_update(cycle: Anomaly) -> bool:
 
 
 def _refined(
-    finding: Finding,
-    recorder: Recorder,
+    finding: Cycles,
+    recorder: Phenomena,
     graph: DependencyGraph,
-    evidence: Evidence,
+    evidence: Explainer,
     budget: Budget,
 ) -> list[Cycle]:
     """The kinds that separate the models between read committed and snapshot isolation.

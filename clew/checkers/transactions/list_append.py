@@ -37,7 +37,7 @@ from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.transactions.search.appends import unseen_appends
 from clew.checkers.transactions.version_orders.append_key import AppendKey
 from clew.checkers.transactions.version_orders.append_orders import AppendOrders
-from clew.checkers.transactions.words import Recorder
+from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.history import History, Operation
@@ -73,7 +73,7 @@ class ListAppend:
 
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Recorder()
+        recorder = Phenomena()
         graph = DependencyGraph(operations)
         orders = AppendOrders(operations, graph, recorder)
         records = _read(history, operations, recorder)
@@ -87,7 +87,7 @@ class ListAppend:
 
 
 def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in this one loop
-    history: History, operations: Sequence[Operation], recorder: Recorder
+    history: History, operations: Sequence[Operation], recorder: Phenomena
 ) -> list[AppendKey]:
     """What was appended to and read from each key, in order of first mention."""
     keys: dict[Key, AppendKey] = {}
@@ -200,7 +200,7 @@ def _append(history: History, operation: Operation, record: AppendKey, value: ob
 
 
 def _reread(
-    recorder: Recorder,
+    recorder: Phenomena,
     number: int,
     record: AppendKey,
     value: list[object],

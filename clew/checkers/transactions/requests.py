@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clew.checkers.transactions.extraction import told
-from clew.checkers.transactions.words import Recorder
+from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import counted, key_of
 from clew.history import Operation
 
@@ -23,7 +23,7 @@ _FIRST = 3
 _READS = ("r", "rp")
 
 
-def requested(operation: Operation, micros: Sequence[Any], recorder: Recorder) -> Sequence[Any]:
+def requested(operation: Operation, micros: Sequence[Any], recorder: Phenomena) -> Sequence[Any]:
     """What to compare each micro-operation with: the request, or the answer where that is no list.
 
     Records a ``mismatch`` where there are more or fewer than were asked for; then none of them is
@@ -46,7 +46,7 @@ def requested(operation: Operation, micros: Sequence[Any], recorder: Recorder) -
     return asked
 
 
-def compare(operation: Operation, micro: Any, ask: Any, recorder: Recorder) -> None:
+def compare(operation: Operation, micro: Any, ask: Any, recorder: Phenomena) -> None:
     """Record a ``mismatch`` unless a micro-operation is what was asked for, as JSON has it."""
     if not _fits(micro, ask):
         recorder.add(

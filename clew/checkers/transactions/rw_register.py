@@ -45,7 +45,7 @@ from clew.checkers.transactions.requests import compare, requested
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.version_orders.register_key import ABSENT, RegisterKey, Reread
 from clew.checkers.transactions.version_orders.register_orders import RegisterOrders
-from clew.checkers.transactions.words import Recorder
+from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
 from clew.errors import UsageError
@@ -117,7 +117,7 @@ class RwRegister:
 
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Recorder()
+        recorder = Phenomena()
         graph = DependencyGraph(operations)
         orders = RegisterOrders(operations, graph, recorder, self.assumptions)
         records = _read(history, operations, recorder, self.initial)
@@ -144,7 +144,7 @@ def _assumption(name: str) -> str:
 
 
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
-    history: History, operations: Sequence[Operation], recorder: Recorder, initial: Any
+    history: History, operations: Sequence[Operation], recorder: Phenomena, initial: Any
 ) -> list[RegisterKey]:
     """What was written to and read from each key, in order of first mention."""
     start = key_of(initial)
@@ -216,7 +216,7 @@ def _write(history: History, operation: Operation, record: RegisterKey, token: K
         record.failed[operation.number] = None
 
 
-def _contradiction(recorder: Recorder, record: RegisterKey, reread: Reread, expected: Key) -> None:
+def _contradiction(recorder: Phenomena, record: RegisterKey, reread: Reread, expected: Key) -> None:
     """Note a read that is not what its own transaction had left: it saw a version all the same."""
     if record.writers.get(reread.read) != reread.reader:
         record.rereads.append(reread)

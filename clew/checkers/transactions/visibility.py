@@ -27,13 +27,13 @@ from clew.checkers.transactions.cycles import MISSED, SUFFIXES, Cycle, find_pref
 from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import WR, DependencyGraph
 from clew.checkers.transactions.walks import PROCESS, Level
-from clew.checkers.transactions.words import Evidence
+from clew.checkers.transactions.words import Explainer
 from clew.checkers.verdict import Budget
 
 
 def find_missed(
     graph: DependencyGraph,
-    versions: Evidence,
+    versions: Explainer,
     core: Sequence[int],
     level: Level,
     budget: Budget,
@@ -51,7 +51,7 @@ class _Missed:
     """The transactions among which something was missed, with what each should have seen."""
 
     def __init__(
-        self, graph: DependencyGraph, versions: Evidence, core: Sequence[int], level: Level
+        self, graph: DependencyGraph, versions: Explainer, core: Sequence[int], level: Level
     ) -> None:
         self.versions = versions
         self.suffix = SUFFIXES[level]

@@ -27,7 +27,7 @@ _ROLE = re.compile(r"\{\d\}")
 _VERBS = {"append": "appended", "w": "wrote"}
 
 
-def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Evidence) -> Anomaly:
+def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Explainer) -> Anomaly:
     """A cycle as an anomaly, with the evidence for each of its edges."""
     links = [
         _link(cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind, evidence)
@@ -63,7 +63,7 @@ def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]
     return Anomaly(name, reason, tuple(operations[number] for number in cast), data)
 
 
-def tell_finding(finding: Finding, operations: Sequence[Operation]) -> Anomaly:
+def tell_finding(finding: Phenomenon, operations: Sequence[Operation]) -> Anomaly:
     """An anomaly that is no cycle, with its cast."""
     cast = list(dict.fromkeys(finding.operations))
     names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
@@ -122,7 +122,7 @@ def told_transaction(value: Any) -> str:
     return f"[{', '.join(parts)}]"
 
 
-def _link(source: int, target: int, kind: int, evidence: Evidence) -> Link:
+def _link(source: int, target: int, kind: int, evidence: Explainer) -> Link:
     if kind == MISSED:
         return evidence.missed(source, target)
     if kind > OVERWRITE:
@@ -279,7 +279,7 @@ class Link(NamedTuple):
     chain: tuple[Link, ...] = ()
 
 
-class Finding(NamedTuple):
+class Phenomenon(NamedTuple):
     """An anomaly that is no cycle.
 
     Attributes:
@@ -295,23 +295,23 @@ class Finding(NamedTuple):
     data: dict[str, Any]
 
 
-class Recorder:
-    """Findings in the order they were made, the first few of each kind, and how many there were."""
+class Phenomena:
+    """Those found, in that order: the first few of each kind, and how many there were."""
 
     __slots__ = ("counts", "findings")
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[Phenomenon] = []
         self.counts: dict[str, int] = {}
 
     def add(self, kind: str, operations: tuple[int, ...], reason: str, **data: Any) -> None:
-        """Count a finding and keep it if there are not too many of its kind."""
+        """Count one and keep it if there are not too many of its kind."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if self.counts[kind] <= WITNESSES_MAX:
-            self.findings.append(Finding(kind, operations, reason, data))
+            self.findings.append(Phenomenon(kind, operations, reason, data))
 
 
-class Evidence(Protocol):
+class Explainer(Protocol):
     """A workload's memory of why it drew an edge."""
 
     def link(self, source: int, target: int, kind: int) -> Link:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.models.raft.log import Entry
+from clew.models.raft.log import LogEntry
 from clew.models.raft.server import Raft, Read
 from clew.models.registry import Bug
 
@@ -79,7 +79,7 @@ class CommitsWithoutMajority(Raft):
 class TruncatesOnStaleAppend(Raft):
     """Cuts its log behind every AppendEntries, though the entries there are the same."""
 
-    def take_over(self, previous: int, entries: list[Entry]) -> None:
+    def take_over(self, previous: int, entries: list[LogEntry]) -> None:
         """Cuts first and asks no questions."""
         if self.raft_log.base <= previous < self.raft_log.last:
             self.raft_log.truncate(previous + 1)
@@ -123,7 +123,7 @@ class ReadsBeforeNoOp(Raft):
 class AppliesRetriesTwice(Raft):
     """Keeps no sessions: a write that was retried takes effect again."""
 
-    def apply(self, entry: Entry) -> None:
+    def apply(self, entry: LogEntry) -> None:
         """Forgets what the client was told."""
         self.machine.sessions.clear()
         super().apply(entry)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from clew.models.raft.election import LEADER, Elections
-from clew.models.raft.log import Entry
+from clew.models.raft.log import LogEntry
 from clew.node.message import Message
 from clew.node.node import Timer, on
 
@@ -91,7 +91,7 @@ class Consensus(Elections):
 
     # What the replicated state machine says.
 
-    def apply(self, entry: Entry) -> None:
+    def apply(self, entry: LogEntry) -> None:
         """Carry out a committed entry; called for each one, in order."""
         raise NotImplementedError
 
@@ -237,7 +237,7 @@ class Consensus(Elections):
         self.learn_commit(body["commit"], verified)
         self.answer_leader(msg, match=verified)
 
-    def take_over(self, previous: int, entries: list[Entry]) -> None:
+    def take_over(self, previous: int, entries: list[LogEntry]) -> None:
         """Put a leader's entries into the log; see `Log.merge` for what must not be cut off."""
         self.raft_log.merge(previous, entries)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from clew.models.raft.consensus import Consensus
 from clew.models.raft.election import LEADER
-from clew.models.raft.log import Entry, Log
+from clew.models.raft.log import Log, LogEntry
 from clew.node.node import Node
 from clew.sim.invariants import Invariant, Violation
 
@@ -117,7 +117,7 @@ class LogMatching(Invariant):
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         super().__init__(nodes)
         self._growth = _Growth()
-        self._entries: dict[tuple[int, int], tuple[int, Entry, str]] = {}
+        self._entries: dict[tuple[int, int], tuple[int, LogEntry, str]] = {}
 
     def after(self, node: Any) -> Violation | None:
         """O(new entries)."""

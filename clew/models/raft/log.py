@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from clew.node.disk import Disk
 
-Entry: TypeAlias = list[Any]
+LogEntry: TypeAlias = list[Any]
 
 NO_COMMAND = 1
 """How long an entry without a command is."""
@@ -43,7 +43,7 @@ class Log:
         snapshot = disk.get("snapshot", {"index": 0, "term": 0})
         self.base: int = snapshot["index"]
         self.base_term: int = snapshot["term"]
-        self._entries: list[Entry] = []
+        self._entries: list[LogEntry] = []
         self.truncations = 0
         self._recover()
         self.last: int = self.base + len(self._entries)
@@ -59,7 +59,7 @@ class Log:
 
     # Reading.
 
-    def entry(self, index: int) -> Entry:
+    def entry(self, index: int) -> LogEntry:
         """The entry at an index in ``base + 1 .. last``."""
         if not self.base < index <= self.last:
             raise IndexError(f"the log holds {self.base + 1} to {self.last}, not {index}")
@@ -72,7 +72,7 @@ class Log:
         term: int = self._entries[index - self.base - 1][0]
         return term
 
-    def after(self, index: int, count: int) -> list[Entry]:
+    def after(self, index: int, count: int) -> list[LogEntry]:
         """Up to `count` entries behind `index`, which is at least ``base``."""
         start = index - self.base
         return self._entries[start : start + count]
@@ -99,7 +99,7 @@ class Log:
 
     # Writing; durable after the next sync of the disk.
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: LogEntry) -> None:
         """Add an entry at the end."""
         self._entries.append(entry)
         self.last += 1
@@ -113,7 +113,7 @@ class Log:
         del self._entries[index - self.base - 1 :]
         self.last = index - 1
 
-    def merge(self, previous: int, entries: Sequence[Entry]) -> None:
+    def merge(self, previous: int, entries: Sequence[LogEntry]) -> None:
         """Take over a leader's entries behind `previous`, where the logs agree.
 
         An entry is cut off only where one of another term stands in its place: a message that

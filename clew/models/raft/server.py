@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from clew.models.raft.consensus import Consensus
 from clew.models.raft.election import LEADER
 from clew.models.raft.invariants import INVARIANTS
-from clew.models.raft.log import NO_COMMAND, Entry
+from clew.models.raft.log import NO_COMMAND, LogEntry
 from clew.models.raft.machine import Answer, KVMachine, refusal
 from clew.node.message import Message
 from clew.node.node import on
@@ -93,7 +93,7 @@ class Raft(Consensus):
 
     # The state machine.
 
-    def apply(self, entry: Entry) -> None:
+    def apply(self, entry: LogEntry) -> None:
         """Carry out a committed command; the leader tells whoever asked."""
         if len(entry) == NO_COMMAND:
             return

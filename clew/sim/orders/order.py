@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol, Self
 
 from clew.sim.entropy import Entropy
-from clew.sim.entry import Entry
+from clew.sim.entry import QueueEntry
 
 
-class Order(Protocol):
+class OrderPolicy(Protocol):
     """A policy; `World` calls `push` and `pop` once an event.
 
     `pending` is empty where nothing is left to happen, and only then.
@@ -38,15 +38,15 @@ class Order(Protocol):
         """
 
     @property
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[QueueEntry]:
         """What waits, in no order that anybody else may rely on."""
 
     @property
-    def push(self) -> Callable[[Entry], None]:
+    def push(self) -> Callable[[QueueEntry], None]:
         """Takes an entry; `World` gives one back that it popped and is not to happen yet."""
 
     @property
-    def pop(self) -> Callable[[], Entry]:
+    def pop(self) -> Callable[[], QueueEntry]:
         """Gives the entry that happens next."""
 
     def attach(self, now: Callable[[], int]) -> None:

@@ -32,7 +32,7 @@ from heapq import heapify, heappop, heappush
 from typing import ClassVar, NamedTuple, Self
 
 from clew.sim.entropy import Entropy
-from clew.sim.entry import MESSAGE, NUMBER, PRIORITY, TIME, Chain, Entry, link_of
+from clew.sim.entry import MESSAGE, NUMBER, PRIORITY, TIME, Chain, QueueEntry, link_of
 
 CHANGES_DEFAULT = 3
 
@@ -80,7 +80,7 @@ class PctOrder:
     punctual: ClassVar[bool] = False
 
     def __init__(self, entropy: Entropy, changes: int = CHANGES_DEFAULT) -> None:
-        self.pending: list[Entry] = []
+        self.pending: list[QueueEntry] = []
         self.holds = 0
         self._entropy = entropy
         self._changes = changes
@@ -106,7 +106,7 @@ class PctOrder:
         """What is sent from now on comes in time order."""
         self._settled = True
 
-    def push(self, entry: Entry) -> None:
+    def push(self, entry: QueueEntry) -> None:
         """Take an entry; one that `pop` gave may come back."""
         if entry[PRIORITY] == FRESH:
             near = entry[TIME] - self._now() <= SCOPE_NS
@@ -117,7 +117,7 @@ class PctOrder:
             self._under_way[chain] = self._under_way.get(chain, 0) + 1
         heappush(self.pending, entry)
 
-    def pop(self) -> Entry:
+    def pop(self) -> QueueEntry:
         """The next entry."""
         if self._held:
             released = self._released()
@@ -135,7 +135,7 @@ class PctOrder:
                 self._forget(entry)
             return entry
 
-    def _hold(self, entry: Entry) -> bool:
+    def _hold(self, entry: QueueEntry) -> bool:
         """Hold a message back that is due, if its chain must wait."""
         time, chain = entry[TIME], link_of(entry)
         if time // ROUND_NS != self._round:
@@ -160,7 +160,7 @@ class PctOrder:
         heappush(self.pending, deadline)
         return True
 
-    def _released(self) -> Entry | None:
+    def _released(self) -> QueueEntry | None:
         """The highest message that is held for others, if it need not wait any more."""
         # `_held` is sorted: where its first has to wait, those behind it have to as well, since
         # what the first waits for is above all of them.
@@ -174,7 +174,7 @@ class PctOrder:
         self._count_off(link_of(held.entry))
         return held.entry
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, entry: QueueEntry) -> None:
         """A message's deadline came; if it is one that was held for others, it is no more."""
         for rank, held in enumerate(self._held):
             if held.number == entry[NUMBER]:
@@ -229,5 +229,5 @@ class _Held(NamedTuple):
 
     below: int
     number: int
-    entry: Entry
-    deadline: Entry
+    entry: QueueEntry
+    deadline: QueueEntry

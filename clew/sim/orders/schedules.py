@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from clew.sim.entropy import Entropy
-from clew.sim.orders.order import Order
+from clew.sim.orders.order import OrderPolicy
 from clew.sim.orders.pct import PctOrder
 from clew.sim.orders.time import TimeOrder
 
-ORDERS: dict[str, type[Order]] = {"time": TimeOrder, "pct": PctOrder}
+ORDERS: dict[str, type[OrderPolicy]] = {"time": TimeOrder, "pct": PctOrder}
 """By the name that a schedule begins with."""
 
 _FORMS = [form for order in ORDERS.values() for form in order.forms]
@@ -31,7 +31,7 @@ def check_schedule(schedule: str) -> None:
         raise ValueError(FORMS)
 
 
-def order_of(schedule: str, entropy: Entropy) -> Order:
+def order_of(schedule: str, entropy: Entropy) -> OrderPolicy:
     """The policy of a schedule, for one run of a seed.
 
     Raises:

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import ClassVar, Self
 
 from clew.sim.entropy import Entropy
-from clew.sim.entry import Entry
+from clew.sim.entry import QueueEntry
 
 
 class TimeOrder:
@@ -21,10 +21,10 @@ class TimeOrder:
     punctual: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self.pending: list[Entry] = []
+        self.pending: list[QueueEntry] = []
         # partial() of the C functions: no Python frame between the world and its heap.
-        self.push: Callable[[Entry], None] = partial(heappush, self.pending)
-        self.pop: Callable[[], Entry] = partial(heappop, self.pending)
+        self.push: Callable[[QueueEntry], None] = partial(heappush, self.pending)
+        self.pop: Callable[[], QueueEntry] = partial(heappop, self.pending)
 
     @classmethod
     def of(cls, argument: str, entropy: Entropy) -> Self:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from clew.checkers.transactions.cycles import Finding
+from clew.checkers.transactions.cycles import Cycles
 from clew.checkers.transactions.extraction import sessions, told
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates
@@ -57,7 +57,7 @@ class AppendSearcher(Searcher):
 
 
 def unseen_appends(
-    graph: DependencyGraph, orders: AppendOrders, finding: Finding
+    graph: DependencyGraph, orders: AppendOrders, finding: Cycles
 ) -> AppendSearcher | None:
     """A search over the appends that nobody saw; None where their order can't matter.
 

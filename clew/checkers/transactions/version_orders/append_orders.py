@@ -15,7 +15,7 @@ from clew.checkers.transactions.cycles import KIND_NAMES
 from clew.checkers.transactions.extraction import NEVER, told
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.version_orders.append_key import NOBODY, AppendKey
-from clew.checkers.transactions.words import Link, Recorder
+from clew.checkers.transactions.words import Link, Phenomena
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
 
@@ -34,7 +34,7 @@ class AppendOrders:
     """
 
     def __init__(
-        self, operations: Sequence[Operation], graph: DependencyGraph, recorder: Recorder
+        self, operations: Sequence[Operation], graph: DependencyGraph, recorder: Phenomena
     ) -> None:
         self.operations = operations
         self.graph = graph

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from clew.checkers.transactions.extraction import told
 from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph
-from clew.checkers.transactions.words import Link, Recorder
+from clew.checkers.transactions.words import Link, Phenomena
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
 
@@ -94,7 +94,7 @@ class PredicateOrders:
     """
 
     def __init__(
-        self, operations: Sequence[Operation], recorder: Recorder, start: int | None
+        self, operations: Sequence[Operation], recorder: Phenomena, start: int | None
     ) -> None:
         self.operations = operations
         self.recorder = recorder

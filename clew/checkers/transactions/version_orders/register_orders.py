@@ -20,7 +20,7 @@ from clew.checkers.transactions.version_orders.register_key import (
     Closure,
     RegisterKey,
 )
-from clew.checkers.transactions.words import Link, Recorder
+from clew.checkers.transactions.words import Link, Phenomena
 from clew.checkers.values import Key, initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
@@ -46,7 +46,7 @@ class RegisterOrders:
         self,
         operations: Sequence[Operation],
         graph: DependencyGraph,
-        recorder: Recorder,
+        recorder: Phenomena,
         assumptions: Sequence[str],
     ) -> None:
         self.operations = operations
