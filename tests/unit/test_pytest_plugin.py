@@ -4,55 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
+from plugin_project import BAD, OURS, SMALL, run, shown
 
-import clew
-import clew.testing.items
 from clew.cli import main
 from clew.testing.runs import folder_of
-from clew.workloads import workloads
-
-assert clew.testing.items, "imported here, else each run inside a test would import it anew"
-assert workloads(), "their modules too: what a run inside a test imports is gone after it"
-
-GOOD = """
-from clew import Node, on
-
-class Echo(Node):
-    workload = "echo"
-
-    @on("echo")
-    def echo(self, msg):
-        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
-"""
-BAD = GOOD.replace('msg.body["echo"]})', '"what?"})')
-SMALL = "time_limit=2, node_count=2, rate=5"
-
-# A traceback of ours would name a file of the package.
-OURS = re.compile(r"clew/[\w/]+\.py:\d+|site-packages|Traceback")
-
-
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A folder with a right node and a wrong one."""
-    pytester.makepyfile(good=GOOD, bad=BAD)
-    return pytester
-
-
-def run(project: pytest.Pytester, test: str, *options: str) -> pytest.RunResult:
-    """A test file, run."""
-    project.makepyfile(test_it=f"import pytest\n{test}")
-    return project.runpytest("--strict-markers", "-q", "-p", "no:cacheprovider", *options)
-
-
-def shown(result: pytest.RunResult) -> str:
-    return result.stdout.str()
 
 
 def test_a_marked_test_runs_its_seeds_and_then_its_body(project: pytest.Pytester):
@@ -304,130 +262,6 @@ def test_next(): pass
     assert "interrupted while a failure was made small" in shown(result)
 
 
-# Files that are tests.
-
-
-@pytest.fixture(scope="module")
-def shrunk(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The repro file of the wrong node's shrunk plan."""
-    folder = tmp_path_factory.mktemp("shrunk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        Path("bad.py").write_text(BAD)
-        small = clew.run("bad.py", time_limit=2).shrink()
-        return json.loads(Path(str(small.repro)).read_text())
-
-
-def keep(project: pytest.Pytester, name: str, content: dict[str, Any]) -> None:
-    """A file in tests/clew/."""
-    path = project.path / "tests" / "clew" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-
-
-def test_a_regression_file_fails_until_the_bug_is_fixed(project: pytest.Pytester, shrunk):
-    keep(project, "what.json", shrunk)
-    result = project.runpytest("-q")
-    result.assert_outcomes(failed=1)
-    assert "tests/clew/what.json: the plan is INVALID: echo: invalid (mismatch)." in shown(result)
-    assert "clew replay tests/clew/what.json" in shown(result)
-    assert not OURS.search(shown(result)), shown(result)
-    project.makepyfile(bad=GOOD)
-    result = project.runpytest("-q")
-    result.assert_outcomes(passed=1)
-    assert "clew: 1 run in 1 call" in shown(result).splitlines()
-
-
-def test_a_regression_file_may_hold_a_bug_that_stays(project: pytest.Pytester, shrunk):
-    keep(project, "what.json", shrunk | {"regression": "reproduces"})
-    project.runpytest("-q").assert_outcomes(passed=1)
-    project.makepyfile(bad=GOOD)
-    result = project.runpytest("-q")
-    result.assert_outcomes(failed=1)
-    assert "It was to be invalid: echo: invalid (mismatch)." in shown(result)
-
-
-def test_a_regression_file_that_tells_nothing_any_more_is_skipped(project: pytest.Pytester, shrunk):
-    keep(project, "what.json", shrunk | {"plan": shrunk["plan"] | {"operations": []}})
-    result = project.runpytest("-q", "-rs")
-    result.assert_outcomes(skipped=1)
-    assert "echo is unknown: No echo was answered." in shown(result)
-
-
-def test_a_regression_file_without_operations_passes_where_its_invariant_holds(
-    project: pytest.Pytester,
-):
-    small = clew.run("raft", bug="forgets-vote", seed=7, out="found").shrink()
-    content = json.loads(Path(str(small.repro)).read_text())
-    content["plan"]["operations"] = []
-    keep(project, "wrong.json", content)
-    content["plan"]["model"]["bug"] = None
-    keep(project, "right.json", content)
-    project.runpytest("-q").assert_outcomes(passed=1, failed=1)
-
-
-BAD_FILES = {
-    # a file: what it is told
-    "no.json": ("{", "no.json:1: this is not JSON"),
-    "other.json": ("[]", "other.json: this is no repro file"),
-    "bad.toml": ('model = "echo"\nrate = -1\n', "bad.toml:2: "),
-    "gone.toml": ('model = "gone.py"\n', "gone.toml:1: option 'model' can't be used"),
-}
-
-
-def test_a_bad_file_is_one_message(project: pytest.Pytester, shrunk):
-    keep(project, "perhaps.json", shrunk | {"regression": "perhaps"})
-    for name, (text, _) in BAD_FILES.items():
-        (project.path / "tests" / "clew" / name).write_text(text)
-    result = project.runpytest("-q")
-    result.assert_outcomes(failed=1 + len(BAD_FILES))
-    for _, message in BAD_FILES.values():
-        assert message in shown(result)
-    assert "expected fixed or reproduces, found 'perhaps'" in shown(result)
-    assert str(project.path) not in shown(result), "a path that can be pasted"
-    assert not OURS.search(shown(result)), shown(result)
-
-
-EXPECTED = {
-    # a scenario's lines: whether its test passes
-    'model = "../../good.py"\nruns = 3': True,
-    'model = "../../bad.py"\nruns = 3': False,
-    'model = "../../bad.py"\nexpect = "invalid"': True,
-    'model = "../../bad.py"\nexpect = "invalid:mismatch"': True,
-    'model = "../../bad.py"\nexpect = "invalid:lost"': False,
-    'model = "../../good.py"\nexpect = "invalid"': False,
-}
-
-
-def test_a_scenario_is_a_test(project: pytest.Pytester):
-    folder = project.path / "tests" / "clew"
-    folder.mkdir(parents=True)
-    for rank, lines in enumerate(EXPECTED):
-        (folder / f"{rank}.toml").write_text(f"{lines}\ntime_limit = 2\n")
-    result = project.runpytest("-v", "--clew-no-shrink")
-    assert not OURS.search(shown(result)), shown(result)
-    ends = re.findall(r"^tests/clew/\d\.toml::scenario (\w+)", shown(result), re.MULTILINE)
-    assert [end == "PASSED" for end in ends] == list(EXPECTED.values())
-    assert "lost was expected, and seed 0 fails otherwise: echo: invalid (mismatch)" in shown(
-        result
-    )
-    assert "A failure was expected and not found: 1 valid" in shown(result)
-
-
-def test_only_files_in_the_paths_or_named_are_collected(project: pytest.Pytester):
-    for folder in ("elsewhere", "suite"):
-        (project.path / folder).mkdir()
-        (project.path / folder / "it.toml").write_text('model = "echo"\ntime_limit = 2\n')
-    (project.path / "data.json").write_text("[]")
-    assert project.runpytest("-q").ret == pytest.ExitCode.NO_TESTS_COLLECTED
-    project.runpytest("-q", "elsewhere/it.toml").assert_outcomes(passed=1)
-    project.makeini("[pytest]\nclew_paths = suite")
-    project.runpytest("-q").assert_outcomes(passed=1)
-
-
-# Beside others.
-
-
 def test_different_tests_have_different_folders():
     ids = ["t.py::t", "t.py::C::t", "t.py::t[a-b]", "t.py::t[a/b]", "t.py::t[a b]", "é/t.py::t"]
     ids += [f"t.py::{'x' * 300}", f"t.py::y{'x' * 299}"]
@@ -475,39 +309,3 @@ def pytest_sessionfinish():
 def test_what_clew_new_makes_passes(project: pytest.Pytester):
     assert main(["new", "my_node", "--directory", str(project.path)]) == 0
     project.runpytest("-q", "test_my_node.py").assert_outcomes(passed=1)
-
-
-ROOT = Path(__file__).parents[2]
-CHAPTER = ROOT / "docs" / "guide" / "9-pytest.md"
-SUMS = """
-def test_sums(clew):
-    clew.run("summing_counter.py", node_count=3, nemesis="partition")
-"""
-
-
-_LINES = re.MULTILINE | re.DOTALL
-
-
-def failure(folder: Path) -> str:
-    """What a failing test prints, as the guide shows it."""
-    source = (ROOT / "examples" / "summing_counter.py").read_text()
-    (folder / "summing_counter.py").write_text(source)
-    (folder / "test_sums.py").write_text(SUMS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    told = re.search(r"^summing_counter\.py, workload.*?^Keep it:.*?\n", done.stdout, _LINES)
-    assert told is not None, done.stdout
-    return told[0]
-
-
-def test_the_guide_shows_what_is_printed(tmp_path: Path):
-    again = f"python {Path(__file__).relative_to(ROOT)} makes it anew"
-    assert f"```text\n{failure(tmp_path)}```" in CHAPTER.read_text(), again
-
-
-if __name__ == "__main__":
-    with TemporaryDirectory() as temporary:
-        block = f"```text\n{failure(Path(temporary))}```"
-    CHAPTER.write_text(
-        re.sub(r"```text\n.*?```", lambda _: block, CHAPTER.read_text(), flags=re.DOTALL)
-    )
