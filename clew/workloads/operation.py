@@ -11,15 +11,20 @@ a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 from clew.errors import WorkloadError
 from clew.machine.text import shown
-from clew.workloads.shapes import Shape, Test, in_words, is_shape, test_of
+from clew.workloads.shapes import Shape, Test, in_words, is_shape, list_of, test_of
 
 Pattern: TypeAlias = Any
+Fill: TypeAlias = Callable[[Mapping[str, Any]], Any]
+"""Gives the value of a pattern with these fields."""
+Take: TypeAlias = Callable[[Any, dict[str, Any]], None]
+"""Puts the fields of a value into a dict, in the pattern's order."""
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -54,7 +59,10 @@ class Declared:
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
         draw: the method that draws the argument.
-        fitting: whether a value may be the argument in a plan.
+        is_argument: whether a value may stand in a plan as the argument.
+        fill: gives the argument of the request's fields.
+
+    What follows from patterns and shapes is made once, since it is asked for each operation.
     """
 
     f: str
@@ -68,11 +76,66 @@ class Declared:
     answers: Mapping[int, Pattern]
     simpler: Mapping[str, Any]
     draw: Callable[..., Any] = field(compare=False)
-    fitting: Test = field(compare=False, default=test_of(object))
+    is_argument: Test = field(init=False, compare=False)
+    fill: Fill = field(init=False, compare=False)
+    _take: Take = field(init=False, compare=False)
+    _answer: Fill | None = field(init=False, compare=False)
+    _answers: dict[int, Fill] = field(init=False, compare=False)
+    _replied: tuple[tuple[str, Test], ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Hold it to what the rest relies on, and make what follows from it."""
+        _check(self)
+        same = not self.reply and self.result == self.value
+        made = {
+            "is_argument": _fitting(self.planned, self.value, self.request),
+            "fill": _filler(self.value),
+            "_take": _taker(self.value),
+            "_answer": None if same else _filler(self.result),
+            "_answers": {code: _filler(pattern) for code, pattern in self.answers.items()},
+            "_replied": tuple((name, test_of(shape)) for name, shape in self.reply.items()),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
+
+    def fields(self, value: Any) -> dict[str, Any]:
+        """The request's fields of an argument."""
+        found: dict[str, Any] = {}
+        self._take(value, found)
+        return found
 
     def body(self, value: Any) -> dict[str, Any]:
         """The request for an argument, without its ``msg_id``."""
-        return {"type": self.f, **taken(self.value, value)}
+        body: dict[str, Any] = {"type": self.f}
+        self._take(value, body)
+        return body
+
+    def is_reply(self, reply: Mapping[str, Any]) -> bool:
+        """Whether a message is the reply, with fields of their shapes."""
+        if reply.get("type") != f"{self.f}_ok":
+            return False
+        return all(name in reply and test(reply[name]) for name, test in self._replied)
+
+    def answer(self, value: Any, reply: Mapping[str, Any]) -> Any:
+        """The result of an argument and its reply."""
+        if self._answer is None:
+            return value
+        fields = self.fields(value)
+        for name, _ in self._replied:
+            fields[name] = reply[name]
+        return self._answer(fields)
+
+    def answer_of(self, value: Any, code: int) -> Any:
+        """The result that an error of this code is; None where it is just an error."""
+        if code not in self._answers:
+            return None
+        return self._answers[code](self.fields(value))
+
+    def argument_words(self) -> str:
+        """What the argument is, in words."""
+        if self.planned is not ...:
+            return in_words(self.planned)
+        return _pattern_words(self.value, self.request)
 
 
 def operation(
@@ -113,21 +176,18 @@ def operation(
         fields, answer = dict(request or {}), dict(reply or {})
         argument = _pattern(fields) if value is ... else value
         outcome = (_pattern(answer) if answer else argument) if result is ... else result
-        made = Declared(
+        method.clew_operation = Declared(  # type: ignore[attr-defined]
             name, fields, answer, argument, outcome, planned, readonly, weight,
             dict(answers or {}), dict(simpler or {}), method,
         )  # fmt: skip
-        _check(made, method)
-        made = replace(made, fitting=_fitting(planned, argument, fields))
-        method.clew_operation = made  # type: ignore[attr-defined]
         return method
 
     return declare
 
 
-def _check(made: Declared, method: Any) -> None:
+def _check(made: Declared) -> None:
     """Hold a declaration to what the rest relies on."""
-    code = getattr(method, "__code__", None)
+    code = getattr(made.draw, "__code__", None)
     where = f"{code.co_filename}:{code.co_firstlineno}" if code else made.f
     whole = [] if made.planned is ... else [("planned", made.planned)]
     for name, shape in [*made.request.items(), *made.reply.items(), *whole]:
@@ -175,34 +235,42 @@ def names_in(pattern: Pattern) -> Iterator[Any]:
         yield pattern
 
 
-def filled(pattern: Pattern, fields: Mapping[str, Any]) -> Any:
-    """The value of a pattern with these fields."""
+def _filler(pattern: Pattern) -> Fill:
+    """What gives the value of a pattern; a field that is not there is a KeyError."""
     if isinstance(pattern, str):
-        return fields[pattern]
+        return itemgetter(pattern)
     if isinstance(pattern, tuple):
-        return [filled(part, fields) for part in pattern]
+        parts = [_filler(part) for part in pattern]
+        return lambda fields: [part(fields) for part in parts]
     if isinstance(pattern, dict):
-        return {name: filled(part, fields) for name, part in pattern.items()}
-    return None
+        named = {name: _filler(part) for name, part in pattern.items()}
+        return lambda fields: {name: part(fields) for name, part in named.items()}
+    return lambda _: None
 
 
-def taken(pattern: Pattern, value: Any) -> dict[str, Any]:
-    """The fields of a value of this pattern, in the pattern's order."""
-    if isinstance(pattern, str):
-        return {pattern: value}
-    found: dict[str, Any] = {}
+def _taker(pattern: Pattern) -> Take:
+    """What takes a value of a pattern apart; it raises where the value is of no such form."""
     if isinstance(pattern, tuple):
-        for part, item in zip(pattern, value, strict=True):
-            found |= taken(part, item)
+        parts = [_taker(part) for part in pattern]
+
+        def take(value: Any, into: dict[str, Any]) -> None:
+            for part, item in zip(parts, value, strict=True):
+                part(item, into)
+
     elif isinstance(pattern, dict):
-        for name, part in pattern.items():
-            found |= taken(part, value[name])
-    return found
+        named = {name: _taker(part) for name, part in pattern.items()}
 
+        def take(value: Any, into: dict[str, Any]) -> None:
+            for name, part in named.items():
+                part(value[name], into)
 
-def is_argument(declared: Declared, value: Any) -> bool:
-    """Whether a value may stand in a plan as the argument of an operation."""
-    return declared.fitting(value)
+    else:
+
+        def take(value: Any, into: dict[str, Any]) -> None:
+            if pattern is not None:
+                into[pattern] = value
+
+    return take
 
 
 def _fitting(planned: Shape, pattern: Pattern, fields: Mapping[str, Shape]) -> Test:
@@ -212,12 +280,7 @@ def _fitting(planned: Shape, pattern: Pattern, fields: Mapping[str, Shape]) -> T
     if isinstance(pattern, str):
         return test_of(fields[pattern])
     if isinstance(pattern, tuple):
-        tests = [_fitting(..., part, fields) for part in pattern]
-        return lambda value: (
-            isinstance(value, list | tuple)
-            and len(value) == len(tests)
-            and all(test(item) for test, item in zip(tests, value, strict=True))
-        )
+        return list_of([_fitting(..., part, fields) for part in pattern])
     if isinstance(pattern, dict):
         named = {name: _fitting(..., part, fields) for name, part in pattern.items()}
         return lambda value: (
@@ -226,13 +289,6 @@ def _fitting(planned: Shape, pattern: Pattern, fields: Mapping[str, Shape]) -> T
             and all(test(value[name]) for name, test in named.items())
         )
     return lambda value: value is None
-
-
-def argument_words(declared: Declared) -> str:
-    """What the argument of an operation is, in words."""
-    if declared.planned is not ...:
-        return in_words(declared.planned)
-    return _pattern_words(declared.value, declared.request)
 
 
 def _pattern_words(pattern: Pattern, fields: Mapping[str, Shape]) -> str:

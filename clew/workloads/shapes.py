@@ -7,8 +7,9 @@ A shape is ``int``, ``float``, ``str``, ``bool``, ``list`` or ``dict``; `object`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from operator import call
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
@@ -55,7 +56,7 @@ def _plain(kind: Shape) -> Test:
     if kind is int:
         return lambda value: isinstance(value, int) and not isinstance(value, bool)
     if kind is float:
-        return lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+        return lambda value: isinstance(value, _NUMBERS) and not isinstance(value, bool)
     if kind is Any or kind is object:
         return lambda _: True
     return lambda value: isinstance(value, NoneType if kind is None else kind)
@@ -80,13 +81,19 @@ def _list(parts: tuple[Shape, ...]) -> Test:
 
 
 def _tuple(parts: tuple[Shape, ...]) -> Test:
-    tests, count = [*map(test_of, parts)], len(parts)
+    return list_of([*map(test_of, parts)])
 
-    def test(value: Any) -> bool:
-        whole = isinstance(value, list | tuple) and len(value) == count
-        return whole and all(test(item) for test, item in zip(tests, value, strict=True))
 
-    return test
+def list_of(tests: Sequence[Test]) -> Test:
+    """What tells whether a value is a list of just as many items, each as its test says."""
+    count = len(tests)
+    return lambda value: (
+        isinstance(value, _LISTS) and len(value) == count and all(map(call, tests, value))
+    )
+
+
+_LISTS = (list, tuple)
+_NUMBERS = (int, float)
 
 
 def _dict(parts: tuple[Shape, ...]) -> Test:

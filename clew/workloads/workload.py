@@ -6,10 +6,12 @@ client does beside asking, and its checks. Nothing else knows its name.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import accumulate
 from types import NoneType, UnionType
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,13 +21,7 @@ from clew.errors import WorkloadError
 from clew.history import History
 from clew.machine.text import shown
 from clew.sim.entropy import Stream
-from clew.workloads.operation import (
-    Declared,
-    argument_words,
-    filled,
-    is_argument,
-    taken,
-)
+from clew.workloads.operation import Declared
 from clew.workloads.options import own_options
 from clew.workloads.shapes import Shape, fits, in_words
 
@@ -187,7 +183,7 @@ class Workload:
         self._drawn = [
             each for each in self.operations.values() if each.weight and self.asks(each.f)
         ]
-        self._weight = sum(each.weight for each in self._drawn)
+        self._ranks = [*accumulate(each.weight for each in self._drawn)]
 
     def asks(self, f: str) -> bool:
         """Whether a function is asked for: one that the node class answers."""
@@ -203,14 +199,11 @@ class Workload:
         """
         declared = self._drawn[0]
         if len(self.operations) > 1:
-            rank = draw.stream.below(self._weight)
-            for declared in self._drawn:  # each takes as many of the ranks as it weighs
-                rank -= declared.weight
-                if rank < 0:
-                    break
+            # Each takes as many of the ranks as it weighs.
+            declared = self._drawn[bisect(self._ranks, draw.stream.below(self._ranks[-1]))]
         value = declared.draw(self, draw)
-        if not is_argument(declared, value):
-            raise self._wrong(declared, "draws", argument_words(declared), value)
+        if not declared.is_argument(value):
+            raise self._wrong(declared, "draws", declared.argument_words(), value)
         return Request(declared.f, value)
 
     def final(self) -> tuple[Request, ...]:
@@ -238,7 +231,7 @@ class Workload:
         try:
             return declared.body(asked.value)
         except (LookupError, TypeError, ValueError, AttributeError):
-            wanted = argument_words(declared)
+            wanted = declared.argument_words()
             raise self._wrong(declared, "is asked with", wanted, asked.value) from None
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
@@ -249,18 +242,13 @@ class Workload:
         """
         del client
         declared = self.operations[asked.f]
-        expect(reply, f"{asked.f}_ok", declared.reply)
-        if not declared.reply and declared.result == declared.value:
-            return asked.value
-        answered = {name: reply[name] for name in declared.reply}
-        return filled(declared.result, {**taken(declared.value, asked.value), **answered})
+        if not declared.is_reply(reply):
+            raise _malformed(reply, f"{asked.f}_ok", declared.reply)
+        return declared.answer(asked.value, reply)
 
     def answer_of(self, asked: Request, code: int) -> Any:
         """The result that an error reply of this code is; None where it is just an error."""
-        declared = self.operations[asked.f]
-        if code not in declared.answers:
-            return None
-        return filled(declared.answers[code], taken(declared.value, asked.value))
+        return self.operations[asked.f].answer_of(asked.value, code)
 
     def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
         """Learn how a client's operation ended: ``ok`` with its result, ``fail`` or ``info``."""
@@ -327,28 +315,20 @@ class Workload:
         return cls.template
 
 
-def expect(reply: dict[str, Any], message_type: str, fields: Mapping[str, Shape]) -> None:
-    """Hold a reply to its type and the shapes of its fields.
-
-    Raises:
-        Malformed: it is another type, or a field is missing or of another shape.
-    """
+def _malformed(reply: dict[str, Any], kind: str, fields: Mapping[str, Shape]) -> Malformed:
+    """What is wrong with a message that is not the reply of a type and of fields."""
     found = reply.get("type")
-    if found != message_type:
-        raise Malformed(
-            f"expected a reply of type {message_type!r}, "
-            f"found {shown(found, 200)} in {shown(reply, 1000)}"
+    if found != kind:
+        return Malformed(
+            f"expected a reply of type {kind!r}, found {shown(found, 200)} in {shown(reply, 1000)}"
         )
-    for name, shape in fields.items():
-        if name not in reply:
-            raise Malformed(
-                f"expected the field {name!r} in a {message_type}, found {shown(reply, 1000)}"
-            )
-        if not fits(reply[name], shape):
-            raise Malformed(
-                f"expected {name!r} of a {message_type} to be {in_words(shape)}, "
-                f"found {shown(reply[name], 1000)}"
-            )
+    name = next(name for name in fields if name not in reply or not fits(reply[name], fields[name]))
+    if name not in reply:
+        return Malformed(f"expected the field {name!r} in a {kind}, found {shown(reply, 1000)}")
+    return Malformed(
+        f"expected {name!r} of a {kind} to be {in_words(fields[name])}, "
+        f"found {shown(reply[name], 1000)}"
+    )
 
 
 def held(workload: Workload, method: str, value: Any, kind: type | UnionType, words: str) -> Any:
@@ -375,7 +355,7 @@ def finals(workload: Workload) -> tuple[Request, ...]:
     asked = held(workload, "final", workload.final(), tuple | list, "a tuple of Request")
     for one in asked:
         declared = workload.operations.get(one.f) if isinstance(one, Request) else None
-        if declared is None or not is_argument(declared, one.value):
+        if declared is None or not declared.is_argument(one.value):
             words = f"requests of {', '.join(workload.functions)}, each with its argument"
             held(workload, "final", one, NoneType, words)
     return tuple(asked)

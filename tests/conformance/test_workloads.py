@@ -21,7 +21,6 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.repros.repro import read_repro
 from clew.scenarios.runs.run import simulate
 from clew.workloads import workloads
-from clew.workloads.operation import is_argument
 
 BANK = Path(__file__).parent / "bank_outside.py"
 
@@ -119,7 +118,7 @@ def test_a_shipped_workload_declares_all_there_is(name):
     assert [one.name for one in workload().checkers()]
     assert all(check.broken for check in workload.judged_by())
     for request in workload().final() if workload.final_reads else ():
-        assert is_argument(workload.operations[request.f], request.value)
+        assert workload.operations[request.f].is_argument(request.value)
 
 
 # A workload from outside.

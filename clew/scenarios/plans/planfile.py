@@ -28,7 +28,6 @@ from clew.sim.faults import GROUPS, KINDS, Fault, fault_from_json
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
-from clew.workloads.operation import argument_words, is_argument
 from clew.workloads.options import Option, own_options
 
 NODES_MAX = 1000
@@ -334,6 +333,6 @@ def check_arguments(plan: Plan, where: str) -> None:
             raise _bad(where, f"{name}.number", "an integer from 0", one.number)
         if not 0 <= one.at_ns <= 3 * _TIME_MAX_NS:
             raise _bad(where, f"{name}.at_ns", "virtual nanoseconds from 0", one.at_ns)
-        if not is_argument(known[one.f], one.value):
-            expected = f"the argument of {one.f}: {argument_words(known[one.f])}"
+        if not known[one.f].is_argument(one.value):
+            expected = f"the argument of {one.f}: {known[one.f].argument_words()}"
             raise _bad(where, f"{name}.value", expected, one.value)

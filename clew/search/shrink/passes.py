@@ -16,7 +16,7 @@ from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
 from clew.search.shrink.oracle import WHOLE_RUN, Oracle, Sight
-from clew.workloads.operation import KEY, Declared, Renamed, filled, taken
+from clew.workloads.operation import KEY, Declared, Renamed
 from clew.workloads.workload import Workload
 
 T = TypeVar("T")
@@ -277,7 +277,7 @@ def _names(
 def _fields(one: PlannedOperation, declared: Mapping[str, Declared]) -> dict[str, Any]:
     """The fields of a planned argument; none where the client makes the argument of another."""
     each = declared[one.f]
-    return taken(each.value, one.value) if each.planned is ... else {}
+    return each.fields(one.value) if each.planned is ... else {}
 
 
 def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Plan:
@@ -290,7 +290,7 @@ def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Pla
             if isinstance(kind, Renamed):
                 number = names[kind][repr(value)]
                 fields[name] = str(number) if isinstance(value, str) else number
-        return filled(declared[one.f].value, fields) if fields else one.value
+        return declared[one.f].fill(fields) if fields else one.value
 
     return cuts.with_values(plan, value_of)
 
@@ -302,7 +302,7 @@ def _replaced(hunt: Hunt, declared: Mapping[str, Declared], f: str, name: str, v
         operations = [*hunt.best.operations]
         for rank in ranks:
             fields = {**_fields(operations[rank], declared), name: value}
-            operations[rank] = operations[rank]._replace(value=filled(declared[f].value, fields))
+            operations[rank] = operations[rank]._replace(value=declared[f].fill(fields))
         return cuts.with_operations(hunt.best, operations)
 
     ranks = [rank for rank, one in enumerate(hunt.best.operations) if one.f == f]
