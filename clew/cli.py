@@ -262,7 +262,11 @@ def check(
     ] = None,
     consistency_models: Annotated[
         str | None,
-        option("--consistency-models", "What transactions are held to.", metavar="A,B"),
+        option(
+            "--consistency-models",
+            "What transactions are held to; see 'clew list consistency-models'.",
+            metavar="A,B",
+        ),
     ] = None,
     budget: Annotated[
         str | None,
@@ -315,7 +319,8 @@ def list_(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="models, bugs, workloads, scenarios, faults, checkers or topologies.",
+            help="models, bugs, workloads, faults, checkers, consistency-models, topologies, "
+            "scenarios or kinds.",
         ),
     ],
     json: Annotated[bool | None, option("--json", "One JSON object a row on stdout.")] = None,

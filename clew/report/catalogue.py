@@ -7,6 +7,8 @@ from typing import Any
 
 from clew import plugins
 from clew.checkers.registry import entries
+from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
+from clew.checkers.transactions.lattice import order_of
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
@@ -83,6 +85,24 @@ def checkers() -> Iterator[Row]:
         }
 
 
+def consistency_models() -> Iterator[Row]:
+    """What transactions can be held to: first what keeps no order besides, weakest first."""
+    orders = {row.name: order_of(row.name) for row in CONSISTENCY_MODELS}
+    for row in sorted(CONSISTENCY_MODELS, key=lambda row: _ORDERS.index(orders[row.name])):
+        yield {
+            "consistency_model": row.name,
+            "order": orders[row.name],
+            "implies": row.implies,
+            "forbids_besides": row.forbids,
+            "other_names": row.aliases,
+            "decided": row.decided,
+            "source": row.source,
+        }
+
+
+_ORDERS = ("none", "sessions", "real time")
+
+
 def topologies() -> Iterator[Row]:
     """Who may be whose neighbour."""
     for name, meaning in TOPOLOGIES.items():
@@ -116,6 +136,7 @@ CATALOGUE: Mapping[str, tuple[Callable[[], Iterator[Row]], tuple[str, ...]]] = {
     "workloads": (workloads, ("workload", "functions", "must_hold")),
     "faults": (faults, ("group", "fault", "summary")),
     "checkers": (checkers, ("checker", "promises", "options")),
+    "consistency-models": (consistency_models, ("order", "consistency_model", "implies")),
     "topologies": (topologies, ("topology", "summary")),
     "scenarios": (scenarios, ("scenario", "expect", "summary")),
     "kinds": (kinds, ("kind", "what", "summary")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 
 import clew
+from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
+from clew.report.catalogue import CATALOGUE
 from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.table import declared
 from clew.workloads import workloads
@@ -354,7 +357,7 @@ def test_check_draws_a_graph(capsys):
 # clew list, clew new, clew itself
 
 
-@pytest.mark.parametrize("what", ["models", "bugs", "workloads", "faults", "checkers"])
+@pytest.mark.parametrize("what", CATALOGUE)
 def test_list_prints_a_table_and_json(what, capsys):
     assert run(f"list {what}") == 0
     table = capsys.readouterr().out.splitlines()
@@ -363,6 +366,27 @@ def test_list_prints_a_table_and_json(what, capsys):
     assert len(table) == len(rows) + 1
     for line, row in zip(table[1:], rows, strict=True):
         assert next(iter(row.values())) in line
+
+
+def test_consistency_models_are_listed_by_the_order_that_they_keep(capsys):
+    assert run("list consistency-models --json") == 0
+    rows = lines_of_json(capsys)
+    assert {row["consistency_model"] for row in rows} == {row.name for row in CONSISTENCY_MODELS}
+    orders = {row["consistency_model"]: row["order"] for row in rows}
+    assert list(dict.fromkeys(orders.values())) == ["none", "sessions", "real time"]
+    for name, order in orders.items():
+        if name.startswith("strong-"):
+            assert order == ("sessions" if "-session-" in name else "real time"), name
+    assert (orders["serializable"], orders["causal"], orders["monotonic-reads"]) == (
+        "none", "sessions", "sessions",
+    )  # fmt: skip
+    assert orders["linearizable"] == orders["strict-serializable"] == "real time"
+
+
+def test_help_names_every_list(capsys):
+    assert run("list --help") == 0
+    told = capsys.readouterr().out
+    assert all(re.search(rf"\b{name}\b", told) for name in CATALOGUE)
 
 
 def test_all_bugs_are_listed(capsys):

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
 
 
 class AnomalyRow(NamedTuple):
@@ -216,6 +216,18 @@ def violates(kind: str, model: str) -> bool:
 def weaker(model: str) -> frozenset[str]:
     """A model and all that it implies."""
     return _WEAKER[model]
+
+
+def order_of(model: str) -> str:
+    """What else a model keeps in order: ``real time``, ``sessions`` or, besides data, ``none``.
+
+    A model that keeps real time keeps sessions too.
+    """
+    implied = _WEAKER[model]
+    if "linearizable" in implied or any(kind.endswith("-realtime") for kind in _FORBIDDEN[model]):
+        return "real time"
+    sessions = any(kind.endswith("-process") for kind in _FORBIDDEN[model])
+    return "sessions" if sessions or not implied.isdisjoint(OF_SESSIONS) else "none"
 
 
 def standing(
