@@ -27,7 +27,7 @@ import typer
 from clew import __version__
 from clew.commands import flags
 from clew.commands.flags import option
-from clew.commands.scenario_command import ScenarioCommand, takes_scenario
+from clew.commands.scenario_command import ScenarioCommand, completed
 from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
 from clew.machine import supervisor
 from clew.machine.crash import EXIT_CRASHED, crash_of
@@ -119,47 +119,15 @@ def _clew(
   clew test gossip --topology tree4 --assert 'servers.msgs_per_op < 30'
 """,
 )
-@takes_scenario
-def run_cluster(
-    models: flags.Models = None,
-    for_time: flags.ForTime = None,
-    jobs: flags.Jobs = None,
-    until_failure: flags.UntilFailure = None,
-    max_failures: flags.MaxFailures = None,
-    failed: flags.Failed = None,
-    allow_outside: flags.AllowOutside = None,
-    resume: flags.Resume = None,
-    shard: flags.Shard = None,
-    dask: flags.Dask = None,
-    seed_timeout: flags.SeedTimeout = None,
-    out: flags.Out = None,
-    keep: flags.Keep = None,
-    verify: flags.Verify = None,
-    no_shrink: flags.NoShrink = None,
-    coverage: flags.Coverage = None,
-    json: flags.Json = None,
-    junit: flags.Junit = None,
-    log: flags.Log = None,
-    trace: flags.Trace = None,
-    **scenario: Any,
-) -> None:
+@completed
+def run_cluster(**said: Any) -> None:
     """Run clusters in virtual time and check what their clients saw.
 
     Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; of several scenarios 0 where
     each showed what it expects.
     """
-    said = {name: value for name, value in locals().items() if name != "scenario"}
     _prepare_fresh_runs()
-    _run("test", {**scenario, **said})
-
-
-ChangedModel = Annotated[
-    bool | None, option("--changed-model", "Run it although the model's source has changed.")
-]
-AllowOutside = Annotated[
-    bool | None,
-    option("--allow-outside", "Run a model's file that lies outside FILE's project."),
-]
+    _run("test", said)
 
 
 @app.command(
@@ -174,22 +142,20 @@ AllowOutside = Annotated[
 """,
 )
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
+    file: flags.Repro,
     verify: Annotated[
         bool | None,
         option("--verify", "Run twice more, here and in a fresh process, and compare."),
     ] = None,
-    json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
-    log: Annotated[
-        bool | None, option("--log", "Print what the nodes logged, with virtual times.")
-    ] = None,
+    json: flags.Json = None,
+    log: Annotated[bool | None, option(*flags.LOG)] = None,
     diagram: Annotated[
         Path | None,
         option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
     ] = None,
-    trace: flags.Trace = None,
-    changed_model: ChangedModel = None,
-    allow_outside: AllowOutside = None,
+    trace: Annotated[Path | None, option(*flags.TRACE)] = None,
+    changed_model: flags.ChangedModel = None,
+    allow_outside: flags.AllowOutside = None,
 ) -> None:
     """Run a repro file's plan again: the same run, digest for digest.
 
@@ -210,7 +176,7 @@ def replay(
 """,
 )
 def shrink(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A repro.json that a test wrote.")],
+    file: flags.Repro,
     runs_max: Annotated[
         str | None, option("--max-runs", "How many runs it may take.", "3000", "N")
     ] = None,
@@ -218,9 +184,9 @@ def shrink(
         Path | None,
         option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
     ] = None,
-    json: Annotated[bool | None, option("--json", "One JSON object on stdout.")] = None,
-    changed_model: ChangedModel = None,
-    allow_outside: AllowOutside = None,
+    json: flags.Json = None,
+    changed_model: flags.ChangedModel = None,
+    allow_outside: flags.AllowOutside = None,
 ) -> None:
     """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
 

@@ -1,78 +1,176 @@
-"""What ``clew test`` is asked to do with its scenarios: which seeds, where, and for how long."""
+"""What ``clew test`` is asked to do with its scenarios: which seeds, where, and for how long.
+
+Each field of `Invocation` says its own flag; the command line is made from them. The flags of the
+scenario itself are made from the table of options, by `clew.commands.scenario_flags`.
+"""
+
+# ruff: noqa: RUF009 - what is called makes a field
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from functools import partial
+from inspect import Parameter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from clew.commands.flags import LOG, TRACE, option
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import UsageError
 from clew.formats.places import check_file, check_folder
 from clew.search.cases import Shard
 
-OF_THE_COMMAND = (
-    "models", "seed", "runs", "for_time", "jobs", "until_failure", "max_failures", "failed",
-    "allow_outside", "resume", "shard", "dask", "seed_timeout", "out", "keep", "verify",
-    "no_shrink", "json", "junit", "log", "trace", "coverage",
-)  # fmt: skip
-"""Options of the command; all others are the scenario's."""
-
 ONE_PROCESS_RUNS = 20
 """Below this many runs starting worker processes costs more than they save."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """The options of the command, checked.
+def _flag(
+    names: str,
+    meaning: str,
+    default: str = "",
+    metavar: str | None = None,
+    *,
+    read: Callable[[str, Any], Any] = lambda _, given: given,
+    value: Any = False,
+) -> Any:
+    """A field that a flag sets.
 
-    Attributes:
-        models: names, files and folders, as they were given.
-        seed: the first seed; None for the scenario's own.
-        runs: how many seeds; None for the scenario's own.
-        seconds: no seed begins after that many wall seconds; None for no end.
-        jobs: worker processes; None where that depends on the number of runs.
-        failures_max: stop after that many failures; None to go on.
-        failed: run the seeds first that ever failed.
-        allow_outside: run a failed seed's file that lies outside the database's project.
-        resume: take the results that the database has.
-        shard: which part of the seeds, or of several scenarios.
-        dask: the address of a scheduler, or ``local``; None for worker processes of our own.
-        seed_seconds: when a worker is taken to hang; None where that depends on the scenario.
-        out: the folder for artefacts.
-        keep: keep the artefacts of every run.
-        verify: run every run again.
-        shrink: shrink the first failure of each kind.
-        json: one object per run on stdout.
-        junit: where a JUnit report goes, or None.
-        log: print what nodes logged.
-        trace: where the trace of the one run goes, or None.
-        coverage: count behaviours.
+    Args:
+        names: as `option` takes them, and what follows too.
+        meaning: for the help.
+        default: in words.
+        metavar: of what follows the flag; None for one that is said or not.
+        read: from the flag's name and what was given to the value.
+        value: where nothing is given.
     """
+    kind = bool if metavar is None else Path if metavar in {"FILE", "DIR"} else str
+    info = option(names, meaning, default, metavar)
+    return _said(names.removeprefix("--"), read, value, Annotated[kind | None, info])
 
-    models: tuple[str, ...]
-    seed: int | None
-    runs: int | None
-    seconds: float | None
-    jobs: int | None
-    failures_max: int | None
-    failed: bool
-    allow_outside: bool
-    resume: bool
-    shard: Shard
-    dask: str | None
-    seed_seconds: float | None
-    out: Path
-    keep: bool
-    verify: bool
-    shrink: bool
-    json: bool
-    junit: Path | None
-    log: bool
-    trace: Path | None
-    coverage: bool
+
+def _said(name: str, read: Callable[[str, Any], Any], value: Any, hint: Any = None) -> Any:
+    """A field; where there is no hint for typer, the scenario's table has its flag."""
+    return field(default=value, metadata={"name": name, "read": read, "hint": hint})
+
+
+def _file(name: str, path: Path) -> Path:
+    check_file(name, path)
+    return path
+
+
+_FROM_1 = partial(number, least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """The options of the command, checked, in the order of its help."""
+
+    models: tuple[str, ...] = _said(
+        "MODEL",
+        lambda _, names: tuple(names),
+        (),
+        Annotated[
+            list[str] | None,
+            typer.Argument(
+                metavar="MODEL",
+                show_default=False,
+                help="A shipped model, file.py or file.py:Class; or scenarios: files, folders of "
+                "them and shipped ones. See 'clew list models' and 'clew list scenarios'.",
+            ),
+        ],
+    )
+    seed: int | None = _said("seed", partial(number, least=0), None)
+    runs: int | None = _said("runs", _FROM_1, None)
+    seconds: float | None = _flag(
+        "--for",
+        "Run seeds for so long, such as 30s, 5m or 1h of wall time.",
+        metavar="TIME",
+        read=seconds_of,
+        value=None,
+    )
+    jobs: int | None = _flag(
+        "--jobs", "Worker processes.", "one a CPU, 1 below 20 runs", "N", read=_FROM_1, value=None
+    )
+    until_failure: bool = _flag("--until-failure", "Stop at the first invalid run.")
+    max_failures: int | None = _flag(
+        "--max-failures", "Stop at the Nth invalid run.", metavar="N", read=_FROM_1, value=None
+    )
+    failed: bool = _flag(
+        "--failed",
+        "First run the seeds that ever failed, as DIR/clew.sqlite knows them; nothing else unless "
+        "--runs or --for is given. Without MODEL, those of every scenario.",
+    )
+    allow_outside: bool = _flag(
+        "--allow-outside",
+        "With --failed and no MODEL: run a file that lies outside the project of DIR/clew.sqlite.",
+    )
+    resume: bool = _flag(
+        "--resume",
+        "Take the results that DIR/clew.sqlite has of the same scenario, source and version, and "
+        "run the other seeds.",
+    )
+    shard: Shard = _flag(
+        "--shard",
+        "Run the Kth of N equal parts of the seeds; of several scenarios, of those. The first has "
+        "all seeds where a failure is expected of them.",
+        metavar="K/N",
+        read=shard_of,
+        value=Shard(),
+    )
+    dask: str | None = _flag(
+        "--dask",
+        "Run on a Dask cluster, such as tcp://host:8786; local starts one here.",
+        metavar="ADDRESS",
+        value=None,
+    )
+    seed_seconds: float | None = _flag(
+        "--seed-timeout",
+        "Wall time after which a worker process that has not ended its seed is killed.",
+        "5m or 10 times the virtual time, whichever is longer",
+        "TIME",
+        read=seconds_of,
+        value=None,
+    )
+    out: Path = _flag(
+        "--out",
+        "Where artefacts of failures and clew.sqlite go.",
+        "out",
+        "DIR",
+        value=Path("out"),
+    )
+    keep: bool = _flag("--keep", "Keep the artefacts of valid runs too.")
+    verify: bool = _flag(
+        "--verify",
+        "Run again, here and in a fresh process, and compare; always done for a failure.",
+    )
+    no_shrink: bool = _flag("--no-shrink", "Leave failures as they were found.")
+    coverage: bool = _flag(
+        "--coverage",
+        "Count the different behaviours that the seeds show, as is always done on a terminal.",
+    )
+    json: bool = _flag(
+        "--json",
+        "One JSON object a run on stdout; then one for each scenario with --expect, whether it was "
+        "met. In a sweep the first of each way of failing has its repro file in it.",
+    )
+    junit: Path | None = _flag(
+        "--junit",
+        "Write a JUnit report for a CI server; folders that are missing are made.",
+        metavar="FILE",
+        read=_file,
+        value=None,
+    )
+    log: bool = _flag(*LOG)
+    trace: Path | None = _flag(*TRACE, read=_file, value=None)
+
+    @property
+    def failures_max(self) -> int | None:
+        """Stop after that many failures; None to go on."""
+        return 1 if self.until_failure else self.max_failures
 
     def jobs_for(self, runs: int | None) -> int:
         """The worker processes that a number of runs is worth; None where nobody knows how many."""
@@ -81,52 +179,36 @@ class Invocation:
         return 1 if runs is not None and runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
 
 
-def invocation_of(own: Mapping[str, Any]) -> Invocation:
-    """The options of the command from their texts.
+_FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Invocation)}
+
+
+def invocation_parameters() -> list[Parameter]:
+    """The argument of the command and its own flags, as typer takes them."""
+    return [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=one.metadata["hint"])
+        for name, one in _FIELDS.items()
+        if one.metadata["hint"] is not None
+    ]
+
+
+def invocation_flags() -> set[str]:
+    """The names of those flags."""
+    return {f"--{one.metadata['name']}" for one in _FIELDS.values() if one.metadata["hint"]}
+
+
+def invocation_of(said: dict[str, Any]) -> Invocation:
+    """The options of the command from their texts, which are taken out of what was said.
 
     Raises:
         UsageError: one of them is wrong, or says the contrary of another.
     """
-    whole = {
-        name: number(name.replace("_", "-"), own[name], least) if name in own else None
-        for name, least in {"seed": 0, "runs": 1, "jobs": 1, "max_failures": 1}.items()
-    }
-    out = Path(own.get("out", "out"))
-    check_folder(out)
-    for name in ("junit", "trace"):
-        if name in own:
-            check_file(name, own[name])
-    _not_both(own, "until_failure", "max_failures")
-    _not_both(own, "dask", "jobs")
-    _not_both(own, "dask", "seed_timeout")
-    return Invocation(
-        models=tuple(own.get("models", ())),
-        seed=whole["seed"],
-        runs=whole["runs"],
-        seconds=seconds_of("for", own["for_time"]) if "for_time" in own else None,
-        jobs=whole["jobs"],
-        failures_max=1 if "until_failure" in own else whole["max_failures"],
-        failed="failed" in own,
-        allow_outside="allow_outside" in own,
-        resume="resume" in own,
-        shard=shard_of("shard", own["shard"]) if "shard" in own else Shard(),
-        dask=own.get("dask"),
-        seed_seconds=(
-            seconds_of("seed-timeout", own["seed_timeout"]) if "seed_timeout" in own else None
-        ),
-        out=out,
-        keep="keep" in own,
-        verify="verify" in own,
-        shrink="no_shrink" not in own,
-        json="json" in own,
-        junit=own.get("junit"),
-        log="log" in own,
-        trace=own.get("trace"),
-        coverage="coverage" in own,
-    )
-
-
-def _not_both(own: Mapping[str, Any], one: str, other: str) -> None:
-    if one in own and other in own:
-        one, other = (name.replace("_", "-") for name in (one, other))
-        raise UsageError(f"--{one} and --{other} can't be used together", fix="Name one of them")
+    own = {name: said.pop(name) for name in _FIELDS if name in said}
+    read = {name: _FIELDS[name].metadata["read"] for name in own}
+    flags = {name: _FIELDS[name].metadata["name"] for name in own}
+    asked = Invocation(**{name: read[name](flags[name], given) for name, given in own.items()})
+    check_folder(asked.out)
+    for pair in (("until_failure", "max_failures"), ("dask", "jobs"), ("dask", "seed_seconds")):
+        if flags.keys() >= set(pair):
+            names = " and ".join(f"--{flags[name]}" for name in pair)
+            raise UsageError(f"{names} can't be used together", fix="Name one of them")
+    return asked

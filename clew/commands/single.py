@@ -62,7 +62,7 @@ def run_one(case: Case, asked: Invocation) -> int:
             echo(f"\n{met}")
         stories[str(result.repro)] = story
     try:
-        if asked.shrink and not asked.json:
+        if not (asked.no_shrink or asked.json):
             write_junit([case], stories, asked.junit)  # as in a sweep
             stories |= shrink_all([case], Style.of(sys.stdout))
     finally:

@@ -83,7 +83,7 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
             print_met(cases)
         else:
             stories = _tell(cases, progress.seconds)
-        if asked.shrink and not asked.json and not interrupted:
+        if not (asked.no_shrink or asked.json) and not interrupted:
             # A smaller plan may make a library crash this process: what is known is on disk.
             write_junit(cases, stories, asked.junit)
             stories |= shrink_all(cases, Style.of(sys.stdout))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clew.commands.invocation import OF_THE_COMMAND, Invocation, invocation_of
+from clew.commands.invocation import Invocation, invocation_of
 from clew.commands.replay import announce
 from clew.commands.reports import write_junit, write_reports
 from clew.commands.single import run_one
@@ -39,7 +39,7 @@ from clew.search.summary import Summary
 def run(options: Mapping[str, Any]) -> int:
     """Run the seeds that the options name; the exit status."""
     given = dict(options)
-    asked = invocation_of({name: given.pop(name) for name in OF_THE_COMMAND if name in given})
+    asked = invocation_of(given)
     if "asserts" in given:
         given["assert"] = list(given.pop("asserts"))
     cases = cases_of(asked, given)
