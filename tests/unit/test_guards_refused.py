@@ -249,6 +249,15 @@ REFUSED = {
         ("asyncio.all_tasks()", "asyncio.all_tasks"),
     ],
     "from asyncio import sleep": [("await sleep(0.1)", "asyncio.sleep")],
+    "import sys": [
+        ("sys.argv.append(1)", "changing sys.argv"),
+        ("sys.argv[:] = []", "changing sys.argv"),
+        ("sys.argv += [1]", "changing sys.argv"),
+        ("del sys.argv[0]", "changing sys.argv"),
+        ("sys.stdout.n = 1", "setting an attribute of a standard stream"),
+        ("setattr(sys.__stderr__, 'n', 1)", "setting an attribute of a standard stream"),
+        ("del sys.stdin._real", "deleting an attribute of a standard stream"),
+    ],
 }
 
 REFUSED_ROWS = [(top, body, what) for top, rows in REFUSED.items() for body, what in rows]

@@ -171,3 +171,47 @@ CALM = {
 @pytest.mark.parametrize("case", CALM)
 def test_what_is_no_refusal_for_ever_is_not_remarked(tmp_path, case):
     assert not remarks(stuck(tmp_path, **CALM[case]), "never again")
+
+
+# Dates that numpy reads by itself.
+
+DATED = """import numpy as np
+
+class N(Node):
+    workload = "echo"
+
+    @on("echo")
+    def echo(self, msg):
+        {statement}
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'np.array("today", "M8[D]")',
+        'np.array(["now"]).astype("datetime64[s]")',
+        'np.arange("today", 3, dtype="<M8[D]")',
+        'np.zeros(1, dtype=np.datetime64)[0] = "now"',
+    ],
+)
+def test_a_date_that_numpy_reads_by_itself_is_said_with_its_line(tmp_path, statement):
+    pytest.importorskip("numpy")
+    path = written(tmp_path, DATED.format(statement=statement))
+    assert f"{path}:10" in remarks(outcome_of(path), "real clock")[0]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'np.datetime64("now")',
+        'np.datetime64("today", "D")',
+        'np.array(["then"]).shape',
+        'msg.body.get("now")',
+    ],
+)
+def test_other_dates_and_words_are_not_remarked(tmp_path, statement):
+    pytest.importorskip("numpy")
+    path = written(tmp_path, DATED.format(statement=statement))
+    assert remarks(outcome_of(path), "real clock") == []

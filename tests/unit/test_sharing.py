@@ -199,6 +199,28 @@ FORMS = {
     "a module made by hand": (
         "import types\nm = types.ModuleType('m'); m.n = 0", "", "m.n += 1; value = m.n", "n.m",
     ),
+    "a module made by hand among the imported ones": (
+        "import sys, types\nm = types.ModuleType('made'); m.n = 0\nsys.modules['made'] = m", "",
+        "import made; made.n += 1; value = made.n", "made.n",
+    ),
+    "what such a module holds": (
+        "import sys, types\nm = types.ModuleType('made'); m.n = [0]\nsys.modules['made'] = m", "",
+        "from made import n; n[0] += 1; value = n[0]", "made.n",
+    ),
+    "a module made by hand in a handler": (
+        "import sys, types", "",
+        ("m = sys.modules.setdefault('made', types.ModuleType('made'))\n"
+        "m.n = getattr(m, 'n', 0) + 1; value = m.n"), "made",
+    ),
+    "an object among the modules": (
+        "import sys\nclass Made:\n    n = 0\nsys.modules['made'] = Made()", "",
+        "import made; made.n += 1; value = made.n", "made",
+    ),
+    "an object of a class of modules": (
+        ("import sys, types\nclass Made(types.ModuleType):\n    n = 0\n"
+        "sys.modules['made'] = Made('made')"), "",
+        "import made; made.n += 1; value = made.n", "made.n",
+    ),
     "an object that hides its state": (
         ("class C:\n    __slots__ = ('n',)\n    def __reduce__(self): return C, ()\nc = C()\n"
         "c.n = 0"), "", "c.n += 1; value = c.n", "n.c",
@@ -254,8 +276,13 @@ def test_a_run_leaves_nothing_behind(form: str, tmp_path: Path):
     assert len(digests) == 1
     assert dict(os.environ) == environ
     left = {name for name in set(sys.modules) - names if not name.startswith("clew.")}
-    assert left <= {"clew_user_n", "beside", "stringprep"}  # the last by a form, if nobody had
-    assert names - {"beside"} <= set(sys.modules)
+    assert left <= {
+        "clew_user_n",
+        "beside",
+        "made",
+        "stringprep",
+    }  # the last by a form, if nobody had
+    assert names - {"beside", "made"} <= set(sys.modules)
     for owner in (string, fractions, fractions.Fraction):
         assert not hasattr(owner, "n")
     assert decimal.getcontext().prec == 28

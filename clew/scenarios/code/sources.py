@@ -56,7 +56,7 @@ def _of_the_model(model: Model) -> dict[str, str]:
     if module is None:
         return {}
     if module.__name__.startswith(models.__name__):
-        return _digests(_files(_shipped(module)), Path(models.__file__).parent)
+        return _digests(files_of(_shipped(module)), Path(models.__file__).parent)
     if module.__name__.startswith(USERS):
         beside = [sys.modules[name] for name in getattr(module, BESIDE, ()) if name in sys.modules]
         return _of_a_file([module, *beside])
@@ -65,13 +65,15 @@ def _of_the_model(model: Model) -> dict[str, str]:
 
 def _of_a_file(modules: list[ModuleType]) -> dict[str, str]:
     """The sources of a user's file, whose module comes first, by name."""
-    files = _files(modules)
+    files = files_of(modules)
     root = files[0].resolve().parent
     return _digests(reached(files, root), root)
 
 
-def _files(modules: Iterable[ModuleType]) -> list[Path]:
-    return [Path(each.__file__) for each in modules if each.__file__]
+def files_of(modules: Iterable[ModuleType]) -> list[Path]:
+    """The files of modules, but for those that have none."""
+    files = (getattr(each, "__file__", None) for each in modules)
+    return [Path(file) for file in files if file]
 
 
 def _digests(reached_files: Iterable[Path], root: Path) -> dict[str, str]:

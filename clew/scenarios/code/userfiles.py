@@ -149,20 +149,35 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
     home = _homes[node_class].module
     found = {home.__name__: home}
     for name in getattr(home, BESIDE, ()):
-        if name in sys.modules:
-            found[name] = sys.modules[name]
+        if isinstance(module := sys.modules.get(name), ModuleType):
+            found[name] = module
     pending = list(found.values())
     while pending:
         for value in list(vars(pending.pop()).values()):
             if isinstance(value, ModuleType):
-                module: ModuleType | None = value
+                module = value
             else:
                 used = value if isinstance(value, type | FunctionType) else type(value)
                 module = sys.modules.get(str(used.__module__))
-            if module is not None and module.__name__ not in found and is_own(module):
+            if isinstance(module, ModuleType) and module.__name__ not in found and is_own(module):
                 found[module.__name__] = module
                 pending.append(module)
     return tuple(found.values())
+
+
+def own_objects(node_class: type[Node]) -> dict[str, object]:
+    """What the code of a user's class has put among the modules and is none, by name."""
+    names = getattr(_homes[node_class].module, BESIDE, ()) if node_class in _homes else ()
+    return {
+        name: sys.modules[name]
+        for name in names
+        if name in sys.modules and not isinstance(sys.modules[name], ModuleType)
+    }
+
+
+def own_names(node_class: type[Node]) -> list[str]:
+    """The names in `sys.modules` of all that is the user's own."""
+    return [*(module.__name__ for module in own_modules(node_class)), *own_objects(node_class)]
 
 
 @contextmanager
@@ -198,14 +213,40 @@ def context_of(node_class: type[Node]) -> Context:
     return _homes[node_class].context
 
 
-def is_own(module: ModuleType) -> bool:
-    """True for a module of the user's project: of a source file that is not installed."""
+def is_own(module: object) -> bool:
+    """True for a module of the user's project, of a source file that is not installed or of none.
+
+    Whatever else stands among the modules is the user's where its class is.
+    """
+    if is_made_by_hand(module):
+        return True
+    return isinstance(module, ModuleType) and _has_own_file(module)
+
+
+def _has_own_file(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py") or module.__name__ == "__main__":
         return False
     if module.__name__.partition(".")[0] == "clew" or not is_users(file):
         return False
     return "site-packages" not in file and "dist-packages" not in file
+
+
+def is_made_by_hand(module: object) -> bool:
+    """True for what the user's code has put among the modules: no import made it.
+
+    It is a module of no file and no package, or an object of any class of the user's.
+    """
+    if type(module) is ModuleType:
+        held = vars(module)
+        return (
+            held.get("__spec__") is None
+            and held.get("__file__") is None
+            and "." not in module.__name__
+            and module.__name__ != "__main__"
+        )
+    home = sys.modules.get(type(module).__module__)
+    return type(home) is ModuleType and (is_made_by_hand(home) or _has_own_file(home))
 
 
 def copy_of(node_class: type[Node]) -> Copy:
@@ -215,7 +256,7 @@ def copy_of(node_class: type[Node]) -> Copy:
     """
     home = _homes[node_class].module
     name = next(name for name, value in vars(home).items() if value is node_class)
-    tops = {module.__name__.partition(".")[0] for module in own_modules(node_class)}
+    tops = {name.partition(".")[0] for name in own_names(node_class)}
     for other, module in list(sys.modules.items()):
         if other.partition(".")[0] in tops and (is_own(module) or other == home.__name__):
             del sys.modules[other]
@@ -231,6 +272,8 @@ def copy_of(node_class: type[Node]) -> Copy:
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
     """The modules that are new and lie in a folder, or where the user's code found them itself.
 
+    One that it made by hand is its own.
+
     Installed packages in the folder are left alone.
     """
     return tuple(
@@ -238,15 +281,24 @@ def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
         for name, module in list(sys.modules.items())
         if name not in known
         and not name.startswith(USERS)
-        and (file := getattr(module, "__file__", None)) is not None
-        and "site-packages" not in Path(file).parts
-        and (Path(folder) in Path(file).parents or _is_elsewhere(module))
+        and (is_made_by_hand(module) or _lies_beside(module, folder))
     )
 
 
-def _is_elsewhere(module: ModuleType) -> bool:
+def _lies_beside(module: object, folder: str) -> bool:
+    """True for a module in a folder, or in one that this process was not given; not installed."""
+    file = getattr(module, "__file__", None)
+    if file is None or "site-packages" in Path(file).parts:
+        return False
+    return Path(folder) in Path(file).parents or _is_elsewhere(module)
+
+
+def _is_elsewhere(module: object) -> bool:
     """True for a module of the user's in a folder that this process was not given."""
-    return is_own(module) and is_below(os.path.realpath(str(module.__file__)), GIVEN) < 0
+    return (
+        is_own(module)
+        and is_below(os.path.realpath(str(getattr(module, "__file__", None))), GIVEN) < 0
+    )
 
 
 def _forget_beside() -> None:

@@ -20,6 +20,7 @@ from clew.scenarios.judgement.liveness import (
     healed_nodes,
     not_judged,
 )
+from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
 from clew.scenarios.judgement.remarks import kept_apart, mildly_drawn, unawaited
 from clew.scenarios.judgement.signature import finding_kind, signature_of
@@ -96,7 +97,11 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.shared:
         checks.append(_shared(run))
     remarks = [*kept_apart(run), *unawaited(run), *mildly_drawn(run, model)]
-    remarks += [*busy_talk(run, model), *refused_for_ever(run, every_node=workload.every_node)]
+    remarks += [
+        *real_dates(model.node_class),
+        *busy_talk(run, model),
+        *refused_for_ever(run, every_node=workload.every_node),
+    ]
     if run.plan.liveness != "off":
         progress = check_liveness(run, every_node=workload.every_node)
         beyond = beyond_promise(run.plan, model)

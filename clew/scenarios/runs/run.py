@@ -19,7 +19,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.code.load import Model
-from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_modules
+from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
 from clew.scenarios.runs.client import Client, Recorder
@@ -260,7 +260,7 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
 def _isolation(model: Model, known: Changes) -> Isolation:
     return Isolation(
         partial(copy_of, model.node_class),
-        [module.__name__ for module in own_modules(model.node_class)],
+        own_names(model.node_class),
         is_own,
         known.spots,
         loggers_of(model.node_class),

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from clew.node.node import Node
 from clew.runtimes.isolated import Spot, environment, tell_c
-from clew.scenarios.code.userfiles import USERS, context_of, loggers_of, own_modules
+from clew.scenarios.code.userfiles import USERS, context_of, loggers_of, own_modules, own_objects
 from clew.scenarios.sharing.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
 from clew.sim.guards.caller import ASKED
 
@@ -181,12 +181,15 @@ class Sharing:
     def _look(self) -> tuple[Eye, dict[str, object]]:
         """What hangs on the user's modules, by name, as values that can be compared."""
         eye = Eye(self._modules)
-        return eye, eye.look_at(self._modules)
+        seen = eye.look_at(self._modules)
+        for name, value in own_objects(self._node_class).items():
+            seen[name] = eye.look(name, value)
+        return eye, seen
 
     def common(self, copy: Iterable[ModuleType]) -> Common:
         """What a copy of the modules holds that is the modules' own object, and so a library's."""
         eye = Eye(self._modules)
-        eye.look_at(copy)
+        eye.look_at([each for each in copy if isinstance(each, ModuleType)])
         objects = [
             (name, value)
             for name, value in eye.objects()
@@ -359,7 +362,9 @@ def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
     modules = {
         name: sys.modules[name]
         for name in sorted(names)
-        if name in sys.modules and name not in mine and not name.startswith("clew.")
+        if name not in mine
+        and not name.startswith("clew.")
+        and isinstance(sys.modules.get(name), ModuleType)
     }
     for module in list(modules.values()):
         for name in names & vars(module).keys():

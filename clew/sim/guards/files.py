@@ -23,6 +23,7 @@ from clew.sim.guards.caller import (
     Importing,
     Wrong,
     caller,
+    is_importing,
     is_own_code,
     refuse,
 )
@@ -209,11 +210,36 @@ FILES: Final[dict[str, Row]] = {
 }  # fmt: skip
 
 
+_A_SHARED_PLACE = "self; real processes do not share it"
+
+
+def _keep_off(what: str) -> None:
+    """Refuse what a running node would leave where the other nodes see it.
+
+    Raises:
+        Refused: a node's code runs, and no import.
+    """
+    who = caller()
+    if who is not None and not is_importing():
+        refuse(who, Wrong(what, _A_SHARED_PLACE))
+
+
 class Stream:
-    """A standard stream: writing goes to stderr, reading is refused, closing does nothing."""
+    """A standard stream: writing goes to stderr, reading is refused, closing does nothing.
+
+    A node keeps nothing on it.
+    """
 
     def __init__(self, real: Any) -> None:
-        self._real = real
+        object.__setattr__(self, "_real", real)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _keep_off("setting an attribute of a standard stream")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _keep_off("deleting an attribute of a standard stream")
+        object.__delattr__(self, name)
 
     def __getattr__(self, name: str) -> Any:
         who = caller()
@@ -243,6 +269,26 @@ def _ignored(*_: Any, **__: Any) -> None:
     """Do nothing: a node has no standard streams of its own."""
 
 
+_CHANGE_A_LIST = (
+    "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort",
+    "__setitem__", "__delitem__", "__iadd__", "__imul__",
+)  # fmt: skip
+
+
+def _kept_off(name: str) -> Answer:
+    change = getattr(list, name)
+
+    def method(self: Any, *args: Any, **named: Any) -> Any:
+        _keep_off("changing sys.argv")
+        return change(self, *args, **named)
+
+    return method
+
+
+_Arguments = type("list", (list,), {name: _kept_off(name) for name in _CHANGE_A_LIST})
+"""The arguments of the command: a list that a file may change while it is imported, and no node."""
+
+
 STREAMS: Final[dict[str, Row]] = {
     "sys:stdin": Live(_Stdin),
     "sys:__stdin__": Live(_Stdin),
@@ -250,5 +296,5 @@ STREAMS: Final[dict[str, Row]] = {
     "sys:__stdout__": Live(lambda _: Stream(sys.__stderr__)),
     "sys:stderr": Live(Stream),
     "sys:__stderr__": Live(Stream),
-    "sys:argv": Live(lambda real: real[:1]),
+    "sys:argv": Live(lambda real: _Arguments(real[:1])),
 }
