@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
-from clew.checkers.linearizability.collections.lazy_search import Lazily, broken_lazily
+from clew.checkers.linearizability.collections.lazy_search import broken_lazily
 from clew.checkers.linearizability.collections.matches import matched
 from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence, Failed
@@ -30,36 +30,20 @@ from clew.checkers.linearizability.shortcuts import explains, helps, shortcut
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
 from clew.checkers.linearizability.specifications.collections import Stack
-from clew.checkers.linearizability.stages import Searched, Share, ShareSpentError, searched
+from clew.checkers.linearizability.stages import (
+    PartitionResult,
+    Searched,
+    Share,
+    ShareSpentError,
+    searched,
+)
 from clew.checkers.linearizability.zones import ZONED
-from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
 from clew.errors import HistoryError
 from clew.history import History
 
 SHORT_CONFIGURATIONS = 2_000
 """What a search may cost, besides two for each entry, before anything else is tried."""
-
-
-class PartitionResult(NamedTuple):
-    """What was found of one partition.
-
-    Attributes:
-        verdict: VALID, INVALID or UNKNOWN.
-        engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
-            ``lazy-priority-queue``, ``set``, ``lazy-set``, ``matching``,
-            ``sources`` or ``search``.
-        configurations: explored by a search; 0 for the others.
-        failed: the search that failed, where one did.
-        broken: entries that no order explains, where another engine found them.
-        reason: why it is UNKNOWN.
-    """
-
-    verdict: Verdict
-    engine: str
-    configurations: int = 0
-    failed: Searched | None = None
-    broken: tuple[Entry, ...] = ()
-    reason: str = ""
 
 
 class Linearizability:
@@ -121,56 +105,41 @@ class Linearizability:
         return self._result(len(operations), parts, findings, anomalies)
 
     def _judge(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:
+        helping = partial(helps, self.specification, partition.entries)
         try:
             return self._decide(partition, among, budget)
         except HistoryError:
             raise
         except OutOfBudget as stop:
-            advice = stop.advice(helps(self.specification, partition.entries))
-            reason = f"the budget is spent: {stop}. {advice}"
-            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
+            reason = f"the budget is spent: {stop}. {stop.advice(helping())}"
         except MemoryError:
-            advice = OutOfBudget("").advice(helps(self.specification, partition.entries))
-            reason = f"there was not enough memory. {advice}"
-            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
+            reason = f"there was not enough memory. {advice(*helping())}"
         except Exception as crash:  # noqa: BLE001 - a user's step may raise anything
             reason = f"the specification raised {type(crash).__name__}: {crash}"
-            return PartitionResult(Verdict.UNKNOWN, "search", reason=reason)
+        return PartitionResult("search", reason=reason)
 
     def _decide(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:
         specification, entries = self.specification, partition.entries
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
-            return PartitionResult(Verdict.VALID, "witness")
+            return PartitionResult("witness")
         quick = shortcut(specification, entries, among, budget)
+        quick = quick or self._without_orders(entries, budget)
         if quick is not None:
-            engine, broken = quick
-            return PartitionResult(
-                Verdict.INVALID if broken else Verdict.VALID, engine, broken=broken
-            )
-        lazily = self._without_orders(entries, budget)
-        if lazily is not None:
-            verdict = Verdict.INVALID if lazily.broken else Verdict.VALID
-            return PartitionResult(
-                verdict, lazily.engine, lazily.configurations, broken=lazily.broken
-            )
+            return quick
         # Most searches are short. Where one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
             broken = without_source(specification, entries)
             if broken:
-                return PartitionResult(Verdict.INVALID, "sources", broken=broken)
+                return PartitionResult("sources", broken)
             found = searched(specification, partition.key, entries, budget)
-        count = found.outcome.configurations
-        if found.outcome.linearizable:
-            return PartitionResult(Verdict.VALID, "search", count)
-        return PartitionResult(Verdict.INVALID, "search", count, failed=found)
+        failed = None if found.outcome.linearizable else found
+        return PartitionResult("search", (), found.outcome.configurations, failed)
 
-    def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> Lazily | None:
+    def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> PartitionResult | None:
         """What is found where not all operations are put in order."""
         if type(self.specification) is Stack:
-            return (
-                Lazily("matching", (), 0) if matched(self.specification, entries, budget) else None
-            )
+            return PartitionResult("matching") if matched(self.specification, entries, budget) else None
         return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:

@@ -8,11 +8,11 @@ Source: Horn and Kroening, "Faster linearizability checking via P-compositionali
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.keys import ASKS, PAIRS, Keying, is_pair, said_readings
+from clew.checkers.keys import ASKS, PAIRS, Keying, said_readings
 from clew.checkers.linearizability.specification import (
     LOOSE,
     STRICT,
@@ -22,8 +22,6 @@ from clew.checkers.linearizability.specification import (
 )
 from clew.errors import HistoryError
 from clew.history import History, Operation
-
-__all__ = ["NEVER", "Entry", "Partition", "is_pair", "partitions", "ways"]
 
 NEVER = 1 << 62
 """The position of a response that never came, where one must compare."""
@@ -47,6 +45,19 @@ class Entry(NamedTuple):
     argument: Any
     result: Any
     number: int
+
+
+def end(entry: Entry) -> int:
+    """The position of the response; `NEVER` where there is none."""
+    return NEVER if entry.completed is None else entry.completed
+
+
+def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries in order of invocation."""
+    return tuple(sorted(entries, key=_INVOKED))
+
+
+_INVOKED = itemgetter(0)
 
 
 class Partition(NamedTuple):

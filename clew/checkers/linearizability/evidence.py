@@ -154,8 +154,8 @@ class Evidence:
             return _Suspects(self._specification, failed.entries)
         if broken:
             quick = shortcut(self._specification, cut(told, failed.response), budget=self._budget)
-            if quick is not None and quick[1]:
-                return _Suspects(self._specification, quick[1])
+            if quick is not None and quick.broken:
+                return _Suspects(self._specification, quick.broken)
         return _Suspects(failed.machine.specification, cut(failed.entries, failed.response))
 
     def _minimal(self, suspects: _Suspects, failed: Searched) -> _Suspects:

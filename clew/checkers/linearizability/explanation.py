@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.entries import NEVER, Entry, is_pair
+from clew.checkers.keys import is_pair
+from clew.checkers.linearizability.entries import Entry, end
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.specification import (
     UNANSWERED,
@@ -163,13 +164,13 @@ def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str
         and not specification.is_readonly(each.f, each.argument)
     ]
     latest = max(
-        (each.invoked for each in updates if (each.completed or NEVER) < response.completed),
+        (each.invoked for each in updates if end(each) < response.completed),
         default=-1,
     )
     values = dict.fromkeys(
         told.written(each.number)
         for each in updates
-        if (each.completed or NEVER) > latest
+        if end(each) > latest
         and (each.argument is UNSEEN or (is_pair(each.argument) and each.argument[1] is UNSEEN))
     )
     return [told.state(value) for value in values] if len(values) <= STATES_TOLD else []

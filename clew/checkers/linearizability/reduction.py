@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.entries import Entry, end
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specification import UNANSWERED, Specification, truth_of
@@ -177,8 +177,8 @@ class Reduction:
 
         length = 2
         while length < min(len(everything), longest + 1):
-            end = _with_sources({*everything[-length:], self._last_response}, sources)
-            if self._shows(end, remaining):
+            last = _with_sources({*everything[-length:], self._last_response}, sources)
+            if self._shows(last, remaining):
                 break
             length *= 2
         else:
@@ -203,14 +203,14 @@ class Reduction:
 
     def _last(self, updates: Sequence[int], observer: int) -> Iterator[int]:
         """Those of the updates that may be the last before the observer responds."""
-        end = self._response(observer)
+        over = end(self._entries[observer])
         latest = -1
         older = 0
         # From the last invoked on: an update counts unless a later one began after it ended.
         for index in reversed(updates):
-            if self._entries[index].invoked > end or index == observer:
+            if self._entries[index].invoked > over or index == observer:
                 continue
-            if self._response(index) >= latest:
+            if end(self._entries[index]) >= latest:
                 latest = max(latest, self._entries[index].invoked)
                 yield index
             else:
@@ -224,10 +224,6 @@ class Reduction:
         if index not in self._updates:
             return _whole(entry.result)
         return _whole(entry.argument[0]) if entry.f in self._specification.pairs else []
-
-    def _response(self, index: int) -> int:
-        completed = self._entries[index].completed
-        return NEVER if completed is None else completed
 
     def _suffix(self, dropped: frozenset[int]) -> None:
         """The shortest end, by doubling, that still fails when all before it is free."""

@@ -10,37 +10,18 @@ with each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from clew.checkers.linearizability.collections.passages import end
-from clew.checkers.linearizability.collections.priority_queues import broken_priority_queue
-from clew.checkers.linearizability.collections.queues import broken_queue
+from clew.checkers.linearizability.collections.kinds import KINDS, broken_values
 from clew.checkers.linearizability.collections.sets import broken_set
-from clew.checkers.linearizability.collections.stacks import broken_stack
-from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.entries import Entry, end
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import (
-    FifoQueue,
-    PriorityQueue,
-    Set,
-    Stack,
-)
+from clew.checkers.linearizability.specifications.collections import Set
+from clew.checkers.linearizability.stages import PartitionResult
 from clew.checkers.linearizability.zones import ZONED, broken_zones
 from clew.checkers.verdict import Budget
-
-Shortcut: TypeAlias = Callable[
-    [Specification, Sequence[Entry], Budget | None], tuple[Entry, ...] | None
-]
-"""Entries that can't be explained; empty where all can, None where it does not apply."""
-
-SHORTCUTS: dict[type[Specification], tuple[str, Shortcut]] = {
-    FifoQueue: ("queue", broken_queue),
-    Set: ("set", broken_set),
-    PriorityQueue: ("priority-queue", broken_priority_queue),
-    Stack: ("stack", broken_stack),
-}
 
 
 def shortcut(
@@ -48,8 +29,8 @@ def shortcut(
     entries: Sequence[Entry],
     among: int = 0,
     budget: Budget | None = None,
-) -> tuple[str, tuple[Entry, ...]] | None:
-    """The name of the engine that decided and what it found; None where none applies.
+) -> PartitionResult | None:
+    """What the engine for unique values found; None where none applies.
 
     Args:
         specification: the specification.
@@ -62,13 +43,14 @@ def shortcut(
     """
     kind = type(specification)
     if kind in ZONED:
-        name, broken = "zones", broken_zones(specification, entries, among)
-    elif kind in SHORTCUTS:
-        name, judge = SHORTCUTS[kind]
-        broken = judge(specification, entries, budget)
+        engine, broken = "zones", broken_zones(specification, entries, among)
+    elif kind is Set:
+        engine, broken = "set", broken_set(entries)
+    elif kind in KINDS:
+        engine, broken = KINDS[kind].engine, broken_values(KINDS[kind], entries, budget)
     else:
         return None
-    return None if broken is None else (name, broken)
+    return None if broken is None else PartitionResult(engine, broken)
 
 
 def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
@@ -122,7 +104,7 @@ def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[st
         if each.argument is not None and not specification.is_readonly(each.f, each.argument)
     ]
     is_repeated = len(updates) > len(dict.fromkeys(updates))
-    if is_repeated and kind in {FifoQueue, Stack, PriorityQueue}:
+    if is_repeated and kind in KINDS:
         yield "values that are each put in once"
     elif is_repeated and (kind in ZONED or kind is Set):
         yield "values that are each written once" if kind in ZONED else "elements added once"

@@ -19,8 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.collections.passages import end
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import Register, pair

@@ -25,7 +25,7 @@ from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search, SearchResult
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.timeline import Timeline
-from clew.checkers.verdict import Budget, OutOfBudget
+from clew.checkers.verdict import Budget, OutOfBudget, Verdict
 
 FIRST_STAGE_CONFIGURATIONS = 20_000
 STATES_BYTES_MAX = 1 << 30
@@ -60,6 +60,33 @@ class Searched(NamedTuple):
     def response(self) -> Entry:
         """The first response that no order explains; where the search failed."""
         return self.entries[self.timeline.levels[self.outcome.level].slot[4]]
+
+
+class PartitionResult(NamedTuple):
+    """What was found of one partition.
+
+    Attributes:
+        engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
+            ``lazy-priority-queue``, ``set``, ``lazy-set``, ``matching``,
+            ``sources`` or ``search``.
+        broken: entries that no order explains, where an engine other than a search found them.
+        configurations: explored by a search; 0 for the others.
+        failed: the search that failed, where one did.
+        reason: why it is UNKNOWN; empty where it is not.
+    """
+
+    engine: str
+    broken: tuple[Entry, ...] = ()
+    configurations: int = 0
+    failed: Searched | None = None
+    reason: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """VALID where nothing was found that no order explains."""
+        if self.reason:
+            return Verdict.UNKNOWN
+        return Verdict.INVALID if self.broken or self.failed else Verdict.VALID
 
 
 def searched(

@@ -15,7 +15,7 @@ from importlib import import_module
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.key_value import KeyValue
 from clew.checkers.linearizability.specifications.registers import CasRegister, Register
@@ -134,13 +134,13 @@ def _by_hand(
     writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
 ) -> Suspects | None:
     begun = [-1] + [entry.invoked for entry in writes]
-    responses = [-1] + [NEVER if each.completed is None else each.completed for each in writes]
+    responses = [-1, *map(end, writes)]
     invocations = list(begun)
     # Invariant: per cluster the earliest response and the latest invocation so far: the ends of its
     # zone. Cluster 0 is that of the initial value, whose write came before all.
     for index, cluster in enumerate(clusters):
         entry = reads[index]
-        completed = _response(entry)
+        completed = end(entry)
         if cluster < 0 or completed < begun[cluster]:
             return (-1, index)
         responses[cluster] = min(responses[cluster], completed)
@@ -201,23 +201,15 @@ def _evidence(
         read = reads[suspects[1]]
         cluster = clusters[suspects[1]]
         chosen = [read] if cluster < 0 else [writes[cluster - 1], read]
-        return tuple(sorted(chosen, key=_invocation))
+        return in_order(chosen)
     found: dict[int, Entry] = {}
     for suspect in suspects:
         members = [reads[at] for at, cluster in enumerate(clusters) if cluster == suspect]
         if suspect > 0:
             members.append(writes[suspect - 1])
             found[members[-1].number] = members[-1]
-        first = min(members, key=_response)
-        last = max(members, key=_invocation)
+        first = min(members, key=end)
+        last = max(members, key=itemgetter(0))
         found[first.number] = first
         found[last.number] = last
-    return tuple(sorted(found.values(), key=_invocation))
-
-
-def _response(entry: Entry) -> int:
-    return NEVER if entry.completed is None else entry.completed
-
-
-def _invocation(entry: Entry) -> int:
-    return entry.invoked
+    return in_order(found.values())

@@ -33,8 +33,8 @@ from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.collections.passages import end, instant, spread
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.collections.passages import instant, spread
+from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
 

@@ -31,8 +31,8 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.collections.passages import end, instant, spread
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.collections.passages import instant, spread
+from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
 from clew.checkers.linearizability.specifications.collections import FifoQueue
 

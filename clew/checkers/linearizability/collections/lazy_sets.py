@@ -21,8 +21,8 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.collections.passages import end, instant, spread
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.collections.passages import instant, spread
+from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification, truth_of
 from clew.checkers.linearizability.specifications.collections import Set
 from clew.checkers.linearizability.stages import Share, ShareSpentError, searched

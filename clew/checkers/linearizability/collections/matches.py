@@ -17,17 +17,15 @@ Intelligence 1992.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from clew.checkers.linearizability.collections import priority_queues, stacks
-from clew.checkers.linearizability.collections.lazy_priorities import PUTS
-from clew.checkers.linearizability.collections.passages import Passage, Traffic, end
+from clew.checkers.linearizability.collections.kinds import KINDS, Kind
+from clew.checkers.linearizability.collections.passages import Passage, Traffic
 from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import PriorityQueue, Stack
 from clew.checkers.linearizability.stages import Share, ShareSpentError
 from clew.checkers.verdict import Budget
 
@@ -48,51 +46,14 @@ EQUAL_ONE_IN = 5
 """Of the exchanges that change nothing one in this number may be made."""
 
 
-class _Kind(NamedTuple):
-    """How an object is matched.
-
-    Attributes:
-        puts: the functions that put a value in; all others take one out.
-        last: whether a take gets the put invoked last, else the one that responds first.
-        faults: finds what a matching leaves that no order explains.
-        disorderly: the first of these.
-    """
-
-    puts: frozenset[str]
-    last: bool
-    faults: Callable[[Traffic], Iterator[tuple[Entry, ...]]]
-    disorderly: Callable[[Traffic], tuple[Entry, ...]]
-
-
-_KINDS: dict[type[Specification], _Kind] = {
-    Stack: _Kind(
-        puts=frozenset({"push"}),
-        last=True,
-        faults=stacks.faults,
-        disorderly=stacks.disorderly,
-    ),
-    PriorityQueue: _Kind(
-        puts=PUTS,
-        last=False,
-        faults=priority_queues.faults,
-        disorderly=priority_queues.disorderly,
-    ),
-}
-
-
 def matched(specification: Specification, entries: Sequence[Entry], budget: Budget) -> bool:
     """Whether a matching was found that explains the history; False says nothing.
-
-    Args:
-        specification: the specification.
-        entries: one partition, in order of invocation.
-        budget: what may be spent.
 
     Raises:
         OutOfBudget: the whole budget is spent.
     """
-    kind = _KINDS.get(type(specification))
-    if kind is None:
+    kind = KINDS.get(type(specification))
+    if kind is None or not kind.is_matched:
         return False
     first = _first_matching(kind, entries)
     if first is None:
@@ -102,7 +63,7 @@ def matched(specification: Specification, entries: Sequence[Entry], budget: Budg
     return False
 
 
-def _first_matching(kind: _Kind, entries: Sequence[Entry]) -> dict[int, Entry] | None:
+def _first_matching(kind: Kind, entries: Sequence[Entry]) -> dict[int, Entry] | None:
     """For each put whose value is taken its take; None where there are too few puts."""
     moments = [(each.invoked, each) for each in entries]
     moments += [(end(each), each) for each in entries if each.f not in kind.puts]
@@ -123,12 +84,12 @@ def _first_matching(kind: _Kind, entries: Sequence[Entry]) -> dict[int, Entry] |
             flying[each.result] += 1
         elif each.result is not None:
             flying[each.result] -= 1
-            if not kind.last and helpers:
+            if not kind.takes_last and helpers:
                 helpers -= _drop_smaller(left, flying, each, helpers)
             some = left.get(each.result)
             if not some:
                 return None
-            put = max(some, key=_answered) if kind.last else min(some, key=end)
+            put = max(some, key=_answered) if kind.takes_last else min(some, key=end)
             some.remove(put)
             found[put.number] = each
     return found
@@ -165,7 +126,7 @@ class _Matching:
     """
 
     def __init__(
-        self, kind: _Kind, entries: Sequence[Entry], takes: dict[int, Entry], budget: Share
+        self, kind: Kind, entries: Sequence[Entry], takes: dict[int, Entry], budget: Share
     ) -> None:
         self._kind = kind
         puts = [each for each in entries if each.f in kind.puts]
@@ -191,10 +152,7 @@ class _Matching:
             # Each fault has its turn.
             turn = self._tried % max(1, len(better))
             chains = better[turn:] + better[:turn]
-        return (
-            not chains
-            and broken_traffic(self._traffic(), self._kind.disorderly, self._budget) == ()
-        )
+        return not chains and broken_traffic(self._traffic(), self._kind.faults, self._budget) == ()
 
     def _better(self, chains: list[tuple[Entry, ...]]) -> list[tuple[Entry, ...]] | None:
         """The faults after an exchange that leaves fewer, or as many; None where there is none."""

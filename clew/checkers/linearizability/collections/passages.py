@@ -5,10 +5,10 @@ Leaves out histories in which a value is put in twice, or is nil.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from clew.checkers.linearizability.entries import NEVER, Entry
+from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
 
 
 class Passage(NamedTuple):
@@ -48,13 +48,15 @@ class Traffic(NamedTuple):
     pending: list[Entry]
 
 
-def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
-    """The values' passages in O(n); None where a value was put in twice, or is nil.
+Faults: TypeAlias = Callable[[Traffic], Iterator[tuple[Entry, ...]]]
+"""Finds entries that no order explains, then more without these; nothing where one explains all.
 
-    Args:
-        entries: one partition.
-        put_names: the functions that put a value in; all others take one out.
-    """
+Takes without an answer are not looked at.
+"""
+
+
+def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
+    """The values' passages in O(n); None where a value was put in twice, or is nil."""
     puts: dict[Any, Entry] = {}
     takes: list[Entry] = []
     empties: list[Entry] = []
@@ -100,20 +102,6 @@ def _passages(puts: dict[Any, Entry], taken: dict[Any, Entry]) -> list[Passage]:
         elif put.completed is not None:
             passages.append(Passage(put.invoked, put.completed, NEVER, NEVER, value, (put,)))
     return passages
-
-
-def end(entry: Entry) -> int:
-    """The position of the response; `NEVER` where there is none."""
-    return NEVER if entry.completed is None else entry.completed
-
-
-def in_order(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries in order of invocation."""
-    return tuple(sorted(entries, key=_begin))
-
-
-def _begin(entry: Entry) -> int:
-    return entry.invoked
 
 
 INSTANT = 4

@@ -23,31 +23,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.collections.lazy_priorities import PUTS
-from clew.checkers.linearizability.collections.passages import Passage, Traffic, in_order
-from clew.checkers.linearizability.collections.unanswered_takes import broken_values
-from clew.checkers.linearizability.entries import NEVER, Entry
-from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import PriorityQueue
-from clew.checkers.verdict import Budget
-
-
-def broken_priority_queue(
-    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
-) -> tuple[Entry, ...] | None:
-    """Entries that break the priorities; empty where none do, None where it does not apply."""
-    if not comparable(each.argument for each in entries if each.f in PUTS):
-        return None
-    return broken_values(specification, PriorityQueue, entries, PUTS, disorderly, budget)
-
-
-def disorderly(found: Traffic) -> tuple[Entry, ...]:
-    """A removal that finds no moment, with what is in its way; nothing where all do."""
-    return next(faults(found), ())
+from clew.checkers.linearizability.collections.passages import Passage, Traffic
+from clew.checkers.linearizability.entries import NEVER, Entry, in_order
 
 
 def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
-    """Each of these, where the removals of those before are left out. Values may be alike."""
+    """Each removal that finds no moment, with what is in its way; it is then left out.
+
+    Values may be alike.
+    """
     return _Schedule(found).faults()
 
 
@@ -86,7 +70,7 @@ class _Schedule:
         self._delays: list[tuple[int, int]] = []
 
     def faults(self) -> Iterator[tuple[Entry, ...]]:
-        """Each removal that finds no moment, with what is in its way; it is then left out."""
+        """As `faults`."""
         rank, delays, free = self._rank, self._delays, self._covered.free
         self._passages = sorted(self._found.passages, key=_value)
         values = [*map(_value, self._passages), _NOTHING]

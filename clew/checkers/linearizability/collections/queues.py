@@ -16,35 +16,20 @@ theorem 3 (VFresh, VRepet, VOrd, VWit).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from clew.checkers.linearizability.collections.passages import (
-    Passage,
-    Traffic,
-    end,
-    in_order,
-)
-from clew.checkers.linearizability.collections.unanswered_takes import broken_values
-from clew.checkers.linearizability.entries import Entry
-from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import FifoQueue
-from clew.checkers.verdict import Budget
+from clew.checkers.linearizability.collections.passages import Passage, Traffic
+from clew.checkers.linearizability.entries import Entry, end, in_order
 
 
-def broken_queue(
-    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
-) -> tuple[Entry, ...] | None:
-    """Entries that break a queue's order; empty where none do, None where it does not apply."""
-    return broken_values(specification, FifoQueue, entries, ("enqueue",), _disorderly, budget)
+def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
+    """Values of which one overtook another; a dequeue that can't have found the queue empty."""
+    yield from _overtaking(found.passages)
+    yield from _never_empty(found.passages, found.empties)
 
 
-def _disorderly(found: Traffic) -> tuple[Entry, ...]:
-    """Values of which one overtook another; or a dequeue that can't have found the queue empty."""
-    return _overtaking(found.passages) or _never_empty(found.passages, found.empties)
-
-
-def _overtaking(passages: Sequence[Passage]) -> tuple[Entry, ...]:
-    """The operations on a value and on one that overtook it; nothing where none did."""
+def _overtaking(passages: Sequence[Passage]) -> Iterator[tuple[Entry, ...]]:
+    """The operations on a value and on the first one that overtook it."""
     earlier = sorted(passages, key=_put_done)
     at = 0
     last: Passage | None = None
@@ -56,12 +41,14 @@ def _overtaking(passages: Sequence[Passage]) -> tuple[Entry, ...]:
                 last = earlier[at]
             at += 1
         if last is not None and passage.taken_done < last.taken:
-            return in_order([*last.entries, *passage.entries])
-    return ()
+            yield in_order([*last.entries, *passage.entries])
+            return
 
 
-def _never_empty(passages: Sequence[Passage], empties: Sequence[Entry]) -> tuple[Entry, ...]:
-    """A dequeue that found the queue empty, with values it surely held one of all along."""
+def _never_empty(
+    passages: Sequence[Passage], empties: Sequence[Entry]
+) -> Iterator[tuple[Entry, ...]]:
+    """The first dequeue that found nothing, with values of which one surely was there all along."""
     # Stretches in which the queue surely held something, each as a chain of values that overlap.
     stretches: list[tuple[int, int, list[Passage]]] = []
     # Invariant: stretches are disjoint and in order; only the last can meet a value that is there
@@ -82,8 +69,8 @@ def _never_empty(passages: Sequence[Passage], empties: Sequence[Entry]) -> tuple
         place = bisect_right(begins, empty.invoked) - 1
         if place >= 0 and end(empty) <= stretches[place][1]:
             chain = stretches[place][2]
-            return in_order([empty, *(entry for each in chain for entry in each.entries)])
-    return ()
+            yield in_order([empty, *(entry for each in chain for entry in each.entries)])
+            return
 
 
 def _put(passage: Passage) -> int:

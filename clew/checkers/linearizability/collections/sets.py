@@ -26,27 +26,12 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.linearizability.collections.passages import end, in_order
-from clew.checkers.linearizability.entries import NEVER, Entry
-from clew.checkers.linearizability.specification import Specification, truth_of
-from clew.checkers.linearizability.specifications.collections import Set
-from clew.checkers.verdict import Budget
+from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
+from clew.checkers.linearizability.specification import truth_of
 
 
-def broken_set(
-    specification: Specification,
-    entries: Sequence[Entry],
-    budget: Budget | None = None,  # noqa: ARG001 - the other engines have a use for it
-) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty where one does, None where it does not apply.
-
-    Args:
-        specification: the specification.
-        entries: one partition.
-        budget: what may be spent; None for no bound.
-    """
-    if type(specification) is not Set:
-        return None
+def broken_set(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+    """Entries of a set that no order explains; empty where one does, None where it is not told."""
     adds: dict[Any, Entry] = {}
     for entry in entries:
         element = entry.argument

@@ -26,33 +26,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from clew.checkers.linearizability.collections.passages import (
-    Passage,
-    Traffic,
-    end,
-    in_order,
-)
-from clew.checkers.linearizability.collections.unanswered_takes import broken_values
-from clew.checkers.linearizability.entries import NEVER, Entry
-from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import Stack
-from clew.checkers.verdict import Budget
-
-
-def broken_stack(
-    specification: Specification, entries: Sequence[Entry], budget: Budget | None = None
-) -> tuple[Entry, ...] | None:
-    """Entries that break a stack's order; empty where none do, None where it does not apply."""
-    return broken_values(specification, Stack, entries, ("push",), disorderly, budget)
-
-
-def disorderly(found: Traffic) -> tuple[Entry, ...]:
-    """A segment without a bottom value; or a pop that can't have found the stack empty."""
-    return next(faults(found), ())
+from clew.checkers.linearizability.collections.passages import Passage, Traffic
+from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
 
 
 def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
-    """Each of these, where the values of those before are left out."""
+    """Each pop that can't have found the stack empty, each segment without a bottom value.
+
+    The values of those before are left out.
+    """
     present = sorted(
         (each for each in found.passages if each.put_done < each.taken),
         key=attrgetter("put_done"),

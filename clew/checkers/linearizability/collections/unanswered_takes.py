@@ -21,19 +21,15 @@ IJCAI 1995.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.collections.passages import Traffic, in_order, traffic
-from clew.checkers.linearizability.entries import NEVER, Entry
-from clew.checkers.linearizability.specification import Specification
+from clew.checkers.linearizability.collections.passages import Faults, Traffic
+from clew.checkers.linearizability.entries import NEVER, Entry, in_order
 from clew.checkers.linearizability.stages import Share, ShareSpentError
 from clew.checkers.verdict import Budget
-
-Engine: TypeAlias = Callable[[Traffic], tuple[Entry, ...]]
-"""The entries that no order explains; empty where all can be explained."""
 
 STEPS_MAX = 1_500_000
 """After these the search of any specification has its turn."""
@@ -42,48 +38,24 @@ STEPS_EACH = 1
 """What an engine takes for each value, about."""
 
 
-def broken_values(
-    specification: Specification,
-    kind: type[Specification],
-    entries: Sequence[Entry],
-    puts: Collection[str],
-    engine: Engine,
-    budget: Budget | None,
-) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty where one does, None where that does not apply.
-
-    It applies to an object of the kind, each of whose values was put in once.
-
-    Args:
-        specification: the object.
-        kind: what the engine decides.
-        entries: one partition.
-        puts: the functions that put a value in; all others take one out.
-        engine: decides histories without pending takes.
-        budget: what may be spent; None for no bound but that of this search.
-    """
-    found = traffic(entries, puts) if type(specification) is kind else None
-    return None if found is None else broken_traffic(found, engine, budget)
-
-
 def broken_traffic(
-    found: Traffic, engine: Engine, budget: Budget | None = None
+    found: Traffic, faults: Faults, budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
     """Entries that no order explains; empty where one does, None where the budget's share is spent.
 
     Args:
         found: what the history says of all values, each of which was put in once.
-        engine: decides histories without pending takes.
+        faults: decides histories without pending takes.
         budget: what may be spent; None for no bound but that of this search.
 
     Raises:
         OutOfBudget: the whole budget is spent.
     """
     whole = budget or Budget(steps=None)
-    broken = found.unfounded or engine(found)
+    broken = found.unfounded or next(faults(found), ())
     if not broken or not found.pending or found.unfounded:
         return broken
-    return _Choice(found, engine, Share(whole, STEPS_MAX)).broken()
+    return _Choice(found, faults, Share(whole, STEPS_MAX)).broken()
 
 
 Levels: TypeAlias = dict[Any, int]
@@ -91,17 +63,11 @@ Levels: TypeAlias = dict[Any, int]
 
 
 class _Choice:
-    """Which of the open values are taken by which of the pending takes.
+    """Which of the open values are taken by which of the pending takes."""
 
-    Args:
-        found: what the history says of all values.
-        engine: decides once that is said.
-        budget: what may be spent.
-    """
-
-    def __init__(self, found: Traffic, engine: Engine, budget: Share) -> None:
+    def __init__(self, found: Traffic, faults: Faults, budget: Share) -> None:
         self._found = found
-        self._engine = engine
+        self._faults = faults
         self._budget = budget
         self._takes = sorted(found.pending)
         # One more take than there are: the end of time.
@@ -179,7 +145,7 @@ class _Choice:
             each if each.taken != NEVER else each._replace(taken=begins[chosen[each.value]])
             for each in part.passages
         ]
-        return self._engine(part._replace(passages=passages))
+        return next(self._faults(part._replace(passages=passages)), ())
 
     def _is_enough(self, levels: Sequence[int]) -> bool:
         """Whether there is a take for each value (Hall's condition; the choices are nested)."""
