@@ -18,33 +18,22 @@ from typing import Any, Final, NamedTuple, Protocol
 from clew.machine.text import brief
 
 
-class _Unanswered(Enum):
-    """The result of an operation that has none."""
+class _Unknown(Enum):
+    """What stands where there is no value that anybody knows."""
 
     UNANSWERED = "?"
+    UNSEEN = "unseen"
 
     __hash__ = object.__hash__  # that of Enum is slow
 
     def __repr__(self) -> str:
-        return "UNANSWERED"
+        return self.name
 
 
-UNANSWERED: Final = _Unanswered.UNANSWERED
+UNANSWERED: Final = _Unknown.UNANSWERED
 """The result that `Specification.step` sees for a pending operation: nobody knows it."""
 
-
-class _Unseen(Enum):
-    """A value that no operation of a history sees."""
-
-    UNSEEN = "unseen"
-
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        return "UNSEEN"
-
-
-UNSEEN: Final = _Unseen.UNSEEN
+UNSEEN: Final = _Unknown.UNSEEN
 """What a fitted specification puts in place of every value that no operation sees."""
 
 
@@ -109,6 +98,10 @@ class Specification:
         keyed: whether arguments and results are pairs ``[key, value]`` of independent objects,
             one for each key, of which ``step`` sees the value alone. None: they are where
             `clew.checkers.keys` finds a key in every operation of the history.
+        first: the state before the first operation, where `initial` says nothing else.
+        asking: the functions that never change any state.
+        replacing: the functions that are legal in every state, and lead to the same one from all.
+        settling: the functions that any operation right before them may as well follow.
         pairs: the functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
         data_independent: whether the object only stores, orders and compares values, so that
             operations on other values can be left out of an explanation (Wolper, "Expressing
@@ -123,6 +116,10 @@ class Specification:
     name: str = "custom"
     functions: tuple[str, ...] = ()
     keyed: bool | None = None
+    first: Any = UNANSWERED
+    asking: tuple[str, ...] = ()
+    replacing: tuple[str, ...] = ()
+    settling: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
     data_independent: bool = False
     looks_ahead: bool = False
@@ -131,7 +128,9 @@ class Specification:
 
     def initial(self) -> Hashable:
         """The state before the first operation."""
-        raise NotImplementedError
+        if self.first is UNANSWERED:
+            raise NotImplementedError
+        return self.first  # type: ignore[no-any-return]
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The states that the operation may lead to with this result; None or () where illegal.
@@ -144,14 +143,14 @@ class Specification:
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
         """True only where the operation never changes any state; it makes the search faster."""
-        return False
+        return f in self.asking
 
     def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
         """True only where the operation is legal in every state, and all lead to the same one.
 
         It makes the search faster where many such operations are in flight at once.
         """
-        return False
+        return f in self.replacing
 
     def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
         """True only where any operation that may come right before this one may as well follow.
@@ -159,7 +158,7 @@ class Specification:
         Whatever is possible after the two in that order must be possible after them in the other,
         and no result may depend on it. Then none is put before it that need not be.
         """
-        return False
+        return f in self.settling
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """The part of the object that the operation touches; None where it may touch all of it.

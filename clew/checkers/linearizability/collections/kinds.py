@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clew.checkers.linearizability.collections import priority_queues, queues, stacks
-from clew.checkers.linearizability.collections.lazy_priorities import PUTS, LazyPriorityQueue
+from clew.checkers.linearizability.collections.lazy_priorities import LazyPriorityQueue
 from clew.checkers.linearizability.collections.lazy_queues import LazyQueue
 from clew.checkers.linearizability.collections.passages import Faults, traffic
 from clew.checkers.linearizability.collections.unanswered_takes import broken_traffic
@@ -48,12 +48,14 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[type[Specification], Kind] = {
-    FifoQueue: Kind(
-        "queue", frozenset({"enqueue"}), queues.faults, is_matched=False, lazy=LazyQueue
-    ),
-    Stack: Kind("stack", frozenset({"push"}), stacks.faults, takes_last=True),
+    FifoQueue: Kind("queue", FifoQueue.puts, queues.faults, is_matched=False, lazy=LazyQueue),
+    Stack: Kind("stack", Stack.puts, stacks.faults, takes_last=True),
     PriorityQueue: Kind(
-        "priority-queue", PUTS, priority_queues.faults, lazy=LazyPriorityQueue, is_ordered=True
+        "priority-queue",
+        PriorityQueue.puts,
+        priority_queues.faults,
+        lazy=LazyPriorityQueue,
+        is_ordered=True,
     ),
 }
 

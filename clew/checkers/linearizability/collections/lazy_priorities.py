@@ -38,8 +38,6 @@ from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification
 from clew.checkers.linearizability.specifications.collections import PriorityQueue
 
-PUTS = frozenset({"insert", "enqueue"})
-
 
 class LazyPriorityQueue(Specification):
     """What is present, and what is left of the inserts in flight.
@@ -59,10 +57,11 @@ class LazyPriorityQueue(Specification):
     name = PriorityQueue.name
     keyed = False
     looks_ahead = True
+    settling = ("begin", "help")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        inserts = sorted((each for each in entries if each.f in PUTS), key=end)
-        removals = [each for each in entries if each.f not in PUTS]
+        inserts = sorted((each for each in entries if each.f in PriorityQueue.puts), key=end)
+        removals = [each for each in entries if each.f not in PriorityQueue.puts]
         values = sorted({each.argument for each in inserts})
         self._width = max(1, len(inserts).bit_length())
         self._field = {value: place for place, value in enumerate(values)}
@@ -81,18 +80,9 @@ class LazyPriorityQueue(Specification):
         answered = [each for each in removals if each.result in self._field and each.completed]
         self._ahead = _Ahead(self._field, inserts, answered, helpers)
         self.entries = sorted(made)
-
-    def initial(self) -> Hashable:
-        """No insert was invoked."""
-        return (0, (), 0, self._ahead.over)
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for a removal that found nothing, where no other one may have to go before."""
-        return f == "empty" and not self._ahead.helpers
-
-    def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for what takes no choice away: what comes right before may come right after."""
-        return f in {"begin", "help"}
+        self.first = (0, (), 0, self._ahead.over)
+        # A removal that found nothing only asks where no other one may have to go before.
+        self.asking = () if helpers else ("empty",)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """What is left after the invocation or response of an insert, or a removal."""

@@ -66,11 +66,14 @@ class LazyQueue(Specification):
 
     name = FifoQueue.name
     keyed = False
+    asking = ("empty",)
+    # An invocation takes no choice away, and what began no sooner precedes nothing that did.
+    settling = ("begin",)
+    first = _Left(0, 0, 0, 0)
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        put = FifoQueue.functions[0]
-        enqueues = sorted((each for each in entries if each.f == put), key=end)
-        dequeues = [each for each in entries if each.f != put]
+        enqueues = sorted((each for each in entries if each.f in FifoQueue.puts), key=end)
+        dequeues = [each for each in entries if each.f not in FifoQueue.puts]
         responses = [end(each) for each in enqueues]
         self._answered = bisect_left(responses, NEVER)
         self._values = [each.argument for each in enqueues]
@@ -94,21 +97,6 @@ class LazyQueue(Specification):
             f = "dequeue" if at is None else "empty"
             made.append(spread(each, f, at))
         self.entries = sorted(made)
-
-    def initial(self) -> Hashable:
-        """No enqueue was invoked."""
-        return _Left(0, 0, 0, 0)
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for a dequeue that found nothing."""
-        return f == "empty"
-
-    def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for the invocation of an enqueue: what comes right before may come right after.
-
-        It takes no choice away, and what began no sooner than now precedes nothing that did.
-        """
-        return f == "begin"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """What is left after the invocation or response of an enqueue, or a dequeue."""

@@ -21,7 +21,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from clew.checkers.linearizability.collections.passages import instant, spread
+from clew.checkers.linearizability.collections.passages import INSTANT, instant, spread
 from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification, truth_of
 from clew.checkers.linearizability.specifications.collections import Set
@@ -53,6 +53,7 @@ class LazySet(Specification):
     name = Set.name
     keyed = False
     looks_ahead = True
+    settling = ("begin", "ask")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._reads = [each for each in entries if each.f == "read" and each.completed is not None]
@@ -77,18 +78,11 @@ class LazySet(Specification):
         for at, each in enumerate(self._reads):
             made.append(instant("ask", at, each.invoked))
             made.append(
-                spread(each, "read", at)._replace(invoked=4 * each.invoked + 2, result=None)
+                spread(each, "read", at)._replace(invoked=INSTANT * each.invoked + 2, result=None)
             )
         self.entries = sorted(made)
         self._steps: dict[Any, frozenset[Member]] = {}
-
-    def initial(self) -> Hashable:
-        """No element is in, and nothing was invoked."""
-        return (*((frozenset({(0, ())}),) * len(self._invoked)), ())
-
-    def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for invocations: what comes right before may come right after."""
-        return f in {"begin", "ask"}
+        self.first = (*((frozenset({(0, ())}),) * len(elements)), ())
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
         """What is left after an invocation, the response of an operation, or a read."""

@@ -29,16 +29,10 @@ class Set(Specification):
 
     name = "set"
     functions = ("add", "remove", "contains", "read")
+    asking = ("contains", "read")
     strict_truth = True
     data_independent = True
-
-    def initial(self) -> Hashable:
-        """The empty set."""
-        return frozenset()
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``contains`` and ``read``."""
-        return f in {"contains", "read"}
+    first: Any = frozenset()
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """The element; None for ``read``, which touches them all."""
@@ -92,6 +86,7 @@ class _Bits(Set):
     """
 
     data_independent = False
+    first = 0
 
     def __init__(self, elements: Sequence[Any]) -> None:
         self._elements = elements
@@ -115,9 +110,6 @@ class _Bits(Set):
             digits[-1 - self._bits[each]] = _ONE
         return int(digits, 2) if digits.count(_ONE) == len(shown) else -1
 
-    def initial(self) -> Hashable:
-        return 0
-
     def _shows(self, result: Any, state: Any) -> bool:
         return bool(result == state)
 
@@ -139,40 +131,44 @@ class FifoQueue(Specification):
     """A first-in first-out queue: ``enqueue x``, ``dequeue`` with the oldest element.
 
     ``dequeue`` with the result nil says that the queue was empty.
+
+    Attributes:
+        puts: the functions that put an element in; all others take one out.
+        end: the place of the element that is taken out.
     """
 
     name = "fifo-queue"
-    functions = ("enqueue", "dequeue")
+    functions: tuple[str, ...] = ("enqueue", "dequeue")
+    puts = frozenset({"enqueue"})
     strict_truth = True
     data_independent = True
+    first = ()
     kind = "queue"
     end = 0
-
-    def initial(self) -> Hashable:
-        """No elements."""
-        return ()
+    order = "oldest first"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The elements, oldest first, after the operation."""
-        if f == self.functions[0]:
-            return ((*state, argument),)
+        """The elements after the operation."""
+        if f in self.puts:
+            return (self._with(state, argument),)
         if not state:
             return (state,) if result is None or result is UNANSWERED else None
         if result is not UNANSWERED and (result is None or state[self.end] != result):
             return None
         return (state[1:] if self.end == 0 else state[:-1],)
 
+    def _with(self, state: Any, element: Any) -> Hashable:
+        return (*state, element)
+
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """``enqueue 1``, or ``dequeue -> null`` where the queue was empty."""
-        if f == self.functions[1] and result is None:
+        """``enqueue 1``, or ``dequeue -> null`` where there was nothing."""
+        if f not in self.puts and result is None:
             return f"{f} -> null"
         return super().describe_operation(f, argument, result)
 
     def describe_state(self, state: Any) -> str:
         """``the queue holds [1, 2], oldest first``."""
-        if not state:
-            return f"the {self.kind} is empty"
-        return f"the {self.kind} holds {show(state)}, oldest first"
+        return f"the {self.kind} " + (f"holds {show(state)}, {self.order}" if state else "is empty")
 
 
 class Stack(FifoQueue):
@@ -183,11 +179,12 @@ class Stack(FifoQueue):
 
     name = "stack"
     functions = ("push", "pop")
+    puts = frozenset({"push"})
     kind = "stack"
     end = -1
 
 
-class PriorityQueue(Specification):
+class PriorityQueue(FifoQueue):
     """A queue by priority: ``insert x``, ``remove`` with the smallest element.
 
     ``remove`` with the result nil says that the queue was empty. ``enqueue`` and ``dequeue`` are
@@ -197,37 +194,16 @@ class PriorityQueue(Specification):
 
     name = "priority-queue"
     functions = ("insert", "remove", "enqueue", "dequeue")
-    strict_truth = True
-    data_independent = True
+    puts = frozenset({"insert", "enqueue"})
+    order = "smallest first"
 
-    def initial(self) -> Hashable:
-        """No elements."""
-        return ()
-
-    def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The elements, smallest first, after the operation."""
-        if f in {"insert", "enqueue"}:
-            try:
-                place = bisect_right(state, argument)
-            except TypeError:
-                raise HistoryError(
-                    "an element of the priority queue has no order among the others",
-                    expected=f"an element that compares with {show(state)}",
-                    found=show(argument),
-                ) from None
-            return ((*state[:place], argument, *state[place:]),)
-        if not state:
-            return (state,) if result is None or result is UNANSWERED else None
-        if result is not UNANSWERED and (result is None or state[0] != result):
-            return None
-        return (state[1:],)
-
-    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """``insert 1``, or ``remove -> null`` where the queue was empty."""
-        if f in {"remove", "dequeue"} and result is None:
-            return f"{f} -> null"
-        return super().describe_operation(f, argument, result)
-
-    def describe_state(self, state: Any) -> str:
-        """``the queue holds [1, 2], smallest first``."""
-        return f"the queue holds {show(state)}, smallest first" if state else "the queue is empty"
+    def _with(self, state: Any, element: Any) -> Hashable:
+        try:
+            place = bisect_right(state, element)
+        except TypeError:
+            raise HistoryError(
+                "an element of the priority queue has no order among the others",
+                expected=f"an element that compares with {show(state)}",
+                found=show(element),
+            ) from None
+        return (*state[:place], element, *state[place:])

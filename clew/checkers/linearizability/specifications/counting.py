@@ -18,18 +18,11 @@ class Counter(Specification):
 
     name = "counter"
     functions = ("add", "increment", "decrement", "read")
+    asking = ("read",)
     strict_truth = True
 
     def __init__(self, initial: int = 0) -> None:
         self.first = initial
-
-    def initial(self) -> Hashable:
-        """The initial sum."""
-        return self.first
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``read``."""
-        return f == "read"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The sum after the operation."""
@@ -55,15 +48,9 @@ class AppendLog(Specification):
 
     name = "append-log"
     functions = ("append", "read")
+    asking = ("read",)
     strict_truth = True
-
-    def initial(self) -> Hashable:
-        """An empty log."""
-        return ()
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``read``."""
-        return f == "read"
+    first: Any = ()
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The log after the operation."""
@@ -95,12 +82,10 @@ class _Prefix(AppendLog):
     """
 
     looks_ahead = True
+    first = 0
 
     def __init__(self, longest: tuple[Any, ...]) -> None:
         self._longest = longest
-
-    def initial(self) -> Hashable:
-        return 0
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         longest = self._longest
@@ -135,10 +120,7 @@ class IdGenerator(Specification):
 
     def __init__(self, *, increasing: bool = False) -> None:
         self.increasing = increasing
-
-    def initial(self) -> Hashable:
-        """No identifier given; the last one where they increase."""
-        return None if self.increasing else frozenset()
+        self.first = None if increasing else frozenset()
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """The identifier; None where they increase."""

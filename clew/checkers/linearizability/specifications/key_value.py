@@ -38,22 +38,12 @@ class KeyValue(Specification):
     functions = ("get", "read", "put", "write", "append", "cas", "delete")
     strict_truth = True
     keyed = True
+    asking = ("get", "read")
+    replacing = ("put", "write", "delete")
     pairs = ("cas",)
 
     def __init__(self, initial: Any = None) -> None:
         self.first = freeze(initial)
-
-    def initial(self) -> Hashable:
-        """The initial value of a key."""
-        return self.first  # type: ignore[no-any-return]
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``get`` and ``read``."""
-        return f in {"get", "read"}
-
-    def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``put``, ``write`` and ``delete``."""
-        return f in {"put", "write", "delete"}
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The key's value after the operation."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from clew.checkers.linearizability.specification import UNANSWERED, Specification, show
 
+FREE: tuple[Any, ...] = ()
+
 
 class Mutex(Specification):
     """A mutex: ``acquire`` when it is free, ``release`` when it is held.
@@ -22,10 +24,7 @@ class Mutex(Specification):
     name = "mutex"
     functions = ("acquire", "release")
     strict_truth = True
-
-    def initial(self) -> Hashable:
-        """Free."""
-        return FREE
+    first = FREE
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
         """The mutex after the operation: free, or its holder."""
@@ -42,9 +41,6 @@ class Mutex(Specification):
         return "the lock is held" if state[0] is None else f"the lock is held by {show(state[0])}"
 
 
-FREE: tuple[Any, ...] = ()
-
-
 class FencedLock(Specification):
     """A lock with fencing tokens: ``acquire`` when it is free, with a token; ``release``.
 
@@ -56,10 +52,7 @@ class FencedLock(Specification):
     name = "fenced-lock"
     functions = ("acquire", "release")
     strict_truth = True
-
-    def initial(self) -> Hashable:
-        """Free, and no token given."""
-        return (None, FREE)
+    first = (None, FREE)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The lock after the operation: the last token known, and free or (holder, token)."""

@@ -31,6 +31,8 @@ class Register(Specification):
 
     name = "register"
     functions: tuple[str, ...] = ("read", "write")
+    asking = ("read",)
+    replacing = ("write",)
     strict_truth = True
     data_independent = True
     overwrites = True
@@ -39,18 +41,6 @@ class Register(Specification):
         self.first = freeze(initial)
         self.nil_reads = nil_reads
         self._nil_fits = _fits_any(nil_reads)
-
-    def initial(self) -> Hashable:
-        """The initial value."""
-        return self.first  # type: ignore[no-any-return]
-
-    def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``read``."""
-        return f == "read"
-
-    def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True for ``write``."""
-        return f == "write"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """The register after a read or a write."""
@@ -148,14 +138,11 @@ class MultiRegister(Specification):
     strict_truth = True
     data_independent = True
     keyed = False
+    first = frozenset()
 
     def __init__(self, initial: Any = None, nil_reads: Literal["value", "any"] = "value") -> None:
-        self.first = freeze(initial)
+        self._unwritten = freeze(initial)
         self._nil_fits = _fits_any(nil_reads)
-
-    def initial(self) -> Hashable:
-        """No register written."""
-        return frozenset()
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
         """True where every part reads."""
@@ -175,7 +162,7 @@ class MultiRegister(Specification):
                 values[key] = value
             elif value is None and self._nil_fits:
                 continue
-            elif result is not UNANSWERED and values.get(key, self.first) != value:
+            elif result is not UNANSWERED and values.get(key, self._unwritten) != value:
                 return None
         return (frozenset(values.items()),)
 
