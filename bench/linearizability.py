@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from clew.checkers.linearizability import Linearizability, Specification
 from clew.checkers.linearizability.entries import partitions
+from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.specifications import CasRegister, KeyValue, Register
 from clew.checkers.linearizability.specifications.collections import (
     FifoQueue,
@@ -38,9 +39,6 @@ from clew.history import Event, History
 from clew.machine import wall
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "tests" / "property"))
-
-from wing_gong import plain  # noqa: E402 - the oracle of the tests
 
 PLAIN_CONFIGURATIONS = 100_000
 PLAIN_ENTRIES_MAX = 2_000

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from clew.checkers.verdict import Checker
 from clew.errors import UsageError
+from clew.history import Operation
 
 
 class Option(NamedTuple):
@@ -50,18 +51,16 @@ def flag(text: str) -> bool:
     return text == "true"
 
 
-def nil_reads(text: str) -> str:
-    """How reads of nil are taken."""
-    if text not in {"value", "any"}:
-        raise ValueError("value or any")
-    return text
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of these words."""
+    expected = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(expected)
+        return text
 
-def recency(text: str) -> str:
-    """How new a list of committed offsets must be."""
-    if text not in {"eventual", "session", "strong"}:
-        raise ValueError("eventual, session or strong")
-    return text
+    return read
 
 
 def whole(text: str) -> int:
@@ -85,7 +84,7 @@ NIL_READS = Option(
     "nil-reads",
     "value: a read of nil read the initial value nil; any: its value was not recorded and it "
     "fits every state, as Knossos has it; value",
-    nil_reads,
+    one_of("value", "any"),
 )
 NODES = Option("nodes", "the replicas, where the history does not name them all", words)
 KEYED = Option(
@@ -99,6 +98,26 @@ MODELS = Option(
 )
 
 _TRANSACTIONS = "Consistency models are what list-append and rw-register hold transactions to"
+
+
+class Sign(NamedTuple):
+    """What tells that a history asks for a checker: the functions it holds, and its values.
+
+    Attributes:
+        needs: functions, parted by blanks, of which at least one is there.
+        allows: functions that may be there besides.
+        because: what was seen, as the object of "the history has".
+        test: what the values must be: the name of a test in `clew.checkers.signs`, or a function of
+            the operations; empty for any values.
+        rank: 0 where no other object has such values, up to 3 where nearly any may have them.
+            Signs of the lowest rank are tried first, those of one in the order of the table.
+    """
+
+    needs: str
+    allows: str
+    because: str
+    test: str | Callable[[Sequence[Operation]], bool] = ""
+    rank: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,9 @@ class CheckerEntry:
             of sessions is needed, but where the consistency models need one.
         leaves_out: what VALID does not promise, though a reader may think so; empty where the
             summary says it all.
+        also: other names, parted by blanks, that tools and papers have for it.
+        signs: what in a history tells that it asks for this checker.
+        from_zero: whether registers that show 0 before it is written are taken to begin with it.
         kinds: each kind of anomaly that INVALID may show, with its meaning; ``module:NAME`` where
             a module has a table of them; no kind where the checker never says INVALID.
     """
@@ -136,6 +158,9 @@ class CheckerEntry:
     one_object: bool = False
     timeless: bool = False
     leaves_out: str = ""
+    also: str = ""
+    signs: tuple[Sign, ...] = ()
+    from_zero: bool = False
     kinds: Mapping[str, str] | str | None = None
 
     def __post_init__(self) -> None:

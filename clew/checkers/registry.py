@@ -15,38 +15,7 @@ from clew.errors import UsageError
 from clew.machine.text import nearest
 
 ALIASES: Mapping[str, str] = {
-    # what others call it: its name here
-    "kv": "key-value",
-    "lin-kv": "cas-register",
-    "cas": "cas-register",
-    "queue": "fifo-queue",
-    "lock": "mutex",
-    "log": "append-log",
-    "append": "list-append",
-    "txn-list-append": "list-append",
-    "elle-append": "list-append",
-    "elle-list-append": "list-append",
-    "wr": "rw-register",
-    "txn-rw-register": "rw-register",
-    "elle-wr": "rw-register",
-    "elle-rw-register": "rw-register",
-    "knossos-register": "register",
-    "knossos-cas-register": "cas-register",
-    "knossos-multi-register": "multi-register",
-    "knossos-mutex": "mutex",
-    "knossos-fifo-queue": "fifo-queue",
-    "knossos-set": "set",
-    "jepsen-bank": "bank",
-    "jepsen-counter": "interval-counter",
-    "jepsen-set": "set-full",
-    "jepsen-set-full": "set-full",
-    "jepsen-total-queue": "total-queue",
-    "jepsen-unique-ids": "unique-ids",
-    "jepsen-long-fork": "long-fork",
-    "jepsen-sequential": "sequential",
-    "jepsen-kafka": "kafka",
-    "ids": "unique-ids",
-    "g2": "adya-g2",
+    other: entry.name for entry in CHECKERS.values() for other in entry.also.split()
 }
 """Names that other tools and papers use -> the checker of `CHECKERS`."""
 

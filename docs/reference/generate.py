@@ -304,8 +304,8 @@ def checkers() -> str:
     ]
     formats = [(code(name), text) for name, (_, text) in FORMATS.items()]
     guesses = [
-        (_words(rule.needs), _words(rule.allows) or "none", rule.because, code(rule.model))
-        for rule in RULES
+        (_words(sign.needs), _words(sign.allows) or "none", sign.because, code(entry.name))
+        for entry, sign in RULES
     ]
     return f"""# Checkers
 

@@ -10,11 +10,11 @@ from itertools import chain, combinations, permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wing_gong import plain
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability, Specification
 from clew.checkers.linearizability.entries import Entry, partitions
 from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.shortcuts import explains
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History

@@ -9,12 +9,12 @@ from itertools import combinations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wing_gong import plain
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
 from clew.checkers.linearizability.collections.lazy_search import broken_lazily
 from clew.checkers.linearizability.collections.matches import matched
 from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specifications import CasRegister, FifoQueue, KeyValue, Register
 from clew.checkers.verdict import Budget, OutOfBudget, Verdict

@@ -7,11 +7,11 @@ import random
 from itertools import combinations
 
 import pytest
-from wing_gong import plain
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
 from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget

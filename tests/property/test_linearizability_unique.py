@@ -10,10 +10,10 @@ from itertools import combinations, permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wing_gong import plain
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
 from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.zones import broken_zones
 from clew.checkers.verdict import Budget

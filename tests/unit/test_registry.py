@@ -72,7 +72,8 @@ def test_listing_loads_no_checker():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    names = ("verdict", "entry", "table", "registry")
+    rows = ("rows", "rows.elements", "rows.objects", "rows.registers", "rows.transactions")
+    names = ("verdict", "entry", *rows, "table", "registry")
     assert eval(loaded) == [f"clew.checkers.{name}" for name in names]
 
 

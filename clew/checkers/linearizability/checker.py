@@ -139,7 +139,11 @@ class Linearizability:
     def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> PartitionResult | None:
         """What is found where not all operations are put in order."""
         if type(self.specification) is Stack:
-            return PartitionResult("matching") if matched(self.specification, entries, budget) else None
+            return (
+                PartitionResult("matching")
+                if matched(self.specification, entries, budget)
+                else None
+            )
         return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:

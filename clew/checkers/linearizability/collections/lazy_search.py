@@ -19,7 +19,13 @@ from clew.checkers.linearizability.collections.passages import INSTANT
 from clew.checkers.linearizability.entries import Entry, end, in_order
 from clew.checkers.linearizability.specification import UNANSWERED, Specification
 from clew.checkers.linearizability.specifications.collections import Set
-from clew.checkers.linearizability.stages import PartitionResult, Searched, Share, ShareSpentError, searched
+from clew.checkers.linearizability.stages import (
+    PartitionResult,
+    Searched,
+    Share,
+    ShareSpentError,
+    searched,
+)
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FIRST_CONFIGURATIONS = 40_000

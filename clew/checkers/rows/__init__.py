@@ -1,0 +1,1 @@
+"""The rows of the table of checkers, by what they judge."""
