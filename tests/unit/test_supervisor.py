@@ -45,18 +45,54 @@ CASES = {
 }  # fmt: skip
 
 
-def command(*words):
-    return [sys.executable, "-m", "clew", "test", "node.py", "--no-shrink", *words]
+HURRIED = """
+import sys
+from functools import partial
+from clew.commands import test
+from clew.machine import supervisor
+from clew.sim import watchdog
+
+test.Job = partial(test.Job, handler_seconds=1.0)
+watchdog.IMPORT_SECONDS, watchdog.STRIKE_SECONDS, watchdog.SAY_SECONDS = 1.0, 0.2, 0.5
+supervisor.LOOK_SECONDS, supervisor.STUCK_LOOKS = 0.2, 2
+
+from clew.__main__ import main
+sys.exit(main())
+"""
+"""The command line with limits that are a fraction of its own: for what takes them to the end."""
+
+
+def command(*words, hurried=False):
+    start = ["-c", HURRIED] if hurried else ["-m", "clew"]
+    return [sys.executable, *start, "test", "node.py", "--no-shrink", *words]
+
+
+def ended(folder, *words, hurried):
+    return subprocess.run(
+        command("--time-limit", "1", *words, hurried=hurried),
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | ({"PYTHONHASHSEED": "0"} if hurried else {}),  # else it starts anew
+    )  # fmt: skip
+
+
+ENDLESS = [name for name in CASES if name.startswith(("a loop", "a wait"))]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_run_ends(name, tmp_path):
+    ends(name, tmp_path, hurried=name in ENDLESS)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ENDLESS)
+def test_every_run_ends_within_its_own_limits(name, tmp_path):
+    ends(name, tmp_path, hurried=False)
+
+
+def ends(name, tmp_path, *, hurried):
     text, status, told, where = CASES[name]
     (tmp_path / "node.py").write_text(text)
-    done = subprocess.run(
-        command("--time-limit", "1", "--node-count", "1"),
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = ended(tmp_path, "--node-count", "1", hurried=hurried)
     assert told in " ".join((done.stdout if where == "out" else done.stderr).split())
     assert done.returncode == status
     assert "Traceback" not in done.stdout + done.stderr or "breaks" in name  # it broke Python's own
@@ -67,10 +103,7 @@ def test_every_run_ends(name, tmp_path):
 
 def test_a_stuck_run_is_told_to_machines_too(tmp_path):
     (tmp_path / "node.py").write_text(CASES["a loop of C in a handler"][0])
-    done = subprocess.run(
-        command("--time-limit", "1", "--json", "--junit", "j.xml"),
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = ended(tmp_path, "--json", "--junit", "j.xml", hurried=True)
     told = json.loads(done.stdout)
     assert (told["verdict"], told["signature"]) == (
         "invalid", "nodes: invalid (endless-loop at node.py:5)",
