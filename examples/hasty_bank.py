@@ -4,10 +4,12 @@ The first node keeps the accounts, and writes the two sides of a transfer one by
 between misses money, which few requests never do, and many do again and again:
 
 $ clew test examples/hasty_bank.py
-$ clew test examples/hasty_bank.py --rate 200
+$ clew test examples/hasty_bank.py --rate 200 --time-limit 5
 """
 
-from clew import Anomaly, Check, Node, RPCError, Workload, on, operation
+from typing import Annotated
+
+from clew import Anomaly, Check, Node, Option, RPCError, Workload, on, operation
 
 ACCOUNTS = ["0", "1", "2", "3"]
 START = 25
@@ -18,11 +20,12 @@ class Bank(Workload):
 
     name = "bank"
     summary = "every read shows the same total, and every account"
+    amount_max: Annotated[int, Option("N", "How much is moved, at most.", least=1)] = 5
 
     @operation(request={"from": str, "to": str, "amount": int}, simpler={"amount": 1})
     def transfer(self, draw):
         source, target = draw.stream.sample(ACCOUNTS, 2)
-        return {"from": source, "to": target, "amount": draw.stream.between(1, 5)}
+        return {"from": source, "to": target, "amount": draw.stream.between(1, self.amount_max)}
 
     @operation(reply={"accounts": dict}, readonly=True)
     def read(self, draw):

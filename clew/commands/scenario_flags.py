@@ -14,10 +14,9 @@ from clew.commands.flags import option
 from clew.errors import ClewError, ScenarioError, UsageError
 from clew.formats.regular import read_regular
 from clew.models.registry import MODELS
-from clew.scenarios.code.workload_files import is_file
+from clew.scenarios.code.workload_files import is_file, known_workloads, load_workload
 from clew.scenarios.options.scenario import Scenario, scenario_class, workload_of
 from clew.scenarios.options.table import declared, plain_kind
-from clew.workloads import workloads
 from clew.workloads.options import Row, own_options
 from clew.workloads.workload import Workload
 
@@ -86,8 +85,8 @@ def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
     """
     options, folder = _stated(args)
     model, workload = str(options.get("model")), options.get("workload")
-    if workload in workloads():
-        return [workloads()[str(workload)]]
+    if workload in known_workloads():
+        return [load_workload(str(workload))]
     if is_file(model) or is_file(str(workload)):
         known = {*own, *(_flag(name) for name in declared(scenario_class()))}
         given = {word.partition("=")[0] for word in args if word.startswith("--")}

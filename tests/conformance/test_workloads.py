@@ -231,11 +231,19 @@ class Nothing:
         return Result("nothing", Verdict.INVALID if history.operations else Verdict.VALID, "So.")
 """
     source = BANK.read_text(encoding="utf-8").replace('workload = "bank"', 'workload = "money"')
+    declared = '    amount_max: Annotated[int, Option("N", "How much is moved.", least=1)] = 5'
+    source = source.replace('name = "bank"', f'name = "bank"\n{declared}', 1)
+    source = source.replace(
+        "from clew import ", "from typing import Annotated\nfrom clew import Option, "
+    )
     (package / "money_rules.py").write_text(source + checker)
     monkeypatch.syspath_prepend(str(package))
     plugins.installed.cache_clear()
     try:
         assert "money" in told(["list", "workloads"], capsys)[1]
+        schema = json.loads(told(["schema"], capsys)[1])["properties"]
+        assert schema["amount_max"]["minimum"] == 1
+        assert "--amount-max N" in told(["test", "-w", "money", "--help"], capsys)[1]
         assert "hasty" in told(["list", "models"], capsys)[1]
         assert "nothing" in told(["list", "checkers"], capsys)[1]
         status, text = told(["test", "hasty", "--nemesis", "kill", "--no-shrink"], capsys)

@@ -63,6 +63,8 @@ STATUS = {
     "clew list models": 0,
     "clew list scenarios": 0,
     "clew list workloads": 0,
+    "clew test -w examples/hasty_bank.py --help": 0,
+    "clew test examples/small_bank.toml": 0,
     "clew new my_broadcast --workload broadcast": 0,
     "clew new my_bank -w examples/hasty_bank.py": 0,
     "clew new my_node --workload lin-kv": 0,

@@ -12,16 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clew import plugins
+from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.table import declared, plain_kind
 from clew.workloads.options import Row
+from clew.workloads.workload import Workload
 
 SCHEMA_FILE = Path(__file__).parents[1] / "scenario.schema.json"
 
 
-def scenario_schema() -> dict[str, Any]:
-    """The schema, made from the table of options."""
-    kind = scenario_class()
+def scenario_schema(*own: type[Workload]) -> dict[str, Any]:
+    """The schema, made from the table of options, with those of workloads that do not ship."""
+    kind = scenario_class(*own)
     made = kind.model_json_schema()["properties"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -68,11 +71,16 @@ def _either(forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return dict(forms[0]) if len(forms) == 1 else {"anyOf": list(forms)}
 
 
-def made_text() -> str:
+def made_text(*own: type[Workload]) -> str:
     """The schema as the file holds it, made anew."""
-    return json.dumps(scenario_schema(), indent=2) + "\n"
+    return json.dumps(scenario_schema(*own), indent=2) + "\n"
 
 
 def schema_text() -> str:
-    """The schema as the package holds it."""
-    return SCHEMA_FILE.read_text(encoding="utf-8")
+    """The schema as the package holds it; with the options of installed workloads, made anew.
+
+    Raises:
+        ClewError: an installed workload can't be loaded, or is none.
+    """
+    own = [load_workload(name) for name in plugins.installed(plugins.WORKLOADS)]
+    return made_text(*own) if own else SCHEMA_FILE.read_text(encoding="utf-8")
