@@ -10,8 +10,9 @@ from dataclasses import replace
 from math import log
 
 from clew.node.node import Node
+from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.plans.draw import draw_plan
-from clew.scenarios.plans.nemesis import LATENCIES_NS, draw_faults, kinds_for, magnitude
+from clew.scenarios.plans.nemesis import LATENCIES_NS, draw_faults, magnitude
 from clew.search.coverage import counted
 from clew.sim.entropy import Entropy
 from clew.sim.faults import KINDS

@@ -23,8 +23,8 @@ from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.code.load import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.plans.draw import draw_plan
-from clew.scenarios.plans.nemesis import kinds_for
 from clew.scenarios.runs.run import simulate
 
 STRIDE = 1_000_000
