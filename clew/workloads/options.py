@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_origin
 from typing import get_type_hints as hints_of
 
@@ -102,12 +103,18 @@ class Row(NamedTuple):
     default: Any
 
 
-def own_options(owner: type) -> dict[str, Row]:
+def own_options(owner: type) -> Mapping[str, Row]:
     """The options that a class declares, those of its bases first.
 
     Raises:
         AttributeError: one has no default.
     """
+    known: Any = owner  # for mypy not every class is hashable
+    return _options_of(known)
+
+
+@lru_cache(maxsize=64)
+def _options_of(owner: Any) -> Mapping[str, Row]:
     found = {}
     for name, hint in hints_of(owner, include_extras=True).items():
         if get_origin(hint) is Annotated:

@@ -243,23 +243,29 @@ class Client:
         unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
         if reply is None:
             return unsure, asked.value, {"code": 0, "text": "no reply in time"}
+        if has_long_integer(reply):  # no history file could hold it, and no message quote it
+            wanted = f"expected integers of at most {DIGITS_MAX:,} digits in {reply['type']}"
+            return self._misread(asked, unsure, f"{wanted}, found {shown(reply, 200)}")
         try:
-            _check_integers(reply)
             if reply.get("type") == "error":
                 return self._refusal(asked, reply, unsure)
-            return "ok", self._told(self._workload.result(asked, reply, self.rank)), None
+            result = self._workload.result(asked, reply, self.rank)
+            return "ok", result if self._ours else self._told(result), None
         except Malformed as bad:
-            reason = cut(str(bad), ERROR_MAX)
-            self._malformed(reason)
-            return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
+            return self._misread(asked, unsure, str(bad))
+
+    def _misread(self, asked: Request, unsure: EventType, why: str) -> tuple[EventType, Any, Any]:
+        """What a reply says that is none: nothing, and it is a finding."""
+        reason = cut(why, ERROR_MAX)
+        self._malformed(reason)
+        return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
 
     def _told(self, result: Any) -> Any:
         """A result, which a history can hold: a user's workload may give anything."""
-        if not self._ours:
-            try:
-                json.dumps(result)
-            except (TypeError, ValueError, RecursionError):
-                held(self._workload, "result", result, NoneType, "what JSON can say")
+        try:
+            json.dumps(result)
+        except (TypeError, ValueError, RecursionError):
+            held(self._workload, "result", result, NoneType, "what JSON can say")
         return result
 
     def _refusal(
@@ -285,17 +291,4 @@ class Client:
         world = self._world
         self._cluster.findings.add(
             Finding("malformed-reply", reason, self.node, world.now, world.events)
-        )
-
-
-def _check_integers(reply: dict[str, Any]) -> None:
-    """Refuse a reply that no history file could hold, before a message quotes it.
-
-    Raises:
-        Malformed: an integer in it has more digits than Python reads and writes.
-    """
-    if has_long_integer(reply):
-        raise Malformed(
-            f"expected integers of at most {DIGITS_MAX:,} digits in {reply['type']}, "
-            f"found {shown(reply, 200)}"
         )
