@@ -12,19 +12,18 @@ Divergence from a real disk: ``fsync`` takes no virtual time and no space runs o
 from __future__ import annotations
 
 import json
-import marshal
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from clew.node.message import SCALARS, NotJson, frozen
+from clew.node.message import SCALARS, NotJson, frozen, thawed
 
 Unsynced: TypeAlias = Literal["lost", "kept", "torn"]
 
 
 class _Value(NamedTuple):
-    """A dict entry's content: JSON packed, so that nobody holds a part of it."""
+    """A dict entry's content: a JSON value of which nobody else holds a part."""
 
-    packed: bytes
+    json: Any
 
 
 class _Write(NamedTuple):
@@ -113,7 +112,7 @@ class Disk(MutableMapping[str, Any]):
         content = self._cache[key]
         if isinstance(content, bytes):
             raise TypeError(f"{key!r} is a file; read it with disk.read({key!r})")
-        return marshal.loads(content.packed)  # noqa: S302 - our own bytes
+        return thawed(content.json)
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Replace an entry atomically with a copy of a JSON value.
@@ -121,7 +120,7 @@ class Disk(MutableMapping[str, Any]):
         Of several such writes a crash before the next sync keeps the first few, in order: see
         `update` for all or none.
         """
-        self._put(key, _packed(key, value), 0)
+        self._put(key, _copied(key, value), 0)
 
     def __delitem__(self, key: str) -> None:
         if key not in self._cache:
@@ -138,7 +137,7 @@ class Disk(MutableMapping[str, Any]):
         Raises:
             TypeError: a value is none that JSON can say; nothing is written.
         """
-        entries = [(key, _packed(key, value)) for key, value in dict(*given, **named).items()]
+        entries = [(key, _copied(key, value)) for key, value in dict(*given, **named).items()]
         if not entries:
             return
         (first, content), *others = entries
@@ -309,14 +308,14 @@ def _apply(image: dict[str, bytes | _Value], write: _Write) -> None:
 
 def _plain(content: bytes | _Value | None) -> Any:
     """A content as a JSON value or bytes."""
-    return marshal.loads(content.packed) if isinstance(content, _Value) else content  # noqa: S302
+    return thawed(content.json) if isinstance(content, _Value) else content
 
 
-def _packed(key: str, value: Any) -> _Value:
+def _copied(key: str, value: Any) -> _Value:
     """A copy of an entry's value; TypeError where JSON can't say it."""
     if type(value) not in SCALARS:
         try:
             value = frozen(value)
         except NotJson as bad:
             raise TypeError(f"disk[{key!r}] takes what JSON can say; {bad}") from None
-    return _Value(marshal.dumps(value, 2))
+    return _Value(value)

@@ -12,8 +12,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from inspect import isasyncgen, iscoroutine, isgenerator
+from inspect import isasyncgen, isgenerator
 from random import Random  # noqa: TID251 - a type; made by entropy.py
+from types import CoroutineType
 from typing import Any, Protocol
 
 from clew.machine.text import Unwinding, shown
@@ -269,7 +270,7 @@ class Life(ABC):
 
     def _follow(self, result: Any, cause: Message | str) -> None:
         """Run on what a handler returned, if it is a coroutine."""
-        if iscoroutine(result):
+        if type(result) is CoroutineType:
             self._start_task(result, cause)
         elif isgenerator(result) or isasyncgen(result):
             code = result.gi_code if isgenerator(result) else result.ag_code

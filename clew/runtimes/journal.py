@@ -8,7 +8,6 @@ short is dropped when the file is opened; then the file is rewritten without wha
 from __future__ import annotations
 
 import json
-import marshal
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,11 +119,11 @@ def _line(
     if isinstance(content, bytes):
         record |= {"start": start, "bytes": content[start:].decode("latin-1")}
     elif content is not None:
-        record["value"] = marshal.loads(content.packed)  # noqa: S302 - our own bytes
+        record["value"] = content.json
     if gone is not None:
         record["gone"] = gone
     if others:
-        record["others"] = {name: marshal.loads(each.packed) for name, each in others}  # noqa: S302
+        record["others"] = {name: each.json for name, each in others}
     return json_text(record).encode() + b"\n"
 
 

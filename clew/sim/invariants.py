@@ -48,6 +48,15 @@ class Invariant:
         """Called after each event at `node`; what is wrong now, or None. Keep it O(1)."""
         raise NotImplementedError
 
+    @staticmethod
+    def facts_of(node: Any) -> Any:
+        """All of a node that `after` rests on; None where that is not said. For Clew's own alone.
+
+        Where it is equal to what it was after the node's event before, `after` would do nothing,
+        and is not called.
+        """
+        del node
+
 
 Predicate: TypeAlias = Callable[[Mapping[str, Node]], str | None]
 

@@ -10,7 +10,7 @@ from clew.machine.text import Unwinding, brief, shown
 from clew.node.node import Node
 from clew.sim.finding import Finding
 from clew.sim.findings import BRIEF, Findings
-from clew.sim.invariants import Invariant, Predicate, make_invariant
+from clew.sim.invariants import Invariant, Predicate, Violation, make_invariant
 from clew.sim.world import World
 from clew.trace.record import Trace
 
@@ -43,16 +43,21 @@ class Observer:
         self._trace = trace
         self._findings = findings
         self._roles: dict[str, str | None] = {}
+        self._facts: dict[str, Any] = {}
         self._invariants = [make_invariant(declared, self.nodes) for declared in invariants]
-        has_role = node_class.role is not Node.role
-        self.watch: Callable[[Node], None] | None = None
-        if self._invariants or has_role:
-            self.watch = self._watch_roles if has_role else self._watch
+        silent = Invariant.facts_of
+        self._always = [one for one in self._invariants if one.facts_of is silent]
+        looks = {one.facts_of for one in self._invariants} - {silent}
+        self._facts_of = looks.pop() if len(looks) == 1 else silent
+        self._has_role = node_class.role is not Node.role
+        watched = self._invariants or self._has_role
+        self.watch: Callable[[Node], None] | None = self._watch if watched else None
 
     def forget(self, name: str) -> None:
         """A node's process is gone; invariants no longer see it."""
         self.nodes.pop(name, None)
         self._roles.pop(name, None)
+        self._facts.pop(name, None)
 
     def role(self, node: Node) -> str | None:
         """What a node says its role is; None where its hook fails."""
@@ -68,42 +73,59 @@ class Observer:
         # What else a node shows may hold addresses and sets: it must not reach the digest.
         return str.__str__(role) if isinstance(role, str) else type(role).__name__
 
-    def _watch_roles(self, node: Node) -> None:
-        """As `_watch`, and a change of role is traced."""
-        role = self.role(node)
-        if role != self._roles.get(node.id):
-            self._roles[node.id] = role
-            self._trace.add(self._world.now, "state", node.id, {"role": role})
-        self._watch(node)
-
     def _watch(self, node: Node) -> None:
+        """Trace a change of role, and ask the invariants that this event may concern."""
+        if self._has_role:
+            role = self.role(node)
+            if role != self._roles.get(node.id):
+                self._roles[node.id] = role
+                self._trace.add(self._world.now, "state", node.id, {"role": role})
+        facts = self._shown(node)
+        same = facts is not None and facts == self._facts.get(node.id)
         # One that is broken, or fails, is watched no more: what follows from it says nothing new.
         # The loop ends there, since it goes through the list that it changes.
-        for invariant in self._invariants:
+        for invariant in self._always if same else self._invariants:
             try:
                 violation = invariant.after(node)
             except (Unwinding, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - a user's predicate
                 self._findings.raised(node.id, error, f"invariant {invariant.name}")
-                self._invariants.remove(invariant)
+                self._drop(invariant)
                 return
             if violation is not None:
-                values = {name: _plain(value) for name, value in violation.values.items()}
-                values |= {
-                    name: observed(self.nodes[name])
-                    for name in violation.nodes
-                    if name in self.nodes
-                }
-                self._invariants.remove(invariant)
-                self._findings.add(
-                    Finding(
-                        "invariant", f"{invariant.name}: {violation.reason}", node.id,
-                        self._world.now, self._world.events, nodes=violation.nodes,
-                        values=tuple(values.items()),
-                    )
-                )  # fmt: skip
+                self._drop(invariant)
+                self._broken(invariant, violation, node)
                 return
+        self._facts[node.id] = facts
+
+    def _shown(self, node: Node) -> Any:
+        """What of a node the invariants rest on; None where that can't be told."""
+        try:
+            return self._facts_of(node)
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException:  # noqa: BLE001 - each invariant then says so for itself
+            return None
+
+    def _drop(self, invariant: Invariant) -> None:
+        """Watch it no more; those that come after it were not asked of this event."""
+        self._invariants.remove(invariant)
+        self._always = [one for one in self._always if one is not invariant]
+        self._facts.clear()
+
+    def _broken(self, invariant: Invariant, violation: Violation, node: Node) -> None:
+        values = {name: _plain(value) for name, value in violation.values.items()}
+        values |= {
+            name: observed(self.nodes[name]) for name in violation.nodes if name in self.nodes
+        }
+        self._findings.add(
+            Finding(
+                "invariant", f"{invariant.name}: {violation.reason}", node.id,
+                self._world.now, self._world.events, nodes=violation.nodes,
+                values=tuple(values.items()),
+            )
+        )  # fmt: skip
 
 
 def observed(node: Node) -> str:

@@ -11,10 +11,17 @@ from clew.models.raft.invariants import (
     LeaderAppendOnly,
     LeaderCompleteness,
     LogMatching,
+    RaftInvariant,
     StateMachineSafety,
 )
 from clew.models.raft.log import Log
+from clew.models.registry import bugs_of
 from clew.node.disk import Disk
+from clew.scenarios.code.load import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs.run import simulate
+from clew.sim.invariants import Invariant
 
 
 def node(name, *terms, term=1, state="follower", commit=0):
@@ -167,3 +174,15 @@ def test_what_is_committed_stays_so_while_the_node_runs():
     assert told(check, one).reason == ("n1 took 3 entries for committed, and now takes 2")
     restarted = node("n1", 1, 1, 1, commit=0)
     assert told(check, restarted) is None
+
+
+@pytest.mark.parametrize(("bug", "seed"), [("votes-twice", 1), ("obeys-old-leaders", 1)])
+def test_an_invariant_that_is_not_asked_again_would_say_nothing(bug, seed, monkeypatch):
+    model = load_model("raft", bug)
+    options = {**bugs_of("raft")[bug].scenario, "time_limit": 20}
+    scenario = make_scenario({"model": "raft", "bug": bug, **options})
+    plan = draw_plan(scenario, seed, model)
+    found = simulate(plan, model).findings
+    assert len(found) > 1
+    monkeypatch.setattr(RaftInvariant, "facts_of", Invariant.facts_of)
+    assert simulate(plan, model).findings == found

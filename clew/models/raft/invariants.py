@@ -16,7 +16,17 @@ from clew.node.node import Node
 from clew.sim.invariants import Invariant, Violation
 
 
-class ElectionSafety(Invariant):
+class RaftInvariant(Invariant):
+    """One that looks at `facts_of` a node alone, and at entries that these show as new."""
+
+    @staticmethod
+    def facts_of(node: Any) -> tuple[Any, ...]:
+        """Its office, its log's length and cuts, and how much of it is committed."""
+        log = node.raft_log
+        return node.state, node.term, node.commit, log, log.last, log.truncations
+
+
+class ElectionSafety(RaftInvariant):
     """At most one leader is elected in a term (section 5.2)."""
 
     name = "election-safety"
@@ -39,7 +49,7 @@ class ElectionSafety(Invariant):
         )
 
 
-class LeaderAppendOnly(Invariant):
+class LeaderAppendOnly(RaftInvariant):
     """A leader never cuts off or replaces an entry of its log; it only appends (section 5.3)."""
 
     name = "leader-append-only"
@@ -106,7 +116,7 @@ class _Committed:
         return range(max(start, log.base, 1), min(commit, log.last) + 1)
 
 
-class LogMatching(Invariant):
+class LogMatching(RaftInvariant):
     """Two logs with an entry of the same index and term are the same up to it (section 5.3).
 
     By induction it is enough that such entries are the same and follow entries of the same term.
@@ -135,7 +145,7 @@ class LogMatching(Invariant):
         return None
 
 
-class LeaderCompleteness(Invariant):
+class LeaderCompleteness(RaftInvariant):
     """An entry committed in one term is in the logs of the leaders of all later terms (5.4)."""
 
     name = "leader-completeness"
@@ -178,7 +188,7 @@ class LeaderCompleteness(Invariant):
         return None
 
 
-class StateMachineSafety(Invariant):
+class StateMachineSafety(RaftInvariant):
     """No two nodes apply different entries at the same index (5.4.3)."""
 
     name = "state-machine-safety"
@@ -205,7 +215,7 @@ class StateMachineSafety(Invariant):
         return None
 
 
-class CommitWithinLog(Invariant):
+class CommitWithinLog(RaftInvariant):
     """A node holds every entry that it takes for committed, in its log or a snapshot (5.3, 5.4).
 
     No promise of figure 3, but what they rest on: whoever breaks it answers for entries that it
@@ -226,7 +236,7 @@ class CommitWithinLog(Invariant):
         )
 
 
-class CommitMonotone(Invariant):
+class CommitMonotone(RaftInvariant):
     """What a node takes for committed only grows while it runs (figure 2: commitIndex).
 
     Whoever goes back applies entries twice, or answers from a past that it had already left.
