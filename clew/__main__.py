@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -29,8 +30,25 @@ class _Answer:
         return getattr(sys.stderr if users else self._real, name)
 
 
+def _open_streams() -> None:
+    """Let a standard stream that whoever started this has closed lead nowhere.
+
+    Its number would be the next file's, and the exit status tells of the verdict all the same.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        os.set_inheritable(number, True)  # noqa: FBT003 - as it is called
+        setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 def main() -> int:
     """Run the command line of this process; the exit status."""
+    _open_streams()
     pin()
     answer: Any = _Answer(sys.stdout)
     sys.stdout = sys.__stdout__ = answer  # type: ignore[misc] # Python ends with the latter

@@ -13,7 +13,7 @@ from clew.commands.exits import STATUS
 from clew.commands.numbers import number, seconds_of
 from clew.errors import EXIT_USAGE, ClewError
 from clew.formats.atomic import write_text
-from clew.formats.places import check_file
+from clew.formats.places import check_outputs
 from clew.machine.text import json_text
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
@@ -24,8 +24,7 @@ from clew.report.style import Style
 
 def run(options: Mapping[str, Any]) -> int:
     """Judge the files; the exit status is that of the worst."""
-    if "dot" in options:
-        check_file("dot", options["dot"])
+    check_outputs({"dot": options.get("dot")}, options["files"])
     jobs = options.get("jobs")
     models = options.get("consistency_models")
     answers = judge_files(

@@ -17,7 +17,7 @@ from typing import Any
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.formats.atomic import write_text
-from clew.formats.places import check_file
+from clew.formats.places import check_outputs
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
 from clew.report.logs import node_logs
@@ -36,9 +36,7 @@ from clew.trace.jsonl import write_trace
 def run(options: Mapping[str, Any]) -> int:
     """Replay a file; the exit status."""
     path = Path(options["file"])
-    for name in ("diagram", "trace"):
-        if name in options:
-            check_file(name, options[name])
+    check_outputs({name: options.get(name) for name in ("diagram", "trace")}, [path])
     repro = read_repro(path)
     pin_to(repro.plan.hash_seed)
     asked = "verify" in options

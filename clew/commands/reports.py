@@ -14,7 +14,7 @@ from clew.formats.atomic import write_text
 from clew.machine.text import json_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
-from clew.report.screen import echo
+from clew.report.screen import COMMAND, echo
 from clew.report.suite import Suite, suite_of
 from clew.search.cases import Case
 from clew.search.seeds import SeedResult
@@ -63,7 +63,7 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
     if os.environ.get("GITHUB_ACTIONS") == "true":
         # A command begins a line, and what a node printed last may end within one.
         for line in ["", *github.annotations([_suite_of(case, stories) for case in cases])]:
-            echo(line, err=True)
+            echo(f"{COMMAND}{line}", err=True)
 
 
 def write_junit(

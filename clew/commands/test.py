@@ -14,6 +14,7 @@ from clew.commands.reports import write_junit, write_reports
 from clew.commands.single import run_one
 from clew.commands.sweep import run_cases
 from clew.errors import EXIT_VALID, ClewError, UsageError
+from clew.formats.places import check_outputs
 from clew.machine.crash import crash_of
 from clew.models.registry import MODELS
 from clew.report.screen import echo
@@ -43,6 +44,8 @@ def run(options: Mapping[str, Any]) -> int:
     if "asserts" in given:
         given["assert"] = list(given.pop("asserts"))
     cases = cases_of(asked, given)
+    read = [*asked.models, *(case.source for case in cases if case.source is not None)]
+    check_outputs({"junit": asked.junit, "trace": asked.trace}, read)
     alone = len(cases) == 1 and cases[0].total == 1
     alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
     if asked.trace is not None and not alone:

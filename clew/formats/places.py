@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +34,45 @@ def _can_hold(folder: Path) -> bool:
             return True
     except (OSError, ValueError):
         return False
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path] = ()) -> None:
+    """Make sure that files can be written, and that nothing which a person has written is lost.
+
+    Args:
+        outputs: by the name of the option that names each; None where it was not given.
+        inputs: what the command reads: files, or references such as ``file.py:Class``.
+
+    Raises:
+        UsageError: one can't be written, is an input or Python source, or two are one file.
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    read = [str(each) for each in inputs]
+    for option, path in given.items():
+        check_file(option, path)
+        if any(_same(path, each) or _same(path, each.partition(":")[0]) for each in read):
+            raise _lost(option, path, "which this command reads")
+        if path.suffix == ".py" and path.exists():
+            raise _lost(option, path, "which is Python source")
+    for (one, path), (other, another) in combinations(given.items(), 2):
+        if _same(path, another):
+            raise UsageError(
+                f"--{one} and --{other} can't be one file", found=str(path), fix="Name two files"
+            )
+
+
+def _same(path: Path, other: str | Path) -> bool:
+    """True for two names of one file, whether it is there or not."""
+    return path.resolve() == Path(other).resolve()
+
+
+def _lost(option: str, path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"--{option} can't be used",
+        expected="a file that may be replaced",
+        found=f"{path}, {why}",
+        fix="Name another file",
+    )
 
 
 def check_file(option: str, path: Path) -> None:

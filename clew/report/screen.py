@@ -1,5 +1,8 @@
 """What a person's terminal or a pipe gets: our own colours and cursor moves, and no others.
 
+CI servers read a log's lines for commands of their own (GitHub: ``::`` after any blanks, and
+``##[`` anywhere), so a text's colons are escaped there too where the command is not ours.
+
 `Style` and `LiveLine` write a mark where a terminal is to get a control sequence. A `Screen` turns
 marks into sequences and escapes every other control, whatever text it came in. The mark holds an
 address of this process, so that no text that was made elsewhere can hold it.
@@ -14,13 +17,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from clew.errors import UsageError
 from clew.machine.text import printable
 
 _MARK = f"\ufdd0{id(object()):x}."
-_MARKED = re.compile(f"{re.escape(_MARK)}(\\[[0-9;]*m|r)")
+_MARKED = re.compile(f"{re.escape(_MARK)}(\\[[0-9;]*m|[rc])")
+_A_COMMAND = re.compile(r"(?m)^(\s*):(?=:|\Z)|#(?=#\[)")
 
 RETURN = f"{_MARK}r"
 """The mark for the beginning of the line."""
+
+
+COMMAND = f"{_MARK}c"
+"""The mark before a command to a CI server."""
 
 
 def sgr(code: str) -> str:
@@ -31,13 +40,24 @@ def sgr(code: str) -> str:
 def drawn(text: str) -> str:
     """Turn a text into what a terminal gets."""
     if _MARK not in text:
-        return printable(text)
+        return _harmless(text)
     parts = _MARKED.split(text)
     for place in range(0, len(parts), 2):
-        parts[place] = printable(parts[place])
+        ours = place > 0 and parts[place - 1] == "c"
+        parts[place] = printable(parts[place]) if ours else _harmless(parts[place])
     for place in range(1, len(parts), 2):
-        parts[place] = "\r" if parts[place] == "r" else f"\033{parts[place]}"
+        parts[place] = {"r": "\r", "c": ""}.get(parts[place], f"\033{parts[place]}")
     return "".join(parts)
+
+
+def _harmless(text: str) -> str:
+    """The text without what would move a cursor, or be taken for a command."""
+    text = printable(text)
+    return _A_COMMAND.sub(_no_command, text) if "::" in text or "##[" in text else text
+
+
+def _no_command(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}\\x{ord(found[0][-1]):02x}"
 
 
 class Screen(io.TextIOBase):
@@ -53,13 +73,15 @@ class Screen(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write what can be shown, and return the number of characters that were taken."""
-        self._stream.write(drawn(text))
+        with _unwritable():
+            self._stream.write(drawn(text))
         return len(text)
 
     def flush(self) -> None:
         """Flush the stream below."""
         if not self._stream.closed:
-            self._stream.flush()
+            with _unwritable():
+                self._stream.flush()
 
     def writable(self) -> bool:
         """Say whether it can be written: always."""
@@ -75,6 +97,25 @@ class Screen(io.TextIOBase):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def _unwritable() -> Iterator[None]:
+    """Let an output that takes no more be a person's affair; a reader who has left is neither's.
+
+    Raises:
+        UsageError: it takes no more.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            "the output can't be written",
+            found=error.strerror or str(error),
+            fix="Make room, or let it go elsewhere",
+        ) from error
 
 
 def put(stream: TextIO, text: str) -> None:

@@ -10,8 +10,8 @@ For each element that was added:
   every read that shows it was over by then. Else nobody knows: *never read* where no read shows it,
   *unsettled* where one does.
 
-A stable element that some read missed after it was known is *stale*: fine for a set that is only
-eventually right, an anomaly for a linearizable one.
+An element that is not lost, and that some read missed after it was known, is *stale*: fine for a
+set that is only eventually right, an anomaly for a linearizable one.
 
 Besides ``lost`` and ``stale``, the anomalies are ``phantom`` (a read shows what nobody had added
 by then, or whose add surely failed), ``duplicate`` and ``malformed``.
@@ -72,9 +72,9 @@ class Element(NamedTuple):
         return "never-read" if self.present is None else "unsettled"
 
     @property
-    def missed(self) -> bool:
-        """Whether some read began after the element was known and does not show it."""
-        if self.known is None or self.absent is None:
+    def stale(self) -> bool:
+        """Whether some read began after the element was known and does not show it; not lost."""
+        if self.known is None or self.absent is None or self.outcome == "lost":
             return False
         return completion(self.known) < self.absent.invoked
 
@@ -121,7 +121,7 @@ class SetFull:
             budget.spend(0)
             for element in elements(adds, group):
                 tally[element.outcome] += 1
-                tally["stale"] += element.missed and element.outcome == "stable"
+                tally["stale"] += element.stale
                 if element.latency_ns is not None:
                     latencies[element.outcome].append(element.latency_ns)
                 anomalies += self._anomaly(element, replica)
@@ -154,7 +154,7 @@ class SetFull:
     def _anomaly(self, element: Element, replica: str) -> list[Anomaly]:
         if element.outcome == "lost":
             return [_missing("lost", element, replica)]
-        if self.linearizable and element.outcome == "stable" and element.missed:
+        if self.linearizable and element.stale:
             return [_missing("stale", element, replica)]
         return []
 
@@ -278,10 +278,15 @@ def _missing(kind: str, element: Element, replica: str) -> Anomaly:
     assert element.known is not None
     assert element.absent is not None
     how = "acknowledged" if element.known.f == element.add.f else "read"
+    after = {
+        "lost": "no read after that does",
+        "stable": "a read after that does",
+        "unsettled": "a read at the same time does",
+    }[element.outcome]
     reason = (
         f"{shown(element.value)} was {how} by process {element.known.process}, and a later read "
         f"by process {element.absent.process}{f' at {replica}' if replica else ''} does not show "
-        f"it; {'no read after that does' if kind == 'lost' else 'a read after that does'}."
+        f"it; {after}."
     )
     last = () if element.present is None else (element.present,)
     told = {one.number: one for one in (element.add, element.known, element.absent, *last)}
