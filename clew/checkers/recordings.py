@@ -94,7 +94,7 @@ class Question(NamedTuple):
     """How files are to be judged.
 
     Attributes:
-        model: ``NAME[:KEY=VALUE]``; None infers it.
+        model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it.
         options: more options of that checker, as texts.
         budget_seconds: wall seconds for each file; None for no bound.
         steps: steps of the checker for each file; None for `STEPS`, or for no bound where there is
@@ -112,33 +112,20 @@ class Question(NamedTuple):
             return Budget()
         return Budget(self.budget_seconds, self.steps)
 
-
-def judge_file(
-    path: str | Path,
-    model: str | None = None,
-    *,
-    options: Mapping[str, str] | None = None,
-    consistency_models: Sequence[str] | None = None,
-    budget_seconds: float | None = None,
-    steps: int | None = None,
-) -> Judgement:
-    """What a checker says of the history in a file.
-
-    Args:
-        path: the file, in any of `clew.formats.FORMATS`; ``-`` for standard input.
-        model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it from the
-            operations, which the judgement states.
-        options: more options of that checker, as texts.
-        consistency_models: for transactions, the models that must hold.
-        budget_seconds: wall seconds for the check; a spent budget is UNKNOWN. None for no bound.
-        steps: what the check may take; the same verdict on every machine. None for
-            `clew.checkers.verdict.STEPS`, or for no bound where there is one in seconds.
-
-    Raises:
-        HistoryError: the file can't be read, is no history, or its model can't be inferred.
-        UsageError: no such checker or option.
-    """
-    return _judge(str(path), _question(model, options, consistency_models, budget_seconds, steps))
+    def refuse(self) -> None:
+        """Refuse a checker that does not exist, an option that it has not, or one said twice."""
+        if self.model is None:
+            return
+        name, own = parse_model(self.model)
+        twice = next((option for option in self.options if option in own), None)
+        if twice is not None:
+            raise UsageError(
+                f"{twice} is said twice",
+                where=f"--model {self.model}",
+                expected=f"it in --model or in --{twice}",
+                found="both",
+            )
+        find(name).make(own | dict(self.options))
 
 
 def judge_files(
@@ -146,7 +133,6 @@ def judge_files(
     model: str | None = None,
     *,
     options: Mapping[str, str] | None = None,
-    consistency_models: Sequence[str] | None = None,
     budget_seconds: float | None = None,
     steps: int | None = None,
     jobs: int | None = None,
@@ -154,19 +140,19 @@ def judge_files(
     """The judgement on each file, or the error that it gave, in the order of ``paths``.
 
     Args:
-        paths: the files.
-        model: as for `judge_file`.
-        options: as for `judge_file`.
-        consistency_models: as for `judge_file`.
-        budget_seconds: as for `judge_file`, for each file.
-        steps: as for `judge_file`, for each file.
+        paths: the files, in any of `clew.formats.FORMATS`; ``-`` for standard input.
+        model: as in `Question`; the judgement states one that was inferred.
+        options: as in `Question`.
+        budget_seconds: as in `Question`; a spent budget is UNKNOWN.
+        steps: as in `Question`; the same verdict on every machine.
         jobs: worker processes; None for one a processor. With one, or for one file, everything
             happens in this process.
 
     Raises:
         UsageError: no such checker or option; before any file is read.
     """
-    question = _question(model, options, consistency_models, budget_seconds, steps)
+    question = Question(model, dict(options or {}), budget_seconds, steps)
+    question.refuse()
     files = [str(path) for path in paths]
     if files.count(STDIN) > 1:
         raise UsageError(
@@ -181,32 +167,6 @@ def judge_files(
     if workers <= 1:
         return (_judged(file, question) for file in files)
     return _Pool(files, question, workers).judgements()
-
-
-def _question(
-    model: str | None,
-    options: Mapping[str, str] | None,
-    consistency_models: Sequence[str] | None,
-    budget_seconds: float | None,
-    steps: int | None,
-) -> Question:
-    """The question, once its checker is known to exist."""
-    said = dict(options or {})
-    if consistency_models:
-        said["consistency-models"] = ",".join(consistency_models)
-    question = Question(model, said, budget_seconds, steps)
-    if model is not None:
-        name, own = parse_model(model)
-        twice = next((option for option in said if option in own), None)
-        if twice is not None:
-            raise UsageError(
-                f"{twice} is said twice",
-                where=f"--model {model}",
-                expected=f"it in --model or in --{twice}",
-                found="both",
-            )
-        find(name).make(own | said)
-    return question
 
 
 def _judge(file: str, question: Question) -> Judgement:

@@ -30,7 +30,7 @@ def run(options: Mapping[str, Any]) -> int:
     answers = judge_files(
         options["files"],
         options.get("model"),
-        consistency_models=None if models is None else models.split(","),
+        options={} if models is None else {"consistency-models": models},
         budget_seconds=seconds_of("budget", options["budget"]) if "budget" in options else None,
         steps=number("steps", options["steps"], 1) if "steps" in options else None,
         jobs=None if jobs is None else number("jobs", jobs, 1),

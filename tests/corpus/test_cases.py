@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from clew.checkers.recordings import judge_file
+from judging import judge_file
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "cases"
 HISTORIES = Path(os.environ.get("CLEW_CASES", BESIDE)) / "histories"

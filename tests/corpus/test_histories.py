@@ -12,8 +12,8 @@ established by reading them:
 """
 
 import pytest
+from judging import judge_file
 
-from clew.checkers.recordings import judge_file
 from clew.checkers.verdict import Verdict
 
 ETCD = "porcupine/etcd"

@@ -4,10 +4,10 @@ import inspect
 import json
 
 import pytest
+from judging import judge_file
 
 from clew import cli
 from clew.checkers.keys import EachKey
-from clew.checkers.recordings import judge_file
 from clew.checkers.registry import find, parse_model
 from clew.checkers.table import CHECKERS
 from clew.checkers.verdict import (

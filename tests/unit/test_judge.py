@@ -8,9 +8,10 @@ from contextlib import suppress
 from itertools import product
 
 import pytest
+from judging import judge_file
 
 from clew.checkers.infer import infer
-from clew.checkers.recordings import judge_file, judge_files
+from clew.checkers.recordings import judge_files
 from clew.checkers.verdict import Verdict
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History

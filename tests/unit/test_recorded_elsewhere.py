@@ -5,8 +5,8 @@ its operations, the form of its values, what it leaves out.
 """
 
 import pytest
+from judging import judge_file
 
-from clew.checkers.recordings import judge_file
 from clew.checkers.verdict import Verdict
 from clew.errors import HistoryError
 
