@@ -47,10 +47,6 @@ def keying(history: History, pairs: Collection[str] = ()) -> Keying:
 
     The likelier one of the `readings`, where there are two.
 
-    Args:
-        history: any history.
-        pairs: functions whose own argument is a pair; with a key it is ``[key, [a, b]]``.
-
     Raises:
         HistoryError: some operations surely have a key and others have none.
     """
@@ -59,6 +55,8 @@ def keying(history: History, pairs: Collection[str] = ()) -> Keying:
 
 def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...]:
     """The one or two ways in which the values can be read, the likelier first. O(n).
+
+    The argument of each of the functions ``pairs`` is itself a pair; with a key ``[key, [a, b]]``.
 
     A key is sure where an operation asks with ``[key, null]``, or is answered with its key and
     another value. It is not where all arguments happen to be pairs, such as the holders of a lock
@@ -97,12 +95,7 @@ def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...
 def said_readings(
     history: History, pairs: Collection[str] = (), *, keyed: bool | None = None
 ) -> tuple[Keying, ...]:
-    """The `readings`, or the one that somebody says is meant. O(n).
-
-    Args:
-        history: any history.
-        pairs: as for `readings`.
-        keyed: whether values begin with a key; None where nobody says.
+    """The `readings`, or the one that ``keyed`` says is meant, which is None if nobody says. O(n).
 
     Raises:
         HistoryError: as `readings`; or a key is said to be there, and some values have none.

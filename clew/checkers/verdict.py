@@ -86,14 +86,7 @@ def concluded(
 ) -> Result:
     """INVALID where something was found, else UNKNOWN where there is a reason for it, else VALID.
 
-    Args:
-        name: the checker's name.
-        anomalies: what was found.
-        valid: the reason if nothing was found.
-        unknown: why the history says too little; empty where it says enough.
-        invalid: the reason if something was found; empty for that of the first anomaly.
-        engine: as in `Result`.
-        figures: the result's statistics.
+    The reason for INVALID is that of the first anomaly, where nothing else is said.
     """
     if anomalies:
         verdict, reason = Verdict.INVALID, invalid or anomalies[0].reason

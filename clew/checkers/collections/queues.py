@@ -43,7 +43,6 @@ class TotalQueue:
 
     Args:
         at_least_once: True where an element may come out more than once.
-        name: the word in the report.
     """
 
     at_least_once: bool = False
@@ -64,9 +63,6 @@ class FifoQueue:
     """INVALID where elements are lost, invented, doubled, or out of order. O(n log n).
 
     Order is judged where each value is enqueued once.
-
-    Args:
-        name: the word in the report.
     """
 
     name: str = "fifo-queue"

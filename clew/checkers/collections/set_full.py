@@ -98,7 +98,6 @@ class SetFull:
         f_add: the operation that adds its argument; reads are called ``read`` and show a list.
         linearizable: True where stale reads are wrong too.
         by_replica: True to judge the reads of each replica on their own.
-        name: the word in the report.
     """
 
     f_add: str = "add"

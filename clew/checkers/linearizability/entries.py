@@ -77,11 +77,6 @@ def partitions(
 ) -> list[Partition]:
     """The history's partitions, those with the fewest entries first; O(n).
 
-    Args:
-        specification: the specification.
-        history: the history.
-        how: whether its operations have a key; None to find out.
-
     Raises:
         HistoryError: an operation's ``f`` is unknown to the specification, a keyed specification
             meets an argument that has no key, or only some operations have one.

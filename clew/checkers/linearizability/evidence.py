@@ -59,11 +59,7 @@ class _Suspects(NamedTuple):
 class Evidence:
     """Finds the evidence of partitions that are not linearizable.
 
-    Args:
-        specification: the specification as the user gave it.
-        operations: all operations of the history, by number.
-        budget: what may be spent.
-        explained: False for no more than the first response that no order explains.
+    Where they are not to be explained it is the first response that no order explains.
     """
 
     def __init__(
@@ -81,12 +77,7 @@ class Evidence:
         self._left = REDUCTIONS_CONFIGURATIONS
 
     def of(self, partition: Partition, failed: Searched | None, broken: Sequence[Entry]) -> Anomaly:
-        """The anomaly of one partition.
-
-        Args:
-            partition: the partition.
-            failed: the search that failed; None where another engine decided.
-            broken: what that engine blames.
+        """The anomaly of a partition of which a search failed, or that another engine blames.
 
         Raises:
             EnginesDisagreeError: the search explains what another engine blames.
@@ -180,13 +171,7 @@ _READS = frozenset({"r", "read"})
 
 
 class Failed:
-    """The values that only failed operations would have written; O(n) once it is asked.
-
-    Args:
-        specification: the object.
-        operations: all operations of the history, by number.
-        how: how its values carry a key.
-    """
+    """The values that only failed operations would have written; O(n) once it is asked."""
 
     def __init__(
         self, specification: Specification, operations: Sequence[Operation], how: Keying

@@ -101,14 +101,7 @@ def named(
 def bare(
     key: Hashable, numbers: Sequence[int], operations: Sequence[Operation], why: str
 ) -> Anomaly:
-    """The anomaly where the explanation was not finished, as where a user's words raise.
-
-    Args:
-        key: the partition's key.
-        numbers: the operations that no order explains, or the response that none does.
-        operations: all operations of the history, by number.
-        why: why it was not finished.
-    """
+    """The anomaly of operations whose explanation was not finished, as a user's words may raise."""
     blamed = tuple(operations[number] for number in numbers)
     told = [f"{each.f} by process {each.process}" for each in blamed[:IN_FLIGHT_TOLD]]
     more = f" and {len(blamed) - len(told)} more" if len(blamed) > len(told) else ""
@@ -130,11 +123,7 @@ def bare(
 def _states(machine: Machine, reached: Sequence[int], unseen: Sequence[str]) -> list[str]:
     """Machine states described, each description once, of no more than the first ones.
 
-    Args:
-        machine: the machine that was searched.
-        reached: its states.
-        unseen: how to describe the state that stands for all values that no operation sees;
-            empty for the specification's own words.
+    The words for the values that no operation sees are ``unseen``, or the specification's own.
     """
     describe = machine.specification.describe_state
     described: dict[str, None] = {}

@@ -64,13 +64,7 @@ class SearchResult(NamedTuple):
 
 
 class Search:
-    """One search over a partition; `run` it once.
-
-    Args:
-        machine: the specification's machine, shared with the timeline.
-        timeline: the partition.
-        budget: what may be spent.
-    """
+    """One search over a partition; `run` it once. The machine is that of the timeline."""
 
     def __init__(self, machine: Machine, timeline: Timeline, budget: Budget) -> None:
         self._step = machine.step

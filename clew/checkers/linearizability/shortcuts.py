@@ -32,11 +32,7 @@ def shortcut(
 ) -> PartitionResult | None:
     """What the engine for unique values found; None where none applies.
 
-    Args:
-        specification: the specification.
-        entries: one partition.
-        among: how many operations the history has, of which these are a part.
-        budget: what may be spent; None for no bound.
+    The partition is one of a history of so many operations, ``among``.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
@@ -56,12 +52,8 @@ def shortcut(
 def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
     """True where the order of the effect points is a linearization of the entries.
 
-    Args:
-        machine: the specification's machine.
-        entries: one partition.
-        effects: from an operation's number to its effect point. Every completed operation needs
-            one; a pending operation without one did not happen. Points that do not compare with
-            each other explain nothing.
+    Every completed operation needs a point, by its number; a pending one without did not happen.
+    Points that do not compare with each other explain nothing.
     """
     happened = [entry for entry in entries if entry.number in effects]
     completed = sum(entry.completed is not None for entry in entries)
@@ -91,12 +83,7 @@ FEW_AT_ONCE = 8
 
 
 def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[str]:
-    """What helps besides a larger budget, the likeliest first.
-
-    Args:
-        specification: the specification.
-        entries: a partition.
-    """
+    """What helps besides a larger budget, the likeliest first."""
     kind = type(specification)
     updates = [
         each.argument

@@ -44,12 +44,7 @@ class _Does(NamedTuple):
 
 
 def without_source(specification: Specification, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """An observer without a source, what may have been one, and what came between; or nothing.
-
-    Args:
-        specification: the specification.
-        entries: one partition, in order of invocation.
-    """
+    """An observer without a source, what may have been one, and what came between; or nothing."""
     if type(specification) not in ZONED:
         return ()
     assert isinstance(specification, Register | KeyValue)

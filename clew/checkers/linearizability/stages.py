@@ -99,13 +99,6 @@ def searched(
 ) -> Searched:
     """Whether a partition is linearizable, and what was seen on the way.
 
-    Args:
-        specification: the specification.
-        key: the partition's key.
-        entries: its entries, in order of invocation.
-        budget: what may be spent.
-        bytes_max: what the states may take.
-
     Raises:
         OutOfBudget: it was not decided within the budget.
     """

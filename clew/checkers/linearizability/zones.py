@@ -42,12 +42,8 @@ def broken_zones(
     It applies to registers and key-value stores whose operations are reads and writes, and whose
     values are written once each and never equal to the initial one.
 
-    Args:
-        specification: the specification.
-        entries: one partition.
-        among: how many operations the history has, of which these are a part.
-        vectors: whether to use numpy; None for large partitions of long histories, where it is
-            installed.
+    Numpy is used where ``vectors`` says so; else for a large partition of a history of very many
+    operations, ``among``, where it is installed.
     """
     if type(specification) not in ZONED:
         return None

@@ -122,12 +122,8 @@ def accesses_of(
 ) -> Accesses | Result:
     """The accesses of a history, or UNKNOWN where this kind of check can't decide it. O(n).
 
-    Args:
-        name: the checker's name, for the result.
-        history: any history.
-        initial: the value of every register before its first write.
-        repeated: whether a value may be written more than once; `Accesses.repeated` says then
-            whether one was.
+    Where ``repeated``, a value may be written more than once; `Accesses.repeated` says whether one
+    was.
 
     Raises:
         HistoryError: only some operations have a key.

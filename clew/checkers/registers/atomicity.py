@@ -36,7 +36,6 @@ class Atomicity:
     Args:
         k: how many of the last values a read may return; at least 1.
         initial: the value of every register before its first write.
-        name: the word in the report.
 
     Raises:
         UsageError: k below 1.

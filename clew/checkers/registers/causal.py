@@ -58,7 +58,6 @@ class Causal:
     Args:
         model: ``PRAM``, ``CC``, ``CCv`` or ``CM``.
         initial: the value of every register before its first write.
-        name: the word in the report.
 
     Raises:
         UsageError: another model.

@@ -53,7 +53,6 @@ class Sequential:
 
     Args:
         initial: the value of every register before its first write.
-        name: the word in the report.
     """
 
     initial: Any = None

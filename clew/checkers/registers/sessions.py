@@ -56,7 +56,6 @@ class Sessions:
     Args:
         guarantees: those to check, together.
         initial: the value of every register before its first write.
-        name: the word in the report.
 
     Raises:
         UsageError: a guarantee of another name.

@@ -31,7 +31,6 @@ class Staleness:
     Args:
         bound_ns: how stale a read may be, ns; 0 asks for an atomic register.
         initial: the value of every register before its first write.
-        name: the word in the report.
 
     Raises:
         UsageError: a negative bound.

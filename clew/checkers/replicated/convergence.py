@@ -52,7 +52,6 @@ class Convergence:
             value. Reads are called ``read`` and their result is the list of values.
         nodes: the replicas, where the history does not name all of them.
         monotonic: False where a replica may forget acknowledged values and learn them again.
-        name: the word in the report.
     """
 
     f_add: str = "broadcast"

@@ -50,7 +50,6 @@ class Counter:
     Args:
         monotonic: True for a g-counter, which never goes down.
         nodes: the replicas, where the history does not name all of them.
-        name: the word in the report.
 
     The argument of an ``add`` is its delta, the result of a ``read`` the total.
     """
@@ -103,9 +102,6 @@ class Counter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalCounter:
     """Judges a strongly consistent counter by bounds on each read. O(n log n).
-
-    Args:
-        name: the word in the report.
 
     The argument of an ``add`` is its delta, the result of a ``read`` the total.
     """

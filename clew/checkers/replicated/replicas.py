@@ -77,13 +77,7 @@ class ReplicaNames:
 def final_reads(
     history: History, updates: Collection[str], nodes: Sequence[str] | None = None
 ) -> FinalReads:
-    """The final read of each replica; see the module for what final means. O(n).
-
-    Args:
-        history: any history; its reads are the operations named ``read``.
-        updates: the names of the operations that change the object.
-        nodes: the replicas; see `ReplicaNames`.
-    """
+    """The final read of each replica, after all ``updates``, which are names of functions. O(n)."""
     replica_names = ReplicaNames(history.operations, nodes)
     attempts: dict[str, list[Operation]] = {name: [] for name in replica_names.names}
     for operation in history.operations:

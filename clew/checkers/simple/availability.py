@@ -38,7 +38,6 @@ class Availability:
 
     Args:
         required: ``total``, or the least fraction of answered operations, from 0 to 1.
-        name: the word in the report.
 
     Raises:
         UsageError: ``required`` is neither.

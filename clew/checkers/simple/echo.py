@@ -19,7 +19,6 @@ class Echo:
     Args:
         f: the operation; its result is the value that came back, or the whole body of the reply
             with the value under ``echo``.
-        name: the word in the report.
     """
 
     f: str = "echo"

@@ -50,7 +50,6 @@ class MutexIntervals:
 
     Args:
         leases: True where a lock may expire, so that only tokens are judged.
-        name: the word in the report.
     """
 
     leases: bool = False

@@ -60,11 +60,7 @@ def _summary(operations: Sequence[Operation]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Counts operations; UNKNOWN where some kind of operation never succeeded, never INVALID.
-
-    Args:
-        name: the word in the report.
-    """
+    """Counts operations; UNKNOWN where some kind of operation never succeeded, never INVALID."""
 
     name: str = "statistics"
 

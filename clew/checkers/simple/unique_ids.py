@@ -21,7 +21,6 @@ class UniqueIds:
 
     Args:
         f: the operation that asks for an id; the id is its result.
-        name: the word in the report.
     """
 
     f: str = "generate"

@@ -71,12 +71,7 @@ def broken_values(
 ) -> tuple[Entry, ...] | None:
     """Entries that no order explains; empty where one does, None where that does not apply.
 
-    It applies where each value was put in once.
-
-    Args:
-        kind: the object.
-        entries: one partition.
-        budget: what may be spent; None for no bound but that of this search.
+    It applies where each value was put in once. Without a budget it has a bound of its own.
     """
     found = traffic(entries, kind.puts) if has_order(kind, entries) else None
     return None if found is None else broken_traffic(found, kind.faults, budget)

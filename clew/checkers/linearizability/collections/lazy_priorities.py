@@ -47,11 +47,8 @@ class LazyPriorityQueue(Specification):
     response; the third is how many removals without an answer there are to use; the last an integer
     like the first, of how many copies of each value these may still take.
 
-    Args:
-        entries: one partition of a priority queue, in order of invocation.
-
     Attributes:
-        entries: the same question for this specification.
+        entries: what it is made from, one partition, asked anew for this specification.
     """
 
     name = PriorityQueue.name

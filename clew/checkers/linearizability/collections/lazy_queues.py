@@ -57,11 +57,8 @@ class _Left(NamedTuple):
 class LazyQueue(Specification):
     """What is left of the enqueues that were invoked, and which of these have responded.
 
-    Args:
-        entries: one partition of a queue, in order of invocation.
-
     Attributes:
-        entries: the same question for this specification.
+        entries: what it is made from, one partition, asked anew for this specification.
     """
 
     name = FifoQueue.name

@@ -43,11 +43,8 @@ class LazySet(Specification):
 
     A state has a frozen set of `Member` for each element, and a tuple of reads.
 
-    Args:
-        entries: one partition of a set, in order of invocation.
-
     Attributes:
-        entries: the same question for this specification.
+        entries: what it is made from, one partition, asked anew for this specification.
     """
 
     name = Set.name
@@ -220,10 +217,6 @@ def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry,
     """Entries that no order explains, none where one does, and steps; None where it does not apply.
 
     Reads in the evidence are cut to its elements.
-
-    Args:
-        entries: one partition of a set, in order of invocation.
-        budget: what may be spent.
 
     Raises:
         OutOfBudget: it was not decided within the budget.

@@ -116,14 +116,7 @@ def _drop_smaller(
 
 
 class _Matching:
-    """The values, each named by the number of its put, and their takes.
-
-    Args:
-        kind: how the object is matched.
-        entries: one partition.
-        takes: for each put whose value is taken its take.
-        budget: what may be spent.
-    """
+    """The values, each named by the number of its put, and for those that are taken their takes."""
 
     def __init__(
         self, kind: Kind, entries: Sequence[Entry], takes: dict[int, Entry], budget: Share

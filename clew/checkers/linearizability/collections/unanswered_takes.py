@@ -43,11 +43,6 @@ def broken_traffic(
 ) -> tuple[Entry, ...] | None:
     """Entries that no order explains; empty where one does, None where the budget's share is spent.
 
-    Args:
-        found: what the history says of all values, each of which was put in once.
-        faults: decides histories without pending takes.
-        budget: what may be spent; None for no bound but that of this search.
-
     Raises:
         OutOfBudget: the whole budget is spent.
     """
