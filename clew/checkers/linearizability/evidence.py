@@ -13,11 +13,13 @@ same, that is what a person wants to know first: `Failed` adds it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from clew.checkers.keys import Keying, is_pair
-from clew.checkers.linearizability.entries import Entry, Partition
+from clew.checkers.linearizability.entries import Entry, Partition, end
 from clew.checkers.linearizability.explanation import bare, explain, named
 from clew.checkers.linearizability.reduction import (
     REDUCTION_CONFIGURATIONS,
@@ -36,6 +38,9 @@ STORY_CONFIGURATIONS_EACH = 3
 STORY_BYTES = 64 << 20
 STORY_ENTRIES_MAX = 100_000
 """What a search may cost that only finds a story, the second per entry."""
+
+WHOLE_STORY_CONFIGURATIONS = 14_000
+"""The most that it may cost to tell the story by all of a partition, which the engine did not."""
 
 
 REDUCTIONS_CONFIGURATIONS = 5 * REDUCTION_CONFIGURATIONS
@@ -109,29 +114,18 @@ class Evidence:
         self, partition: Partition, broken: Sequence[Entry]
     ) -> tuple[Searched, Sequence[Entry]]:
         """A search that fails, and what was searched: the partition or what breaks it."""
-        is_short = len(partition.entries) <= STORY_ENTRIES_MAX
-        if self._explained and is_short and not self._is_cut(partition, broken):
-            try:
+        if self._explained and _is_near(partition, broken) and not _is_cut(partition, broken):
+            with suppress(OutOfBudget):
                 whole = _Suspects(self._specification, partition.entries)
-                return self._told(partition.key, whole), partition.entries
-            except OutOfBudget:
-                pass
+                found = self._told(partition.key, whole, WHOLE_STORY_CONFIGURATIONS)
+                return found, partition.entries
         return self._told(partition.key, _Suspects(self._specification, broken)), broken
 
-    def _is_cut(self, partition: Partition, broken: Sequence[Entry]) -> bool:
-        """Whether the engine blames reads of few elements that show very many."""
-        cut = {each.number for each in broken if type(each.result) is tuple}
-        return any(
-            each.number in cut and len(each.result) > ELEMENTS_TOLD
-            for each in (partition.entries if cut else ())
-            if type(each.result) in {tuple, frozenset}
-        )
-
-    def _told(self, key: Hashable, suspects: _Suspects) -> Searched:
+    def _told(self, key: Hashable, suspects: _Suspects, most: int | None = None) -> Searched:
         """The search of entries that are known to fail."""
         specification, entries = suspects
         limit = STORY_CONFIGURATIONS + STORY_CONFIGURATIONS_EACH * len(entries)
-        share = Share(self._budget, limit)
+        share = Share(self._budget, limit if most is None else min(limit, most))
         found = searched(specification, key, entries, share, bytes_max=STORY_BYTES)
         if found.outcome.linearizable:
             raise EnginesDisagreeError([each.number for each in entries])
@@ -166,6 +160,25 @@ class Evidence:
         return suspects._replace(entries=minimal)
 
 
+def _is_near(partition: Partition, broken: Sequence[Entry]) -> bool:
+    """Whether a search of the whole may get to what breaks it: each response is a configuration."""
+    if len(partition.entries) > STORY_ENTRIES_MAX:
+        return False
+    last = max(map(end, broken))
+    return sum(end(each) < last for each in partition.entries) < WHOLE_STORY_CONFIGURATIONS
+
+
+def _is_cut(partition: Partition, broken: Sequence[Entry]) -> bool:
+    """Whether the engine blames reads of few elements that show very many."""
+    cut = {each.number for each in broken if type(each.result) is tuple}
+    return any(
+        each.number in cut and len(each.result) > ELEMENTS_TOLD
+        for each in (partition.entries if cut else ())
+        if type(each.result) in {tuple, frozenset}
+    )
+
+
+_TYPE = itemgetter(3)
 _TOLD = 4
 _READS = frozenset({"r", "read"})
 
@@ -212,6 +225,8 @@ class Failed:
 
     def _failed(self) -> dict[tuple[Key, Key], list[Operation]]:
         failed: dict[tuple[Key, Key], list[Operation]] = {}
+        if "fail" not in map(_TYPE, self._operations):
+            return failed
         live: set[tuple[Key, Key]] = set()
         for one in self._operations:
             for name in self._written(one):
