@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clew.api import PlanError, Result, RunResult, assert_valid, run
     from clew.checkers.verdict import Anomaly
+    from clew.machine.version import __version__ as __version__
     from clew.node.message import Message
     from clew.node.node import Node, RPCError, RPCTimeout, on
     from clew.node.task import Future
@@ -50,7 +51,6 @@ __all__ = [
     "operation",
     "run",
 ]
-__version__ = "0.1.0"
 
 _HOMES = {
     "Anomaly": "clew.checkers.verdict",
@@ -75,6 +75,7 @@ _HOMES = {
     "Tolerates": "clew.node.tolerates",
     "Violation": "clew.sim.invariants",
     "Workload": "clew.workloads.workload",
+    "__version__": "clew.machine.version",
     "assert_valid": "clew.api",
     "on": "clew.node.node",
     "operation": "clew.workloads.operation",

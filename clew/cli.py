@@ -24,7 +24,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clew import __version__
 from clew.commands import flags
 from clew.commands.flags import option
 from clew.commands.scenario_command import ScenarioCommand, completed
@@ -33,6 +32,7 @@ from clew.machine import supervisor
 from clew.machine.crash import EXIT_CRASHED, crash_of
 from clew.machine.hashing import pin
 from clew.machine.text import cut, nearest, one_line
+from clew.machine.version import __version__
 from clew.report.screen import echo, screened
 
 EXIT_INTERRUPTED = 130

@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
 
-import clew
 from clew.machine.text import one_line, printable, said
+from clew.machine.version import __version__
 
 EXIT_CRASHED = 70
 """``EX_SOFTWARE`` of sysexits.h."""
@@ -77,7 +77,7 @@ def _report(error: BaseException, trace: str, seed: int | None, command: list[st
         f"Clew itself went wrong: {said(error)}",
         f"command: {shlex.join(command)}",
         f"seed: {'none' if seed is None else seed}",
-        f"clew {clew.__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"clew {__version__}, Python {platform.python_version()}, {platform.platform()}",
         "",
         trace,
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import clew
 from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.machine.version import __version__
 from clew.models.registry import MODELS
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
@@ -77,7 +77,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     promise = model.node_class.tolerates
     if promise is not None and model.name not in MODELS:
         rows.append(("tolerates", str(promise)))
-    head = f"Clew {clew.__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
+    head = f"Clew {__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + layout.table(rows)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import clew
 from clew.checkers.verdict import Verdict
+from clew.machine.version import __version__
 from clew.report import layout
 from clew.report.run import speed
 from clew.report.style import Style
@@ -42,7 +42,7 @@ def sweep_report(
     )
     took = speed(summary.virtual_ns, seconds)
     parts = [
-        style.heading(f"Clew {clew.__version__}: {scenario.model}{bug}, {seeds}"),
+        style.heading(f"Clew {__version__}: {scenario.model}{bug}, {seeds}"),
         layout.table(_options(scenario)),
         f"{layout.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),

@@ -20,10 +20,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import clew
 from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.machine import wall
+from clew.machine.version import __version__
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.options.scenario import Scenario
 from clew.search.seeds import SeedResult
@@ -171,7 +171,7 @@ class Database:
             model_digest: of all source files of its model, see `clew.scenarios.code.sources`.
         """
         text = scenario_text(scenario)
-        key = sha256(text.encode()).hexdigest(), model_digest, clew.__version__
+        key = sha256(text.encode()).hexdigest(), model_digest, __version__
         with self._told():
             self._file.execute(
                 "INSERT OR IGNORE INTO sweeps (scenario, scenario_digest, model_digest, clew) "

@@ -15,13 +15,13 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-import clew
 from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
 from clew.formats.regular import read_regular
 from clew.machine.hashing import hash_seed
 from clew.machine.text import json_text
+from clew.machine.version import __version__
 from clew.scenarios.code.load import Model, load_model
 from clew.scenarios.code.sources import sources_of
 from clew.scenarios.code.workload_files import is_file
@@ -59,7 +59,7 @@ class Repro:
 
 def versions() -> dict[str, str]:
     """The versions that a digest may depend on, for people to compare."""
-    return {"clew": clew.__version__, "python": platform.python_version()}
+    return {"clew": __version__, "python": platform.python_version()}
 
 
 def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | None = None) -> None:
@@ -177,13 +177,8 @@ def _check_schema(data: Any, where: str) -> None:
 def _check_model(plan: Plan, where: str) -> None:
     """Hold the names of a model and its bug to those that ship, where it is no file."""
     for wrong in wrong_model(plan.model.name, plan.model.bug):
-        raise ScenarioError(
-            f"this is no plan: {wrong.option} can't be used",
-            where=where,
-            expected=wrong.expected,
-            found=wrong.found,
-            fix=wrong.fix,
-        )
+        problem = f"this is no plan: {wrong.option} can't be used"
+        raise ScenarioError(problem, where=where, **wrong.details)
 
 
 def _placed(plan: Plan, path: Path) -> Plan:
@@ -272,14 +267,12 @@ def changed_sources(repro: Repro, model: Model) -> list[str]:
         return [] if same else [f"the source of {model.name}"]
     now = sources_of(model, repro.plan.workload)
     return [
-        name if name in now and name in repro.sources else f"{name} ({_fate(name, now)})"
+        name
+        if name in now and name in repro.sources
+        else f"{name} ({'new' if name in now else 'gone'})"
         for name in sorted({**repro.sources, **now})
         if repro.sources.get(name) != now.get(name)
     ]
-
-
-def _fate(name: str, now: Mapping[str, str]) -> str:
-    return "new" if name in now else "gone"
 
 
 def differences(repro: Repro, outcome: Outcome) -> list[str]:
