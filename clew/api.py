@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from clew.checkers.verdict import Verdict
 from clew.errors import ClewError, NodeError, UsageError
@@ -142,29 +142,7 @@ def spend(
     started = wall.seconds()
     in_memory = scenario.model.endswith(IN_MEMORY)
     job = Job(scenario, out, keep_failing=False, verify_failing=not in_memory)
-    told: tuple[SeedResult, Outcome | None] | None = None
-    valid: tuple[SeedResult, Outcome | None] | None = None
-    expected = parse_expect(scenario.expect or "valid")
-    runs: list[SeedResult] = []
-    with closing(_runs(job, seeds, jobs)) as pairs:
-        for result, outcome in pairs:
-            runs.append(result)
-            if told is None or _weight(result, expected) > _weight(told[0], expected):
-                told = result, outcome
-            if valid is None and is_unverified(result):
-                valid = result, outcome
-            if until_failure and result.verdict is Verdict.INVALID:
-                break
-    if valid is not None:  # not before all have run: their time may be limited
-        again = _made_again(job, *valid)
-        runs[runs.index(valid[0])] = again
-        if (
-            told is None
-            or told[0] is valid[0]
-            or _weight(again, expected) > _weight(told[0], expected)
-        ):
-            told = again, valid[1]
-    assert told is not None
+    runs, told = _collected(job, seeds, jobs, until_failure=until_failure)
     if not told[0].digest:
         raise NodeError(
             f"no seed gave a run: {told[0].signature}",
@@ -184,6 +162,36 @@ def spend(
     )
 
 
+def _collected(
+    job: Job, seeds: Iterable[int], jobs: int, *, until_failure: bool
+) -> tuple[list[SeedResult], _Told]:
+    """The results of seeds, the first valid one made again; and what is worth showing most."""
+    expected = parse_expect(job.scenario.expect or "valid")
+    told: _Told | None = None
+    valid: _Told | None = None
+    runs: list[SeedResult] = []
+    with closing(_runs(job, seeds, jobs)) as pairs:
+        for result, outcome in pairs:
+            runs.append(result)
+            if told is None or _weight(result, expected) > _weight(told[0], expected):
+                told = result, outcome
+            if valid is None and is_unverified(result):
+                valid = result, outcome
+            if until_failure and result.verdict is Verdict.INVALID:
+                break
+    assert told is not None
+    if valid is not None:  # not before all have run: their time may be limited
+        again = _made_again(job, *valid)
+        runs[runs.index(valid[0])] = again
+        if told[0] is valid[0] or _weight(again, expected) > _weight(told[0], expected):
+            told = again, valid[1]
+    return runs, told
+
+
+_Told: TypeAlias = tuple[SeedResult, Outcome | None]
+"""A result, and its outcome where the seed was run in this process."""
+
+
 def _made_again(job: Job, result: SeedResult, outcome: Outcome | None) -> SeedResult:
     """The result of a valid run, once it has been made again: in a fresh process, if one can."""
     if outcome is None or not job.scenario.model.endswith(IN_MEMORY):
@@ -192,10 +200,8 @@ def _made_again(job: Job, result: SeedResult, outcome: Outcome | None) -> SeedRe
     return result if verification is None else held(result, verification)
 
 
-def _runs(
-    job: Job, seeds: Iterable[int], jobs: int
-) -> Generator[tuple[SeedResult, Outcome | None], None, None]:
-    """Each seed's result, and its outcome where it was run in this process."""
+def _runs(job: Job, seeds: Iterable[int], jobs: int) -> Generator[_Told, None, None]:
+    """Each seed's result, with its outcome."""
     if jobs > 1:
         for result in sweep(job, seeds, jobs):
             if result.signature == CRASHED:

@@ -45,6 +45,11 @@ class ClewError(Exception):
         self.fix = fix
         super().__init__(problem)
 
+    @property
+    def details(self) -> dict[str, str | None]:
+        """What was expected and found and is to be done, for another error that says the same."""
+        return {"expected": self.expected, "found": self.found, "fix": self.fix}
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         if self.expected is not None:

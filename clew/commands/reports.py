@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
+from clew.commands.invocation import Invocation
 from clew.commands.seed_command import rerun
+from clew.commands.shrinking import shrink_all
 from clew.formats.atomic import write_text
 from clew.machine.text import json_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
 from clew.report.screen import COMMAND, echo
+from clew.report.style import Style
 from clew.report.suite import Suite, suite_of
 from clew.search.cases import Case
 from clew.search.seeds import SeedResult
@@ -46,8 +50,32 @@ def _source(case: Case) -> str | None:
     return None if case.source is None else str(case.source)
 
 
-def status(cases: Sequence[Case]) -> int:
-    """The exit status: 0 where all showed what was expected, 2 where that can't be said of some."""
+def end(
+    cases: Sequence[Case],
+    asked: Invocation,
+    tell: Callable[[], dict[str, str]],
+    *,
+    interrupted: bool = False,
+) -> int:
+    """Tell what came out, make failures small and write the reports; the exit status.
+
+    It is 0 where all showed what was expected, 2 where that can't be said of some. ``tell`` prints,
+    and gives by repro file what it said. What a person interrupted is told and raised again.
+    """
+    stories: dict[str, str] = {}
+    try:
+        if asked.json:
+            print_met(cases)
+        else:
+            stories = tell()
+            if not (asked.no_shrink or interrupted):
+                # A smaller plan may make a library crash this process: what is known is on disk.
+                write_junit(cases, stories, asked.junit)
+                stories |= shrink_all(cases, Style.of(sys.stdout))
+    finally:
+        write_reports(cases, stories, asked.junit)
+    if interrupted:
+        raise KeyboardInterrupt
     return STATUS[Verdict.merge(case.summary.met.verdict for case in cases)]
 
 

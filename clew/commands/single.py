@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from clew.commands.invocation import Invocation
-from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
-from clew.commands.shrinking import shrink_all
+from clew.commands.reports import end, print_json
 from clew.node.timer import to_ns
 from clew.report.logs import node_logs
 from clew.report.progress import RunProgress
@@ -18,7 +18,15 @@ from clew.report.sweep import expectation
 from clew.scenarios.judgement.outcome import Outcome
 from clew.search.cases import Case
 from clew.search.forks import fresh_runs_of
-from clew.search.seeds import Bench, Task, is_unverified, lost_result, made_again, run_seed
+from clew.search.seeds import (
+    Bench,
+    SeedResult,
+    Task,
+    is_unverified,
+    lost_result,
+    made_again,
+    run_seed,
+)
 from clew.sim.watchdog import OutOfTime, limited
 from clew.trace.jsonl import write_trace
 
@@ -45,26 +53,24 @@ def run_one(case: Case, asked: Invocation) -> int:
         else:
             write_trace(outcome.run.trace, asked.trace)
     case.summary.add(result)
-    stories: dict[str, str] = {}
     if asked.json:
         print_json(case, result)
-        print_met([case])
-    elif outcome is None:
-        echo(f"Seed {seed}: {result.verdict.value}. {result.reason}")
-    else:
-        style = Style.of(sys.stdout)
-        if asked.log:
-            echo(node_logs(outcome.run))
-        story = run_report(outcome, result.verification, result.repro, style)
-        echo(story)
-        met = expectation(case.job.scenario.expect, case.summary, style)
-        if met:
-            echo(f"\n{met}")
-        stories[str(result.repro)] = story
-    try:
-        if not (asked.no_shrink or asked.json):
-            write_junit([case], stories, asked.junit)  # as in a sweep
-            stories |= shrink_all([case], Style.of(sys.stdout))
-    finally:
-        write_reports([case], stories, asked.junit)
-    return status([case])
+    return end([case], asked, partial(_tell, case, asked, outcome, result))
+
+
+def _tell(
+    case: Case, asked: Invocation, outcome: Outcome | None, result: SeedResult
+) -> dict[str, str]:
+    """Print what came of the seed; the story, by repro file."""
+    if outcome is None:
+        echo(f"Seed {result.seed}: {result.verdict.value}. {result.reason}")
+        return {}
+    style = Style.of(sys.stdout)
+    if asked.log:
+        echo(node_logs(outcome.run))
+    story = run_report(outcome, result.verification, result.repro, style)
+    echo(story)
+    met = expectation(case.job.scenario.expect, case.summary, style)
+    if met:
+        echo(f"\n{met}")
+    return {str(result.repro): story}

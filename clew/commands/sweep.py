@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
 from clew.commands.invocation import Invocation
-from clew.commands.reports import print_json, print_met, status, write_junit, write_reports
+from clew.commands.reports import end, print_json
 from clew.commands.seed_command import rerun
-from clew.commands.shrinking import shrink_all
 from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
@@ -77,21 +76,8 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
             interrupted = True
             if not any(case.summary.runs for case in cases):
                 raise
-    stories: dict[str, str] = {}
-    try:
-        if asked.json:
-            print_met(cases)
-        else:
-            stories = _tell(cases, progress.seconds)
-        if not (asked.no_shrink or asked.json) and not interrupted:
-            # A smaller plan may make a library crash this process: what is known is on disk.
-            write_junit(cases, stories, asked.junit)
-            stories |= shrink_all(cases, Style.of(sys.stdout))
-    finally:
-        write_reports(cases, stories, asked.junit)
-    if interrupted:
-        raise KeyboardInterrupt
-    return status(cases)
+    tell = partial(_tell, cases, progress.seconds)
+    return end(cases, asked, tell, interrupted=interrupted)
 
 
 def _total(cases: Iterable[Case]) -> int | None:

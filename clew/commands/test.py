@@ -230,10 +230,4 @@ def _rehearse(case: Case) -> None:
     except ClewError as bad:
         if case.source is None or bad.where is not None:
             raise
-        raise type(bad)(
-            bad.problem,
-            where=str(case.source),
-            expected=bad.expected,
-            found=bad.found,
-            fix=bad.fix,
-        ) from None
+        raise type(bad)(bad.problem, where=str(case.source), **bad.details) from None

@@ -133,9 +133,7 @@ def _names(tree: ast.Module) -> Iterator[_Named]:
 
 def _called(node: ast.Call) -> Iterator[_Named]:
     """What a call imports whose first argument is a text."""
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else ""
-    name = function.id if isinstance(function, ast.Name) else name
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     given = {each.arg: each.value for each in node.keywords} | dict(enumerate(node.args))
     module = next((_text(given[key]) for key in (0, "name", "mod_name") if key in given), "")
     if name not in _CALLS or not (module or name == "__import__"):

@@ -53,8 +53,7 @@ def _reads_stdin(node: ast.AST) -> bool:
         return node.module == "sys" and any(alias.name == "stdin" for alias in node.names)
     if not isinstance(node, ast.Call):
         return False
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    name = node.func.id if isinstance(node.func, ast.Name) else name
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     if name == "input":
         return isinstance(node.func, ast.Name)
     first = node.args[0] if node.args else None

@@ -126,14 +126,20 @@ def _new_module(path: Path, kind: str = "") -> ModuleType:
 
 def _execute(module: ModuleType) -> None:
     """Execute a user's module; it may import the files beside its own."""
-    assert module.__file__ is not None
     assert module.__spec__ is not None
     assert module.__spec__.loader is not None
+    with _on_the_path(module), importing():
+        module.__spec__.loader.exec_module(module)
+
+
+@contextmanager
+def _on_the_path(module: ModuleType) -> Iterator[str]:
+    """Let the files beside a user's module be imported, as those beside a script; their folder."""
+    assert module.__file__ is not None
     beside = str(Path(module.__file__).resolve().parent)
     sys.path.insert(0, beside)
     try:
-        with importing():
-            module.__spec__.loader.exec_module(module)
+        yield beside
     finally:
         if beside in sys.path:
             sys.path.remove(beside)
@@ -190,17 +196,13 @@ def importing_beside(node_class: type[Node]) -> Iterator[None]:
         yield
         return
     home = _homes[node_class].module
-    assert home.__file__ is not None
-    beside = str(Path(home.__file__).resolve().parent)
     known = frozenset(sys.modules)
-    sys.path.insert(0, beside)
-    try:
-        yield
-    finally:
-        if beside in sys.path:
-            sys.path.remove(beside)
-        names = (*getattr(home, BESIDE), *_imported_from(beside, known))
-        setattr(home, BESIDE, tuple(dict.fromkeys(names)))  # each once
+    with _on_the_path(home) as beside:
+        try:
+            yield
+        finally:
+            names = (*getattr(home, BESIDE), *_imported_from(beside, known))
+            setattr(home, BESIDE, tuple(dict.fromkeys(names)))  # each once
 
 
 def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:

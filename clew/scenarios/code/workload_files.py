@@ -111,7 +111,9 @@ def canonical(reference: str) -> str:
     path, _, name = reference.partition(":")
     if not is_file(reference) or name:
         return reference
-    return f"{path}:{_name_in(_module_of(path), load_workload(reference))}"
+    workload = load_workload(reference)
+    names = (name for name, each in _workloads_in(_module_of(path)).items() if each is workload)
+    return f"{path}:{next(names)}"
 
 
 def class_in(module: ModuleType | None, asked: Any) -> type[Workload] | None:
@@ -147,10 +149,6 @@ def _workloads_in(module: ModuleType) -> dict[str, type[Workload]]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Workload) and value is not Workload
     }
-
-
-def _name_in(module: ModuleType, workload: type[Workload]) -> str:
-    return next(name for name, value in _workloads_in(module).items() if value is workload)
 
 
 def _chosen(module: ModuleType, path: str, name: str) -> type[Workload]:

@@ -17,11 +17,10 @@ def check_faults(run: Run, model: Model) -> Result:
     With ``allow_inert`` that is reported and taken. A swarm whose faults nobody noticed was a calm
     one.
     """
+    idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]
     if run.plan.allow_inert:
-        idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]
         taken = f" Nobody noticed {', '.join(idle)}, which --allow-inert takes." if idle else ""
         return Result("faults", Verdict.VALID, _done(run.faults) + taken)
-    idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]
     if idle:
         why = "; ".join(f"{asked}: {_last(run, asked)}" for asked in idle)
         reason = f"A fault that was asked for did nothing that a node could notice: {why}"

@@ -34,6 +34,11 @@ class Wrong(NamedTuple):
     found: str
     fix: str | None
 
+    @property
+    def details(self) -> dict[str, str | None]:
+        """The same for an error; its problem names the option, its place the file."""
+        return {"expected": self.expected, "found": self.found, "fix": self.fix}
+
 
 def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
     """What is not in the closed lists, of all options. No file of a user's is read."""

@@ -177,10 +177,7 @@ def _modules(node_class: type[Node]) -> Iterator[ModuleType]:
 
 def _is_known(package: str, folder: Path) -> bool:
     """True for Clew, the standard library, and files of the folder, which are read as well."""
-    return package == "clew" or package in sys.stdlib_module_names or _lies_in(folder, package)
-
-
-def _lies_in(folder: Path, name: str) -> bool:
-    module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
+    if package == "clew" or package in sys.stdlib_module_names:
+        return True
+    file = getattr(sys.modules.get(package), "__file__", None)
     return file is not None and folder in Path(file).parents and "site-packages" not in file

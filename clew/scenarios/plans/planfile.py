@@ -138,13 +138,8 @@ def _options(plan: Plan, where: str) -> dict[str, Any]:
         raise _bad(where, name, expected(kind, first), first["input"]) from None
     for name, one in declared(kind).items():
         for wrong in wrong_value(name, one, getattr(held, name)):
-            raise ScenarioError(
-                f"this is no plan: options.{name} can't be used",
-                where=where,
-                expected=wrong.expected,
-                found=wrong.found,
-                fix=wrong.fix,
-            )
+            problem = f"this is no plan: options.{name} can't be used"
+            raise ScenarioError(problem, where=where, **wrong.details)
     return dict(held)
 
 
@@ -154,23 +149,13 @@ def _named(name: str, where: str) -> Iterator[None]:
     try:
         yield
     except UsageError as bad:
-        raise ScenarioError(
-            f"this is no plan: {name}: {bad.problem}",
-            where=where,
-            expected=bad.expected,
-            found=bad.found,
-            fix=bad.fix,
-        ) from None
+        problem = f"this is no plan: {name}: {bad.problem}"
+        raise ScenarioError(problem, where=where, **bad.details) from None
 
 
-def _bad(where: str, name: str, expected: str, found: Any, fix: str | None = None) -> ScenarioError:
-    return ScenarioError(
-        f"this is no plan: {name} can't be used",
-        where=where,
-        expected=expected,
-        found=shortened(found),
-        fix=fix,
-    )
+def _bad(where: str, name: str, expected: str, found: Any) -> ScenarioError:
+    problem = f"this is no plan: {name} can't be used"
+    return ScenarioError(problem, where=where, expected=expected, found=shortened(found))
 
 
 def shortened(value: Any) -> str:

@@ -109,17 +109,17 @@ class _How(NamedTuple):
     """How a plan is run.
 
     Attributes:
+        node_class: what runs on the nodes.
         keep_trace: as for `simulate`.
         handler_seconds: as for `simulate`.
-        node_class: what runs on the nodes.
         isolation: gives each process a memory of its own; None where all share one.
         invariants: False leaves the class's out.
         tick: as for `simulate`.
     """
 
-    keep_trace: bool
-    handler_seconds: float
     node_class: type[Node]
+    keep_trace: bool = True
+    handler_seconds: float = 5.0
     isolation: Isolation | None = None
     invariants: bool = True
     tick: Tick | None = None
@@ -148,7 +148,7 @@ def simulate(
     Nodes share the memory of this process only as long as that can't be noticed: where a run
     changed something that all of them see, it is run with a memory for each process instead.
     """
-    how = _How(keep_trace, handler_seconds, model.node_class, tick=tick)
+    how = _How(model.node_class, keep_trace, handler_seconds, tick=tick)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
         return _simulated(plan, model, how, copy_context())
@@ -162,7 +162,7 @@ def simulate(
 
 
 @blamed()
-def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) -> Run | None:
+def simulate_apart(plan: Plan, model: Model) -> Run | None:
     """The run with a memory for each process, though nothing was seen to need that.
 
     What nodes share may be as it was when a run ends, as a lock that all have released. Then
@@ -171,7 +171,6 @@ def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) ->
     Args:
         plan: what happens.
         model: the plan's model, loaded.
-        handler_seconds: as for `simulate`.
 
     Returns:
         The run; None where `simulate` gives each process its own anyway, or none can have one.
@@ -179,13 +178,9 @@ def simulate_apart(plan: Plan, model: Model, *, handler_seconds: float = 5.0) ->
     sharing = Sharing.of(model.node_class)
     if sharing is None or sharing.changes or sharing.asked:
         return None
-    how = _How(
-        keep_trace=True,
-        handler_seconds=handler_seconds,
-        node_class=model.node_class,
-        isolation=_isolation(model, sharing.changes),
-        invariants=False,  # they compare objects of several nodes
-    )
+    isolation = _isolation(model, sharing.changes)
+    # Invariants compare objects of several nodes.
+    how = _How(model.node_class, isolation=isolation, invariants=False)
     run = _simulated(plan, model, how, Context())
     sharing.update()
     return run

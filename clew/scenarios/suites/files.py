@@ -39,13 +39,8 @@ def read_scenario(path: Path) -> dict[str, Any]:
     except ValidationError as bad:
         raise _field_error(kind, path, text, bad) from None
     for wrong in wrong_names(scenario):
-        raise ScenarioError(
-            f"option {wrong.option!r} can't be used",
-            where=f"{path}:{_line(text, wrong.option, wrong.element)}",
-            expected=wrong.expected,
-            found=wrong.found,
-            fix=wrong.fix,
-        )
+        where = f"{path}:{_line(text, wrong.option, wrong.element)}"
+        raise ScenarioError(f"option {wrong.option!r} can't be used", where=where, **wrong.details)
     _check_model_file(path, text, scenario.model)
     return data
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from clew.errors import UsageError
-from clew.scenarios.code.functions import check_functions
-from clew.scenarios.code.load import load_model, reference_of
+from collections.abc import Sequence
+
+from clew.errors import NodeError, UsageError
+from clew.node.node import handlers_of
+from clew.scenarios.code.load import Model, load_model, reference_of
+from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.names import wrong_names
 from clew.scenarios.options.scenario import Scenario, check_options
 from clew.scenarios.options.table import declared
@@ -23,15 +26,59 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     model = load_model(scenario.model, scenario.bug)
     workload = reference_of(model, scenario.workload)
     if workload is not None:
-        check_functions(model, workload)
+        _check_functions(model, workload)
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
     for wrong in wrong_names(scenario):
         # All other options of every test have been tried by now, more closely.
         if wrong.option == "expect" or wrong.option not in declared(Scenario):
-            raise UsageError(
-                f"--{wrong.option.replace('_', '-')} can't be used",
-                expected=wrong.expected,
-                found=wrong.found,
-                fix=wrong.fix,
-            )
+            flag = f"--{wrong.option.replace('_', '-')}"
+            raise UsageError(f"{flag} can't be used", **wrong.details)
+
+
+def _check_functions(model: Model, workload: str) -> None:
+    """Do nothing where the functions that a class says it answers are the workload's.
+
+    Of a workload that is not the class's own it must know one; of its own, all. It has a handler
+    for each.
+
+    Raises:
+        NodeError: it names a function that the workload does not have, or has no handler for one.
+        UsageError: there is no such workload.
+    """
+    known = load_workload(workload).functions
+    named = model.node_class.functions
+    if named is None:
+        _check_handlers(model, workload, known)
+        return
+    unknown = [name for name in named if name not in known]
+    if unknown and (workload == model.workload or len(unknown) == len(named)):
+        raise NodeError(
+            f"'functions' names what the workload {workload} does not have",
+            where=f"{model.name}: class {model.node_class.__name__}",
+            expected=f"some of {', '.join(known)}",
+            found=", ".join(map(repr, unknown)),
+        )
+    _check_handlers(model, workload, [name for name in known if name in named])
+
+
+def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
+    """Do nothing for a class with a handler for each function of a workload.
+
+    Raises:
+        NodeError: there is none for some.
+    """
+    answered = handlers_of(model.node_class)
+    asked = [*load_workload(workload).setup_types, *known]
+    missing = [name for name in asked if name not in answered]
+    if not missing:
+        return
+    some = [name for name in known if name in answered]
+    narrow = f", or say functions = {tuple(some)} in the class" if some else ""
+    raise NodeError(
+        f"this node does not speak the workload {workload}",
+        where=f"{model.name}: class {model.node_class.__name__}",
+        expected=f"handlers of {', '.join(asked)}",
+        found=f"handlers of {', '.join(answered)}" if answered else "no handler at all",
+        fix=f"Write @on({missing[0]!r}){narrow}, or choose another workload",
+    )

@@ -66,13 +66,11 @@ def artefact_names(sources: Iterable[Source]) -> dict[Source, str]:
     names = {source: _artefact_name(source) for source in sources}
     many = Counter(names.values())
     return {
-        source: name if many[name] == 1 else f"{name}-{_digest(source)}"
+        source: name
+        if many[name] == 1
+        else f"{name}-{blake2b(Path(source).as_posix().encode(), digest_size=4).hexdigest()}"
         for source, name in names.items()
     }
-
-
-def _digest(source: Source) -> str:
-    return blake2b(Path(source).as_posix().encode(), digest_size=4).hexdigest()
 
 
 def _artefact_name(source: Source) -> str:
