@@ -332,7 +332,7 @@ BAD = {
     ),
     "list modles": (
         "there is no list of 'modles': expected one of models, bugs, workloads, faults, checkers, "
-        "topologies, scenarios, kinds. Did you mean 'models'?"
+        "consistency-models, topologies, scenarios, kinds. Did you mean 'models'?"
     ),
     "new mine": (
         "mine.toml: the file is there already. Choose another name, or move the file away."
