@@ -257,8 +257,8 @@ def check(
         Path | None,
         option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
     ] = None,
-    jobs: Annotated[str | None, option("--jobs", "Worker processes.", "one a CPU", "N")] = None,
-    json: Annotated[bool | None, option("--json", "One JSON object a file on stdout.")] = None,
+    jobs: Annotated[str | None, option("--jobs", "Worker processes.", "one per CPU", "N")] = None,
+    json: Annotated[bool | None, option("--json", "One JSON object per file on stdout.")] = None,
 ) -> None:
     """Judge histories that were recorded elsewhere; a file's format is recognised by content.
 
@@ -289,7 +289,7 @@ def list_(
             "scenarios or kinds.",
         ),
     ],
-    json: Annotated[bool | None, option("--json", "One JSON object a row on stdout.")] = None,
+    json: Annotated[bool | None, option("--json", "One JSON object per row on stdout.")] = None,
 ) -> None:
     """List what there is."""
     _run("list", locals())

@@ -93,7 +93,7 @@ class Invocation:
         value=None,
     )
     jobs: int | None = _flag(
-        "--jobs", "Worker processes.", "one a CPU, 1 below 20 runs", "N", read=_FROM_1, value=None
+        "--jobs", "Worker processes.", "one per CPU, 1 below 20 runs", "N", read=_FROM_1, value=None
     )
     until_failure: bool = _flag("--until-failure", "Stop at the first invalid run.")
     max_failures: int | None = _flag(
@@ -154,8 +154,8 @@ class Invocation:
     )
     json: bool = _flag(
         "--json",
-        "One JSON object a run on stdout; then one for each scenario with --expect, whether it was "
-        "met. In a sweep the first of each way of failing has its repro file in it.",
+        "One JSON object per run on stdout; then one for each scenario with --expect, whether it "
+        "was met. In a sweep the first of each way of failing has its repro file in it.",
     )
     junit: Path | None = _flag(
         "--junit",

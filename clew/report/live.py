@@ -1,4 +1,4 @@
-"""Where a long command stands: a live line on a terminal, one plain line a second elsewhere."""
+"""Where a long command stands: a live line on a terminal, one plain line per second elsewhere."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Progress(LiveLine):
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
         left = self._left(rate)
         soon = "" if left is None else f", about {_clock(left)} left"
-        parts = [f"{done} seeds, {rate:.3g} a second{soon}", self._failures()]
+        parts = [f"{done} seeds, {rate:.3g} per second{soon}", self._failures()]
         if self._behaviours:
             parts.append(f"{len(self._behaviours):,} behaviours")
         buys = self._virtual / seconds * _HOUR

@@ -408,7 +408,7 @@ them; the comparisons are `<`, `<=`, `>`, `>=`, `==` and `!=`.
 
 ## What `--json` prints
 
-`clew test --json` prints an object a line, one for each run, in the order of the seeds:
+`clew test --json` prints one object per line and run, in the order of the seeds:
 
 {table(("field", "meaning"), _fields(JSON))}
 

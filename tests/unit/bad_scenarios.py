@@ -123,7 +123,7 @@ BAD = {
         "'long-tailed', found 'exponentail'. Did you mean 'exponential'?"
     ),
     'description = """\nrate = 1\n"""\nmodel = "raft"\nrate = -1\nruns = 0\n': (
-        "5: option 'rate' can't be used: expected a number of operations a second above 0, found "
+        "5: option 'rate' can't be used: expected a number of operations per second above 0, found "
         "-1."
     ),
     'expct = "valid"\nmodel = "raft"\n': "1: unknown option 'expct'. Did you mean 'expect'?",

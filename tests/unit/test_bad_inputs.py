@@ -143,14 +143,15 @@ BAD = {
         "See 'clew list topologies'."
     ),
     "test raft --rate -5": (
-        "--rate can't be used: expected a number of operations a second above 0, found '-5'. "
+        "--rate can't be used: expected a number of operations per second above 0, found '-5'. "
         f"{_SEE}"
     ),
     "test raft --rate 1e-320": (
-        f"--rate can't be used: expected at least 1e-06 operations a second, found '1e-320'. {_SEE}"
+        "--rate can't be used: expected at least 1e-06 operations per second, found '1e-320'. "
+        f"{_SEE}"
     ),
     "test raft --rate fast": (
-        "--rate can't be used: expected a number of operations a second above 0, found 'fast'. "
+        "--rate can't be used: expected a number of operations per second above 0, found 'fast'. "
         f"{_SEE}"
     ),
     "test raft --node-count 0": (
@@ -190,7 +191,7 @@ BAD = {
         "unknown.toml:2: unknown option 'node_cuont'. Did you mean 'node_count'?"
     ),
     "test negative.toml": (
-        "negative.toml:3: option 'rate' can't be used: expected a number of operations a second "
+        "negative.toml:3: option 'rate' can't be used: expected a number of operations per second "
         "above 0, found -1."
     ),
     "test no_model.toml": "no_model.toml: the option 'model' is missing.",

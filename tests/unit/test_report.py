@@ -236,7 +236,7 @@ def test_progress_off_a_terminal_is_a_line_an_event(tick: Callable[[float], None
     assert stream.getvalue().splitlines() == [
         "seed 7: invalid: nodes: invalid (exception)",
         *(
-            f"{8 * second} of 104 seeds, 8 a second, about {13 - second} s left; 1 failed: "
+            f"{8 * second} of 104 seeds, 8 per second, about {13 - second} s left; 1 failed: "
             "1 exception; an hour buys 40.0 virtual hours"
             for second in range(1, 7)
         ),
@@ -255,7 +255,7 @@ def test_progress_on_a_terminal_is_one_live_line(tick: Callable[[float], None]):
             progress.update(result(seed, Verdict.VALID))
     told = stream.getvalue()
     assert "\n" not in told
-    assert "10 of 10 seeds, 1 a second, about 0 s left; none failed; an hour buys 5.0" in told
+    assert "10 of 10 seeds, 1 per second, about 0 s left; none failed; an hour buys 5.0" in told
     assert told.endswith("\r")
 
 

@@ -154,7 +154,7 @@ def test_progress_says_how_long_it_will_take(monkeypatch, total, ends, left):
     told = progress.line()
     of = "" if total is None else f" of {total:,}"
     assert told == (
-        f"10{of} seeds, 1 a second{left}; none failed; 10 behaviours; "
+        f"10{of} seeds, 1 per second{left}; none failed; 10 behaviours; "
         "an hour buys 2.0 virtual hours"
     )
 
@@ -169,7 +169,7 @@ def test_a_narrow_terminal_shows_what_counts(monkeypatch):
     now[0] = 700.0
     shown = progress.line()[:79]
     assert shown.startswith(
-        "1,000 of 10,000 seeds, 1.43 a second, about 1:45 h left; 10 failed: 10"
+        "1,000 of 10,000 seeds, 1.43 per second, about 1:45 h left; 10 failed: 10"
     )
     now[0] = 1e9
     assert "an hour buys" not in progress.line()
@@ -190,7 +190,7 @@ def test_progress_groups_failures_and_counts_no_known_seed_as_speed(monkeypatch)
     progress.update(result(10, "idle", Verdict.UNKNOWN))
     now[0] = 2.0
     assert progress.line() == (
-        "7 of 20 seeds, 3 a second, about 4 s left; 5 failed: 2 a, 1 c, 1 x +1, ...; "
+        "7 of 20 seeds, 3 per second, about 4 s left; 5 failed: 2 a, 1 c, 1 x +1, ...; "
         "an hour buys 6.0 virtual hours"
     )
     assert stream.getvalue().splitlines()[0] == "suite/x.toml: seed 0: invalid: a: invalid"

@@ -111,7 +111,7 @@ class Scenario(Options):
         Option(
             "HZ",
             "Operations per second over all clients.",
-            unit="operations a second",
+            unit="operations per second",
             above=0,
             most=1e6,
             examples=(20.0, 100),
@@ -348,7 +348,7 @@ class Scenario(Options):
     @classmethod
     def _rate(cls, value: float) -> float:
         if value < RATE_MIN:  # the time between two operations must be a number of nanoseconds
-            raise ValueError(f"at least {RATE_MIN:g} operations a second")
+            raise ValueError(f"at least {RATE_MIN:g} operations per second")
         return value
 
     @field_validator("schedule")
