@@ -10,8 +10,8 @@ linear graph algorithms", SIAM J. Comput. 1972, without recursion.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 Label = TypeVar("Label")
@@ -76,40 +76,48 @@ class OrderGraph(Generic[Label]):
                 yield min(cycles, key=len)
 
     def _cycle(self, start: int, inside: frozenset[int]) -> list[tuple[int, int, Label]]:
-        """A shortest closed walk from a real node over another one; breadth first.
+        """A shortest closed walk from a real node over another one."""
 
-        A state is a node and whether another real node was passed on the way.
-        """
-        origin = (start, False)
-        came_from: dict[tuple[int, bool], tuple[int, bool]] = {}
-        queue = deque([origin])
-        while queue:
-            state = queue.popleft()
-            node, passed = state
-            for second in self.successors[node]:
-                if second not in inside:
-                    continue
-                following = (second, passed or (second < self.real and second != start))
-                if following == (start, True):
-                    return self._walk(state, start, came_from, origin)
-                if following not in came_from and following != origin:
-                    came_from[following] = state
-                    queue.append(following)
-        raise AssertionError("a strong component has a cycle through each two of its nodes")
+        # A state is a node and whether another real node was passed on the way.
+        def following(state: tuple[int, bool]) -> Iterator[tuple[int, bool]]:
+            for second in self.successors[state[0]]:
+                if second in inside:
+                    yield second, state[1] or (second < self.real and second != start)
 
-    def _walk(
-        self,
-        state: tuple[int, bool],
-        end: int,
-        came_from: dict[tuple[int, bool], tuple[int, bool]],
-        origin: tuple[int, bool],
-    ) -> list[tuple[int, int, Label]]:
-        edges = [(state[0], end, self.successors[state[0]][end])]
-        while state != origin:
-            earlier = came_from[state]
-            edges.append((earlier[0], state[0], self.successors[earlier[0]][state[0]]))
-            state = earlier
-        return edges[::-1]
+        walk = shortest_walk((start, False), (start, True), following)
+        return [(a, b, self.successors[a][b]) for (a, _), (b, _) in pairwise(walk)]
+
+
+Node = TypeVar("Node", bound=Hashable)
+
+
+def shortest_walk(
+    start: Node, goal: Node, following: Callable[[Node], Iterable[Node]], most: int = -1
+) -> list[Node]:
+    """The nodes of a shortest walk of one step or more, both ends included; empty for none.
+
+    Breadth first, O(edges). The start may be the goal, and the walk then a circle. Walks of more
+    than ``most`` steps don't count, unless that is negative.
+    """
+    came = {start: start}
+    reached = [start]
+    # Invariant: `reached` has what is so many steps away as were taken, in the order in which it
+    # was found, and `came` all that is nearer besides, each with the step before it.
+    while reached and most:
+        most -= 1
+        found = []
+        for node in reached:
+            for target in following(node):
+                if target == goal:
+                    walk = [goal, node]
+                    while walk[-1] != start:
+                        walk.append(came[walk[-1]])
+                    return walk[::-1]
+                if target not in came:
+                    came[target] = node
+                    found.append(target)
+        reached = found
+    return []
 
 
 def in_order(successors: Mapping[int, Iterable[int]] | Sequence[Iterable[int]]) -> list[int]:

@@ -18,8 +18,7 @@ from typing import Any
 
 from clew.errors import HistoryError
 from clew.formats.edn import read_value
-from clew.formats.record import event_from, place, shown
-from clew.history import Event
+from clew.formats.record import place, shown
 
 EVENT_LINE = re.compile(
     r"(?:^|[\s:])(?P<process>-?\d+|:[\w-]+)[ \t]+"
@@ -28,8 +27,8 @@ EVENT_LINE = re.compile(
 _MEANT_AS_EVENT = re.compile(r"jepsen\.util\b[ :-]+(?:\d+|:[\w-]+)\t+:?\w")
 
 
-def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a log with the line of each, in O(length).
+def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The operations of a log with the line of each, in O(length).
 
     Raises:
         HistoryError: a line starts like an event and is none.
@@ -44,7 +43,7 @@ def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event
                 valued.add(found["f"])
             elif found["type"] == "ok" and found["f"] in valued:
                 bare = number, line
-            yield number, event_from(_record(found, source, number), source, number)
+            yield number, _record(found, source, number)
         elif _MEANT_AS_EVENT.search(line):
             raise HistoryError(
                 "this line starts like an event and is none",

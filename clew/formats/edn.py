@@ -29,8 +29,7 @@ from math import isinf
 from typing import Any, ClassVar, NoReturn
 
 from clew.errors import HistoryError
-from clew.formats.record import event_from, number_said, place, shown
-from clew.history import Event
+from clew.formats.record import number_said, place, shown
 
 _NESTING_MAX = 200
 _CACHED_LENGTH_MAX = 8
@@ -69,17 +68,7 @@ _CLOSER = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _DISCARD, _TAG = "#_", "#tag"
 
 
-def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a file with the line of each, in O(length).
-
-    Raises:
-        HistoryError: the text is no EDN, ends early, or holds what is no event.
-    """
-    for line, record in read_records(lines, source):
-        yield line, event_from(record, source, line)
-
-
-def read_records(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The operations as maps, each with the line it starts on.
 
     A map that stands flat on a line of its own, as most do, is taken apart by two regular

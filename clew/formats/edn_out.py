@@ -13,12 +13,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from clew.errors import HistoryError
-from clew.history import Event, History
+from clew.formats.record import MICRO_OPERATIONS, TRIPLE, write_events
+from clew.history import Event
 
 _KEYWORD = re.compile(r"[A-Za-z*!?+<>=_&$%.-][\w*!?+<>=&$%.'-]*(?:/[\w*!?+<>=&$%.'-]+)?")
-_MICRO_OPERATIONS = {"r", "w", "append"}
-_TRIPLE = 3
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -28,29 +26,14 @@ def write_edn(history: Iterable[Event], stream: TextIO) -> None:
     Raises:
         HistoryError: a value has no form in EDN.
     """
-    for position, event in enumerate(history):
-        record: dict[str, Any] = {"value": event.value}
-        record |= {
-            name: said
-            for name in ("time", "error", "node")
-            if (said := getattr(event, name)) is not None
-        }
-        record |= event.extra or {}
-        try:
-            head = f":process {_name(event.process)}, :type :{event.type}, :f {_name(event.f)}"
-            said = ", ".join(f"{_name(name)} {_text(value)}" for name, value in record.items())
-        except (TypeError, RecursionError) as error:
-            raise HistoryError(
-                f"the {event.type} of {event.f} by process {event.process} can't be written",
-                where=_origin(history, position),
-                expected="values that EDN has",
-                found="values nested too deeply" if not error.args else str(error),
-            ) from error
-        stream.write(f"{{:index {position}, {head}, {said}}}\n")
+    write_events(history, stream, "EDN", _map)
 
 
-def _origin(history: Iterable[Event], position: int) -> str:
-    return history.place(position) if isinstance(history, History) else f"event {position}"
+def _map(position: int, record: dict[str, Any]) -> str:
+    process, kind, f = (record.pop(name) for name in ("process", "type", "f"))
+    said = ", ".join(f"{_name(name)} {_text(value)}" for name, value in record.items())
+    head = f":index {position}, :process {_name(process)}, :type :{kind}, :f {_name(f)}"
+    return f"{{{head}, {said}}}"
 
 
 def _name(value: Any) -> str:
@@ -74,7 +57,7 @@ def _text(value: Any) -> str:
 
 
 def _vector(items: list[Any] | tuple[Any, ...]) -> str:
-    if len(items) == _TRIPLE and type(items[0]) is str and items[0] in _MICRO_OPERATIONS:
+    if len(items) == TRIPLE and type(items[0]) is str and items[0] in MICRO_OPERATIONS:
         return f"[:{items[0]} {' '.join(map(_text, items[1:]))}]"
     return f"[{' '.join(map(_text, items))}]"
 

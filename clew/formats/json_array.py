@@ -13,27 +13,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from clew.errors import HistoryError
 from clew.formats.jsonl import DECODER, broken_json, not_an_operation
 from clew.formats.record import event_from, place, shown
-from clew.history import Event
 
 _GAP = re.compile(r"[\s,]*")
 _WORD_MAX = 20
 """How long a word of JSON is at most, but for strings and long numbers."""
 
 
-def read_json(text: str, source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a file with the line of each, in O(length).
+def read_json(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The operations of a file without Clojure's colons, with the line of each, in O(length).
 
     Raises:
-        HistoryError: the text is no JSON, ends early, or holds what is no event.
+        HistoryError: the text is no JSON, ends early, or holds what is no object.
     """
-    for line, record in read_objects(text, source):
-        yield line, event_from(_without_colons(record), source, line)
+    for line, record in read_objects("".join(lines), source):
+        yield line, _without_colons(record)
 
 
 def check_first(head: str, source: str) -> None:
@@ -45,7 +45,8 @@ def check_first(head: str, source: str) -> None:
     if not _GAP.sub("", head.lstrip(" \t\r\n,").removeprefix("[")):
         return
     try:
-        next(read_json(head, source), None)
+        for line, record in islice(read_json([head], source), 1):
+            event_from(record, source, line)
     except HistoryError as wrong:
         error = wrong.__cause__
         cut = isinstance(error, json.JSONDecodeError) and (

@@ -14,15 +14,15 @@ from math import isinf
 from typing import Any, TextIO
 
 from clew.errors import HistoryError
-from clew.formats.record import event_from, number_said, place, shown
-from clew.history import Event, History
+from clew.formats.record import number_said, place, shown, write_events
+from clew.history import Event
 
 
-def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a file with the line of each, in O(length); blank lines are skipped.
+def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The operations of a file with the line of each, in O(length); blank lines are skipped.
 
     Raises:
-        HistoryError: a line is no event.
+        HistoryError: a line is no object.
     """
     decode = DECODER.decode
     for number, line in enumerate(lines, 1):
@@ -34,7 +34,7 @@ def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]
             raise broken_json(error, source, number, line) from error
         if type(record) is not dict:
             raise not_an_operation(record, source, number)
-        yield number, event_from(record, source, number)
+        yield number, record
 
 
 def write_jsonl(history: Iterable[Event], stream: TextIO) -> None:
@@ -45,26 +45,7 @@ def write_jsonl(history: Iterable[Event], stream: TextIO) -> None:
     Raises:
         HistoryError: a value has no form in JSON.
     """
-    for position, event in enumerate(history):
-        record = {"process": event.process, "type": event.type, "f": event.f, "value": event.value}
-        for name in ("time", "error", "node"):
-            said = getattr(event, name)
-            if said is not None:
-                record[name] = said
-        try:
-            line = _ENCODER.encode(record | (event.extra or {}))
-        except (TypeError, ValueError) as error:
-            raise HistoryError(
-                f"the {event.type} of {event.f} by process {event.process} can't be written",
-                where=_origin(history, position),
-                expected="values that JSON has",
-                found=str(error),
-            ) from error
-        stream.write(line + "\n")
-
-
-def _origin(history: Iterable[Event], position: int) -> str:
-    return history.place(position) if isinstance(history, History) else f"event {position}"
+    write_events(history, stream, "JSON", lambda _, record: _ENCODER.encode(record))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from typing import Any, NamedTuple, NoReturn
 from clew.errors import HistoryError
 from clew.formats.json_array import read_objects
 from clew.formats.record import place, shown
-from clew.history import Event
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "client": ("client", "clientid", "process"),
@@ -61,9 +60,14 @@ class _Timed(NamedTuple):
     result: Any
     failed: bool
 
+    def record(self, kind: str, value: Any, time: int) -> tuple[int, dict[str, Any]]:
+        """One of its events, with its line."""
+        said = {"process": self.client, "type": kind, "f": self.f, "value": value, "time": time}
+        return self.line, said
 
-def read_operations(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a file with the line of each operation; O(n log n).
+
+def read_operations(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The events of a file as maps with the line of each operation; O(n log n).
 
     Raises:
         HistoryError: the text is no JSON, or an object is no operation.
@@ -72,7 +76,7 @@ def read_operations(lines: Iterable[str], source: str) -> Iterator[tuple[int, Ev
     yield from _in_order(_with_clients(found, source))
 
 
-def _in_order(found: list[_Timed]) -> Iterator[tuple[int, Event]]:
+def _in_order(found: list[_Timed]) -> Iterator[tuple[int, dict[str, Any]]]:
     moments = [(each.call, 0, rank) for rank, each in enumerate(found)]
     moments += [(each.end, 1, rank) for rank, each in enumerate(found) if each.end is not None]
     pending: dict[int, _Timed] = {}
@@ -80,15 +84,14 @@ def _in_order(found: list[_Timed]) -> Iterator[tuple[int, Event]]:
         each = found[rank]
         assert each.client is not None
         if returns:
-            kind = "fail" if each.failed else "ok"
-            yield each.line, Event(each.client, kind, each.f, each.result, moment)  # type: ignore[arg-type]
+            yield each.record("fail" if each.failed else "ok", each.result, moment)
             continue
         lost = pending.pop(each.client, None)
         if lost is not None:  # its client went on: nobody knows what became of it
-            yield lost.line, Event(each.client, "info", lost.f, lost.argument, moment)
+            yield lost.record("info", lost.argument, moment)
         if each.end is None:
             pending[each.client] = each
-        yield each.line, Event(each.client, "invoke", each.f, each.argument, moment)
+        yield each.record("invoke", each.argument, moment)
 
 
 def _with_clients(found: list[_Timed], source: str) -> list[_Timed]:
@@ -114,7 +117,7 @@ def _with_clients(found: list[_Timed], source: str) -> list[_Timed]:
 
 
 def _timed(record: dict[str, Any], source: str, line: int) -> _Timed:
-    told = {name.lower().replace("_", ""): value for name, value in record.items()}
+    told = _lowered(record)
     asked, answered = told.get("input", told), told.get("output", {})
     asked = _lowered(asked) if isinstance(asked, dict) else {"value": asked}
     call, end = _time(told, "call", source, line), _time(told, "return", source, line)

@@ -81,25 +81,12 @@ def check_file(option: str, path: Path) -> None:
     Raises:
         UsageError: it is a folder, or its folder can't be made or written.
     """
-    if path.is_dir():
-        raise UsageError(
-            f"--{option} can't be used",
-            expected="a file",
-            found=f"the folder {path}",
-            fix="Name a file in it",
-        )
     kind = kind_of(path)
-    if kind is not None:
-        raise UsageError(
-            f"--{option} can't be used",
-            expected="a file",
-            found=f"{path}, {kind}",
-            fix="Name another file",
-        )
-    if not _can_hold(path.parent):
-        raise UsageError(
-            f"--{option} can't be used",
-            expected="a file that can be written",
-            found=str(path),
-            fix="Name another file",
-        )
+    expected, found, fix = "a file", f"{path}, {kind}", "Name another file"
+    if path.is_dir():
+        found, fix = f"the folder {path}", "Name a file in it"
+    elif kind is None:
+        if _can_hold(path.parent):
+            return
+        expected, found = "a file that can be written", str(path)
+    raise UsageError(f"--{option} can't be used", expected=expected, found=found, fix=fix)

@@ -14,28 +14,23 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clew.errors import HistoryError
-from clew.formats.edn import read_records
-from clew.formats.record import event_from, place, shown
-from clew.history import Event
+from clew.formats.edn import read_edn
+from clew.formats.record import place, shown
 
 
-def read_porcupine(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    """The events of a file with the line of each, in O(length).
+def read_porcupine(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The operations as maps with the line of each, in O(length).
 
     Raises:
         HistoryError: the text is no EDN, ends early, or an operation lacks its key.
     """
-    for line, record in read_records(lines, source):
-        yield line, event_from(_keyed(record, source, line), source, line)
-
-
-def _keyed(record: dict[str, Any], source: str, line: int) -> dict[str, Any]:
-    if "key" not in record:
-        raise HistoryError(
-            "the operation has no key",
-            where=place(source, line),
-            expected=":key, as the operations before it have",
-            found=shown(record),
-        )
-    record["value"] = [record.pop("key"), record.get("value")]
-    return record
+    for line, record in read_edn(lines, source):
+        if "key" not in record:
+            raise HistoryError(
+                "the operation has no key",
+                where=place(source, line),
+                expected=":key, as the operations before it have",
+                found=shown(record),
+            )
+        record["value"] = [record.pop("key"), record.get("value")]
+        yield line, record

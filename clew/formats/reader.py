@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import StringIO
 from itertools import chain
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from clew.errors import HistoryError, UsageError
 from clew.formats.console import EVENT_LINE, read_console
@@ -23,24 +23,20 @@ from clew.formats.jsonl import read_jsonl
 from clew.formats.lone_operations import one_client_each
 from clew.formats.operations import is_operation, read_operations
 from clew.formats.porcupine import read_porcupine
-from clew.formats.record import place, shown
+from clew.formats.record import event_from, place, shown
 from clew.formats.regular import kind_of
 from clew.formats.source import name_of, opened
 from clew.history import Event, History
 
-LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, Event]]]
-
-
-def _read_whole_json(lines: Iterable[str], source: str) -> Iterator[tuple[int, Event]]:
-    return read_json("".join(lines), source)
-
+LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, dict[str, Any]]]]
+"""From a file's lines and its name to its events as maps, each with the line it starts on."""
 
 FORMATS: Mapping[str, tuple[LineReader, str]] = {
     "jsonl": (read_jsonl, "Clew's own: one JSON object a line"),
     "edn": (read_edn, "Jepsen's EDN: maps, one after another or in one vector or list"),
     "console": (read_console, "Jepsen's console log"),
     "porcupine": (read_porcupine, "Porcupine's key-value text: EDN maps with :key"),
-    "json": (_read_whole_json, "plain JSON as elle-cli takes it"),
+    "json": (read_json, "plain JSON as elle-cli takes it"),
     "operations": (
         read_operations,
         "JSON operations with the times of their call and return, as Porcupine has them",
@@ -98,14 +94,15 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
             "unknown format", where="format", expected=", ".join(FORMATS), found=shown(format)
         )
     source = name_of(path)
-    if kind_of(path) in {"a socket", "a device"} or (
-        kind_of(path) == "a pipe" and not source.startswith(_OPEN_ALREADY)
+    kind = kind_of(path)
+    if kind in {"a socket", "a device"} or (
+        kind == "a pipe" and not source.startswith(_OPEN_ALREADY)
     ):
         raise HistoryError(
             "this can't be read",
             where=source,
             expected="a regular file",
-            found=kind_of(path),
+            found=kind,
             fix="Name a file with a recorded history",
         )
     lines = array("L")
@@ -114,10 +111,10 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
     gc.disable()  # nothing read here is a cycle, and each pass would visit all of it
     try:
         with opened(path) as stream:
-            name, read = _events(stream, source, format)
-            for line, event in read:
+            name, read = _records(stream, source, format)
+            for line, record in read:
                 lines.append(line)
-                events.append(event)
+                events.append(event_from(record, source, line))
     except UnicodeDecodeError as error:
         line = lines[-1] + 1 if lines else 1
         raise _no_text(source, line, error.object[error.start]) from error
@@ -137,10 +134,10 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
     return History(one_client_each(events, lines, source), source=source, lines=lines, format=name)
 
 
-def _events(
+def _records(
     stream: TextIO, source: str, name: str | None
-) -> tuple[str, Iterator[tuple[int, Event]]]:
-    """The format's name, and each event with its line."""
+) -> tuple[str, Iterator[tuple[int, dict[str, Any]]]]:
+    """The format's name, and each event as a map with its line."""
     lines: Iterable[str] = stream
     if name is None:
         head = stream.read(_HEAD_CHARACTERS)

@@ -1,6 +1,6 @@
 """One operation as a file says it, a mapping of field names, turned into an `Event`.
 
-Every reader ends here, so that each format holds the same rules:
+What every reader yields ends here, so that each format holds the same rules:
 
 - ``process``, ``type`` and ``f`` must be there; ``value``, ``time``, ``error`` and ``node`` may.
   A ``process`` or ``f`` that is nil is not there.
@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TextIO
 
 from clew.errors import HistoryError
-from clew.history import EVENT_TYPES, Event, EventType
+from clew.history import EVENT_TYPES, Event, EventType, History
 from clew.machine.text import brief
 
 _TYPES: dict[str, EventType] = {word: word for word in EVENT_TYPES}
@@ -59,8 +59,8 @@ READINGS: Mapping[str, str] = {
 
 _SHOWN = 60
 _WHOEVER_ASKS = frozenset({"txn", "read", "write", "cas"})  # they mean the same
-_MICRO_OPERATIONS = ("r", "w", "append")
-_PAIR, _TRIPLE = 2, 3
+MICRO_OPERATIONS = ("r", "w", "append")
+_PAIR, TRIPLE = 2, 3
 _A_PROCESS = "a whole number, or a name such as nemesis"
 
 
@@ -119,7 +119,7 @@ def _is_micro_operation(part: Any) -> bool:
     if type(part) is not list or not part:
         return False
     size = len(part)
-    return (size == _TRIPLE and part[0] in _MICRO_OPERATIONS) or (size == _PAIR and part[0] == "r")
+    return (size == TRIPLE and part[0] in MICRO_OPERATIONS) or (size == _PAIR and part[0] == "r")
 
 
 def _checked(
@@ -161,3 +161,33 @@ def _wrong(field: str, expected: str, found: Any, source: str, line: int) -> His
         found="nothing" if found is None else shown(found),
         fix="Every operation needs process, type and f; value, time, error and node are optional",
     )
+
+
+def write_events(
+    history: Iterable[Event],
+    stream: TextIO,
+    notation: str,
+    text_of: Callable[[int, dict[str, Any]], str],
+) -> None:
+    """Write the text of each event, a line each, from its position and what it says; O(length).
+
+    Raises:
+        HistoryError: a value has no form in this notation.
+    """
+    for position, event in enumerate(history):
+        record = {"process": event.process, "type": event.type, "f": event.f, "value": event.value}
+        for name in ("time", "error", "node"):
+            said = getattr(event, name)
+            if said is not None:
+                record[name] = said
+        try:
+            text = text_of(position, record | (event.extra or {}))
+        except (TypeError, ValueError, RecursionError) as error:
+            of = history.place(position) if isinstance(history, History) else f"event {position}"
+            raise HistoryError(
+                f"the {event.type} of {event.f} by process {event.process} can't be written",
+                where=of,
+                expected=f"values that {notation} has",
+                found="values nested too deeply" if not error.args else str(error),
+            ) from error
+        stream.write(text + "\n")

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from clew.errors import HistoryError
 from clew.formats import detect, write_edn, write_jsonl
-from clew.formats.edn import read_edn, read_records, read_value
+from clew.formats.edn import read_edn, read_value
 from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
+from clew.formats.record import event_from
 from clew.history import EVENT_TYPES, Event
 
 words = st.text(max_size=8)
@@ -34,6 +35,10 @@ events = st.builds(
 histories = st.lists(events, min_size=1, max_size=6)
 
 
+def events_of(read, lines, source="x"):
+    return (event_from(record, source, line) for line, record in read(lines, source))
+
+
 @settings(deadline=None)
 @given(histories)
 def test_jsonl(history):
@@ -42,7 +47,7 @@ def test_jsonl(history):
     text = stream.getvalue()
     assert detect(text) == "jsonl"
     lines = io.StringIO(text, newline="\n")
-    assert [event for _, event in read_jsonl(lines, "x")] == history
+    assert [*events_of(read_jsonl, lines)] == history
 
 
 @settings(deadline=None)
@@ -52,7 +57,7 @@ def test_json_array(history):
     write_jsonl(history, stream)
     text = "[" + ",\n".join(stream.getvalue().rstrip("\n").split("\n")) + "]"
     assert detect(text) == "json"
-    assert [event for _, event in read_json(text, "x")] == history
+    assert [*events_of(read_json, [text])] == history
 
 
 @settings(deadline=None)
@@ -62,10 +67,10 @@ def test_edn(history):
     write_edn(history, stream)
     text = stream.getvalue()
     assert detect(text) == "edn"
-    whole = [event for _, event in read_edn(io.StringIO(text, newline="\n"), "x")]
+    whole = [*events_of(read_edn, io.StringIO(text, newline="\n"))]
     assert whole == history
     inside = f"[#_ a\n{text}]"
-    assert [event for _, event in read_edn(inside.splitlines(keepends=True), "x")] == history
+    assert [*events_of(read_edn, inside.splitlines(keepends=True))] == history
 
 
 @settings(deadline=None)
@@ -74,9 +79,9 @@ def test_quick_path_agrees_with_the_general_reader(history):
     """Line by line, the map read as a value has the fields that the event has."""
     stream = io.StringIO()
     write_edn(history, stream)
-    for line, (_, event) in zip(
+    for line, event in zip(
         stream.getvalue().split("\n"),
-        read_edn(io.StringIO(stream.getvalue(), newline="\n"), "x"),
+        events_of(read_edn, io.StringIO(stream.getvalue(), newline="\n")),
         strict=False,
     ):
         form, rest = read_value(line, "x", 1)
@@ -94,7 +99,7 @@ def test_a_cut_file_is_an_error_or_whole_events(history, data):
     cut = text[: data.draw(st.integers(0, len(text)))]
     read = []
     try:
-        read.extend(event for _, event in read_edn(io.StringIO(cut, newline="\n"), "x"))
+        read.extend(events_of(read_edn, io.StringIO(cut, newline="\n")))
     except HistoryError:
         return
     assert read == history[: len(read)]
@@ -104,7 +109,7 @@ def test_a_cut_file_is_an_error_or_whole_events(history, data):
 @given(st.text(alphabet='{}[]()#_:"\\;^ \n,ab1-/.N', max_size=40))
 def test_any_text_is_read_or_refused(text):
     try:
-        list(read_edn(io.StringIO(text, newline="\n"), "here"))
+        list(events_of(read_edn, io.StringIO(text, newline="\n"), "here"))
     except HistoryError as error:
         assert str(error).startswith("here:")  # noqa: PT017 - most texts raise, some do not
 
@@ -117,7 +122,7 @@ PIECES = (
 
 def records_or_none(lines):
     try:
-        return repr([record for _, record in read_records(lines, "x")])
+        return repr([record for _, record in read_edn(lines, "x")])
     except HistoryError:
         return None
 

@@ -28,25 +28,23 @@ with such keys is never found valid; reads of transactions whose outcome is unkn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from clew.checkers.collector import uncollected
-from clew.checkers.transactions.consistency_models import MODELS, resolve_models
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
     micro_operations,
     told,
-    written_twice,
 )
 from clew.checkers.transactions.graph import RW, DependencyGraph
-from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.lattice import violates
-from clew.checkers.transactions.requests import compare, requested
+from clew.checkers.transactions.judgement import TransactionChecker, judge
+from clew.checkers.transactions.lattice import PHANTOMS, violates
+from clew.checkers.transactions.requests import compare, contradiction, requested
 from clew.checkers.transactions.version_orders.predicate_orders import (
     DEAD,
     NIL,
@@ -55,7 +53,6 @@ from clew.checkers.transactions.version_orders.predicate_orders import (
     matches,
     told_predicate,
 )
-from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError
@@ -69,62 +66,32 @@ _PREDICATES = '"true", ["=", value] or ["mod", modulus, remainder]'
 _MODULO = 3
 
 
-class ClosedPredicate:
-    """Checks transactions with reads by predicate against consistency models.
+class ClosedPredicate(TransactionChecker):
+    """Checks transactions with reads by predicate.
 
     O(n log n + reads by predicate * keys) where nothing is wrong; see `cycles` for the rest.
-
-    Args:
-        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
-
-    Raises:
-        UsageError: no such model.
     """
 
     name = "closed-predicate"
 
-    def __init__(self, consistency_models: Sequence[str] = ("strict-serializable",)) -> None:
-        self.consistency_models = resolve_models(consistency_models)
-
-    def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where an anomaly was found that one of the models forbids.
-
-        UNKNOWN where several transactions changed one key, and no anomaly shows.
-
-        Raises:
-            HistoryError: an operation is malformed, or a value is written to a key twice.
-        """
-        with uncollected():
-            return self._judge(history, budget)
-
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Phenomena()
         start = _start(history)
         if start is not None and start.type != "ok":
             reason = "The initial state was not acknowledged, so it is not known."
             return Result(self.name, Verdict.UNKNOWN, reason)
         keys = _changes(history, start)
-        orders = PredicateOrders(operations, recorder, None if start is None else start.number)
+        orders = PredicateOrders(operations, None if start is None else start.number)
         for operation in operations:
             if operation.type == "ok" and operation.f == "txn":
                 _Reader(history, operation, keys, orders).read(budget)
         orders.draw(keys)
-        result = judge(
-            self.name,
-            self.consistency_models,
-            orders.graph,
-            orders,
-            recorder,
-            budget,
-            lambda _: None,
-            partial(_find, orders),
-            partial(_unsettled, orders),
-        )
+        find, unsettled = partial(_find, orders), partial(_unsettled, orders)
+        result = judge(self, orders, budget, lambda _: None, find, unsettled)
         if result.verdict is not Verdict.UNKNOWN or not orders.open_keys:
             return result
         several = counted(orders.open_keys, "key")
-        models = listed(list(self.consistency_models))
+        models = listed(self.consistency_models)
         reason = (
             f"No anomaly shows, but several transactions changed {several}, in an order that is "
             f"not known, so whether {models} holds is not known either. Let the workload change "
@@ -206,23 +173,21 @@ def _is_predicate(value: Any) -> bool:
 
 def _write(history: History, operation: Operation, key: PredicateKey, value: Any) -> None:
     """Note a change of a key; the same value by several transactions leaves open whose it is."""
-    version = DEAD if value is None else key_of(value)
     number = operation.number
-    other = key.writers.get(version)
-    if version != DEAD:
-        if other is not None and operation.type == "fail":
+    if value is not None:
+        version = key_of(value)
+        if not key.write(history, operation, version, value):
             return
-        if other is not None and other not in key.failed:
-            written_twice(history, operation, key.name, value)
         key.values[version] = value
-    if operation.type == "fail":
+    elif operation.type == "fail":
         key.failed[number] = None
     else:
-        if number in key.final:
-            key.intermediate[key.final[number]] = None
-        key.final[number] = version
-    if version != DEAD or operation.type != "fail":
+        version = DEAD
         key.writers[version] = number
+    if operation.type != "fail":
+        if number in key.final:
+            key.intermediate[key.final[number]] = number
+        key.final[number] = version
 
 
 class _Reader:
@@ -268,8 +233,8 @@ class _Reader:
 
     def _item(self, key: PredicateKey, token: Key, value: Any) -> None:
         key.values.setdefault(token, value)
-        self.left[key.name] = token
-        if token not in self.wrote.get(key.name, ()):
+        self.left[key.key] = token
+        if token not in self.wrote.get(key.key, ()):
             self.orders.read(self.operation.number, key, token)
 
     def _by_predicate(self, predicate: Any, shown: Mapping[Any, Any]) -> None:
@@ -295,17 +260,13 @@ class _Reader:
 
     def _agrees(self, key: PredicateKey, token: Key, shown: str) -> None:
         """Report a read that is not what the transaction had left."""
-        expected = self.left.get(key.name, token)
+        expected = self.left.get(key.key, token)
         if expected != token:
-            self._contradicts(
-                "internal",
-                f"{{0}} read key {key.name} as {shown}, yet its own earlier micro-operations leave "
-                f"{told(key.values.get(expected))}.",
-                key,
-            )
+            left = told(key.values.get(expected))
+            self._contradicts("internal", contradiction("{0}", key.key, shown, left), key)
 
     def _contradicts(self, kind: str, reason: str, key: PredicateKey) -> None:
-        self.orders.recorder.add(kind, (self.operation.number,), reason, key=key.name)
+        self.orders.recorder.add(kind, (self.operation.number,), reason, key=key.key)
 
 
 def _find(orders: PredicateOrders, graph: DependencyGraph, budget: Budget) -> Cycles:
@@ -327,17 +288,10 @@ def _is_phantom(orders: PredicateOrders, cycle: Cycle) -> bool:
 
 
 def _renamed(cycle: Cycle) -> Cycle:
-    for kind, name in _PHANTOMS.items():
+    for kind, name in PHANTOMS.items():
         if cycle.name.startswith(kind):
             return cycle._replace(name=name + cycle.name.removeprefix(kind))
     raise AssertionError(cycle)
-
-
-_PHANTOMS = {
-    "G-single": "G-single-predicate",
-    "G-nonadjacent": "G-nonadjacent-predicate",
-    "G2-item": "G2",
-}
 
 
 def _unsettled(orders: PredicateOrders, finding: Cycles) -> frozenset[str]:

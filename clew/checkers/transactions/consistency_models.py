@@ -188,12 +188,12 @@ def resolve_models(names: Sequence[str]) -> tuple[str, ...]:
 
 def known_model(name: str) -> str | None:
     """The own name of the model that is called so; None where none is."""
-    return _NAMES.get(_plain(name))
+    return _NAMES.get(plain_name(name))
 
 
 def nearest_model(name: str) -> str | None:
     """The own name of a model that is called much like this; None where none is."""
-    near = nearest(_plain(name), _NAMES, cutoff=0.8)
+    near = nearest(plain_name(name), _NAMES, cutoff=0.8)
     return _NAMES[near] if near else None
 
 
@@ -218,23 +218,21 @@ def _resolve(name: str) -> str:
     found = known_model(name)
     if found is not None:
         return found
-    raise UsageError(
-        "unknown consistency model",
-        expected=f"one of {_listed()}",
-        found=repr(name),
-        fix=_meant(_plain(name)),
-    )
-
-
-def _meant(plain: str) -> str | None:
-    """What to do with a name that is none."""
+    plain = plain_name(name)
     if plain in CHECKERS:
-        return f"{plain} is a checker, no consistency model: say --model {plain}"
+        fix = f"{plain} is a checker, no consistency model: say --model {plain}"
+        raise no_such("consistency model", name, _listed(), fix)
     near = nearest(plain, _NAMES, cutoff=0.5)
-    return f"Perhaps {_NAMES[near]} is meant" if near else None
+    raise no_such("consistency model", name, _listed(), near and f"Perhaps {_NAMES[near]} is meant")
 
 
-def _plain(name: str) -> str:
+def no_such(what: str, name: str, known: str, fix: str | None) -> UsageError:
+    """What to say of a name that is none of those that are known."""
+    return UsageError(f"unknown {what}", expected=f"one of {known}", found=repr(name), fix=fix)
+
+
+def plain_name(name: str) -> str:
+    """A name without the differences in writing that don't count."""
     return name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
 
 

@@ -10,7 +10,7 @@ Keys and values may be any JSON value; they are compared by `clew.checkers.value
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from clew.errors import HistoryError
@@ -53,20 +53,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+def done_by(operation: Operation) -> Any:
+    """What an operation did: its result where it is ``ok``, else its argument."""
+    return operation.result if operation.type == "ok" else operation.argument
+
+
 def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
-    """What an operation did: its result where it is ``ok``, else its argument.
+    """What a transaction did, as `done_by`.
 
     Raises:
-        HistoryError: that value is no list, or an ``ok`` result is no answer to its argument.
+        HistoryError: that is no list.
     """
-    if operation.type != "ok":
-        value, position = operation.argument, operation.invoked
-    else:
-        value, position = operation.result, operation.completed or operation.invoked
+    value = done_by(operation)
     if not isinstance(value, (list, tuple)):
+        completed = operation.completed if operation.type == "ok" else None
         raise HistoryError(
             f"{operation.f} by process {operation.process} is no transaction",
-            where=history.place(position),
+            where=history.place(completed or operation.invoked),
             expected='a list of micro-operations such as ["r", key, null]',
             found=f"{value!r:.80}",
             fix="Record each transaction as one operation, with its reads filled in when it is ok",
@@ -103,44 +106,25 @@ def is_unread(micro: Any) -> bool:
     return isinstance(micro, (list, tuple)) and len(micro) == len(("r", "key")) and micro[0] == "r"
 
 
-def written_twice(history: History, operation: Operation, key: Any, value: Any) -> NoReturn:
-    """Refuse a value that several transactions may have written to one key.
+def refuse_write(
+    history: History, operation: Operation, key: Any, value: Any, *, initial: bool = False
+) -> NoReturn:
+    """Refuse a value that several transactions may have written to one key, or that it began with.
 
     Raises:
-        HistoryError: always.
+        HistoryError: always: nobody knows which of the two was read.
     """
-    raise _not_distinct(
-        history,
-        operation,
-        f"{told(value)} is written to key {told(key)} more than once",
-        "each value to be written to a key by one transaction, once",
-        f"a second write of {told(value)}",
-    )
-
-
-def written_again(history: History, operation: Operation, key: Any, value: Any) -> NoReturn:
-    """Refuse a write of the value that keys begin with: nobody knows which of the two was read.
-
-    Raises:
-        HistoryError: always.
-    """
-    raise _not_distinct(
-        history,
-        operation,
-        f"{told(value)} is written to key {told(key)}, though keys begin with it",
-        "values to write that differ from the initial one",
-        f"a write of {told(value)}",
-    )
-
-
-def _not_distinct(
-    history: History, operation: Operation, problem: str, expected: str, write: str
-) -> HistoryError:
-    return HistoryError(
+    written, kind = f"{told(value)} is written to key {told(key)}", "a second write"
+    problem = f"{written} more than once"
+    expected = "each value to be written to a key by one transaction, once"
+    if initial:
+        problem, kind = f"{written}, though keys begin with it", "a write"
+        expected = "values to write that differ from the initial one"
+    raise HistoryError(
         problem,
         where=history.place(operation.invoked),
         expected=expected,
-        found=f"{write} by process {operation.process}",
+        found=f"{kind} of {told(value)} by process {operation.process}",
         fix="Let the workload write distinct values, for example by counting up for each key",
     )
 
@@ -168,3 +152,13 @@ def sessions(operations: Sequence[Operation]) -> list[int]:
         if operation.type == "info":
             del current[operation.process]
     return session
+
+
+def neighbours(members: Iterable[int], session: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Each of some operations after the first of its session, with the one of them before it."""
+    last: dict[int, int] = {}
+    for member in members:
+        before = last.get(session[member])
+        if before is not None:
+            yield before, member
+        last[session[member]] = member

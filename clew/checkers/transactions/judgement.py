@@ -5,18 +5,19 @@ A history without times or sessions can speak of some models only; `without_orde
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import ClassVar
 
-from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
+from clew.checkers.collector import uncollected
+from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
     ANOMALIES,
-    Standing,
     implied_anomalies,
     standing,
     violates,
@@ -26,17 +27,46 @@ from clew.checkers.transactions.search.models import Settled, settle
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.visibility import find_missed
 from clew.checkers.transactions.walks import Level
-from clew.checkers.transactions.words import Explainer, Phenomena, tell_cycle, tell_finding
+from clew.checkers.transactions.words import Explainer, tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
+from clew.history import History
+
+
+class TransactionChecker(ABC):
+    """Checks transactions against consistency models.
+
+    Args:
+        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
+
+    Raises:
+        UsageError: no such model.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, consistency_models: Sequence[str] = ("strict-serializable",)) -> None:
+        self.consistency_models = resolve_models(consistency_models)
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """INVALID where an anomaly was found that one of the models forbids.
+
+        UNKNOWN where the order of versions is open and none was found in time.
+
+        Raises:
+            HistoryError: a transaction is malformed, or a value is written to a key twice.
+        """
+        with uncollected():
+            return self._judge(history, budget)
+
+    @abstractmethod
+    def _judge(self, history: History, budget: Budget) -> Result:
+        """The same, without a thought for the memory."""
 
 
 def judge(
-    name: str,
-    models: Sequence[str],
-    graph: DependencyGraph,
+    checker: TransactionChecker,
     evidence: Explainer,
-    recorder: Phenomena,
     budget: Budget,
     search: Callable[[Cycles], Searcher | None],
     find: Callable[[DependencyGraph, Budget], Cycles] = find_cycles,
@@ -47,14 +77,16 @@ def judge(
     ``search`` gives what completes the order of versions where that is open; None where it is not.
     ``silent`` gives the models of which a workload says nothing unless a stronger one stands.
     """
+    graph, models = evidence.graph, checker.consistency_models
     finding = find(graph, budget)
-    anomalies, counts = _told(finding, graph, evidence, recorder)
-    for refined in _refined(finding, recorder, graph, evidence, budget):
+    anomalies, counts = _told(finding, evidence)
+    for refined in _refined(finding, evidence, budget):
         missed = tell_cycle(refined, graph.operations, evidence)
         counts[missed.kind] = 1
         if _says_more(missed, anomalies, models):
             anomalies.insert(0, missed)
-    counts = _counted(counts, anomalies)
+    shown = Counter(anomaly.kind for anomaly in anomalies)
+    counts = {kind: max(counts.get(kind, 0), shown[kind]) for kind in [*counts, *shown]}
     committed = len(graph.operations) - graph.completed.count(NEVER)
     searcher = search(finding)
     open_keys = 0 if searcher is None else searcher.open_keys
@@ -66,18 +98,16 @@ def judge(
     case = _Case(
         models, anomalies, counts, committed, open_keys, settled, advised, whole=finding.whole
     )
-    return case.result(name, graph)
+    return case.result(checker.name, graph)
 
 
 _CYCLES_HELPS = ("fewer concurrent transactions", "a shorter history")
 """What would end a search for cycles."""
 
 
-def _told(
-    finding: Cycles, graph: DependencyGraph, evidence: Explainer, recorder: Phenomena
-) -> tuple[list[Anomaly], dict[str, int]]:
+def _told(finding: Cycles, evidence: Explainer) -> tuple[list[Anomaly], dict[str, int]]:
     """All that was found, the graver first, and how often each kind of what is no cycle was."""
-    operations = graph.operations
+    operations, recorder = evidence.graph.operations, evidence.recorder
     anomalies = [tell_finding(found, operations) for found in recorder.findings]
     cycles = [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
     lost = "lost-update" in recorder.counts
@@ -95,12 +125,6 @@ def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[s
     )
 
 
-def _counted(counts: dict[str, int], anomalies: Sequence[Anomaly]) -> dict[str, int]:
-    """How often each kind was found, reported ones at least."""
-    shown = Counter(anomaly.kind for anomaly in anomalies)
-    return {kind: max(counts.get(kind, 0), shown[kind]) for kind in [*counts, *shown]}
-
-
 class _Case:
     """What was found, weighed against the models that were asked for.
 
@@ -108,6 +132,7 @@ class _Case:
         broken: the models that were asked for and fall.
         undecided: those of which nothing is known.
         advised: what would decide them, as a sentence; empty where no budget was spent.
+        strongest: the strongest models that are known to stand.
         forbidden: the anomalies because of which models fall.
         others: the anomalies that all of them allow.
     """
@@ -131,6 +156,7 @@ class _Case:
         self.advised = advised
         self.whole = whole
         self.stands = standing(counts, settled.refuted, settled.silent)
+        self.strongest = self.stands.strongest if whole else ()
         self.broken = [model for model in models if model in self.stands.violated]
         # A model that anomalies don't decide holds where a stronger one does, and only there.
         proved = frozenset().union(*map(weaker, self.stands.strongest))
@@ -150,30 +176,66 @@ class _Case:
 
     def result(self, name: str, graph: DependencyGraph) -> Result:
         """The verdict with its reason and figures."""
-        statistics = self._statistics(graph)
-        silent = any(row.decided and row.name in self.settled.silent for row in MODELS)
-        line = _line(self.stands, self.open_keys if silent else 0, whole=self.whole)
-        reason = _reason(
-            self.verdict, self.models, self.broken, self.forbidden, self.others, statistics, line,
-            self.advised, whole=self.whole,
-        )  # fmt: skip
-        return Result(
-            name, self.verdict, reason, self.forbidden, "dependency cycles", 0.0, statistics
-        )
-
-    def _statistics(self, graph: DependencyGraph) -> dict[str, Any]:
-        return {
+        figures = {
             "transactions": len(graph.operations),
             "committed": self.committed,
             "edges": sum(map(len, graph.successors)),
             "anomalies": dict(sorted(self.counts.items(), key=lambda item: _RANK[item[0]])),
             "weakest_violated": list(self.stands.weakest),
-            "strongest_standing": list(self.stands.strongest) if self.whole else [],
+            "strongest_standing": [*self.strongest],
             "open_keys": self.open_keys,
             "unsettled": self.settled.unsettled,
             "undecided": self.undecided,
             "other_anomalies": [{"kind": one.kind, "reason": one.reason} for one in self.others],
         }
+        return Result(
+            name, self.verdict, self._reason(), self.forbidden, "dependency cycles", 0.0, figures
+        )
+
+    def _reason(self) -> str:  # noqa: PLR0911 - a sentence for each case
+        """The verdict in words, with the weakest model that falls and the strongest that stands."""
+        others = listed(list(dict.fromkeys(anomaly.kind for anomaly in self.others)))
+        forbid = _verb(self.models, "forbid")
+        if self.broken:
+            kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in self.forbidden)))
+            return f"{_verb(self.broken, 'do', 'does')} not hold: {kinds}. {self._line()}"
+        if not self.committed:
+            return "No transaction committed, so nothing was tested."
+        if not self.whole:
+            return f"The budget ended the search for cycles before it was complete.{self.advised}"
+        if unsettled := self.settled.unsettled:
+            forbid = _verb(unsettled, "forbid")
+            shown = f"no anomaly that {forbid} shows" if others else "no anomaly shows"
+            return (
+                f"{_open(self.open_keys)}; {shown} in what is known, and whether some order "
+                f"satisfies {listed(unsettled)} was not settled.{self.advised}"
+            )
+        if self.undecided:
+            return (
+                f"No anomaly that {_verb(self.undecided, 'forbid')} was found, and no stronger "
+                f"model stands that would show that {_verb(self.undecided, 'hold')}. {self._line()}"
+            )
+        verb = "shows" if self.committed == 1 else "show"
+        done = counted(self.committed, "committed transaction")
+        text = f"{done} {verb} no anomaly that {forbid}"
+        if self.strongest == (_STRONGEST,) and not others:
+            return f"{text}, nor any other."
+        return f"{text}, but {others}. {self._line()}" if others else f"{text}. {self._line()}"
+
+    def _line(self) -> str:
+        """Where the line runs between the models, as far as it was settled."""
+        weakest, strongest = self.stands.weakest, self.strongest
+        silent = any(row.decided and row.name in self.settled.silent for row in MODELS)
+        if not self.open_keys or not silent:
+            return boundary(weakest, strongest)
+        known = []
+        if weakest:
+            noun = "model" if len(weakest) == 1 else "models"
+            known.append(f"weakest {noun} known to be violated: {listed(weakest)}")
+        if strongest:
+            known.append(f"strongest known to stand: {listed(strongest)}")
+        text = f"{_open(self.open_keys)}, and other models were not settled"
+        return f"{text}; {'; '.join(known)}." if known else f"{text}."
 
 
 def _same_update(cycle: Anomaly) -> bool:
@@ -182,18 +244,12 @@ def _same_update(cycle: Anomaly) -> bool:
     return [edge["type"] for edge in edges] == ["rw", "rw"] and edges[0]["key"] == edges[1]["key"]
 
 
-def _refined(
-    finding: Cycles,
-    recorder: Phenomena,
-    graph: DependencyGraph,
-    evidence: Explainer,
-    budget: Budget,
-) -> list[Cycle]:
+def _refined(finding: Cycles, evidence: Explainer, budget: Budget) -> list[Cycle]:
     """The kinds that separate the models between read committed and snapshot isolation.
 
     One without the order of sessions and one with it, where that says more.
     """
-    kinds = {cycle.name for cycle in finding.cycles} | set(recorder.counts)
+    kinds = {cycle.name for cycle in finding.cycles} | set(evidence.recorder.counts)
     found: list[Cycle] = []
     for level, base, special in _REFINED:
         if any(violates(kind, base) for kind in kinds) or not finding.whole:
@@ -201,7 +257,7 @@ def _refined(
         if kinds.isdisjoint(special):
             continue
         try:
-            missed = find_missed(graph, evidence, finding.core, level, budget)
+            missed = find_missed(evidence, finding.core, level, budget)
         except OutOfBudget:
             break
         if missed is not None and missed.name not in implied_anomalies(one.name for one in found):
@@ -229,55 +285,12 @@ def _gravity(anomaly: Anomaly) -> tuple[int, int]:
     return _RANK[anomaly.kind], anomaly.data.get("length", 0)
 
 
-def _reason(  # noqa: PLR0911 - a sentence for each case
-    verdict: Verdict,
-    models: Sequence[str],
-    broken: Sequence[str],
-    forbidden: Sequence[Anomaly],
-    others: Sequence[Anomaly],
-    statistics: dict[str, Any],
-    line: str,
-    advised: str,
-    *,
-    whole: bool,
-) -> str:
-    """The verdict in words, with the weakest model that falls and the strongest that stands."""
-    committed = statistics["committed"]
-    if verdict == Verdict.INVALID:
-        kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in forbidden)))
-        verb = "does" if len(broken) == 1 else "do"
-        return f"{listed(list(broken))} {verb} not hold: {kinds}. {line}"
-    if not committed:
-        return "No transaction committed, so nothing was tested."
-    if not whole:
-        return f"The budget ended the search for cycles before it was complete.{advised}"
-    if statistics["unsettled"]:
-        models = statistics["unsettled"]
-        shown = f"no anomaly that {_forbid(models)} shows" if others else "no anomaly shows"
-        return (
-            f"{_open(statistics['open_keys'])}; {shown} in what is known, and whether some order "
-            f"satisfies {listed(list(models))} was not settled.{advised}"
-        )
-    if statistics["undecided"]:
-        models = statistics["undecided"]
-        return (
-            f"No anomaly that {_forbid(models)} was found, and no stronger model stands that would "
-            f"show that {listed(list(models))} {'holds' if len(models) == 1 else 'hold'}. {line}"
-        )
-    done = counted(committed, "committed transaction")
-    verb = "shows" if committed == 1 else "show"
-    text = f"{done} {verb} no anomaly that {_forbid(models)}"
-    if statistics["strongest_standing"] == [_STRONGEST] and not others:
-        return f"{text}, nor any other."
-    kinds = listed(list(dict.fromkeys(anomaly.kind for anomaly in others)))
-    return f"{text}, but {kinds}. {line}" if others else f"{text}. {line}"
-
-
 _STRONGEST = MODELS[-1].name
 
 
-def _forbid(models: Sequence[str]) -> str:
-    return f"{listed(list(models))} {'forbids' if len(models) == 1 else 'forbid'}"
+def _verb(models: Sequence[str], several: str, one: str = "") -> str:
+    """The models with a verb, in the plural or in the singular."""
+    return f"{listed(models)} {several if len(models) > 1 else one or f'{several}s'}"
 
 
 def _open(keys: int) -> str:
@@ -285,30 +298,15 @@ def _open(keys: int) -> str:
     return f"The order of {noun} versions is open"
 
 
-def _line(stands: Standing, open_keys: int, *, whole: bool) -> str:
-    """Where the line runs between the models, as far as it was settled, in a sentence or two."""
-    strongest = stands.strongest if whole else ()
-    if not open_keys:
-        return boundary(stands.weakest, strongest)
-    known = []
-    if stands.weakest:
-        noun = "model" if len(stands.weakest) == 1 else "models"
-        known.append(f"weakest {noun} known to be violated: {listed(list(stands.weakest))}")
-    if strongest:
-        known.append(f"strongest known to stand: {listed(list(strongest))}")
-    text = f"{_open(open_keys)}, and other models were not settled"
-    return f"{text}; {'; '.join(known)}." if known else f"{text}."
-
-
 def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:
     """Where the line runs between the models that fall and those that stand, in a sentence."""
     if not weakest:
         return "No consistency model is ruled out."
     noun = "model" if len(weakest) == 1 else "models"
-    text = f"Weakest {noun} violated: {listed(list(weakest))}; "
+    text = f"Weakest {noun} violated: {listed(weakest)}; "
     if not strongest:
         return f"{text}no known model still stands."
-    return f"{text}strongest that still stands: {listed(list(strongest))}."
+    return f"{text}strongest that still stands: {listed(strongest)}."
 
 
 NOTE = (

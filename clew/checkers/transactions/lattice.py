@@ -5,29 +5,18 @@ a special case of: a history with a G0 also has a G1c in Adya's sense, where "cy
 edges" asks for no wr edge. `consistency_models.MODELS` says which anomalies each model forbids by
 its own definition and which weaker models it implies; a model forbids all that they forbid.
 
-Sources, by the short names used in the rows:
-
-- Adya: Adya, "Weak Consistency: A Generalized Theory and Optimistic Implementations for
-  Distributed Transactions", PhD thesis, MIT, 1999.
-- ALO: Adya, Liskov, O'Neil, "Generalized Isolation Level Definitions", ICDE 2000.
-- Bailis: Bailis, Davidson, Fekete, Ghodsi, Hellerstein, Stoica, "Highly Available Transactions",
-  VLDB 2014.
-- Berenson: Berenson et al., "A Critique of ANSI SQL Isolation Levels", SIGMOD 1995.
-- Biswas: Biswas, Enea, "On the Complexity of Checking Transactional Consistency", OOPSLA 2019.
-- Cerone: Cerone, Bernardi, Gotsman, "A Framework for Transactional Consistency Models with Atomic
-  Visibility", CONCUR 2015.
-- CG: Cerone, Gotsman, "Analysing Snapshot Isolation", PODC 2016.
-- Elle: Kingsbury, Alvaro, "Elle", VLDB 2020.
-- Sovran: Sovran, Power, Aguilera, Li, "Transactional Storage for Geo-Replicated Systems", SOSP
-  2011.
+Sources, by the short names used in the rows: those of `consistency_models`, and Berenson: Berenson
+et al., "A Critique of ANSI SQL Isolation Levels", SIGMOD 1995.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
+from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.cycles import SUFFIXES
+from clew.checkers.transactions.walks import Level
 
 
 class AnomalyRow(NamedTuple):
@@ -45,15 +34,50 @@ class AnomalyRow(NamedTuple):
     source: str
 
 
+PHANTOMS = {
+    "G-single": "G-single-predicate",
+    "G-nonadjacent": "G-nonadjacent-predicate",
+    "G2-item": "G2",
+}
+"""Kinds of cycles, and what each is with an anti-dependency by predicate."""
+
+_NEXT = {
+    "G0": "G1c", "G1c": "G-single", "G-single": "G-nonadjacent", "G-nonadjacent": "G2-item",
+    "G-single-predicate": "G-nonadjacent-predicate", "G-nonadjacent-predicate": "G2",
+}  # fmt: skip
+"""Kinds of cycles, and which each is a special case of, whatever order counts."""
+
+_AMONG = {Level.PROCESS: "the order of a session", Level.REALTIME: "real time"}
+
+
+def _cycle(name: str, meaning: str, source: str, level: Level = Level.PLAIN) -> AnomalyRow:
+    """A kind of cycle: also the next kind, the same with a wider order, and with predicates."""
+    suffix = SUFFIXES[level]
+    implies = [_NEXT[name] + suffix] if name in _NEXT else []
+    if level < Level.REALTIME:
+        implies.append(name + SUFFIXES[Level(level + 1)])
+    if name in PHANTOMS:
+        implies.append(PHANTOMS[name] + suffix)
+    return AnomalyRow(name + suffix, tuple(implies), meaning, source)
+
+
+def _ordered(level: Level, *names: str) -> Iterator[AnomalyRow]:
+    """Kinds of cycles with an order of the history among their edges."""
+    for name in names:
+        stale = level is Level.REALTIME and name == "G-single"
+        meaning = f"{name} with {_AMONG[level]} among its edges"
+        yield _cycle(name, f"{meaning}, as in a stale read" if stale else meaning, "Elle", level)
+
+
+_ITEMS = ("G-single", "G-nonadjacent", "G2-item")
+
 ANOMALIES: tuple[AnomalyRow, ...] = (
-    AnomalyRow("G0", ("G1c", "G0-process"), "a cycle of writes that overwrite each other",
-               "Adya, chapter 3"),
+    _cycle("G0", "a cycle of writes that overwrite each other", "Adya, chapter 3"),
     AnomalyRow("G1a", (), "a committed read of a value whose writer aborted", "Adya, chapter 3"),
     AnomalyRow("G1b", (), "a read of a value that its writer overwrote before it committed",
                "Adya, chapter 3"),
-    AnomalyRow("G1c", ("G-single", "G1c-process"),
-               "a cycle of write and read dependencies: information flows in a circle",
-               "Adya, chapter 3"),
+    _cycle("G1c", "a cycle of write and read dependencies: information flows in a circle",
+           "Adya, chapter 3"),
     AnomalyRow("fractured-read",
                ("causality-violation", "G-single", "fractured-read-process"),
                "a transaction saw one write of another but missed a second one", "Bailis"),
@@ -65,17 +89,14 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
                "a cycle in which each anti-dependency follows a read dependency: no one order of "
                "commits has every snapshot as a prefix",
                "CG, characterisation of SI without its conflict rule"),
-    AnomalyRow("G-single", ("G-nonadjacent", "G-single-process", "G-single-predicate"),
-               "a cycle with exactly one anti-dependency, as in read skew", "Adya, chapter 4"),
-    AnomalyRow("G-nonadjacent", ("G2-item", "G-nonadjacent-process", "G-nonadjacent-predicate"),
-               "a cycle in which no two anti-dependencies stand next to each other, as in a long "
-               "fork", "CG, characterisation of SI"),
-    AnomalyRow("G2-item", ("G2-item-process", "G2"),
-               "a cycle with anti-dependencies on items, as in write skew", "Adya, chapter 3"),
-    AnomalyRow("G0-process", ("G1c-process", "G0-realtime"),
-               "G0 with the order of a session among its edges", "Elle"),
-    AnomalyRow("G1c-process", ("G-single-process", "G1c-realtime"),
-               "G1c with the order of a session among its edges", "Elle"),
+    _cycle("G-single", "a cycle with exactly one anti-dependency, as in read skew",
+           "Adya, chapter 4"),
+    _cycle("G-nonadjacent",
+           "a cycle in which no two anti-dependencies stand next to each other, as in a long fork",
+           "CG, characterisation of SI"),
+    _cycle("G2-item", "a cycle with anti-dependencies on items, as in write skew",
+           "Adya, chapter 3"),
+    *_ordered(Level.PROCESS, "G0", "G1c"),
     AnomalyRow("fractured-read-process", ("causality-violation-process", "G-single-process"),
                "a transaction missed a write of an earlier transaction of its session, or saw one "
                "write of another and missed a second one", "Biswas, axiom Read Atomic"),
@@ -85,53 +106,17 @@ ANOMALIES: tuple[AnomalyRow, ...] = (
     AnomalyRow("prefix-violation-process", ("G-nonadjacent-process",),
                "prefix-violation with the order of a session among its edges",
                "Biswas, axiom Prefix"),
-    AnomalyRow("G-single-process",
-               ("G-nonadjacent-process", "G-single-realtime", "G-single-predicate-process"),
-               "G-single with the order of a session among its edges", "Elle"),
-    AnomalyRow("G-nonadjacent-process",
-               ("G2-item-process", "G-nonadjacent-realtime", "G-nonadjacent-predicate-process"),
-               "G-nonadjacent with the order of a session among its edges", "Elle"),
-    AnomalyRow("G2-item-process", ("G2-item-realtime", "G2-process"),
-               "G2-item with the order of a session among its edges", "Elle"),
-    AnomalyRow("G0-realtime", ("G1c-realtime",),
-               "G0 with real time among its edges", "Elle"),
-    AnomalyRow("G1c-realtime", ("G-single-realtime",),
-               "G1c with real time among its edges", "Elle"),
-    AnomalyRow("G-single-realtime", ("G-nonadjacent-realtime", "G-single-predicate-realtime"),
-               "G-single with real time among its edges, as in a stale read", "Elle"),
-    AnomalyRow("G-nonadjacent-realtime", ("G2-item-realtime", "G-nonadjacent-predicate-realtime"),
-               "G-nonadjacent with real time among its edges", "Elle"),
-    AnomalyRow("G2-item-realtime", ("G2-realtime",),
-               "G2-item with real time among its edges", "Elle"),
-    AnomalyRow("G-single-predicate", ("G-nonadjacent-predicate", "G-single-predicate-process"),
-               "a cycle with exactly one anti-dependency, which is one by predicate",
-               "Adya, chapter 4"),
-    AnomalyRow("G-nonadjacent-predicate", ("G2", "G-nonadjacent-predicate-process"),
-               "G-nonadjacent with anti-dependencies by predicate",
-               "Adya, chapter 4"),
-    AnomalyRow("G2", ("G2-process",),
-               "a cycle with anti-dependencies by predicate, as in a phantom",
-               "Adya, chapter 3"),
-    AnomalyRow("G-single-predicate-process",
-               ("G-nonadjacent-predicate-process", "G-single-predicate-realtime"),
-               "G-single-predicate with the order of a session among its edges",
-               "Elle"),
-    AnomalyRow("G-nonadjacent-predicate-process",
-               ("G2-process", "G-nonadjacent-predicate-realtime"),
-               "G-nonadjacent-predicate with the order of a session among its edges",
-               "Elle"),
-    AnomalyRow("G2-process", ("G2-realtime",),
-               "G2 with the order of a session among its edges",
-               "Elle"),
-    AnomalyRow("G-single-predicate-realtime", ("G-nonadjacent-predicate-realtime",),
-               "G-single-predicate with real time among its edges",
-               "Elle"),
-    AnomalyRow("G-nonadjacent-predicate-realtime", ("G2-realtime",),
-               "G-nonadjacent-predicate with real time among its edges",
-               "Elle"),
-    AnomalyRow("G2-realtime", (),
-               "G2 with real time among its edges",
-               "Elle"),
+    *_ordered(Level.PROCESS, *_ITEMS),
+    *_ordered(Level.REALTIME, "G0", "G1c", *_ITEMS),
+    _cycle("G-single-predicate",
+           "a cycle with exactly one anti-dependency, which is one by predicate",
+           "Adya, chapter 4"),
+    _cycle("G-nonadjacent-predicate", "G-nonadjacent with anti-dependencies by predicate",
+           "Adya, chapter 4"),
+    _cycle("G2", "a cycle with anti-dependencies by predicate, as in a phantom",
+           "Adya, chapter 3"),
+    *_ordered(Level.PROCESS, *PHANTOMS.values()),
+    *_ordered(Level.REALTIME, *PHANTOMS.values()),
     AnomalyRow("predicate-read-miss", ("G2",),
                "a read by predicate without a key that matches in every state that it ever had",
                "Elle"),

@@ -21,19 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeAlias
 
-from clew.checkers.collector import uncollected
-from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
     micro_operations,
     told,
-    written_twice,
 )
 from clew.checkers.transactions.graph import DependencyGraph
-from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.requests import compare, requested
+from clew.checkers.transactions.judgement import TransactionChecker, judge
+from clew.checkers.transactions.requests import compare, contradiction, requested
 from clew.checkers.transactions.search.appends import unseen_appends
 from clew.checkers.transactions.version_orders.append_key import AppendKey
 from clew.checkers.transactions.version_orders.append_orders import AppendOrders
@@ -44,49 +42,32 @@ from clew.history import History, Operation
 
 _EXPECTED = '["append", key, value] or ["r", key, list]'
 
+_Mine: TypeAlias = tuple[list[object] | None, list[object], int]
+"""What a transaction knows of a key: what it read last (None for nothing), all that it appended,
+and how many of these it had appended by that read."""
 
-class ListAppend:
-    """Checks transactions over append-only lists against consistency models.
+
+class ListAppend(TransactionChecker):
+    """Checks transactions over append-only lists.
 
     O(n log n) in the history's length where nothing is wrong; see `cycles` for the rest.
-
-    Args:
-        consistency_models: names of models that must hold; see `consistency_models.MODELS`.
-
-    Raises:
-        UsageError: no such model.
     """
 
     name = "list-append"
 
-    def __init__(self, consistency_models: Sequence[str] = ("strict-serializable",)) -> None:
-        self.consistency_models = resolve_models(consistency_models)
-
-    def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where an anomaly was found that one of the models forbids.
-
-        Raises:
-            HistoryError: a transaction is malformed, or a value is written to a key twice.
-        """
-        with uncollected():
-            return self._judge(history, budget)
-
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Phenomena()
         graph = DependencyGraph(operations)
-        orders = AppendOrders(operations, graph, recorder)
-        records = _read(history, operations, recorder)
+        orders = AppendOrders(operations, graph, Phenomena())
+        records = _read(history, operations, orders.recorder)
         for record in records:
             orders.settle(record)
         for record in records:
             orders.draw(record)
-        models = self.consistency_models
-        search = partial(unseen_appends, graph, orders)
-        return judge(self.name, models, graph, orders, recorder, budget, search)
+        return judge(self, orders, budget, partial(unseen_appends, graph, orders))
 
 
-def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in this one loop
+def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
     history: History, operations: Sequence[Operation], recorder: Phenomena
 ) -> list[AppendKey]:
     """What was appended to and read from each key, in order of first mention."""
@@ -100,7 +81,7 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
             micros = micro_operations(history, operation)
         if type(asked) is not list or len(asked) != len(micros):
             asked = requested(operation, micros, recorder)
-        mine: dict[Key, tuple[list[object] | None, list[object], int]] = {}
+        mine: dict[Key, _Mine] = {}
         for micro, ask in zip(micros, asked):  # noqa: B905 - "strict" costs a tenth of the loop
             try:
                 f, raw, value = micro
@@ -115,15 +96,12 @@ def _read(  # noqa: C901, PLR0912, PLR0915 - most of a check's time goes by in t
             if not alike:
                 compare(operation, micro, ask, recorder)
             key = raw if type(raw) is int or type(raw) is str else key_of(raw)
-            if key in keys:
-                record = keys[key]
-            else:
-                record = keys[key] = AppendKey(raw)
+            record = keys[key] if key in keys else keys.setdefault(key, AppendKey(raw))
             if reads:
                 if type(value) is not list:
                     value = _list(history, operation, micro)
                 if key in mine:
-                    mine[key] = _reread(recorder, number, record, value, *mine[key])
+                    mine[key] = _reread(recorder, number, record, value, mine[key])
                     continue
                 mine[key] = (value, _NOTHING, 0)
                 record.reads.append((number, value))
@@ -187,32 +165,15 @@ def _append(history: History, operation: Operation, record: AppendKey, value: ob
     else:
         token = key_of(value)
         record.odd = True
-    other = record.writers.get(token)
-    if other is not None and operation.type == "fail":
-        return
-    if other is not None and other not in record.failed:
-        written_twice(history, operation, record.key, value)
-    record.writers[token] = operation.number
-    if operation.type == "fail":
-        record.failed[operation.number] = None
-    elif operation.type == "info":
+    if record.write(history, operation, token, value) and operation.type == "info":
         record.unsure[operation.number] = None
 
 
 def _reread(
-    recorder: Phenomena,
-    number: int,
-    record: AppendKey,
-    value: list[object],
-    base: list[object] | None,
-    own: list[object],
-    since: int,
-) -> tuple[list[object] | None, list[object], int]:
-    """Compare a read with what the same transaction already knows of the key.
-
-    That is what it read last, ``base``, and what it has appended since: all of ``own`` but the
-    first ``since``.
-    """
+    recorder: Phenomena, number: int, record: AppendKey, value: list[object], mine: _Mine
+) -> _Mine:
+    """Compare a read with what the same transaction already knows of the key."""
+    base, own, since = mine
     news = own[since:]
     if base is None:
         agrees = len(value) >= len(own) and _same(value[len(value) - len(own) :], own)
@@ -223,14 +184,13 @@ def _reread(
         recorder.add(
             "internal",
             (number,),
-            f"{{0}} read key {told(record.key)} as {told(value)}, yet its own earlier "
-            f"micro-operations leave {expected}.",
+            contradiction("{0}", told(record.key), told(value), expected),
             key=record.key,
             read=value,
             expected=base + news if base is not None else None,
             own_appends=own,
         )
-        return _contradict(number, record, value, base, own, since)
+        return _contradict(number, record, value, mine)
     if news:
         record.shown.append((number, value))
         _lengthen(record, number, value)
@@ -244,22 +204,16 @@ def _reread(
     return (seen, own, 0)
 
 
-def _contradict(
-    number: int,
-    record: AppendKey,
-    value: list[object],
-    base: list[object] | None,
-    own: list[object],
-    since: int,
-) -> tuple[list[object] | None, list[object], int]:
+def _contradict(number: int, record: AppendKey, value: list[object], mine: _Mine) -> _Mine:
     """Note a read that contradicts its own transaction: it saw a version all the same."""
+    base, own, since = mine
     if base is not None:
         made = own[:since] or record.made(number, len(base))
         record.again.append((number, base, made))
     record.again.append((number, value, own))
-    mine = {*map(key_of, own)}
+    ours = {*map(key_of, own)}
     length = len(value)
-    while length and key_of(value[length - 1]) in mine:
+    while length and key_of(value[length - 1]) in ours:
         length -= 1
     record.reads.append((number, value[:length]))
     if length < len(value):

@@ -1,6 +1,7 @@
-"""Whether a transaction's answer belongs to its request: the same micro-operations, reads filled.
+"""Whether a transaction's answer belongs to its request, and to itself.
 
-What an ``ok`` transaction did is taken from its answer. An answer with other micro-operations than
+What an ``ok`` transaction did is taken from its answer, which repeats the micro-operations of the
+request with their reads filled in. An answer with other micro-operations than
 were asked for says that something else was run, or that nobody knows what was: a ``mismatch``, and
 no consistency model holds of a store that answers so. What a request writes in the place of a
 read's value is not looked at, and nor is a request that is not recorded at all.
@@ -32,30 +33,24 @@ def requested(operation: Operation, micros: Sequence[Any], recorder: Phenomena) 
     asked = operation.argument
     if not isinstance(asked, (list, tuple)):
         return micros
-    if len(asked) != len(micros):
-        wanted = counted(len(asked), "micro-operation")
-        recorder.add(
-            "mismatch",
-            (operation.number,),
-            f"{{0}} was asked for {wanted}, {told(asked)}, and answered "
-            f"with {len(micros)}, {told(micros)}.",
-            asked=asked,
-            answered=micros,
-        )
-        return micros
-    return asked
+    if len(asked) == len(micros):
+        return asked
+    wanted = f"{counted(len(asked), 'micro-operation')}, {told(asked)},"
+    _mismatch(operation, asked, wanted, micros, f"{len(micros)}, {told(micros)}", recorder)
+    return micros
 
 
 def compare(operation: Operation, micro: Any, ask: Any, recorder: Phenomena) -> None:
     """Record a ``mismatch`` unless a micro-operation is what was asked for, as JSON has it."""
     if not _fits(micro, ask):
-        recorder.add(
-            "mismatch",
-            (operation.number,),
-            f"{{0}} was asked for {told(ask)} and answered with {told(micro)}.",
-            asked=ask,
-            answered=micro,
-        )
+        _mismatch(operation, ask, told(ask), micro, told(micro), recorder)
+
+
+def _mismatch(
+    operation: Operation, asked: Any, wanted: str, answered: Any, got: str, recorder: Phenomena
+) -> None:
+    reason = f"{{0}} was asked for {wanted} and answered with {got}."
+    recorder.add("mismatch", (operation.number,), reason, asked=asked, answered=answered)
 
 
 def _fits(micro: Any, ask: Any) -> bool:
@@ -66,3 +61,8 @@ def _fits(micro: Any, ask: Any) -> bool:
     if micro[0] in _READS:
         return True
     return [*map(key_of, ask[2:])] == [*map(key_of, micro[2:])]
+
+
+def contradiction(who: str, key: str, read: str, expected: str) -> str:
+    """What to say of a read that is not what its own transaction had left; all in words."""
+    return f"{who} read key {key} as {read}, yet its own earlier micro-operations leave {expected}."

@@ -29,26 +29,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clew.checkers.collector import uncollected
-from clew.checkers.transactions.consistency_models import resolve_models
+from clew.checkers.transactions.consistency_models import no_such, plain_name
 from clew.checkers.transactions.extraction import (
     is_unread,
     malformed,
     micro_operations,
+    refuse_write,
     told,
-    written_again,
-    written_twice,
 )
 from clew.checkers.transactions.graph import DependencyGraph
-from clew.checkers.transactions.judgement import judge
-from clew.checkers.transactions.requests import compare, requested
+from clew.checkers.transactions.judgement import TransactionChecker, judge
+from clew.checkers.transactions.requests import compare, contradiction, requested
 from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.transactions.version_orders.register_key import ABSENT, RegisterKey, Reread
 from clew.checkers.transactions.version_orders.register_orders import RegisterOrders
 from clew.checkers.transactions.words import Phenomena
 from clew.checkers.values import Key, key_of
 from clew.checkers.verdict import Budget, Result
-from clew.errors import UsageError
 from clew.history import History, Operation
 from clew.machine.text import nearest
 
@@ -66,7 +63,7 @@ VERSION_ORDERS: dict[str, str] = {
 _EXPECTED = '["w", key, value] or ["r", key, value]'
 
 
-class RwRegister:
+class RwRegister(TransactionChecker):
     """Checks transactions over registers against consistency models.
 
     Args:
@@ -91,8 +88,8 @@ class RwRegister:
         ),
         initial: Any = None,
     ) -> None:
+        super().__init__(consistency_models)
         self.initial = initial
-        self.consistency_models = resolve_models(consistency_models)
         self.explicit: dict[Key, list[Key]] = {}
         if isinstance(version_orders, Mapping):
             self.explicit = {
@@ -104,43 +101,26 @@ class RwRegister:
             names = [version_orders] if isinstance(version_orders, str) else version_orders
             self.assumptions = tuple(dict.fromkeys(map(_assumption, names)))
 
-    def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where an anomaly was found that one of the models forbids.
-
-        UNKNOWN where the order of versions is open and the search for one ran out of budget.
-
-        Raises:
-            HistoryError: a transaction is malformed, or a value is written to a key twice.
-        """
-        with uncollected():
-            return self._judge(history, budget)
-
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        recorder = Phenomena()
         graph = DependencyGraph(operations)
-        orders = RegisterOrders(operations, graph, recorder, self.assumptions)
-        records = _read(history, operations, recorder, self.initial)
+        orders = RegisterOrders(operations, graph, Phenomena(), self.assumptions)
+        records = _read(history, operations, orders.recorder, self.initial)
         for record in records:
             record.explicit = self.explicit.get(key_of(record.key))
             orders.settle(record)
         orders.order_all(records, budget)
         searcher = Searcher(graph, records, orders)
-        models = self.consistency_models
-        return judge(self.name, models, graph, orders, recorder, budget, lambda _: searcher)
+        return judge(self, orders, budget, lambda _: searcher)
 
 
 def _assumption(name: str) -> str:
-    plain = name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
+    plain = plain_name(name)
     if plain in VERSION_ORDERS:
         return plain
     near = nearest(plain, VERSION_ORDERS, cutoff=0.5)
-    raise UsageError(
-        "unknown version order",
-        expected=f"one of {', '.join(VERSION_ORDERS)}",
-        found=repr(name),
-        fix=f"Perhaps {near} is meant" if near else None,
-    )
+    known = ", ".join(VERSION_ORDERS)
+    raise no_such("version order", name, known, near and f"Perhaps {near} is meant")
 
 
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
@@ -181,8 +161,8 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
                         malformed(history, operation, micro, "a value other than null to write")
                     if operation.type == "fail":
                         continue  # a read of it read the initial state
-                    written_again(history, operation, record.key, value)
-                _write(history, operation, record, token)
+                    refuse_write(history, operation, record.key, value, initial=True)
+                record.write(history, operation, token, value)
                 read, wrote = mine.setdefault(key, [ABSENT, ABSENT])
                 if wrote is not ABSENT:
                     record.intermediate[wrote] = number
@@ -204,18 +184,6 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
     return list(keys.values())
 
 
-def _write(history: History, operation: Operation, record: RegisterKey, token: Key) -> None:
-    """Note who wrote a value. A failed attempt gives way to a later one with the same value."""
-    other = record.writers.get(token)
-    if other is not None and operation.type == "fail":
-        return
-    if other is not None and other not in record.failed:
-        written_twice(history, operation, record.key, record.raw(token))
-    record.writers[token] = operation.number
-    if operation.type == "fail":
-        record.failed[operation.number] = None
-
-
 def _contradiction(recorder: Phenomena, record: RegisterKey, reread: Reread, expected: Key) -> None:
     """Note a read that is not what its own transaction had left: it saw a version all the same."""
     if record.writers.get(reread.read) != reread.reader:
@@ -223,8 +191,9 @@ def _contradiction(recorder: Phenomena, record: RegisterKey, reread: Reread, exp
     recorder.add(
         "internal",
         (reread.reader,),
-        f"{{0}} read key {told(record.key)} as {told(record.raw(reread.read))}, yet its own "
-        f"earlier micro-operations leave {told(record.raw(expected))}.",
+        contradiction(
+            "{0}", *map(told, (record.key, record.raw(reread.read), record.raw(expected)))
+        ),
         key=record.key,
         read=record.raw(reread.read),
         expected=record.raw(expected),

@@ -22,37 +22,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 
-from clew.checkers.order_graph import in_order
+from clew.checkers.order_graph import in_order, shortest_walk
 from clew.checkers.transactions.cycles import MISSED, SUFFIXES, Cycle, find_prefix_violation
-from clew.checkers.transactions.extraction import sessions
-from clew.checkers.transactions.graph import WR, DependencyGraph
+from clew.checkers.transactions.extraction import neighbours, sessions
+from clew.checkers.transactions.graph import WR
 from clew.checkers.transactions.walks import PROCESS, Level
 from clew.checkers.transactions.words import Explainer
 from clew.checkers.verdict import Budget
 
 
 def find_missed(
-    graph: DependencyGraph,
-    versions: Explainer,
-    core: Sequence[int],
-    level: Level,
-    budget: Budget,
+    versions: Explainer, core: Sequence[int], level: Level, budget: Budget
 ) -> Cycle | None:
     """The gravest of the three kinds, with one witness; None where there is none.
 
     All that is missed closes a cycle, so that only the nodes of ``core`` need be looked at.
     """
-    missed = _Missed(graph, versions, core, level)
+    missed = _Missed(versions, core, level)
     found = missed.fractured(budget) or missed.cause(budget)
-    return found or find_prefix_violation(graph, level, budget)
+    return found or find_prefix_violation(versions.graph, level, budget)
 
 
 class _Missed:
     """The transactions among which something was missed, with what each should have seen."""
 
-    def __init__(
-        self, graph: DependencyGraph, versions: Explainer, core: Sequence[int], level: Level
-    ) -> None:
+    def __init__(self, versions: Explainer, core: Sequence[int], level: Level) -> None:
+        graph = versions.graph
         self.versions = versions
         self.suffix = SUFFIXES[level]
         nodes = [node for node in core if node < len(graph.operations)]
@@ -117,20 +112,15 @@ class Causes:
 
     def __init__(
         self,
-        nodes: Iterable[int],
+        nodes: Sequence[int],
         read_from: Mapping[int, Iterable[int]],
         session: Sequence[int] | None,
     ) -> None:
         self.sessions = session is not None
-        self.sources: dict[int, list[int]] = {}
-        last: dict[int, int] = {}
-        for node in nodes:
-            sources = dict.fromkeys(read_from.get(node, ()))
-            if session is not None:
-                if session[node] in last:
-                    sources[last[session[node]]] = None
-                last[session[node]] = node
-            self.sources[node] = [*sources]
+        self.sources = {node: [*dict.fromkeys(read_from.get(node, ()))] for node in nodes}
+        for before, node in () if session is None else neighbours(nodes, session):
+            if before not in self.sources[node]:
+                self.sources[node].append(before)
 
     def in_order(self) -> list[int]:
         """The transactions, causes first; short of those on or behind circles."""
@@ -158,19 +148,7 @@ class Causes:
 
     def chain(self, first: int, last: int) -> list[int]:
         """A shortest chain of transactions, each a direct source of the next; both included."""
-        following = {last: last}
-        queue = [last]
-        for node in queue:
-            if node == first:
-                break
-            for source in self.sources[node]:
-                if source not in following:
-                    following[source] = node
-                    queue.append(source)
-        path = [first]
-        while path[-1] != last:
-            path.append(following[path[-1]])
-        return path
+        return shortest_walk(last, first, self.sources.__getitem__)[::-1]
 
 
 class Block:

@@ -23,6 +23,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from clew.checkers.order_graph import components
+from clew.checkers.transactions.extraction import neighbours
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.verdict import Budget
 
@@ -92,19 +93,11 @@ class Region:
             [local[packed >> 2] for packed in graph.successors[hub] if packed >> 2 in local]
             for hub in hubs
         ]
-        self.following = self._following()
+        self.following = [-1] * size
+        for before, place in neighbours(range(size), [session[node] for node in self.transactions]):
+            self.following[before] = place
         invoked = [graph.invoked[node] for node in self.transactions]
         self.after = [bisect_right(invoked, graph.completed[node]) for node in self.transactions]
-
-    def _following(self) -> list[int]:
-        following = [-1] * len(self.transactions)
-        last: dict[int, int] = {}
-        for place, node in enumerate(self.transactions):
-            before = last.get(self.session[node])
-            if before is not None:
-                following[before] = place
-            last[self.session[node]] = place
-        return following
 
     def part(self, members: Sequence[int]) -> Region:
         """The region of some local transactions; every hub comes along."""
@@ -303,9 +296,6 @@ def shortest(
         starts: the opening edges.
         goal_state: the state in which the walk must arrive at the source.
         budget: spent by one for each node and step.
-
-    Raises:
-        OutOfBudget: the search is longer than allowed.
     """
     sources = sorted({start.source for start in starts})
     width = max(64, _BITS_PER_LAYER // max(1, len(wide.steps)))

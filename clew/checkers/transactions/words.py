@@ -13,12 +13,12 @@ none is right.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from clew.checkers.transactions.cycles import KIND_NAMES, MISSED, WITNESSES_MAX, Cycle
-from clew.checkers.transactions.extraction import plain, told
-from clew.checkers.transactions.graph import OVERWRITE
+from clew.checkers.transactions.extraction import done_by, plain, told
+from clew.checkers.transactions.graph import OVERWRITE, DependencyGraph
 from clew.checkers.verdict import Anomaly
 from clew.history import Operation
 from clew.machine.text import dot_text
@@ -39,43 +39,71 @@ def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Explaine
 def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]) -> Anomaly:
     """A circle of links, each with its evidence, as an anomaly of this name."""
     links = _turned(links)
-    cast = list(dict.fromkeys(link.source for link in links))
     seers = [link.seen_by for link in links if link.seen_by is not None]
     between = [step.source for link in links for step in link.chain]
-    cast = list(dict.fromkeys([*cast, *seers, *between]))
-    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
-    sentences = [_sentence(link, names, operations) for link in links]
+    cast = Cast([*(link.source for link in links), *seers, *between], operations)
+    sentences = [_sentence(link, cast) for link in links]
     story = f"{'; '.join(sentences[:-1])}; yet {sentences[-1]}."
     lost = lost_write(links, operations)
     special = "lost write" if lost else special_name(links, operations)
     moral = _moral(name, len(links), special)
     if lost:
         where = f"{told(lost.next_value)} in {told(lost.key)}"
-        moral += f" {names[lost.target]} was told that it is done, yet no later read shows {where}."
-    reason = f"{tell_cast(cast, names, operations)} {story} {moral}"
-    data: dict[str, Any] = {
-        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
-        "edges": [_edge(link, names) for link in links],
-        "length": len(links),
-    }
+        writer = cast.names[lost.target]
+        moral += f" {writer} was told that it is done, yet no later read shows {where}."
+    data: dict[str, Any] = {"edges": [_edge(link, cast.names) for link in links]}
+    data["length"] = len(links)
     if special:
         data["also_known_as"] = special
-    return Anomaly(name, reason, tuple(operations[number] for number in cast), data)
+    return cast.anomaly(name, f"{story} {moral}", data)
 
 
 def tell_finding(finding: Phenomenon, operations: Sequence[Operation]) -> Anomaly:
     """An anomaly that is no cycle, with its cast."""
-    cast = list(dict.fromkeys(finding.operations))
-    names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
-    roles = {f"{{{rank}}}": names[number] for rank, number in enumerate(finding.operations)}
+    cast = Cast(finding.operations, operations)
+    roles = {f"{{{rank}}}": cast.names[number] for rank, number in enumerate(finding.operations)}
     # Values in the story may hold braces of their own, so it is no format string.
     story = _ROLE.sub(lambda found: roles.get(found[0], found[0]), finding.reason)
-    data = {
-        "transactions": {names[number]: transaction_data(operations[number]) for number in cast},
-        **{name: plain(value) for name, value in finding.data.items()},
+    data = {name: plain(value) for name, value in finding.data.items()}
+    return cast.anomaly(finding.kind, story, data)
+
+
+class Cast:
+    """The transactions of a story, each once, called T1, T2, ... in its order."""
+
+    def __init__(self, numbers: Iterable[int], operations: Sequence[Operation]) -> None:
+        self.operations = operations
+        self.names = {n: f"T{rank}" for rank, n in enumerate(dict.fromkeys(numbers), start=1)}
+
+    def anomaly(self, kind: str, story: str, data: Mapping[str, Any], **first: Any) -> Anomaly:
+        """The story as an anomaly: who they are: "T1 = [x 1] (operation 0, process 3); T2 = ...".
+
+        For machines the transactions stand before the data, after what comes ``first``.
+        """
+        cast = [self.operations[number] for number in self.names]
+        parts = [
+            f"{name} = {told_transaction(done_by(one))} (operation {one.number}, process "
+            f"{one.process}{_OUTCOMES[one.type]})"
+            for name, one in zip(self.names.values(), cast, strict=True)
+        ]
+        told_by = zip(self.names.values(), map(_data, cast), strict=True)
+        reason = f"{'; '.join(parts)}. {story}"
+        return Anomaly(kind, reason, tuple(cast), {**first, "transactions": dict(told_by), **data})
+
+
+_OUTCOMES = {"ok": "", "fail": ", aborted", "info": ", outcome unknown"}
+
+
+def _data(operation: Operation) -> dict[str, Any]:
+    """A transaction for machines."""
+    return {
+        "operation": operation.number,
+        "process": operation.process,
+        "type": operation.type,
+        "value": done_by(operation),
+        "invoked": operation.invoked,
+        "completed": operation.completed,
     }
-    reason = f"{tell_cast(cast, names, operations)} {story}"
-    return Anomaly(finding.kind, reason, tuple(operations[number] for number in cast), data)
 
 
 def to_dot(anomaly: Anomaly) -> str:
@@ -139,34 +167,6 @@ def _turned(links: Sequence[Link]) -> list[Link]:
     return list(links)
 
 
-def tell_cast(
-    cast: Sequence[int], names: Mapping[int, str], operations: Sequence[Operation]
-) -> str:
-    """Who the named transactions are: "T1 = [x 1] (operation 0, process 3); T2 = ..."."""
-    parts = []
-    for number in cast:
-        operation = operations[number]
-        value = operation.result if operation.type == "ok" else operation.argument
-        outcome = {"ok": "", "fail": ", aborted", "info": ", outcome unknown"}[operation.type]
-        parts.append(
-            f"{names[number]} = {told_transaction(value)} (operation {number}, process "
-            f"{operation.process}{outcome})"
-        )
-    return f"{'; '.join(parts)}."
-
-
-def transaction_data(operation: Operation) -> dict[str, Any]:
-    """A transaction for machines."""
-    return {
-        "operation": operation.number,
-        "process": operation.process,
-        "type": operation.type,
-        "value": operation.result if operation.type == "ok" else operation.argument,
-        "invoked": operation.invoked,
-        "completed": operation.completed,
-    }
-
-
 def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "from": names[link.source],
@@ -180,15 +180,15 @@ def _edge(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
 
 
 def _verb(operation: Operation) -> str:
-    value = operation.result if operation.type == "ok" else operation.argument
-    if not isinstance(value, (list, tuple)):
-        return "wrote"
-    return next((_VERBS[micro[0]] for micro in value if micro[0] in _VERBS), "wrote")
+    value = done_by(operation)
+    micros = value if isinstance(value, (list, tuple)) else ()
+    return next((_VERBS[micro[0]] for micro in micros if micro[0] in _VERBS), "wrote")
 
 
-def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
-    one, other = names[link.source], names[link.target]
-    seen = _seen(link, names, operations)
+def _sentence(link: Link, cast: Cast) -> str:
+    operations = cast.operations
+    one, other = cast.names[link.source], cast.names[link.target]
+    seen = _seen(link, cast)
     key, value, following = told(link.key), told(link.value), told(link.next_value)
     writer = operations[link.target if link.kind == "rw" else link.source]
     match link.kind, _verb(writer) if link.key is not None else "":
@@ -211,21 +211,21 @@ def _sentence(link: Link, names: Mapping[int, str], operations: Sequence[Operati
     return text
 
 
-def _seen(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+def _seen(link: Link, cast: Cast) -> str:
     """How the order of a link is known, where it is not by itself."""
     seen = ""
     if link.chain:
-        seen = f", for {_precedes(link, names, operations)}"
+        seen = f", for {_precedes(link, cast)}"
     elif link.seen_by is not None and link.seen_by != link.source:
-        seen = f" ({names[link.seen_by]} saw {_around(link)})"
+        seen = f" ({cast.names[link.seen_by]} saw {_around(link)})"
     return f"{seen} ({link.because})" if link.because else seen
 
 
-def _precedes(link: Link, names: Mapping[int, str], operations: Sequence[Operation]) -> str:
+def _precedes(link: Link, cast: Cast) -> str:
     """That somebody read what the link's second wrote, though its first precedes that read."""
     assert link.seen_by is not None
-    seer, first = names[link.seen_by], names[link.source]
-    steps = "; ".join(_sentence(step, names, operations) for step in link.chain)
+    seer, first = cast.names[link.seen_by], cast.names[link.source]
+    steps = "; ".join(_sentence(step, cast) for step in link.chain)
     value = told(link.next_value)
     return f"{seer} read {told(link.key)} = {value} though {first} precedes it ({steps})"
 
@@ -312,7 +312,15 @@ class Phenomena:
 
 
 class Explainer(Protocol):
-    """A workload's memory of why it drew an edge."""
+    """A workload's memory of why it drew an edge.
+
+    Attributes:
+        graph: all edges.
+        recorder: the anomalies that are no cycles.
+    """
+
+    graph: DependencyGraph
+    recorder: Phenomena
 
     def link(self, source: int, target: int, kind: int) -> Link:
         """The evidence for one ww, wr or rw edge of the graph."""
@@ -395,7 +403,7 @@ def _missed(link: Link, operations: Sequence[Operation]) -> int:
 
 def _micros(one: Operation) -> Iterator[tuple[Any, Any, Any]]:
     """A transaction's micro-operations, with what its reads showed where it is done."""
-    value = one.result if one.type == "ok" else one.argument
+    value = done_by(one)
     for micro in value if isinstance(value, list | tuple) else ():
         if isinstance(micro, list | tuple) and len(micro) == 3:  # noqa: PLR2004 - f, key, value
             yield micro[0], micro[1], micro[2]

@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple, TypeAlias
 
-from clew.checkers.transactions.extraction import malformed, micro_operations, told, written_twice
+from clew.checkers.transactions.extraction import malformed, micro_operations, refuse_write, told
 from clew.checkers.transactions.lattice import standing
+from clew.checkers.transactions.requests import contradiction
 from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
@@ -114,7 +115,7 @@ def _groups(
             if f == "w":
                 writer = writers.setdefault(key, _Writer(operation, token))
                 if writer.operation.number != operation.number:
-                    written_twice(history, operation, raw, value)
+                    refuse_write(history, operation, raw, value)
                 left[key] = token
             elif f == "r":
                 if sound and left.setdefault(key, token) != token:
@@ -134,10 +135,7 @@ def _groups(
 
 
 def _contradiction(operation: Operation, key: Key, read: Key, expected: Key) -> Anomaly:
-    reason = (
-        f"Operation {operation.number} read key {told(key)} as {told(read)}, yet its own earlier "
-        f"micro-operations leave {told(expected)}."
-    )
+    reason = contradiction(f"Operation {operation.number}", *map(told, (key, read, expected)))
     return Anomaly("internal", reason, (operation,), {"key": told(key), "read": told(read)})
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from clew.checkers.order_graph import components
+from clew.checkers.order_graph import components, shortest_walk
 from clew.checkers.transactions.extraction import sessions
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.version_orders.register_key import INITIAL, RegisterKey
@@ -109,9 +109,6 @@ class CommitOrders:
         """Why no order of commits satisfies the model; None where one does.
 
         O(reads * keys of a transaction) for read atomic, O(edges * n / 64) for causal models.
-
-        Raises:
-            OutOfBudget: that is more than allowed.
         """
         sight = _SIGHTS[model]
         causes = Causes(self.nodes, self.read_from, self.session if sight.sessions else None)
@@ -248,44 +245,22 @@ def _circle(before: dict[int, dict[int, _Why]], budget: Budget) -> list[tuple[in
     successors = [[place[later] for later in laters] for laters in before.values()]
     parts = components(successors)
     best: list[int] = []
+    most = -1
     work = 0
-    # Invariant: `best` is a shortest circle through the nodes that were tried.
+    # Invariant: `best` is a shortest circle through the nodes that were tried, its first node at
+    # both ends; another one is better with at most ``most`` steps.
     for part in sorted(parts, key=len):
-        inside = frozenset(part)
+        members = frozenset(part)
+        inside = {node: [each for each in successors[node] if each in members] for node in part}
         for start in part:
-            if best and (len(best) == _SHORTEST or work > _WORK_MAX):
+            if best and (len(best) == _SHORTEST + 1 or work > _WORK_MAX):
                 break
             budget.spend(len(part))
             work += len(part)
-            found = _through(start, successors, inside, len(best))
-            best = found or best
+            found = shortest_walk(start, start, inside.__getitem__, most)
+            best, most = (found, len(found) - 2) if found else (best, most)
     ring = [nodes[index] for index in best]
-    return [(a, b, before[a][b]) for a, b in pairwise([*ring, *ring[:1]])]
-
-
-def _through(
-    start: int, successors: Sequence[Sequence[int]], inside: frozenset[int], shorter: int
-) -> list[int]:
-    """A shortest circle through a node, if it has fewer nodes than ``shorter``; 0 for any."""
-    came = {start: -1}
-    depth = {start: 1}
-    queue = [start]
-    # Invariant: `depth` is the distance from the start; no circle through a node at this depth is
-    # shorter.
-    for node in queue:
-        if shorter and depth[node] >= shorter:
-            break
-        for target in successors[node]:
-            if target == start:
-                path = [node]
-                while path[-1] != start:
-                    path.append(came[path[-1]])
-                return path[::-1]
-            if target in inside and target not in came:
-                came[target] = node
-                depth[target] = depth[node] + 1
-                queue.append(target)
-    return []
+    return [(a, b, before[a][b]) for a, b in pairwise(ring)]
 
 
 _SHORTEST = 2

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 
 from clew.checkers.order_graph import components, in_order
 from clew.checkers.transactions.cycles import SUFFIXES
-from clew.checkers.transactions.extraction import NEVER, sessions
+from clew.checkers.transactions.extraction import NEVER, neighbours, sessions
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
 from clew.checkers.transactions.lattice import is_kind, violates
 from clew.checkers.transactions.walks import PROCESS, REALTIME, Level
@@ -165,13 +165,8 @@ class Polygraph:
                     self.add(node, packed >> 2, Label(kind))
 
     def _draw_sessions(self, graph: DependencyGraph, members: Sequence[int]) -> None:
-        session = sessions(graph.operations)
-        last: dict[int, int] = {}
-        for member in members:
-            if session[member] in last:
-                before = self.commit(last[session[member]])
-                self._join(before, self.beginning(member), Label(PROCESS))
-            last[session[member]] = member
+        for before, member in neighbours(members, sessions(graph.operations)):
+            self._join(self.commit(before), self.beginning(member), Label(PROCESS))
 
     def _draw_real_time(self, graph: DependencyGraph, members: Sequence[int]) -> None:
         """A chain of moments: from each to what is invoked then, and to it from what ended."""

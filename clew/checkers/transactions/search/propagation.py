@@ -77,9 +77,6 @@ class Propagation:
         """Make every choice that follows; a circle where what was made can't be, else nothing.
 
         O((nodes + edges) * versions / 64) for each round.
-
-        Raises:
-            OutOfBudget: that is more than allowed.
         """
         # Invariant: whatever was made follows from what is certain and the guesses that stand.
         # Choices only grow here, so the loop ends.

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.version_orders.register_key import ABSENT, INITIAL, RegisterKey
 from clew.checkers.verdict import Budget
@@ -33,9 +32,6 @@ def replay(
     """True where a serial order in real time explains every read; False decides nothing.
 
     O(n log n + n * concurrency), steps taken back included.
-
-    Raises:
-        OutOfBudget: the search is longer than allowed.
     """
     touches: list[list[_Touch]] = [[] for _ in graph.operations]
     needed: list[dict[int, int]] = []
@@ -65,7 +61,7 @@ class _Runner:
         graph = self.graph
         invoked = [number for number, sure in enumerate(committed) if sure]
         by_end = sorted(invoked, key=graph.completed.__getitem__)
-        rank = positions(by_end, len(committed))
+        rank = {number: place for place, number in enumerate(by_end)}
         done = bytearray(len(committed))
         order: list[int] = []
         steps: list[_Step] = []
@@ -198,11 +194,3 @@ def _mixed(number: int, key: int) -> int:
 
 
 _WORD = (1 << 64) - 1
-
-
-def positions(order: Sequence[int], size: int) -> list[int]:
-    """For each number its place in an order; `NEVER` for one that is not in it."""
-    place = [NEVER] * size
-    for rank, number in enumerate(order):
-        place[number] = rank
-    return place

@@ -21,13 +21,14 @@ are found to hold or left open, never refuted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, ClassVar
 
+from clew.checkers.transactions.consistency_models import MODELS
 from clew.checkers.transactions.cycles import find_cycles, find_prefix_violation
 from clew.checkers.transactions.extraction import told
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
-from clew.checkers.transactions.lattice import violates
+from clew.checkers.transactions.lattice import violates, weaker
 from clew.checkers.transactions.search.commits import WITHOUT_SEARCH, CommitOrders
 from clew.checkers.transactions.search.polygraph import Choice, Shape, Step, shape_of
 from clew.checkers.transactions.search.propagation import Conflict, Propagation
@@ -35,27 +36,16 @@ from clew.checkers.transactions.search.replay import replay
 from clew.checkers.transactions.search.schedule import Scheduler
 from clew.checkers.transactions.version_orders.register_key import RegisterKey
 from clew.checkers.transactions.version_orders.register_orders import RegisterOrders
-from clew.checkers.transactions.words import tell_cast, transaction_data
+from clew.checkers.transactions.words import Cast
 from clew.checkers.values import counted
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
-TRIED_THROUGH: dict[str, str] = {
-    "cursor-stability": "consistent-view",
-    "monotonic-view": "consistent-view",
-    "monotonic-atomic-view": "read-atomic",
-    "update-atomic": "parallel-snapshot-isolation",
-    "monotonic-reads": "causal",
-    "monotonic-writes": "causal",
-    "read-your-writes": "causal",
-    "writes-follow-reads": "causal",
-    "PRAM": "causal",
-    "sequential": "strong-session-serializable",
-    "linearizable": "strict-serializable",
-    "forward-consistent-view": "snapshot-isolation",
-    "monotonic-snapshot-read": "snapshot-isolation",
-    "update-serializable": "serializable",
+TRIED_THROUGH = {
+    row.name: next(each.name for each in MODELS if each.decided and row.name in weaker(each.name))
+    for row in MODELS
+    if not row.decided
 }
-"""Models that are not decided themselves, each with a stronger one that is."""
+"""Models that are not decided themselves, each with the weakest stronger one that is."""
 
 
 class Searcher:
@@ -125,9 +115,6 @@ class Searcher:
         """True where a completion satisfies the model, False where none does, None where open.
 
         With False comes the evidence.
-
-        Raises:
-            OutOfBudget: the search is longer than allowed.
         """
         if self.scheduler is None:
             self.scheduler = self._prepare(budget)
@@ -154,8 +141,8 @@ class Searcher:
         """Look for forbidden cycles in the completion that was found, in the way of every check."""
         graph = DependencyGraph(self.graph.operations)
         graph.successors = [edges[:] for edges in self.graph.successors]
-        for record, chain in zip(self.records, chains, strict=True):
-            for earlier, later in pairwise(chain):
+        for record, versions in zip(self.records, chains, strict=True):
+            for earlier, later in pairwise(versions):
                 graph.add(earlier, later, WW)
                 for reader in record.readers.get(earlier, ()):
                     graph.add(reader, later, RW)
@@ -171,36 +158,25 @@ class Searcher:
     def _evidence(self, model: str, found: Iterable[Conflict]) -> Anomaly:
         """Why no order works: the cycles that the choices run into."""
         conflicts = list(found)
-        cast: dict[int, None] = {}
-        for conflict in conflicts[:_CASES_MAX]:
-            cast.update(dict.fromkeys(conflict.cycle.nodes))
-        names = {number: f"T{rank}" for rank, number in enumerate(cast, start=1)}
+        shown = conflicts[:_CASES_MAX]
+        cast = Cast(chain.from_iterable(each.cycle.nodes for each in shown), self.graph.operations)
         cases = [
             {
                 "supposed": [self.told_choice(choice) for choice in choices],
-                "cycle": [names[node] for node in cycle.nodes],
+                "cycle": [cast.names[node] for node in cycle.nodes],
                 "kind": cycle.name,
             }
-            for choices, cycle in conflicts[:_CASES_MAX]
+            for choices, cycle in shown
         ]
         told_cases = [_told_case(case) for case in cases]
         left = len(conflicts) - len(cases)
         if left:
             told_cases.append(f"and so on for {counted(left, 'more case')}")
-        operations = self.graph.operations
-        reason = (
-            f"{tell_cast(list(cast), names, operations)} No order of the versions explains the "
-            f"reads under {model}: {'; '.join(told_cases)}."
+        story = f"No order of the versions explains the reads under {model}: "
+        data = {"cases": cases, "cases_in_all": len(conflicts)}
+        return cast.anomaly(
+            "unexplained-reads", f"{story}{'; '.join(told_cases)}.", data, model=model
         )
-        data = {
-            "model": model,
-            "transactions": {
-                name: transaction_data(operations[number]) for number, name in names.items()
-            },
-            "cases": cases,
-            "cases_in_all": len(conflicts),
-        }  # fmt: skip
-        return Anomaly("unexplained-reads", reason, tuple(operations[n] for n in cast), data)
 
     def told_choice(self, choice: Choice) -> str:
         """A supposed order of two versions in words."""
@@ -244,11 +220,7 @@ class _Search:
         self.conflicts: dict[Conflict, None] = {}
 
     def succeeds(self, budget: Budget) -> bool:
-        """True where ``chains`` closes no forbidden cycle; False where nothing could.
-
-        Raises:
-            OutOfBudget: the search is longer than allowed.
-        """
+        """True where ``chains`` closes no forbidden cycle; False where nothing could."""
         # A model that this one stands in for may fall by what is certain.
         if not self.propagation.circles() and not self._doubts(budget):
             return True

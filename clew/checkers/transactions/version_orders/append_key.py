@@ -5,21 +5,19 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+from clew.checkers.transactions.version_orders.written_key import WrittenKey
 from clew.checkers.values import Key, key_of
 
 NOBODY = -1
 """In the place of a committed writer where there is none."""
 
 
-class AppendKey:
+class AppendKey(WrittenKey):
     """All that a history says of one key.
 
     Attributes:
-        key: the key as the history writes it.
-        writers: for each value (as `values.key_of`) the operation that appended it.
-        failed: the writers that aborted.
-        intermediate: values that their own transaction appended to again; for each its writer and
-            the value that this one appended next.
+        intermediate: of values that their own transaction appended to again the writer and the
+            value that it appended next.
         reads: what each transaction saw of the key, its own appends at the end left out: its first
             read, and each further one that is not what it had left.
         cut: for each read that a transaction's own appends were left out of, the transaction and
@@ -41,16 +39,12 @@ class AppendKey:
     """
 
     __slots__ = (
-        "again", "cut", "failed", "intermediate", "key", "length", "longest", "longest_by", "odd",
-        "order", "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole",
-        "writers",
+        "again", "cut", "length", "longest", "longest_by", "odd", "order",
+        "owners", "read_by", "reads", "shown", "unseen", "unsure", "updates", "whole",
     )  # fmt: skip
 
     def __init__(self, key: Any) -> None:
-        self.key = key
-        self.writers: dict[Key, int] = {}
-        self.failed: dict[int, None] = {}
-        self.intermediate: dict[Key, tuple[int, Key]] = {}
+        super().__init__(key)
         self.reads: list[tuple[int, list[Any]]] = []
         self.cut: dict[tuple[int, int], list[Any]] = {}
         self.shown: list[tuple[int, list[Any]]] = []
@@ -74,26 +68,24 @@ class AppendKey:
         """
         if self.odd or not _PLAIN.issuperset(map(type, self.longest)):
             return True
-        for element in _LIKE_BOOLS:
-            if element in self.longest:
-                place = self.longest.index(element)
-                for reads in (self.reads, self.shown):
-                    if bool in {type(value[place]) for _, value in reads if len(value) > place}:
-                        return True
-        return False
+        places = [self.longest.index(each) for each in _LIKE_BOOLS if each in self.longest]
+        return any(
+            type(value[place]) is bool
+            for place in places
+            for _, value in chain(self.reads, self.shown)
+            if len(value) > place
+        )
 
     def make_keys(self) -> None:
         """Make the lists hashable and distinct as JSON values are."""
         self.odd = True
-        self.reads = [(number, [*map(key_of, value)]) for number, value in self.reads]
-        self.shown = [(number, [*map(key_of, value)]) for number, value in self.shown]
-        self.updates = [(number, [*map(key_of, value)]) for number, value in self.updates]
-        self.again = [
-            (number, [*map(key_of, value)], [*map(key_of, own)])
-            for number, value, own in self.again
-        ]
-        self.longest = [*map(key_of, self.longest)]
-        self.cut = {at: [*map(key_of, value)] for at, value in self.cut.items()}
+        self.longest = _keys(self.longest)
+        self.reads, self.shown, self.updates = (
+            [(number, _keys(value)) for number, value in reads]
+            for reads in (self.reads, self.shown, self.updates)
+        )
+        self.again = [(number, _keys(value), _keys(own)) for number, value, own in self.again]
+        self.cut = {at: _keys(value) for at, value in self.cut.items()}
 
     def uncut(self, number: int, value: list[Any]) -> list[Any]:
         """One of ``reads`` as the transaction had it: with its own appends at the end."""
@@ -120,6 +112,10 @@ class AppendKey:
             for number, value in chain(self.reads, self.shown)
             if longest[: len(value)] != value
         ]
+
+
+def _keys(values: list[Any]) -> list[Any]:
+    return [*map(key_of, values)]
 
 
 _PLAIN = {int, str}

@@ -7,40 +7,20 @@ SIGMOD 1995, section 4.1 (lost update, P4).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise, product
+from collections.abc import Sequence
+from itertools import chain, pairwise
 from typing import Any
 
-from clew.checkers.transactions.cycles import KIND_NAMES
-from clew.checkers.transactions.extraction import NEVER, told
-from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.extraction import told
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW
 from clew.checkers.transactions.version_orders.append_key import NOBODY, AppendKey
-from clew.checkers.transactions.words import Link, Phenomena
-from clew.checkers.values import Key, key_of
-from clew.history import Operation
+from clew.checkers.transactions.version_orders.written_key import KeyOrders
+from clew.checkers.transactions.words import Link
+from clew.checkers.values import key_of
 
 
-class AppendOrders:
-    """Draws the edges of each key and remembers why.
-
-    Args:
-        operations: the history's operations.
-        graph: receives the edges.
-        recorder: receives the anomalies.
-
-    Attributes:
-        committed: 1 for each operation that is known to have committed: it is ``ok``, or its
-            outcome is unknown but one of its writes was seen.
-    """
-
-    def __init__(
-        self, operations: Sequence[Operation], graph: DependencyGraph, recorder: Phenomena
-    ) -> None:
-        self.operations = operations
-        self.graph = graph
-        self.recorder = recorder
-        self.keys: dict[Key, AppendKey] = {}
-        self.committed = bytearray(map(NEVER.__ne__, graph.completed))
+class AppendOrders(KeyOrders[AppendKey]):
+    """Draws the edges of each list and remembers why."""
 
     def settle(self, record: AppendKey) -> None:
         """The order of one key's versions; O(elements of its longest read + its reads)."""
@@ -154,27 +134,18 @@ class AppendOrders:
         self.graph.add_all(only_readers, record.unseen, RW)
         both = [number for number in dict.fromkeys(last) if number in unseen]
         if record.again:
-            both = self._link_apart(record, both)
+            both = self._based(record, both)
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], len(record.order))
-            if len(both) * len(unseen) <= _MANY:
-                for reader in both:
-                    for writer in unseen:
-                        self.graph.add(reader, writer, RW)
+            self._link_apart(both, record.unseen)
         elif both:
             for writer in unseen:
                 self.graph.add(both[0], writer, OVERWRITE)
 
-    def _link_apart(self, record: AppendKey, both: list[int]) -> list[int]:
-        """Link those that read the last version seen, but not last before they appended; the rest.
-
-        All that they violate, their own contradictions violate too, so many are left out.
-        """
+    def _based(self, record: AppendKey, both: list[int]) -> list[int]:
+        """Those that read the last version seen last before they appended; the rest are linked."""
         based = {number for number, value in record.updates if len(value) == len(record.order)}
-        apart = [number for number in both if number not in based]
-        if len(apart) * len(record.unseen) <= _MANY:
-            for reader, writer in product(apart, record.unseen):
-                self.graph.add(reader, writer, RW)
+        self._link_apart([number for number in both if number not in based], record.unseen)
         return [number for number in both if number in based]
 
     def _own_write(self, record: AppendKey, number: int, length: int, own: int | None) -> None:
@@ -360,13 +331,6 @@ class AppendOrders:
                 )
                 return
 
-    def later_writers(self, number: int) -> Iterator[int]:
-        """Who installed a version after one that this transaction read, itself left out."""
-        if self.operations[number].type != "ok":
-            return
-        for record in self._keys_of(number):
-            yield from self._later(record, number)
-
     def _later(self, record: AppendKey, number: int) -> list[int]:
         value = self._first_read(record, number)
         if value is None:
@@ -386,43 +350,21 @@ class AppendOrders:
                     record.read_by[reader] = value
         return record.read_by.get(number)
 
-    def missed(self, source: int, target: int) -> Link:
-        """The evidence that one transaction read a version older than the other's."""
-        for record in self._keys_of(source):
-            read = self._first_read(record, source)
-            if read is not None and target in self._later(record, source):
-                shown = record.uncut(source, read)
-                if target in record.owners[len(read) :]:
-                    value = record.order[record.owners.index(target, len(read))]
-                    return Link(
-                        source, target, "rw", record.key, shown, value,
-                        record.longest_by, record.longest,
-                    )  # fmt: skip
-                return Link(
-                    source, target, "rw", record.key, shown,
-                    record.unseen_value(target), because=_UNSEEN,
-                )  # fmt: skip
-        raise AssertionError((source, target))
+    def _missed(self, record: AppendKey, source: int, target: int) -> Link:
+        read = self._first_read(record, source)
+        assert read is not None
+        shown = record.uncut(source, read)
+        if target in record.owners[len(read) :]:
+            value = record.order[record.owners.index(target, len(read))]
+            return Link(
+                source, target, "rw", record.key, shown, value, record.longest_by, record.longest
+            )
+        unseen = record.unseen_value(target)
+        return Link(source, target, "rw", record.key, shown, unseen, because=_UNSEEN)
 
-    def link(self, source: int, target: int, kind: int) -> Link:
-        """The evidence for one edge of the graph: the first key that shows it."""
-        for record in self._keys_of(source):
-            if kind == WW:
-                found = self._ww(record, source, target)
-            elif kind == WR:
-                found = self._wr(record, source, target)
-            elif kind == RW:
-                found = self._rw(record, source, target)
-            else:
-                found = self._overwrite(record, source, target)
-            if found is not None:
-                return found
-        raise AssertionError((source, target, KIND_NAMES[kind]))
-
-    def _keys_of(self, number: int) -> list[AppendKey]:
-        operation = self.operations[number]
-        micros = operation.result if operation.type == "ok" else operation.argument
-        return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
+    def _link(self, record: AppendKey, source: int, target: int, kind: int) -> Link | None:
+        find = (self._ww, self._wr, self._rw, self._overwrite)[kind]
+        return find(record, source, target)
 
     def _ww(self, record: AppendKey, source: int, target: int) -> Link | None:
         owners = record.owners
@@ -479,7 +421,6 @@ class AppendOrders:
 
 _ELSE_LOST = "its own append came next after what it had read, or else one of the two is lost"
 _NONE = (NOBODY, None)
-_MANY = 64
 _UNSEEN = "it committed and no read ever saw it, so it was installed after all that were seen"
 
 

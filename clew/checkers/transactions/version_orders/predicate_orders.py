@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from clew.checkers.transactions.extraction import told
 from clew.checkers.transactions.graph import RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.version_orders.written_key import WrittenKey
 from clew.checkers.transactions.words import Link, Phenomena
 from clew.checkers.values import Key, key_of
 from clew.history import Operation
@@ -28,28 +29,23 @@ DEAD: Final = ("dead",)
 NIL: Final = key_of(None)
 
 
-class PredicateKey:
+class PredicateKey(WrittenKey):
     """All that a history says of one key.
 
     Attributes:
-        name: the key in words.
         initial: the version at the start.
         values: for each version its value.
-        writers: for each version the transaction that wrote it, the initial state's among them.
-        failed: the writers that aborted.
-        intermediate: the versions that their own transaction changed again.
         final: for each transaction that did not abort the last version that it wrote.
     """
 
-    __slots__ = ("failed", "final", "initial", "intermediate", "name", "values", "writers")
+    __slots__ = ("final", "initial", "values")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    overwrote = "changed again"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
         self.initial: Key = UNBORN
         self.values: dict[Key, Any] = {}
-        self.writers: dict[Key, int] = {}
-        self.failed: dict[int, None] = {}
-        self.intermediate: dict[Key, None] = {}
         self.final: dict[int, Key] = {}
 
     def told(self, version: Key) -> Any:
@@ -84,20 +80,17 @@ class PredicateOrders:
 
     Args:
         operations: the history's operations.
-        recorder: receives the anomalies.
         start: the number of the operation that made the initial state; None for an empty one.
 
     Attributes:
         graph: all edges.
+        recorder: the anomalies that are no cycles.
         items: those edges alone that are no anti-dependencies by predicate.
         open_keys: how many keys several transactions changed, so that their order is not known.
     """
 
-    def __init__(
-        self, operations: Sequence[Operation], recorder: Phenomena, start: int | None
-    ) -> None:
-        self.operations = operations
-        self.recorder = recorder
+    def __init__(self, operations: Sequence[Operation], start: int | None) -> None:
+        self.recorder = Phenomena()
         self.start = start
         self.graph = DependencyGraph(operations)
         self.items = DependencyGraph(operations)
@@ -113,21 +106,12 @@ class PredicateOrders:
         if token == NIL:
             self._read_nothing(number, key)
             return
-        writer = key.writers.get(token)
-        start = f"{{0}} read key {key.name} as {told(key.values.get(token, token))}"
-        if writer is None:
-            self._odd("garbage-read", (number,), f"{start}, but nobody ever wrote that.", key)
-        elif writer in key.failed:
-            self._odd(
-                "G1a", (number, writer), f"{start}, which {{1}} wrote before it aborted.", key
-            )
-        elif writer == number:
-            reason = f"{start} before it wrote that value itself: it saw its own future."
-            self._odd("future-read", (number,), reason, key)
-        else:
-            if token in key.intermediate:
-                reason = f"{start}, which {{1}} changed again before it committed."
-                self._odd("G1b", (number, writer), reason, key)
+        wrong = key.wrong(number, token)
+        if wrong is not None:
+            kind, cast, end = wrong
+            start = f"{{0}} read key {key.key} as {told(key.values.get(token, token))}"
+            self._odd(kind, cast, start + end, key)
+        if wrong is None or wrong[0] == "G1b":
             self._note(key, _Read(number, token))
 
     def _read_nothing(self, number: int, key: PredicateKey) -> None:
@@ -151,7 +135,7 @@ class PredicateOrders:
             self._odd(
                 "predicate-read-miss",
                 (number,),
-                f"{{0}} read by {told_predicate(predicate)} and did not see key {key.name}, which "
+                f"{{0}} read by {told_predicate(predicate)} and did not see key {key.key}, which "
                 f"matches in every state that it ever had: {shown}.",
                 key,
             )
@@ -160,13 +144,13 @@ class PredicateOrders:
             self._note(key, _Read(number, left[0], predicate, unseen=True))
 
     def _note(self, key: PredicateKey, read: _Read) -> None:
-        self.reads.setdefault(key.name, []).append(read)
+        self.reads.setdefault(key.key, []).append(read)
         writer = key.writers.get(read.version)
         if writer is not None and writer not in key.failed:
             self.committed[writer] = 1
 
     def _odd(self, kind: str, cast: tuple[int, ...], reason: str, key: PredicateKey) -> None:
-        self.recorder.add(kind, cast, reason, key=key.name)
+        self.recorder.add(kind, cast, reason, key=key.key)
 
     def draw(self, keys: Mapping[str, PredicateKey]) -> None:
         """The edges of all keys, once all reads are noted."""
@@ -181,14 +165,14 @@ class PredicateOrders:
             if key.initial != UNBORN and self.start is not None:
                 for writer in changes:
                     self._link(key, self.start, writer, WW, key.initial, key.final[writer])
-            for read in self.reads.get(key.name, ()):
+            for read in self.reads.get(key.key, ()):
                 self._draw_read(key, read, changes)
 
     def _draw_read(self, key: PredicateKey, read: _Read, changes: Sequence[int]) -> None:
         number, version, predicate, unseen = read
         writer = key.writers.get(version)
         if writer is not None and not (unseen and writer == self.start):
-            why = f"no other version of {key.name} escapes {told_predicate(predicate)}"
+            why = f"no other version of {key.key} escapes {told_predicate(predicate)}"
             self._link(key, writer, number, WR, version, version, why if unseen else "")
         later = list(changes) if version == key.initial else []
         if version == UNBORN and key.initial != UNBORN:
@@ -216,7 +200,7 @@ class PredicateOrders:
             return
         name = ("ww", "wr", "rw")[kind]
         value, following = key.told(version), key.told(after)
-        link = Link(source, target, name, key.name, value, following, because=because)
+        link = Link(source, target, name, key.key, value, following, because=because)
         if predicate:
             self.by_predicate.add((source, target))
             link = link._replace(because="by a predicate that this changes")

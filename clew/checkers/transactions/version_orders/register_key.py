@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from clew.checkers.order_graph import in_order
 from clew.checkers.transactions.extraction import told
+from clew.checkers.transactions.version_orders.written_key import WrittenKey
 from clew.checkers.values import Key, key_of
 
 ABSENT: Final = ("absent",)
@@ -35,16 +36,12 @@ class Reread(NamedTuple):
     wrote: Key
 
 
-class RegisterKey:
+class RegisterKey(WrittenKey):
     """All that a history says of one key.
 
     Attributes:
-        key: the key as the history writes it.
         initial: the value that it has before any write.
         start: that value as a token.
-        writers: for each value (as a token) the operation that wrote it.
-        failed: the writers that aborted.
-        intermediate: values that their own transaction overwrote; for each its writer.
         touches: for each transaction that did not abort, in order of invocation: its number, the
             value it first read, the value it last wrote; `ABSENT` where it did not.
         rereads: the further reads that show something else than their transaction had left, but not
@@ -60,18 +57,15 @@ class RegisterKey:
     """
 
     __slots__ = (
-        "after", "closed", "explicit", "failed", "final", "initial", "intermediate", "key", "known",
-        "met", "readers", "rereads", "start", "touches", "values", "versions_read", "writers",
+        "after", "closed", "explicit", "final", "initial", "known", "met",
+        "readers", "rereads", "start", "touches", "values", "versions_read",
     )  # fmt: skip
 
     def __init__(self, key: Any, initial: Any = None) -> None:
-        self.key = key
+        super().__init__(key)
         self.initial = initial
         self.start = key_of(initial)
         self.values: dict[Key, Any] = {}
-        self.writers: dict[Key, int] = {}
-        self.failed: dict[int, None] = {}
-        self.intermediate: dict[Key, int] = {}
         self.touches: list[tuple[int, Key, Key]] = []
         self.rereads: list[Reread] = []
         self.met: dict[int, list[tuple[int | None, int]]] = {}

@@ -20,26 +20,21 @@ from clew.checkers.transactions.version_orders.register_key import (
     Closure,
     RegisterKey,
 )
+from clew.checkers.transactions.version_orders.written_key import MANY, KeyOrders
 from clew.checkers.transactions.words import Link, Phenomena
-from clew.checkers.values import Key, initial_hint, key_of
+from clew.checkers.values import initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
 
-_MANY = 64
 
-
-class RegisterOrders:
-    """Draws the edges of each key and remembers why.
+class RegisterOrders(KeyOrders[RegisterKey]):
+    """Draws the edges of each register and remembers why.
 
     Args:
         operations: the history's operations.
         graph: receives the edges.
         recorder: receives the anomalies.
         assumptions: names from `rw_register.VERSION_ORDERS`.
-
-    Attributes:
-        committed: 1 for each operation that is known to have committed: it is ``ok``, or its
-            outcome is unknown but one of its writes was seen.
     """
 
     def __init__(
@@ -49,12 +44,8 @@ class RegisterOrders:
         recorder: Phenomena,
         assumptions: Sequence[str],
     ) -> None:
-        self.operations = operations
-        self.graph = graph
-        self.recorder = recorder
+        super().__init__(operations, graph, recorder)
         self.assumptions = assumptions
-        self.keys: dict[Key, RegisterKey] = {}
-        self.committed = bytearray(operation.type == "ok" for operation in operations)
         self.session = sessions(operations)
 
     def settle(self, record: RegisterKey) -> None:
@@ -63,32 +54,16 @@ class RegisterOrders:
         for number, read, _ in chain(record.touches, record.rereads):
             if read is ABSENT or read == record.start:
                 continue
-            writer = record.writers.get(read)
-            if writer is None:
-                self._odd_read("garbage-read", record, number, read, None)
-            elif writer in record.failed:
-                self._odd_read("G1a", record, number, read, writer)
-            elif writer == number:
-                self._odd_read("future-read", record, number, read, None)
-            else:
-                self.committed[writer] = 1
-                if record.intermediate.get(read) == writer:
-                    self._odd_read("G1b", record, number, read, writer)
-
-    def _odd_read(
-        self, kind: str, record: RegisterKey, number: int, token: Key, writer: int | None
-    ) -> None:
-        value = record.raw(token)
-        start = f"{{0}} read key {told(record.key)} as {told(value)}"
-        reason = {
-            "garbage-read": f"{start}, but nobody ever wrote that."
-            + (initial_hint(value) if record.initial is None else ""),
-            "G1a": f"{start}, which {{1}} wrote before it aborted.",
-            "future-read": f"{start} before it wrote that value itself: it saw its own future.",
-            "G1b": f"{start}, which {{1}} overwrote before it committed.",
-        }[kind]
-        cast = (number,) if writer is None else (number, writer)
-        self.recorder.add(kind, cast, reason, key=record.key, read=value)
+            wrong = record.wrong(number, read)
+            if wrong is None or wrong[0] == "G1b":
+                self.committed[record.writers[read]] = 1
+            if wrong is not None:
+                kind, cast, end = wrong
+                value = record.raw(read)
+                if kind == "garbage-read" and record.initial is None:
+                    end += initial_hint(value)
+                reason = f"{{0}} read key {told(record.key)} as {told(value)}{end}"
+                self.recorder.add(kind, cast, reason, key=record.key, read=value)
 
     def order_all(self, records: Sequence[RegisterKey], budget: Budget) -> None:
         """Infer the version orders of all keys and draw the edges."""
@@ -250,10 +225,11 @@ class RegisterOrders:
             self.graph.add_all(only, later, RW)
         both = [reader for reader in readers if reader in record.final]
         if record.met:
-            both = self._link_apart(record, version, both, later)
+            self._link_apart([each for each in both if not record.is_base(version, each)], later)
+            both = [each for each in both if record.is_base(version, each)]
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], version)
-        if len(both) * len(later) > _MANY:
+        if len(both) * len(later) > MANY:
             return  # all that they violate, their lost updates violate too
         for reader in both:
             for writer in later:
@@ -262,19 +238,6 @@ class RegisterOrders:
                     self.graph.add(reader, writer, RW)
                 elif writer not in record.after.get(reader, {}):
                     self.graph.add(reader, writer, RW if len(both) > 1 else OVERWRITE)
-
-    def _link_apart(
-        self, record: RegisterKey, version: int, both: list[int], later: list[int]
-    ) -> list[int]:
-        """Link those that read a version, but not last before they wrote the key; the rest.
-
-        All that they violate, their own contradictions violate too, so many are left out.
-        """
-        apart = [reader for reader in both if not record.is_base(version, reader)]
-        if len(apart) * len(later) <= _MANY:
-            for reader, writer in product(apart, later):
-                self.graph.add(reader, writer, RW)
-        return [reader for reader in both if record.is_base(version, reader)]
 
     def _lost_update(self, record: RegisterKey, number: int, other: int, version: int) -> None:
         if number == other:
@@ -310,12 +273,6 @@ class RegisterOrders:
             )
         return bool(circles)
 
-    def later_writers(self, number: int) -> Iterator[int]:
-        """Who installed a version after one that this transaction read, itself left out."""
-        if self.operations[number].type == "ok":
-            for record in self._keys_of(number):
-                yield from self._later(record, number)
-
     def _later(self, record: RegisterKey, number: int) -> list[int]:
         if record.versions_read is None or record.closed is None:
             record.closed = Closure(record)
@@ -328,36 +285,20 @@ class RegisterOrders:
         later = dict.fromkeys(chain.from_iterable(closed.after(version) for version in read))
         return [writer for writer in later if writer != number]
 
-    def missed(self, source: int, target: int) -> Link:
-        """The evidence that one transaction read a version older than the other's."""
-        for record in self._keys_of(source):
-            if target in self._later(record, source):
-                assert record.versions_read is not None
-                assert record.closed is not None
-                read = record.versions_read[source]
-                version = next(v for v in read if target in record.closed.after(v))
-                value = record.shown(version)
-                written = record.raw(record.final[target])
-                return Link(source, target, "rw", record.key, value, written)
-        raise AssertionError((source, target))
+    def _missed(self, record: RegisterKey, source: int, target: int) -> Link:
+        assert record.versions_read is not None
+        assert record.closed is not None
+        read = record.versions_read[source]
+        version = next(v for v in read if target in record.closed.after(v))
+        written = record.raw(record.final[target])
+        return Link(source, target, "rw", record.key, record.shown(version), written)
 
-    def link(self, source: int, target: int, kind: int) -> Link:
-        """The evidence for one edge of the graph: the first key that shows it."""
-        for record in self._keys_of(source):
-            if kind == WR:
-                found = self._wr(record, source, target)
-            elif kind == WW:
-                found = self._ww(record, source, target)
-            else:
-                found = self._rw(record, source, target, kind)
-            if found is not None:
-                return found
-        raise AssertionError((source, target, kind))
-
-    def _keys_of(self, number: int) -> list[RegisterKey]:
-        operation = self.operations[number]
-        micros = operation.result if operation.type == "ok" else operation.argument
-        return [self.keys[key] for key in dict.fromkeys(key_of(micro[1]) for micro in micros)]
+    def _link(self, record: RegisterKey, source: int, target: int, kind: int) -> Link | None:
+        if kind == WR:
+            return self._wr(record, source, target)
+        if kind == WW:
+            return self._ww(record, source, target)
+        return self._rw(record, source, target, kind)
 
     def _wr(self, record: RegisterKey, source: int, target: int) -> Link | None:
         for number, read, _ in chain(record.touches, record.rereads):
