@@ -21,7 +21,8 @@ from clew.checkers.infer import Guess, infer
 from clew.checkers.keys import of_each_key
 from clew.checkers.registry import find, parse_model
 from clew.checkers.transactions.consistency_models import resolve_models
-from clew.checkers.transactions.judgement import needs_order, without_order
+from clew.checkers.transactions.judgement import without_order
+from clew.checkers.transactions.lattice import order_of
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
@@ -254,7 +255,7 @@ def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: H
             return
         asked = options.get("consistency-models", "strict-serializable").split(",")
         models = resolve_models([name.strip() for name in asked if name.strip()])
-        what = next((model for model in models if needs_order(model)), "")
+        what = next((model for model in models if order_of(model) != "none"), "")
         if not what:
             return
         fix += ", or name a model without such an order, as --consistency-models serializable"

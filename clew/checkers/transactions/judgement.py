@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import ClassVar
 
 from clew.checkers.collector import uncollected
-from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS, resolve_models
+from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import NEVER
 from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.lattice import (
     ANOMALIES,
     implied_anomalies,
+    order_of,
     standing,
     violates,
     weaker,
@@ -314,24 +315,13 @@ NOTE = (
 )
 
 
-def needs_order(model: str) -> bool:
-    """Whether a model promises anything of the order of real time or of sessions."""
-    return not weaker(model).isdisjoint(OF_SESSIONS) or any(
-        violates(row.name, model)
-        for row in ANOMALIES
-        if row.name.endswith(("-process", "-realtime"))
-    )
-
-
 def without_order(result: Result) -> Result:
     """The result without models that only stand because the history shows no order."""
     figures = dict(result.statistics)
     said = figures.get("strongest_standing")
     if said is None:
         return result
-    free = sorted(
-        {each for model in said for each in (model, *weaker(model)) if not needs_order(each)}
-    )
+    free = sorted({each for model in said for each in weaker(model) if order_of(each) == "none"})
     strongest = [
         model
         for model in free

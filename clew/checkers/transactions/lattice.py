@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from clew.checkers.transactions.consistency_models import MODELS
+from clew.checkers.transactions.consistency_models import MODELS, OF_SESSIONS
 from clew.checkers.transactions.cycles import SUFFIXES
 from clew.checkers.transactions.walks import Level
 
