@@ -78,14 +78,10 @@ def announce(line: str) -> None:
     echo(f"clew: {line}", err=True)
 
 
-def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequence[str] = ()) -> str:
+def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequence[str]) -> str:
     """Whether the run is the one that the file expects, and what differs.
 
-    Args:
-        repro: the file.
-        told: what differs.
-        style: colour or none.
-        changed: the source files of the model that have changed since.
+    ``told`` says what differs, ``changed`` which source files of the model have changed since.
     """
     if not told:
         same = f"The same run as the file's: digest {repro.digest[:16]}..., {repro.verdict}."

@@ -82,10 +82,7 @@ def end(
 def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None) -> None:
     """Write the JUnit report that was asked for, and annotations where it is GitHub that runs this.
 
-    Args:
-        cases: what was run.
-        stories: by repro file what happened in its run, as far as it was told.
-        junit: where the report goes, or None.
+    ``stories`` has by repro file what happened in its run, as far as it was told.
     """
     write_junit(cases, stories, junit)
     if os.environ.get("GITHUB_ACTIONS") == "true":

@@ -16,10 +16,7 @@ _NO_FLAG = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
     """The command line: the scenario, the options that it does not bring itself, and the seed.
 
-    Args:
-        scenario: what was run.
-        source: where it comes from; None for flags.
-        seed: which.
+    Without a source, the scenario comes from flags.
     """
     if source is None:
         named, own = [scenario.model], {"model": scenario.model, "bug": scenario.bug}

@@ -23,9 +23,7 @@ REFUSED_MIN = 5
 def refused_for_ever(run: Run, *, every_node: bool) -> Iterator[str]:
     """What succeeded before and was refused all through the recovery, a sentence for each function.
 
-    Args:
-        run: the run.
-        every_node: True where each node has to serve its own clients; else the cluster counts.
+    With ``every_node`` each node has to serve its own clients; else the cluster counts.
     """
     groups: dict[str, dict[str, list[Operation]]] = {}
     for one in run.history.operations:

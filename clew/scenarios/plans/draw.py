@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
 from clew.node.node import Node
@@ -13,7 +11,7 @@ from clew.scenarios.code.load import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
-from clew.scenarios.plans.nemesis import draw_faults, draw_swarm
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_swarm
 from clew.scenarios.plans.plan import (
     ModelReference,
     Phase,
@@ -22,7 +20,7 @@ from clew.scenarios.plans.plan import (
     recover_margin_ns,
 )
 from clew.sim.entropy import Entropy
-from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.faults import GROUPS, KINDS
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
 from clew.workloads.workload import Draw, Setting, Workload, finals
@@ -68,7 +66,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         topology=scenario.topology,
         time_limit_ns=time_limit_ns,
         recovery_ns=recovery_ns,
-        nemesis=shape.owed,
+        nemesis=() if _draws_kinds(scenario) else scenario.nemesis,
         liveness=scenario.liveness,
         core=_core(scenario, entropy, node_ids),
         availability=None if scenario.availability is None else str(scenario.availability),
@@ -160,16 +158,13 @@ def _one(
     return PlannedOperation(client, number, at_ns, request.f, request.value, phase)
 
 
-class _Shape(NamedTuple):
+def _draws_kinds(scenario: Scenario) -> bool:
+    """True where kinds of faults are drawn, not asked for by name: none is owed in each seed."""
+    return scenario.swarm or "all" in scenario.nemesis
+
+
+def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
     """What a swarm draws and a plain scenario states: nodes, network and faults."""
-
-    node_ids: tuple[str, ...]
-    latency: Latency
-    owed: tuple[str, ...]
-    faults: tuple[Fault, ...]
-
-
-def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
     promise = promised(model.node_class)
     names = _node_names(scenario.node_count, promise)
@@ -178,7 +173,7 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
     clock_error_ns = _clock_error_ns(scenario, model)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
-    if not scenario.swarm and "all" not in scenario.nemesis:
+    if not _draws_kinds(scenario):
         faults = draw_faults(
             scenario.nemesis,
             entropy=entropy,
@@ -189,14 +184,14 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
             unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
             clock_error_ns=clock_error_ns,
         )
-        return _Shape(names, latency, scenario.nemesis, tuple(faults))
+        return Swarm(names, latency, scenario.nemesis, tuple(faults))
     pool = scenario.nemesis
     if not pool or "all" in pool:
         pool = tuple(kinds_for(model.node_class))
     stated = scenario.model_fields_set
     fixed_nodes = "node_count" in stated or not scenario.swarm
     fixed_latency = "latency" in stated or not scenario.swarm
-    swarm = draw_swarm(
+    return draw_swarm(
         pool,
         entropy=entropy,
         time_limit_ns=time_limit_ns,
@@ -206,8 +201,6 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> _Shape:
         latency=latency if fixed_latency else None,
         node_ids=names if fixed_nodes else None,
     )
-    # A swarm's kinds are drawn and not asked for by name: none of them is owed in each seed.
-    return _Shape(swarm.node_ids, swarm.latency, (), swarm.faults)
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:

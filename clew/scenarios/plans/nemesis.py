@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from clew.errors import UsageError
 from clew.machine.text import meant
@@ -35,7 +35,7 @@ _DOWN = frozenset({"kill", "pause"})
 
 @dataclass(frozen=True, slots=True)
 class Swarm:
-    """One seed's drawn configuration.
+    """One seed's configuration.
 
     Attributes:
         node_ids: the cluster.
@@ -109,33 +109,29 @@ def _fitting(asked: str, node_count: int) -> list[str]:
     return fitting
 
 
-class _Draw:
-    """The faults of one asked name."""
+class _Draw(NamedTuple):
+    """The faults of one asked name; what is not said here is as for `draw_faults`.
 
-    def __init__(
-        self,
-        asked: str,
-        fitting: list[str],
-        stream: Stream,
-        node_ids: list[str],
-        roles: bool,  # noqa: FBT001
-        clock_error_ns: int | None,
-    ) -> None:
-        self._asked = asked
-        self._fitting = fitting
-        self._stream = stream
-        self._node_ids = node_ids
-        self._roles = roles
-        self._clock_error_ns = clock_error_ns
+    Attributes:
+        asked: the name.
+        fitting: the kinds that it means.
+    """
+
+    asked: str
+    fitting: list[str]
+    stream: Stream
+    node_ids: list[str]
+    roles: bool
+    clock_error_ns: int | None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
         """A sequence of them that fits into the time."""
         found: list[Fault] = []
-        time_ns = self._stream.below(max(2 * interval_ns, 1))
+        time_ns = self.stream.below(max(2 * interval_ns, 1))
         while time_ns + _SHORTEST_NS < time_limit_ns:
             until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
             found.append(self._fault(len(found), time_ns, until_ns))
-            time_ns = until_ns + self._stream.below(max(2 * interval_ns, 1))
+            time_ns = until_ns + self.stream.below(max(2 * interval_ns, 1))
         # A late or short one alone may strike nothing: nodes that are down can't be cut off.
         least_ns = min(interval_ns // 2, time_limit_ns // 8)
         enough = any(
@@ -143,9 +139,9 @@ class _Draw:
             and (KINDS[fault.kind].instant or fault.until_ns - fault.at_ns > least_ns)
             for fault in found
         )
-        if not found or not (enough or {KINDS[name].group for name in self._fitting} & _DOWN):
-            begin_ns = self._stream.below(max(time_limit_ns // 2, 1))
-            end_ns = self._stream.between(
+        if not found or not (enough or {KINDS[name].group for name in self.fitting} & _DOWN):
+            begin_ns = self.stream.below(max(time_limit_ns // 2, 1))
+            end_ns = self.stream.between(
                 min((begin_ns + time_limit_ns) // 2, time_limit_ns - 1), max(time_limit_ns - 1, 0)
             )
             found.append(self._fault(len(found), begin_ns, max(begin_ns, end_ns)))
@@ -157,25 +153,25 @@ class _Draw:
         Those that need time to strike anything are drawn evenly, and none is very short.
         """
         longest_ns = max(2 * interval_ns - 1, _SHORTEST_NS)
-        if all(KINDS[name].lingers for name in self._fitting):
-            return self._stream.between(max(interval_ns // 4, _SHORTEST_NS), longest_ns)
-        if self._stream.chance(1, 2):
-            return self._stream.between(_SHORTEST_NS, longest_ns)
-        return magnitude(self._stream, _SHORTEST_NS, longest_ns)
+        if all(KINDS[name].lingers for name in self.fitting):
+            return self.stream.between(max(interval_ns // 4, _SHORTEST_NS), longest_ns)
+        if self.stream.chance(1, 2):
+            return self.stream.between(_SHORTEST_NS, longest_ns)
+        return magnitude(self.stream, _SHORTEST_NS, longest_ns)
 
     def _fault(self, rank: int, at_ns: int, until_ns: int) -> Fault:
         # A stream for each fault: how many draws one takes doesn't shift the next.
-        stream = Stream(self._stream.bits64())
-        name = stream.pick(self._fitting)
+        stream = Stream(self.stream.bits64())
+        name = stream.pick(self.fitting)
         kind = KINDS[name]
-        target = _aim(kind, stream, len(self._node_ids), roles=self._roles)
+        target = _aim(kind, stream, len(self.node_ids), roles=self.roles)
         params = {
-            parameter.name: _value(parameter, stream, self._node_ids, self._clock_error_ns)
+            parameter.name: _value(parameter, stream, self.node_ids, self.clock_error_ns)
             for parameter in kind.parameters
         }
         if kind.instant and target not in ROLES:
             until_ns = at_ns
-        return Fault(f"{self._asked}-{rank + 1}", name, at_ns, until_ns, target, params)
+        return Fault(f"{self.asked}-{rank + 1}", name, at_ns, until_ns, target, params)
 
 
 def _aim(kind: type[Injection], stream: Stream, node_count: int, *, roles: bool) -> str | None:

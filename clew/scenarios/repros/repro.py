@@ -63,13 +63,7 @@ def versions() -> dict[str, str]:
 
 
 def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | None = None) -> None:
-    """Write a run's repro file, whole or not at all.
-
-    Args:
-        outcome: the run.
-        path: the file.
-        shrunk_from: what a shrunk plan came from, see `Repro`.
-    """
+    """Write a run's repro file, whole or not at all; ``shrunk_from`` is that of `Repro`."""
     data: dict[str, Any] = {
         "clew_repro": SCHEMA,
         "expect": {

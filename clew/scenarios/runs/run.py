@@ -106,15 +106,12 @@ def make_workload(
 
 
 class _How(NamedTuple):
-    """How a plan is run.
+    """How a plan is run; what `simulate` takes is as there.
 
     Attributes:
         node_class: what runs on the nodes.
-        keep_trace: as for `simulate`.
-        handler_seconds: as for `simulate`.
         isolation: gives each process a memory of its own; None where all share one.
         invariants: False leaves the class's out.
-        tick: as for `simulate`.
     """
 
     node_class: type[Node]
@@ -191,13 +188,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
 
     Invariants compare objects of several nodes, and a class of one process is none of another's. So
     a class with invariants is run in one memory, and its run stands if it is the same in many.
-
-    Args:
-        plan: as for `simulate`.
-        model: as for `simulate`.
-        how: as for `simulate`.
-        sharing: what nodes share.
-        together: the run in one memory, if there was one and the modules had run nothing before.
+    ``together`` is that run, if there was one and the modules had run nothing before.
     """
     own = not model.node_class.invariants
     left: tuple[str, ...] = ()
