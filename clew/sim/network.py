@@ -132,7 +132,7 @@ def _emitter(network: Network, link: Link) -> Emit:
     rank, low_ns, span_ns, message = link.number, link.low_ns, link.span_ns, MESSAGE
 
     def emit(body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001
-        number, now = next_number(), world._now  # noqa: SLF001 - a property costs a frame
+        number, now = next_number(), world.now
         if link.disturbed:
             batch.append((now, 0, number, rank, body))
             network.emit_disturbed(link, (number, body, flat, dest.process))
@@ -159,7 +159,7 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
         if process.paused:
             process.hold(link.arrive_told, entry)
             return
-        batch.append(number if foretold else (world._now, "deliver", number))  # noqa: SLF001
+        batch.append(number if foretold else (world.now, "deliver", number))
         if len(batch) >= BATCH:
             flush()
         message = new(Message)  # without its __init__, which costs a frame

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from operator import attrgetter
 from typing import Any
 
 import simpy
@@ -29,11 +28,14 @@ class World(simpy.Environment):
     """The clock and the queue of a run.
 
     Attributes:
+        now: virtual time, ns; an attribute and no property, since every event asks for it.
         events: how many have happened.
         current: the process whose code is running, or None; the guards ask it.
         when_abandoned: called when an event was stopped in the middle.
         when_interrupted: True where a node raised it and no person pressed Ctrl-C.
     """
+
+    now: int = 0  # SimPy's own is a property
 
     def __init__(self, order: OrderPolicy | None = None) -> None:
         super().__init__(0)
@@ -48,12 +50,9 @@ class World(simpy.Environment):
         self.when_abandoned: Callable[[], None] | None = None
         self.when_interrupted: Callable[[KeyboardInterrupt], bool] | None = None
 
-    now: int = property(attrgetter("_now"))  # type: ignore[assignment]
-    """Virtual time, ns; read in C, since each event asks for it several times."""
-
     def schedule(self, event: simpy.Event, priority: int = NORMAL, delay: float = 0) -> None:
         """Queue a SimPy event; SimPy calls this."""
-        self.push((self._now + delay, priority, self.sequence(), _happen, event))
+        self.push((self.now + delay, priority, self.sequence(), _happen, event))
 
     def call_at(self, time_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` at a virtual time that is not in the past."""
@@ -87,7 +86,7 @@ class World(simpy.Environment):
 
     def _advance(self, until_ns: int) -> None:
         pending, pop = self._queue, self.order.pop
-        # Entry by entry, in the policy's order. `_now` only grows: a policy may give an entry
+        # Entry by entry, in the policy's order. `now` only grows: a policy may give an entry
         # late, and then it happens now. An entry that is beyond the end is given back, so that the
         # next call finds it. The places TIME and HAPPEN are literals: this is the hottest loop.
         while pending and not self._stopped:
@@ -96,12 +95,12 @@ class World(simpy.Environment):
                 self.push(entry)
                 break
             time = entry[0]
-            if time > self._now:  # noqa: PLR1730 - max() costs a call an event
-                self._now = time
+            if time > self.now:  # noqa: PLR1730 - max() costs a call an event
+                self.now = time
             self.events += 1
             entry[3](entry)
         if not self._stopped:
-            self._now = until_ns
+            self.now = until_ns
 
 
 def call(entry: QueueEntry) -> None:

@@ -245,6 +245,9 @@ def _filler(pattern: Pattern) -> Fill:
     if isinstance(pattern, str):
         return itemgetter(pattern)
     if isinstance(pattern, tuple):
+        if _is_flat(pattern):
+            values = itemgetter(*pattern)
+            return lambda fields: [*values(fields)]
         parts = [_filler(part) for part in pattern]
         return lambda fields: [part(fields) for part in parts]
     if isinstance(pattern, dict):
@@ -253,9 +256,16 @@ def _filler(pattern: Pattern) -> Fill:
     return lambda _: None
 
 
+def _is_flat(pattern: tuple[Pattern, ...]) -> bool:
+    """Whether a list is of several fields and nothing else, as most are: that is done in C."""
+    return len(pattern) > 1 and all(isinstance(part, str) for part in pattern)
+
+
 def _taker(pattern: Pattern) -> Take:
     """What takes a value of a pattern apart; it raises where the value is of no such form."""
     if isinstance(pattern, tuple):
+        if _is_flat(pattern):
+            return lambda value, into: into.update(zip(pattern, value, strict=True))
         parts = [_taker(part) for part in pattern]
 
         def take(value: Any, into: dict[str, Any]) -> None:

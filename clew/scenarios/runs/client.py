@@ -30,6 +30,8 @@ from clew.scenarios.plans.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.network import Link
+from clew.sim.world import World
+from clew.trace.record import Trace
 from clew.workloads.workload import Malformed, Request, Workload, held
 
 ELSEWHERE = frozenset({1, 10, 11})
@@ -50,7 +52,8 @@ class Recorder:
         unready: nodes that have not acknowledged what must come before the first operation.
     """
 
-    cluster: Cluster
+    world: World
+    trace: Trace
     events: list[Event] = field(default_factory=list)
     requests: list[tuple[str, int]] = field(default_factory=list)
     client_messages: int = 0
@@ -60,19 +63,19 @@ class Recorder:
         self, process: int, asked: Request, node: str, request: tuple[str, int], phase: Phase
     ) -> None:
         """An operation begins; that of the last phase is marked as final."""
-        now = self.cluster.world.now
+        now = self.world.now
         extra = {"final": True} if phase == "final" else None
         self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
         self.requests.append(request)
-        self.cluster.trace.add(now, "invoke", process, asked.f, asked.value, node)
+        self.trace.add(now, "invoke", process, asked.f, asked.value, node)
 
     def complete(
         self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
     ) -> None:
         """An operation ends."""
-        now = self.cluster.world.now
+        now = self.world.now
         self.events.append(Event(process, kind, asked.f, value, now, error, node))
-        self.cluster.trace.add(now, kind, process, asked.f, value, error)
+        self.trace.add(now, kind, process, asked.f, value, error)
 
 
 class Client:

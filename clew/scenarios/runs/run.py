@@ -272,7 +272,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         strict_replies=plan.strict_replies,
         clock_error_ns=plan.clock_error_ns,
     )
-    recorder = Recorder(cluster)
+    recorder = Recorder(cluster.world, cluster.trace)
     with (
         collected_rarely(),
         importing_beside(model.node_class),
