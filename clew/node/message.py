@@ -109,6 +109,15 @@ def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
     return copy
 
 
+def sealed(body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A copy of a body that can travel, and whether it is flat; see `frozen` and `is_flat`."""
+    for key in body:
+        if type(key) is not str or type(body[key]) not in SCALARS:
+            copy = frozen(body)
+            return copy, is_flat(copy)
+    return body.copy(), True
+
+
 def thawed(value: Any) -> Any:
     """A fresh deep copy of a value that `frozen` made: faster, because it is known to be JSON."""
     return marshal.loads(marshal.dumps(value, 2))  # noqa: S302 - our own bytes, never read back

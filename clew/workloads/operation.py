@@ -82,6 +82,7 @@ class Declared:
     answer: Callable[[Any, Mapping[str, Any]], Any] = field(init=False, compare=False)
     _take: Take = field(init=False, compare=False)
     _answers: dict[int, Fill] = field(init=False, compare=False)
+    _reply_type: str = field(init=False, compare=False)
     _replied: tuple[tuple[str, Test], ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +94,7 @@ class Declared:
             "_take": _taker(self.value),
             "answer": self._make_answer(),
             "_answers": {code: _filler(pattern) for code, pattern in self.answers.items()},
+            "_reply_type": f"{self.f}_ok",
             "_replied": tuple((name, test_of(shape)) for name, shape in self.reply.items()),
         }
         for name, value in made.items():
@@ -112,7 +114,7 @@ class Declared:
 
     def is_reply(self, reply: Mapping[str, Any]) -> bool:
         """Whether a message is the reply, with fields of their shapes."""
-        if reply.get("type") != f"{self.f}_ok":
+        if reply.get("type") != self._reply_type:
             return False
         for name, test in self._replied:  # noqa: SIM110 - twice the time of a loop
             if name not in reply or not test(reply[name]):

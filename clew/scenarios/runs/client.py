@@ -24,7 +24,7 @@ import simpy
 
 from clew.history import Event, EventType
 from clew.machine.text import DIGITS_MAX, cut, shown
-from clew.node.message import ERROR_MAX, Message, frozen, has_long_integer, is_flat
+from clew.node.message import ERROR_MAX, Message, has_long_integer, sealed
 from clew.node.node import ERROR_CODES, is_definite
 from clew.scenarios.plans.plan import Phase, PlannedOperation
 from clew.sim.cluster import Cluster
@@ -160,8 +160,7 @@ class Client:
         self._msg_id += 1
         body["msg_id"] = self._msg_id
         self._reply = reply = self._world.event()
-        copy = frozen(body)
-        self._link.emit(copy, is_flat(copy))
+        self._link.emit(*sealed(body))
         self._world.call_at(self._world.now + self._timeout_ns, self._expire, self._msg_id)
         return reply
 
