@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.screen import echo
 from clew.report.style import Style
+from clew.scenarios.code.load import Model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.repros.repro import Repro, differences, read_repro
 from clew.scenarios.repros.trust import trusted_model
@@ -41,13 +43,7 @@ def run(options: Mapping[str, Any]) -> int:
     pin_to(repro.plan.hash_seed)
     asked = "verify" in options
     verification = None
-    with trusted_model(
-        repro,
-        path,
-        announce,
-        changed_model="changed_model" in options,
-        allow_outside="allow_outside" in options,
-    ) as (model, changed):
+    with trusted(repro, path, options) as (model, changed):
         outcome = judge(simulate(repro.plan, model), model)
         told = differences(repro, outcome)
         if asked or outcome.verdict is Verdict.VALID:
@@ -71,6 +67,19 @@ def run(options: Mapping[str, Any]) -> int:
         echo(comparison(repro, told, style, changed))
     differs = (bool(told) and not changed) or (verification is not None and not verification.same)
     return STATUS[Verdict.UNKNOWN if differs else outcome.verdict]
+
+
+def trusted(
+    repro: Repro, path: Path, options: Mapping[str, Any]
+) -> AbstractContextManager[tuple[Model, list[str]]]:
+    """The file's model as `trusted_model` gives it, as far as the options allow it."""
+    return trusted_model(
+        repro,
+        path,
+        announce,
+        changed_model="changed_model" in options,
+        allow_outside="allow_outside" in options,
+    )
 
 
 def announce(line: str) -> None:

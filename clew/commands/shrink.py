@@ -10,7 +10,7 @@ from typing import Any
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number
-from clew.commands.replay import announce
+from clew.commands.replay import trusted
 from clew.errors import EXIT_VALID
 from clew.formats.places import check_outputs
 from clew.machine.hashing import pin_to
@@ -22,7 +22,6 @@ from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.scenarios.repros.repro import read_repro
-from clew.scenarios.repros.trust import trusted_model
 from clew.search.shrink.record import SHRUNK, write_shrunk
 from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
 from clew.search.verification import Verification, verify
@@ -42,14 +41,7 @@ def run(options: Mapping[str, Any]) -> int:
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_outputs({"out": out})  # a shrunk file may be shrunk in its place
     pin_to(repro.plan.hash_seed)
-    trusted = trusted_model(
-        repro,
-        path,
-        announce,
-        changed_model="changed_model" in options,
-        allow_outside="allow_outside" in options,
-    )
-    with trusted:
+    with trusted(repro, path, options):
         with ShrinkProgress(runs_max, sys.stderr) as progress:
             shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
         verification = verify(shrunk.outcome.run)

@@ -131,6 +131,12 @@ def test_the_number_of_workers_by_default(monkeypatch):
     assert [given.jobs_for(runs) for runs in (1, 2, 20, None)] == [1, 2, 3, 3]
 
 
+def test_what_the_command_does_not_take_is_left_to_the_scenario():
+    said = {"jobs": "3", "rate": "5", "keep": True}
+    asked = invocation_of(said)
+    assert (asked.jobs, asked.keep, said) == (3, True, {"rate": "5"})
+
+
 def test_shards_part_what_there_is():
     shards = [Shard(number, 3) for number in (1, 2, 3)]
     for index in range(30):
