@@ -22,7 +22,7 @@ from clew.commands.flags import LOG, TRACE, option
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import UsageError
 from clew.formats.places import check_file, check_folder
-from clew.search.cases import Shard
+from clew.search.shards import Shard
 
 ONE_PROCESS_RUNS = 20
 """Below this many runs starting worker processes costs more than they save."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from clew.errors import UsageError
-from clew.search.cases import Shard
+from clew.search.shards import Shard
 
 _DIGITS_MAX = 18
 

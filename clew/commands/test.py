@@ -31,9 +31,10 @@ from clew.scenarios.suites.suite import (
     scenario_from,
     scenario_source,
 )
-from clew.search.cases import Case, Shard
+from clew.search.cases import Case
 from clew.search.database import NAME, Database, Recorded
 from clew.search.seeds import Job
+from clew.search.shards import Shard
 from clew.search.summary import Summary
 
 

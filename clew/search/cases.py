@@ -6,26 +6,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from clew.machine import wall
 from clew.scenarios.suites.suite import Source
 from clew.search.seeds import Job, SeedResult, Task
+from clew.search.shards import Shard
 from clew.search.summary import Summary
 
 Runner: TypeAlias = Callable[[Iterable[Task]], Generator[SeedResult, None, None]]
 """Gives the results of tasks, in their order."""
-
-
-class Shard(NamedTuple):
-    """One of several equal parts of a sweep; ``number`` counts from 1."""
-
-    number: int = 1
-    of: int = 1
-
-    def holds(self, index: int) -> bool:
-        """True where this part takes the seed, or the scenario, of this index."""
-        return index % self.of == self.number - 1
 
 
 @dataclass(eq=False, slots=True)

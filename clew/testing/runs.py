@@ -21,7 +21,7 @@ from clew.machine.crash import crash_of
 from clew.node.node import Node
 from clew.scenarios.options.expect import may_be_split, parse_expect
 from clew.scenarios.options.scenario import Scenario
-from clew.search.cases import Shard
+from clew.search.shards import Shard
 
 _FOLDER_LENGTH_MAX = 120
 

@@ -15,8 +15,9 @@ from clew.report.progress import Progress
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.options.scenario import make_scenario
-from clew.search.cases import Case, Shard, stream
+from clew.search.cases import Case, stream
 from clew.search.seeds import Job, SeedResult, Task
+from clew.search.shards import Shard
 from clew.search.summary import Summary
 
 JOB = Job(make_scenario({"model": "echo"}), Path("out"))

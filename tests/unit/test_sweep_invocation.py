@@ -11,7 +11,7 @@ from clew.cli import main
 from clew.commands.invocation import invocation_of
 from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
-from clew.search.cases import Shard
+from clew.search.shards import Shard
 
 ECHO = "test echo --time-limit 1 --recovery 0 --node-count 1"
 
