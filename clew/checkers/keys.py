@@ -117,7 +117,7 @@ def said_readings(
     )
 
 
-def agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
+def _agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
     """The first result where the verdicts on all readings are the same; else UNKNOWN, and why.
 
     A history that one reading makes wrong and another one right is not known to be either.
@@ -276,7 +276,7 @@ def judged(readers: Sequence[tuple[Keying, Callable[[], Result]]]) -> Result:
             refused.append(error)
     if not results:
         raise refused[0]
-    return agreed(results)
+    return _agreed(results)
 
 
 @dataclass(frozen=True, slots=True)

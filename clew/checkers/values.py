@@ -75,6 +75,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def is_elements(value: Any) -> bool:
+    """Whether a read was answered with elements, in whatever order."""
+    return isinstance(value, list | tuple | set | frozenset)
+
+
 def initial_hint(value: Any) -> str:
     """What to add where a value was read that nobody wrote, if it is one that things begin with."""
     usual = value in (0, "")

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 from clew.checkers.moments import completion
 from clew.checkers.replicated.replicas import ReplicaNames
 from clew.checkers.simple.statistics import quantiles
-from clew.checkers.values import Key, counted, key_of, keyed, shown
+from clew.checkers.values import Key, counted, is_elements, key_of, keyed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.history import History, Operation
 
@@ -110,8 +110,8 @@ class SetFull:
         budget.spend(0)
         adds = [one for one in history.operations if one.f == self.f_add]
         reads = [one for one in history.operations if one.f == "read" and one.type == "ok"]
-        anomalies = [_malformed(read) for read in reads if not _is_list(read.result)]
-        reads = [read for read in reads if _is_list(read.result)]
+        anomalies = [_malformed(read) for read in reads if not is_elements(read.result)]
+        reads = [read for read in reads if is_elements(read.result)]
         anomalies += _wrong_members(adds, reads)
         groups = self._groups(history.operations, reads)
         tally: Counter[str] = Counter()
@@ -234,10 +234,6 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
 def _keep_earlier(known: dict[Key, Operation], key: Key, one: Operation) -> None:
     if key not in known or completion(one) < completion(known[key]):
         known[key] = one
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset)
 
 
 def _wrong_members(adds: list[Operation], reads: list[Operation]) -> list[Anomaly]:

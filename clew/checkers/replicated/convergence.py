@@ -36,7 +36,7 @@ from typing import Any
 from clew.checkers.moments import completion
 from clew.checkers.replicated.replicas import FinalReads, ReplicaNames, final_reads
 from clew.checkers.simple.statistics import quantiles
-from clew.checkers.values import Key, key_of, keyed, listed, shown
+from clew.checkers.values import Key, is_elements, key_of, keyed, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, concluded, tallied
 from clew.history import History, Operation
 
@@ -70,7 +70,7 @@ class Convergence:
         """
         sends = _Sends.of(history.operations, self.f_add)
         replicas = ReplicaNames(history.operations, self.nodes)
-        finals = final_reads(history, {self.f_add}, self.nodes)
+        finals = final_reads(history, self.f_add, replicas)
         keep = {read.number for read in finals.reads.values()}
         watch = _Watch(sends, replicas, keep, allow_repeats=self.f_add != "add")
         reads = [one for one in history.operations if one.f == "read" and one.type == "ok"]
@@ -157,7 +157,7 @@ class _Watch:
 
     def read(self, read: Operation, *, monotonic: bool) -> None:
         """Take in one answered read."""
-        if not isinstance(read.result, list | tuple | set | frozenset):
+        if not is_elements(read.result):
             self.anomalies.append(_malformed(read, self.replicas.of(read)))
             return
         values = keyed(read.result)

@@ -71,12 +71,19 @@ class Counter:
         adds = _Adds.of(history)
         replicas = ReplicaNames(history.operations, self.nodes)
         reads, malformed = _split_reads(history.operations)
-        finals = final_reads(history, {"add"}, self.nodes)
-        answered = {one: read for one, read in finals.reads.items() if _integer(read) is not None}
+        finals = final_reads(history, "add", replicas)
+        shown = {
+            one: total
+            for one, read in finals.reads.items()
+            if (total := _integer(read.result)) is not None
+        }
+        by_total: dict[int, list[str]] = {}
+        for one, total in shown.items():
+            by_total.setdefault(total, []).append(one)
         totals = _Totals.of(adds)
         anomalies = [
-            *_impossible_totals(answered, totals),
-            *_diverged(answered),
+            *_impossible_totals(by_total, finals.reads, totals),
+            *_diverged(by_total, finals.reads, shown),
             *(_decreasing(reads, replicas) if self.monotonic else []),
             *_out_of_bounds(reads, adds, replicas),
             *malformed,
@@ -84,14 +91,13 @@ class Counter:
         figures = {
             "acknowledged_sum": totals.certain,
             "unknown_adds": totals.unknown_count,
-            "final_reads": {one: _integer(read) for one, read in answered.items()},
+            "final_reads": shown,
         }
-        value = next(map(_integer, answered.values()), None)
         return concluded(
             self.name,
             anomalies,
-            valid=f"The final reads of {listed(list(answered))} are all {value}, which is "
-            f"{totals.described()}.",
+            valid=f"The final reads of {listed(list(shown))} are all {next(iter(by_total), None)}, "
+            f"which is {totals.described()}.",
             unknown=finals.absence or totals.unlisted(),
             invalid=wrong("The counter is wrong", anomalies),
             engine="subset sums",
@@ -133,11 +139,7 @@ class IntervalCounter:
         )
 
 
-def _integer(read: Operation) -> int | None:
-    return _as_integer(read.result)
-
-
-def _as_integer(value: Any) -> int | None:
+def _integer(value: Any) -> int | None:
     if type(value) is int:
         return value
     if type(value) is float and value.is_integer():
@@ -179,7 +181,7 @@ class _Adds:
         adds = []
         for one in history.operations:
             if one.f == "add" and one.type != "fail":
-                delta = _as_integer(one.argument)
+                delta = _integer(one.argument)
                 if delta is None:
                     raise HistoryError(
                         "an add can't be counted",
@@ -280,7 +282,7 @@ def _split_reads(
     malformed = []
     for one in operations:
         if one.f == "read" and one.type == "ok":
-            value = _integer(one)
+            value = _integer(one.result)
             if value is None:
                 malformed.append(_malformed(one))
             else:
@@ -294,12 +296,9 @@ def _malformed(read: Operation) -> Anomaly:
     return Anomaly("malformed", reason, (read,), {"value": read.result, "node": read.node})
 
 
-def _impossible_totals(finals: dict[str, Operation], totals: _Totals) -> list[Anomaly]:
-    wrong: dict[int, list[str]] = {}
-    for replica, read in finals.items():
-        total = _integer(read)
-        if total is not None and not totals.allow(total):
-            wrong.setdefault(total, []).append(replica)
+def _impossible_totals(
+    by_total: dict[int, list[str]], finals: dict[str, Operation], totals: _Totals
+) -> list[Anomaly]:
     return [
         Anomaly(
             "impossible-total",
@@ -313,23 +312,20 @@ def _impossible_totals(finals: dict[str, Operation], totals: _Totals) -> list[An
                 "most": totals.most,
             },
         )
-        for total, replicas in wrong.items()
+        for total, replicas in by_total.items()
+        if not totals.allow(total)
     ]
 
 
-def _diverged(finals: dict[str, Operation]) -> list[Anomaly]:
-    by_total: dict[int, list[str]] = {}
-    for replica, read in finals.items():
-        total = _integer(read)
-        if total is not None:
-            by_total.setdefault(total, []).append(replica)
+def _diverged(
+    by_total: dict[int, list[str]], finals: dict[str, Operation], shown: dict[str, int]
+) -> list[Anomaly]:
     if len(by_total) < 2:  # noqa: PLR2004 - two different totals differ
         return []
     parts = [f"{total} at {listed(replicas)}" for total, replicas in by_total.items()]
     witnesses = tuple(finals[replicas[0]] for replicas in by_total.values())
-    data = {"values": {replica: _integer(read) for replica, read in finals.items()}}
     reason = f"The replicas never agreed: the final reads are {listed(parts)}."
-    return [Anomaly("diverged", reason, witnesses, data)]
+    return [Anomaly("diverged", reason, witnesses, {"values": shown})]
 
 
 def _decreasing(reads: list[tuple[Operation, int]], replicas: ReplicaNames) -> list[Anomaly]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from clew.checkers.moments import completion
 from clew.checkers.values import Key, key_of, listed
 from clew.history import History, Operation
 
@@ -74,17 +75,17 @@ class ReplicaNames:
         return f"process {operation.process}"
 
 
-def final_reads(
-    history: History, updates: Collection[str], nodes: Sequence[str] | None = None
-) -> FinalReads:
-    """The final read of each replica, after all ``updates``, which are names of functions. O(n)."""
-    replica_names = ReplicaNames(history.operations, nodes)
-    attempts: dict[str, list[Operation]] = {name: [] for name in replica_names.names}
+def final_reads(history: History, update: str, replicas: ReplicaNames) -> FinalReads:
+    """The final read of each replica, after all updates, which are the operations so called. O(n).
+
+    Reads are the operations called ``read``.
+    """
+    attempts: dict[str, list[Operation]] = {name: [] for name in replicas.names}
     for operation in history.operations:
         if operation.f == "read":
-            attempts.get(replica_names.of(operation), []).append(operation)
+            attempts.get(replicas.of(operation), []).append(operation)
     marked = any(_is_marked(history, read) for reads in attempts.values() for read in reads)
-    quiet = _last_disturbance(history, updates)
+    quiet = _last_disturbance(history, update)
     found = FinalReads({}, {})
     for name, reads in attempts.items():
         candidates = [read for read in reads if not marked or _is_marked(history, read)]
@@ -101,12 +102,10 @@ def _is_marked(history: History, read: Operation) -> bool:
     return extra is not None and (extra.get("final?") is True or extra.get("final") is True)
 
 
-def _last_disturbance(history: History, updates: Collection[str]) -> int:
+def _last_disturbance(history: History, update: str) -> int:
     """The last position at which an update or a fault was still going on; -1 where none was."""
-    last = -1
-    for operation in history.operations:
-        if operation.f in updates:
-            last = max(last, operation.completed or operation.invoked)
+    updates = (operation for operation in history.operations if operation.f == update)
+    last = max(map(completion, updates), default=-1)
     for position in range(len(history.events) - 1, last, -1):
         if isinstance(history.events[position].process, str):
             return position
@@ -121,10 +120,9 @@ def _final_of(reads: Sequence[Operation], quiet: int) -> Operation | str:
         late = any(read.invoked > quiet for read in reads)
         return "no late read was answered" if late else "no read came after the last update"
     final = answered[-1]
-    completed = final.completed or final.invoked
-    if any(read.type != "ok" and read.invoked > completed for read in reads):
+    if any(read.type != "ok" and read.invoked > completion(final) for read in reads):
         return "its last read was not answered"
-    since = [read for read in answered if (read.completed or read.invoked) > final.invoked]
+    since = [read for read in answered if completion(read) > final.invoked]
     if any(_content(read.result) != _content(final.result) for read in since):
         return "its last reads overlap and differ"
     return final

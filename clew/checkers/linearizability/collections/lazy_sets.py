@@ -22,6 +22,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from clew.checkers.linearizability.collections.passages import INSTANT, instant, spread
+from clew.checkers.linearizability.collections.sets import as_test
 from clew.checkers.linearizability.entries import NEVER, Entry, end
 from clew.checkers.linearizability.specification import Specification, truth_of
 from clew.checkers.linearizability.specifications.collections import Set
@@ -265,9 +266,7 @@ def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> t
     """The operations on an element and the reads, as far as no order explains them; or nothing."""
     alone = _cut(entries, [element])
     tests = [
-        each._replace(f="contains", argument=element, result=bool(each.result))
-        if each.f == "read"
-        else each
+        as_test(each, element, shown=bool(each.result)) if each.f == "read" else each
         for each in alone
     ]
     found = searched(Set(), None, tests, budget)

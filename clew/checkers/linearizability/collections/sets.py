@@ -80,15 +80,17 @@ def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
     if len(by_element) * len(reads) > TESTS_MAX:
         return None
     for element, group in by_element.items():
-        tests = [
-            each._replace(f="contains", argument=element, result=element in shown)
-            for shown, each in reads
-        ]
+        tests = [as_test(each, element, shown=element in shown) for shown, each in reads]
         broken = _broken_element(in_order([*group, *tests]))
         if broken:
             by_number = {each.number: each for each in entries}
             return _on([element], [by_number[each.number] for each in broken], adds)
     return None
+
+
+def as_test(read: Entry, element: Any, *, shown: bool) -> Entry:
+    """A read of the whole set as a test of one element."""
+    return read._replace(f="contains", argument=element, result=shown)
 
 
 class _Seen(NamedTuple):
