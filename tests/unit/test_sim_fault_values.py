@@ -45,7 +45,7 @@ class Meteor(Injection):
         ),
     )  # fmt: skip
 
-    def begin(self, targets):
+    def begin(self):
         self.bit = len(self.param("craters"))
         return "hit"
 

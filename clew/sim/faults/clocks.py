@@ -8,15 +8,11 @@ are at the true rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 
-from clew.sim.faults.fault import Fault
-from clew.sim.faults.injection import Injection, Ledger, Need, Parameter, names, seconds, several
+from clew.sim.faults.injection import Injection, Need, Parameter, names, seconds, several
 from clew.sim.host import Host
-
-if TYPE_CHECKING:
-    from clew.sim.cluster import Cluster
 
 DRIFT_LEAST_PPM = -900_000
 """Drifts that add up to less are held here: a clock never stands still or goes back."""
@@ -35,24 +31,17 @@ class ClockFault(Injection):
     needs: ClassVar[Need] = "clock"
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
 
-    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
-        super().__init__(fault, cluster, ledger)
-        self._hosts: list[Host] = []
-        self._reads = 0
-
-    def take(self, targets: Sequence[Host]) -> None:
-        """Remember whose clocks it moves."""
-        self._hosts = list(targets)
+    _reads = 0
 
     def shift(self, offset_ns: int) -> None:
         """Move the targets' wall clocks."""
-        for host in self._hosts:
+        for host in self.targets:
             host.clock.offset_ns += offset_ns
             self.cluster.trace.add(self.now, "clock", host.id, f"wall {offset_ns:+} ns")
 
     def felt(self) -> int:
         """How often the nodes did so far what shows them a wrong clock."""
-        return sum(host.clock.wall_reads for host in self._hosts)
+        return sum(host.clock.wall_reads for host in self.targets)
 
     def mark(self) -> None:
         """From here on the clocks are wrong."""
@@ -86,18 +75,19 @@ class Offset(ClockFault):
         _offset("offset_ns", 1_000_000_000, "how far it is ahead; negative: behind"),
     )
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Set the clocks wrong."""
-        self.take(targets)
         self.mark()
         self.shift(self.param("offset_ns"))
-        return f"moved the wall clocks of {names(targets)} by {seconds(self.param('offset_ns'))}"
+        return (
+            f"moved the wall clocks of {names(self.targets)} by {seconds(self.param('offset_ns'))}"
+        )
 
     def end(self) -> str:
         """Set them right again."""
         self.count()
         self.shift(-int(self.param("offset_ns")))
-        return f"moved {names(self._hosts)} back; {self.told()}"
+        return f"moved {names(self.targets)} back; {self.told()}"
 
 
 class Jump(ClockFault):
@@ -109,16 +99,17 @@ class Jump(ClockFault):
     )
     instant: ClassVar[bool] = True
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Jump."""
-        self.take(targets)
         self.mark()
         self.shift(self.param("jump_ns"))
-        return f"made the wall clocks of {names(targets)} jump {seconds(self.param('jump_ns'))}"
+        return (
+            f"made the wall clocks of {names(self.targets)} jump {seconds(self.param('jump_ns'))}"
+        )
 
     def end(self) -> str:
         """Nothing: the clocks stay where they are."""
-        return f"the wall clocks of {names(self._hosts)} stay off"
+        return f"the wall clocks of {names(self.targets)} stay off"
 
     def settle(self) -> str:
         """They were off until now."""
@@ -144,12 +135,11 @@ class Strobe(ClockFault):
     _ahead = 0
     _times = 0
 
-    def begin(self, targets: Sequence[Host]) -> str:
-        """Take the clocks."""
-        self.take(targets)
+    def begin(self) -> str:
+        """Say how."""
         amplitude, period = self.param("amplitude_ns"), self.param("period_ns")
         return (
-            f"made the wall clocks of {names(targets)} jump by {seconds(amplitude)} "
+            f"made the wall clocks of {names(self.targets)} jump by {seconds(amplitude)} "
             f"every {seconds(period)}"
         )
 
@@ -174,7 +164,7 @@ class Strobe(ClockFault):
             self.shift(-self._ahead)
         moved = several(self._times, "time")
         return (
-            f"moved the clocks of {names(self._hosts)} {moved}; "
+            f"moved the clocks of {names(self.targets)} {moved}; "
             f"they were read {several(self.bit, 'time')} while ahead"
         )
 
@@ -192,22 +182,21 @@ class Drift(ClockFault):
         ),
     )  # fmt: skip
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Set the rate."""
-        self.take(targets)
         self.mark()
-        for host in targets:
+        for host in self.targets:
             self.ledger.drifts.setdefault(host.id, {})[self.fault.id] = self.param("drift_ppm")
             self._set(host)
-        return f"made the clocks of {names(targets)} run {self.param('drift_ppm'):+} ppm"
+        return f"made the clocks of {names(self.targets)} run {self.param('drift_ppm'):+} ppm"
 
     def end(self) -> str:
         """Take its part of the rate away."""
         self.count()
-        for host in self._hosts:
+        for host in self.targets:
             self.ledger.drifts[host.id].pop(self.fault.id, None)
             self._set(host)
-        return f"set the rates of {names(self._hosts)} back; {self.told()}"
+        return f"set the rates of {names(self.targets)} back; {self.told()}"
 
     def told(self) -> str:
         """How often the clocks were read, and timers set, while they were wrong."""
@@ -217,7 +206,7 @@ class Drift(ClockFault):
     def felt(self) -> int:
         """Readings of both clocks, and timers."""
         return super().felt() + sum(
-            host.clock.monotonic_reads + host.clock.timers for host in self._hosts
+            host.clock.monotonic_reads + host.clock.timers for host in self.targets
         )
 
     def _set(self, host: Host) -> None:

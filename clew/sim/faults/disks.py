@@ -30,16 +30,14 @@ class PowerCutAtSync(Injection):
     lingers: ClassVar[bool] = True
     unsynced: ClassVar[Unsynced]
 
-    _hosts: Sequence[Host] = ()
     _struck: Sequence[str] = ()
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Arm the fault."""
-        self._hosts = list(targets)
-        for host in targets:
+        for host in self.targets:
             self.ledger.armed.setdefault(host.id, []).append(self.strike)
             self._rearm(host)
-        return f"armed at {names(targets)}"
+        return f"armed at {names(self.targets)}"
 
     def strike(self, host: Host) -> bool:
         """Cut the power; the host's kernel calls this at a sync."""
@@ -58,10 +56,10 @@ class PowerCutAtSync(Injection):
 
     def end(self) -> str:
         """Disarm it where it did not strike."""
-        for host in self._hosts:
+        for host in self.targets:
             self._disarm(host)
         if not self._struck:
-            return f"{names(self._hosts)} synced nothing meanwhile"
+            return f"{names(self.targets)} synced nothing meanwhile"
         return f"struck {', '.join(self._struck)}; {several(self.bit, 'write')} lost or torn"
 
     def _disarm(self, host: Host) -> None:

@@ -96,6 +96,7 @@ class Injection:
 
     Attributes:
         fault: the plan's data.
+        targets: whom it strikes, in the cluster's order; none before it begins.
         bit: how much of what it did a node could notice, so far; `bites` says in which unit.
     """
 
@@ -114,9 +115,10 @@ class Injection:
         self.fault = fault
         self.cluster = cluster
         self.ledger = ledger
+        self.targets: Sequence[Host] = ()
         self.bit = 0
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Strike; what was done, in words."""
         raise NotImplementedError
 

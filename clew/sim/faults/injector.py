@@ -18,7 +18,6 @@ from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
 from clew.sim.faults.kinds import check_fault, injection_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, resolve, whom
-from clew.sim.host import Host
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -61,7 +60,6 @@ class _Course:
 
     def __init__(self, injection: Injection) -> None:
         self.injection = injection
-        self.targets: tuple[str, ...] = ()
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.detail = "never bit: the run ended first"
@@ -84,7 +82,7 @@ class _Course:
             self.injection.group,
             fault.at_ns if self.began_ns is None else self.began_ns,
             fault.until_ns if self.ended_ns is None else self.ended_ns,
-            self.targets,
+            tuple(host.id for host in self.injection.targets),
             self.injection.bit,
             _joined(self.detail, self.after) if self.after else self.detail,
         )
@@ -125,7 +123,8 @@ class Injector:
             yield world.timeout(min(RETRY_NS, fault.until_ns - world.now))
         if self._ledger.healed:
             return
-        self._begin(course, targets)
+        injection.targets = targets
+        self._begin(course)
         if injection.instant:
             self._end(course)
             return
@@ -139,11 +138,10 @@ class Injector:
         if course.active:
             self._end(course)
 
-    def _begin(self, course: _Course, targets: Sequence[Host]) -> None:
+    def _begin(self, course: _Course) -> None:
         injection = course.injection
         course.began_ns = injection.now
-        course.targets = tuple(host.id for host in targets)
-        course.detail = injection.begin(targets)
+        course.detail = injection.begin()
         injection.note(course.detail)
 
     def _end(self, course: _Course) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names, several
-from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
 from clew.sim.network import Link
 
@@ -77,8 +76,9 @@ class MessageFault(Injection):
         """The new delays of a message's copies, from two draws of 32 bits."""
         raise NotImplementedError
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Hang itself on every link between nodes, or on those of the targets."""
+        targets = self.targets
         hosts = list(self.cluster.hosts.values())
         for src in hosts:
             for dest in hosts:
@@ -162,9 +162,8 @@ class Drop(MessageFault):
     )  # fmt: skip
     verb: ClassVar[str] = "lost"
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Hang itself on the links that it names."""
-        del targets
         hosts = self.cluster.hosts
         named: dict[tuple[str, str], list[int]] = {}
         for src, dest, rank in self.param("messages"):

@@ -14,9 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import Any, ClassVar, TypeAlias
 
-from clew.sim.entropy import Stream
 from clew.sim.faults.injection import Form, Injection, Need, Parameter, several
-from clew.sim.host import Host
 from clew.sim.network import Link
 
 Cut: TypeAlias = list[tuple[str, str]]
@@ -84,14 +82,14 @@ class Partition(CutLinks):
 
     _detail = ""
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """What to cut and how to say it; `ids` are all nodes in order."""
         raise NotImplementedError
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Cut; how."""
         ids = list(self.cluster.node_ids)
-        pairs, self._detail = self.shape(ids, [host.id for host in targets], self.stream("shape"))
+        pairs, self._detail = self.shape(ids)
         self.cut(pairs)
         return self._detail
 
@@ -110,9 +108,8 @@ class Halves(Partition):
 
     summary: ClassVar[str] = "the first half of the nodes and the second can't reach each other"
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """The first half against the rest."""
-        del targets, stream
         middle = len(ids) // 2
         return _groups([ids[:middle], ids[middle:]])
 
@@ -122,11 +119,10 @@ class RandomHalves(Partition):
 
     summary: ClassVar[str] = "two drawn halves of the nodes can't reach each other"
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """A drawn half against the rest."""
-        del targets
         middle = len(ids) // 2
-        left = set(stream.sample(ids, middle))
+        left = set(self.stream("shape").sample(ids, middle))
         return _groups([[i for i in ids if i in left], [i for i in ids if i not in left]])
 
 
@@ -136,9 +132,9 @@ class IsolateTarget(Partition):
     summary: ClassVar[str] = "the target can't reach the other nodes, nor they it"
     aims: ClassVar[tuple[str, ...]] = ("one", "leader")
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """The target against the rest."""
-        del stream
+        targets = [host.id for host in self.targets]
         return _groups([targets, [i for i in ids if i not in targets]])
 
 
@@ -148,10 +144,9 @@ class MinorityThird(Partition):
     summary: ClassVar[str] = "less than a third of the nodes, drawn, can't reach the others"
     least_nodes: ClassVar[int] = 4
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """A drawn (n - 1) // 3 of n nodes against the rest."""
-        del targets
-        few = set(stream.sample(ids, (len(ids) - 1) // 3))
+        few = set(self.stream("shape").sample(ids, (len(ids) - 1) // 3))
         return _groups([[i for i in ids if i in few], [i for i in ids if i not in few]])
 
 
@@ -161,10 +156,9 @@ class MajoritiesRing(Partition):
     summary: ClassVar[str] = "each node reaches a majority, its neighbours on a drawn ring"
     least_nodes: ClassVar[int] = 4
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """The far side of a drawn ring, for every node."""
-        del targets
-        ring = stream.sample(ids, len(ids))
+        ring = self.stream("shape").sample(ids, len(ids))
         return majorities_ring(ring), f"left a ring of majorities {' - '.join(ring)}"
 
 
@@ -174,10 +168,9 @@ class Bridge(Partition):
     summary: ClassVar[str] = "two drawn halves can't reach each other, but one node reaches both"
     least_nodes: ClassVar[int] = 3
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """Two halves of all but the bridge."""
-        del targets
-        bridge, *others = stream.sample(ids, len(ids))
+        bridge, *others = self.stream("shape").sample(ids, len(ids))
         middle = len(others) // 2
         pairs, detail = _groups([others[:middle], others[middle:]])
         return pairs, f"{detail}, bridged by {bridge}"
@@ -195,9 +188,9 @@ class OneWay(Partition):
     )  # fmt: skip
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """One direction between the target and the rest."""
-        del stream
+        targets = [host.id for host in self.targets]
         inward = [(i, target) for target in targets for i in ids if i not in targets]
         if self.param("direction") == "in":
             return inward, f"cut what others send to {', '.join(targets)}"
@@ -236,9 +229,8 @@ class Groups(Partition):
         ),
     )
 
-    def shape(self, ids: list[str], targets: list[str], stream: Stream) -> tuple[Cut, str]:
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
         """Every group against the others."""
-        del targets, stream
         groups = [[i for i in ids if i in group] for group in self.param("groups")]
         rest = [i for i in ids if not any(i in group for group in groups)]
         return _groups([group for group in [*groups, rest] if group])
@@ -268,14 +260,14 @@ class FlapNode(CutLinks):
     _pairs: Sequence[tuple[str, str]] = ()
     _times = 0
 
-    def choose(self, targets: Sequence[Host]) -> Cut:
+    def choose(self) -> Cut:
         """The directions that flap."""
-        inside = [host.id for host in targets]
+        inside = [host.id for host in self.targets]
         return across([inside, [i for i in self.cluster.node_ids if i not in inside]])
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Choose the links."""
-        self._pairs = self.choose(targets)
+        self._pairs = self.choose()
         return f"made {self._told()} flap"
 
     def steps(self) -> Iterator[int]:
@@ -309,9 +301,9 @@ class FlapLink(FlapNode):
         "a target of two nodes is the link between them"
     )
 
-    def choose(self, targets: Sequence[Host]) -> Cut:
+    def choose(self) -> Cut:
         """Both directions between the target and one more node."""
-        ids = [host.id for host in targets]
+        ids = [host.id for host in self.targets]
         others = [i for i in self.cluster.node_ids if i not in ids]
         if len(ids) != 2 and others:  # noqa: PLR2004 - the two ends of a link
             ids = [ids[0], self.stream("peer").pick(others)]

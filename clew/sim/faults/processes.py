@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from clew.sim.faults.fault import Fault
@@ -32,17 +31,17 @@ class Kill(Injection):
         super().__init__(fault, cluster, ledger)
         self._killed: list[Host] = []
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Kill those of the targets that run."""
         lost = torn = 0
-        for host in [host for host in targets if host.process is not None]:
+        for host in [host for host in self.targets if host.process is not None]:
             self._killed.append(host)
             below = self.stream("crash", host.id).below
             more_lost, more_torn = host.crash("kill", self.param("unsynced"), below)
             lost, torn = lost + more_lost, torn + more_torn
         self.bit = len(self._killed)
         if not self._killed:
-            return f"killed nothing: {names(targets)} did not run"
+            return f"killed nothing: {names(self.targets)} did not run"
         return f"killed {names(self._killed)}; {several(lost, 'unsynced write')} lost, {torn} torn"
 
     def end(self) -> str:
@@ -66,9 +65,9 @@ class Pause(Injection):
         super().__init__(fault, cluster, ledger)
         self._paused: list[tuple[Process, int]] = []
 
-    def begin(self, targets: Sequence[Host]) -> str:
+    def begin(self) -> str:
         """Hold the targets that run."""
-        processes = [host.process for host in targets if host.process is not None]
+        processes = [host.process for host in self.targets if host.process is not None]
         for process in processes:
             self._paused.append((process, process.held))
             self.ledger.pauses.setdefault(process, []).append(self.fault.id)
@@ -76,7 +75,7 @@ class Pause(Injection):
                 process.paused = True
                 self.cluster.trace.add(self.now, "pause", process.id)
         if not processes:
-            return f"paused nothing: {names(targets)} did not run"
+            return f"paused nothing: {names(self.targets)} did not run"
         return f"paused {names([process.host for process in processes])}"
 
     def end(self) -> str:
