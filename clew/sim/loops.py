@@ -1,15 +1,15 @@
 """Messages that lead to messages without end, such as acknowledgements that are acknowledged.
 
-Such a loop need not grow at one instant, as a storm does: it goes on for as long as the run, beside
-all that clients ask, and each operation may add another. So where far more messages are sent than
-time and nodes account for, the trace is followed for a while: each message's depth is one more than
-that of the message that its sender got last, and a timer or a client's request begins anew. It is a
-loop where most messages are deeper than any chain that ends, few operations are to blame for many
-of them, and they are too many at once or too fast.
+Such a loop need not grow at one instant, as a storm does: it may go on for the whole run beside the
+clients' operations, each of which may add another. When a run sends far more messages than its time
+and nodes account for, `LoopWatch` therefore follows the trace for a while. The depth of a message
+is one more than that of the message that its sender received last; a timer or a client's request
+begins again at depth 1. A loop is reported where most messages are deeper than any chain that ends,
+few operations account for many of them, and they are too many at once or too fast.
 
-A token that goes round, or a leader that sends again at each answer, is a loop as well; but there
-are few of them and they do not become more: that is let through. Nothing here is done for each
-message before a run has sent far more than most do.
+A token that goes round, or a leader that sends again at each answer, is a loop as well, but its
+messages are few and do not become more, so it is allowed. A run pays nothing per message until it
+has sent far more than most runs do.
 """
 
 from __future__ import annotations
@@ -25,44 +25,45 @@ if TYPE_CHECKING:
     from clew.trace.record import Record
 
 FREE = 20_000
-"""So many messages are no reason to look."""
+"""A run that has sent at most this many messages is not looked at."""
 
 PER_PAIR = 20
-"""So many messages for each pair of nodes in a virtual second are no reason to look."""
+"""Messages per pair of nodes and virtual second that are allowed on top, before a look."""
 
 PER_OPERATION = 4
-"""So many messages for each pair of nodes may be due to one operation."""
+"""Messages per pair of nodes that one operation may account for."""
 
 WINDOW = 20_000
-"""A look takes so many messages at least."""
+"""The least number of messages in a look that finds a loop."""
 
 PROBE = 4_000
-"""After so many it ends where the messages are shallow, as those of most nodes are."""
+"""Messages after which a look may end because they are shallow, as those of most nodes are."""
 
 WINDOW_MAX = 2_000_000
+"""Messages after which a look ends without a result."""
 
 RATE = 30_000
-"""Messages for each node in a virtual second: no cluster sends more."""
+"""Messages per node and virtual second that no correct cluster exceeds."""
 
 UNDER_WAY = 100
-"""So many deep messages under way at once, or four for each pair of nodes, are too many."""
+"""More deep messages under way at once than this, and than four per pair of nodes, are too many."""
 
 SHALLOW = 15
-"""Messages of no more depth, in the mean, after a while that would give loops more, are none."""
+"""A mean depth below this, after a time in which a loop would have exceeded it, is no loop."""
 
 PATH = 12
-"""So many messages of a chain are remembered, in which the cycle is looked for."""
+"""The last messages of a chain that are remembered, to look for the cycle in."""
 
 
 class Loop(NamedTuple):
-    """What was found.
+    """A loop of messages.
 
     Attributes:
-        types: of the messages that lead to each other, the last to the first.
-        messages: how many were sent while it was looked for.
-        operations: how many clients began meanwhile.
-        seconds: virtual, how long it was looked for.
-        under_way: how many messages of it are under way now.
+        types: the types of messages of which each leads to the next, and the last to the first.
+        messages: how many messages were sent during the look.
+        operations: how many operations clients began during the look.
+        seconds: how long the look took, in virtual time.
+        under_way: how many messages of the loop are under way at its end.
     """
 
     types: tuple[str, ...]
@@ -81,12 +82,12 @@ _FIRST = _Hop(0, ())
 
 
 class LoopWatch:
-    """Decides when to look, and looks.
+    """Decides when to follow the trace, and what it shows.
 
     Args:
-        network: whose messages.
+        network: the network that carries the messages.
         nodes: how many nodes there are.
-        tap: sets what sees each batch of the trace's records; None takes it away.
+        tap: sets the function that receives each batch of the trace's records; None removes it.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class LoopWatch:
         self._look: _Look | None = None
 
     def check(self, now: int) -> Loop | None:
-        """Called after each batch of records, with the virtual time; the loop, once one is sure."""
+        """The loop, once one is certain; called after each batch of records, `now` in ns."""
         look = self._look
         if look is None:
             sent = self._network.messages
@@ -117,9 +118,9 @@ class LoopWatch:
         seconds = (now - look.since) / 1_000_000_000
         many = len(deep) > max(UNDER_WAY, 4 * self._pairs)
         fast = look.sent > RATE * self._nodes * max(seconds, 1e-9)
-        # Settled: what is under way is shallow, or it is deep, but little and slow. To follow such
-        # messages all the time would cost each of them as much again, so that the next look comes
-        # when twice as many have been sent.
+        # Settled: the messages under way are shallow, or deep but few and slow. Following them all
+        # the time would double the cost of each, so the next look begins when twice as many
+        # messages have been sent.
         shallow = look.recent < SHALLOW and look.sent > 2 * PER_PAIR * len(look.hops)
         settled = shallow or (2 * len(deep) > len(look.hops) and not many and not fast)
         found = None
@@ -132,7 +133,7 @@ class LoopWatch:
         return found
 
     def _judged(self, look: _Look, deep: Sequence[_Hop], seconds: float) -> Loop | None:
-        """The loop, where most messages are deep, and few operations are to blame for them."""
+        """The loop, where most messages are deep and few operations account for them; else None."""
         if 2 * len(deep) <= len(look.hops):
             return None
         if look.sent <= PER_OPERATION * self._pairs * look.operations:
@@ -145,12 +146,12 @@ class _Look:
     """A trace followed for a while.
 
     Attributes:
-        deep: a message of this depth belongs to a chain that does not end.
-        since: the virtual time of the beginning, ns.
-        sent: how many messages were sent since.
-        operations: how many operations began since.
-        recent: the mean depth of the last batch's messages.
-        hops: of each message under way that was sent since.
+        deep: the depth from which a message belongs to a chain that does not end.
+        since: the virtual time of the beginning, in ns.
+        sent: how many messages have been sent since.
+        operations: how many operations have begun since.
+        recent: the mean depth of the messages in the last batch.
+        hops: the depth and chain of each message under way that was sent since, by its number.
     """
 
     def __init__(self, network: Network, deep: int, now: int) -> None:
@@ -210,7 +211,7 @@ class _Look:
 
 
 def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
-    """The shortest part that the end of a path repeats, beginning with its least type."""
+    """The shortest sequence that the end of a path repeats, from its least type on."""
     for length in range(1, len(path) // 2 + 1):
         if path[-length:] == path[-2 * length : -length]:
             turned = deque(path[-length:])
@@ -220,7 +221,7 @@ def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
 
 
 def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
-    """The types of a cycle with their handlers, and ``file:line`` of the first of those."""
+    """A cycle in words, each type with its handler, and ``file:line`` of the first handler."""
     handlers = handlers_of(node_class)
     told, places = [], []
     for name in types:
@@ -232,7 +233,7 @@ def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
 
 
 def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:
-    """What a loop is, as a reason, and ``file:line`` of the first handler in it; or nothing."""
+    """The reason of a finding, and ``file:line`` of the first handler, or an empty text."""
     cycle, place = handled(loop.types, node_class)
     asked = f"{loop.operations} operation{'' if loop.operations == 1 else 's'}"
     reason = (

@@ -109,6 +109,7 @@ NOT_RUN = {
     "pip install '.[dask]'": "it would change the environment of the tests",
     "pip install '.[test]'": "it would change the environment of the tests",
     "python docs/reference/generate.py": "the tests of the reference compare what it prints",
+    "python tests/examples/guide.py": "these tests compare what it prints",
     "python -m pytest -m deep": "that is this test",
     "python3.11 -m venv .venv && .venv/bin/pip install . && .venv/bin/clew test raft"
     " --nemesis partition,kill,clock --runs 20": ".ci/run runs it, from nothing",

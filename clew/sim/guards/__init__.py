@@ -1,24 +1,25 @@
 """Guards: inside a simulated node, clocks and chance are the run's, and the real world is closed.
 
-While a simulation runs, what asks the machine for the time, for chance or for itself answers from
-the running node's clock and randomness; sleeping and waiting, threads, processes, sockets, files
-that are written and asyncio are refused with a finding that names the line. Outside a node's code
-everything is as ever, also in other threads.
+While a simulation runs, functions that read the time, draw random values or identify the machine
+answer from the running node's clock and randomness. Sleeping and waiting, threads, processes,
+sockets, asyncio and writing files are refused with a finding that names the line. Outside a node's
+code everything works as usual, also in other threads.
 
-A user's file is imported inside `importing`: its clocks stand then, its chance depends on its
-name, and what it takes by name from a module is guarded already.
+A user's file is imported inside `importing`: its clocks stand still, its random values depend on
+its name, and what it imports by name from a module is guarded already.
 
-What is guarded stands in literal tables by subject (`CLOCKS`, `CHANCE`, `FILES`, ...); what is
-left alone, in `clew.sim.guards.passing`, which a test holds against the modules of each Python.
+The functions that are guarded stand in literal tables, one per subject (`CLOCKS`, `CHANCE`,
+`FILES`, ...). A test goes through every name of the modules concerned on each Python, so that none
+is forgotten.
 
-An endless loop inside C code can't be ended; see `clew.sim.watchdog` for what is told of it.
+An endless loop inside C code can't be ended; `clew.sim.watchdog` reports it.
 
-Divergence: what is written in C and asks the system itself (``hash()``, ``id()``, the order of a
-set) is not seen; running twice and comparing digests finds it.
-An audit hook would see more calls of C, but never goes away, and costs every process of Clew that
-sends nested messages a few percent of its time (marshal is audited): so there is none.
+Divergence: C code that depends on the process by itself (``hash()``, ``id()``, the order of a set)
+is not seen here; running twice and comparing digests finds it. An audit hook would see more calls
+of C, but it can't be removed, and costs every process of Clew that sends nested messages a few
+per cent of its time, because marshal is audited.
 
-What a node prints goes to stderr while it is imported or run, whichever thread prints.
+What a node prints while it is imported or run goes to stderr, whichever thread prints.
 """
 
 from __future__ import annotations

@@ -63,12 +63,12 @@ class Importing:
         return self._rng
 
     def wall_ns(self) -> int:
-        """What every wall clock shows at virtual time 0."""
+        """The reading of every wall clock at virtual time 0."""
         self._names[ASKED] = True
         return EPOCH_NS
 
     def monotonic_ns(self) -> int:
-        """Nothing has passed."""
+        """Zero: no time passes during an import."""
         self._names[ASKED] = True
         return 0
 
@@ -78,7 +78,7 @@ Answer: TypeAlias = Callable[..., Any]
 
 
 class _Holder(Protocol):
-    """What knows whose code is running now."""
+    """An object that knows which code is running now."""
 
     current: Any
 

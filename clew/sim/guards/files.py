@@ -1,8 +1,9 @@
 """Files: a node reads what its author put there, and writes to its disk only.
 
-A file on the real disk would survive every crash and be there in the next run. Reading is left
-alone: ordinary files, in a fixed order, with times that no machine decides. What is no ordinary
-file (a device, a pipe, ``/proc``, a number of Clew's own) answers differently each time.
+A file on the real disk would survive every crash and be there in the next run. Reading is
+allowed: ordinary files, listed in a fixed order, with times that depend on no machine. Other kinds
+of file (a device, a pipe, ``/proc``, a descriptor of Clew's own) answer differently each time and
+are refused.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
 
 
 def _may_read(file: Any) -> Wrong | None:
-    """An ordinary file may be read, and one that is not there is not there."""
+    """None for an ordinary file and for a path without a file; else why reading is refused."""
     if _is_aside(file):
         return _aside(file)
     path = os.path.realpath(os.fsdecode(file))
@@ -61,7 +62,7 @@ def _may_read(file: Any) -> Wrong | None:
 
 
 def _is_aside(path: Any) -> bool:
-    """True for what the system makes up: processes, devices."""
+    """True for files that the system generates, such as those of processes and devices."""
     if isinstance(path, int) or path is None:
         return False
     normal = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))  # noqa: PTH109, PTH118
@@ -73,14 +74,14 @@ def _aside(path: Any) -> Wrong:
 
 
 def _look(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
-    """``readlink``, and whatever else only looks."""
+    """The answer of ``readlink`` and other functions that read no contents."""
     if args and _is_aside(args[0]):
         refuse(who, _aside(args[0]))
     return real(*args, **named)
 
 
 def _stat(who: Caller, real: Answer, *args: Any, **named: Any) -> os.stat_result:
-    """The times of a file are a machine's; its size and kind are the file's."""
+    """The real status of a file, with times that depend on no machine."""
     seconds = EPOCH_NS // NS_PER_SECOND
     result = _look(who, real, *args, **named)
     numbers = (*result[:7], seconds, seconds, seconds)
@@ -94,7 +95,7 @@ def _listdir(who: Caller, real: Answer, *args: Any) -> list[Any]:
 
 
 class _Scanned:
-    """What ``os.scandir`` gives, by name and not as the file system has it."""
+    """The entries of ``os.scandir``, ordered by name and not as the file system has them."""
 
     def __init__(self, entries: Any) -> None:
         with entries:
@@ -113,7 +114,7 @@ class _Scanned:
         self.close()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no folder is open."""
 
 
 _WRITING = refused("writing a file", _DISK, importing=True)

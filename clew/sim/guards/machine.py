@@ -1,7 +1,7 @@
 """The machine: other threads and processes, the network, signals, and what is the machine's own.
 
-What identifies a process or a machine is answered as for a machine of the node's name. What
-would reach another process, or change or end Clew's own, is refused.
+Functions that identify a process or a machine answer for a machine of the node's name. Functions
+that would reach another process, or change or end Clew's own, are refused.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _pid(who: Caller) -> int:
 
 
 def _ident(_: Caller) -> int:
-    """One thread; `threading` itself asks for the real one, to find its own objects."""
+    """The one thread of a node; `threading` itself gets the real one, to find its own objects."""
     if sys._getframe(2).f_globals.get("__name__") == "threading":  # noqa: SLF001
         return int(_REAL_GET_IDENT())
     return _THREAD_IDENT
@@ -59,7 +59,7 @@ def _ident_of(_: Caller) -> int:
 
 
 def _exit(_: Caller, code: Any = None) -> NoReturn:
-    """What `site` puts into builtins would also close stdin."""
+    """Exit as `site`'s function of this name does, but do not close stdin."""
     raise SystemExit(code)
 
 
@@ -83,14 +83,14 @@ _ENDS = {
         "faulthandler:_fatal_error_c_thread", "atexit:_run_exitfuncs", "atexit:_clear",
     )
 }  # fmt: skip
-"""What ends the process, or may."""
+"""Functions that end the process, or may."""
 
 _STARTS_A_PROCESS = refused("starting a process", _PROCESS, importing=True)
 _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
 
 
 def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
-    """What `weakref.finalize` registers once for all is no node's."""
+    """None for the function that `weakref.finalize` registers once; all others are a node's."""
     standard = function == weakref.finalize._exitfunc  # type: ignore[attr-defined] # noqa: SLF001
     return None if standard else Wrong("atexit.register", "a finally block")
 
@@ -98,7 +98,7 @@ def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
 def _finalize(
     _: Caller, real: Answer, self: Any, held: Any, function: Any, *args: Any, **named: Any
 ) -> None:
-    """What would run after the run, or at Clew's exit, is no node's."""
+    """Register a finalizer that does nothing after the run or at Clew's exit."""
     real(self, held, while_a_node_runs(function), *args, **named)
     self.atexit = False
 
@@ -196,7 +196,7 @@ def _sysconf(name: Any) -> Wrong | None:
 
 
 def _setlocale(_: int, locale: Any = None) -> Wrong | None:
-    """Without a locale it only says which one there is, as `datetime.strptime` asks."""
+    """None for a call without a locale, which only reads it, as `datetime.strptime` does."""
     return Wrong("locale.setlocale", "str.format, which knows no locale") if locale else None
 
 
