@@ -27,10 +27,10 @@ from clew.machine.crash import CrashError, crash_of
 from clew.node.node import Node
 from clew.report.result import RunResult
 from clew.report.run import verified
-from clew.scenarios.code.load import hold, load_model
+from clew.scenarios.code.models import hold, load_model
 from clew.scenarios.code.workload_files import IN_MEMORY
 from clew.scenarios.judgement.outcome import Outcome, judge
-from clew.scenarios.options.expect import Expectation, kinds_of, met, parse_expect
+from clew.scenarios.options.expectation import Expectation, kinds_of, met, parse_expect
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import Plan

@@ -365,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parent = os.getpid()
         ended = supervisor.supervise()
         if isinstance(ended, supervisor.Lost):
-            from clew.commands.lost import tell_lost  # noqa: PLC0415 - seldom
+            from clew.commands.lost_process import tell_lost  # noqa: PLC0415 - seldom
 
             with screened():
                 return tell_lost(ended, given)

@@ -5,7 +5,7 @@ A scenario says what may happen, a plan what does; a run is a function of the pl
 
 from dataclasses import replace
 
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

@@ -25,7 +25,7 @@ from clew.report.logs import node_logs
 from clew.report.run import run_report, verified
 from clew.report.screen import echo
 from clew.report.style import Style
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.repros.repro import Repro, differences, read_repro
 from clew.scenarios.repros.trust import trusted_model

@@ -8,7 +8,7 @@ from typing import Any
 
 from clew.errors import EXIT_VALID
 from clew.runtimes.stdio import serve
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 
 
 def run(options: Mapping[str, Any]) -> int:

@@ -23,7 +23,7 @@ from clew.report.run import run_report
 from clew.report.screen import echo
 from clew.report.style import Style
 from clew.report.sweep import case_line, failures, sweep_report
-from clew.scenarios.code.load import load_model, reference_of
+from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.sources import in_one_file, source_digest
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.plans.draw import draw_plan

@@ -11,7 +11,7 @@ from typing import Any
 from clew.commands.invocation import Invocation, invocation_of
 from clew.commands.replay import announce
 from clew.commands.reports import write_junit, write_reports
-from clew.commands.single import run_one
+from clew.commands.single_run import run_one
 from clew.commands.sweep import run_cases
 from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.formats.places import check_outputs
@@ -19,7 +19,7 @@ from clew.machine.crash import crash_of
 from clew.models.registry import MODELS
 from clew.report.screen import echo
 from clew.scenarios.code.workload_files import is_file
-from clew.scenarios.options.expect import may_be_split
+from clew.scenarios.options.expectation import may_be_split
 from clew.scenarios.options.scenario import Scenario, make_scenario
 from clew.scenarios.repros.trust import announced, check_inside
 from clew.scenarios.suites.rehearsal import rehearse

@@ -12,7 +12,7 @@ from clew.checkers.transactions.lattice import order_of
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.code.workload_files import known_workloads, load_workload
 from clew.scenarios.options.kinds import checks, failures
 from clew.scenarios.suites.families import shipped

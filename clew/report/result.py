@@ -20,10 +20,10 @@ from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
 from clew.report.sweep import sweep_report
-from clew.scenarios.code.load import hold
+from clew.scenarios.code.models import hold
 from clew.scenarios.code.workload_files import IN_MEMORY
 from clew.scenarios.judgement.outcome import Outcome
-from clew.scenarios.options.expect import Met
+from clew.scenarios.options.expectation import Met
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.trust import replay_command

@@ -12,7 +12,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.style import Style
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.plans.plan import Plan

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
-from clew.scenarios.options.expect import Met, parse_expect
+from clew.scenarios.options.expectation import Met, parse_expect
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.repros.trust import replay_command
 from clew.scenarios.suites.suite import Source

@@ -26,7 +26,7 @@ from clew.machine.hashing import VARIABLE, hash_seed
 from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
 from clew.scenarios.code.gate import as_json, from_json, standing_by
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.plans.plan import Plan, trusted_plan
 from clew.scenarios.runs.run import simulate
 from clew.trace.record import Trace

@@ -15,7 +15,7 @@ from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
 from clew.runtimes.simulated import SimulatedProcess
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run, simulate
 from clew.sim.host import Host
 from clew.sim.invariants import Invariant, Violation

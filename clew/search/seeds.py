@@ -13,7 +13,7 @@ from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
 from clew.machine.crash import crash_of
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.options.scenario import Scenario

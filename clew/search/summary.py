@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clew.checkers.verdict import Verdict
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.options.expect import Met, Tally
+from clew.scenarios.options.expectation import Met, Tally
 from clew.search.seeds import SeedResult
 
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
 from clew.scenarios.code.gate import from_json, standing_by
-from clew.scenarios.code.load import Model, load_model
+from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.plans.plan import Plan, trusted_plan
 from clew.scenarios.runs.run import Run, simulate, simulate_apart

@@ -19,7 +19,7 @@ from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
 from clew.node.node import Node
-from clew.scenarios.options.expect import may_be_split, parse_expect
+from clew.scenarios.options.expectation import may_be_split, parse_expect
 from clew.scenarios.options.scenario import Scenario
 from clew.search.shards import Shard
 

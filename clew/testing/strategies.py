@@ -22,7 +22,7 @@ from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
 from clew.node.node import Node
-from clew.scenarios.code.load import Model, load_model
+from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised

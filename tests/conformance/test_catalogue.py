@@ -4,9 +4,9 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
-from clew.scenarios.options.expect import Tally, parse_expect
+from clew.scenarios.options.expectation import Tally, parse_expect
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
 from clew.scenarios.suites.families import shipped

@@ -13,7 +13,7 @@ from clew import plugins
 from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import UsageError, WorkloadError
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario

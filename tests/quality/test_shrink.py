@@ -8,7 +8,7 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.models.registry import bugs_of
 from clew.report.story import STEPS_MAX, story
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

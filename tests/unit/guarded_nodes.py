@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from clew.runtimes.simulated import simulated
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.sim.guards import guarded
 
 S = 1_000_000_000

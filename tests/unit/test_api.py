@@ -15,7 +15,7 @@ from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import ClewError, NodeError, UsageError
 from clew.models.raft import Raft
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 
 LAZY = "import sys, clew\nprint(sorted(name for name in sys.modules if name.startswith('clew.')))"
 

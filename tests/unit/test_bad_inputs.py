@@ -16,7 +16,7 @@ from clew.checkers.table import CHECKERS
 from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
 from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.asserts import FIGURES
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

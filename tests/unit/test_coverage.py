@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from clew.models.registry import MODELS
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate

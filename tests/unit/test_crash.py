@@ -12,7 +12,11 @@ from clew.cli import main
 from clew.machine import crash
 from clew.machine.crash import EXIT_CRASHED, CrashError, crash_of
 
-BROKEN = "clew.search.seeds.judge", "clew.commands.single.run_report", "clew.commands.test.rehearse"
+BROKEN = (
+    "clew.search.seeds.judge",
+    "clew.commands.single_run.run_report",
+    "clew.commands.test.rehearse",
+)
 
 
 @pytest.fixture(autouse=True)

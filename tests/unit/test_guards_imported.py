@@ -11,7 +11,7 @@ from guarded_nodes import BORN, S, ran, written
 from clew.errors import NodeError
 from clew.node.node import Node
 from clew.runtimes.simulated import simulated
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.sim.guards import guarded, importing
 from clew.sim.guards.caller import ASKED
 

@@ -9,7 +9,7 @@ from clew.errors import UsageError
 from clew.models.registry import MODELS
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.capabilities import unfelt

@@ -17,7 +17,7 @@ from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import ScenarioError
 from clew.machine import hashing
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.planfile import plan_from_json

@@ -12,7 +12,7 @@ import pytest
 from clew.cli import main
 from clew.commands import scenario_flags
 from clew.errors import ScenarioError, UsageError
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options import scenario
 from clew.scenarios.options.scenario import Scenario, make_scenario, scenario_class
 from clew.scenarios.options.schema import scenario_schema

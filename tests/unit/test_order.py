@@ -11,7 +11,7 @@ from clew.models.registry import MODELS
 from clew.node.node import Node, on
 from clew.node.timer import NS_PER_SECOND, to_ns
 from clew.runtimes.simulated import simulated
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

@@ -7,7 +7,7 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.history import Event, History
 from clew.node.tolerates import MILD
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement import outcome as room
 from clew.scenarios.judgement.outcome import judge, run_statistics
 from clew.scenarios.options.scenario import make_scenario

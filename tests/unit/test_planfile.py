@@ -12,7 +12,7 @@ import pytest
 
 from clew.checkers.transactions.consistency_models import MODELS
 from clew.errors import ScenarioError
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import Plan

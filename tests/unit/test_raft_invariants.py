@@ -17,7 +17,7 @@ from clew.models.raft.invariants import (
 from clew.models.raft.log import Log
 from clew.models.registry import bugs_of
 from clew.node.disk import Disk
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate

@@ -23,7 +23,7 @@ from clew.report.progress import Progress
 from clew.report.run import determinism, footer, run_report, verified, when
 from clew.report.screen import drawn
 from clew.report.style import Style
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

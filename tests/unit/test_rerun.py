@@ -9,7 +9,7 @@ import pytest
 
 from clew.cli import main
 from clew.commands.seed_command import rerun
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.plans.draw import draw_plan
 
 COMMANDS = {

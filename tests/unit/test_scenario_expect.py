@@ -9,7 +9,7 @@ import pytest
 
 import clew
 from clew.checkers.verdict import Verdict
-from clew.scenarios.options.expect import kinds_of, met, parse_expect
+from clew.scenarios.options.expectation import kinds_of, met, parse_expect
 from clew.scenarios.options.kinds import INSIDE, checks, failures
 from clew.sim.finding import Finding
 from clew.workloads import workloads

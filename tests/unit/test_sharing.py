@@ -16,7 +16,7 @@ import pytest
 from shared_nodes import outcome_of, plan_of, written
 
 from clew.checkers.verdict import Verdict
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault
 

@@ -11,7 +11,7 @@ import pytest
 from shared_nodes import ECHOING, outcome_of, plan_of, run_of, written
 
 from clew.checkers.verdict import Verdict
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.runs.run import simulate
 

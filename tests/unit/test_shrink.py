@@ -18,7 +18,7 @@ from clew.report.progress import ShrinkProgress
 from clew.report.shrink import shrunk_report
 from clew.report.story import STEPS_MAX, story
 from clew.report.style import Style
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

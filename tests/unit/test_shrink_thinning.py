@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from clew.checkers.verdict import Anomaly, Result, Verdict
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import plan_text

@@ -11,7 +11,7 @@ from clew.node.disk import Disk
 from clew.report.shrink import difference, nearest, shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

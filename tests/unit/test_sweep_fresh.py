@@ -10,7 +10,7 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.report.run import not_deterministic
 from clew.report.style import Style
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import Run, simulate

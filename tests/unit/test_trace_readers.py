@@ -15,7 +15,7 @@ from clew.report.losses import Losses
 from clew.report.run import run_report
 from clew.report.story import story
 from clew.report.style import Style
-from clew.scenarios.code.load import load_model
+from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan

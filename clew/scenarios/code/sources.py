@@ -18,7 +18,7 @@ from types import ModuleType
 
 from clew import models
 from clew.scenarios.code.imports import reached
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import BESIDE, USERS
 from clew.scenarios.code.workload_files import is_file, modules_of
 

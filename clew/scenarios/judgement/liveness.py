@@ -18,7 +18,7 @@ from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
 from clew.node.node import is_definite
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.remarks import few
 from clew.scenarios.plans.capabilities import withstands

@@ -11,9 +11,9 @@ from clew.checkers.simple.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
 from clew.history import History
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import mistakes_of
-from clew.scenarios.judgement.bites import check_faults
+from clew.scenarios.judgement.faults import check_faults
 from clew.scenarios.judgement.liveness import (
     beyond_promise,
     check_liveness,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run
 from clew.sim.loops import PATH, PER_PAIR, cycle_of, handled
 from clew.trace.record import Trace

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.code.load import known_models
+from clew.scenarios.code.models import known_models
 from clew.scenarios.code.workload_files import is_file, known_workloads
-from clew.scenarios.options.expect import parse_expect
+from clew.scenarios.options.expectation import parse_expect
 from clew.scenarios.options.kinds import known_kinds
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.options.table import declared

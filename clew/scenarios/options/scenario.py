@@ -15,10 +15,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
-from clew.scenarios.code.load import load_model, reference_of
+from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options.asserts import known_assert
-from clew.scenarios.options.expect import parse_expect
+from clew.scenarios.options.expectation import parse_expect
 from clew.scenarios.options.table import (
     Options,
     declared,

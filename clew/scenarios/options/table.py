@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_
 
 from clew.errors import UsageError
 from clew.machine.text import brief, meant, shown
-from clew.scenarios.options.expect import nearest_expect
+from clew.scenarios.options.expectation import nearest_expect
 from clew.workloads.options import Option, Row, own_options
 from clew.workloads.workload import Workload
 

@@ -7,7 +7,7 @@ from clew.machine.hashing import hash_seed
 from clew.node.node import Node
 from clew.node.timer import bound_ns, to_ns
 from clew.node.tolerates import Tolerates
-from clew.scenarios.code.load import Model, reference_of
+from clew.scenarios.code.models import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group

@@ -22,7 +22,7 @@ from clew.formats.regular import read_regular
 from clew.machine.hashing import hash_seed
 from clew.machine.text import json_text
 from clew.machine.version import __version__
-from clew.scenarios.code.load import Model, load_model
+from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.sources import sources_of
 from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.judgement.outcome import Outcome

@@ -25,7 +25,7 @@ from shlex import quote
 from clew.errors import ScenarioError
 from clew.scenarios.code.gate import Gate, standing_by
 from clew.scenarios.code.imports import reached
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.sources import DIGITS, OF_THE_WORKLOAD, in_one_file, name_from
 from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.plans.plan import Plan

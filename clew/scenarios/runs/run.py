@@ -18,7 +18,7 @@ from clew.node.node import Node
 from clew.node.timer import NS_PER_SECOND
 from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns

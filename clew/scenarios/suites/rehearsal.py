@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from clew.errors import NodeError, UsageError
 from clew.node.node import handlers_of
-from clew.scenarios.code.load import Model, load_model, reference_of
+from clew.scenarios.code.models import Model, load_model, reference_of
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.names import wrong_names
 from clew.scenarios.options.scenario import Scenario, check_options

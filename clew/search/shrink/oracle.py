@@ -16,7 +16,7 @@ from typing import NamedTuple
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.errors import ClewError, UsageError
 from clew.history import Operation
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.judgement.signature import finding_kind, kind_of
 from clew.scenarios.plans.plan import Plan, plan_text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from clew.errors import UsageError
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.plans.plan import Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew.checkers.verdict import Result, Verdict
-from clew.scenarios.code.load import Model
+from clew.scenarios.code.models import Model
 from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.runs.run import Run
 from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
