@@ -13,14 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from inspect import isasyncgen, isgenerator
-from random import Random  # noqa: TID251 - a type; made by entropy.py
 from types import CoroutineType
 from typing import Any, Protocol
 
 from clew.machine.text import Unwinding, shown
 from clew.node.disk import Disk
 from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
-from clew.node.node import Node, RPCError, RPCTimeout, error_of, handlers_of
+from clew.node.node import Node, RPCError, RPCTimeout, Runtime, error_of, handlers_of
 from clew.node.task import Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
 
@@ -46,7 +45,7 @@ class Stage(Protocol):
     current: Any
 
 
-class Life(ABC):
+class Life(Runtime, ABC):
     """A node from its start to its end; the `Runtime` its `Node` stands on.
 
     Args:
@@ -99,26 +98,6 @@ class Life(ABC):
     @abstractmethod
     def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` after a while; no timer of the node's."""
-
-    @abstractmethod
-    def now(self) -> float:
-        """See `Node.now`."""
-
-    @abstractmethod
-    def monotonic(self) -> float:
-        """See `Node.monotonic`."""
-
-    @abstractmethod
-    def rng(self) -> Random:
-        """See `Node.rng`."""
-
-    @abstractmethod
-    def log(self, text: str) -> None:
-        """See `Node.log`."""
-
-    @abstractmethod
-    def effect(self, msg: Message) -> None:
-        """See `Node.effect`."""
 
     @abstractmethod
     def raised(self, error: BaseException, cause: Message | str) -> None:

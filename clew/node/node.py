@@ -18,6 +18,7 @@ from clew.errors import NodeError
 from clew.node.disk import Disk
 from clew.node.message import Message, in_words
 from clew.node.task import Future, Task, gather
+from clew.node.timer import NodeTimer
 from clew.node.tolerates import Tolerates
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,13 +83,6 @@ class RPCTimeout(RPCError):  # noqa: N818 - the field's word
         super().__init__(0, text)
 
 
-class Timer(Protocol):
-    """What `Node.after` and `Node.every` return."""
-
-    def cancel(self) -> None:
-        """Never fire again; cancelling twice is harmless."""
-
-
 class Runtime(Protocol):
     """What a running node stands on: the simulation's process, or a real one."""
 
@@ -99,10 +93,10 @@ class Runtime(Protocol):
     def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future: ...  # noqa: D102
     def after(  # noqa: D102
         self, seconds: float, callback: Callable[..., Any], *args: Any
-    ) -> Timer: ...
+    ) -> NodeTimer: ...
     def every(  # noqa: D102
         self, seconds: float, callback: Callable[..., Any], *args: Any
-    ) -> Timer: ...
+    ) -> NodeTimer: ...
     def sleep(self, seconds: float) -> Future: ...  # noqa: D102
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task: ...  # noqa: D102
     def now(self) -> float: ...  # noqa: D102
@@ -234,11 +228,11 @@ class Node:
         """
         return self._runtime.rpc(dest, body, timeout)
 
-    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> Timer:
+    def after(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """Call ``callback(*args)`` once, after `seconds` of this node's clock."""
         return self._runtime.after(seconds, callback, *args)
 
-    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> Timer:
+    def every(self, seconds: float, callback: Callable[..., Any], *args: Any) -> NodeTimer:
         """Call ``callback(*args)`` again and again, `seconds` of this node's clock apart."""
         return self._runtime.every(seconds, callback, *args)
 

@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 from clew.models.raft.election import LEADER, Elections
 from clew.models.raft.log import LogEntry
 from clew.node.message import Message
-from clew.node.node import Timer, on
+from clew.node.node import on
+from clew.node.timer import NodeTimer
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Consensus(Elections):
         self.round = 0
         self.barrier = 0
         self.round_due = False
-        self.heartbeat: Timer | None = None
+        self.heartbeat: NodeTimer | None = None
 
     # What the replicated state machine says.
 
