@@ -115,6 +115,7 @@ class Injection:
         self.fault = fault
         self.cluster = cluster
         self.ledger = ledger
+        self._params = {known.name: known.default for known in self.parameters} | fault.params
         self.targets: Sequence[Host] = ()
         self.bit = 0
 
@@ -141,8 +142,7 @@ class Injection:
 
     def param(self, name: str) -> Any:
         """A parameter's value, or its default."""
-        default = next(known.default for known in self.parameters if known.name == name)
-        return self.fault.params.get(name, default)
+        return self._params[name]
 
     def stream(self, *key: str | int) -> Stream:
         """A stream of draws that is this fault's own."""

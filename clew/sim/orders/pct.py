@@ -95,11 +95,11 @@ class PctOrder:
 
     @classmethod
     def of(cls, argument: str, entropy: Entropy) -> Self:
-        """See `Order.of`: the argument is how many change points a round has."""
+        """See `OrderPolicy.of`: the argument is how many change points a round has."""
         return cls(entropy, int(argument) if argument else CHANGES_DEFAULT)
 
     def attach(self, now: Callable[[], int]) -> None:
-        """See `Order.attach`: how far off a message is says whether it takes part."""
+        """See `OrderPolicy.attach`: how far off a message is says whether it takes part."""
         self._now = now
 
     def settle(self) -> None:

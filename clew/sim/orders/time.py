@@ -28,7 +28,7 @@ class TimeOrder:
 
     @classmethod
     def of(cls, argument: str, entropy: Entropy) -> Self:
-        """See `Order.of`: nothing is drawn."""
+        """See `OrderPolicy.of`: nothing is drawn."""
         del argument, entropy
         return cls()
 
