@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from clew.checkers.verdict import Checker
 from clew.errors import UsageError
+from clew.history import Operation
 
 
 class Option(NamedTuple):
@@ -106,7 +107,8 @@ class Sign(NamedTuple):
         needs: functions, parted by blanks, of which at least one is there.
         allows: functions that may be there besides.
         because: what was seen, as the object of "the history has".
-        test: what the values must be, a test of `clew.checkers.signs`; empty for any values.
+        test: what the values must be: the name of a test in `clew.checkers.signs`, or a function of
+            the operations; empty for any values.
         rank: 0 where no other object has such values, up to 3 where nearly any may have them.
             Signs of the lowest rank are tried first, those of one in the order of the table.
     """
@@ -114,7 +116,7 @@ class Sign(NamedTuple):
     needs: str
     allows: str
     because: str
-    test: str = ""
+    test: str | Callable[[Sequence[Operation]], bool] = ""
     rank: int = 1
 
 

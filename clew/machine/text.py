@@ -152,19 +152,14 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
     """A value as JSON of RFC 8259, in printable ASCII.
 
     JSON has no word for what is no finite number: it becomes a text, ``"NaN"`` or ``"Infinity"``;
-    so does an integer of thousands of digits, in hexadecimal. No line of it is a command to a CI
-    server, see `clew.report.screen`.
+    so does an integer of thousands of digits, in hexadecimal.
     """
     separators = (",", ":") if compact else None
     try:
         text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=indent, separators=separators)
-    text = text.replace("\x7f", "\\u007f")
-    return _SERVERS_MARK.sub("#\\\\u0023", text) if "##" in text else text
-
-
-_SERVERS_MARK = re.compile(r"##(?=\w*\[)")
+    return text.replace("\x7f", "\\u007f")
 
 
 BITS_MAX = 14_000
@@ -210,8 +205,7 @@ def dot_text(text: str) -> str:
 
 def github_message(text: str) -> str:
     """The text as the message of a GitHub workflow command."""
-    inert = _SERVERS_MARK.sub("\\\\x23#", text)
-    parts = (printable(part).replace("%", "%25") for part in inert.split("\r"))
+    parts = (printable(part).replace("%", "%25") for part in text.split("\r"))
     return "%0D".join(parts).replace("\n", "%0A")
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from clew.checkers.verdict import Result, Verdict
 from clew.errors import UsageError
 from clew.history import History
-from clew.machine.text import html_text
+from clew.machine.text import html_text, printable
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.run import not_deterministic, run_report
-from clew.report.screen import drawn
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.style import Style
@@ -117,11 +116,11 @@ class RunResult:
             for each in self.runs:
                 summary.add(each)
             parts.insert(0, sweep_report(self.scenario, summary, self.seconds, Style()))
-        return drawn("\n\n".join([*parts, *self._notes()]))
+        return printable("\n\n".join([*parts, *self._notes()]))
 
     def story(self) -> str:
         """The run that is shown as numbered steps, up to what breaks the promise."""
-        return drawn(story(self.outcome))
+        return printable(story(self.outcome))
 
     def shrink(self, runs_max: int = RUNS_MAX) -> RunResult:
         """The smallest run that is found to fail in the same way; written beside the repro file.
@@ -197,7 +196,7 @@ class RunResult:
         doubt = self.verification or told.verification
         if doubt is not None and not doubt.same:
             parts.append(not_deterministic(doubt, Style()))
-        return drawn("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
+        return printable("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
 
     def tale(self) -> str:
         """What happened in the run that is shown: as it was found, or how small it became."""
@@ -282,17 +281,17 @@ class RunResult:
                 f"succeeded, {layout.several(len(self.outcome.run.faults), 'fault')}, "
                 f"{self.outcome.run.virtual_ns / NS_PER_SECOND:g} virtual seconds"
             )
-        return drawn("\n".join(lines)) + ">"
+        return printable("\n".join(lines)) + ">"
 
     def _repr_html_(self) -> str:
         """The verdicts as a table and, of a failure, what happened just before, for a notebook."""
         rows = "".join(map(_row, self.outcome.checks))
-        figure = next(
+        drawn = next(
             (text for check in self.outcome.checks for one in check.anomalies[:1]
              if (text := lanes(self.outcome.run, one))), "",
         )  # fmt: skip
         head = repr(self).splitlines()[0].removeprefix("<clew ").removesuffix(">")
-        told = f"<pre>{html_text(figure)}</pre>" if figure else ""
+        told = f"<pre>{html_text(drawn)}</pre>" if drawn else ""
         return f"<div><b>{html_text(head)}</b><table>{rows}</table>{told}</div>"
 
 

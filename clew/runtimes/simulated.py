@@ -37,9 +37,8 @@ class SimulatedProcess(Life):
     def __init__(self, setting: Setting, host: Host) -> None:
         watch = setting.observer.watch if host.is_node else None
         super().__init__(
-            host.node_class, host.id, host.disk, setting.world,
-            partial(setting.next_request_id, host.id), watch,
-        )  # fmt: skip
+            host.node_class, host.id, host.disk, setting.world, setting.next_request_id, watch
+        )
         self._setting = setting
         self._world = setting.world
         self._network = setting.network
@@ -65,7 +64,6 @@ class SimulatedProcess(Life):
     def end(self) -> None:
         """Stop for ever: timers, coroutines and requests never fire again."""
         self._backlog.clear()
-        self._setting.unanswered.update(self._waiting)
         super().end()
 
     # Pauses.
@@ -167,14 +165,6 @@ class SimulatedProcess(Life):
     def unhandled(self, message: Message) -> bool:
         """See `Life.unhandled`."""
         return self._setting.findings.unhandled(self.id, message)
-
-    def stray(self, message: Message) -> None:
-        """See `Life.stray`."""
-        self._setting.stray(self.id, message)
-
-    def _expire(self, msg_id: int, dest: str) -> None:
-        self._setting.unanswered.add(msg_id)
-        super()._expire(msg_id, dest)
 
     def unrun(self, name: str, place: str) -> None:
         """See `Life.unrun`."""

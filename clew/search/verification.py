@@ -2,8 +2,10 @@
 
 Once more in this process, which shows module globals and warm caches, and once in a fresh
 process under another hash seed, which shows the order of sets and ``hash()``. Either alone
-misses several kinds of leak. A third run, whose processes share no memory, shows what nodes shared
-and left as they found it. Where digests differ, the first event that differs is named.
+misses several kinds of leak. A third run, whose processes have their own copies of the user's
+modules, shows what nodes shared of these and left as they found it; and each node is run once more
+by itself, which shows what they shared of anything else. Where digests differ, the first event that
+differs is named.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
+from clew.machine.text import brief, shown
 from clew.scenarios.code.gate import from_json, standing_by
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.plans.plan import Plan, trusted_plan
+from clew.scenarios.runs.alone import Sent, first_alone
 from clew.scenarios.runs.run import Run, simulate, simulate_apart
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
@@ -89,10 +93,25 @@ def _sharing(run: Run, model: Model) -> Verification | None:
     if run.findings and model.node_class.invariants:
         return None
     apart = simulate_apart(run.plan, model)
-    if apart is None or apart.digest == run.digest:
+    if apart is not None and apart.digest != run.digest:
+        told = _told(run.trace, apart.trace, "a run in which each process has a memory of its own")
+        return told._replace(shared=True)
+    found = None if run.findings else first_alone(run, model)
+    if found is None:
         return None
-    told = _told(run.trace, apart.trace, "a run in which each process has a memory of its own")
-    return told._replace(shared=True)
+    return Verification(
+        same=False,
+        where="a run of each node by itself",
+        difference=f"{found.node}: {_sent(found.before)}, by itself {_sent(found.alone)}",
+        shared=True,
+    )
+
+
+def _sent(sent: Sent | None) -> str:
+    if sent is None:
+        return "nothing more"
+    at_ns, dest, body = sent
+    return f"send at {time(at_ns)} to {dest} ({brief(shown(body), 200)})"
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:
@@ -135,9 +154,8 @@ UNPINNED = (
 )
 
 SHARED = (
-    "The nodes share memory outside of themselves, such as a module's globals, which real nodes "
-    "don't: a run in which each process has its own was another run. Keep state on self, or on "
-    "self.disk."
+    "The nodes share memory outside of themselves, such as a module's or a library's, which real "
+    "nodes don't: where each has its own it is another run. Keep state on self, or on self.disk."
 )
 
 

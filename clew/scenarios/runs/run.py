@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from clew.history import History
 from clew.machine import wall
@@ -43,8 +42,9 @@ from clew.workloads.workload import Setting, Workload, held
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
 
-Replies: TypeAlias = tuple[tuple[str, tuple[str, ...], int], ...]
-"""Replies by type: the type, the nodes that have to do with them, and how many there were."""
+
+HANDLER_SECONDS = 5.0
+"""Wall seconds after which a handler that does not end is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,6 @@ class Run:
             it was seen to make no difference, as with what only remembers what was computed.
         talked: True where a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
-        again: replies to what had been answered: their type, their senders, and how many.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
@@ -76,8 +75,7 @@ class Run:
     findings: tuple[Finding, ...]
     faults: tuple[FaultReport, ...]
     talked: bool
-    unawaited: Replies
-    again: Replies
+    unawaited: tuple[tuple[str, tuple[str, ...], int], ...]
     shared: tuple[str, ...]
     apart: tuple[str, ...]
     effects: dict[int, int]
@@ -122,7 +120,7 @@ class _How(NamedTuple):
 
     node_class: type[Node]
     keep_trace: bool = True
-    handler_seconds: float = 5.0
+    handler_seconds: float = HANDLER_SECONDS
     isolation: Isolation | None = None
     invariants: bool = True
     tick: Tick | None = None
@@ -134,7 +132,7 @@ def simulate(
     model: Model,
     *,
     keep_trace: bool = True,
-    handler_seconds: float = 5.0,
+    handler_seconds: float = HANDLER_SECONDS,
     tick: Tick | None = None,
 ) -> Run:
     """Run a plan.
@@ -181,7 +179,7 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
     sharing = Sharing.of(model.node_class)
     if sharing is None or sharing.changes or sharing.asked:
         return None
-    isolation = _isolation(model, sharing.changes)
+    isolation = isolation_of(model, sharing.changes)
     # Invariants compare objects of several nodes.
     how = _How(model.node_class, isolation=isolation, invariants=False)
     run = _simulated(plan, model, how, Context())
@@ -201,7 +199,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     for _ in range(_TRIES):  # what changes in a memory of its own may be more
         known = sharing.changes
         common = _common(model, sharing)
-        isolation = _isolation(model, known)
+        isolation = isolation_of(model, known)
         apart = _simulated(
             plan, model, how._replace(isolation=isolation, invariants=own), Context()
         )
@@ -225,7 +223,7 @@ _TRIES = 3
 
 def _common(model: Model, sharing: Sharing) -> Common:
     """The objects that each process would find again when it executes the user's modules."""
-    isolation = _isolation(model, sharing.changes)
+    isolation = isolation_of(model, sharing.changes)
     with isolation.used():
         isolation.put(isolation.memory())
         try:
@@ -239,7 +237,7 @@ def _common(model: Model, sharing: Sharing) -> Common:
 
 def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
     """The run in one memory, of modules that have run nothing before."""
-    isolation = _isolation(model, sharing.changes)
+    isolation = isolation_of(model, sharing.changes)
     with isolation.used():
         isolation.put(isolation.memory())
         context = Context()
@@ -249,7 +247,8 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
     return run
 
 
-def _isolation(model: Model, known: Changes) -> Isolation:
+def isolation_of(model: Model, known: Changes) -> Isolation:
+    """A memory for each process of a run, with its own of what runs are known to change."""
     return Isolation(
         partial(copy_of, model.node_class),
         own_names(model.node_class),
@@ -279,14 +278,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         clock_error_ns=plan.clock_error_ns,
     )
     recorder = Recorder(cluster.world, cluster.trace)
-    with (
-        collected_rarely(),
-        importing_beside(model.node_class),
-        guarded(cluster),
-        nullcontext() if how.isolation is None else how.isolation.used(),
-        unawaited(cluster),
-        watched(cluster, how.handler_seconds, how.tick),
-    ):
+    with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
         with mistakes_of(plan.workload):
             injector = context.run(_act, cluster, plan, make_workload(plan, model), recorder)
         alive = tuple(host.id for host in cluster.live_hosts())
@@ -302,8 +294,10 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         shared=(),
         apart=(),
         talked=cluster.talked,
-        unawaited=_counted(cluster.findings.unawaited),
-        again=_counted(cluster.findings.again),
+        unawaited=tuple(
+            (kind, tuple(sorted(counts)), counts.total())
+            for kind, counts in cluster.findings.unawaited.items()
+        ),
         effects=_effects(cluster, recorder),
         alive=alive,
         unready=tuple(sorted(recorder.unready)),
@@ -316,8 +310,24 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     )
 
 
-def _counted(replies: Mapping[str, Counter[str]]) -> Replies:
-    return tuple((kind, tuple(sorted(counts)), counts.total()) for kind, counts in replies.items())
+@contextmanager
+def surroundings(
+    cluster: Cluster,
+    model: Model,
+    isolation: Isolation | None,
+    handler_seconds: float = HANDLER_SECONDS,
+    tick: Tick | None = None,
+) -> Iterator[None]:
+    """What stands around the nodes of a cluster while their code runs; as for `simulate`."""
+    with (
+        collected_rarely(),
+        importing_beside(model.node_class),
+        guarded(cluster),
+        nullcontext() if isolation is None else isolation.used(),
+        unawaited(cluster),
+        watched(cluster, handler_seconds, tick),
+    ):
+        yield
 
 
 def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:
