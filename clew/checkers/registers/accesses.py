@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from clew.checkers.collector import uncollected
 from clew.checkers.keys import keying
 from clew.checkers.values import Key, initial_hint, key_of, listed, sentence, shown
-from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
 
 INITIAL = -1
@@ -105,9 +106,41 @@ class Accesses:
         """The indices of all reads."""
         return [index for index, one in enumerate(self.all) if not one.is_write]
 
+    @property
+    def registers(self) -> dict[Key, list[int]]:
+        """For each key the indices of its accesses."""
+        found: dict[Key, list[int]] = {}
+        for index, one in enumerate(self.all):
+            found.setdefault(one.key, []).append(index)
+        return found
+
     def operations(self, indices: Sequence[int]) -> tuple[Operation, ...]:
         """The operations of some accesses, each once, in the order given."""
         return tuple(self.all[index].operation for index in dict.fromkeys(indices))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfRegisters:
+    """A checker of accesses; a subclass gives the verdict on them.
+
+    Args:
+        initial: the value of every register before its first write.
+        name: the word in the report.
+    """
+
+    initial: Any = None
+    name: str = "registers"
+
+    def check(self, history: History, budget: Budget) -> Result:
+        """UNKNOWN where a value is written twice, or an operation is no read or write."""
+        found = accesses_of(self.name, history, self.initial)
+        if isinstance(found, Result):
+            return found
+        with uncollected():
+            return self._judge(found, budget)
+
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
+        raise NotImplementedError
 
 
 class _Raw(NamedTuple):

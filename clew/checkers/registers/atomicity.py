@@ -16,18 +16,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of
-from clew.checkers.values import Key, sentence
+from clew.checkers.registers.accesses import INITIAL, Access, Accesses, OfRegisters
+from clew.checkers.values import sentence
 from clew.checkers.verdict import Anomaly, Budget, Result, concluded, standing
 from clew.checkers.zones import NEVER, Interval, conflicts, zones
 from clew.errors import UsageError
-from clew.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Atomicity:
+class Atomicity(OfRegisters):
     """INVALID where no order of the operations keeps reads within the last k values.
 
     O(n log n) for an atomic history; else the search is exponential in the number of operations in
@@ -35,14 +34,12 @@ class Atomicity:
 
     Args:
         k: how many of the last values a read may return; at least 1.
-        initial: the value of every register before its first write.
 
     Raises:
         UsageError: k below 1.
     """
 
     k: int = 2
-    initial: Any = None
     name: str = "atomicity"
 
     helps: ClassVar[tuple[str, ...]] = (
@@ -55,18 +52,8 @@ class Atomicity:
                 "the atomicity can't be checked", expected="k of at least 1", found=str(self.k)
             )
 
-    def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where a value is written twice, or an operation is no read or write.
-
-        Raises:
-            OutOfBudget: the search did not end.
-        """
-        found = accesses_of(self.name, history, self.initial)
-        if isinstance(found, Result):
-            return found
-        registers: dict[Key, list[int]] = {}
-        for index, one in enumerate(found.all):
-            registers.setdefault(one.key, []).append(index)
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
+        registers = found.registers
         anomalies = list(found.impossible)
         engines: Counter[str] = Counter()
         with standing(anomalies):

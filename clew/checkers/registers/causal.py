@@ -28,16 +28,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
-from clew.checkers.collector import uncollected
-from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
+from clew.checkers.registers.accesses import INITIAL, Accesses, OfRegisters
 from clew.checkers.registers.saturation import Order, Why, cyclic, initial_read, way, written
 from clew.checkers.registers.sequential import has_simple_order
 from clew.checkers.values import sentence
 from clew.checkers.verdict import Anomaly, Budget, Result, concluded, standing
 from clew.errors import UsageError
-from clew.history import History
 
 Model: TypeAlias = Literal["PRAM", "CC", "CCv", "CM"]
 MODELS: dict[Model, str] = {
@@ -49,7 +47,7 @@ MODELS: dict[Model, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Causal:
+class Causal(OfRegisters):
     """INVALID where a bad pattern shows that the model is broken.
 
     O(nk log n) with k sessions for CC and CCv; for PRAM and CM O(nk) for each session besides, and
@@ -57,14 +55,12 @@ class Causal:
 
     Args:
         model: ``PRAM``, ``CC``, ``CCv`` or ``CM``.
-        initial: the value of every register before its first write.
 
     Raises:
         UsageError: another model.
     """
 
     model: Model = "CC"
-    initial: Any = None
     name: str = "causal"
 
     def __post_init__(self) -> None:
@@ -74,14 +70,6 @@ class Causal:
                 expected=f"one of {', '.join(MODELS)}",
                 found=repr(self.model),
             )
-
-    def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where a value is written twice, or an operation is no read or write."""
-        found = accesses_of(self.name, history, self.initial)
-        if isinstance(found, Result):
-            return found
-        with uncollected():
-            return self._judge(found, budget)
 
     def _judge(self, found: Accesses, budget: Budget) -> Result:
         anomalies = list(found.impossible)

@@ -24,15 +24,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from clew.checkers.collector import uncollected
 from clew.checkers.order_graph import OrderGraph
-from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of
+from clew.checkers.registers.accesses import INITIAL, Access, Accesses, OfRegisters
 from clew.checkers.values import Key, listed, sentence
 from clew.checkers.verdict import Anomaly, Budget, Result, concluded, wrong
 from clew.errors import UsageError
-from clew.history import History
 
 Guarantee: TypeAlias = Literal[
     "monotonic-reads", "read-your-writes", "monotonic-writes", "writes-follow-reads"
@@ -48,21 +46,19 @@ class Because(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sessions:
+class Sessions(OfRegisters):
     """INVALID where no order of the writes gives all sessions what they were promised.
 
     O(n) for a valid history; for an invalid one that for each set of guarantees tried.
 
     Args:
         guarantees: those to check, together.
-        initial: the value of every register before its first write.
 
     Raises:
         UsageError: a guarantee of another name.
     """
 
     guarantees: Sequence[Guarantee] = GUARANTEES
-    initial: Any = None
     name: str = "sessions"
 
     def __post_init__(self) -> None:
@@ -73,14 +69,6 @@ class Sessions:
                 expected=f"some of {', '.join(GUARANTEES)}",
                 found=listed([repr(one) for one in strange]) or "none",
             )
-
-    def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where a value is written twice, or an operation is no read or write."""
-        found = accesses_of(self.name, history, self.initial)
-        if isinstance(found, Result):
-            return found
-        with uncollected():
-            return self._judge(found, budget)
 
     def _judge(self, found: Accesses, budget: Budget) -> Result:
         wanted = [one for one in GUARANTEES if one in self.guarantees]

@@ -14,30 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
-from clew.checkers.registers.accesses import INITIAL, Access, Accesses, accesses_of, value_of
+from clew.checkers.registers.accesses import INITIAL, Access, Accesses, OfRegisters, value_of
 from clew.checkers.values import Key, sentence, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict, concluded
 from clew.checkers.zones import NEVER, Interval, Zone, conflicts, zones
 from clew.errors import UsageError
-from clew.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staleness:
+class Staleness(OfRegisters):
     """INVALID where some read was staler than allowed. O(n log n log t), t the span of time in ns.
 
     Args:
         bound_ns: how stale a read may be, ns; 0 asks for an atomic register.
-        initial: the value of every register before its first write.
 
     Raises:
         UsageError: a negative bound.
     """
 
     bound_ns: int
-    initial: Any = None
     name: str = "staleness"
 
     def __post_init__(self) -> None:
@@ -48,16 +44,13 @@ class Staleness:
                 found=str(self.bound_ns),
             )
 
-    def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN without times, where a value is written twice, or without reads or writes."""
-        found = accesses_of(self.name, history, self.initial)
-        if isinstance(found, Result):
-            return found
-        timeless = [one for one in found.all if not _has_times(one)]
-        if timeless:
+    def _judge(self, found: Accesses, budget: Budget) -> Result:
+        if not all(map(_has_times, found.all)):
             why = "The history has no times, so staleness can't be measured."
             return Result(self.name, Verdict.UNKNOWN, why)
-        registers = _registers(found)
+        registers = {
+            key: [found.all[index] for index in ours] for key, ours in found.registers.items()
+        }
         anomalies = [*found.impossible, *_futures(found)]
         needed: int | None = None
         if not anomalies:
@@ -83,13 +76,6 @@ class Staleness:
 def _has_times(one: Access) -> bool:
     operation = one.operation
     return operation.start is not None and (operation.end is not None or operation.type == "info")
-
-
-def _registers(found: Accesses) -> dict[Key, list[Access]]:
-    registers: dict[Key, list[Access]] = {}
-    for one in found.all:
-        registers.setdefault(one.key, []).append(one)
-    return registers
 
 
 def _zones(ours: list[Access], bound_ns: int) -> list[Zone]:
