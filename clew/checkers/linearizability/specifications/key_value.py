@@ -6,19 +6,18 @@ Leaves out operations that touch several keys; see `MultiRegister`.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from clew.checkers.linearizability.specification import (
     UNANSWERED,
     UNSEEN,
-    Call,
     Called,
     Specification,
     freeze,
     show,
 )
-from clew.checkers.linearizability.specifications.registers import pair
+from clew.checkers.linearizability.specifications.registers import hidden, pair
 
 
 class KeyValue(Specification):
@@ -69,12 +68,12 @@ class KeyValue(Specification):
         if all(call.f != "append" for call in calls):
             if "" in observed:
                 observed.add(None)
-            seen = [_hidden(call, observed.__contains__) for call in calls]
+            seen = [hidden(call, observed.__contains__) for call in calls]
             return _Overwritten(self.first), seen
         if not all(value is None or type(value) is str for value in observed):
             return self, calls
         fitted = _ObservedStrings(self.first, sorted({value or "" for value in observed}))
-        return fitted, [_hidden(call, fitted.is_seen) for call in calls]
+        return fitted, [hidden(call, fitted.is_seen) for call in calls]
 
     def describe_state(self, state: Any) -> str:
         """``the key holds "x"``."""
@@ -115,14 +114,6 @@ class _ObservedStrings(KeyValue):
             return (UNSEEN,)
         states = _appended(state, argument)
         return states if states is None or self.is_seen(states[0]) else (UNSEEN,)
-
-
-def _hidden(call: Called, is_seen: Callable[[Any], bool]) -> Called:
-    if call.f in {"put", "write"} and not is_seen(call.argument):
-        return Call(call.f, UNSEEN, call.result)
-    if call.f == "cas" and not is_seen(call.argument[1]):
-        return Call("cas", (call.argument[0], UNSEEN), call.result)
-    return call
 
 
 def _appended(state: Any, value: Any) -> Sequence[Hashable] | None:

@@ -5,7 +5,7 @@ Leaves out reads and writes of parts of a value.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Literal
 
 from clew.checkers.linearizability.specification import (
@@ -66,7 +66,9 @@ class Register(Specification):
                 before, after = pair(call.argument)
                 seen.add(before)
                 written.add(after)
-        return self, calls if written <= seen else [_unseen(call, seen) for call in calls]
+        if written <= seen:
+            return self, calls
+        return self, [hidden(call, seen.__contains__) for call in calls]
 
     def describe_state(self, state: Any) -> str:
         """``the register holds 4``."""
@@ -82,10 +84,11 @@ def _fits_any(nil_reads: str) -> bool:
     return nil_reads == "any"
 
 
-def _unseen(call: Called, seen: set[Any]) -> Called:
-    if call.f == "write" and call.argument not in seen:
-        return Call("write", UNSEEN, call.result)
-    if call.f == "cas" and call.argument[1] not in seen:
+def hidden(call: Called, is_seen: Callable[[Any], bool]) -> Called:
+    """The call with `UNSEEN` in place of a value that it writes and that no operation sees."""
+    if call.f in {"put", "write"} and not is_seen(call.argument):
+        return Call(call.f, UNSEEN, call.result)
+    if call.f == "cas" and not is_seen(call.argument[1]):
         return Call("cas", (call.argument[0], UNSEEN), call.result)
     return call
 
