@@ -16,7 +16,8 @@ from typing import Any
 from clew.checkers.infer import RULES
 from clew.checkers.registry import ALIASES
 from clew.checkers.table import CHECKERS
-from clew.checkers.transactions.lattice import anomalies_markdown
+from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY
+from clew.checkers.transactions.lattice import ANOMALIES, standing
 from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
 from clew.node.node import ERROR_CODES
@@ -354,8 +355,34 @@ What else a file may hold, or lack:
 
 {table(("in the file", "how it is read"), READINGS.items())}
 
-{anomalies_markdown().strip()}
+{anomalies()}
 """
+
+
+def anomalies() -> str:
+    """Which models each kind of anomaly rules out, and what each model forbids."""
+    of_kinds = [
+        (row.name, row.meaning, *map(", ".join, (row.implies, weakest)), row.source)
+        for row in ANOMALIES
+        for weakest in [standing([row.name]).weakest]
+    ]
+    of_models = [
+        (row.name, *map(", ".join, (row.aliases, row.forbids, row.implies)),
+         "yes" if row.decided else "no", row.source)
+        for row in CONSISTENCY
+    ]  # fmt: skip
+    return f"""# Anomalies and consistency models
+
+## Anomalies
+
+{table(("anomaly", "what it is", "is also", "weakest models it rules out", "source"), of_kinds)}
+
+## Consistency models
+
+A model forbids what it adds and what every model that it implies forbids. A model that is not
+decided is only known to be broken when a weaker one is; it is never said to stand.
+
+{table(("model", "other names", "forbids besides", "implies", "decided", "source"), of_models)}"""
 
 
 JSON = {

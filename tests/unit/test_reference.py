@@ -33,6 +33,12 @@ def generate() -> ModuleType:
     return module
 
 
+def test_the_page_on_checkers_holds_every_anomaly_and_every_consistency_model(generate: ModuleType):
+    page = generate.anomalies()
+    for row in (*generate.ANOMALIES, *generate.CONSISTENCY):
+        assert f"| {row.name} |" in page
+
+
 def test_the_pages_are_up_to_date(generate: ModuleType):
     pages = generate.pages()
     stale = [

@@ -1,7 +1,6 @@
 """Checkers of transactional isolation: list-append, rw-register and smaller workloads."""
 
 from clew.checkers.transactions.closed_predicate import ClosedPredicate
-from clew.checkers.transactions.lattice import anomalies_markdown
 from clew.checkers.transactions.list_append import ListAppend
 from clew.checkers.transactions.probes.adya_g2 import AdyaG2
 from clew.checkers.transactions.probes.bank import Bank
@@ -19,6 +18,5 @@ __all__ = [
     "ListAppend",
     "LongFork",
     "RwRegister",
-    "anomalies_markdown",
     "to_dot",
 ]

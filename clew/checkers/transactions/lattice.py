@@ -239,32 +239,3 @@ def standing(
         if not any(other != name and name in _WEAKER[other] for other in stands)
     ]  # fmt: skip
     return Standing(tuple(violated), tuple(weakest), tuple(strongest))
-
-
-def anomalies_markdown() -> str:
-    """The two tables as Markdown, for the reference pages."""
-    lines = ["# Anomalies and consistency models", "", "## Anomalies", ""]
-    lines += ["| anomaly | what it is | is also | weakest models it rules out | source |"]
-    lines += ["|---|---|---|---|---|"]
-    for row in ANOMALIES:
-        weakest = ", ".join(standing([row.name]).weakest)
-        also = ", ".join(row.implies)
-        lines.append(f"| {row.name} | {row.meaning} | {also} | {weakest} | {row.source} |")
-    lines += ["", "## Consistency models", ""]
-    lines += [
-        (
-            "A model forbids what it adds and what every model that it implies forbids. A model "
-            "that is not decided is only known to be broken when a weaker one is; it is never said "
-            "to stand."
-        ),
-        "",
-        "| model | other names | forbids besides | implies | decided | source |",
-        "|---|---|---|---|---|---|",
-    ]
-    for model in MODELS:
-        cells = (
-            model.name, ", ".join(model.aliases), ", ".join(model.forbids),
-            ", ".join(model.implies), "yes" if model.decided else "no", model.source,
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"

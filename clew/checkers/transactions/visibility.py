@@ -56,22 +56,18 @@ class _Missed:
             for packed in graph.successors[node]:
                 if packed & 3 == WR and packed >> 2 in self.read_from:
                     self.read_from[packed >> 2].append(node)
-        self.session = sessions(graph.operations) if level is not Level.PLAIN else None
-        self.causes = Causes(nodes, self.read_from, self.session)
+        session = sessions(graph.operations) if level is not Level.PLAIN else None
+        self.causes = Causes(nodes, self.read_from, session)
 
     def fractured(self, budget: Budget) -> Cycle | None:
         """A transaction that missed a write of one that it read from, or of its session."""
         for number, sources in self.read_from.items():
             budget.spend(1)
             for writer in self.versions.later_writers(number):
-                if writer in sources or self._in_session(writer, number):
+                if writer in sources or self.causes.in_session(writer, number):
                     kind = WR if writer in sources else PROCESS
                     return Cycle("fractured-read" + self.suffix, (writer, number), (kind, MISSED))
         return None
-
-    def _in_session(self, writer: int, number: int) -> bool:
-        session = self.session
-        return session is not None and writer < number and session[writer] == session[number]
 
     def cause(self, budget: Budget) -> Cycle | None:
         """A transaction that missed a write of one of its causes, the nearest of a few."""
@@ -107,7 +103,7 @@ class Causes:
     Attributes:
         sources: for each transaction those that it read from, then the one before it in its
             session.
-        sessions: True where sessions count.
+        session: as given.
     """
 
     def __init__(
@@ -116,11 +112,16 @@ class Causes:
         read_from: Mapping[int, Iterable[int]],
         session: Sequence[int] | None,
     ) -> None:
-        self.sessions = session is not None
+        self.session = session
         self.sources = {node: [*dict.fromkeys(read_from.get(node, ()))] for node in nodes}
         for before, node in () if session is None else neighbours(nodes, session):
             if before not in self.sources[node]:
                 self.sources[node].append(before)
+
+    def in_session(self, first: int, last: int) -> bool:
+        """Whether one comes before the other in a session, where sessions count."""
+        session = self.session
+        return session is not None and first < last and session[first] == session[last]
 
     def in_order(self) -> list[int]:
         """The transactions, causes first; short of those on or behind circles."""

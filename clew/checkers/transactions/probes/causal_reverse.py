@@ -62,6 +62,8 @@ class CausalReverse:
             latest = max(numbers, key=lambda number: operations[number].invoked, default=None)
             if latest is None:
                 continue
+            # If any missed write ended before any seen one began, the first of them to end did so
+            # before the last of these began: one pair decides.
             missed = _first_missed(by_end, seen)
             if missed is not None and ended[missed] < operations[latest].invoked:
                 anomalies.append(_reverse(operation, operations[missed], operations[latest]))

@@ -171,6 +171,8 @@ def _within(
             continue
         line = sorted(reads, key=lambda read: len(read[1]))
         compared += len(line) - 1
+        # Invariant: where each so far is contained in the next, all lie in one line; so neighbours
+        # are enough.
         for (one, fewer), (other, more) in pairwise(line):
             budget.spend(1)
             if not fewer <= more:

@@ -161,9 +161,9 @@ class CommitOrders:
         node: int,
         reads: Sequence[_Read],
     ) -> Iterator[tuple[_Read, int]]:
-        if not causes.sessions:
+        if causes.session is None:
             return
-        session = self.session[node]
+        session = causes.session[node]
         for read in reads:
             writer = latest.get((session, read.key), read.version)
             if writer != read.version:
@@ -204,12 +204,9 @@ class CommitOrders:
     def _chain(self, causes: Causes, first: int, last: int) -> list[tuple[int, int, _Why]]:
         """Why a transaction sees another, step by step."""
         direct = self._step(first, last)
-        if direct.kind == "wr" or (causes.sessions and self._in_session(first, last)):
+        if direct.kind == "wr" or causes.in_session(first, last):
             return [(first, last, direct)]
         return [(a, b, self._step(a, b)) for a, b in pairwise(causes.chain(first, last))]
-
-    def _in_session(self, first: int, last: int) -> bool:
-        return first < last and self.session[first] == self.session[last]
 
     def _told(self, kind: str, circle: Sequence[tuple[int, int, _Why]], causes: Causes) -> Anomaly:
         links = [self._link(causes, *edge) for edge in circle]
