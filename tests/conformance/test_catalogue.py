@@ -17,7 +17,7 @@ FAMILIES = ("calm", "crashes", "swarm", "pct", "core")
 FIRST = {"raft-bug-snapshot-without-sessions": 20, "raft-bug-commits-earlier-terms": 8}
 """The first of its seeds to try, where those before take long to show a bug."""
 
-NETWORKED = [model for model in MODELS if model not in {"echo", "unique-ids"}]
+NETWORKED = [name for name, model in MODELS.items() if model.nature not in {"stateless", "alone"}]
 
 
 def scenario_of(name):

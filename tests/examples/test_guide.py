@@ -79,6 +79,19 @@ def test_all_commands_do_what_is_printed(document: Path, tmp_path: Path) -> None
     walk(document, tmp_path)
 
 
+NAMING = ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "tests/README.md")
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_files_that_are_named_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    named = set(
+        re.findall(r"(?<![\w/-])((?:clew|tests|docs|examples|bench|\.ci)/[\w./-]*\w/?)", text)
+    )
+    assert named
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_tables_name_what_is_printed_and_nothing_else() -> None:
     lines = {command.line for path in DOCUMENTS for command in printed(path.read_text())}
     assert lines >= {*STATUS, *SLOW, *NOT_RUN}

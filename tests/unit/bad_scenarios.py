@@ -32,12 +32,10 @@ BAD = {
     ),
     'model = "raft"\nexpect = 1\n': ("2: option 'expect' can't be used: expected a text, found 1."),
     'model = "raft"\n\nschedule = "pct:21"\n': (
-        "3: option 'schedule' can't be used: expected time, pct, or pct:D with D from 1 to 20, "
-        "found 'pct:21'."
+        "3: option 'schedule' can't be used: expected {schedules}, found 'pct:21'."
     ),
     'model = "raft"\nschedule = "pcd"\n': (
-        "2: option 'schedule' can't be used: expected time, pct, or pct:D with D from 1 to 20, "
-        "found 'pcd'. Did you mean 'pct'?"
+        "2: option 'schedule' can't be used: expected {schedules}, found 'pcd'. Did you mean 'pct'?"
     ),
     'model = "raft"\nruns = 0\n': (
         "2: option 'runs' can't be used: expected a whole number from 1, found 0."

@@ -129,7 +129,7 @@ def test_a_kind_that_might_have_struck_gets_other_advice(tmp_path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_drawn_for_a_shipped_model_is_not_unfelt(name):
-    able = {"echo": set(), "unique-ids": {"clock", "disk"}}.get(name)
+    able = {"stateless": set(), "alone": {"clock", "disk"}}.get(MODELS[name].nature)
     groups = {KINDS[kind].needs for kind in KINDS} - {
         KINDS[kind].needs for kind in unfelt(load_model(name).node_class)
     }
@@ -201,7 +201,7 @@ def lossy(kind):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if lossy(kind)])
 def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
     params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
-    if KINDS[kind].group in {"loss", "duplicate", "reorder"}:
+    if any(parameter.name == "per_thousand" for parameter in KINDS[kind].parameters):
         params = {"per_thousand": 1000}
     dead = Fault("k", "kill", S // 2, 4 * S, ("n2",), {})
     struck = Fault("f", kind, S, 2 * S, None, params)

@@ -20,6 +20,7 @@ from clew.scenarios.plans.planfile import bounds, plan_from_json
 from clew.scenarios.repros.repro import model_of, read_repro
 from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault
+from clew.sim.orders.schedules import FORMS
 
 
 def plan(**changes):
@@ -95,8 +96,7 @@ def test_a_wrong_schedule_is_one_message(schedule: str):
     with pytest.raises(ScenarioError) as refused:
         plan_from_json(data(schedule=schedule), "x.json")
     assert str(refused.value) == (
-        "x.json: this is no plan: schedule can't be used: expected time, pct, or pct:D with D "
-        f'from 1 to 20, found "{schedule}".'
+        f'x.json: this is no plan: schedule can\'t be used: expected {FORMS}, found "{schedule}".'
     )
 
 

@@ -14,13 +14,17 @@ from clew.scenarios.options.scenario import make_scenario, scenario_class
 from clew.scenarios.options.table import declared
 from clew.scenarios.suites.files import read_scenario
 from clew.scenarios.suites.toml_lines import first_table, lines_of
+from clew.sim.orders.schedules import FORMS
 
 
 def _full(told: str) -> str:
     options = declared(scenario_class())
     names = {name: ", ".join(one.option.known) for name, one in options.items() if one.option.names}
     return told.format(
-        **names, bugs=", ".join(bugs_of("raft")), known=f"Known options: {', '.join(options)}"
+        **names,
+        schedules=FORMS,
+        bugs=", ".join(bugs_of("raft")),
+        known=f"Known options: {', '.join(options)}",
     )
 
 
@@ -52,12 +56,10 @@ BAD_OPTIONS = {
         "Did you mean 'invalid'?"
     ),
     ("schedule", "pct:0"): (
-        "--schedule can't be used: expected time, pct, or pct:D with D from 1 to 20, found "
-        "'pct:0'. See 'clew test --help'."
+        f"--schedule can't be used: expected {FORMS}, found 'pct:0'. See 'clew test --help'."
     ),
     ("schedule", "fifo"): (
-        "--schedule can't be used: expected time, pct, or pct:D with D from 1 to 20, found "
-        "'fifo'. See 'clew test --help'."
+        f"--schedule can't be used: expected {FORMS}, found 'fifo'. See 'clew test --help'."
     ),
     ("node_cuont", 3): "there is no option 'node_cuont'. Did you mean 'node_count'?",
 }

@@ -12,6 +12,7 @@ from clew.commands.invocation import invocation_of
 from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
 from clew.search.shards import Shard
+from clew.sim.orders.schedules import FORMS
 
 ECHO = "test echo --time-limit 1 --recovery 0 --node-count 1"
 
@@ -94,7 +95,7 @@ def test_what_is_no_time(text):
             ),
         ),
         ("test nowhere/", "nowhere: there is no such file. Check the path."),
-        (f"{ECHO} --schedule pct:0", "--schedule can't be used: expected time, pct, or pct:D"),
+        (f"{ECHO} --schedule pct:0", f"--schedule can't be used: expected {FORMS}"),
         (f"{ECHO} --expect good", "--expect can't be used: expected valid, invalid"),
         (
             "test --failed --rate 2",

@@ -285,6 +285,7 @@ def draw_swarm(
         faults += draw_faults(
             [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
             time_limit_ns=time_limit_ns, roles=roles, clock_error_ns=clock_error_ns,
+            unfelt=frozenset(KINDS) - {name},  # the kind alone, also where a group has its name
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)
     drawn = latency or _latency(entropy, promise)
