@@ -39,13 +39,14 @@ def run_one(case: Case, asked: Invocation) -> int:
     bench = Bench(fresh_runs_of(os.getpid()))
     outcome: Outcome | None = None
     try:
-        with RunProgress(limit_ns, sys.stderr) as progress, limited(asked.seed_seconds):
+        with RunProgress(limit_ns, sys.stderr) as progress, limited(asked.seed_seconds) as limit:
             outcome, result = run_seed(case.job, seed, bench, onlooker=progress)
             if is_unverified(result):
                 progress.stage("making it again, to compare")
                 result = made_again(case.job, result, bench.fresh, outcome)
     except OutOfTime:
         reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
+        reason += f" It was at {limit.place}." if limit.place else ""
         outcome, result = None, lost_result(Task(case.job, seed), "out of time", reason)
     if asked.trace is not None:
         if outcome is None:

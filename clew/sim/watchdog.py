@@ -7,6 +7,10 @@ and again until it leaves. The hot path knows nothing of all this.
 It counts its own looks and not the wall clock, so a machine that is suspended or starved does
 not make a slow handler look like an endless one.
 
+What was raised may be swallowed: by ``except BaseException``, or by Python itself in ``__del__``
+and in callbacks of weak references and of the collector. So a run also ends after the event in
+which something was raised, and what Python would print of it is not printed.
+
 A call that has made more messages and timers than any cluster needs is stopped at once.
 
 A call that waits, as ``queue.get()`` does, is ended by a signal, which only the main thread can be.
@@ -133,24 +137,50 @@ class OutOfTime(Unwinding):
 
 
 @contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
+def limited(seconds: float | None) -> Iterator[Limit]:
     """Raise `OutOfTime` in this thread after so many wall seconds, counted in looks.
 
     Args:
         seconds: how many; None for no end.
     """
+    limit = Limit(get_ident(), seconds or 0.0)
     if seconds is None:
-        yield
+        yield limit
         return
-    limit = _Limit(get_ident(), seconds)
     limit.start()
     try:
-        yield
+        with _quietly():
+            yield limit
     finally:
         limit.end()
 
 
-class _Limit(Thread):
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let Python print nothing of what is raised here and swallowed."""
+    before = sys.unraisablehook
+
+    def told(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, Unwinding):
+            before(unraisable)
+
+    sys.unraisablehook = told
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is told:  # else a node has put its own there, which others report
+            sys.unraisablehook = before
+
+
+class Limit(Thread):
+    """Raises `OutOfTime` in a thread.
+
+    Attributes:
+        place: ``file:line`` of the user's code that ran then; empty where none did.
+    """
+
+    place = ""
+
     def __init__(self, thread: int, seconds: float) -> None:
         super().__init__(name="clew-limit", daemon=True)
         self._limited = thread
@@ -163,8 +193,16 @@ class _Limit(Thread):
         while not self._over.wait(step):
             waited += step
             if waited >= self._seconds:
+                self.place = self.place or self._place()
+                run = _runs.get(self._limited)
+                if run is not None:
+                    run.give_up()
                 _raise_in(self._limited, OutOfTime)
                 step = 1.0
+
+    def _place(self) -> str:
+        frame = sys._current_frames().get(self._limited)  # noqa: SLF001 - documented so
+        return "" if frame is None else users_place(frame)
 
     def end(self) -> None:
         """Raise no more."""
@@ -183,11 +221,18 @@ def watched_import(path: Path, seconds: float | None = None) -> Iterator[None]:
     with supervisor.during(f"import {path}"):
         watch.begin()
         try:
-            yield
+            with _quietly():
+                yield
         except EndlessLoop:
             raise ImportEndless(watch.found) from None
+        except Exception:
+            if watch.found:  # __set_name__ makes another error of it
+                raise ImportEndless(watch.found) from None
+            raise
         finally:
             watch.finish()
+        if watch.found:  # swallowed
+            raise ImportEndless(watch.found)
 
 
 class _ImportWatch(_Stopper):
@@ -229,16 +274,28 @@ def watched(
         cluster: it gets a finding of the kind ``endless-loop`` and runs no further.
         wall_seconds: how long one call of a node's code may take.
         tick: called at each look with the virtual time and the number of events.
+
+    Raises:
+        OutOfTime: it was raised already, and the node's code swallowed it.
     """
-    watchdog = _Watchdog(cluster, get_ident(), wall_seconds, tick)
+    thread = get_ident()
+    watchdog = _Watchdog(cluster, thread, wall_seconds, tick)
+    around, _runs[thread] = _runs.get(thread), watchdog
     with supervisor.during("run"):
         watchdog.begin()
         try:
-            yield
+            with _quietly():
+                yield
         except EndlessLoop:
             cluster.world.abandon()
         finally:
             watchdog.finish()
+            if around is None:
+                del _runs[thread]
+            else:
+                _runs[thread] = around
+    if watchdog.given_up:
+        raise OutOfTime
 
 
 class _Watchdog(_Stopper):
@@ -249,6 +306,12 @@ class _Watchdog(_Stopper):
         self._tick = tick
         self._cluster = cluster
         self._found: Finding | None = None
+        self.given_up = False
+
+    def give_up(self) -> None:
+        """End the run after the event that is happening; called in any thread."""
+        self.given_up = True
+        self._cluster.world.stop()
 
     def run(self) -> None:
         """Look until it is over."""
@@ -278,6 +341,7 @@ class _Watchdog(_Stopper):
         process: Running | None = self._cluster.world.current
         if self._found is None:
             self._found = self._finding(process, place)
+        self._cluster.world.stop()  # the call may swallow what is raised in it
         self.strike(late)
 
     def _say(self) -> bool:
@@ -310,6 +374,9 @@ class _Watchdog(_Stopper):
         if self._found is not None:
             self._cluster.findings.add(self._found)
 
+
+_runs: dict[int, _Watchdog] = {}
+"""The innermost run of each thread: an `OutOfTime` that is swallowed ends it."""
 
 _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code__)
 
