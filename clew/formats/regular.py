@@ -35,11 +35,7 @@ def kind_of(path: str | PathLike[str]) -> str | None:
 
 
 def check_regular(
-    path: str | PathLike[str],
-    error: type[ClewError],
-    fix: str | None = None,
-    *,
-    bytes_max: int | None = BYTES_MAX,
+    path: str | PathLike[str], error: type[ClewError], fix: str | None = None
 ) -> None:
     """Do nothing for a regular file that can be looked at.
 
@@ -47,7 +43,6 @@ def check_regular(
         path: the file.
         error: what to raise.
         fix: what to do about it.
-        bytes_max: how large it may be; None for any size.
 
     Raises:
         ClewError: it is missing, something else, or too large.
@@ -63,27 +58,27 @@ def check_regular(
         raise error(
             "this can't be read", where=str(path), expected="a regular file", found=found, fix=fix
         )
-    if bytes_max is not None and status.st_size > bytes_max:
+    if status.st_size > BYTES_MAX:
         raise error(
             "this file is too large",
             where=str(path),
-            expected=f"at most {bytes_max:,} bytes",
+            expected=f"at most {BYTES_MAX:,} bytes",
             found=f"{status.st_size:,}",
             fix=fix,
         )
 
 
-def read_regular(path: Path, error: type[ClewError], fix: str | None = None) -> str:
+def read_regular(path: Path, error: type[ClewError]) -> str:
     """The text of a regular file in UTF-8.
 
     Raises:
         ClewError: as `check_regular`, or it can't be read or is no text.
     """
-    check_regular(path, error, fix)
+    check_regular(path, error)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as bad:
-        raise unreadable(path, error, bad, fix) from None
+        raise unreadable(path, error, bad) from None
 
 
 def unreadable(

@@ -169,13 +169,20 @@ def _skip(gap: Gap, offsets: list[int], inside: range, logs: Logs) -> Anomaly:
 
 
 def _nonmonotonic_poll(poll: Poll, low: int, high: int, earlier: Operation) -> Anomaly:
-    within = earlier is poll.operation
-    where = "inside one poll" if within else "in a later poll"
+    where = "inside one poll" if earlier is poll.operation else "in a later poll"
     reason = f"Process {poll.operation.process} polled offset {low} of key {poll.key} and then, "
     reason += f"{where}, offset {high}."
-    operations = (poll.operation,) if within else (earlier, poll.operation)
-    kind = "int-nonmonotonic-poll" if within else "nonmonotonic-poll"
-    return Anomaly(kind, reason, operations, {"key": poll.key, "offsets": [low, high]})
+    data = {"key": poll.key, "offsets": [low, high]}
+    return _between("nonmonotonic-poll", reason, earlier, poll.operation, data)
+
+
+def _between(
+    kind: str, reason: str, earlier: Operation, later: Operation, data: dict[str, Any]
+) -> Anomaly:
+    """An anomaly of two operations; of one alone its kind says so."""
+    if earlier is later:
+        return Anomaly(f"int-{kind}", reason, (later,), data)
+    return Anomaly(kind, reason, (earlier, later), data)
 
 
 def _asked_for_more(poll: Poll, first: int) -> Anomaly:
@@ -186,13 +193,10 @@ def _asked_for_more(poll: Poll, first: int) -> Anomaly:
 
 
 def _nonmonotonic_send(earlier: Send, later: Send) -> Anomaly:
-    within = earlier.operation is later.operation
     reason = (
         f"Process {later.operation.process} sent {shown(earlier.message)} and then "
         f"{shown(later.message)} to key {later.key}; the first is at offset {earlier.offset}, "
         f"the second at {later.offset}."
     )
-    operations = (later.operation,) if within else (earlier.operation, later.operation)
     data = {"key": later.key, "offsets": [earlier.offset, later.offset]}
-    kind = "int-nonmonotonic-send" if within else "nonmonotonic-send"
-    return Anomaly(kind, reason, operations, data)
+    return _between("nonmonotonic-send", reason, earlier.operation, later.operation, data)

@@ -29,7 +29,6 @@ from clew.checkers.transactions.extraction import (
     micro_operations,
     told,
 )
-from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import TransactionChecker, judge
 from clew.checkers.transactions.requests import compare, contradiction, requested
 from clew.checkers.transactions.search.appends import unseen_appends
@@ -57,14 +56,13 @@ class ListAppend(TransactionChecker):
 
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        graph = DependencyGraph(operations)
-        orders = AppendOrders(operations, graph, Phenomena())
+        orders = AppendOrders(operations)
         records = _read(history, operations, orders.recorder)
         for record in records:
             orders.settle(record)
         for record in records:
             orders.draw(record)
-        return judge(self, orders, budget, partial(unseen_appends, graph, orders))
+        return judge(self, orders, budget, partial(unseen_appends, orders))
 
 
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop

@@ -37,7 +37,6 @@ from clew.checkers.transactions.extraction import (
     refuse_write,
     told,
 )
-from clew.checkers.transactions.graph import DependencyGraph
 from clew.checkers.transactions.judgement import TransactionChecker, judge
 from clew.checkers.transactions.requests import compare, contradiction, requested
 from clew.checkers.transactions.search.versions import Searcher
@@ -103,14 +102,13 @@ class RwRegister(TransactionChecker):
 
     def _judge(self, history: History, budget: Budget) -> Result:
         operations = history.operations
-        graph = DependencyGraph(operations)
-        orders = RegisterOrders(operations, graph, Phenomena(), self.assumptions)
+        orders = RegisterOrders(operations, self.assumptions)
         records = _read(history, operations, orders.recorder, self.initial)
         for record in records:
             record.explicit = self.explicit.get(key_of(record.key))
             orders.settle(record)
         orders.order_all(records, budget)
-        searcher = Searcher(graph, records, orders)
+        searcher = Searcher(orders.graph, records, orders)
         return judge(self, orders, budget, lambda _: searcher)
 
 

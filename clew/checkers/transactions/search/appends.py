@@ -56,13 +56,12 @@ class AppendSearcher(Searcher):
         return f"{first} before {second} in key {told(record.key)}"
 
 
-def unseen_appends(
-    graph: DependencyGraph, orders: AppendOrders, finding: Cycles
-) -> AppendSearcher | None:
+def unseen_appends(orders: AppendOrders, finding: Cycles) -> AppendSearcher | None:
     """A search over the appends that nobody saw; None where their order can't matter.
 
     O(nodes + edges) where there is a cycle and a key with two such appends, else O(keys).
     """
+    graph = orders.graph
     keys = [record for record in orders.keys.values() if len(record.unseen) > 1]
     if not finding.cycles or not keys:
         return None

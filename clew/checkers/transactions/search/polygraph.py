@@ -21,7 +21,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from clew.checkers.order_graph import components, in_order
+from clew.checkers.order_graph import components
 from clew.checkers.transactions.cycles import SUFFIXES
 from clew.checkers.transactions.extraction import NEVER, neighbours, sessions
 from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
@@ -226,10 +226,6 @@ class Polygraph:
             self._labels[node].pop()
         del self.anti[mark[1] :]
 
-    def in_order(self) -> list[int]:
-        """The nodes in an order that goes with all edges; short of those on or behind circles."""
-        return in_order(self.targets)
-
     def path(
         self,
         starts: Iterable[int],
@@ -259,7 +255,7 @@ class Polygraph:
         return []
 
     def circles(self, placed: Iterable[int]) -> list[list[Step]]:
-        """A short circle of each strongly connected component, given what `in_order` placed."""
+        """A short circle of each strongly connected component, given what an order placed."""
         out = bytearray(len(self.targets))
         for node in placed:
             out[node] = 1

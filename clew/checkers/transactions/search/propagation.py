@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from clew.checkers.order_graph import in_order
 from clew.checkers.transactions.cycles import Cycle, name_of
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
 from clew.checkers.transactions.search.polygraph import Choice, Label, Polygraph, Shape, Step
@@ -97,7 +98,7 @@ class Propagation:
 
     def circles(self) -> list[list[Step]]:
         """Short forbidden circles, one for each component that has any; sets ``order``."""
-        self.order = self.polygraph.in_order()
+        self.order = in_order(self.polygraph.targets)
         if len(self.order) < len(self.polygraph.targets):
             return self.polygraph.circles(self.order)
         return self._led_back()

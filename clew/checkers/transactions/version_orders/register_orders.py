@@ -13,7 +13,7 @@ from itertools import chain, pairwise, product
 
 from clew.checkers.order_graph import components, in_order
 from clew.checkers.transactions.extraction import sessions, told
-from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW, DependencyGraph
+from clew.checkers.transactions.graph import OVERWRITE, RW, WR, WW
 from clew.checkers.transactions.version_orders.register_key import (
     ABSENT,
     INITIAL,
@@ -21,7 +21,7 @@ from clew.checkers.transactions.version_orders.register_key import (
     RegisterKey,
 )
 from clew.checkers.transactions.version_orders.written_key import MANY, KeyOrders
-from clew.checkers.transactions.words import Link, Phenomena
+from clew.checkers.transactions.words import Link
 from clew.checkers.values import initial_hint, key_of
 from clew.checkers.verdict import Budget
 from clew.history import Operation
@@ -32,19 +32,11 @@ class RegisterOrders(KeyOrders[RegisterKey]):
 
     Args:
         operations: the history's operations.
-        graph: receives the edges.
-        recorder: receives the anomalies.
         assumptions: names from `rw_register.VERSION_ORDERS`.
     """
 
-    def __init__(
-        self,
-        operations: Sequence[Operation],
-        graph: DependencyGraph,
-        recorder: Phenomena,
-        assumptions: Sequence[str],
-    ) -> None:
-        super().__init__(operations, graph, recorder)
+    def __init__(self, operations: Sequence[Operation], assumptions: Sequence[str]) -> None:
+        super().__init__(operations)
         self.assumptions = assumptions
         self.session = sessions(operations)
 
@@ -342,22 +334,8 @@ def _total(record: RegisterKey) -> bool:
     """True where each version but the last has its next one among those known to follow it."""
     if len(record.final) <= 1:
         return True
-    preceding = dict.fromkeys(record.final, 0)
-    for version, laters in record.after.items():
-        if version != INITIAL:
-            for later in laters:
-                preceding[later] += 1
-    ready = [version for version, count in preceding.items() if not count]
-    met = 0
-    # Invariant: the ready ones are those left that nothing left precedes. Two of them have no
-    # order.
-    while ready:
-        if len(ready) > 1:
-            return False
-        version = ready.pop()
-        met += 1
-        for later in record.after.get(version, {}):
-            preceding[later] -= 1
-            if not preceding[later]:
-                ready.append(later)
-    return met == len(record.final)
+    after = {version: record.after.get(version, {}) for version in record.final}
+    order = in_order(after)
+    # An order is the only one exactly where each leads to the next by an edge of its own.
+    only = all(later in after[earlier] for earlier, later in pairwise(order))
+    return only and len(order) == len(record.final)

@@ -83,23 +83,21 @@ class KeyOrders(ABC, Generic[_Record]):
 
     Args:
         operations: the history's operations.
-        graph: receives the edges.
-        recorder: receives the anomalies.
 
     Attributes:
+        graph: all edges.
+        recorder: the anomalies that are no cycles.
         keys: all that was read or written.
         committed: 1 for each operation that is known to have committed: it is ``ok``, or its
             outcome is unknown but one of its writes was seen.
     """
 
-    def __init__(
-        self, operations: Sequence[Operation], graph: DependencyGraph, recorder: Phenomena
-    ) -> None:
+    def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = operations
-        self.graph = graph
-        self.recorder = recorder
+        self.graph = DependencyGraph(operations)
+        self.recorder = Phenomena()
         self.keys: dict[Key, _Record] = {}
-        self.committed = bytearray(map(NEVER.__ne__, graph.completed))
+        self.committed = bytearray(map(NEVER.__ne__, self.graph.completed))
 
     def later_writers(self, number: int) -> Iterator[int]:
         """Who installed a version after one that this transaction read, itself left out."""
