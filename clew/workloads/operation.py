@@ -11,20 +11,16 @@ a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from operator import itemgetter
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from clew.errors import WorkloadError
 from clew.machine.text import shown
 from clew.workloads.shapes import Shape, Test, in_words, is_shape, list_of, test_of
 
 Pattern: TypeAlias = Any
-Fill: TypeAlias = Callable[[Mapping[str, Any]], Any]
-"""Gives the value of a pattern with these fields."""
-Take: TypeAlias = Callable[[Any, dict[str, Any]], None]
-"""Puts the fields of a value into a dict, in the pattern's order."""
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -43,7 +39,7 @@ class Renamed(Enum):
 KEY, FRESH = Renamed.KEY, Renamed.FRESH
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Declared:
     """What a workload says of one operation.
 
@@ -76,29 +72,17 @@ class Declared:
     weight: int
     answers: Mapping[int, Pattern]
     simpler: Mapping[str, Any]
-    draw: Callable[..., Any] = field(compare=False)
-    is_argument: Test = field(init=False, compare=False)
-    fill: Fill = field(init=False, compare=False)
-    answer: Callable[[Any, Mapping[str, Any]], Any] = field(init=False, compare=False)
-    _take: Take = field(init=False, compare=False)
-    _answers: dict[int, Fill] = field(init=False, compare=False)
-    _reply_type: str = field(init=False, compare=False)
-    _replied: tuple[tuple[str, Test], ...] = field(init=False, compare=False)
+    draw: Callable[..., Any]
 
     def __post_init__(self) -> None:
         """Hold it to what the rest relies on, and make what follows from it."""
         _check(self)
-        made = {
-            "is_argument": _fitting(self.planned, self.value, self.request),
-            "fill": _filler(self.value),
-            "_take": _taker(self.value),
-            "answer": self._make_answer(),
-            "_answers": {code: _filler(pattern) for code, pattern in self.answers.items()},
-            "_reply_type": f"{self.f}_ok",
-            "_replied": tuple((name, test_of(shape)) for name, shape in self.reply.items()),
-        }
-        for name, value in made.items():
-            object.__setattr__(self, name, value)
+        self.fill, self._take, test, self._words = _form(self.value, self.request)
+        self.is_argument = test if self.planned is ... else test_of(self.planned)
+        self.answer = self._make_answer()
+        self._answers = {code: _form(one, self.request).fill for code, one in self.answers.items()}
+        self._reply_type = f"{self.f}_ok"
+        self._replied = [(name, test_of(shape)) for name, shape in self.reply.items()]
 
     def fields(self, value: Any) -> dict[str, Any]:
         """The request's fields of an argument."""
@@ -125,7 +109,7 @@ class Declared:
         """What gives the result, in the shortest way that its pattern allows."""
         if not self.reply and self.result == self.value:
             return lambda value, _: value
-        fill, names = _filler(self.result), [*self.reply]
+        fill, names = _form(self.result, {**self.request, **self.reply}).fill, [*self.reply]
         if all(name in names for name in names_in(self.result)):
             return lambda _, reply: fill(reply)
         return lambda value, reply: fill(
@@ -140,9 +124,7 @@ class Declared:
 
     def argument_words(self) -> str:
         """What the argument is, in words."""
-        if self.planned is not ...:
-            return in_words(self.planned)
-        return _pattern_words(self.value, self.request)
+        return self._words if self.planned is ... else in_words(self.planned)
 
 
 def operation(
@@ -242,78 +224,69 @@ def names_in(pattern: Pattern) -> Iterator[Any]:
         yield pattern
 
 
-def _filler(pattern: Pattern) -> Fill:
-    """What gives the value of a pattern; a field that is not there is a KeyError."""
-    if isinstance(pattern, str):
-        return itemgetter(pattern)
+class _Form(NamedTuple):
+    """A pattern, made into functions.
+
+    Attributes:
+        fill: gives the value with these fields.
+        take: puts the fields of a value into a dict, in the pattern's order; it raises where the
+            value has no such form.
+        test: whether a value has this form, with fields of their shapes.
+        words: what it is, in words.
+    """
+
+    fill: Callable[[Mapping[str, Any]], Any]
+    take: Callable[[Any, dict[str, Any]], None]
+    test: Test
+    words: str
+
+
+def _form(pattern: Pattern, shapes: Mapping[str, Shape]) -> _Form:
+    """The form of a pattern whose fields have these shapes."""
     if isinstance(pattern, tuple):
-        if _is_flat(pattern):
-            values = itemgetter(*pattern)
-            return lambda fields: [*values(fields)]
-        parts = [_filler(part) for part in pattern]
-        return lambda fields: [part(fields) for part in parts]
+        return _list_form(pattern, [_form(part, shapes) for part in pattern])
     if isinstance(pattern, dict):
-        named = {name: _filler(part) for name, part in pattern.items()}
-        return lambda fields: {name: part(fields) for name, part in named.items()}
-    return lambda _: None
+        return _object_form({name: _form(part, shapes) for name, part in pattern.items()})
+    if pattern is None:
+        return _Form(lambda _: None, lambda _, __: None, test_of(None), "null")
+
+    def take(value: Any, into: dict[str, Any]) -> None:
+        into[pattern] = value
+
+    return _Form(itemgetter(pattern), take, test_of(shapes[pattern]), in_words(shapes[pattern]))
 
 
-def _is_flat(pattern: tuple[Pattern, ...]) -> bool:
-    """Whether a list is of several fields and nothing else, as most are: that is done in C."""
-    return len(pattern) > 1 and all(isinstance(part, str) for part in pattern)
-
-
-def _taker(pattern: Pattern) -> Take:
-    """What takes a value of a pattern apart; it raises where the value is of no such form."""
-    if isinstance(pattern, tuple):
-        if _is_flat(pattern):
-            return lambda value, into: into.update(zip(pattern, value, strict=True))
-        parts = [_taker(part) for part in pattern]
-
-        def take(value: Any, into: dict[str, Any]) -> None:
-            for part, item in zip(parts, value, strict=True):
-                part(item, into)
-
-    elif isinstance(pattern, dict):
-        named = {name: _taker(part) for name, part in pattern.items()}
-
-        def take(value: Any, into: dict[str, Any]) -> None:
-            for name, part in named.items():
-                part(value[name], into)
-
-    else:
-
-        def take(value: Any, into: dict[str, Any]) -> None:
-            if pattern is not None:
-                into[pattern] = value
-
-    return take
-
-
-def _fitting(planned: Shape, pattern: Pattern, fields: Mapping[str, Shape]) -> Test:
-    """What tells whether a value is of a shape, or of a pattern where that is left open."""
-    if planned is not ...:
-        return test_of(planned)
-    if isinstance(pattern, str):
-        return test_of(fields[pattern])
-    if isinstance(pattern, tuple):
-        return list_of([_fitting(..., part, fields) for part in pattern])
-    if isinstance(pattern, dict):
-        named = {name: _fitting(..., part, fields) for name, part in pattern.items()}
-        return lambda value: (
-            isinstance(value, dict)
-            and value.keys() == named.keys()
-            and all(test(value[name]) for name, test in named.items())
+def _list_form(pattern: tuple[Pattern, ...], parts: list[_Form]) -> _Form:
+    test, words = list_of([part.test for part in parts]), ", ".join(part.words for part in parts)
+    if len(parts) > 1 and all(isinstance(part, str) for part in pattern):
+        values = itemgetter(*pattern)  # fields and nothing else, as most are: that is done in C
+        return _Form(
+            lambda fields: [*values(fields)],
+            lambda value, into: into.update(zip(pattern, value, strict=True)),
+            test,
+            f"[{words}]",
         )
-    return lambda value: value is None
+
+    def take(value: Any, into: dict[str, Any]) -> None:
+        for part, item in zip(parts, value, strict=True):
+            part.take(item, into)
+
+    return _Form(lambda fields: [part.fill(fields) for part in parts], take, test, f"[{words}]")
 
 
-def _pattern_words(pattern: Pattern, fields: Mapping[str, Shape]) -> str:
-    if isinstance(pattern, str):
-        return in_words(fields[pattern])
-    if isinstance(pattern, tuple):
-        return f"[{', '.join(_pattern_words(part, fields) for part in pattern)}]"
-    if isinstance(pattern, dict):
-        parts = (f"{name}: {_pattern_words(part, fields)}" for name, part in pattern.items())
-        return f"{{{', '.join(parts)}}}"
-    return "null"
+def _object_form(named: dict[str, _Form]) -> _Form:
+    def take(value: Any, into: dict[str, Any]) -> None:
+        for name, part in named.items():
+            part.take(value[name], into)
+
+    def test(value: Any) -> bool:
+        same = isinstance(value, dict) and value.keys() == named.keys()
+        return same and all(part.test(value[name]) for name, part in named.items())
+
+    words = ", ".join(f"{name}: {part.words}" for name, part in named.items())
+    return _Form(
+        lambda fields: {name: part.fill(fields) for name, part in named.items()},
+        take,
+        test,
+        f"{{{words}}}",
+    )
