@@ -42,17 +42,6 @@ def is_pair(value: Any) -> bool:
     return type(value) in PAIRS and len(value) == _PAIR
 
 
-def keying(history: History, pairs: Collection[str] = ()) -> Keying:
-    """Whether operations carry a key, and whether the answers of those that ask do. O(n).
-
-    The likelier one of the `readings`, where there are two.
-
-    Raises:
-        HistoryError: some operations surely have a key and others have none.
-    """
-    return readings(history, pairs)[0]
-
-
 def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...]:
     """The one or two ways in which the values can be read, the likelier first. O(n).
 
@@ -64,7 +53,7 @@ def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...
     for keyed first, unless some answers are no pairs with the same key.
 
     Raises:
-        HistoryError: as `keying`.
+        HistoryError: some operations surely have a key and others have none.
     """
     operations = history.operations
     arguments = list(map(_ARGUMENT, operations))

@@ -85,8 +85,8 @@ def test_states_that_take_too_much_memory_end_the_search():
     lines = [line for at in range(600) for line in (f"0 invoke add {at}", f"0 ok add {at}")]
     (part,) = partitions(Counter(), told("\n".join(lines)))
     with pytest.raises(OutOfBudget, match="the states take more than"):
-        searched(Counter(), None, part.entries, Budget(), bytes_max=4_000)
-    assert searched(Counter(), None, part.entries, Budget()).outcome.linearizable
+        searched(Counter(), part.entries, Budget(), bytes_max=4_000)
+    assert searched(Counter(), part.entries, Budget()).outcome.linearizable
 
 
 def test_an_explanation_does_not_spend_what_a_verdict_needs():

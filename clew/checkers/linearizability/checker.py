@@ -132,7 +132,7 @@ class Linearizability:
             broken = without_source(specification, entries)
             if broken:
                 return PartitionResult("sources", broken)
-            found = searched(specification, partition.key, entries, budget)
+            found = searched(specification, entries, budget)
         failed = None if found.outcome.linearizable else found
         return PartitionResult("search", (), found.outcome.configurations, failed)
 
@@ -152,7 +152,7 @@ class Linearizability:
             return None
         share = Share(budget, SHORT_CONFIGURATIONS + 2 * len(partition.entries))
         with suppress(ShareSpentError):
-            return searched(self.specification, partition.key, partition.entries, share)
+            return searched(self.specification, partition.entries, share)
         return None
 
     def _result(

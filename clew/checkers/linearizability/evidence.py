@@ -12,7 +12,7 @@ same, that is what a person wants to know first: `Failed` adds it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
@@ -94,14 +94,16 @@ class Evidence:
                 failed, told = self._story(partition, broken)
             blamed = [failed.response]
             if not self._explained:
-                return named(self._specification, failed, self._operations)
+                return named(self._specification, partition.key, failed, self._operations)
             minimal = self._minimal(self._suspects(failed, told, broken), failed)
             blamed = minimal.entries
             if failed.freed or failed.machine.specification.looks_ahead:
                 # The order found used pending operations twice, or what was seen later.
-                failed = self._told(partition.key, minimal)
+                failed = self._told(minimal)
             alone = None if told is partition.entries else told
-            return explain(self._specification, failed, blamed, self._operations, alone)
+            return explain(
+                self._specification, partition.key, failed, blamed, self._operations, alone
+            )
         except EnginesDisagreeError:
             raise
         except OutOfBudget as spent:
@@ -117,16 +119,16 @@ class Evidence:
         if self._explained and _is_near(partition, broken) and not _is_cut(partition, broken):
             with suppress(OutOfBudget):
                 whole = _Suspects(self._specification, partition.entries)
-                found = self._told(partition.key, whole, WHOLE_STORY_CONFIGURATIONS)
+                found = self._told(whole, WHOLE_STORY_CONFIGURATIONS)
                 return found, partition.entries
-        return self._told(partition.key, _Suspects(self._specification, broken)), broken
+        return self._told(_Suspects(self._specification, broken)), broken
 
-    def _told(self, key: Hashable, suspects: _Suspects, most: int | None = None) -> Searched:
+    def _told(self, suspects: _Suspects, most: int | None = None) -> Searched:
         """The search of entries that are known to fail."""
         specification, entries = suspects
         limit = STORY_CONFIGURATIONS + STORY_CONFIGURATIONS_EACH * len(entries)
         share = Share(self._budget, limit if most is None else min(limit, most))
-        found = searched(specification, key, entries, share, bytes_max=STORY_BYTES)
+        found = searched(specification, entries, share, bytes_max=STORY_BYTES)
         if found.outcome.linearizable:
             raise EnginesDisagreeError([each.number for each in entries])
         return found

@@ -35,6 +35,7 @@ TRIES_LOOKED_AT = 10_000
 
 def explain(
     specification: Specification,
+    key: Hashable,
     failure: Searched,
     minimal: Sequence[Entry],
     operations: Sequence[Operation],
@@ -44,6 +45,7 @@ def explain(
 
     Args:
         specification: the specification as the user gave it; it describes operations.
+        key: the partition's key.
         failure: the search that failed.
         minimal: the entries that are still not linearizable.
         operations: all operations of the history, by number.
@@ -53,7 +55,7 @@ def explain(
     """
     response = failure.response
     reached = list(dict.fromkeys(state for state, _, _ in failure.outcome.stuck))
-    told = _Told(specification, operations, failure.key, alone or ())
+    told = _Told(specification, operations, key, alone or ())
     tries = _tries(failure)
     unseen = _unseen(failure, told, tries)
     states = _states(failure.machine, reached, unseen)
@@ -71,7 +73,7 @@ def explain(
         ),
         shown,
         {
-            "key": _json(failure.key),
+            "key": _json(key),
             "response": told.operation(response.number),
             "prefix": prefix,
             "states": states,
@@ -84,17 +86,20 @@ def explain(
 
 
 def named(
-    specification: Specification, failure: Searched, operations: Sequence[Operation]
+    specification: Specification,
+    key: Hashable,
+    failure: Searched,
+    operations: Sequence[Operation],
 ) -> Anomaly:
     """The anomaly with nothing but the first response that no order explains."""
     number = failure.response.number
-    told = _Told(specification, operations, failure.key, ())
+    told = _Told(specification, operations, key, ())
     response = told.operation(number)
     return Anomaly(
         "nonlinearizable",
         f"{told.begin()} explains {response['words']}.",
         (operations[number],),
-        {"key": _json(failure.key), "response": response},
+        {"key": _json(key), "response": response},
     )
 
 

@@ -12,7 +12,7 @@ refutes most histories that are wrong for a reason that has nothing to do with t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -39,8 +39,7 @@ class Searched(NamedTuple):
     """A partition's search, with what an explanation needs.
 
     Attributes:
-        key: the partition's key.
-        entries: its entries as the fitted specification sees them.
+        entries: the partition's entries as the fitted specification sees them.
         machine: the machine that was searched; it holds the fitted specification.
         timeline: the timeline that was searched.
         outcome: what the search found.
@@ -48,7 +47,6 @@ class Searched(NamedTuple):
         freed: whether pending operations were free to happen any number of times.
     """
 
-    key: Hashable
     entries: Sequence[Entry]
     machine: Machine
     timeline: Timeline
@@ -91,7 +89,6 @@ class PartitionResult(NamedTuple):
 
 def searched(
     specification: Specification,
-    key: Hashable,
     entries: Sequence[Entry],
     budget: Budget,
     *,
@@ -103,7 +100,7 @@ def searched(
         OutOfBudget: it was not decided within the budget.
     """
     specification, entries = _fitted(specification, entries)
-    run = partial(_run, specification, key, entries, bytes_max)
+    run = partial(_run, specification, entries, bytes_max)
     if None not in map(_COMPLETED, entries):
         return run(budget, freed=False)
     first = FIRST_STAGE_CONFIGURATIONS + 4 * len(entries)
@@ -137,7 +134,6 @@ def _fitted(
 
 def _run(
     specification: Specification,
-    key: Hashable,
     entries: Sequence[Entry],
     bytes_max: int,
     budget: Budget,
@@ -156,7 +152,7 @@ def _run(
         # A read may narrow what a specification that chose can be: then it is no mere read.
         if not (eager and machine.chose):
             break
-    return Searched(key, entries, machine, levels, outcome, eager, freed)
+    return Searched(entries, machine, levels, outcome, eager, freed)
 
 
 class _Finite(Budget):

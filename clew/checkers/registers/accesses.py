@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from clew.checkers.collector import uncollected
-from clew.checkers.keys import keying
+from clew.checkers.keys import readings
 from clew.checkers.values import Key, initial_hint, key_of, listed, sentence, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
@@ -166,7 +166,7 @@ def accesses_of(
     if strange:
         why = f"{listed(strange)} is neither read nor write, so what reads saw is not known."
         return Result(name, Verdict.UNKNOWN, sentence(why))
-    keying(history)  # it refuses a history in which only some operations have a key
+    readings(history)  # it refuses a history in which only some operations have a key
     raw = _raw(history.operations)
     writes: dict[tuple[Key, Key], list[_Raw]] = {}
     for one in raw:

@@ -106,7 +106,7 @@ def _unfounded(kind: Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:
 def _searched(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Searched:
     assert kind.lazy is not None
     lazy = kind.lazy(entries)
-    return searched(lazy, None, lazy.entries, budget)
+    return searched(lazy, lazy.entries, budget)
 
 
 def _fails(kind: Kind, entries: Sequence[Entry], budget: Budget) -> bool:

@@ -230,7 +230,7 @@ def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry,
     spent = budget.spent
     with suppress(ShareSpentError):
         share = Share(budget, FIRST_CONFIGURATIONS + 8 * len(entries))
-        if searched(lazy, None, lazy.entries, share).outcome.linearizable:
+        if searched(lazy, lazy.entries, share).outcome.linearizable:
             return (), budget.spent - spent
     elements = list(dict.fromkeys(each.argument for each in entries if each.f != "read"))
     for element in elements:
@@ -259,7 +259,7 @@ def _is_simple(entries: Sequence[Entry]) -> bool:
 
 def _holds(entries: Sequence[Entry], budget: Budget) -> bool:
     lazy = LazySet(entries)
-    return searched(lazy, None, lazy.entries, budget).outcome.linearizable
+    return searched(lazy, lazy.entries, budget).outcome.linearizable
 
 
 def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> tuple[Entry, ...]:
@@ -269,7 +269,7 @@ def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> t
         as_test(each, element, shown=bool(each.result)) if each.f == "read" else each
         for each in alone
     ]
-    found = searched(Set(), None, tests, budget)
+    found = searched(Set(), tests, budget)
     if found.outcome.linearizable:
         return ()
     responded = end(found.response)
