@@ -24,15 +24,12 @@ from clew.workloads import workloads
 
 BANK = Path(__file__).parent / "bank_outside.py"
 
+WRONG = {int: 10**6, str: "wrong", list: [], dict: {}}
+"""What a node answers that keeps no promise, by the shape of the field; 777 for any other."""
+
 ANSWERS = {
-    # a workload: what a node answers that keeps no promise, by function
-    "echo": {"echo": {"echo": "something else"}},
-    "unique-ids": {"generate": {"id": 1}},
+    # a workload that needs more than that: what is answered, by function
     "broadcast": {"topology": {}, "broadcast": {}, "read": {"messages": []}},
-    "g-set": {"add": {}, "read": {"value": []}},
-    "g-counter": {"add": {}, "read": {"value": 10**6}},
-    "pn-counter": {"add": {}, "read": {"value": 10**6}},
-    "lin-kv": {"read": {"value": 777}, "write": {}, "cas": {}},
     "kafka": {
         "send": {"offset": 0},
         "poll": {"msgs": {"0": [[0, 777]]}},
@@ -59,10 +56,14 @@ def wrong_node(name: str) -> str:
     """The source of a node that speaks a shipped workload and breaks its promise."""
     if name.startswith("txn-"):
         return TRANSACTIONS.format(name=name, read="[777]" if "append" in name else 777)
+    answers = ANSWERS.get(name) or {
+        f: {field: WRONG.get(shape, 777) for field, shape in one.reply.items()}
+        for f, one in workloads()[name].operations.items()
+    }
     handlers = [
         f"    @on({f!r})\n    def {f}(self, msg):\n"
         f"        self.reply(msg, { ({'type': f'{f}_ok'} | fields)!r})\n"
-        for f, fields in ANSWERS[name].items()
+        for f, fields in answers.items()
     ]
     head = f"from clew import Node, on\n\n\nclass Wrong(Node):\n    workload = {name!r}\n\n"
     return head + "\n".join(handlers)
