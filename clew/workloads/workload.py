@@ -183,6 +183,8 @@ class Workload:
         self._drawn = [
             each for each in self.operations.values() if each.weight and self.asks(each.f)
         ]
+        # Of those that ship, a test holds what they draw to what they declare.
+        self._is_users = not type(self).__module__.startswith("clew.")
         self._ranks = [*accumulate(each.weight for each in self._drawn)]
 
     def asks(self, f: str) -> bool:
@@ -202,7 +204,7 @@ class Workload:
             # Each takes as many of the ranks as it weighs.
             declared = self._drawn[bisect(self._ranks, draw.stream.below(self._ranks[-1]))]
         value = declared.draw(self, draw)
-        if not declared.is_argument(value):
+        if self._is_users and not declared.is_argument(value):
             raise self._wrong(declared, "draws", declared.argument_words(), value)
         return Request(declared.f, value)
 

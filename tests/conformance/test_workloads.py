@@ -20,7 +20,9 @@ from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.repros.repro import read_repro
 from clew.scenarios.runs.run import simulate
+from clew.sim.entropy import Entropy
 from clew.workloads import workloads
+from clew.workloads.workload import Draw
 
 BANK = Path(__file__).parent / "bank_outside.py"
 
@@ -118,7 +120,10 @@ def test_a_shipped_workload_declares_all_there_is(name):
     assert workload.template_text(), "what clew new writes"
     assert [one.name for one in workload().checkers()]
     assert all(check.broken for check in workload.judged_by())
-    for request in workload().final() if workload.final_reads else ():
+    draws = [Draw(Entropy(7).stream(number), 1, number) for number in range(200)]
+    drawn = [*map(workload().drawn, draws)]
+    assert {request.f for request in drawn} == set(workload.functions)
+    for request in [*drawn, *(workload().final() if workload.final_reads else ())]:
         assert workload.operations[request.f].is_argument(request.value)
 
 
