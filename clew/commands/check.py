@@ -18,8 +18,7 @@ from clew.machine.text import json_text
 from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine
-from clew.report.screen import echo
-from clew.report.style import Style
+from clew.report.screen import Style, echo
 
 
 def run(options: Mapping[str, Any]) -> int:

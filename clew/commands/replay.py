@@ -21,10 +21,8 @@ from clew.formats.atomic import write_text
 from clew.formats.places import check_outputs
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
-from clew.report.logs import node_logs
-from clew.report.run import run_report, verified
-from clew.report.screen import echo
-from clew.report.style import Style
+from clew.report.run import node_logs, run_report, verified
+from clew.report.screen import Style, echo
 from clew.scenarios.code.models import Model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.repros.repro import Repro, differences, read_repro

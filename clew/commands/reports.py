@@ -17,8 +17,7 @@ from clew.formats.atomic import write_text
 from clew.machine.text import json_text
 from clew.report import annotations as github
 from clew.report.junit import junit_xml
-from clew.report.screen import COMMAND, echo
-from clew.report.style import Style
+from clew.report.screen import COMMAND, Style, echo
 from clew.report.suite import Suite, suite_of
 from clew.search.cases import Case
 from clew.search.seeds import SeedResult
@@ -103,14 +102,6 @@ def write_junit(
 
 
 def _suite_of(case: Case, stories: Mapping[str, str]) -> Suite:
-    firsts = [group.first for group in case.summary.groups.values()]
-    return suite_of(
-        case.job.scenario,
-        case.source,
-        case.summary,
-        seconds=case.summary.wall_seconds,
-        again=partial(rerun, case.job.scenario, case.source),
-        stories={
-            one.seed: stories[one.repro] for one in firsts if one.repro and one.repro in stories
-        },
-    )
+    scenario = case.job.scenario
+    again = partial(rerun, scenario, case.source)
+    return suite_of(scenario, case.source, case.summary, stories, again)

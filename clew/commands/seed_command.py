@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
+from clew.report.sweep import BESIDE_A_RUN
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.options.table import declared
 from clew.scenarios.suites.suite import Source, options_of, scenario_from
-
-_NO_FLAG = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
 
 
 def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
@@ -32,7 +31,7 @@ def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:
     """What a command line has to say to make one scenario of another."""
     for name, one in declared(type(scenario)).items():
         value = getattr(scenario, one.name)
-        if name in _NO_FLAG or value == getattr(base, one.name, one.default):
+        if name in BESIDE_A_RUN or value == getattr(base, one.name, one.default):
             continue
         option = f"--{name.replace('_', '-')}"
         if value is True:

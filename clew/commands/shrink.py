@@ -17,13 +17,11 @@ from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
 from clew.report.progress import ShrinkProgress
 from clew.report.run import not_deterministic
-from clew.report.screen import echo
+from clew.report.screen import Style, echo
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
-from clew.report.style import Style
 from clew.scenarios.repros.repro import read_repro
-from clew.search.shrink.record import SHRUNK, write_shrunk
-from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
+from clew.search.shrink.shrinker import RUNS_MAX, SHRUNK, Shrunk, shrink, write_shrunk
 from clew.search.verification import Verification, verify
 
 EXIT_INTERRUPTED = 130

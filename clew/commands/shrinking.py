@@ -8,15 +8,13 @@ from pathlib import Path
 
 from clew.checkers.verdict import Verdict
 from clew.report.progress import ShrinkProgress
-from clew.report.screen import echo
+from clew.report.screen import Style, echo
 from clew.report.shrink import shrunk_report
-from clew.report.style import Style
 from clew.scenarios.repros.repro import read_repro
 from clew.search.cases import Case
 from clew.search.seeds import LONG, SeedResult
 from clew.search.shrink.oracle import FiguresError
-from clew.search.shrink.record import SHRUNK, write_shrunk
-from clew.search.shrink.shrinker import RUNS_MAX, shrink
+from clew.search.shrink.shrinker import RUNS_MAX, SHRUNK, shrink, write_shrunk
 from clew.search.verification import verify
 
 

@@ -9,11 +9,9 @@ from functools import partial
 from clew.commands.invocation import Invocation
 from clew.commands.reports import end, print_json
 from clew.node.timer import to_ns
-from clew.report.logs import node_logs
 from clew.report.progress import RunProgress
-from clew.report.run import run_report
-from clew.report.screen import echo
-from clew.report.style import Style
+from clew.report.run import node_logs, run_report
+from clew.report.screen import Style, echo
 from clew.report.sweep import expectation
 from clew.scenarios.judgement.outcome import Outcome
 from clew.search.cases import Case
@@ -40,7 +38,7 @@ def run_one(case: Case, asked: Invocation) -> int:
     outcome: Outcome | None = None
     try:
         with RunProgress(limit_ns, sys.stderr) as progress, limited(asked.seed_seconds) as limit:
-            outcome, result = run_seed(case.job, seed, bench, onlooker=progress)
+            outcome, result = run_seed(case.job, seed, bench, listener=progress)
             if is_unverified(result):
                 progress.stage("making it again, to compare")
                 result = made_again(case.job, result, bench.fresh, outcome)

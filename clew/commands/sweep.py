@@ -20,8 +20,7 @@ from clew.machine import wall
 from clew.machine.crash import crash_of
 from clew.report.progress import Progress
 from clew.report.run import run_report
-from clew.report.screen import echo
-from clew.report.style import Style
+from clew.report.screen import Style, echo
 from clew.report.sweep import case_line, failures, sweep_report
 from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.sources import in_one_file, source_digest
@@ -168,8 +167,7 @@ def kept(job: Job, result: SeedResult) -> SeedResult:
     again = replace(job, keep_failing=True, verify_all=False, verify_failing=False)
     outcome, written = run_seed(again, result.seed)
     result = replace(result, repro=written.repro, json={**result.json, "repro": written.repro})
-    endless = any(finding.kind == "endless-loop" for finding in outcome.run.findings)
-    if written.digest == result.digest or endless:
+    if written.digest == result.digest or is_endless(outcome):
         return result
     return held(result, Verification(same=False, where="the run when it was made to be kept"))
 

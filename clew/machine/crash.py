@@ -85,7 +85,7 @@ def _report(error: BaseException, trace: str, seed: int | None, command: list[st
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised, as the end of a clause."""
+    """Say where it was raised, as the end of a clause."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next

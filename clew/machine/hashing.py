@@ -43,7 +43,7 @@ _SEED = _read()
 
 
 def hash_seed() -> int | None:
-    """The seed of this process; None where it was drawn and nobody knows it."""
+    """Return the seed of this process; None where it was drawn and nobody knows it."""
     return _SEED
 
 

@@ -95,5 +95,5 @@ def leave_no_sign() -> None:
 
 
 def ending(status: int | None) -> str:
-    """How a process ended, in words: the ``exitcode`` of multiprocessing."""
+    """Say how a process ended: the ``exitcode`` of multiprocessing."""
     return f"signal {-status}" if status is not None and status < 0 else f"status {status}"

@@ -47,7 +47,7 @@ class _Here:
 
 
 def reports() -> int | None:
-    """The descriptor to which stacks and signs of life go; None where nobody reads them."""
+    """Return the descriptor that stacks and signs of life go to; None where nobody reads it."""
     return _Here.pipe
 
 
@@ -118,7 +118,7 @@ class Lost(NamedTuple):
 
 
 def wanted() -> bool:
-    """True where commands are to be looked after."""
+    """Say whether commands are to be looked after."""
     return hasattr(os, "fork") and os.environ.get("CLEW_SUPERVISE") != "0"
 
 
@@ -150,7 +150,7 @@ class _Watch:
         self._began = wall.seconds_since_1970()
 
     def wait(self) -> int | Lost:
-        """The exit status of the process, or how it was lost."""
+        """Wait for the exit status of the process, or how it was lost."""
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda signum, _: self._pass_on(signum))
         killed = False
@@ -164,7 +164,7 @@ class _Watch:
                 killed = True
 
     def _pass_on(self, signum: int) -> None:
-        """A person's Ctrl-C reaches both processes, a signal by number only this one."""
+        """Pass a signal on: Ctrl-C reaches both processes, a signal by number only this one."""
         self._ended = signum
         self._since = self._since or wall.seconds()
         with suppress(ProcessLookupError):
@@ -206,7 +206,7 @@ class _Watch:
 
 
 def _place(said: str) -> str:
-    """``FILE:LINE in NAME`` of the innermost user's call of a stack, or as it was said."""
+    """Find ``FILE:LINE in NAME`` of the innermost user's call of a stack, or as it was said."""
     told = re.search(r"^stuck (.*)$", said, re.MULTILINE)
     if told:
         return told[1]

@@ -40,17 +40,17 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without what would move a cursor, change a direction or be invisible."""
+    """Escape what would move a cursor, change a direction or be invisible."""
     return _NOT_PRINTABLE.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
+    """Do the same, on one line."""
     return _NOT_ON_A_LINE.sub(_escaped, text)
 
 
 def cut(text: str, most: int = TEXT_MAX) -> str:
-    """The text's two ends where it is longer than ``most``, with how much is left out between."""
+    """Keep the two ends of a text longer than ``most``, with how much is left out between."""
     if len(text) <= most:
         return text
     head = most * 3 // 4
@@ -59,17 +59,17 @@ def cut(text: str, most: int = TEXT_MAX) -> str:
 
 
 def brief(text: str, most: int, rest: str = "...") -> str:
-    """The text's beginning where it is longer than ``most``, with ``rest`` for what is left out."""
+    """Keep the beginning of a text longer than ``most``, with ``rest`` for what is left out."""
     return text if len(text) <= most else f"{text[: most - len(rest)]}{rest}"
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word that a misspelt one is nearest to; None where none is near."""
+    """Find the known word that a misspelt one is nearest to; None where none is near."""
     return next(iter(nearest_of(word, known, 1, cutoff)), None)
 
 
 def nearest_of(word: str, known: Iterable[str], most: int, cutoff: float = 0.6) -> list[str]:
-    """At most so many known words that a misspelt one is near to, the nearest first."""
+    """List at most so many known words that a misspelt one is near to, the nearest first."""
     return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
@@ -84,12 +84,12 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def _settled(text: str) -> str:
-    """The text without addresses, where it is short enough for anybody to see them."""
+    """Take addresses out of a text that is short enough for anybody to see them."""
     return text if len(text) > 10 * TEXT_MAX else _ADDRESS.sub("", text)
 
 
 def said(error: BaseException, most: int = TEXT_MAX) -> str:
-    """The type and the text of an exception, whose ``__str__`` may fail itself."""
+    """Write the type and the text of an exception, whose ``__str__`` may fail itself."""
     name = _type_name(error)
     try:
         text = str(error)
@@ -105,7 +105,7 @@ def _type_name(value: object) -> str:
 
 
 def shown(value: Any, most: int = TEXT_MAX) -> str:
-    """``repr`` of a value, which may be long or fail."""
+    """Write the ``repr`` of a value, which may be long or fail."""
     try:
         return cut(_settled(repr(value)), most)
     except (Unwinding, KeyboardInterrupt):
@@ -118,7 +118,7 @@ _ITEMS, _LEVELS = 20, 5
 
 
 def _piecewise(value: Any, level: int) -> str:
-    """A value whose ``repr`` fails: its parts, each by itself."""
+    """Write a value whose ``repr`` fails: its parts, each by itself."""
     if isinstance(value, int) and value.bit_length() > BITS_MAX:
         return hex(value)
     if isinstance(value, list | tuple | dict) and level < _LEVELS:
@@ -138,7 +138,7 @@ def _piecewise(value: Any, level: int) -> str:
 
 
 def json_words(value: Any) -> str:
-    """A value as JSON for people, letters as they are; as `shown` where JSON can't say it."""
+    """Write a value as JSON for people, letters as they are; else as `shown`."""
     try:
         return json.dumps(value, ensure_ascii=False, default=shown)
     except (TypeError, ValueError, RecursionError):
@@ -149,7 +149,7 @@ def json_words(value: Any) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
-    """A value as JSON of RFC 8259, in printable ASCII.
+    """Write a value as JSON of RFC 8259, in printable ASCII.
 
     JSON has no word for what is no finite number: it becomes a text, ``"NaN"`` or ``"Infinity"``;
     so does an integer of thousands of digits, in hexadecimal.
@@ -182,33 +182,33 @@ def _finite(value: Any) -> Any:
 
 
 def script_json(value: Any) -> str:
-    """A value as JSON that stands in a script element of a page: no tag can begin in it."""
+    """Write a value as JSON for a script element of a page: no tag can begin in it."""
     text = json_text(value, compact=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def html_text(text: str) -> str:
-    """The text as the content of an HTML element, or between the quotes of an attribute."""
+    """Escape a text for an HTML element, or for between the quotes of an attribute."""
     return html.escape(printable(text))
 
 
 def xml_text(text: str) -> str:
-    """The text for an XML 1.0 tree, which escapes its own signs when it is written."""
+    """Escape a text for an XML 1.0 tree, which escapes its own signs when it is written."""
     return printable(text)
 
 
 def dot_text(text: str) -> str:
-    """The text as a quoted string of Graphviz' DOT, its lines centred."""
+    """Write a text as a quoted string of Graphviz' DOT, its lines centred."""
     escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def github_message(text: str) -> str:
-    """The text as the message of a GitHub workflow command."""
+    """Escape a text for the message of a GitHub workflow command."""
     parts = (printable(part).replace("%", "%25") for part in text.split("\r"))
     return "%0D".join(parts).replace("\n", "%0A")
 
 
 def github_property(text: str) -> str:
-    """The text as a property of a GitHub workflow command."""
+    """Escape a text for a property of a GitHub workflow command."""
     return github_message(one_line(text)).replace(":", "%3A").replace(",", "%2C")

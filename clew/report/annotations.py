@@ -36,19 +36,21 @@ def annotations(suites: Sequence[Suite]) -> list[str]:
 
 def _of_one(one: Suite) -> list[str]:
     lines = [_failure(one, failure) for failure in one.failures]
-    if not lines and one.met.verdict is not Verdict.VALID:
-        lines.append(_command(one.met.verdict, _Place(_file(one)), one.name, one.met.reason))
+    met = one.summary.met
+    if not lines and met.verdict is not Verdict.VALID:
+        lines.append(_command(met.verdict, _Place(_file(one)), one.name, met.reason))
     return lines
 
 
 def _failure(one: Suite, failure: Failure) -> str:
-    title = f"{one.name}, seed {failure.seed}: {failure.signature}"
-    told = [failure.reason]
+    first = failure.first
+    title = f"{one.name}, seed {first.seed}: {first.signature}"
+    told = [first.reason]
     if failure.runs > 1:
         told.append(f"{failure.runs} runs ended so.")
     if failure.again:
         told.append(failure.again)
-    return _command(failure.verdict, _place(one, failure.signature), title, "\n".join(told))
+    return _command(first.verdict, _place(one, first.signature), title, "\n".join(told))
 
 
 def _command(verdict: Verdict, place: _Place, title: str, message: str) -> str:

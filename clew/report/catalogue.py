@@ -1,4 +1,4 @@
-"""What there is, read off the tables: models, bugs, workloads, faults, checkers, scenarios, ..."""
+"""The lists of ``clew list``, read off the tables: models, bugs, workloads, faults and so on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 
 
 def models() -> Iterator[Row]:
-    """The models that ship, and those that are installed."""
+    """List the models that ship, and those that are installed."""
     for name, entry in MODELS.items():
         yield {
             "model": name,
@@ -38,7 +38,7 @@ def models() -> Iterator[Row]:
 
 
 def bugs() -> Iterator[Row]:
-    """The planted bugs, with what it takes to show them."""
+    """List the planted bugs, with the scenario that shows each."""
     for model in MODELS:
         for name, bug in bugs_of(model).items():
             yield {
@@ -51,7 +51,7 @@ def bugs() -> Iterator[Row]:
 
 
 def workloads() -> Iterator[Row]:
-    """What clients may ask, and what must hold."""
+    """List the workloads: what clients may ask, and what must hold."""
     for name in known_workloads():
         workload = load_workload(name)
         yield {
@@ -62,7 +62,7 @@ def workloads() -> Iterator[Row]:
 
 
 def faults() -> Iterator[Row]:
-    """The kinds of fault and their families."""
+    """List the kinds of fault and their groups."""
     for name, kind in KINDS.items():
         yield {
             "fault": name,
@@ -74,7 +74,7 @@ def faults() -> Iterator[Row]:
 
 
 def checkers() -> Iterator[Row]:
-    """What a recorded history can be held to."""
+    """List what a recorded history can be checked against."""
     for entry in entries():
         yield {
             "checker": entry.name,
@@ -104,13 +104,13 @@ _ORDERS = ("none", "sessions", "real time")
 
 
 def topologies() -> Iterator[Row]:
-    """Who may be whose neighbour."""
+    """List the topologies: who may be whose neighbour."""
     for name, meaning in TOPOLOGIES.items():
         yield {"topology": name, "summary": meaning}
 
 
 def scenarios() -> Iterator[Row]:
-    """The scenarios that ship; each name can stand for MODEL in ``clew test``."""
+    """List the scenarios that ship; each name can stand for MODEL in ``clew test``."""
     for name, options in shipped().items():
         yield {
             "scenario": name,
@@ -122,7 +122,7 @@ def scenarios() -> Iterator[Row]:
 
 
 def kinds() -> Iterator[Row]:
-    """The ways to fail that ``expect = "invalid:KIND"`` may name."""
+    """List the ways to fail that ``expect = "invalid:KIND"`` may name."""
     for name, meaning in failures().items():
         yield {"kind": name, "what": "anomaly", "summary": meaning}
     for name, meaning in checks().items():
@@ -144,7 +144,7 @@ CATALOGUE: Mapping[str, tuple[Callable[[], Iterator[Row]], tuple[str, ...]]] = {
 
 
 def rows_of(what: str) -> tuple[list[Row], tuple[str, ...]]:
-    """The rows of a list and the columns for a terminal.
+    """Return the rows of a list, and the columns for a terminal.
 
     Raises:
         UsageError: there is no such list.

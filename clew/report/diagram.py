@@ -16,6 +16,7 @@ from typing import Any
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, script_json
+from clew.report import layout
 from clew.report.run import when
 from clew.scenarios.judgement.outcome import Outcome
 from clew.trace import words
@@ -30,8 +31,8 @@ MARGIN_NS = 30_000_000
 def diagram(outcome: Outcome) -> str:
     """Draw the page, as HTML."""
     plan = outcome.run.plan
-    bug = f" with the bug {plan.model.bug}" if plan.model.bug else ""
-    title = f"{plan.model.name}{bug}, seed {plan.seed}: {outcome.verdict.value}"
+    model = layout.titled(plan.model.name, plan.model.bug)
+    title = f"{model}, seed {plan.seed}: {outcome.verdict.value}"
     anomaly = _first_anomaly(outcome)
     page = files("clew.report").joinpath("diagram.html").read_text(encoding="utf-8")
     reason = anomaly.reason if anomaly else "Nothing is wrong with this run."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clew.checkers.recordings import Judgement
 from clew.checkers.verdict import Anomaly
 from clew.report import layout
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.trace import words
 
 OPERATIONS_SHOWN = 20
@@ -41,19 +41,19 @@ def judgement_story(judgement: Judgement) -> str:
 def _anomaly(anomaly: Anomaly) -> str:
     shown = anomaly.operations[-OPERATIONS_SHOWN:]
     left = len(anomaly.operations) - len(shown)
+    timed = any(one.start is not None for one in shown)
     rows = [
-        (f"operation {one.number}", _when(one.start, one.end), words.who(one), words.operation(one))
+        (
+            f"operation {one.number}",
+            *([words.span(one.start, one.end) if one.start is not None else ""] if timed else []),
+            words.who(one),
+            words.operation(one),
+        )
         for one in shown
     ]
-    if all(row[1] == "" for row in rows):
-        rows = [(first, *rest) for first, _, *rest in rows]  # type: ignore[misc]
     parts = [layout.indented(f"{anomaly.kind}: {anomaly.reason}")]
     if left:
         parts.append(f"    {layout.several(left, 'earlier operation')} left out; --json has all")
     if rows:
         parts.append(layout.table(rows, "    "))
     return "\n".join(parts)
-
-
-def _when(start: int | None, end: int | None) -> str:
-    return "" if start is None else words.span(start, end)

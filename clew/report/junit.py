@@ -37,7 +37,7 @@ def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:
 def lost_xml(verdict: Verdict, signature: str, reason: str) -> str:
     """Write the report of a command of which nothing but this is known."""
     root = Element("testsuites", name="clew")
-    root.append(_whole("error" if verdict is Verdict.UNKNOWN else "failure", signature, reason))
+    root.append(_whole(_tag(verdict), signature, reason))
     return _document(root)
 
 
@@ -52,23 +52,28 @@ def _document(root: Element) -> str:
 def _whole(tag: str, kind: str, reason: str) -> Element:
     """Make a suite of one case that stands for the whole command."""
     suite = Element("testsuite", name="clew", tests="1")
-    for name, each in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(name, str(int(each == tag)))
-    suite.set("time", _seconds(0.0))
-    case = SubElement(suite, "testcase", name="clew itself", classname="clew")
-    wrong = SubElement(case, tag, message=xml_text(reason), type=xml_text(kind))
-    wrong.text = xml_text(reason)
+    case = Element("testcase", name="clew itself", classname="clew")
+    _add_wrong(case, tag, reason, kind)
+    _count(suite, [case], 0.0)
+    suite.append(case)
     return suite
+
+
+def _add_wrong(case: Element, tag: str, reason: str, kind: str, text: str = "") -> None:
+    wrong = SubElement(case, tag, message=xml_text(reason), type=xml_text(kind))
+    wrong.text = xml_text(text or reason)
+
+
+def _tag(verdict: Verdict) -> str:
+    return "error" if verdict is Verdict.UNKNOWN else "failure"
 
 
 def _suite(one: Suite) -> Element:
     cases = [_failing(one, failure) for failure in one.failures]
-    if sum(failure.runs for failure in one.failures) < one.runs or not cases:
+    if sum(failure.runs for failure in one.failures) < one.summary.runs or not cases:
         cases.append(_rest(one, failing=bool(cases)))
     suite = Element("testsuite", name=xml_text(one.name), tests=str(len(cases)))
-    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
-    suite.set("time", _seconds(one.seconds))
+    _count(suite, cases, one.summary.wall_seconds)
     properties = SubElement(suite, "properties")
     for name, value in _properties(one):
         SubElement(properties, "property", name=name, value=xml_text(value))
@@ -76,35 +81,36 @@ def _suite(one: Suite) -> Element:
     return suite
 
 
+def _count(suite: Element, cases: Sequence[Element], seconds: float) -> None:
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
+    suite.set("time", _seconds(seconds))
+
+
 def _properties(one: Suite) -> list[tuple[str, str]]:
-    scenario = one.scenario
-    told = [("model", scenario.model), ("seed", str(scenario.seed)), ("runs", str(one.runs))]
+    scenario, runs = one.scenario, one.summary.runs
+    told = [("model", scenario.model), ("seed", str(scenario.seed)), ("runs", str(runs))]
     if scenario.bug:
         told.append(("bug", scenario.bug))
     if scenario.expect:
         told.append(("expect", scenario.expect))
     if one.source:
         told.append(("scenario", Path(one.source).as_posix()))
-    told += [
-        (f"replay of seed {failure.seed}", failure.again)
+    return told + [
+        (f"replay of seed {failure.first.seed}", failure.again)
         for failure in one.failures
-        if failure.repro
+        if failure.first.repro
     ]
-    return told
 
 
 def _failing(one: Suite, failure: Failure) -> Element:
     """Make the case of a kind of failure."""
-    case = _case(one, f"{one.name} seed {failure.seed}")
-    tag = "error" if failure.verdict is Verdict.UNKNOWN else "failure"
-    wrong = SubElement(
-        case, tag, message=xml_text(failure.reason), type=xml_text(failure.signature)
-    )
-    more = failure.runs - 1
+    first, more = failure.first, failure.runs - 1
+    case = _case(one, f"{one.name} seed {first.seed}")
     many = f", and so {'is' if more == 1 else 'are'} {more} more" if more else ""
-    lines = [f"Seed {failure.seed} is {failure.verdict.value}{many}: {failure.signature}"]
-    lines += [failure.reason, failure.again]
-    wrong.text = xml_text("\n".join(lines).rstrip())
+    head = f"Seed {first.seed} is {first.verdict.value}{many}: {first.signature}"
+    text = f"{head}\n{first.reason}\n{failure.again}".rstrip()
+    _add_wrong(case, _tag(first.verdict), first.reason, first.signature, text)
     if failure.story:
         SubElement(case, "system-out").text = xml_text(failure.story)
     return case
@@ -112,15 +118,13 @@ def _failing(one: Suite, failure: Failure) -> Element:
 
 def _rest(one: Suite, *, failing: bool) -> Element:
     """Make the case of all runs that are in no other; it fails only for what no other reports."""
-    case = _case(one, one.name)
-    case.set("time", _seconds(one.seconds))
-    if not one.runs:
+    case, met = _case(one, one.name), one.summary.met
+    case.set("time", _seconds(one.summary.wall_seconds))
+    if not one.summary.runs:
         SubElement(case, "skipped", message="no run was made")
-    elif not failing and one.met.verdict is not Verdict.VALID:
-        tag = "error" if one.met.verdict is Verdict.UNKNOWN else "failure"
-        wrong = SubElement(case, tag, message=xml_text(one.met.reason), type="expectation")
-        wrong.text = xml_text(one.met.reason)
-    SubElement(case, "system-out").text = xml_text(one.met.reason)
+    elif not failing and met.verdict is not Verdict.VALID:
+        _add_wrong(case, _tag(met.verdict), met.reason, "expectation")
+    SubElement(case, "system-out").text = xml_text(met.reason)
     return case
 
 

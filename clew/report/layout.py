@@ -28,31 +28,30 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
-def indented(text: str, indent: str = "  ", width: int = LINE_WIDTH) -> str:
-    """Break a text into lines of at most `width`, each indented; its own lines are kept."""
-    return "\n".join(
-        textwrap.fill(
-            line,
-            width,
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in text.splitlines()
-    )
+def indented(text: str, indent: str = "  ") -> str:
+    """Break a text into lines of at most `LINE_WIDTH`, each indented; its own lines are kept."""
+    return "\n".join(_filled(line, LINE_WIDTH, indent, indent) for line in text.splitlines())
 
 
-def hanging(head: str, text: str, width: int = LINE_WIDTH) -> str:
+def hanging(head: str, text: str) -> str:
     """Set a text beside a head, broken into lines under its own beginning."""
+    return _filled(text, max(LINE_WIDTH, len(head) + 30), head, " " * len(head))
+
+
+def _filled(text: str, width: int, first: str, rest: str) -> str:
     return textwrap.fill(
         text,
-        max(width, len(head) + 30),
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def titled(name: str, bug: str | None) -> str:
+    """Name a model with the bug that is planted in it, if any."""
+    return f"{name} with the bug {bug}" if bug else name
 
 
 def table(rows: Iterable[Sequence[Any]], indent: str = "  ", right: Sequence[int] = ()) -> str:

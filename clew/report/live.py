@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self, TextIO
 
 from clew.machine import wall
@@ -27,18 +26,18 @@ class LiveLine:
         self._stream = stream
         self._plain_seconds = plain_seconds
         self._live = stream.isatty()
-        self._shown = wall.seconds()
+        self._started = self._shown = wall.seconds()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.clear()
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since the beginning."""
+        return wall.seconds() - self._started
 
     def show(self, line: Callable[[], str]) -> None:
         """Show the line, where that was not done just now; a terminal cuts it to its width."""

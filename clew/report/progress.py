@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TextIO
 
 from clew.checkers.verdict import Verdict
-from clew.machine import wall
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.live import LiveLine
@@ -33,17 +32,11 @@ class Progress(LiveLine):
         super().__init__(stream)
         self._total = total
         self._end_seconds = seconds
-        self._started = wall.seconds()
         self._done = 0
         self._known = 0
         self._virtual = 0.0
         self._behaviours: set[int] = set()
         self._groups: dict[str, int] = {}
-
-    @property
-    def seconds(self) -> float:
-        """Wall seconds since the beginning."""
-        return wall.seconds() - self._started
 
     def update(self, result: SeedResult, name: str = "") -> None:
         """Note that a seed is done, of a scenario that needs a name where there are several."""
@@ -54,7 +47,7 @@ class Progress(LiveLine):
             self._virtual += result.json.get("virtual_seconds", 0.0)
         self._behaviours.update(result.behaviours)
         if result.verdict is not Verdict.VALID:
-            signature = _short(result.signature)
+            signature = result.signature.partition(";")[0]
             if result.verdict is Verdict.INVALID or not result.digest:
                 self._groups[signature] = self._groups.get(signature, 0) + 1
             where = f"{name}: " if name else ""
@@ -109,23 +102,17 @@ class RunProgress(LiveLine):
     def __init__(self, limit_ns: int, stream: TextIO) -> None:
         super().__init__(stream, RUN_PLAIN_SECONDS)
         self._limit_ns = limit_ns
-        self._started = wall.seconds()
 
     def stage(self, what: str) -> None:
         """Show that something else begins, in words."""
-        if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
+        if self.seconds >= RUN_QUIET_SECONDS:
             self.show(lambda: what)
 
     def update(self, virtual_ns: int, events: int) -> None:
         """Show how far the simulation has come."""
-        if wall.seconds() - self._started >= RUN_QUIET_SECONDS:
-            self.show(lambda: self._line(virtual_ns, events))
-
-    def _line(self, virtual_ns: int, events: int) -> str:
-        seconds = wall.seconds() - self._started
-        return (
+        self.stage(
             f"{virtual_ns / NS_PER_SECOND:.3f} of {self._limit_ns / NS_PER_SECOND:g} virtual "
-            f"seconds, {events:,} events, {_clock(seconds)}"
+            f"seconds, {events:,} events, {_clock(self.seconds)}"
         )
 
 
@@ -174,10 +161,6 @@ def _clock(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // 60}:{whole % 60:02} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02} h"
-
-
-def _short(signature: str) -> str:
-    return signature.partition(";")[0]
 
 
 def _brief(signature: str) -> str:

@@ -1,4 +1,4 @@
-"""What came of `clew.run`, and how it prints: in a terminal, in a notebook, in a failing test."""
+"""The result of `clew.run`, and how it prints: in a terminal, a notebook or a failing test."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.run import not_deterministic, run_report
+from clew.report.screen import Style
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
-from clew.report.style import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.code.models import hold
 from clew.scenarios.code.workload_files import IN_MEMORY
@@ -29,8 +29,7 @@ from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.trust import replay_command
 from clew.search.seeds import SeedResult, is_long, seed_result
 from clew.search.shrink.oracle import whole_figures
-from clew.search.shrink.record import SHRUNK, write_shrunk
-from clew.search.shrink.shrinker import RUNS_MAX, Shrunk, shrink
+from clew.search.shrink.shrinker import RUNS_MAX, SHRUNK, Shrunk, shrink, write_shrunk
 from clew.search.summary import Summary
 from clew.search.verification import Verification, verify
 from clew.sim.finding import Finding
@@ -38,20 +37,20 @@ from clew.sim.finding import Finding
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a call: one run or many, and of these the one that is shown.
+    """The runs of a call, and the one of them that is shown.
 
-    That one is the first of those with the worst verdict, and of invalid ones the first that fails
-    otherwise than was expected. A result is true where the runs are as they were expected to be:
-    all valid, if nothing else was said.
+    That is the first with the worst verdict; of invalid runs, the first that fails in a way that
+    was not expected. A result is true if its runs are as expected: all valid, unless something else
+    was asked for.
 
     Attributes:
-        runs: of each seed, in the order they were run.
-        outcome: of the run that is shown, in full.
+        runs: the result of each seed, in the order they were run.
+        outcome: the run that is shown, in full.
         met: whether the runs are as expected.
         scenario: what was run; None for a plan.
-        repro: the file that ``clew replay`` takes; None where there is none.
-        verification: whether the run that is shown came out the same again; None where not asked.
-        seconds: wall seconds, of all runs.
+        repro: the file for ``clew replay``; None where there is none.
+        verification: whether the run that is shown was the same again; None where not asked.
+        seconds: wall seconds of all runs.
         shrunk: how the plan was made small; None where it was not.
     """
 
@@ -69,7 +68,7 @@ class RunResult:
 
     @property
     def ok(self) -> bool:
-        """True where the runs are as they were expected to be."""
+        """True if the runs are as expected."""
         return self.met.verdict is Verdict.VALID
 
     @property
@@ -84,31 +83,31 @@ class RunResult:
 
     @property
     def seed(self) -> int:
-        """Of the run that is shown."""
+        """The seed of the run that is shown."""
         return self.plan.seed
 
     @property
     def plan(self) -> Plan:
-        """Of the run that is shown."""
+        """The plan of the run that is shown."""
         return self.outcome.run.plan
 
     @property
     def history(self) -> History:
-        """What the clients of the run that is shown saw."""
+        """The history that the clients of the run that is shown saw."""
         return self.outcome.run.history
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What went wrong inside the nodes of the run that is shown."""
+        """The findings inside the nodes of the run that is shown."""
         return self.outcome.run.findings
 
     @property
     def statistics(self) -> dict[str, Any]:
-        """The figures of the run that is shown, nested, as ``--assert`` speaks of them."""
+        """The figures of the run that is shown, nested, as ``--assert`` names them."""
         return self.outcome.statistics
 
     def report(self) -> str:
-        """What ``clew test`` prints."""
+        """Return what ``clew test`` prints."""
         one = run_report(self.outcome, self.verification, self.repro, Style())
         parts = [one] if self.shrunk is None else [self.tale()]
         if len(self.runs) > 1 and self.scenario is not None:
@@ -119,14 +118,14 @@ class RunResult:
         return printable("\n\n".join([*parts, *self._notes()]))
 
     def story(self) -> str:
-        """The run that is shown as numbered steps, up to what breaks the promise."""
+        """Tell the run that is shown in numbered steps, up to what breaks the promise."""
         return printable(story(self.outcome))
 
     def shrink(self, runs_max: int = RUNS_MAX) -> RunResult:
-        """The smallest run that is found to fail in the same way; written beside the repro file.
+        """Find the smallest run that fails in the same way, and write it beside the repro file.
 
         Args:
-            runs_max: how many runs that may cost.
+            runs_max: the most runs that it may take.
 
         Raises:
             UsageError: the run that is shown is not invalid.
@@ -139,10 +138,10 @@ class RunResult:
 
     @property
     def shrinkable(self) -> bool:
-        """True for an invalid run that comes out the same again, and has not been made small.
+        """True for an invalid run that is the same each time and has not been made small yet.
 
-        One that a wall clock had to stop is left as it is: each further run takes as long. So is
-        one whose figures alone are wrong: they are those of the whole run.
+        A run that a wall clock had to stop is left as it is, since each further run takes as long;
+        so is one whose figures alone are wrong, since they are those of the whole run.
         """
         repeats = self.verification is None or self.verification.same
         invalid = self.verdict is Verdict.INVALID and self.shrunk is None
@@ -151,7 +150,7 @@ class RunResult:
 
     @property
     def interrupted(self) -> bool:
-        """True where Ctrl-C has ended the shrinking of this run, with its best so far."""
+        """True if Ctrl-C has ended the shrinking of this run, with its best so far."""
         small = self.__dict__.get("_smaller")
         return small is not None and small.shrunk.interrupted
 
@@ -179,15 +178,15 @@ class RunResult:
 
     @property
     def in_memory(self) -> bool:
-        """True for a class that no other process has."""
+        """True for a class that no other process can load."""
         return self.plan.model.name.endswith(IN_MEMORY)
 
     def explain(self, *, small: bool = True, runs_max: int = RUNS_MAX) -> str:
-        """Why the runs are not as they were expected to be, as a failing test shows it.
+        """Explain why the runs are not as expected, as a failing test shows it.
 
         Args:
-            small: shrink an invalid run first, which takes many runs more.
-            runs_max: how many.
+            small: shrink an invalid run first, which takes many more runs.
+            runs_max: how many at most.
         """
         told = self.shrink(runs_max) if small and self.shrinkable else self
         parts = [self._headline()]
@@ -199,7 +198,7 @@ class RunResult:
         return printable("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
 
     def tale(self) -> str:
-        """What happened in the run that is shown: as it was found, or how small it became."""
+        """Report the run that is shown, as it was found or as small as it became."""
         if self.shrunk is None:
             return run_report(self.outcome, None, None, Style())
         return shrunk_report(self.shrunk, None, Style())
@@ -216,7 +215,7 @@ class RunResult:
         )
 
     def artefacts(self, first: str | None) -> list[str]:
-        """Where the files are, how to replay the smallest, and how to make a test of it."""
+        """Say where the files are, how to replay the smallest, and how to make a test of it."""
         if self.repro is None or first is None:
             return []
         named = self.plan.model.name, self.plan.workload
@@ -231,14 +230,14 @@ class RunResult:
 
     def _title(self) -> str:
         plan = self.plan
-        bug = f" with the bug {plan.model.bug}" if plan.model.bug else ""
-        return f"{plan.model.name.removesuffix(IN_MEMORY)}{bug}, workload {plan.workload}"
+        model = layout.titled(plan.model.name.removesuffix(IN_MEMORY), plan.model.bug)
+        return f"{model}, workload {plan.workload}"
 
     def _word(self) -> str:
         return Style().verdict(self.verdict)
 
     def _notes(self) -> list[str]:
-        """The seeds that gave no run, and what was not done for a class in this memory only."""
+        """List the seeds that gave no run, and what can't be done for a class without a file."""
         if not self.in_memory:  # else no worker has run it
             return [layout.indented(line, "") for line in self._lost()]
         return [
@@ -252,7 +251,7 @@ class RunResult:
         ]
 
     def _lost(self) -> list[str]:
-        """The seeds that ended their worker process, in a line for each way."""
+        """List the seeds that ended their worker process, one line per way of ending."""
         ways: dict[str, list[SeedResult]] = {}
         for run in self.runs:
             if not run.digest:
@@ -284,7 +283,7 @@ class RunResult:
         return printable("\n".join(lines)) + ">"
 
     def _repr_html_(self) -> str:
-        """The verdicts as a table and, of a failure, what happened just before, for a notebook."""
+        """Draw the verdicts as a table, and what happened just before a failure."""
         rows = "".join(map(_row, self.outcome.checks))
         drawn = next(
             (text for check in self.outcome.checks for one in check.anomalies[:1]

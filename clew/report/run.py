@@ -1,4 +1,4 @@
-"""The end of a run in plain words: what was run, what holds, what does not and why, and figures."""
+"""The report on one run in plain words: what was run, what holds, what fails and why, figures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from clew.models.registry import MODELS
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.trust import replay_command
+from clew.scenarios.runs.run import Run
 from clew.search.verification import (
     SHARED,
     UNPINNED,
@@ -38,7 +39,7 @@ VALUES_SHOWN = 20
 def run_report(
     outcome: Outcome, verification: Verification | None, repro: str | None, style: Style
 ) -> str:
-    """Everything there is to say of one run.
+    """Report all there is to say about one run.
 
     Args:
         outcome: the run, judged.
@@ -59,8 +60,8 @@ def run_report(
 
 
 def drawn(plan: Plan, model: Model, style: Style) -> str:
-    """The version, the seed and every option that the run had."""
-    name = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
+    """Show the version, the seed and every option of the run."""
+    name = layout.titled(plan.model.name, plan.model.bug)
     latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
     rows: list[tuple[str, str | int]] = [
         ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
@@ -82,7 +83,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
 
 
 def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
-    """The options that the workload declares."""
+    """List the options that the workload declares."""
     for name, one in own_options(load_workload(plan.workload)).items():
         value = plan.options.get(name, one.default)
         told = ", ".join(value) if isinstance(value, tuple) else value
@@ -92,7 +93,7 @@ def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
 
 
 def _names(names: Sequence[str]) -> str:
-    """All names where they are few, else the first and the last."""
+    """List names: all where they are few, else the first and the last."""
     return ", ".join(names) if len(names) <= NAMES_SHOWN else f"{names[0]} to {names[-1]}"
 
 
@@ -108,7 +109,7 @@ def _seconds(ns: int) -> str:
 
 
 def verdicts(outcome: Outcome, style: Style) -> str:
-    """The verdict of the run and of each check, with its reason."""
+    """Show the verdict on the run, and that of each check with its reason."""
     width = max(len(check.name) for check in outcome.checks)
     lines = [f"The run is {style.verdict(outcome.verdict)}."]
     for check in outcome.checks:
@@ -120,7 +121,7 @@ def verdicts(outcome: Outcome, style: Style) -> str:
 
 
 def remarks(told: Sequence[str], style: Style) -> str:
-    """What is worth knowing and counts in no verdict; empty where there is nothing."""
+    """List what is worth knowing and counts in no verdict; empty where there is nothing."""
     if not told:
         return ""
     lines = (layout.hanging("  - ", remark) for remark in told)
@@ -128,12 +129,12 @@ def remarks(told: Sequence[str], style: Style) -> str:
 
 
 def _by_cause(checks: Iterable[Result]) -> list[Result]:
-    """The checks that have evidence; what went wrong inside the nodes explains the rest."""
+    """Sort the checks that have evidence: what went wrong inside the nodes explains the rest."""
     return sorted((check for check in checks if check.anomalies), key=lambda c: c.name != "nodes")
 
 
 def _evidence(outcome: Outcome, check: Result, style: Style) -> str:
-    """What shows that a check failed: its first anomalies."""
+    """Show the first anomalies of a check that failed."""
     shown = [_anomaly(outcome, anomaly) for anomaly in check.anomalies[:ANOMALIES_SHOWN]]
     left = len(check.anomalies) - len(shown)
     if left:
@@ -156,7 +157,7 @@ def _anomaly(outcome: Outcome, anomaly: Anomaly) -> str:
 
 
 def _operations(anomaly: Anomaly) -> str:
-    """The operations that show it; of many the last, where the story ends."""
+    """List the operations that show an anomaly; of many, the last, where the story ends."""
     count = len(anomaly.operations)
     shown = anomaly.operations[-OPERATIONS_SHOWN:]
     left = count - len(shown)
@@ -166,7 +167,7 @@ def _operations(anomaly: Anomaly) -> str:
 
 
 def _finding(anomaly: Anomaly) -> Iterator[str]:
-    """What a finding knows beside its reason."""
+    """Show what a finding knows besides its reason."""
     data = anomaly.data
     if data.get("cause"):
         doing = "starting" if data["cause"] == "start" else f"handling {data['cause']}"
@@ -184,13 +185,13 @@ def _finding(anomaly: Anomaly) -> Iterator[str]:
 
 
 def when(anomaly: Anomaly) -> tuple[int, int] | None:
-    """The virtual time of an anomaly: of the finding, or of its last operation; ns."""
+    """Find the virtual time of a finding, or of an anomaly's last operation, in ns."""
     moments = _moments(anomaly)
     return moments[-1] if moments else None
 
 
 def _moments(anomaly: Anomaly) -> list[tuple[int, int]]:
-    """When each thing that shows an anomaly happened, of those that are shown; ns."""
+    """Find when each of the things that are shown for an anomaly happened, in ns."""
     if "time_ns" in anomaly.data:
         time_ns = int(anomaly.data["time_ns"])
         return [(time_ns, time_ns)]
@@ -202,7 +203,7 @@ def _moments(anomaly: Anomaly) -> list[tuple[int, int]]:
 
 
 def _faults_then(reports: Sequence[FaultReport], moments: Sequence[tuple[int, int]]) -> str:
-    """The faults that stood at any of these times; where none did, the last that was over."""
+    """Show the faults that were active at any of these times, else the last one before them."""
     if not reports:
         return ""
     ended = max(end for _, end in moments)
@@ -221,7 +222,7 @@ def _faults_then(reports: Sequence[FaultReport], moments: Sequence[tuple[int, in
 
 
 def fault_table(reports: Iterable[FaultReport], indent: str = "  ") -> str:
-    """What each fault did, and when."""
+    """Show when each fault struck, and what it did."""
     rows = [(report.id, words.span(report.at_ns, report.until_ns)) for report in reports]
     heads = layout.table(rows, indent).splitlines()
     width = max((len(head) for head in heads), default=0)
@@ -232,7 +233,7 @@ def fault_table(reports: Iterable[FaultReport], indent: str = "  ") -> str:
 
 
 def statistics(outcome: Outcome, style: Style) -> str:
-    """Operations, latencies, messages, faults and speed."""
+    """Show the figures: operations, latencies, messages, faults and speed."""
     figures = outcome.statistics
     operations = figures["operations"]
     rows = [("operations", "asked", "ok", "fail", "info")]
@@ -262,7 +263,7 @@ def _measures(outcome: Outcome) -> str:
 
 
 def quantiles(latency_ms: dict[str, float]) -> str:
-    """Latencies of acknowledged operations, by quantile."""
+    """Show the latencies of acknowledged operations by quantile."""
     names = {"0": "least", "0.5": "median", "0.95": "95 %", "0.99": "99 %", "1": "most"}
     return ", ".join(
         f"{names.get(name, name)} {layout.duration_ms(ms)}" for name, ms in latency_ms.items()
@@ -270,14 +271,14 @@ def quantiles(latency_ms: dict[str, float]) -> str:
 
 
 def speed(virtual_ns: int, wall_seconds: float) -> str:
-    """Virtual time over wall time."""
+    """Compare virtual time with wall time."""
     virtual = virtual_ns / NS_PER_SECOND
     ratio = virtual / wall_seconds if wall_seconds else 0.0
     return f"{virtual:,.6g} s simulated in {wall_seconds:.3g} s, {ratio:,.0f} times real time"
 
 
 def footer(plan: Plan, verification: Verification | None, repro: str | None, style: Style) -> str:
-    """Whether it comes back the same, and the command that brings it back."""
+    """Say whether the run is the same each time, and which command runs it again."""
     lines = []
     if verification is not None and verification.same and not verification.hash_order:
         lines.append("Run twice more, here and in a fresh process: the same run, event for event.")
@@ -292,9 +293,9 @@ def footer(plan: Plan, verification: Verification | None, repro: str | None, sty
 
 
 def not_deterministic(verification: Verification, style: Style) -> str:
-    """That a run is no function of its plan, loudly, and where it shows first.
+    """Say loudly that a run is no function of its plan, and where that shows first.
 
-    Or that nobody knows, where there was no second run.
+    Where there was no second run, say that nobody knows.
     """
     if verification.failure:
         return f"{style.paint('NOT VERIFIED', 'yellow')}: {verification.failure}"
@@ -315,7 +316,7 @@ def not_deterministic(verification: Verification, style: Style) -> str:
 
 
 def verified(outcome: Outcome, verification: Verification | None) -> Outcome:
-    """The outcome with a check of its determinism, where that failed."""
+    """Add a check of its determinism to an outcome, where that failed."""
     remark = hash_order_remark(verification)
     if remark and remark not in outcome.remarks:
         outcome = replace(outcome, remarks=(*outcome.remarks, remark))
@@ -324,3 +325,12 @@ def verified(outcome: Outcome, verification: Verification | None) -> Outcome:
         return outcome
     verdict = Verdict.merge([outcome.verdict, check.verdict])
     return replace(outcome, verdict=verdict, checks=(*outcome.checks, check))
+
+
+def node_logs(run: Run) -> str:
+    """List what the nodes logged, with virtual times, in order."""
+    lines = [
+        f"{words.time(event.time):>14}  {event.fields['node']}  {event.fields['text']}"
+        for event in run.timeline().events("log")
+    ]
+    return "\n".join(lines) if lines else "No node logged anything."

@@ -3,6 +3,8 @@
 CI servers read a log's lines for commands of their own (GitHub: ``::`` after any blanks, and
 ``##[`` anywhere), so a text's colons are escaped there too where the command is not ours.
 
+Colour goes to a terminal alone, plain text elsewhere; https://no-color.org is respected.
+
 `Style` and `LiveLine` write a mark where a terminal is to get a control sequence. A `Screen` turns
 marks into sequences and escapes every other control, whatever text it came in. The mark holds an
 address of this process, so that no text that was made elsewhere can hold it.
@@ -11,12 +13,15 @@ address of this process, so that no text that was made elsewhere can hold it.
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TextIO
 
+from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.machine.text import printable
 
@@ -35,6 +40,40 @@ COMMAND = f"{_MARK}c"
 def sgr(code: str) -> str:
     """Mark where a colour or weight begins; 0 ends it."""
     return f"{_MARK}[{code}m"
+
+
+_CODES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33"}
+_OF_VERDICT = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text is dressed.
+
+    Attributes:
+        colour: False leaves every text as it is.
+    """
+
+    colour: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Style:
+        """Choose the style that suits a stream: colour on a terminal that wants it."""
+        wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return cls(wanted and stream.isatty())
+
+    def paint(self, text: str, name: str) -> str:
+        """Paint a text in a colour or weight of the table."""
+        return f"{sgr(_CODES[name])}{text}{sgr('0')}" if self.colour else text
+
+    def heading(self, text: str) -> str:
+        """Paint a text as a heading."""
+        return self.paint(text, "bold")
+
+    def verdict(self, verdict: Verdict, width: int = 0) -> str:
+        """Write the verdict's word, INVALID in capitals so that it stands out without colour."""
+        word = verdict.value.upper() if verdict is Verdict.INVALID else verdict.value
+        return self.paint(word.ljust(width), _OF_VERDICT[verdict])
 
 
 def drawn(text: str) -> str:

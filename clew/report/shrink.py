@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from clew.history import Operation
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
+from clew.report.screen import Style
 from clew.report.story import story
-from clew.report.style import Style
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.repros.trust import replay_command
 from clew.search.shrink.shrinker import Shrunk
@@ -25,7 +26,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
         style: colour or none.
     """
     plan = shrunk.plan
-    model = plan.model.name + (f" with the bug {plan.model.bug}" if plan.model.bug else "")
+    model = layout.titled(plan.model.name, plan.model.bug)
     parts = [
         f"{style.heading(f'The shortest story found of {model}')}\n{sizes(shrunk)}",
         f"{shrunk.outcome.signature}\n\n{story(shrunk.outcome)}",
@@ -42,14 +43,8 @@ def sizes(shrunk: Shrunk) -> str:
         (name, f"{getattr(before, name):,}", "->", f"{getattr(after, name):,}")
         for name in ("operations", "faults", "nodes", "clients")
     ]
-    rows.append(
-        (
-            "virtual time",
-            f"{before.virtual_ns / NS_PER_SECOND:.6g} s",
-            "->",
-            f"{after.virtual_ns / NS_PER_SECOND:.6g} s",
-        )
-    )
+    was, now = (f"{each.virtual_ns / NS_PER_SECOND:.6g} s" for each in (before, after))
+    rows.append(("virtual time", was, "->", now))
     table = layout.table(rows, right=(1, 3))
     took = f"  {layout.several(shrunk.runs, 'run')}"
     if not shrunk.complete:
@@ -75,22 +70,10 @@ def difference(failing: Plan, passing: Plan) -> str:
             return f"without the fault {fault.id}"
         if other != fault:
             return _weaker(fault, other)
-    for one in failing.operations:
-        if one not in passing.operations:
-            moved = next(
-                (
-                    other
-                    for other in passing.operations
-                    if other._replace(at_ns=one.at_ns) == one and other not in failing.operations
-                ),
-                None,
-            )
-            if moved is None:
-                return f"without {_asked(one)}"
-            return (
-                f"when client {one.client} asks for {_request(one)} at {words.time(moved.at_ns)} "
-                f"instead of {words.time(one.at_ns)}, so that it overlaps no earlier operation"
-            )
+    gone = next((one for one in failing.operations if one not in passing.operations), None)
+    if gone is not None:
+        new = [one for one in passing.operations if one not in failing.operations]
+        return _moved_or_gone(gone, new)
     changed = [
         field.name
         for field in fields(failing)
@@ -99,27 +82,30 @@ def difference(failing: Plan, passing: Plan) -> str:
     return f"with another {', '.join(changed)}"
 
 
+def _moved_or_gone(gone: PlannedOperation, new: Sequence[PlannedOperation]) -> str:
+    """Say what became of an operation, where some are new."""
+    moved = next((one for one in new if one._replace(at_ns=gone.at_ns) == gone), None)
+    if moved is None:
+        asked = f"the {_request(gone)} that client {gone.client} asks for"
+        return f"without {asked} at {words.time(gone.at_ns)}"
+    return (
+        f"when client {gone.client} asks for {_request(gone)} at {words.time(moved.at_ns)} "
+        f"instead of {words.time(gone.at_ns)}, so that it overlaps no earlier operation"
+    )
+
+
 def _weaker(fault: Fault, other: Fault) -> str:
     if "messages" in other.params:
         left = len(other.params["messages"])
         return f"when the fault {fault.id} loses {layout.several(left, 'message')}, not {left + 1}"
     if other.params.get("unsynced") == "kept" != fault.params.get("unsynced"):
         return f"when what was not synced survives the fault {fault.id}"
-    if replace(other, until_ns=fault.until_ns) == fault:
-        return (
-            f"when the fault {fault.id} ends at {words.time(other.until_ns)} "
-            f"instead of {words.time(fault.until_ns)}"
-        )
-    if replace(other, at_ns=fault.at_ns) == fault:
-        return (
-            f"when the fault {fault.id} begins at {words.time(other.at_ns)} "
-            f"instead of {words.time(fault.at_ns)}"
-        )
+    for verb, name in (("ends", "until_ns"), ("begins", "at_ns")):
+        was, now = getattr(fault, name), getattr(other, name)
+        if replace(other, **{name: was}) == fault:
+            times = f"{words.time(now)} instead of {words.time(was)}"
+            return f"when the fault {fault.id} {verb} at {times}"
     return f"when the fault {fault.id} is weaker"
-
-
-def _asked(one: PlannedOperation) -> str:
-    return f"the {_request(one)} that client {one.client} asks for at {words.time(one.at_ns)}"
 
 
 def _request(one: PlannedOperation) -> str:

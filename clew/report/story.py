@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
 from clew.machine.garbage import collected_rarely
 from clew.report import layout
-from clew.report.arrivals import ARRIVALS_MAX, Arrivals
-from clew.report.losses import Losses
-from clew.report.mishaps import Mishaps
+from clew.report.steps import PHASE, Arrivals, Losses, Mishaps, Step
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
 from clew.search.onlooker import EVENTS_MAX, observed
 from clew.search.shrink.oracle import WHOLE_RUN, failing, target_of
-from clew.search.shrink.past import causal_past
+from clew.search.shrink.parting import causal_past
 from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.states import Change
@@ -37,31 +35,10 @@ CHANGES_MAX = 8
 FIRST = 3
 """Of anything else that it changes more often, this many changes are shown."""
 
-PHASE = 2
-"""The weight of what the plan's phases bring about."""
+ARRIVALS_MAX = 6
+"""Of more late messages, the last ones are shown."""
 
 _LEADING = ("leader", "primary")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step.
-
-    Attributes:
-        time: virtual ns.
-        text: what happened.
-        weight: 1 is shown whatever else there is; the greatest are left out first.
-        operation: the number of the operation that begins or ends here, or None.
-        fault: the fault that begins here, or empty.
-        arrival: the number of the event at which a message comes late here, or None.
-    """
-
-    time: int
-    text: str
-    weight: int = 1
-    operation: int | None = None
-    fault: str = ""
-    arrival: int | None = None
 
 
 @collected_rarely()
@@ -131,10 +108,10 @@ class _Teller:
             self._take(event)
             if event.kind == "finding" and event.time == end_ns and run.plan.stop_on_finding:
                 break  # what was broken is mended at the same moment
-        self._lost()
+        self._steps.extend(self._losses.steps())
         if self._booted:
             verb = "starts" if len(self._booted) == 1 else "start"
-            self._steps.append(Step(0, f"{layout.listed(self._booted)} {verb}.", 2))
+            self._steps.append(Step(0, f"{layout.listed(self._booted)} {verb}.", PHASE))
         late = [step.arrival for step in self._steps if step.arrival is not None]
         if late and anomaly is not None and run.events <= EVENTS_MAX:
             past = causal_past(self._timeline, anomaly)
@@ -152,49 +129,40 @@ class _Teller:
             self._losses.add(event.time, self._mishaps.names.get(why, why), *ends)
         elif event.kind == "start" and event.time == 0:
             self._booted.append(str(fields["node"]))
-        for step in (*self._of_clients(event), *_of_event(event, self._timeline)):
+        for step in _of_event(event, self._timeline):
             self._add(step)
-        late = self._arrivals.take(event)
-        if late:
-            self._add(Step(event.time, late, 3, arrival=event.number))
-        for mishap in self._mishaps.take(event):
-            step = Step(mishap.time_ns, mishap.text, mishap.weight, fault=mishap.fault)
-            begun = self._begun.get(step.fault) if step.fault else None
-            if begun is not None:
-                self._steps[begun] = step
-                continue
+        for step in (*self._arrivals.take(event), *self._mishaps.take(event)):
             self._add(step)
-            if step.fault:
-                self._begun[step.fault] = len(self._steps) - 1
 
     def _add(self, step: Step) -> None:
-        self._lost()
+        if step.fault in self._begun:
+            self._steps[self._begun[step.fault]] = step
+            return
+        self._steps.extend(self._losses.steps())
+        if step.fault:
+            self._begun[step.fault] = len(self._steps)
         self._steps.append(step)
-
-    def _lost(self) -> None:
-        self._steps.extend(Step(time_ns, text, 3) for time_ns, text in self._losses.told())
-
-    def _of_clients(self, event: TraceEvent) -> Iterator[Step]:
-        if event.kind == "invoke":
-            one = self._timeline.operation(event)
-            text = f"{_who(one)}: asks for {words.asked(one)}."
-            yield Step(event.time, text, operation=one.number)
-        elif event.kind in {"ok", "fail", "info"}:
-            one = self._timeline.operation(event)
-            by_way = words.way(self._timeline.cause(event)) if event.kind == "ok" else ""
-            yield Step(event.time, _answered(one, by_way), operation=one.number)
 
 
 def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
-    """Make the step of what a node does by itself; none for routine."""
+    """Make the step of what a client asks or hears, or a node does; none for routine."""
     fields = event.fields
-    if event.kind == "state" and fields["state"]["role"] in _LEADING:
-        # What made a node the leader: the last messages before.
-        by_way = words.way(timeline.cause(event))
-        if by_way:
-            yield Step(event.time, f"{fields['node']} is elected by way of {by_way}.", 3)
-    elif event.kind == "log":
-        yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
+    match event.kind:
+        case "invoke":
+            one = timeline.operation(event)
+            asked = f"{_who(one)}: asks for {words.asked(one)}."
+            yield Step(event.time, asked, operation=one.number)
+        case "ok" | "fail" | "info":
+            one = timeline.operation(event)
+            by_way = words.way(timeline.cause(event)) if event.kind == "ok" else ""
+            yield Step(event.time, _answered(one, by_way), operation=one.number)
+        case "state" if fields["state"]["role"] in _LEADING:
+            # What made a node the leader: the last messages before.
+            by_way = words.way(timeline.cause(event))
+            if by_way:
+                yield Step(event.time, f"{fields['node']} is elected by way of {by_way}.", 3)
+        case "log":
+            yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
 
 
 def _answered(one: Operation, by_way: str) -> str:
@@ -246,15 +214,11 @@ def _held(
     for name, text in change.fields.items():
         key = change.node, name
         told[key] += 1
-        if often[key] <= CHANGES_MAX or (told[key] <= FIRST and not _is_number(text)):
+        if often[key] <= CHANGES_MAX or (told[key] <= FIRST and text[0] not in "-0123456789"):
             news[name] = text
             if often[key] > CHANGES_MAX and told[key] == FIRST:
                 news[name] += " (and changes it often from here on)"
     return Step(change.time_ns, f"{change.node} has {_fields(news)}.", 3) if news else None
-
-
-def _is_number(text: str) -> bool:
-    return text[0] in "-0123456789"
 
 
 def _fields(fields: Mapping[str, str]) -> str:
@@ -291,8 +255,7 @@ def _moral(
     outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline, rank: int
 ) -> Iterator[str]:
     """Write the last step: what is wrong, what shows it, and which promise that breaks."""
-    head = _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
-    yield head
+    yield _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
     indent = " " * (len(f"{rank:>3}. ") + 12 + 2)
     for line in (
         *_evidence(anomaly, timeline, outcome.run.virtual_ns),

@@ -8,14 +8,15 @@ from clew.checkers.verdict import Verdict
 from clew.machine.version import __version__
 from clew.report import layout
 from clew.report.run import speed
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.report.suite import command
 from clew.scenarios.options.scenario import Scenario
 from clew.search.summary import Summary
 
 SEEDS_SHOWN = 8
 
-_BESIDE_A_RUN = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
+BESIDE_A_RUN = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
+"""The options of a scenario that are shown elsewhere than with the others."""
 
 
 def sweep_report(
@@ -34,22 +35,23 @@ def sweep_report(
         style: colour or none.
         again: gives the command that runs a seed again; None where there is none.
     """
-    bug = f" with the bug {scenario.bug}" if scenario.bug else ""
+    model = layout.titled(scenario.model, scenario.bug)
     seeds = (
         f"seed {summary.first}"
         if summary.first == summary.last
         else f"seeds {summary.first} to {summary.last}"
     )
+    seen = len(summary.behaviours)  # none where they were not counted
     took = speed(summary.virtual_ns, seconds)
     parts = [
-        style.heading(f"Clew {__version__}: {scenario.model}{bug}, {seeds}"),
+        style.heading(f"Clew {__version__}: {model}, {seeds}"),
         layout.table(_options(scenario)),
         f"{layout.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),
         failures(summary, style, again),
         _faults(summary),
         _remarks(summary),
-        _behaviours(summary),
+        f"  {seen:,} behaviours, the last new one at seed {summary.newest}" if seen else "",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -74,7 +76,7 @@ def expectation(expect: str | None, summary: Summary, style: Style) -> str:
 
 def _options(scenario: Scenario) -> list[tuple[str, str]]:
     """List the options that are not the defaults."""
-    named = scenario.model_dump(exclude=set(_BESIDE_A_RUN), exclude_defaults=True)
+    named = scenario.model_dump(exclude=set(BESIDE_A_RUN), exclude_defaults=True)
     told = ", ".join(f"{name.replace('_', '-')}{_shown(option)}" for name, option in named.items())
     return [("options", told)] if told else []
 
@@ -123,12 +125,6 @@ def _remarks(summary: Summary) -> str:
         for remark, runs in summary.remarks.values()
     ]
     return "\n".join(told)
-
-
-def _behaviours(summary: Summary) -> str:
-    """Say how much of what can happen was seen, where that was counted."""
-    count = len(summary.behaviours)
-    return f"  {count:,} behaviours, the last new one at seed {summary.newest}" if count else ""
 
 
 def case_line(name: str, summary: Summary, style: Style) -> str:

@@ -205,14 +205,14 @@ class IsolatedProcess(SimulatedProcess):
         world = self._world
         before, world.current = world.current, self
         host = self.host
-        self._rng = self._setting.entropy.random("import", self.id, host.incarnation)
+        self._rng = self.setting.entropy.random("import", self.id, host.incarnation)
         try:
             self.node = object.__new__(self._isolation.executed().node_class)
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's file raises
             self.node = object.__new__(host.node_class)
-            self._setting.findings.raised(self.id, error, "import")
+            self.setting.findings.raised(self.id, error, "import")
         finally:
             self._rng = None
             world.current = before

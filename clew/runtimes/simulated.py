@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
-from typing import Any
+from typing import Any, cast
 
 from clew.node.life import Life, PowerCut, yielding
 from clew.node.message import SCALARS, Message, is_flat
+from clew.node.node import Node
 from clew.node.task import Future
 from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.cluster import Cluster
@@ -25,10 +26,16 @@ SYNC_SPAN_NS = 900_000
 """An awaited sync takes 0.1 to 1 ms."""
 
 
+def process_of(node: Node) -> SimulatedProcess:
+    """The process of a node that is simulated; no node asks for it."""
+    return cast("SimulatedProcess", vars(node)["_runtime"])
+
+
 class SimulatedProcess(Life):
     """One life of a node on a host; the `Runtime` its `Node` stands on in the simulation.
 
     Attributes:
+        setting: what it shares with the others of the run.
         host: where it runs.
         paused: True while a pause fault holds it.
         held: how many callbacks pauses have kept back so far.
@@ -39,7 +46,7 @@ class SimulatedProcess(Life):
         super().__init__(
             host.node_class, host.id, host.disk, setting.world, setting.next_request_id, watch
         )
-        self._setting = setting
+        self.setting = setting
         self._world = setting.world
         self._network = setting.network
         self._links: dict[str, Emit] = {}
@@ -52,13 +59,13 @@ class SimulatedProcess(Life):
 
     def boot(self) -> None:
         """Make the instance and call its ``start``."""
-        self._setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
-        self.begin(self._setting.node_ids)
+        self.setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
+        self.begin(self.setting.node_ids)
 
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""
         if self.host.is_node:
-            self._setting.observer.nodes[self.id] = self.node
+            self.setting.observer.nodes[self.id] = self.node
         return super().started(cause)
 
     def end(self) -> None:
@@ -103,10 +110,10 @@ class SimulatedProcess(Life):
     def _connect(self, dest: str) -> Emit | None:
         link = self._network.link(self.host, dest)
         if link is None:
-            self._setting.findings.unknown_destination(self.id, dest, self._setting.names)
+            self.setting.findings.unknown_destination(self.id, dest, self.setting.names)
             return None
         if link.dest.is_node and link.dest is not self.host:
-            self._setting.talked = True
+            self.setting.talked = True
         self._links[dest] = link.emit
         return link.emit
 
@@ -123,7 +130,7 @@ class SimulatedProcess(Life):
         if self.paused:
             self.hold(self._due, timer)
             return
-        self._setting.trace.add(self._world.now, "timer", self.id, timer.name)
+        self.setting.trace.add(self._world.now, "timer", self.id, timer.name)
         self.fire(timer)
 
     def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
@@ -141,34 +148,34 @@ class SimulatedProcess(Life):
     def rng(self) -> Random:
         """See `Node.rng`."""
         if self._rng is None:
-            self._rng = self._setting.entropy.random("node", self.id, self.host.incarnation)
+            self._rng = self.setting.entropy.random("node", self.id, self.host.incarnation)
         return self._rng
 
     def log(self, text: str) -> None:
         """See `Node.log`."""
-        self._setting.trace.add(self._world.now, "log", self.id, str(text))
+        self.setting.trace.add(self._world.now, "log", self.id, str(text))
 
     def effect(self, msg: Message) -> None:
         """See `Node.effect`."""
-        self._setting.took_effect(self.id, msg)
+        self.setting.took_effect(self.id, msg)
 
     # What goes wrong.
 
     def raised(self, error: BaseException, cause: Message | str) -> None:
         """See `Life.raised`."""
-        self._setting.findings.raised(self.id, error, cause)
+        self.setting.findings.raised(self.id, error, cause)
 
     def malformed(self, reason: str) -> None:
         """See `Life.malformed`."""
-        self._setting.findings.malformed(self.id, reason)
+        self.setting.findings.malformed(self.id, reason)
 
     def unhandled(self, message: Message) -> bool:
         """See `Life.unhandled`."""
-        return self._setting.findings.unhandled(self.id, message)
+        return self.setting.findings.unhandled(self.id, message)
 
     def unrun(self, name: str, place: str) -> None:
         """See `Life.unrun`."""
-        self._setting.findings.never_awaited(self, yielding(name), place)
+        self.setting.findings.never_awaited(self, yielding(name), place)
 
     # The disk.
 
@@ -178,11 +185,11 @@ class SimulatedProcess(Life):
             return Future()
         if host.strike is not None and disk.unsynced and host.strike(host):
             raise PowerCut
-        self._setting.trace.add(world.now, "sync", self.id, disk.unsynced)
+        self.setting.trace.add(world.now, "sync", self.id, disk.unsynced)
         if not awaited:
             return None
         future, mark = Future(), disk.mark()
-        draw = self._setting.sync_bits(self.id)(32)
+        draw = self.setting.sync_bits(self.id)(32)
         world.call_at(
             world.now + SYNC_LOW_NS + (draw * SYNC_SPAN_NS >> 32),
             self._synced,

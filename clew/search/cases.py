@@ -49,7 +49,7 @@ class Case:
     summary: Summary = field(default_factory=Summary)
 
     def seeds(self) -> Iterator[int]:
-        """The seeds, in the order in which they run.
+        """Give the seeds in the order in which they run.
 
         Which part a seed is in does not depend on what failed before: each part may remember that
         for itself.
@@ -72,14 +72,14 @@ class Case:
         return own - twice + len(held)
 
     def _held(self) -> Iterator[int]:
-        """The seeds of before that are in this part."""
+        """Give those seeds of before that are in this part."""
         return (seed for seed in self.before if self.shard.holds(seed - self.first))
 
 
 def stream(
     cases: Iterable[Case], run: Runner, seconds: float | None = None
 ) -> Generator[tuple[Case, SeedResult], None, None]:
-    """The results of all cases, in an order that does not depend on who runs them.
+    """Run all cases and give the results in an order that does not depend on who runs them.
 
     Case after case; where time ends it, a seed of each in turn.
 
@@ -89,7 +89,11 @@ def stream(
         seconds: no seed begins after that many; None for no end.
     """
     listed = tuple(cases)
-    order = _one_after_the_other(listed) if seconds is None else _in_turn(listed, seconds)
+    order = (
+        ((case, seed) for case in listed for seed in case.seeds())
+        if seconds is None
+        else _in_turn(listed, seconds)
+    )
     pending: deque[tuple[Case, int, bool]] = deque()
 
     def tasks() -> Iterator[Task]:
@@ -116,10 +120,6 @@ def _stored(pending: deque[tuple[Case, int, bool]]) -> Iterator[tuple[Case, Seed
         result = case.known(seed)
         assert result is not None
         yield case, result
-
-
-def _one_after_the_other(cases: Iterable[Case]) -> Iterator[tuple[Case, int]]:
-    return ((case, seed) for case in cases for seed in case.seeds())
 
 
 def _in_turn(cases: Iterable[Case], seconds: float) -> Iterator[tuple[Case, int]]:

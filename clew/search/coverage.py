@@ -14,7 +14,6 @@ from Python 3.12 on alone (`sys.monitoring`), and which lines there are depends 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -98,27 +97,18 @@ class _Reader:
 
     def read(self, run: Run) -> dict[Behaviour, int]:
         """Count each behaviour in a run's trace."""
-        readers: dict[str, Callable[[Record], None]] = {
-            "link": self._link, "drop": self._drop, "start": self._start, "state": self._state,
-            "timer": self._timer, "crash": self._crash, "fault": self._fault, "heal": self._heal,
-            "invoke": self._invoke, "ok": self._answer, "fail": self._answer,
-            "info": self._answer, "finding": self._finding,
-        }  # fmt: skip
-        deliver = self._deliver
+        deliver, other = self._deliver, self._other
         for record in run.trace.whole_records():
             kind = record[1]
             if kind == "deliver":
                 deliver(record)
-            elif kind in readers:
-                readers[kind](record)
+            elif kind != "send":
+                other(kind, record)
         self._count_arrivals()
         return self.counts
 
     def _count(self, *what: Any) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
-
-    def _link(self, record: Record) -> None:
-        self._links[record[2]] = self._ends[record[4]]
 
     def _deliver(self, record: Record) -> None:
         # Once a message: this only packs what came into one key; `_count_arrivals` takes each
@@ -152,47 +142,50 @@ class _Reader:
             for what in found:
                 counts[what] = counts.get(what, 0) + times
 
-    def _drop(self, record: Record) -> None:
-        _, _, _, why, link, body = record
-        self._count("drop", body["type"], why, self._links[link].role)
+    def _other(self, kind: str, record: Record) -> None:
+        """Count what happened on links and to nodes, but for sends and deliveries."""
+        what = record[2]
+        match kind:
+            case "timer":
+                end = self._ends[what]
+                self._count(kind, record[3], end.role, end.last)
+            case "link":
+                self._links[what] = self._ends[record[4]]
+            case "drop":
+                _, _, _, why, link, body = record
+                self._count(kind, body["type"], why, self._links[link].role)
+            case "state":
+                end, role = self._ends[what], record[3].get("role")
+                self._count("role", end.role, role, end.last)
+                end.role = role
+            case "start":
+                end = self._ends[what]
+                self._count(kind, record[3] > 1, end.last)
+                end.role = None
+                end.highest.clear()
+            case "crash":
+                end = self._ends[what]
+                unsynced, lost, torn = record[4]
+                self._count(kind, end.role, end.last, unsynced, bool(lost), bool(torn))
+            case _:
+                self._outside(kind, record)
 
-    def _start(self, record: Record) -> None:
-        end = self._ends[record[2]]
-        self._count("start", record[3] > 1, end.last)
-        end.role = None
-        end.highest.clear()
-
-    def _state(self, record: Record) -> None:
-        end, role = self._ends[record[2]], record[3].get("role")
-        self._count("role", end.role, role, end.last)
-        end.role = role
-
-    def _timer(self, record: Record) -> None:
-        end = self._ends[record[2]]
-        self._count("timer", record[3], end.role, end.last)
-
-    def _crash(self, record: Record) -> None:
-        end = self._ends[record[2]]
-        unsynced, lost, torn = record[4]
-        self._count("crash", end.role, end.last, unsynced, bool(lost), bool(torn))
-
-    def _fault(self, record: Record) -> None:
-        if record[2] not in self._standing:
-            for kind in dict.fromkeys([None, *self._standing.values()]):
-                self._count("fault", record[3], kind)
-            self._standing[record[2]] = record[3]
-
-    def _heal(self, record: Record) -> None:
-        self._standing.pop(record[2], None)
-
-    def _invoke(self, _: Record) -> None:
-        self._open += 1
-
-    def _answer(self, record: Record) -> None:
-        self._open -= 1
-        error = record[5]
-        code = error.get("code") if isinstance(error, dict) else None
-        self._count("answer", record[3], record[1], code, self._open.bit_length())
-
-    def _finding(self, record: Record) -> None:
-        self._count("finding", record[2])
+    def _outside(self, kind: str, record: Record) -> None:
+        """Count what clients and faults did, and what was found."""
+        what = record[2]
+        match kind:
+            case "invoke":
+                self._open += 1
+            case "ok" | "fail" | "info":
+                self._open -= 1
+                error = record[5]
+                code = error.get("code") if isinstance(error, dict) else None
+                self._count("answer", record[3], kind, code, self._open.bit_length())
+            case "fault" if what not in self._standing:
+                for other in dict.fromkeys([None, *self._standing.values()]):
+                    self._count(kind, record[3], other)
+                self._standing[what] = record[3]
+            case "heal":
+                self._standing.pop(what, None)
+            case "finding":
+                self._count(kind, what)

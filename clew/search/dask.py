@@ -36,7 +36,7 @@ _ALONE = Lock()
 
 
 def run_on(address: str, tasks: Iterable[Task]) -> Generator[SeedResult, None, None]:
-    """The results of tasks, in their order.
+    """Run tasks on a cluster and give their results in order.
 
     Args:
         address: of a scheduler, such as ``tcp://host:8786``; or ``local`` for one in place.
@@ -103,7 +103,7 @@ def _client(address: str) -> Iterator[Any]:
 
 
 def _deaf(distributed: Any) -> Any:
-    """What makes a worker leave Ctrl-C to the process that a person started."""
+    """Make the plugin by which a worker leaves Ctrl-C to the process that a person started."""
 
     class Deaf(distributed.WorkerPlugin):  # type: ignore[misc]
         def setup(self, worker: Any) -> None:
@@ -126,7 +126,7 @@ def _submit(client: Any, batch: Sequence[Task]) -> Any:
 
 
 def _results(client: Any, batch: Sequence[Task], future: Any) -> Iterator[SeedResult]:
-    """A batch's results; the one seed in it that kills workers does not take the others along."""
+    """Give a batch's results; a seed that kills workers does not take the others along."""
     from distributed.scheduler import KilledWorker  # noqa: PLC0415 - an extra
 
     try:
@@ -145,7 +145,7 @@ def _results(client: Any, batch: Sequence[Task], future: Any) -> Iterator[SeedRe
 
 
 def _waited(client: Any, future: Any) -> list[Answer]:
-    """The answers, unless there is nobody left to give them."""
+    """Wait for the answers, unless there is nobody left to give them."""
     alone = 0.0
     while alone < LOST_SECONDS:
         try:

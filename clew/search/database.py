@@ -94,9 +94,13 @@ class Recorded(NamedTuple):
 
 
 def scenario_text(scenario: Scenario) -> str:
-    """The canonical text of what decides a scenario's runs; equal scenarios have equal texts."""
+    """Write what decides a scenario's runs; equal scenarios have equal texts."""
     options = scenario.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_SWEEP))
     return json.dumps(options, sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 class Database:
@@ -164,23 +168,23 @@ class Database:
             ) from None
 
     def sweep_of(self, scenario: Scenario, model_digest: str) -> int:
-        """The number of a sweep, which is new where nothing of it was recorded before.
+        """Find the number of a sweep, a new one where nothing of it was recorded before.
 
         Args:
             scenario: what is run.
             model_digest: of all source files of its model, see `clew.scenarios.code.sources`.
         """
         text = scenario_text(scenario)
-        key = sha256(text.encode()).hexdigest(), model_digest, __version__
+        key = _digest(text), model_digest, __version__
         with self._told():
             self._file.execute(
                 "INSERT OR IGNORE INTO sweeps (scenario, scenario_digest, model_digest, clew) "
                 "VALUES (?, ?, ?, ?)",
                 (text, *key),
             )
-            found = self._file.execute(
-                "SELECT id FROM sweeps WHERE (scenario_digest, model_digest, clew) = (?, ?, ?)", key
-            ).fetchone()
+        (found,) = self._rows_of(
+            "SELECT id FROM sweeps WHERE (scenario_digest, model_digest, clew) = (?, ?, ?)", *key
+        )
         return int(found[0])
 
     def record(self, sweep: int, result: SeedResult) -> None:
@@ -207,52 +211,51 @@ class Database:
         self._rows.clear()
 
     def known(self, sweep: int, seed: int) -> SeedResult | None:
-        """A seed's result from before; None where there is none or its worker was lost."""
-        with self._told():
-            row = self._file.execute(
-                "SELECT verdict, signature, reason, digest, events, messages, virtual_ns, faults, "
-                "repro, wall_seconds, scenario FROM results JOIN sweeps ON sweep = id "
-                "WHERE sweep = ? AND seed = ? AND digest <> ''",
-                (sweep, seed),
-            ).fetchone()
-        return None if row is None else _result(seed, row, self.path.parent)
+        """Find a seed's result from before; None where there is none or its worker was lost."""
+        rows = self._rows_of(
+            "SELECT verdict, signature, reason, digest, events, messages, virtual_ns, faults, "
+            "repro, wall_seconds, scenario FROM results JOIN sweeps ON sweep = id "
+            "WHERE sweep = ? AND seed = ? AND digest <> ''",
+            sweep,
+            seed,
+        )
+        return _result(seed, rows[0], self.path.parent) if rows else None
 
     def failed(self, scenario: Scenario) -> list[int]:
-        """The seeds of a scenario that ever failed, under whatever source, in order."""
-        digest = sha256(scenario_text(scenario).encode()).hexdigest()
-        return self._failed_of(digest)
+        """List the seeds of a scenario that ever failed, under whatever source, in order."""
+        return self._failed_of(_digest(scenario_text(scenario)))
 
     def perilous(self, scenario: Scenario) -> bool:
-        """True where a seed of a scenario has ended its worker, under whatever source."""
-        digest = sha256(scenario_text(scenario).encode()).hexdigest()
-        with self._told():
-            found = self._file.execute(
-                "SELECT 1 FROM results JOIN sweeps ON sweep = id "
-                "WHERE scenario_digest = ? AND digest = '' LIMIT 1",
-                (digest,),
-            ).fetchone()
-        return found is not None
+        """Say whether a seed of a scenario has ended its worker, under whatever source."""
+        found = self._rows_of(
+            "SELECT 1 FROM results JOIN sweeps ON sweep = id "
+            "WHERE scenario_digest = ? AND digest = '' LIMIT 1",
+            _digest(scenario_text(scenario)),
+        )
+        return bool(found)
 
     def all_failed(self) -> list[Recorded]:
-        """Every scenario of which a seed ever failed, in the order in which they were first run."""
-        with self._told():
-            rows = self._file.execute(
-                "SELECT scenario, scenario_digest FROM sweeps JOIN results ON sweep = id "
-                "WHERE failed = 1 GROUP BY scenario_digest ORDER BY min(id)"
-            ).fetchall()
+        """List every scenario of which a seed ever failed, in the order of their first runs."""
+        rows = self._rows_of(
+            "SELECT scenario, scenario_digest FROM sweeps JOIN results ON sweep = id "
+            "WHERE failed = 1 GROUP BY scenario_digest ORDER BY min(id)"
+        )
         return [
             Recorded(json.loads(text), digest[:_DIGITS], self._failed_of(digest))
             for text, digest in rows
         ]
 
     def _failed_of(self, digest: str) -> list[int]:
-        with self._told():
-            rows = self._file.execute(
-                "SELECT DISTINCT seed FROM results JOIN sweeps ON sweep = id "
-                "WHERE scenario_digest = ? AND failed = 1 ORDER BY seed",
-                (digest,),
-            ).fetchall()
+        rows = self._rows_of(
+            "SELECT DISTINCT seed FROM results JOIN sweeps ON sweep = id "
+            "WHERE scenario_digest = ? AND failed = 1 ORDER BY seed",
+            digest,
+        )
         return [seed for (seed,) in rows]
+
+    def _rows_of(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._file.execute(query, values).fetchall()
 
 
 def _row(sweep: int, result: SeedResult, folder: Path) -> tuple[Any, ...]:
@@ -271,12 +274,12 @@ def _row(sweep: int, result: SeedResult, folder: Path) -> tuple[Any, ...]:
 
 
 def _text(text: str) -> str:
-    """A text that can be stored: half a surrogate pair, which a node may send, is escaped."""
+    """Escape what can't be stored: half a surrogate pair, which a node may send."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def _is_in(file: Path, folder: Path) -> bool:
-    """True for a file that is there, below a folder; a database may name any, and is not ours."""
+    """Say whether a file is there, below a folder; a database may name any, and is not ours."""
     return file.is_file() and folder.resolve() in file.resolve().parents
 
 

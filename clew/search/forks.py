@@ -15,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from clew.machine.hashing import VARIABLE, hash_seed
 from clew.machine.processes import die_with_parent
@@ -52,6 +52,55 @@ class FreshRun(NamedTuple):
     failure: str = ""
 
 
+class _Server:
+    """The server process, and the two pipes to it.
+
+    Args:
+        environ: the environment that it starts in.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
+        # A group of its own: Ctrl-C is for the process that a person started.
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+            _python("forks", "serve(int(sys.argv[2]))", str(os.getpid())),
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            bufsize=0,
+            process_group=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+
+    def ask(self, request: bytes) -> None:
+        """Give it a request; where it has died, its silence will show it."""
+        with suppress(OSError):
+            _send(self._requests.fileno(), request)
+
+    def answer(self) -> bytes | None:
+        """Wait for its answer: nothing for the same digest, else a trace; None where it died."""
+        return _receive(self._answers.fileno())
+
+    def last_words(self) -> str:
+        """Say why it, or its last fork, has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LAST_SECONDS)
+        self._said.seek(0)
+        return _last_line(self._said.read())
+
+    def close(self) -> None:
+        """End it."""
+        self._said.close()
+        with suppress(OSError):
+            self._requests.close()
+        self._answers.close()
+        self._process.kill()
+        self._process.wait()
+
+
 class FreshRuns:
     """Runs in fresh processes; a context, whose server starts with the first run.
 
@@ -62,8 +111,7 @@ class FreshRuns:
     def __init__(self, hash_seed: int | None = None) -> None:
         self._environ = _environ(hash_seed)
         self._lock = Lock()
-        self._server: subprocess.Popen[bytes] | None = None
-        self._said: BinaryIO | None = None
+        self._server: _Server | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -73,25 +121,18 @@ class FreshRuns:
 
     def start(self) -> None:
         """Start the server now, so that it is ready when the first run is."""
-        if self._server is None and hasattr(os, "fork"):
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
-            self._server = _start(self._said, self._environ)
+        if hasattr(os, "fork"):
+            self._started()
+
+    def _started(self) -> _Server:
+        self._server = self._server or _Server(self._environ)
+        return self._server
 
     def close(self) -> None:
         """End the server."""
         server, self._server = self._server, None
-        said, self._said = self._said, None
-        if said is not None:
-            said.close()
-        if server is None:
-            return
-        assert server.stdin is not None
-        assert server.stdout is not None
-        with suppress(OSError):
-            server.stdin.close()
-        server.stdout.close()
-        server.kill()
-        server.wait()
+        if server is not None:
+            server.close()
 
     def run(self, plan: Plan, digest: str) -> FreshRun:
         """Run a plan in a fresh process; ``digest`` is to be expected of it.
@@ -121,7 +162,7 @@ class FreshRuns:
                 answered = True
                 return self._answer(request)
 
-            self._ask(request)
+            self._started().ask(request)
             try:
                 yield answer
             finally:
@@ -129,45 +170,23 @@ class FreshRuns:
                     self.close()  # its answer would be taken for the next one's
 
     def _answer(self, request: bytes) -> FreshRun:
-        """What the fresh process says to a request that it was given."""
+        """Wait for what the fresh process says to a request that it was given."""
         failure = ""
         for rest in reversed(range(_TRIES)):
-            answer = self._receive()
+            server = self._started()
+            answer = server.answer()
             if answer is not None:
                 return FreshRun(not answer, Trace.load(answer) if answer else None)
-            failure = self._last_words()
+            failure = server.last_words()
             self.close()
             if rest:
-                self._ask(request)
+                self._started().ask(request)
         return FreshRun(same=False, failure=failure)
-
-    def _last_words(self) -> str:
-        """Why the server, or its last fork, has ended."""
-        assert self._server is not None
-        assert self._said is not None
-        with suppress(subprocess.TimeoutExpired):
-            self._server.wait(_LAST_SECONDS)
-        self._said.seek(0)
-        return _last_line(self._said.read())
-
-    def _ask(self, request: bytes) -> None:
-        """Give the server a request; where it has died, its silence will show it."""
-        self.start()
-        assert self._server is not None
-        assert self._server.stdin is not None
-        with suppress(OSError):
-            _send(self._server.stdin.fileno(), request)
-
-    def _receive(self) -> bytes | None:
-        """The server's answer: nothing for the same digest, else a trace; None where it died."""
-        assert self._server is not None
-        assert self._server.stdout is not None
-        return _receive(self._server.stdout.fileno())
 
 
 @lru_cache(maxsize=1)
 def fresh_runs_of(_process: int) -> FreshRuns:
-    """One server for all that a process has to compare, until it ends; give `os.getpid()`.
+    """Return the one server that a process, `os.getpid()`, compares all its runs with.
 
     A process that was forked has one of its own.
     """
@@ -182,7 +201,7 @@ def _close(runs: FreshRuns, process: int) -> None:
 
 
 def _environ(seed: int | None) -> dict[str, str]:
-    """The environment of a process with a hash seed; None for another than this process's."""
+    """Make the environment of a process with a hash seed; None for another than this one's."""
     if seed is None:
         seed = 2 if hash_seed() == 1 else 1
     return {**os.environ, VARIABLE: str(seed)}
@@ -193,7 +212,7 @@ _PARENT = str(Path(__file__).resolve().parents[2])
 
 
 def _python(module: str, call: str, *arguments: str) -> list[str]:
-    """The command of a fresh interpreter that calls a function of `clew.search`.
+    """Write the command of a fresh interpreter that calls a function of `clew.search`.
 
     The current folder, where a person's files lie, is not on its path: one may be called
     ``random.py``. Clew's own folder comes last, for a Clew that is not installed.
@@ -204,19 +223,6 @@ def _python(module: str, call: str, *arguments: str) -> list[str]:
 def _last_line(said: bytes) -> str:
     lines = said.decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-
-
-def _start(said: BinaryIO, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    # A group of its own: Ctrl-C is for the process that a person started.
-    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-        _python("forks", "serve(int(sys.argv[2]))", str(os.getpid())),
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=said,
-        bufsize=0,
-        process_group=0,
-    )
 
 
 def _in_an_interpreter(plan: Plan, digest: str, environ: dict[str, str]) -> FreshRun:
@@ -243,7 +249,7 @@ def _send(pipe: int, message: bytes) -> None:
 
 
 def _receive(pipe: int) -> bytes | None:
-    """A message; None at the end of the pipe."""
+    """Wait for a message; None at the end of the pipe."""
     head = _read(pipe, _LENGTH_BYTES)
     return None if head is None else _read(pipe, int.from_bytes(head, "big"))
 

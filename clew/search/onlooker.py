@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
-from clew.runtimes.simulated import SimulatedProcess
+from clew.runtimes.simulated import process_of
 from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run, simulate
 from clew.sim.host import Host
@@ -79,9 +79,8 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
             self._seen: dict[str, tuple[Node, str | None, dict[str, str]]] = {}
 
         def after(self, node: Node) -> Violation | None:
-            process = cast("SimulatedProcess", node._runtime)  # noqa: SLF001 - no way for a node
-            setting = process._setting  # noqa: SLF001
-            if stops and setting.findings:
+            process = process_of(node)
+            if stops and process.setting.findings:
                 return None  # the run is over: only what was down comes back
             role, fields = _shown(node)
             before = self._seen.get(node.id)
@@ -93,7 +92,7 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
                 hosts.setdefault(node.id, process.host)
                 _look_at_disk(process.host, seen)
             if changed or role != was:
-                now_ns = setting.world.now
+                now_ns = process.setting.world.now
                 seen.changes.append(Change(now_ns, node.id, role, was, changed, fields))
             self._seen[node.id] = node, role, fields
             return None

@@ -111,7 +111,7 @@ class Bench:
             self.fresh.close()
 
     def new_behaviours(self, run: Run) -> tuple[int, ...]:
-        """Those behaviours of a run that were not told before, sorted."""
+        """Find those behaviours of a run that were not told before, sorted."""
         from clew.search.coverage import behaviours  # noqa: PLC0415 - few ask for it
 
         new = tuple(each for each in behaviours(run) if each not in self._told)
@@ -123,22 +123,22 @@ LEAST_SEED_SECONDS = 300.0
 
 
 def seed_seconds_of(scenario: Scenario) -> float:
-    """How long one seed may take: far more than any run does that gets on; wall seconds."""
+    """Say how long a seed may take, in wall seconds: far more than a run that gets on does."""
     return max(LEAST_SEED_SECONDS, 10 * (scenario.time_limit + scenario.recovery))
 
 
-class Onlooker(Protocol):
-    """Who hears how one seed gets on."""
+class Listener(Protocol):
+    """Hears how one seed gets on."""
 
     def stage(self, what: str) -> None:
-        """Something else begins, in words."""
+        """Hear that something else begins, in words."""
 
     def update(self, virtual_ns: int, events: int) -> None:
-        """So far the simulation has come; called from another thread, several times a second."""
+        """Hear how far the simulation is; from another thread, several times a second."""
 
 
 def run_seed(
-    job: Job, seed: int, bench: Bench | None = None, onlooker: Onlooker | None = None
+    job: Job, seed: int, bench: Bench | None = None, listener: Listener | None = None
 ) -> tuple[Outcome, SeedResult]:
     """Draw, simulate, judge, verify and write down one seed.
 
@@ -146,7 +146,7 @@ def run_seed(
         job: what to do.
         seed: of which.
         bench: what is kept from seed to seed; None where there is but one.
-        onlooker: hears how it gets on; None for nobody.
+        listener: hears how it gets on; None for nobody.
     """
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
@@ -154,16 +154,16 @@ def run_seed(
         draw_plan(scenario, seed, model),
         model,
         handler_seconds=job.handler_seconds,
-        tick=None if onlooker is None else onlooker.update,
+        tick=None if listener is None else listener.update,
     )
-    if onlooker is not None:
-        onlooker.stage("judging what clients saw")
+    if listener is not None:
+        listener.stage("judging what clients saw")
     outcome = judge(run, model)
     verification = None
     failed = job.verify_failing and outcome.verdict is Verdict.INVALID
     if (failed or job.verify_all) and not is_endless(outcome):
-        if onlooker is not None:
-            onlooker.stage("running it twice more, to compare")
+        if listener is not None:
+            listener.stage("running it twice more, to compare")
         verification = verify(run, None if bench is None else bench.fresh)
     repro = None
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
@@ -177,12 +177,12 @@ LONG = ("endless-loop", "message-loop")
 
 
 def is_long(outcome: Outcome) -> bool:
-    """True where one of `LONG` was found."""
+    """Say whether one of `LONG` was found."""
     return any(finding.kind in LONG for finding in outcome.run.findings)
 
 
 def is_endless(outcome: Outcome) -> bool:
-    """True where a wall clock had to stop a handler: how far it got depends on the machine."""
+    """Say whether a wall clock stopped a handler: how far it got depends on the machine."""
     return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
 
 
@@ -192,7 +192,7 @@ def seed_result(
     verification: Verification | None = None,
     new: tuple[int, ...] = (),
 ) -> SeedResult:
-    """A run as a sweep reports it.
+    """Make the result of a run, as a sweep reports it.
 
     Args:
         outcome: of the run.
@@ -215,7 +215,7 @@ def seed_result(
 
 
 def held(result: SeedResult, verification: Verification) -> SeedResult:
-    """The result of a run that was run again: its determinism is a check, where that failed."""
+    """Add to a result that its run was run again: a check of determinism, where that failed."""
     json = {**result.json, "deterministic": verification.same}
     remark = hash_order_remark(verification)
     if remark:
@@ -236,7 +236,7 @@ def held(result: SeedResult, verification: Verification) -> SeedResult:
 
 
 def is_unverified(result: SeedResult) -> bool:
-    """True for a valid run of this process or its workers that has not been made again."""
+    """Say whether a valid run of this process or its workers has not been made again yet."""
     known = result.verification is not None or result.json.get("resumed")
     return result.verdict is Verdict.VALID and bool(result.digest) and not known
 
@@ -244,7 +244,7 @@ def is_unverified(result: SeedResult) -> bool:
 def made_again(
     job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
 ) -> SeedResult:
-    """The result of a valid run, once it has been made again, here and in a fresh process.
+    """Make a valid run again, here and in a fresh process, and return its result.
 
     Only what is to be said of it is added: the same run is reported as it was.
 
@@ -269,7 +269,7 @@ def made_again(
 
 
 def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
-    """What there is to say of a seed that killed its worker, or never came back from it."""
+    """Make the result of a seed that killed its worker, or never came back from it."""
     scenario = task.job.scenario
     json = {
         "model": scenario.model,
@@ -285,7 +285,7 @@ def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
 
 
 def artefacts_of(outcome: Outcome, out: Path, name: str | None = None) -> Path:
-    """The folder of a run's artefacts; see `Job` for the name."""
+    """Name the folder of a run's artefacts; see `Job` for the name."""
     plan = outcome.run.plan
     if name is not None:
         return out / f"{name}-seed-{plan.seed}"
@@ -304,14 +304,14 @@ def write_artefacts(outcome: Outcome, out: Path, name: str | None = None) -> Pat
 
 
 def history_text(outcome: Outcome) -> str:
-    """A run's history as JSON lines."""
+    """Write a run's history as JSON lines."""
     text = StringIO()
     write_jsonl(outcome.run.history, text)
     return text.getvalue()
 
 
 def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
-    """The result of a seed of many: UNKNOWN with the reason where Clew itself goes wrong.
+    """Run a seed of many; its result is UNKNOWN with the reason where Clew itself fails.
 
     Raises:
         ClewError: what the seed refused to run with.

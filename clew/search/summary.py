@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from clew.checkers.verdict import Verdict
@@ -53,8 +54,8 @@ class Summary:
         self.groups: dict[tuple[Verdict, str], Group] = {}
         self.first = self.last = 0
         self.virtual_ns = 0
-        self.planned: dict[str, int] = {}
-        self.bit: dict[str, int] = {}
+        self.planned: Counter[str] = Counter()
+        self.bit: Counter[str] = Counter()
         self.remarks: dict[str, tuple[str, int]] = {}
         self.wall_seconds = 0.0
         self.tally = Tally(expect)
@@ -77,7 +78,7 @@ class Summary:
         return self.tally.met()
 
     def is_new(self, result: SeedResult) -> bool:
-        """True for the first seed that fails its way."""
+        """Say whether a seed is the first that fails its way."""
         failed = result.verdict is not Verdict.VALID
         return failed and (result.verdict, result.signature) not in self.groups
 
@@ -97,9 +98,8 @@ class Summary:
             first, runs = self.remarks.get(alike, (remark, 0))
             self.remarks[alike] = first, runs + 1
         for fault in result.json.get("faults", ()):
-            kind = fault["kind"]
-            self.planned[kind] = self.planned.get(kind, 0) + 1
-            self.bit[kind] = self.bit.get(kind, 0) + (fault["bit"] > 0)
+            self.planned[fault["kind"]] += 1
+            self.bit[fault["kind"]] += fault["bit"] > 0
         if result.verdict is not Verdict.VALID:
             key = result.verdict, result.signature
             self.groups.setdefault(key, Group(result)).seeds.append(result.seed)

@@ -8,7 +8,7 @@ from clew.search.seeds import Bench, Job, SeedResult, Task, result_in
 
 
 def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, None, None]:
-    """The results of many seeds, in the order of the seeds, whatever the number of workers.
+    """Run many seeds; the results come in their order, whatever the number of workers.
 
     With one job all happens in this process. The seeds may be without end: they are asked for as
     there is room. See `clew.search.workers` for what happens to a worker that dies or hangs.
@@ -19,7 +19,7 @@ def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, No
 def run_tasks(
     tasks: Iterable[Task], jobs: int, tick: Callable[[], None] | None = None
 ) -> Generator[SeedResult, None, None]:
-    """The results of seeds of several jobs, in the order of the tasks; as `sweep`.
+    """Run seeds of several jobs; the results come in the order of the tasks, as in `sweep`.
 
     Args:
         tasks: may be without end.

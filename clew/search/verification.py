@@ -79,14 +79,14 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
 
 
 def _loaded(plan: Plan) -> Model:
-    """A plan's model, once its workload is there: its file is imported before a run, not in it."""
+    """Load a plan's model, and its workload's file, which is imported before a run, not in it."""
     model = load_model(plan.model.name, plan.model.bug)
     load_workload(plan.workload)
     return model
 
 
 def _sharing(run: Run, model: Model) -> Verification | None:
-    """Whether the run is another where processes share no memory; None where it is not.
+    """Say where the run is another once processes share no memory; None where it is not.
 
     A finding of a class with invariants is taken as it is: without them there is none to compare.
     """
@@ -115,7 +115,7 @@ def _sent(sent: Sent | None) -> str:
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:
-    """The verification with whether hash order alone makes the difference.
+    """Add whether hash order alone makes the difference.
 
     Args:
         run: one that is another in a fresh process, and the same again in this one.
@@ -134,7 +134,7 @@ def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns)
 
 
 def hash_order_remark(verification: Verification | None) -> str:
-    """What to say of a run that is a function of its plan and of the hash seed; empty for others.
+    """Remark on a run that depends on its plan and the hash seed; empty for others.
 
     That seed stands in the plan, so that the same seed gives the same run everywhere.
     """
@@ -160,7 +160,7 @@ SHARED = (
 
 
 def determinism(verification: Verification | None) -> Result | None:
-    """UNKNOWN for a run that is no function of its plan, with the first difference; else None."""
+    """Judge determinism: UNKNOWN with the first difference, or None where nothing differs."""
     if verification is None or verification.same:
         return None
     if verification.failure:

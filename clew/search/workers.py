@@ -65,7 +65,7 @@ Answer: TypeAlias = SeedResult | ClewError
 
 
 def result_of(answer: Answer) -> SeedResult:
-    """The result in an answer.
+    """Return the result in an answer.
 
     Raises:
         ClewError: what the seed refused to run with.
@@ -119,7 +119,7 @@ class Pool:
         self._looked = wall.seconds()
 
     def results(self) -> Generator[SeedResult, None, None]:
-        """The results in the order of the tasks; the workers end with the iterator.
+        """Give the results in the order of the tasks; the workers end with the iterator.
 
         Raises:
             ClewError: what a seed refused to run with; or no worker can be started.
@@ -159,7 +159,7 @@ class Pool:
             self._hand(worker, place)
 
     def _take(self) -> int | None:
-        """The place of the next seed to run; None where there is none, or no room for it."""
+        """Take the place of the next seed to run; None where there is none, or no room for it."""
         if self._again:
             return heappop(self._again)
         # Before every taken seed lies the one to be reported next: that bounds what waits.
@@ -180,7 +180,7 @@ class Pool:
         worker.job = task.job
 
     def _start(self, place: int) -> _Worker:
-        """A worker that is about to get a seed."""
+        """Start a worker that is about to get a seed."""
         scenario = self._tasks[place].job.scenario
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -304,7 +304,7 @@ def remove_parts(job: Job, pid: int | None) -> None:
 
 
 def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
-    """A worker: seeds in, results out, until the other end is closed."""
+    """Work: seeds in, results out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave_no_sign()
     die_with_parent(parent)
@@ -321,7 +321,7 @@ def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
 
 
 def answer_of(job: Job, seed: int, bench: Bench) -> Answer:
-    """The answer to a seed, in a worker; nothing is raised."""
+    """Run a seed in a worker and answer; nothing is raised."""
     try:
         return result_in(job, seed, bench)
     except ClewError as error:

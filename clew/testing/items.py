@@ -21,6 +21,7 @@ from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
 from clew.machine.text import printable
+from clew.report.screen import Style
 from clew.report.story import story
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.plans.plan import Plan
@@ -40,7 +41,7 @@ class RunsFile(pytest.File):
     """A repro file or a scenario: one test."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """The test."""
+        """Give the test."""
         if self.path.suffix == ".toml":
             yield ScenarioItem.from_parent(self, name="scenario")
         else:
@@ -56,7 +57,7 @@ class ScenarioItem(pytest.Item):
         runs_of(self).run(self.path)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """The file, and how it is called in a report."""
+        """Return the file, and how it is called in a report."""
         return self.path, None, f"scenario {shown(self.path)}"
 
 
@@ -88,7 +89,7 @@ class RegressionItem(pytest.Item):
             pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")
 
     def _located(self, plan: Plan) -> Plan:
-        """The plan, its users' files looked for here, at the root, and beside the repro file."""
+        """Look for the users' files of a plan here, at the root, and beside the repro file."""
         folders = [Path.cwd(), self.config.rootpath, self.path.parent]
         name = located(plan.model.name, folders)
         assert isinstance(name, str)
@@ -112,13 +113,13 @@ class RegressionItem(pytest.Item):
             )
 
     def _fixed(self, outcome: Outcome) -> str:
-        """Why the bug is not fixed; empty where the run is not invalid."""
+        """Say why the bug is not fixed; empty where the run is not invalid."""
         if outcome.verdict is not Verdict.INVALID:
             return ""
         return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command(outcome)}"
 
     def _reproduced(self, repro: Repro, outcome: Outcome) -> str:
-        """Why the bug no longer shows as the file expects; empty where it does."""
+        """Say why the bug no longer shows as the file expects; empty where it does."""
         if outcome.verdict is Verdict.INVALID and outcome.signature == repro.signature:
             return ""
         return (
@@ -127,22 +128,20 @@ class RegressionItem(pytest.Item):
         )
 
     def _headline(self, outcome: Outcome) -> str:
-        word = outcome.verdict.value
-        word = word.upper() if outcome.verdict is Verdict.INVALID else word
         told = f": {outcome.signature}" if outcome.signature else ""
-        return f"{shown(self.path)}: the plan is {word}{told}."
+        return f"{shown(self.path)}: the plan is {Style().verdict(outcome.verdict)}{told}."
 
     def _command(self, outcome: Outcome) -> str:
         plan = outcome.run.plan
         return f"Replay: {replay_command(str(shown(self.path)), plan.model.name, plan.workload)}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """The file, and how it is called in a report."""
+        """Return the file, and how it is called in a report."""
         return self.path, None, f"regression {shown(self.path)}"
 
 
 def _doubt(repro: Repro, outcome: Outcome) -> Result | None:
-    """A check that failed in the file's run, and of which nothing is known in this one.
+    """Find a check that failed in the file's run, and of which nothing is known in this one.
 
     Others may well be unknown: a small plan shows little.
     """
@@ -152,7 +151,7 @@ def _doubt(repro: Repro, outcome: Outcome) -> Result | None:
 
 
 def _mode(path: Path) -> str:
-    """What a repro file says of its bug.
+    """Read what a repro file says of its bug.
 
     Raises:
         ScenarioError: it says something else.

@@ -33,24 +33,23 @@ if TYPE_CHECKING:
 MARKER = "clew(model, **options): run a cluster of the model before the test, with the options \
 of a scenario, such as workload, nemesis and runs; the test fails where the runs are not valid"
 
-OPTIONS = ("clew_seed", "clew_runs", "clew_for", "clew_shard")
-"""Options of the command line that have a value."""
+OPTIONS = {
+    # options of the command line that have a value: its name, and what they say
+    "seed": ("N", "The first seed of every clew test."),
+    "runs": ("N", "How many seeds every clew test runs."),
+    "for": ("TIME", "Run seeds for so long in every clew test, such as 30s."),
+    "shard": ("I/N", "Run the I-th of N parts of the seeds, such as 3/10."),
+}
 
 PATHS = ["tests/clew"]
 """Where repro files and scenarios are collected, unless the ini option says otherwise."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The command line's options, for every test that runs seeds, and the ini file's."""
+    """Add the command line's options, for every test that runs seeds, and the ini file's."""
     group = parser.getgroup("clew", "Clew")
-    group.addoption("--clew-seed", metavar="N", help="The first seed of every clew test.")
-    group.addoption("--clew-runs", metavar="N", help="How many seeds every clew test runs.")
-    group.addoption(
-        "--clew-for", metavar="TIME", help="Run seeds for so long in every clew test, such as 30s."
-    )
-    group.addoption(
-        "--clew-shard", metavar="I/N", help="Run the I-th of N parts of the seeds, such as 3/10."
-    )
+    for name, (metavar, meaning) in OPTIONS.items():
+        group.addoption(f"--clew-{name}", metavar=metavar, help=meaning)
     group.addoption(
         "--clew-no-shrink", action="store_true", help="Report a failing run as it was found."
     )
@@ -65,14 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.UsageError: one of them is wrong.
     """
     config.addinivalue_line("markers", MARKER)
-    if any(config.getoption(name) is not None for name in OPTIONS):
+    if any(config.getoption(f"clew_{name}") is not None for name in OPTIONS):
         from clew.testing.runs import check_options  # noqa: PLC0415 - this module must load quickly
 
         check_options(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile | None:
-    """Repro files and scenarios are tests."""
+    """Collect repro files and scenarios as tests."""
     if file_path.suffix not in {".json", ".toml"}:
         return None
     config = parent.config
@@ -101,7 +100,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     call: pytest.CallInfo[None],
 ) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
-    """A mistake of Clew's own is an error of the test run, whatever the test expects to fail."""
+    """Report a mistake of Clew's own as an error, whatever the test expects to fail."""
     made = yield
     crash = sys.modules.get("clew.machine.crash")  # this module must load quickly
     if crash and call.excinfo is not None and isinstance(call.excinfo.value, crash.CrashError):

@@ -43,7 +43,7 @@ class Runs:
         return self.results[-1]
 
     def run(self, model: str | os.PathLike[str] | type[Node], **options: Any) -> RunResult:
-        """The result of a scenario's seeds; the test fails where they are not as expected.
+        """Run a scenario's seeds; the test fails where they are not as expected.
 
         Args:
             model: as for `clew.run`; a file is looked for beside the test's first.
@@ -72,7 +72,7 @@ class Runs:
         return result
 
     def run_marked(self, marker: pytest.Mark) -> RunResult:
-        """The result of what a marker asks for, as `run`."""
+        """Run what a marker asks for, as `run`."""
         __tracebackhide__ = True
         if len(marker.args) != 1:
             pytest.fail("@pytest.mark.clew takes a model, and options by name.", pytrace=False)
@@ -90,7 +90,7 @@ class Runs:
         return shown(config.rootpath / config.getini("clew_out") / folder_of(self._item.nodeid))
 
     def _seeds(self, scenario: Scenario) -> Iterable[int]:
-        """The seeds of this test: the command line over the scenario."""
+        """Choose the seeds of this test: the command line over the scenario."""
         said = Said.of(self._item.config)
         first = scenario.seed if said.seed is None else said.seed
         runs = scenario.runs if said.runs is None else said.runs
@@ -123,7 +123,7 @@ class Said(NamedTuple):
 
     @classmethod
     def of(cls, config: pytest.Config) -> Self:
-        """The options of a pytest run.
+        """Read the options of a pytest run.
 
         Raises:
             UsageError: one of them is wrong.
@@ -153,7 +153,7 @@ def check_options(config: pytest.Config) -> None:
 
 
 def rank_of(nodeid: str) -> int:
-    """A number for a test, by which a shard takes it whole; the same in every process."""
+    """Number a test, for a shard that takes it whole; the same in every process."""
     return int.from_bytes(blake2b(nodeid.encode(), digest_size=8).digest())
 
 
@@ -161,12 +161,12 @@ _RUNS = pytest.StashKey[Runs]()
 
 
 def runs_of(item: pytest.Item) -> Runs:
-    """What a test runs: the same object for its markers and its body."""
+    """Return what a test runs: the same object for its markers and its body."""
     return item.stash.setdefault(_RUNS, Runs(item))
 
 
 def folder_of(nodeid: str) -> str:
-    """The name of a folder for a test's artefacts; different for different tests.
+    """Name a folder for a test's artefacts; different for different tests.
 
     A test's parameters may hold anything, so what stands for them ends in a digest.
     """
@@ -178,7 +178,7 @@ def folder_of(nodeid: str) -> str:
 
 
 def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
-    """Seeds until that many wall seconds are over; one at least."""
+    """Give seeds until that many wall seconds are over; one at least."""
     end = wall.seconds() + seconds
     for seed in seeds:
         yield seed
@@ -187,7 +187,7 @@ def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
 
 
 def _some(seeds: Iterable[int], shard: Shard | None) -> Iterable[int]:
-    """The seeds; the test is skipped where its part of them holds none."""
+    """Give the seeds; skip the test where its part of them holds none."""
     every = iter(seeds)
     first = next(every, None)
     if first is None:
@@ -199,7 +199,7 @@ def _some(seeds: Iterable[int], shard: Shard | None) -> Iterable[int]:
 def located(
     model: str | os.PathLike[str] | type[Node], folders: Sequence[Path]
 ) -> str | type[Node]:
-    """The model, its file looked for in folders first; relative to here where it can be."""
+    """Look for the model's file in folders first; relative to here where it can be."""
     if not isinstance(model, str | os.PathLike):
         return model
     name = os.fspath(model)
@@ -211,6 +211,6 @@ def located(
 
 
 def shown(path: Path) -> Path:
-    """A path relative to here, if it is below; so that what is printed can be pasted."""
+    """Write a path relative to here, if it is below, so that what is printed can be pasted."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -71,7 +71,7 @@ def plans(
     faults_max: int = 4,
     **options: Any,
 ) -> SearchStrategy[Plan]:
-    """Plans of a scenario, each of them valid.
+    """Draw plans of a scenario, each of them valid.
 
     hypothesis draws the seed, the operations under faults and the faults; where the scenario is a
     swarm, also the nodes and the latency, as far as they are not stated. What is asked after
@@ -121,7 +121,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
 
 
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
-    """A plan without faults, and with what the clients ask after healing only."""
+    """Draw a plan without faults, and with what the clients ask after healing only."""
     shape: dict[str, Any] = {}
     stated, promise = scenario.model_fields_set, promised(model.node_class)
     if scenario.swarm and "node_count" not in stated:
@@ -137,7 +137,7 @@ def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
 
 
 def _kinds(scenario: Scenario, model: Model) -> tuple[str, ...]:
-    """The kinds of fault that a scenario means; all that the model can feel for ``all``."""
+    """List the kinds of fault that a scenario means; all that the model can feel for ``all``."""
     asked = scenario.nemesis
     if "all" in asked or (scenario.swarm and not asked):
         return tuple(kinds_for(model.node_class))
@@ -152,7 +152,7 @@ def faults(
     roles: bool = False,
     max_size: int = 4,
 ) -> SearchStrategy[tuple[Fault, ...]]:
-    """The faults of a plan, by the time they begin; all end before the time limit.
+    """Draw the faults of a plan, by the time they begin; all end before the time limit.
 
     Args:
         kinds: kinds or groups of them; those that need more nodes are left out.
@@ -175,7 +175,7 @@ def faults(
 
 
 def _named(drawn: list[Fault]) -> tuple[Fault, ...]:
-    """The faults in order, each with an id of its own."""
+    """Sort the faults, and give each an id of its own."""
     ranks: dict[str, Iterator[int]] = {}
     return tuple(
         replace(fault, id=f"{fault.kind}-{next(ranks.setdefault(fault.kind, count(1)))}")
@@ -203,7 +203,7 @@ def _faults(
 
 
 def _targets(kind: type[Injection], node_count: int, *, roles: bool) -> SearchStrategy[str | None]:
-    """The symbols that mean somebody in this cluster."""
+    """Draw a symbol that means somebody in this cluster."""
     least = {"minority": 3}
     aims = [
         aim for aim in kind.aims if (roles or aim not in ROLES) and node_count >= least.get(aim, 1)
@@ -212,7 +212,7 @@ def _targets(kind: type[Injection], node_count: int, *, roles: bool) -> SearchSt
 
 
 def _values(parameter: Parameter, node_ids: tuple[str, ...]) -> SearchStrategy[Any]:
-    """The values of a parameter, as the table of kinds has them."""
+    """Draw a value of a parameter, as the table of kinds has them."""
     if parameter.name == "groups":
         sides = st.lists(st.booleans(), min_size=len(node_ids), max_size=len(node_ids))
         return sides.map(lambda sides: _two_groups(node_ids, sides))
@@ -225,7 +225,7 @@ def _values(parameter: Parameter, node_ids: tuple[str, ...]) -> SearchStrategy[A
 
 
 def _two_groups(node_ids: tuple[str, ...], sides: list[bool]) -> list[list[str]]:
-    """Two groups, none of them empty: where all are on one side, the first node is alone."""
+    """Make two groups, none of them empty: if all are on one side, the first node is alone."""
     if len(set(sides)) == 1:
         sides = [True, *[False] * (len(sides) - 1)]
     left = [name for name, side in zip(node_ids, sides, strict=True) if side]
@@ -240,7 +240,7 @@ def operations(
     options: Mapping[str, Any] | None = None,
     max_size: int = 40,
 ) -> SearchStrategy[tuple[PlannedOperation, ...]]:
-    """The operations of a plan under faults, by time: at least one.
+    """Draw the operations of a plan under faults, by time: at least one.
 
     Args:
         workload: what is asked; its own generator makes each operation of hypothesis's draws.
@@ -270,7 +270,15 @@ class _Call(NamedTuple):
     tape: tuple[int, ...]
 
 
-class _Drawn(Stream):
+class _Bounded(Stream):
+    """A stream of which only `below` is to be written."""
+
+    def bits64(self) -> int:
+        """Draw an integer in [0, 2**64)."""
+        return self.below(1 << 64)
+
+
+class _Drawn(_Bounded):
     """A stream whose draws are hypothesis's; it remembers them."""
 
     def __init__(self, draw: DrawFn) -> None:
@@ -279,16 +287,12 @@ class _Drawn(Stream):
         self.tape: list[int] = []
 
     def below(self, bound: int) -> int:
-        """An integer in [0, bound)."""
+        """Draw an integer in [0, bound)."""
         self.tape.append(self._draw(st.integers(0, bound - 1)))
         return self.tape[-1]
 
-    def bits64(self) -> int:
-        """An integer in [0, 2**64)."""
-        return self.below(1 << 64)
 
-
-class _Played(Stream):
+class _Played(_Bounded):
     """A stream that gives the same again."""
 
     def __init__(self, tape: Sequence[int]) -> None:
@@ -296,12 +300,8 @@ class _Played(Stream):
         self._tape = iter(tape)
 
     def below(self, bound: int) -> int:
-        """An integer in [0, bound)."""
+        """Draw an integer in [0, bound)."""
         return min(next(self._tape, 0), bound - 1)
-
-    def bits64(self) -> int:
-        """An integer in [0, 2**64)."""
-        return self.below(1 << 64)
 
 
 def _calls(
@@ -324,7 +324,7 @@ def _call(draw: DrawFn, workload: Workload, clients: int, limit_ms: int) -> _Cal
 def _numbered(
     calls: list[_Call], workload: Workload, first: dict[int, int]
 ) -> tuple[PlannedOperation, ...]:
-    """The operations in order; ``first`` is the first number that each client has left."""
+    """Number the operations in order; ``first`` is the first number that each client has left."""
     numbers = {client: count(number) for client, number in first.items()}
     made = []
     for at_ms, client, tape in sorted(calls):
@@ -337,7 +337,7 @@ def _numbered(
 def histories(
     calls: SearchStrategy[tuple[str, Any, Any]], *, processes: int = 3, max_size: int = 10
 ) -> SearchStrategy[History]:
-    """Histories that are well formed, and right or wrong as it comes: to try a checker on.
+    """Draw histories that are well formed, and right or wrong as it comes: to try checkers on.
 
     Each process has one operation open at a time, and one whose end nobody knows is its last.
 

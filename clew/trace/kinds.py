@@ -31,117 +31,110 @@ _FAULT = {
     "fault": "its kind, such as `kill`",
 }
 
+
+def _kind(meaning: str, **fields: str) -> Kind:
+    return Kind(meaning, fields)
+
+
 KINDS: dict[str, Kind] = {
-    "send": Kind(
+    "send": _kind(
         "a message leaves its sender",
-        {
-            "message": _NUMBER,
-            "link": "the number of the link from its sender to its receiver",
-            "body": "what it says",
-        },
+        message=_NUMBER,
+        link="the number of the link from its sender to its receiver",
+        body="what it says",
     ),
-    "deliver": Kind("a message reaches its receiver", {"message": _NUMBER}),
-    "link": Kind(
+    "deliver": _kind("a message reaches its receiver", message=_NUMBER),
+    "link": _kind(
         "a pair of endpoints exchanges its first message; later records name it by number",
-        {
-            "link": "the link's number in the run, from 0",
-            "src": "the sender: a node, a service, or a client such as `c1`",
-            "dest": "the receiver",
-        },
+        link="the link's number in the run, from 0",
+        src="the sender: a node, a service, or a client such as `c1`",
+        dest="the receiver",
     ),
-    "drop": Kind(
+    "drop": _kind(
         "a message is lost, and why",
-        {
-            "message": _NUMBER,
-            "why": "`partition`: the link is cut; `down`: its receiver is down, or was restarted "
-            "since; else the kind of the fault that lost it",
-        },
+        message=_NUMBER,
+        why="`partition`: the link is cut; `down`: its receiver is down, or was restarted "
+        "since; else the kind of the fault that lost it",
     ),
-    "duplicate": Kind(
+    "duplicate": _kind(
         "a message will arrive once more, as a message of that number",
-        {"message": _NUMBER, "copy": "the copy's number; what becomes of it goes by that"},
+        message=_NUMBER,
+        copy="the copy's number; what becomes of it goes by that",
     ),
-    "start": Kind(
+    "start": _kind(
         "an incarnation of a node begins",
-        {"node": _NODE, "incarnation": "its rank among the node's, from 1"},
+        node=_NODE,
+        incarnation="its rank among the node's, from 1",
     ),
-    "crash": Kind(
+    "crash": _kind(
         "a node's process ends, and what became of its unsynced writes",
-        {
-            "node": _NODE,
-            "why": "the kind of the fault that ended it, or `not in the core` where a core alone "
-            "heals",
-            "unsynced": "what was to become of unsynced writes (`lost`, `torn` or `kept`), how "
-            "many were lost, and how many were torn",
-        },
+        node=_NODE,
+        why="the kind of the fault that ended it, or `not in the core` where a core alone heals",
+        unsynced="what was to become of unsynced writes (`lost`, `torn` or `kept`), how "
+        "many were lost, and how many were torn",
     ),
-    "pause": Kind("nothing of a node runs from here on", {"node": _NODE}),
-    "resume": Kind("a paused node goes on", {"node": _NODE}),
-    "timer": Kind("a timer of a node fires", {"node": _NODE, "name": "the timer's name"}),
-    "sync": Kind(
-        "a node's writes become durable",
-        {"node": _NODE, "writes": "how many were not durable before"},
+    "pause": _kind("nothing of a node runs from here on", node=_NODE),
+    "resume": _kind("a paused node goes on", node=_NODE),
+    "timer": _kind("a timer of a node fires", node=_NODE, name="the timer's name"),
+    "sync": _kind(
+        "a node's writes become durable", node=_NODE, writes="how many were not durable before"
     ),
-    "log": Kind("a node wrote a line", {"node": _NODE, "text": "the line"}),
-    "state": Kind(
+    "log": _kind("a node wrote a line", node=_NODE, text="the line"),
+    "state": _kind(
         "a node's observed state",
-        {"node": _NODE, "state": "an object whose `role` is the node's role, or null"},
+        node=_NODE,
+        state="an object whose `role` is the node's role, or null",
     ),
-    "fault": Kind(
+    "fault": _kind(
         "a fault begins, and what it did",
-        {**_FAULT, "detail": "what it did, in words; each step of a fault is an event"},
+        **_FAULT,
+        detail="what it did, in words; each step of a fault is an event",
     ),
-    "heal": Kind(
-        "a fault ends, and what it did in all",
-        {**_FAULT, "detail": "what it did in all, in words"},
+    "heal": _kind(
+        "a fault ends, and what it did in all", **_FAULT, detail="what it did in all, in words"
     ),
-    "clock": Kind(
+    "clock": _kind(
         "a node's clock changes",
-        {
-            "node": _NODE,
-            "detail": "`wall` and its step in ns, or `rate` and how much faster than true time it "
-            "runs, in ppm",
-        },
+        node=_NODE,
+        detail="`wall` and its step in ns, or `rate` and how much faster than true time it "
+        "runs, in ppm",
     ),
-    "phase": Kind(
-        "the run enters its recovery or its final reads", {"name": "`recover` or `final`"}
-    ),
-    "invoke": Kind(
+    "phase": _kind("the run enters its recovery or its final reads", name="`recover` or `final`"),
+    "invoke": _kind(
         "a client begins an operation",
-        {
-            "process": _PROCESS,
-            "f": _FUNCTION,
-            "value": "its argument, as the history has it",
-            "node": "the node that is asked",
-        },
+        process=_PROCESS,
+        f=_FUNCTION,
+        value="its argument, as the history has it",
+        node="the node that is asked",
     ),
-    "ok": Kind(
-        "an operation happened",
-        {"process": _PROCESS, "f": _FUNCTION, "value": "its result", "error": "null"},
+    "ok": _kind(
+        "an operation happened", process=_PROCESS, f=_FUNCTION, value="its result", error="null"
     ),
-    "fail": Kind(
+    "fail": _kind(
         "an operation did not happen",
-        {"process": _PROCESS, "f": _FUNCTION, "value": "its argument", "error": _ERROR},
+        process=_PROCESS,
+        f=_FUNCTION,
+        value="its argument",
+        error=_ERROR,
     ),
-    "info": Kind(
+    "info": _kind(
         "nobody knows whether an operation happened",
-        {"process": _PROCESS, "f": _FUNCTION, "value": "its argument", "error": _ERROR},
+        process=_PROCESS,
+        f=_FUNCTION,
+        value="its argument",
+        error=_ERROR,
     ),
-    "effect": Kind(
+    "effect": _kind(
         "a node marked where a request takes effect",
-        {
-            "node": _NODE,
-            "client": "the client that sent the request",
-            "request": "the request's `msg_id`",
-        },
+        node=_NODE,
+        client="the client that sent the request",
+        request="the request's `msg_id`",
     ),
-    "finding": Kind(
+    "finding": _kind(
         "something is wrong in itself, such as an exception or a broken invariant",
-        {
-            "finding": "its kind, such as `invariant`",
-            "node": "the node's name; empty where it is about the cluster",
-            "reason": "what is wrong, in words",
-        },
+        finding="its kind, such as `invariant`",
+        node="the node's name; empty where it is about the cluster",
+        reason="what is wrong, in words",
     ),
 }
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.trace.kinds import ARRIVALS, KINDS, OF_MESSAGES
@@ -172,12 +173,7 @@ class Trace:
 
 def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
     """Find the first record that differs: its rank and both; None where all are equal."""
-    left, right = ours.records(), theirs.records()
-    number = 0
-    while True:
-        a, b = next(left, None), next(right, None)
-        if a is None and b is None:
-            return None
+    for number, (a, b) in enumerate(zip_longest(ours.records(), theirs.records())):
         if a != b:
             return number, a, b
-        number += 1
+    return None

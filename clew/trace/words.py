@@ -19,39 +19,41 @@ HOPS_MAX = 9
 """Of a longer chain of messages the last ones are named."""
 
 
+_WORDS = {
+    # by kind of event: what happens, with its fields and what `told` adds to them
+    "send": "{src} sends {what} to {dest}",
+    "deliver": "{dest} receives {what} from {src}",
+    "duplicate": "{what} from {src} to {dest} is copied",
+    "drop": "{what} from {src} to {dest} is lost ({why})",
+    "start": "{node} starts",
+    "crash": "{node} goes down",
+    "pause": "{node} stands still",
+    "resume": "{node} goes on",
+    "sync": "{node}'s disk is synced",
+    "log": "{node} logs {text!r}",
+    "state": "{node} is now {role}",
+    "clock": "{node}'s clock: {detail}",
+    "effect": "{node} carries out request {request} of {client}",
+    "finding": "{where}: {reason}",
+    "ok": "process {process} is answered {answer}",
+    "fail": "process {process}'s {f} fails",
+    "info": "process {process}'s {f} stays without an answer",
+}
+
+
 def told(event: TraceEvent) -> str:
     """Say what happens, without the time."""
-    fields = event.fields
-    if "body" not in fields:
-        return _other(event.kind, fields)
-    src, dest, what = fields["src"], fields["dest"], body_words(fields["body"])
-    words = {
-        "send": lambda: f"{src} sends {what} to {dest}",
-        "deliver": lambda: f"{dest} receives {what} from {src}",
-        "duplicate": lambda: f"{what} from {src} to {dest} is copied",
-        "drop": lambda: f"{what} from {src} to {dest} is lost ({fields['why']})",
-    }
-    return words[event.kind]()
-
-
-def _other(kind: str, fields: dict[str, Any]) -> str:
-    node = fields.get("node", "")
-    told = {
-        "start": lambda: f"{node} starts",
-        "crash": lambda: f"{node} goes down",
-        "pause": lambda: f"{node} stands still",
-        "resume": lambda: f"{node} goes on",
-        "sync": lambda: f"{node}'s disk is synced",
-        "log": lambda: f"{node} logs {fields['text']!r}",
-        "state": lambda: f"{node} is now {fields['state'].get('role') or 'without a role'}",
-        "clock": lambda: f"{node}'s clock: {fields['detail']}",
-        "effect": lambda: f"{node} carries out request {fields['request']} of {fields['client']}",
-        "finding": lambda: f"{node or 'the cluster'}: {fields['reason']}",
-        "ok": lambda: f"process {fields['process']} is answered {short(fields['value'])}",
-        "fail": lambda: f"process {fields['process']}'s {fields['f']} fails",
-        "info": lambda: f"process {fields['process']}'s {fields['f']} stays without an answer",
-    }
-    return told[kind]() if kind in told else kind
+    fields = {**event.fields}
+    match event.kind:
+        case "send" | "deliver" | "duplicate" | "drop":
+            fields["what"] = body_words(fields["body"])
+        case "state":
+            fields["role"] = fields["state"].get("role") or "without a role"
+        case "finding":
+            fields["where"] = fields["node"] or "the cluster"
+        case "ok":
+            fields["answer"] = short(fields["value"])
+    return _WORDS.get(event.kind, event.kind).format_map(fields)
 
 
 def body_words(body: dict[str, Any]) -> str:
@@ -74,9 +76,9 @@ def way(message: Message | None) -> str:
 _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 
-def short(value: Any, width: int = BODY_WIDTH) -> str:
+def short(value: Any) -> str:
     """Write a value as JSON, cut at its end where it is long."""
-    return brief(json_words(value), width)
+    return brief(json_words(value), BODY_WIDTH)
 
 
 # Operations, values and times.

@@ -53,7 +53,8 @@ def made(results, *, file=None, stories=None, **options):
     summary = Summary(scenario.expect)
     for one in results:
         summary.add(one)
-    return suite_of(scenario, file, summary, seconds=1.5, stories=stories)
+    summary.wall_seconds = 1.5
+    return suite_of(scenario, file, summary, stories or {})
 
 
 def parsed(suites):
@@ -105,7 +106,12 @@ def test_each_kind_of_failure_is_a_case_and_the_rest_another():
         result(0), result(1, LINEAR, "no order.", "out/a b/repro.json"), result(2, OPEN, "idle."),
         result(3, LINEAR, "no order.", "out/3/repro.json"), result(4, RAISED, "KeyError: 'x'."),
     ]  # fmt: skip
-    suite = made(runs, stories={1: "1. It began.\n2. It ended."}, bug="forgets-vote", runs=5)
+    suite = made(
+        runs,
+        stories={"out/a b/repro.json": "1. It began.\n2. It ended."},
+        bug="forgets-vote",
+        runs=5,
+    )
     root = parsed([suite, made([result(0)])])
     first = root[0]
     assert [told(case) for case in first.iter("testcase")] == [
@@ -151,7 +157,7 @@ def test_what_was_expected_and_did_not_come_fails_the_scenarios_own_case(expect,
 
 def test_what_xml_can_not_hold_is_escaped():
     nasty = 'a\x00b\x1b[31m\ud800\ufffe<&>"]]>\tc\r\n'
-    root = parsed([made([result(0, LINEAR, nasty)], stories={0: nasty})])
+    root = parsed([made([result(0, LINEAR, nasty, "r.json")], stories={"r.json": nasty})])
     assert 'a\\x00b\\x1b[31m\\ud800\\ufffe<&>"]]>\tc' in root.find(".//system-out").text
     assert root.find(".//failure").attrib["message"].startswith("a\\x00b\\x1b[31m\\ud800\\ufffe<&>")
 
@@ -159,7 +165,7 @@ def test_what_xml_can_not_hold_is_escaped():
 def test_the_report_is_the_same_each_time():
     suite = made([result(1, LINEAR), result(0, RAISED)])
     assert junit_xml([suite]) == junit_xml([suite])
-    assert [failure.seed for failure in suite.failures] == [0, 1]
+    assert [failure.first.seed for failure in suite.failures] == [0, 1]
 
 
 # GitHub

@@ -1,7 +1,7 @@
 """The sentences and values that show what went wrong in a run."""
 
 from clew.report.run import run_report
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario

@@ -18,11 +18,9 @@ from clew.report import layout
 from clew.report.diagram import diagram
 from clew.report.dot import anomaly_dot
 from clew.report.lanes import lanes
-from clew.report.logs import node_logs
 from clew.report.progress import Progress
-from clew.report.run import determinism, footer, run_report, verified, when
-from clew.report.screen import drawn
-from clew.report.style import Style
+from clew.report.run import determinism, footer, node_logs, run_report, verified, when
+from clew.report.screen import Style, drawn
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.options.scenario import make_scenario

@@ -15,9 +15,9 @@ from clew.commands import replay as replay_command
 from clew.commands import shrink as shrink_command
 from clew.errors import ClewError, ScenarioError, UsageError
 from clew.report.progress import ShrinkProgress
+from clew.report.screen import Style
 from clew.report.shrink import shrunk_report
 from clew.report.story import STEPS_MAX, story
-from clew.report.style import Style
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario

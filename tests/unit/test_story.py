@@ -8,9 +8,9 @@ import pytest
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.models.registry import bugs_of
 from clew.node.disk import Disk
+from clew.report.screen import Style
 from clew.report.shrink import difference, nearest, shrunk_report
 from clew.report.story import story
-from clew.report.style import Style
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
@@ -18,7 +18,7 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import PlannedOperation
 from clew.scenarios.repros.repro import model_of
 from clew.scenarios.runs.run import simulate
-from clew.search.shrink.past import causal_past
+from clew.search.shrink.parting import causal_past
 from clew.search.shrink.shrinker import shrink
 from clew.sim.faults import Fault
 

@@ -12,7 +12,7 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.report.progress import Progress
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.options.scenario import make_scenario
 from clew.search.cases import Case, stream

@@ -9,7 +9,7 @@ import pytest
 
 from clew.checkers.verdict import Verdict
 from clew.report.run import not_deterministic
-from clew.report.style import Style
+from clew.report.screen import Style
 from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
@@ -86,8 +86,8 @@ def test_a_server_that_was_killed_is_replaced(tmp_path):
     with FreshRuns() as runs:
         assert runs.run(run.plan, run.digest).same
         assert runs._server is not None
-        runs._server.kill()
-        runs._server.wait()
+        runs._server._process.kill()
+        runs._server._process.wait()
         assert runs.run(run.plan, run.digest).same
 
 

@@ -10,11 +10,10 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.report.diagram import diagram
 from clew.report.lanes import lanes
-from clew.report.logs import node_logs
-from clew.report.losses import Losses
-from clew.report.run import run_report
+from clew.report.run import node_logs, run_report
+from clew.report.screen import Style
+from clew.report.steps import Losses
 from clew.report.story import story
-from clew.report.style import Style
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
@@ -22,8 +21,7 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
 from clew.search.coverage import behaviours
 from clew.search.onlooker import observed
-from clew.search.shrink.parting import Failing
-from clew.search.shrink.past import causal_past
+from clew.search.shrink.parting import Failing, causal_past
 from clew.search.shrink.simplifications import lost_to, reason_of
 from clew.search.verification import _told as told_difference
 from clew.trace.jsonl import EVERY, OF_A_MESSAGE, lines, write_trace
@@ -118,7 +116,7 @@ def _losses(outcome):
         if event.kind == "drop":
             fields = event.fields
             losses.add(event.time, fields["why"], fields["src"], fields["dest"], "hi")
-    return list(losses.told())
+    return list(losses.steps())
 
 
 def _lost(outcome):

@@ -17,7 +17,7 @@ from clew.sim.faults.kinds import params_among
 
 
 def cut_at(plan: Plan, moment_ns: int) -> Plan:
-    """The plan up to a moment and nothing behind it: no healing phases, no progress owed."""
+    """Cut the plan off at a moment: no healing phases, no progress owed."""
     limit_ns = max(moment_ns + 1, 1)
     return replace(
         plan,
@@ -39,7 +39,7 @@ def cut_at(plan: Plan, moment_ns: int) -> Plan:
 
 
 def asked_at(plan: Plan, history: History) -> Plan:
-    """The plan with each operation when a run of it came to ask it; those never asked are gone.
+    """Move each operation to when a run came to ask it; drop those never asked.
 
     A client that waits for an answer asks late. Once its operations stand where they were asked,
     one of them can go without those behind it coming earlier.
@@ -63,7 +63,7 @@ def asked_at(plan: Plan, history: History) -> Plan:
 
 
 def healed_at(plan: Plan, limit_ns: int) -> Plan:
-    """The plan with a shorter time of faults; recovery and final reads come so much earlier."""
+    """Shorten the time of faults; recovery and final reads come so much earlier."""
     earlier_ns = plan.time_limit_ns - limit_ns
     return replace(
         plan,
@@ -82,7 +82,7 @@ def healed_at(plan: Plan, limit_ns: int) -> Plan:
 
 
 def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None:
-    """The plan with some of its nodes; None where a core would be left without any.
+    """Keep some of the nodes; None where a core would be left without any.
 
     Clients stay with their nodes, which gives them other numbers. Final reads of a node go with
     it.
@@ -118,7 +118,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
 
 
 def _free(taken: set[int], node: int, count: int) -> int:
-    """The least number of a client of a node that nobody has; it is taken now."""
+    """Take the least number of a client of a node that nobody has."""
     rank = node
     while rank in taken:
         rank += count
@@ -127,12 +127,12 @@ def _free(taken: set[int], node: int, count: int) -> int:
 
 
 def _client_count(plan: Plan, node_count: int) -> int:
-    """As many clients as it takes for nodes to be told their neighbours as before."""
+    """Count the clients that it takes for nodes to be told their neighbours as before."""
     return min(plan.clients, max(node_count, 1)) if plan.clients >= len(plan.node_ids) else 1
 
 
 def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
-    """A fault as far as it concerns some nodes; None where it does not."""
+    """Cut a fault down to some nodes; None where it does not concern them."""
     target = fault.target
     if isinstance(target, tuple):
         target = tuple(name for name in target if name in node_ids)
@@ -142,7 +142,7 @@ def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
 
 
 def with_clients_renamed(plan: Plan) -> Plan:
-    """The plan with the least numbers for its clients, each at the node that it had."""
+    """Give the clients the least numbers, each at the node that it had."""
     clients: dict[int, int] = {}
     taken: set[int] = set()
     count = len(plan.node_ids)
@@ -155,7 +155,7 @@ def with_clients_renamed(plan: Plan) -> Plan:
 
 
 def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:
-    """The plan with everything from a time on so much earlier."""
+    """Bring everything from a time on so much earlier."""
 
     def moved(time_ns: int) -> int:
         return time_ns - by_ns if time_ns >= after_ns else time_ns
@@ -164,7 +164,7 @@ def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:
 
 
 def retimed(plan: Plan, moved: Callable[[int], int]) -> Plan:
-    """The plan with every time changed by a function that never goes down."""
+    """Change every time by a function that never goes down."""
     return replace(
         plan,
         time_limit_ns=max(moved(plan.time_limit_ns), 1),
@@ -177,7 +177,7 @@ def retimed(plan: Plan, moved: Callable[[int], int]) -> Plan:
 
 
 def times(plan: Plan) -> list[int]:
-    """When something in the plan begins or ends, up to healing; sorted, each once."""
+    """List when something begins or ends, up to healing; sorted, each once."""
     found = {0}
     found.update(one.at_ns for one in plan.operations if one.phase == "main")
     for fault in plan.faults:
@@ -186,22 +186,32 @@ def times(plan: Plan) -> list[int]:
 
 
 def with_fault(plan: Plan, rank: int, fault: Fault) -> Plan:
-    """The plan with another fault in a place."""
-    faults = [*plan.faults]
-    faults[rank] = fault
-    return replace(plan, faults=tuple(faults))
+    """Put another fault in the place of one."""
+    return replace(plan, faults=(*plan.faults[:rank], fault, *plan.faults[rank + 1 :]))
 
 
 def with_operations(plan: Plan, kept: Iterable[PlannedOperation]) -> Plan:
-    """The plan with these operations."""
+    """Replace the operations."""
     return replace(plan, operations=tuple(kept))
 
 
+def without_a_fault(plan: Plan) -> list[Plan]:
+    """List the plans without one of the faults, for each of them."""
+    faults = plan.faults
+    return [replace(plan, faults=faults[:rank] + faults[rank + 1 :]) for rank in range(len(faults))]
+
+
+def without_an_operation(plan: Plan) -> list[Plan]:
+    """List the plans without one of the operations, for each of them."""
+    asked = plan.operations
+    return [with_operations(plan, asked[:n] + asked[n + 1 :]) for n in range(len(asked))]
+
+
 def with_values(plan: Plan, change: Callable[[PlannedOperation], Any]) -> Plan:
-    """The plan with other arguments."""
+    """Change the arguments."""
     return with_operations(plan, [one._replace(value=change(one)) for one in plan.operations])
 
 
 def renumbered(values: Iterable[Any]) -> Mapping[Any, int]:
-    """A small number for each value, from 1 in the order of their first appearance."""
+    """Number values from 1, in the order of their first appearance."""
     return {value: rank for rank, value in enumerate(dict.fromkeys(values), 1)}

@@ -20,7 +20,7 @@ T = TypeVar("T")
 def minimised(
     items: Sequence[T], fails: Callable[[list[T]], bool], parts_max: int | None = None
 ) -> list[T]:
-    """A 1-minimal part of `items` that fails, in the same order.
+    """Find a 1-minimal part of `items` that fails, in the same order.
 
     Args:
         items: what fails.
@@ -48,7 +48,7 @@ def minimised(
 
 
 def _reduced(kept: list[T], parts: int, fails: Callable[[list[T]], bool]) -> list[T] | None:
-    """The first smaller list that fails: one part alone, or all but one; None where none does."""
+    """Find the first smaller list that fails: one part alone, or all but one; else None."""
     bounds = [rank * len(kept) // parts for rank in range(parts + 1)]
     chunks = [(bounds[rank], bounds[rank + 1]) for rank in range(parts)]
     for start, end in chunks:
@@ -63,7 +63,7 @@ def _reduced(kept: list[T], parts: int, fails: Callable[[list[T]], bool]) -> lis
 
 
 def least(low: int, high: int, fails: Callable[[int], bool], tries: int = 8) -> int:
-    """A small number in [low, high] that fails, found by halving; `high` is known to fail.
+    """Find a small number in [low, high] that fails by halving; `high` is known to fail.
 
     Args:
         low: the least number that makes sense; it is tried first.

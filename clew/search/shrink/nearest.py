@@ -22,7 +22,7 @@ from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import cuts
-from clew.search.shrink.oracle import Sight, Spent, failing
+from clew.search.shrink.oracle import Sight, Spent, blamed, failing
 from clew.search.shrink.parting import Failing, Parting
 from clew.search.shrink.passes import MS, Hunt, planned_evidence
 from clew.search.shrink.simplifications import lost_to, reason_of
@@ -31,7 +31,7 @@ from clew.trace.words import time
 
 
 def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
-    """The nearest plan that passes, with the first event where the runs part, in words.
+    """Find the nearest plan that passes, and the first event where the runs part, in words.
 
     One whose run parts in the causal past of the failure is nearer than any other. None where no
     candidate passes.
@@ -81,7 +81,7 @@ class Candidate(NamedTuple):
 
 
 def _passing(hunt: Hunt, plan: Plan) -> Run | None:
-    """The run of a plan where it does not fail at all, else None."""
+    """Run a plan; None where it fails in any way."""
     oracle = hunt.oracle
     if oracle.runs >= oracle.runs_max:
         raise Spent
@@ -96,7 +96,7 @@ def _passing(hunt: Hunt, plan: Plan) -> Run | None:
 
 
 def _weakened(plan: Plan) -> Iterator[Candidate]:
-    """The plan with one fault shorter, later or gone."""
+    """Make one fault shorter or later, or take it away."""
     for rank, fault in enumerate(plan.faults):
         length_ns = fault.until_ns - fault.at_ns
         for part in (8, 4, 2):
@@ -106,11 +106,11 @@ def _weakened(plan: Plan) -> Iterator[Candidate]:
                 yield Candidate(cuts.with_fault(plan, rank, sooner))
                 later = replace(fault, at_ns=fault.until_ns - shorter_ns)
                 yield Candidate(cuts.with_fault(plan, rank, later))
-        yield Candidate(replace(plan, faults=plan.faults[:rank] + plan.faults[rank + 1 :]))
+        yield Candidate(cuts.without_a_fault(plan)[rank])
 
 
 def _kept(hunt: Hunt) -> Iterator[Candidate]:
-    """The plan with one crash that loses nothing of what was not synced."""
+    """Let one crash lose nothing of what was not synced."""
     for rank, fault in enumerate(hunt.best.faults):
         report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
         if fault.kind != "kill" or report is None or not _LOST.search(report.detail):
@@ -132,7 +132,7 @@ _LOST = re.compile(r"; [1-9]\d* unsynced writes? lost|[1-9]\d* torn")
 
 
 def _arriving(hunt: Hunt, run: Run) -> Iterator[Candidate]:
-    """The plan with one lost message that arrives, the last one first."""
+    """Let one lost message arrive, the last one first."""
     for rank, fault in enumerate(hunt.best.faults):
         why = reason_of(fault)
         lost = lost_to(run, fault, why) if why else []
@@ -147,7 +147,7 @@ ARRIVING_MAX = 8
 
 
 def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
-    """The plan with one of two operations that overlap asked once the other is answered."""
+    """Of two operations that overlap, ask one only when the other is answered."""
     timeline = run.timeline()
     asked: dict[str, list[Operation]] = {}
     for one in timeline.operations:
@@ -172,9 +172,8 @@ def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator
 
 
 def _wrong(plan: Plan, anomaly: Anomaly) -> list[PlannedOperation]:
-    """The operation whose answer is wrong: without it nobody would look."""
-    response = anomaly.data.get("response")
-    number = response.get("number") if isinstance(response, dict) else None
+    """Find the operation whose answer is wrong: without it nobody would look."""
+    number = blamed(anomaly)
     ended = [one for one in anomaly.operations if one.end is not None]
     wrong = [one for one in ended if one.number == number] or sorted(
         ended, key=lambda one: one.end or 0
@@ -183,15 +182,14 @@ def _wrong(plan: Plan, anomaly: Anomaly) -> list[PlannedOperation]:
 
 
 def _bereft(plan: Plan, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
-    """The plan without one operation that need not be kept."""
-    for rank, one in enumerate(plan.operations):
+    """Take away one operation that need not be kept."""
+    for one, rest in zip(plan.operations, cuts.without_an_operation(plan), strict=True):
         if one not in kept:
-            rest = plan.operations[:rank] + plan.operations[rank + 1 :]
-            yield Candidate(cuts.with_operations(plan, rest))
+            yield Candidate(rest)
 
 
 def _redrawn(plan: Plan) -> Iterator[Candidate]:
-    """The plan under some other seeds: what is left where a plan has nothing to take away."""
+    """Change the seed: what is left where a plan has nothing to take away."""
     for seed in range(plan.seed + 1, plan.seed + 1 + SEEDS):
         yield Candidate(replace(plan, seed=seed))
 

@@ -42,7 +42,7 @@ class Target(NamedTuple):
 
 
 def target_of(outcome: Outcome) -> Target | None:
-    """What went wrong first; None where nothing did.
+    """Find what went wrong first; None where nothing did.
 
     What went wrong inside a node comes before what clients saw of it, and figures come last. A
     broken invariant comes before an exception: a promise is easier to follow than a line of code,
@@ -59,7 +59,7 @@ def target_of(outcome: Outcome) -> Target | None:
 
 
 def failing(outcome: Outcome, target: Target) -> tuple[Result, Anomaly] | None:
-    """The check and its anomaly that are the target; None where the outcome is another."""
+    """Find the check and the anomaly that are the target; None in another outcome."""
     for check in outcome.checks:
         if check.name == target.check and check.verdict is Verdict.INVALID:
             for anomaly in check.anomalies:
@@ -96,7 +96,7 @@ class FiguresError(UsageError):
 
 
 def whole_figures(outcome: Outcome) -> str:
-    """Why a failing run can't be made small, as a clause; empty where it can.
+    """Say why a failing run can't be made small, as a clause; empty where it can.
 
     Nothing that happened is wrong where only a figure is, such as a share of operations or a
     latency: of fewer operations the figure is another one.
@@ -107,8 +107,14 @@ def whole_figures(outcome: Outcome) -> str:
     return f"{target.check} judges figures of the whole run, and fewer operations change them"
 
 
+def blamed(anomaly: Anomaly) -> int | None:
+    """Name the operation whose answer is wrong, by number; None where no evidence does."""
+    response = anomaly.data.get("response")
+    return response.get("number") if isinstance(response, dict) else None
+
+
 def moment_of(anomaly: Anomaly, *, at_once: bool) -> int | None:
-    """When an anomaly had happened, virtual ns: a finding's time, or a wrong answer's.
+    """Find when an anomaly had happened, virtual ns: a finding's time, or a wrong answer's.
 
     Args:
         anomaly: what went wrong.
@@ -119,8 +125,7 @@ def moment_of(anomaly: Anomaly, *, at_once: bool) -> int | None:
         return int(anomaly.data["time_ns"])
     if not at_once:
         return None
-    response = anomaly.data.get("response")
-    number = response.get("number") if isinstance(response, dict) else None
+    number = blamed(anomaly)
     ends = [one.end for one in anomaly.operations if number is None or one.number == number]
     return max((end for end in ends if end is not None), default=None)
 
@@ -163,7 +168,7 @@ class Oracle:
     bounds: tuple[int, int] | None = None
 
     def ask(self, plan: Plan) -> Sight | None:
-        """What a plan's run shows where it fails the same way, else None.
+        """Run a plan, unless it is known; what it shows where it fails the same way, else None.
 
         Raises:
             Spent: the answer is not known, and no run is left.
@@ -182,7 +187,7 @@ class Oracle:
 
     @contextmanager
     def bounded(self, events: int, runs: int) -> Iterator[None]:
-        """A context that ends by itself once there were so many events or runs in it."""
+        """End a part of the search by itself once there were so many events or runs in it."""
         self.bounds = self.events + events, self.runs + runs
         try:
             yield
@@ -201,7 +206,7 @@ class Oracle:
         return self._of_findings(run) if self.target.check == "nodes" else self._of_checks(run)
 
     def _of_findings(self, run: Run) -> Sight | None:
-        """Without asking the checkers: what nodes did wrong is known at once."""
+        """Look at the findings alone: what nodes did wrong is known without the checkers."""
         for finding in run.findings:
             if finding_kind(finding) == self.target.kind:
                 return Sight(finding.time_ns, run.faults, (), run.events)

@@ -13,10 +13,10 @@ from typing import NamedTuple, TypeAlias
 from clew.checkers.verdict import Anomaly
 from clew.machine.garbage import collected_rarely
 from clew.scenarios.runs.run import Run
-from clew.search.shrink.past import causal_past
+from clew.search.onlooker import EVENTS_MAX
 from clew.trace.kinds import ARRIVALS
 from clew.trace.record import TraceEvent
-from clew.trace.timeline import is_client
+from clew.trace.timeline import Timeline, is_client
 from clew.trace.words import body_words, time, told
 
 UNSEEN = frozenset(
@@ -27,14 +27,29 @@ UNSEEN = frozenset(
 )  # fmt: skip
 """What the change of a plan itself brings about, says nothing, or follows from what is shown."""
 
-EVENTS_MAX = 50_000
-"""Of a longer run the causal past is not asked for."""
-
 Key: TypeAlias = tuple[int, str]
 """When and what."""
 
 Sent: TypeAlias = tuple[str, str, str, int, bool]
 """Sender, receiver, body, how many such messages went before it, and whether it is a copy."""
+
+
+def causal_past(timeline: Timeline, anomaly: Anomaly) -> frozenset[int]:
+    """Collect the numbers of the events that happened before what shows an anomaly, or with it.
+
+    O(events) time and space.
+    """
+    data, ends = anomaly.data, dict[str, int]()
+    if "time_ns" in data:
+        names = [data.get("node"), *data.get("nodes", ())]
+        ends = {str(name): int(data["time_ns"]) for name in names if name}
+        return timeline.past(ends)
+    for one in anomaly.operations:
+        place = timeline.client_of(one.process)
+        if place:
+            end_ns = one.end if one.end is not None else one.start
+            ends[place] = max(ends.get(place, 0), end_ns or 0)
+    return timeline.past(ends)
 
 
 class Parting(NamedTuple):
@@ -107,15 +122,14 @@ class Failing:
             (rank for rank, (a, b) in enumerate(zip(ours, others, strict=False)) if a != b),
             min(len(ours), len(others)),
         )
-        if agreed == len(ours) == len(others):
-            return Parting(
-                causal=False, agreed=agreed, text="Up to the failure both runs do the same."
+        text = "Up to the failure both runs do the same."
+        if not agreed == len(ours) == len(others):
+            a, b = (
+                _words(keys[agreed]) if agreed < len(keys) else "nothing more happens"
+                for keys in (ours, others)
             )
-        a = _words(ours[agreed]) if agreed < len(ours) else "nothing more happens"
-        b = _words(others[agreed]) if agreed < len(others) else "nothing more happens"
-        return Parting(
-            causal=False, agreed=agreed, text=f"In the failing run {a}; in the passing one {b}."
-        )
+            text = f"In the failing run {a}; in the passing one {b}."
+        return Parting(causal=False, agreed=agreed, text=text)
 
 
 class _Events:

@@ -47,7 +47,7 @@ class Hunt:
     sight: Sight
 
     def attempt(self, plan: Plan | None) -> bool:
-        """Whether a plan still fails; it is the best then."""
+        """Say whether a plan still fails; it is the best then."""
         if plan is None or plan == self.best:
             return False
         sight = self.oracle.ask(plan)
@@ -67,7 +67,7 @@ class Hunt:
 
 
 def cut_the_end(hunt: Hunt) -> None:
-    """Nothing that comes after the failure matters, nor what else was to be checked."""
+    """Take away what comes after the failure, and what else was to be checked."""
     hunt.attempt(replace(hunt.best, schedule="time"))
     if hunt.oracle.target.check not in WHOLE_RUN:
         hunt.attempt(replace(hunt.best, nemesis=(), availability=None, asserts=()))
@@ -83,7 +83,7 @@ def cut_the_end(hunt: Hunt) -> None:
 
 
 def _cut_behind(hunt: Hunt, moment_ns: int) -> None:
-    """The plan up to its failure, or as soon after as it shows.
+    """Cut the plan off at its failure, or as soon after as it shows.
 
     An answer may be wrong only once another operation is known to have failed.
     """
@@ -97,13 +97,13 @@ def _cut_behind(hunt: Hunt, moment_ns: int) -> None:
 
 
 def as_asked(hunt: Hunt) -> None:
-    """No operation waits for another one of its client: each is asked when it was in fact."""
+    """Ask each operation when it was asked in fact: none waits for another of its client."""
     run = simulate(hunt.best, hunt.oracle.model, keep_trace=False)
     hunt.attempt(cuts.asked_at(hunt.best, run.history))
 
 
 def keep_the_evidence(hunt: Hunt) -> None:
-    """Only the operations that show the failure, or those on their keys, or the last ones."""
+    """Keep only the operations that show the failure, or those on their keys, or the last."""
     plan = hunt.best
     shown = planned_evidence(plan, hunt.sight)
     if shown and hunt.attempt(cuts.with_operations(plan, shown)):
@@ -120,12 +120,12 @@ def keep_the_evidence(hunt: Hunt) -> None:
 
 
 def _key(one: PlannedOperation) -> Any:
-    """The key that an operation is on, as text; None where there is none."""
+    """Name the key that an operation is on, as text; None where there is none."""
     return repr(one.value[0]) if isinstance(one.value, list | tuple) and one.value else None
 
 
 def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
-    """The plan's operations that its failing run showed as evidence.
+    """Find the plan's operations that its failing run showed as evidence.
 
     A client's operations stand in the plan in the order in which it asks them.
     """
@@ -139,18 +139,14 @@ def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
             each
             for each in plan.operations
             if each.client == client and each.f == one.f and each.at_ns <= start
-            and _same_value(each, one.argument)
+            and _agree(each.value, one.argument)
         ]  # fmt: skip
         found += fitting[-1:]
     return [one for one in plan.operations if one in found]
 
 
-def _same_value(planned: PlannedOperation, argument: Any) -> bool:
-    """Whether an operation may be the planned one, whose open parts the client filled in."""
-    return _agree(planned.value, argument)
-
-
 def _agree(planned: Any, asked: Any) -> bool:
+    """Say whether an argument may be the planned one, whose open parts the client filled in."""
     if planned is None:
         return True
     if isinstance(planned, list | tuple) and isinstance(asked, list | tuple):
@@ -159,13 +155,13 @@ def _agree(planned: Any, asked: Any) -> bool:
 
 
 def fewer_faults(hunt: Hunt) -> None:
-    """The least part of the faults."""
+    """Keep the least part of the faults."""
     plan = hunt.best
     hunt.fewer(plan.faults, lambda part: replace(hunt.best, faults=tuple(part)))
 
 
 def fewer_clients(hunt: Hunt) -> None:
-    """The least part of the clients, each with all that it asks."""
+    """Keep the least part of the clients, each with all that it asks."""
     clients = list(dict.fromkeys(one.client for one in hunt.best.operations))
     hunt.fewer(
         clients,
@@ -176,7 +172,7 @@ def fewer_clients(hunt: Hunt) -> None:
 
 
 def fewer_operations(hunt: Hunt) -> None:
-    """The least part of the operations."""
+    """Keep the least part of the operations."""
     few = len(hunt.best.operations) <= SINGLY
     hunt.fewer(
         hunt.best.operations,
@@ -186,7 +182,7 @@ def fewer_operations(hunt: Hunt) -> None:
 
 
 def fewer_nodes(hunt: Hunt) -> None:
-    """One node less, and again, whichever can be spared."""
+    """Take one node away, and again, whichever can be spared."""
     again = True
     while again and len(hunt.best.node_ids) > 1:
         again = any(
@@ -197,14 +193,14 @@ def fewer_nodes(hunt: Hunt) -> None:
 
 
 def fewer_names(hunt: Hunt) -> None:
-    """Clients with the least numbers, and only as many as work."""
+    """Give clients the least numbers, and keep only as many as work."""
     hunt.attempt(cuts.with_clients_renamed(hunt.best))
     if load_workload(hunt.best.workload).setup is Workload.setup:
         hunt.attempt(replace(hunt.best, clients=1))
 
 
 def quiet_network(hunt: Hunt) -> None:
-    """Latencies of nothing, or constant ones, or lower ones."""
+    """Make latencies nothing, or constant, or lower."""
     hunt.attempt(replace(hunt.best, latency_ns=0, latency_shape="constant"))
     hunt.attempt(replace(hunt.best, latency_shape="constant"))
     if hunt.best.latency_ns:
@@ -215,7 +211,7 @@ def quiet_network(hunt: Hunt) -> None:
 
 
 def less_time(hunt: Hunt) -> None:
-    """Shorter waits between what happens, the longest first."""
+    """Shorten the waits between what happens, the longest first."""
     for _ in range(2):
         points = cuts.times(hunt.best)
         gaps = sorted(range(1, len(points)), key=lambda rank: points[rank - 1] - points[rank])
@@ -238,7 +234,7 @@ def _shorten(hunt: Hunt, rank: int) -> None:
 
 
 def round_times(hunt: Hunt) -> None:
-    """Times that are easy to read."""
+    """Round times, so that they are easy to read."""
     for unit_ns in (100 * MS, 10 * MS, MS):
         plan = cuts.retimed(hunt.best, lambda ns, unit=unit_ns: -(-ns // unit) * unit)  # type: ignore[misc]
         if hunt.attempt(plan):
@@ -246,7 +242,7 @@ def round_times(hunt: Hunt) -> None:
 
 
 def plain_values(hunt: Hunt) -> None:
-    """One key where one does, small numbers for names, and what else a workload says is simpler."""
+    """Use one key where one does, small numbers for names, and a workload's simpler values."""
     declared = load_workload(hunt.best.workload).operations
     names = {kind: _names(hunt.best.operations, declared, kind) for kind in Renamed}
     if any(names.values()):
@@ -265,7 +261,7 @@ _Names: TypeAlias = Mapping[Renamed, Mapping[str, int]]
 def _names(
     operations: Sequence[PlannedOperation], declared: Mapping[str, Declared], kind: Renamed
 ) -> Mapping[str, int]:
-    """A small number for each value of the fields of a kind, by its text."""
+    """Number the values of the fields of a kind, by their texts."""
     return cuts.renumbered(
         repr(value)
         for one in operations
@@ -275,13 +271,13 @@ def _names(
 
 
 def _fields(one: PlannedOperation, declared: Mapping[str, Declared]) -> dict[str, Any]:
-    """The fields of a planned argument; none where the client makes the argument of another."""
+    """List the fields of a planned argument; none where the client makes another of it."""
     each = declared[one.f]
     return each.fields(one.value) if each.planned is ... else {}
 
 
 def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Plan:
-    """The plan with other values in the fields that only name something."""
+    """Change the values of the fields that only name something."""
 
     def value_of(one: PlannedOperation) -> Any:
         simpler, fields = declared[one.f].simpler, _fields(one, declared)
@@ -296,7 +292,7 @@ def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Pla
 
 
 def _replaced(hunt: Hunt, declared: Mapping[str, Declared], f: str, name: str, value: Any) -> None:
-    """A field with its simplest value: in all operations of a function, else in as many as may."""
+    """Give a field its simplest value, in all operations of a function or as many as may."""
 
     def with_it(ranks: Iterable[int]) -> Plan:
         operations = [*hunt.best.operations]

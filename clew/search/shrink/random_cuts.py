@@ -42,12 +42,12 @@ less than is short enough."""
 
 
 def short_enough(plan: Plan) -> bool:
-    """True for a plan that needs no bold cuts."""
+    """Say whether a plan needs no bold cuts."""
     return len(plan.operations) <= OPERATIONS_ENOUGH and len(plan.faults) <= FAULTS_ENOUGH
 
 
 def weight(plan: Plan) -> int:
-    """How long the story is; a fault takes more words than an operation."""
+    """Measure how long the story is; a fault takes more words than an operation."""
     return len(plan.operations) + 3 * len(plan.faults)
 
 
@@ -88,7 +88,7 @@ def thin(hunt: Hunt, turn: int) -> None:
 
 
 def _ended(hunt: Hunt) -> Plan:
-    """The best plan with no more time behind its failure than another may need."""
+    """Cut the best plan's end to what another failure may need."""
     plan, moment_ns = hunt.best, hunt.sight.moment_ns
     if moment_ns is None or plan.recovery_ns:
         return plan
@@ -96,7 +96,7 @@ def _ended(hunt: Hunt) -> Plan:
 
 
 def _thinner(plan: Plan, shown: Collection[PlannedOperation], part: int, stream: Stream) -> Plan:
-    """A plan without some of its operations or faults, the others at slightly other times."""
+    """Take some operations or faults away, the others at slightly other times."""
     faults, operations = plan.faults, plan.operations
     if stream.chance(1, 8):
         plan = _later_part(plan, part, stream)
@@ -115,14 +115,14 @@ def _thinner(plan: Plan, shown: Collection[PlannedOperation], part: int, stream:
 
 
 def _fault_odds(plan: Plan) -> tuple[int, int]:
-    """How often faults go and not operations: while there are too many, operations are of use."""
+    """Choose how often faults go instead of operations, which are of use to many faults."""
     if len(plan.faults) <= FAULTS_ENOUGH:
         return 1, 6
     return (2, 3) if len(plan.operations) > SINGLY else (9, 10)
 
 
 def _less(items: Sequence[T], part: int, always: Collection[object], stream: Stream) -> list[T]:
-    """A list without a part of it: some in a row, or drawn ones."""
+    """Take a part of a list away: some in a row, or drawn ones."""
     gone = max(len(items) * part // WHOLE, 1)
     if stream.chance(1, 2):
         return sample(items, len(items) - gone, stream, always)
@@ -133,7 +133,7 @@ def _less(items: Sequence[T], part: int, always: Collection[object], stream: Str
 
 
 def _later_part(plan: Plan, part: int, stream: Stream) -> Plan:
-    """The plan without what comes first, perhaps so much earlier."""
+    """Take away what comes first; the rest is perhaps so much earlier."""
     starts = sorted([one.at_ns for one in plan.operations] + [one.at_ns for one in plan.faults])
     if not starts:
         return plan
@@ -149,7 +149,7 @@ def _later_part(plan: Plan, part: int, stream: Stream) -> Plan:
 
 
 def _hurried(plan: Plan, stream: Stream) -> Plan:
-    """The plan with one of its waits cut to a half."""
+    """Cut one of the waits to a half."""
     points = cuts.times(plan)
     rank = stream.below(len(points))
     gap = points[rank] - points[rank - 1] if rank else 0
@@ -157,7 +157,7 @@ def _hurried(plan: Plan, stream: Stream) -> Plan:
 
 
 def _moved(plan: Plan, stream: Stream) -> Plan:
-    """The plan with its operations or its faults at slightly other times."""
+    """Move the operations or the faults by a little."""
     by_ns = stream.pick(NEAR_NS)
     if plan.faults and stream.chance(1, 3):
         faults = [_near_fault(fault, by_ns, stream) for fault in plan.faults]
@@ -181,7 +181,7 @@ def _near(time_ns: int, by_ns: int, stream: Stream) -> int:
 
 
 def _calmer(plan: Plan, stream: Stream) -> Plan:
-    """The plan with lower latencies, or constant ones."""
+    """Lower the latencies, or make them constant."""
     if not plan.latency_ns:
         return plan
     if stream.chance(1, 2):
@@ -190,7 +190,7 @@ def _calmer(plan: Plan, stream: Stream) -> Plan:
 
 
 def few_nodes(plan: Plan, stream: Stream) -> Plan:
-    """The plan with as many nodes as are enough, or, as often, with all."""
+    """Keep as many nodes as are enough, or, as often, all."""
     if len(plan.node_ids) <= NODES_ENOUGH or stream.chance(1, 2):
         return plan
     kept = stream.sample(plan.node_ids, NODES_ENOUGH)
@@ -198,14 +198,14 @@ def few_nodes(plan: Plan, stream: Stream) -> Plan:
 
 
 def in_order(operations: Iterable[PlannedOperation]) -> list[PlannedOperation]:
-    """Operations in order of time."""
+    """Sort operations by time."""
     return sorted(operations, key=lambda one: (one.at_ns, one.client))
 
 
 def sample(
     items: Sequence[T], count: int, stream: Stream, always: Collection[object] = ()
 ) -> list[T]:
-    """Some drawn elements, in their order, those that are always wanted among them."""
+    """Draw some elements, in their order, with those that are always wanted."""
     ranks = {rank for rank, item in enumerate(items) if item in always}
     rest = [rank for rank in range(len(items)) if rank not in ranks]
     ranks.update(stream.sample(rest, max(count - len(ranks), 0)))
@@ -213,34 +213,23 @@ def sample(
 
 
 def with_less(hunt: Hunt) -> None:
-    """One fault or operation less under another seed, and again, until the plan is short enough.
+    """Take one fault or operation away under another seed, again until it is short enough.
 
     Some faults, such as a restart of all nodes at once, do no more than deal the luck anew.
     """
     while not short_enough(hunt.best):
-        bereft = _bereft(_ended(hunt))
+        plan = _ended(hunt)
+        many = len(plan.faults) > FAULTS_ENOUGH
+        bereft = cuts.without_a_fault(plan) if many else cuts.without_an_operation(plan)
         if not any(
-            hunt.attempt(replace(plan, seed=seed)) for seed in range(1, SEEDS) for plan in bereft
+            hunt.attempt(replace(each, seed=seed)) for seed in range(1, SEEDS) for each in bereft
         ):
             return
         cut_the_end(hunt)
 
 
-def _bereft(plan: Plan) -> list[Plan]:
-    """The plan without each of the faults where they are too many, else of the operations."""
-    faults, operations = plan.faults, plan.operations
-    if len(faults) > FAULTS_ENOUGH:
-        return [
-            replace(plan, faults=faults[:rank] + faults[rank + 1 :]) for rank in range(len(faults))
-        ]
-    return [
-        cuts.with_operations(plan, operations[:rank] + operations[rank + 1 :])
-        for rank in range(len(operations))
-    ]
-
-
 def without_spare(hunt: Hunt) -> None:
-    """The evidence alone, then one fault or operation less, under other seeds, and again.
+    """Keep the evidence alone, then take one element away, under other seeds, and again.
 
     What no cut under the same seed could take away may be there for its luck only.
     """
@@ -249,14 +238,7 @@ def without_spare(hunt: Hunt) -> None:
         plan = _ended(hunt)
         shown = planned_evidence(plan, hunt.sight)
         spared = [cuts.with_operations(plan, shown)] if shown else []
-        faults = plan.faults
-        spared += [
-            replace(plan, faults=faults[:rank] + faults[rank + 1 :]) for rank in range(len(faults))
-        ]
-        spared += [
-            cuts.with_operations(plan, plan.operations[:rank] + plan.operations[rank + 1 :])
-            for rank in range(len(plan.operations))
-        ]
+        spared += cuts.without_a_fault(plan) + cuts.without_an_operation(plan)
         spared = [each for each in spared if weight(each) < weight(plan)]
         again = any(
             hunt.attempt(replace(each, seed=seed))
@@ -268,7 +250,7 @@ def without_spare(hunt: Hunt) -> None:
 
 
 def with_fewer_nodes(hunt: Hunt) -> None:
-    """One node less under another seed, and again."""
+    """Take one node away under another seed, and again."""
     while len(hunt.best.node_ids) > NODES_ENOUGH:
         whole = hunt.best
         if not any(

@@ -52,7 +52,8 @@ def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:
     short, other cuts of the same sketch are tried before the next one.
     """
     best, seen = hunt.best, hunt.sight
-    base = (best, seen) if _promising(best) else None
+    small = len(best.operations) <= SMALL_OPERATIONS and len(best.faults) <= SMALL_FAULTS
+    base = (best, seen) if small else None
     try:
         for turn in range(TURNS):
             again = base is None
@@ -89,16 +90,11 @@ def _finish(hunt: Hunt, turn: int) -> None:
 
 
 def nearly_short(plan: Plan) -> bool:
-    """True for a plan with few operations and hardly too many faults, or the other way round."""
+    """Say whether operations are few and faults hardly too many, or the other way round."""
     operations, faults = len(plan.operations), len(plan.faults)
     if faults <= FAULTS_ENOUGH:
         return operations <= 2 * OPERATIONS_ENOUGH
     return operations <= OPERATIONS_ENOUGH and faults <= 2 * FAULTS_ENOUGH
-
-
-def _promising(plan: Plan) -> bool:
-    """True for a plan that is as small as a sketch of it."""
-    return len(plan.operations) <= SMALL_OPERATIONS and len(plan.faults) <= SMALL_FAULTS
 
 
 def _sketched(hunt: Hunt, turn: int) -> bool:
@@ -120,7 +116,7 @@ def _sketched(hunt: Hunt, turn: int) -> bool:
 
 
 def _ending(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
-    """The end of a plan: up to three of its last faults, and some operations around them."""
+    """Keep the end: up to three of the last faults, and some operations around them."""
     last = plan.faults[-LAST_FAULTS:][-stream.between(1, LAST_FAULTS) :]
     faults = sample(last, stream.between(1, FAULTS_ENOUGH), stream)
     end_ns = plan.time_limit_ns
@@ -133,7 +129,7 @@ def _ending(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Pl
 
 
 def _stretch(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
-    """Many faults in a row with some of what is asked around them."""
+    """Keep many faults in a row with some of what is asked around them."""
     if not plan.faults:
         return _ending(plan, shown, stream)
     count = stream.between(1, min(len(plan.faults), STRETCH_FAULTS))
@@ -154,7 +150,7 @@ def _some_of(
     shown: Sequence[PlannedOperation],
     stream: Stream,
 ) -> Plan:
-    """Some of the operations of a time, and the plan begins a second before it."""
+    """Keep some of the operations of a time; the plan begins a second before it."""
     around = [one for one in plan.operations if start_ns <= one.at_ns < end_ns]
     count = max(len(around) >> thinness, min(len(around), OPERATIONS_ENOUGH))
     last = [one for one in plan.operations if one.phase != "main" and one.at_ns >= end_ns]
@@ -164,7 +160,7 @@ def _some_of(
 
 
 def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
-    """Some faults and operations of a plan within two or three seconds."""
+    """Put some faults and operations into two or three seconds."""
     end_ns = stream.between(1500, 3500) * MS
     faults = sample(plan.faults, stream.between(1, FAULTS_ENOUGH), stream)
     aims = _roles(plan.faults)
@@ -185,13 +181,13 @@ def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan
 
 
 def _roles(faults: Iterable[Fault]) -> list[str]:
-    """The roles that faults aim at."""
+    """List the roles that faults aim at."""
     words = dict.fromkeys(fault.target for fault in faults if isinstance(fault.target, str))
     return [word for word in words if word not in SYMBOLS]
 
 
 def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> Fault:
-    """A fault at another time, short or not, perhaps aimed at a role."""
+    """Move a fault to another time, short or not, perhaps aimed at a role."""
     at_ns = stream.between(LEAD_NS // 2 // MS, end_ns // MS - 300) * MS
     length_ns = stream.between(20, 300 if stream.chance(1, 3) else 1500) * MS
     target = fault.target
@@ -201,7 +197,7 @@ def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> F
 
 
 def _moment(edges: Sequence[int], end_ns: int, stream: Stream) -> int:
-    """A time close to where a fault begins or ends, or any."""
+    """Draw a time, mostly close to where a fault begins or ends."""
     if stream.chance(1, 4):
         return stream.between(MS, end_ns - MS)
     return min(max(stream.pick(edges) + stream.between(-300, 500) * MS, MS), end_ns - MS)

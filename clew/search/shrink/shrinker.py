@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from pathlib import Path
+from typing import NamedTuple, Self, TypeAlias
 
 from clew.errors import UsageError
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.plans.plan import Plan
-from clew.scenarios.repros.repro import model_of
-from clew.scenarios.runs.run import simulate
+from clew.scenarios.repros.repro import Repro, model_of, write_repro
+from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import passes, random_cuts, redraws, simplifications
 from clew.search.shrink.nearest import nearest_passing
 from clew.search.shrink.oracle import (
@@ -39,15 +40,7 @@ RUNS_MAX = 3000
 
 
 class Sizes(NamedTuple):
-    """How big a plan is.
-
-    Attributes:
-        operations: of clients.
-        faults: planned.
-        nodes: in the cluster.
-        clients: that ask anything.
-        virtual_ns: how long its run took.
-    """
+    """How big a plan is: what is in it, how many of its clients ask anything, how long it runs."""
 
     operations: int
     faults: int
@@ -55,17 +48,18 @@ class Sizes(NamedTuple):
     clients: int
     virtual_ns: int
 
-
-def sizes_of(plan: Plan, virtual_ns: int) -> Sizes:
-    """The sizes of a plan whose run took so long."""
-    clients = {one.client for one in plan.operations}
-    return Sizes(
-        len(plan.operations),
-        len(plan.faults),
-        len(plan.node_ids),
-        len(clients),
-        virtual_ns,
-    )
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Measure the plan of a run."""
+        plan = run.plan
+        clients = {one.client for one in plan.operations}
+        return cls(
+            len(plan.operations),
+            len(plan.faults),
+            len(plan.node_ids),
+            len(clients),
+            run.virtual_ns,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +67,34 @@ class Shrunk:
     """A plan made small.
 
     Attributes:
-        plan: the smallest that was found.
         outcome: of its run, whose trace is kept.
         runs: how many runs it took, those for the nearest passing plan included.
-        before: the sizes of the plan that it came from.
-        after: its own.
+        seed: of the plan that it came from.
+        before: the sizes of that plan.
         passing: the nearest plan that does not fail; None where none was found.
         parting: what the two runs do first that differs, in words; None without `passing`.
         complete: False where it was interrupted or the runs were spent.
         interrupted: True where Ctrl-C ended it.
-        seed: of the plan that it came from.
     """
 
-    plan: Plan
     outcome: Outcome
     runs: int
+    seed: int
     before: Sizes
-    after: Sizes
     passing: Plan | None
     parting: str | None
     complete: bool
-    interrupted: bool = False
-    seed: int = 0
+    interrupted: bool
+
+    @property
+    def plan(self) -> Plan:
+        """The smallest that was found."""
+        return self.outcome.run.plan
+
+    @property
+    def after(self) -> Sizes:
+        """Its sizes."""
+        return Sizes.of(self.outcome.run)
 
 
 Progress: TypeAlias = Callable[[int, Plan], None]
@@ -102,7 +102,7 @@ Progress: TypeAlias = Callable[[int, Plan], None]
 
 
 def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = None) -> Shrunk:
-    """The smallest plan that is found to fail as this one does.
+    """Find the smallest plan that fails as this one does.
 
     What is kept is the failure that comes first: one check and the kind of what it found. Ctrl-C
     ends the search with the best so far.
@@ -121,31 +121,24 @@ def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = 
     outcome = judge(simulate(plan, model), model)
     hunt = _hunt(plan, model, outcome, runs_max)
     if progress is not None:
-        told = progress
-        hunt.oracle.told = lambda: told(hunt.oracle.runs, hunt.best)
+        hunt.oracle.told = lambda: progress(hunt.oracle.runs, hunt.best)
     ended: BaseException | None = None
-    passing: tuple[Plan, str] | None = None
+    passing = parting = None
     try:
         _search(hunt)
-        passing = nearest_passing(hunt)
+        passing, parting = nearest_passing(hunt) or (None, None)
     except (Spent, KeyboardInterrupt) as stop:
         ended = stop
-    if hunt.best != plan:
-        run = simulate(hunt.best, model)
-        shrunk = judge(run, model)
-    else:
-        shrunk = outcome
+    small = outcome if hunt.best == plan else judge(simulate(hunt.best, model), model)
     return Shrunk(
-        hunt.best,
-        shrunk,
+        small,
         hunt.oracle.runs + 2,
-        sizes_of(plan, outcome.run.virtual_ns),
-        sizes_of(hunt.best, shrunk.run.virtual_ns),
-        passing[0] if passing else None,
-        passing[1] if passing else None,
-        ended is None,
-        isinstance(ended, KeyboardInterrupt),
         plan.seed,
+        Sizes.of(outcome.run),
+        passing,
+        parting,
+        complete=ended is None,
+        interrupted=isinstance(ended, KeyboardInterrupt),
     )
 
 
@@ -175,7 +168,7 @@ def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
 
 
 def _search(hunt: Hunt) -> None:
-    """All passes, until none of them finds anything smaller."""
+    """Try all passes until none of them finds anything smaller."""
     passes.cut_the_end(hunt)
     whole, sight, runs_max = hunt.best, hunt.sight, hunt.oracle.runs_max
     effort = max(EFFORT * sight.events, EFFORT_LEAST)
@@ -210,10 +203,37 @@ ROUNDS_MAX = 4
 
 
 def _settle(hunt: Hunt, tried: tuple[Callable[[Hunt], None], ...]) -> None:
-    """Some passes, again and again while the plan gets smaller."""
+    """Try some passes, again and again while the plan gets smaller."""
     for _ in range(ROUNDS_MAX):
         before = hunt.best
         for each in tried:
             each(hunt)
         if hunt.best == before:
             return
+
+
+SHRUNK, PASSING = "shrunk.json", "passing.json"
+"""What is written beside the repro file: the smallest plan, and the nearest that passes."""
+
+
+def write_shrunk(shrunk: Shrunk, out: Path, repro: Repro | None = None) -> None:
+    """Write what was found as a repro file, and the nearest plan that passes beside it.
+
+    Args:
+        shrunk: what was found.
+        out: the file.
+        repro: what it came from, where that may have been shrunk itself.
+    """
+    origin = dict(repro.shrunk_from) if repro is not None else {}
+    origin = {
+        "seed": shrunk.seed,
+        "operations": shrunk.before.operations,
+        "faults": shrunk.before.faults,
+        "nodes": shrunk.before.nodes,
+        **origin,
+        "runs": origin.get("runs", 0) + shrunk.runs,
+    }
+    write_repro(shrunk.outcome, out, origin)
+    if shrunk.passing is not None:
+        model = model_of(shrunk.passing)
+        write_repro(judge(simulate(shrunk.passing, model), model), out.with_name(PASSING))

@@ -28,7 +28,7 @@ CUT = re.compile(r"cut ([^;]+ \| [^;]+?)(;.*)?")
 
 
 def explicit_faults(hunt: Hunt) -> None:
-    """Whom each fault struck instead of how it chose: a node less then changes nothing in that."""
+    """Name whom each fault struck, not how it chose: a node less changes nothing in that."""
     for rank in range(len(hunt.best.faults)):
         fault = hunt.best.faults[rank]
         report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
@@ -44,27 +44,15 @@ def explicit_faults(hunt: Hunt) -> None:
 
 
 def plain_faults(hunt: Hunt) -> None:
-    """No restart where none matters, and figures closer to nothing."""
+    """Leave restarts out where none matters, and bring figures closer to nothing."""
     for rank in range(len(hunt.best.faults)):
-        _for_good(hunt, rank)
-        _smaller(hunt, rank)
-
-
-def _for_good(hunt: Hunt, rank: int) -> None:
-    """Nobody comes back from a kill where that makes no difference."""
-    fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
-    if fault.kind == "kill" and fault.until_ns < end_ns:
-        hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
-
-
-def _smaller(hunt: Hunt, rank: int) -> None:
-    """Every figure of a fault closer to nothing."""
-    fault = hunt.best.faults[rank]
-    known = KINDS[fault.kind].parameters if fault.kind in KINDS else ()
-    for parameter in known:
-        value = fault.params.get(parameter.name)
-        if type(value) is int and value:
-            _reduced(hunt, rank, parameter, value)
+        fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
+        if fault.kind == "kill" and fault.until_ns < end_ns:
+            hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
+        for parameter in KINDS[fault.kind].parameters if fault.kind in KINDS else ():
+            value = fault.params.get(parameter.name)
+            if type(value) is int and value:
+                _reduced(hunt, rank, parameter, value)
 
 
 def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
@@ -80,7 +68,7 @@ def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
 
 
 def named_losses(hunt: Hunt) -> None:
-    """The messages that had to be lost, by name, instead of chance, where they are few."""
+    """Name the messages that had to be lost, instead of chance, where they are few."""
     for rank, fault in enumerate(hunt.best.faults):
         if fault.kind not in LOSSES:
             continue
@@ -94,7 +82,7 @@ def named_losses(hunt: Hunt) -> None:
 
 
 def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
-    """Whether it still fails where a fault loses just these messages."""
+    """Say whether it still fails where a fault loses just these messages."""
     if not messages:
         return False
     fault = hunt.best.faults[rank]
@@ -103,14 +91,14 @@ def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
 
 
 def reason_of(fault: Fault) -> str:
-    """Why a message that a fault loses is lost, as the trace has it; empty where it loses none."""
+    """Say why the trace has it that a fault's messages are lost; empty where it loses none."""
     if fault.kind in {*LOSSES, "drop"}:
         return LOSSES.get(fault.kind, fault.kind)
     return "partition" if fault.kind.startswith("partition") else ""
 
 
 def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
-    """What a run lost on its way for a reason while a fault stood: sender, receiver and rank.
+    """List what was lost for a reason while a fault stood: sender, receiver and rank.
 
     The rank counts what the link was given since the fault began.
     """
