@@ -40,6 +40,9 @@ KINDS: dict[str, str] = {
     "finding": "something was found wrong inside a node",
 }
 
+_ROUTINE = frozenset({"send", "sync", "log", "effect", "clock", "pause", "resume", "duplicate"})
+"""Kinds of event that show no behaviour by themselves."""
+
 _IGNORED_FIELDS = frozenset({"type", "msg_id", "in_reply_to"})
 
 
@@ -102,7 +105,7 @@ class _Reader:
             kind = record[1]
             if kind == "deliver":
                 deliver(record)
-            elif kind != "send":
+            elif kind not in _ROUTINE:
                 other(kind, record)
         self._count_arrivals()
         return self.counts
