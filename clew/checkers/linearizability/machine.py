@@ -41,8 +41,8 @@ class Machine:
     """
 
     __slots__ = (
-        "_state_ids", "budget", "call_ids", "calls", "chose", "readonly", "replaces", "settles",
-        "specification", "states", "steps",
+        "_may_settle", "_state_ids", "budget", "call_ids", "calls", "chose", "readonly", "replaces",
+        "settles", "specification", "states", "steps",
     )  # fmt: skip
 
     def __init__(self, specification: Specification) -> None:
@@ -55,6 +55,8 @@ class Machine:
         self.readonly: list[bool] = []
         self.replaces: list[bool] = []
         self.settles: set[int] = set()
+        overridden = type(specification).settles is not Specification.settles
+        self._may_settle = overridden or bool(specification.settling)
         self.chose = False
         self.budget: Budget | None = None
         self.state_id((specification.initial(),))
@@ -68,7 +70,7 @@ class Machine:
             self.calls.append(call)
             self.steps.append({})
             self.readonly.append(self.specification.is_readonly(entry.f, entry.argument))
-            if self.specification.settles(entry.f, entry.argument):
+            if self._may_settle and self.specification.settles(entry.f, entry.argument):
                 self.settles.add(found)
             self.replaces.append(self.specification.replaces(entry.f, entry.argument))
         return found
