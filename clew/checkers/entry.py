@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from clew.checkers.verdict import Checker
 from clew.errors import UsageError
-from clew.history import Operation
 
 
 class Option(NamedTuple):
@@ -107,8 +106,7 @@ class Sign(NamedTuple):
         needs: functions, parted by blanks, of which at least one is there.
         allows: functions that may be there besides.
         because: what was seen, as the object of "the history has".
-        test: what the values must be: the name of a test in `clew.checkers.signs`, or a function of
-            the operations; empty for any values.
+        test: what the values must be, a test of `clew.checkers.signs`; empty for any values.
         rank: 0 where no other object has such values, up to 3 where nearly any may have them.
             Signs of the lowest rank are tried first, those of one in the order of the table.
     """
@@ -116,7 +114,7 @@ class Sign(NamedTuple):
     needs: str
     allows: str
     because: str
-    test: str | Callable[[Sequence[Operation]], bool] = ""
+    test: str = ""
     rank: int = 1
 
 

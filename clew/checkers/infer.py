@@ -62,8 +62,7 @@ def _fits(sign: Sign, functions: frozenset[str], operations: Sequence[Operation]
     needs = frozenset(sign.needs.split())
     if not functions & needs or not functions <= needs | frozenset(sign.allows.split()):
         return False
-    test = getattr(signs, sign.test) if isinstance(sign.test, str) and sign.test else sign.test
-    return not test or bool(test(operations))
+    return not sign.test or bool(getattr(signs, sign.test)(operations))
 
 
 def _accesses(operation: Operation, value: Any, *, keyed: bool) -> Iterator[tuple[bool, Key, Any]]:

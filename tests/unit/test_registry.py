@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import clew.checkers
+from clew.checkers import signs
 from clew.checkers.entry import CheckerEntry
 from clew.checkers.infer import infer
 from clew.checkers.registry import find, parse_model
@@ -326,3 +327,9 @@ def test_no_guess(events, found):
         f"model from the others, found {found}. "
         "Name one with --model; clew list checkers describes them."
     )
+
+
+def test_every_sign_of_a_checker_names_a_test_of_values():
+    named = {sign.test for entry in CHECKERS.values() for sign in entry.signs if sign.test}
+    assert "pairs" in named
+    assert [test for test in named if not callable(getattr(signs, test, None))] == []
