@@ -112,6 +112,10 @@ class Life(Runtime, ABC):
         """Report a message that the class has no handler for; False where that is no fault."""
 
     @abstractmethod
+    def stray(self, message: Message) -> None:
+        """A reply came that nothing waits for, and no handler takes."""
+
+    @abstractmethod
     def unrun(self, name: str, place: str) -> None:
         """Report a handler that is a generator, of which nothing runs."""
 
@@ -170,6 +174,8 @@ class Life(Runtime, ABC):
         if handler is None:
             if body.get("in_reply_to") is None:
                 self._unhandled(message)
+            else:
+                self.stray(message)
             return
         stage = self._stage
         stage.current = self

@@ -44,8 +44,9 @@ class SimulatedProcess(Life):
     def __init__(self, setting: Setting, host: Host) -> None:
         watch = setting.observer.watch if host.is_node else None
         super().__init__(
-            host.node_class, host.id, host.disk, setting.world, setting.next_request_id, watch
-        )
+            host.node_class, host.id, host.disk, setting.world,
+            partial(setting.next_request_id, host.id), watch,
+        )  # fmt: skip
         self.setting = setting
         self._world = setting.world
         self._network = setting.network
@@ -71,6 +72,7 @@ class SimulatedProcess(Life):
     def end(self) -> None:
         """Stop for ever: timers, coroutines and requests never fire again."""
         self._backlog.clear()
+        self.setting.unanswered.update(self._waiting)
         super().end()
 
     # Pauses.
@@ -172,6 +174,14 @@ class SimulatedProcess(Life):
     def unhandled(self, message: Message) -> bool:
         """See `Life.unhandled`."""
         return self.setting.findings.unhandled(self.id, message)
+
+    def stray(self, message: Message) -> None:
+        """See `Life.stray`."""
+        self.setting.stray(self.id, message)
+
+    def _expire(self, msg_id: int, dest: str) -> None:
+        self.setting.unanswered.add(msg_id)
+        super()._expire(msg_id, dest)
 
     def unrun(self, name: str, place: str) -> None:
         """See `Life.unrun`."""

@@ -288,6 +288,9 @@ class RealLife(Life):
         self.log(f"{self.id} has no handler for {message.type!r}")
         return True
 
+    def stray(self, message: Message) -> None:
+        """See `Life.stray`; here nobody knows what was late."""
+
     def unrun(self, name: str, place: str) -> None:
         """See `Life.unrun`."""
         self.log(f"{place}: {yielding(name)}")

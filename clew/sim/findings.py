@@ -47,6 +47,7 @@ class Findings(list[Finding]):
 
     Attributes:
         unawaited: how many replies came that nobody waited for, by type and receiver.
+        again: how many replies came to requests that had one already, by type and sender.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Findings(list[Finding]):
     ) -> None:
         super().__init__()
         self.unawaited: dict[str, Counter[str]] = {}
+        self.again: dict[str, Counter[str]] = {}
         self._world = world
         self._trace = trace
         self._stop = stop
@@ -125,6 +127,22 @@ class Findings(list[Finding]):
         reason = f"has no handler for messages of type {kind!r}"
         self.report("unhandled-message", node, reason, cause=cause_text(message))
         return True
+
+    def stray(self, receiver: str, message: Message, number: object) -> None:
+        """A reply came to a request that its receiver never made."""
+        if not self._strict_replies:
+            self.unawaited.setdefault(message.type, Counter())[receiver] += 1
+            return
+        reason = f"sent {receiver} a reply to request {shown(number)}, which {receiver} never made"
+        self.report("unhandled-message", message.src, reason, cause=cause_text(message))
+
+    def answered_again(self, message: Message) -> None:
+        """A reply came to a request that had been answered, and the network copied nothing."""
+        if not self._strict_replies:
+            self.again.setdefault(message.type, Counter())[message.src] += 1
+            return
+        reason = f"answered a request of {message.dest} again, by {message.type!r}"
+        self.report("unhandled-message", message.src, reason, cause=cause_text(message))
 
     def never_awaited(self, process: Running, reason: str, place: str) -> None:
         """A node's code made a coroutine or a generator, and that was all."""

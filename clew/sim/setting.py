@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 from clew.node.message import Message
 from clew.sim.entropy import Entropy
@@ -25,7 +24,9 @@ class Setting:
         clock_error_ns: how far a node's clock may be off; None for no bound.
         effects: rank of the first effect mark of a request, by (client, msg_id).
         talked: True once a node has sent something to another.
-        next_request_id: numbers the requests of all processes, from 1.
+        askers: who made each request of a process, in order; the first is number 1.
+        unanswered: requests whose reply may still come though nobody waits: their time was up, or
+            their process has ended.
     """
 
     world: World
@@ -39,8 +40,28 @@ class Setting:
     clock_error_ns: int | None = None
     effects: dict[tuple[str, int], int] = field(default_factory=dict)
     talked: bool = False
-    next_request_id: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+    askers: list[str] = field(default_factory=list)
+    unanswered: set[int] = field(default_factory=set)
     _sync_bits: dict[str, Callable[[int], int]] = field(default_factory=dict)
+
+    def next_request_id(self, name: str) -> int:
+        """A number for a process's request, which no other request has."""
+        self.askers.append(name)
+        return len(self.askers)
+
+    def stray(self, name: str, message: Message) -> None:
+        """A reply came to a process that waits for none and has no handler for it.
+
+        One that is late, or that the network copied, is nobody's fault.
+        """
+        number = message.body["in_reply_to"]
+        asked = type(number) is int and 0 < number <= len(self.askers)
+        if not asked or self.askers[number - 1] != name:
+            self.findings.stray(name, message, number)
+        elif number in self.unanswered:
+            self.unanswered.remove(number)
+        elif not self.network.duplicated:
+            self.findings.answered_again(message)
 
     def sync_bits(self, name: str) -> Callable[[int], int]:
         """The stream that says how long a host's syncs take."""

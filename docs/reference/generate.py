@@ -229,7 +229,10 @@ operations later it asks its own node again: what followers say must be right as
 whose node does not answer stays.
 
 A reply that reaches a node, of type `error` or one that ends in `_ok`, where nothing waits for it
-and no handler takes it, is a remark of the run; with `--strict-replies` it is a finding.
+and no handler takes it, is a remark of the run; with `--strict-replies` it is a finding. So is any
+message that says `in_reply_to` where its receiver, a node or a client, never made that request, and
+a second reply to one request, unless the network copied messages in the run. One that comes after
+its receiver has given up is late, and nobody's fault.
 
 {table(("code", "name", "definite"), [*rows, ("1000 and up", "the node's own", "no")])}
 """

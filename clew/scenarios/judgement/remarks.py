@@ -39,6 +39,17 @@ def unawaited(run: Run) -> Iterator[str]:
         )
 
 
+def answered_again(run: Run) -> Iterator[str]:
+    """Replies to requests that had been answered, one sentence for each type."""
+    for kind, nodes, count in run.again:
+        came = "1 reply" if count == 1 else f"{count:,} replies"
+        yield (
+            f"{came} of type {kind!r} from {', '.join(nodes)} answered a request that had been "
+            "answered already: only the first reply counts, so reply to a request once. "
+            "--strict-replies makes it a finding."
+        )
+
+
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
     """That a swarm was drawn mildly, and how a class states what it tolerates."""
     if run.plan.swarm and model.node_class.tolerates is None:

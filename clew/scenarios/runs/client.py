@@ -124,6 +124,7 @@ class Client:
         self._timeout_ns = timeout_ns
         self._msg_id = 0
         self._reply: simpy.Event | None = None
+        self._late: set[int] = set()
         self._endpoint = cluster.add_client(self.id)
         self._endpoint.process = self
         self._link = self._link_to(node)
@@ -144,6 +145,18 @@ class Client:
         if self._reply is not None and message.body.get("in_reply_to") == self._msg_id:
             reply, self._reply = self._reply, None
             reply.succeed(message.body)
+        else:
+            self._unasked(message)
+
+    def _unasked(self, message: Message) -> None:
+        """A reply that nothing waits for: late, a copy of the network's, or a node's mistake."""
+        number = message.body.get("in_reply_to")
+        if type(number) is not int or not 0 < number <= self._msg_id:
+            self._cluster.findings.stray(self.id, message, number)
+        elif number in self._late:
+            self._late.remove(number)
+        elif not self._cluster.network.duplicated:
+            self._cluster.findings.answered_again(message)
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
         """Clients are never paused."""
@@ -152,6 +165,7 @@ class Client:
     def _expire(self, msg_id: int) -> None:
         if self._reply is not None and msg_id == self._msg_id:
             reply, self._reply = self._reply, None
+            self._late.add(msg_id)
             reply.succeed(None)
 
     def ask(self, body: dict[str, Any]) -> simpy.Event:

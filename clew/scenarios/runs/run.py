@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from clew.history import History
 from clew.machine import wall
@@ -42,6 +43,9 @@ from clew.workloads.workload import Setting, Workload, held
 SETTLE_NS = 6 * NS_PER_SECOND
 """After the recovery, and when final reads are asked for, so long is waited for last answers."""
 
+Replies: TypeAlias = tuple[tuple[str, tuple[str, ...], int], ...]
+"""Replies by type: the type, the nodes that have to do with them, and how many there were."""
+
 
 HANDLER_SECONDS = 5.0
 """Wall seconds after which a handler that does not end is stopped."""
@@ -58,6 +62,7 @@ class Run:
             it was seen to make no difference, as with what only remembers what was computed.
         talked: True where a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
+        again: replies to what had been answered: their type, their senders, and how many.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
@@ -75,7 +80,8 @@ class Run:
     findings: tuple[Finding, ...]
     faults: tuple[FaultReport, ...]
     talked: bool
-    unawaited: tuple[tuple[str, tuple[str, ...], int], ...]
+    unawaited: Replies
+    again: Replies
     shared: tuple[str, ...]
     apart: tuple[str, ...]
     effects: dict[int, int]
@@ -294,10 +300,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         shared=(),
         apart=(),
         talked=cluster.talked,
-        unawaited=tuple(
-            (kind, tuple(sorted(counts)), counts.total())
-            for kind, counts in cluster.findings.unawaited.items()
-        ),
+        unawaited=_counted(cluster.findings.unawaited),
+        again=_counted(cluster.findings.again),
         effects=_effects(cluster, recorder),
         alive=alive,
         unready=tuple(sorted(recorder.unready)),
@@ -308,6 +312,10 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
     )
+
+
+def _counted(replies: Mapping[str, Counter[str]]) -> Replies:
+    return tuple((kind, tuple(sorted(counts)), counts.total()) for kind, counts in replies.items())
 
 
 @contextmanager
