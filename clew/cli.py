@@ -70,12 +70,17 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
         echo("clew: interrupted", err=True)
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough; what is still buffered must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = EXIT_VALID
+        status = _left_alone()
     if status == EXIT_INTERRUPTED and ended and ended[0][0] == signal.SIGTERM:
         status = EXIT_TERMINATED
     raise typer.Exit(status)
+
+
+def _left_alone() -> int:
+    """Go without a reader, who has seen enough; the exit status."""
+    # What is still buffered must not complain at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_VALID
 
 
 def _prepare_fresh_runs() -> None:
@@ -407,6 +412,8 @@ def _main(given: Sequence[str]) -> int:
 
 def _mistaken(mistake: BaseException, given: Sequence[str]) -> int:
     """Say what else went wrong, by whose fault; the exit status."""
+    if isinstance(mistake, SystemExit) and isinstance(mistake.__context__, BrokenPipeError):
+        return _left_alone()  # typer, which prints the help itself, ends so
     try:
         _check_blame(mistake)
     except ClewError as bad:

@@ -11,8 +11,8 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number
 from clew.commands.replay import trusted
-from clew.errors import EXIT_VALID
-from clew.formats.places import check_outputs
+from clew.errors import EXIT_VALID, UsageError
+from clew.formats.places import check_outputs, same_file
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
 from clew.report.progress import ShrinkProgress
@@ -21,7 +21,14 @@ from clew.report.screen import Style, echo
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.scenarios.repros.repro import read_repro
-from clew.search.shrink.shrinker import RUNS_MAX, SHRUNK, Shrunk, shrink, write_shrunk
+from clew.search.shrink.shrinker import (
+    PASSING,
+    RUNS_MAX,
+    SHRUNK,
+    Shrunk,
+    shrink,
+    write_shrunk,
+)
 from clew.search.verification import Verification, verify
 
 EXIT_INTERRUPTED = 130
@@ -38,6 +45,7 @@ def run(options: Mapping[str, Any]) -> int:
     repro = read_repro(path)
     out = Path(options.get("out", path.with_name(SHRUNK)))
     check_outputs({"out": out})  # a shrunk file may be shrunk in its place
+    _check_beside(out, path)
     pin_to(repro.plan.hash_seed)
     with trusted(repro, path, options):
         with ShrinkProgress(runs_max, sys.stderr) as progress:
@@ -52,6 +60,18 @@ def run(options: Mapping[str, Any]) -> int:
         echo("clew: interrupted; this is the best so far", err=True)
         return EXIT_INTERRUPTED
     return EXIT_VALID if verification.same else STATUS[Verdict.UNKNOWN]
+
+
+def _check_beside(out: Path, path: Path) -> None:
+    """Make sure that the nearest plan that passes, which goes beside ``out``, replaces neither."""
+    beside = out.with_name(PASSING)
+    if same_file(beside, out) or same_file(beside, path):
+        raise UsageError(
+            "--out can't be used" if same_file(beside, out) else "FILE can't be shrunk there",
+            expected=f"a file beside which {PASSING} can be written",
+            found=str(out),
+            fix="Name another file with --out",
+        )
 
 
 def as_json(shrunk: Shrunk, path: str, verification: Verification) -> dict[str, Any]:

@@ -44,9 +44,8 @@ def run(options: Mapping[str, Any]) -> int:
     asked = invocation_of(given)
     if "asserts" in given:
         given["assert"] = list(given.pop("asserts"))
+    _check_outputs(asked)
     cases = cases_of(asked, given)
-    read = [*asked.models, *(case.source for case in cases if case.source is not None)]
-    check_outputs({"junit": asked.junit, "trace": asked.trace}, read)
     alone = len(cases) == 1 and cases[0].total == 1
     alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
     if asked.trace is not None and not alone:
@@ -76,6 +75,14 @@ def run(options: Mapping[str, Any]) -> int:
         with suppress(Exception):  # it may be the report that went wrong
             write_junit(cases, {}, asked.junit, crash=str(crash))
         raise crash from mistake
+
+
+def _check_outputs(asked: Invocation) -> None:
+    """Look at the outputs before any code of a user's is imported, which may end this process."""
+    folders = [Path(name) for name in asked.models if name and Path(name).is_dir()]
+    inside = [file for folder in folders for file in folder.rglob("*.toml")]
+    read: list[str | Path] = [*asked.models, *inside, _database(asked)]
+    check_outputs({"junit": asked.junit, "trace": asked.trace}, read)
 
 
 def cases_of(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:

@@ -50,20 +50,23 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pat
     read = [str(each) for each in inputs]
     for option, path in given.items():
         check_file(option, path)
-        if any(_same(path, each) or _same(path, each.partition(":")[0]) for each in read):
+        if any(same_file(path, each) or same_file(path, each.partition(":")[0]) for each in read):
             raise _lost(option, path, "which this command reads")
         if path.suffix == ".py" and path.exists():
             raise _lost(option, path, "which is Python source")
     for (one, path), (other, another) in combinations(given.items(), 2):
-        if _same(path, another):
+        if same_file(path, another):
             raise UsageError(
                 f"--{one} and --{other} can't be one file", found=str(path), fix="Name two files"
             )
 
 
-def _same(path: Path, other: str | Path) -> bool:
+def same_file(path: Path, other: str | Path) -> bool:
     """True for two names of one file, whether it is there or not."""
-    return path.resolve() == Path(other).resolve()
+    try:
+        return path.resolve() == Path(other).resolve() or path.samefile(other)
+    except (OSError, ValueError, RuntimeError):  # one is not there, is no path, or leads in circles
+        return False
 
 
 def _lost(option: str, path: Path, why: str) -> UsageError:

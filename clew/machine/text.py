@@ -152,14 +152,19 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
     """Write a value as JSON of RFC 8259, in printable ASCII.
 
     JSON has no word for what is no finite number: it becomes a text, ``"NaN"`` or ``"Infinity"``;
-    so does an integer of thousands of digits, in hexadecimal.
+    so does an integer of thousands of digits, in hexadecimal. No line of it is a command to a CI
+    server, see `clew.report.screen`.
     """
     separators = (",", ":") if compact else None
     try:
         text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=indent, separators=separators)
-    return text.replace("\x7f", "\\u007f")
+    text = text.replace("\x7f", "\\u007f")
+    return _SERVERS_MARK.sub("#\\\\u0023", text) if "##" in text else text
+
+
+_SERVERS_MARK = re.compile(r"##(?=\w*\[)")
 
 
 BITS_MAX = 14_000
@@ -205,7 +210,8 @@ def dot_text(text: str) -> str:
 
 def github_message(text: str) -> str:
     """Escape a text for the message of a GitHub workflow command."""
-    parts = (printable(part).replace("%", "%25") for part in text.split("\r"))
+    inert = _SERVERS_MARK.sub("\\\\x23#", text)
+    parts = (printable(part).replace("%", "%25") for part in inert.split("\r"))
     return "%0D".join(parts).replace("\n", "%0A")
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from clew.checkers.verdict import Result, Verdict
 from clew.errors import UsageError
 from clew.history import History
-from clew.machine.text import html_text, printable
+from clew.machine.text import html_text
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.run import not_deterministic, run_report
-from clew.report.screen import Style
+from clew.report.screen import Style, drawn
 from clew.report.shrink import shrunk_report
 from clew.report.story import story
 from clew.report.sweep import sweep_report
@@ -115,11 +115,11 @@ class RunResult:
             for each in self.runs:
                 summary.add(each)
             parts.insert(0, sweep_report(self.scenario, summary, self.seconds, Style()))
-        return printable("\n\n".join([*parts, *self._notes()]))
+        return drawn("\n\n".join([*parts, *self._notes()]))
 
     def story(self) -> str:
         """Tell the run that is shown in numbered steps, up to what breaks the promise."""
-        return printable(story(self.outcome))
+        return drawn(story(self.outcome))
 
     def shrink(self, runs_max: int = RUNS_MAX) -> RunResult:
         """Find the smallest run that fails in the same way, and write it beside the repro file.
@@ -195,7 +195,7 @@ class RunResult:
         doubt = self.verification or told.verification
         if doubt is not None and not doubt.same:
             parts.append(not_deterministic(doubt, Style()))
-        return printable("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
+        return drawn("\n\n".join([*parts, *self._notes(), *told.artefacts(self.repro)]))
 
     def tale(self) -> str:
         """Report the run that is shown, as it was found or as small as it became."""
@@ -280,17 +280,17 @@ class RunResult:
                 f"succeeded, {layout.several(len(self.outcome.run.faults), 'fault')}, "
                 f"{self.outcome.run.virtual_ns / NS_PER_SECOND:g} virtual seconds"
             )
-        return printable("\n".join(lines)) + ">"
+        return drawn("\n".join(lines)) + ">"
 
     def _repr_html_(self) -> str:
         """Draw the verdicts as a table, and what happened just before a failure."""
         rows = "".join(map(_row, self.outcome.checks))
-        drawn = next(
+        figure = next(
             (text for check in self.outcome.checks for one in check.anomalies[:1]
              if (text := lanes(self.outcome.run, one))), "",
         )  # fmt: skip
         head = repr(self).splitlines()[0].removeprefix("<clew ").removesuffix(">")
-        told = f"<pre>{html_text(drawn)}</pre>" if drawn else ""
+        told = f"<pre>{html_text(figure)}</pre>" if figure else ""
         return f"<div><b>{html_text(head)}</b><table>{rows}</table>{told}</div>"
 
 

@@ -1,7 +1,8 @@
 """What a person's terminal or a pipe gets: our own colours and cursor moves, and no others.
 
-CI servers read a log's lines for commands of their own (GitHub: ``::`` after any blanks, and
-``##[`` anywhere), so a text's colons are escaped there too where the command is not ours.
+CI servers read a log's lines for commands of their own (GitHub: ``::`` after any blanks; GitHub,
+Azure Pipelines and TeamCity: ``##[``, ``##vso[`` and their like anywhere), so one sign of each is
+escaped where the command is not ours, also where it comes in pieces.
 
 Colour goes to a terminal alone, plain text elsewhere; https://no-color.org is respected.
 
@@ -17,8 +18,9 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 from clew.checkers.verdict import Verdict
@@ -27,7 +29,8 @@ from clew.machine.text import printable
 
 _MARK = f"\ufdd0{id(object()):x}."
 _MARKED = re.compile(f"{re.escape(_MARK)}(\\[[0-9;]*m|[rc])")
-_A_COMMAND = re.compile(r"(?m)^(\s*):(?=:|\Z)|#(?=#\[)")
+_A_COMMAND = re.compile(r"(?m)^[^\S\n]*(::)|(##\w{0,20}\[)")
+_LINE_KEPT = 32  # more than the longest beginning of a command that the end of a line may be
 
 RETURN = f"{_MARK}r"
 """The mark for the beginning of the line."""
@@ -76,27 +79,45 @@ class Style:
         return self.paint(word.ljust(width), _OF_VERDICT[verdict])
 
 
-def drawn(text: str) -> str:
-    """Turn a text into what a terminal gets."""
+def drawn(text: str, line: str = "") -> str:
+    """Turn a text into what a terminal gets.
+
+    Args:
+        text: what is to be written.
+        line: what the line that it goes on holds so far.
+    """
     if _MARK not in text:
-        return _harmless(text)
+        return _harmless(text, line)
     parts = _MARKED.split(text)
     for place in range(0, len(parts), 2):
         ours = place > 0 and parts[place - 1] == "c"
-        parts[place] = printable(parts[place]) if ours else _harmless(parts[place])
+        parts[place] = printable(parts[place]) if ours else _harmless(parts[place], line)
+        line = _last_line(line, parts[place])
     for place in range(1, len(parts), 2):
         parts[place] = {"r": "\r", "c": ""}.get(parts[place], f"\033{parts[place]}")
     return "".join(parts)
 
 
-def _harmless(text: str) -> str:
+def _harmless(text: str, line: str) -> str:
     """The text without what would move a cursor, or be taken for a command."""
     text = printable(text)
-    return _A_COMMAND.sub(_no_command, text) if "::" in text or "##[" in text else text
+    if ":" not in text and "[" not in text:
+        return text
+    edge = len(line)
+
+    def inert(found: re.Match[str]) -> str:
+        sign = found.lastindex or 0
+        at = max(found.start(sign), edge) - found.start()  # what is written stays as it is
+        return f"{found[0][:at]}\\x{ord(found[0][at]):02x}{found[0][at + 1 :]}"
+
+    return _A_COMMAND.sub(inert, line + text)[edge:]
 
 
-def _no_command(found: re.Match[str]) -> str:
-    return f"{found[1] or ''}\\x{ord(found[0][-1]):02x}"
+def _last_line(line: str, text: str) -> str:
+    """What a line holds after a text: as much as may be the beginning of a command."""
+    last = text.rpartition("\n")[2] if "\n" in text else line + text
+    last = last.lstrip()
+    return last if len(last) <= _LINE_KEPT else f"-{last[-_LINE_KEPT:]}"
 
 
 class Screen(io.TextIOBase):
@@ -104,22 +125,39 @@ class Screen(io.TextIOBase):
 
     Args:
         stream: where it goes.
+        aside: what is written is no answer: where it can't be written, nothing changes.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, aside: bool = False) -> None:
         super().__init__()
         self._stream = stream
+        self._writing = partial(suppress, OSError) if aside else _unwritable
+        self._line = ""
+
+    # Libraries write around a stream that seems to have no encoding.
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding of the stream below."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]
+        """What the stream below does with letters that it does not have."""
+        return getattr(self._stream, "errors", None) or "strict"
 
     def write(self, text: str) -> int:
         """Write what can be shown, and return the number of characters that were taken."""
-        with _unwritable():
-            self._stream.write(drawn(text))
+        shown = drawn(text, self._line)
+        self._line = _last_line(self._line, shown)
+        with self._writing():
+            self._stream.write(shown)
         return len(text)
 
     def flush(self) -> None:
         """Flush the stream below."""
         if not self._stream.closed:
-            with _unwritable():
+            with self._writing():
                 self._stream.flush()
 
     def writable(self) -> bool:
@@ -172,7 +210,7 @@ def echo(text: str = "", *, err: bool = False) -> None:
 def screened() -> Iterator[None]:
     """Let stdout and stderr be screens: what nodes and libraries print is drawn too."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Screen(stream) for stream in before)
+    sys.stdout, sys.stderr = Screen(before[0]), Screen(before[1], aside=True)
     try:
         yield
     finally:

@@ -69,27 +69,37 @@ class JournalDisk(Disk):
 
     def _load(self, data: bytes) -> None:
         """Make every write of the file again; one that was cut short has no line's end."""
-        for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        *lines, rest = data.split(b"\n")
+        for number, line in enumerate(lines, 1):
             try:
                 _redo(self, json.loads(line))
             except (ValueError, TypeError, KeyError, FileNotFoundError) as bad:
-                raise NodeError(
-                    "not a line of a disk's journal",
-                    where=f"{self._path}:{number}",
-                    found=f"{line[:80].decode(errors='replace')} ({bad})",
-                    fix="Remove the file to start with an empty disk",
-                ) from None
+                raise self._no_line(number, line, f" ({bad})") from None
+        if not rest.startswith(_BEGINNING[: len(rest)]):  # somebody's file, not a line cut short
+            raise self._no_line(len(lines) + 1, rest)
+
+    def _no_line(self, number: int, line: bytes, why: str = "") -> NodeError:
+        return NodeError(
+            "not a line of a disk's journal",
+            where=f"{self._path}:{number}",
+            found=f"{line[:80].decode(errors='replace')}{why}",
+            fix="Remove the file to start with an empty disk",
+        )
 
     def _compact(self) -> None:
         """Replace the file by the shortest one that says the same, atomically."""
         lines = [_line(path, content, 0) for path, content in self._cache.items()]
-        fresh = self._path.with_suffix(".new")
+        fresh = self._path.with_name(f".{self._path.name}.part")  # no name that a person gives
         with fresh.open("wb") as file:
             file.write(b"".join(lines))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
         super().make_durable(self.mark())
+
+
+_BEGINNING = b'{"path": "'
+"""How a line begins."""
 
 
 def _shared(before: Any, content: Any, start: int) -> int:

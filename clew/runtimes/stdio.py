@@ -187,6 +187,9 @@ class Server:
         if not isinstance(name, str) or not isinstance(names, list) or name not in names:
             self._complain(number, "expected an init with a node_id that is one of node_ids", line)
             return
+        if Path(name).name != name or "\0" in name:
+            self._complain(number, "expected a node_id that a file can be named after", line)
+            return
         self._disk = JournalDisk(self._directory / f"{name}.jsonl")
         self.life = RealLife(self._node_class, name, self._disk, self)
         self.life.begin(names, message)

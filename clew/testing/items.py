@@ -20,8 +20,7 @@ from clew.checkers.verdict import Result, Verdict
 from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
 from clew.machine.crash import crash_of
-from clew.machine.text import printable
-from clew.report.screen import Style
+from clew.report.screen import Style, drawn
 from clew.report.story import story
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.plans.plan import Plan
@@ -83,7 +82,7 @@ class RegressionItem(pytest.Item):
         except Exception as mistake:
             raise crash_of(mistake) from mistake
         if text:
-            pytest.fail(printable(text), pytrace=False)
+            pytest.fail(drawn(text), pytrace=False)
         doubt = _doubt(repro, outcome)
         if doubt is not None:
             pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")

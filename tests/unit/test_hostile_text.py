@@ -31,13 +31,15 @@ from clew.machine.text import (
 from clew.report.diagram import diagram
 from clew.report.dot import anomaly_dot
 from clew.report.live import LiveLine
+from clew.report.screen import COMMAND as OURS
 from clew.report.screen import Screen, drawn, sgr
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>", "<!--<script>", "</script><script>alert(1)</script>", "]]>",
     "@DATA@ @REASON@ @TITLE@", "\x1b]0;title\x07", "\x1b[2J\x1b[31m", "\x9b31m \x85", "\u202eevil",
     "\u2066\u2069\u061c", "\x00\x01\x7f\x08", "\r\noverwritten", "\ud800", "\u2028\u2029\ufeff",
-    "%0A::error::x", "'\"`$(x)&;", "\ufdd0[31m", "\U000e0041", "a\tb\nc",
+    "\n::error::x", "\n \u2003::stop-commands::x", "##[error]x", "##vso[task.x]", "%0A::error::x",
+    "'\"`$(x)&;", "\ufdd0[31m", "\U000e0041", "a\tb\nc",
 ]  # fmt: skip
 
 BAD = re.compile(
@@ -69,6 +71,10 @@ class N(Node):
     def echo(self, msg):
         raise RPCError(11, TEXT)
 """
+
+
+COMMAND = re.compile(r"(?m)^\s*::|##\w*\[")
+"""What a CI server takes for its own in a log."""
 
 
 def _no_json(word):
@@ -110,6 +116,8 @@ def test_each_kind_of_output_has_its_own_escape(text):
     assert set(":,") & set(github_property(text)) == set()
     assert json.loads(json_text(text)) == json.loads(script_json(text)) == text
     assert json_text(text).isascii()
+    assert not COMMAND.search(json_text([text], indent=1) + drawn(text))
+    assert json.loads(drawn(json_text(text))) == text
     assert json_text(text).isprintable()
     assert not set("<>&") & set(script_json(text))
     assert fromstring(f"<a>{html_text(text)}</a>").text == printable(text)
@@ -138,6 +146,38 @@ def test_a_screen_draws_our_own_colours_and_no_others():
         assert not BAD.search(drawn(text))
 
 
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (["::error::x"], "\\x3a:error::x"),
+        (["a ::error::x\n", " \t::x"], "a ::error::x\n \t\\x3a:x"),
+        ([":", ":error::x"], ":\\x3aerror::x"),
+        (["a\n", "  ", ":", ":x\n", "::y"], "a\n  :\\x3ax\n\\x3a:y"),
+        (["a", "::x", "::y"], "a::x::y"),
+        (["##[error]", "a ##vso[x]"], "\\x23#[error]a \\x23#vso[x]"),
+        (["a#", "#[error]"], "a#\\x23[error]"),
+        (["##", "[error]"], "##\\x5berror]"),
+        (["##v", "so[x] ##", "[y]"], "##v\\x73o[x] ##\\x5by]"),
+        (["C#", "\n", "## [x] :: y", "\n:", "\n"], "C#\n## [x] :: y\n:\n"),
+        (["x" * 40, "::y", "\n" + " " * 50, "::y"], "x" * 40 + "::y\n" + " " * 50 + "\\x3a:y"),
+    ],
+)
+def test_no_text_is_a_command_to_a_ci_server_in_pieces_either(pieces, shown):
+    stream = io.StringIO()
+    screen = Screen(stream)
+    for piece in pieces:
+        screen.write(piece)
+    assert stream.getvalue() == shown
+    assert "".join(map(drawn, ["".join(pieces)])).count("\n") == shown.count("\n")
+    assert not COMMAND.search(drawn("".join(pieces)))
+
+
+def test_our_own_command_to_a_ci_server_is_one():
+    stream = io.StringIO()
+    Screen(stream).write(f"x\n{OURS}::error title=::x ##[y]\n::error::z\n")
+    assert stream.getvalue() == "x\n::error title=::x ##[y]\n::error::z\n"
+
+
 def test_a_live_line_moves_its_own_cursor_only():
     class Terminal(io.StringIO):
         def isatty(self):
@@ -164,8 +204,10 @@ def test_the_page_runs_nothing_but_its_own_script(node):
 
 def test_what_python_shows_is_escaped_too(node):
     result = run(node, node_count=3, time_limit=1)
-    for text in (repr(result), result.report(), result.story(), result._repr_html_()):
+    for text in (repr(result), result.report(), result.story()):
+        assert not COMMAND.search(text)
         assert not BAD.search(text)
+    assert not BAD.search(result._repr_html_())
     assert {tag for tag, _ in Tags(result._repr_html_()).tags} <= {"div", "b", "table", "tr", "td",
                                                                     "pre"}  # fmt: skip
 
@@ -213,6 +255,9 @@ def test_no_command_writes_a_control(command, node, tmp_path, monkeypatch, capsy
     told = capsys.readouterr()
     assert told.out + told.err
     assert not BAD.search(told.out + told.err)
+    ours = re.sub(r"(?m)^::(?:error|warning|notice) (?:file|title)=", "", told.err)
+    assert not COMMAND.search(told.out + ours)
+    assert ("\n::error " in told.err) == command.startswith("test NODE")
     if "--json" in words:
         for line in told.out.splitlines():
             json.loads(line, parse_constant=_no_json)

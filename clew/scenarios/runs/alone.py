@@ -127,7 +127,7 @@ class _Script:
     _own_requests: int = _NO_REQUEST
 
     def request_id(self) -> int:
-        """The number that the next request had in the run."""
+        """The number that the node's next request had in the run."""
         rank, sent = len(self.told), self.part.sent
         number = sent[rank][2].get("msg_id") if rank < len(sent) else None
         if type(number) is int:
@@ -173,10 +173,10 @@ def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
     """Makes processes that send nothing, and note what they would."""
 
     def made(setting: Setting, host: Host) -> Process:
-        setting.next_request_id = script.request_id
         process = make(setting, host)
-        told: Any = process  # a method of this one alone is another
+        told: Any = process  # two methods of this one alone are others
         told.send = _noting(process, script, lambda: setting.world.now)
+        told._request_id = script.request_id  # noqa: SLF001
         return process
 
     return made
