@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
 
 from clew.errors import HistoryError, WorkloadError
 from clew.history import History, Operation
 from clew.machine import wall
+from clew.machine.text import one_line
 
 
 class Verdict(Enum):
@@ -235,6 +236,8 @@ def within(checker: Checker, history: History, budget: Budget) -> Result:
 def run_checker(checker: Checker, history: History, budget: Budget | None = None) -> Result:
     """A checker's result with its time; a spent budget or a crash is UNKNOWN, with the reason.
 
+    Names and keys may hold any letters, line breaks too; each reason comes out on one line.
+
     Raises:
         HistoryError: the history is no history; that is the input's fault, not a verdict.
     """
@@ -252,7 +255,9 @@ def run_checker(checker: Checker, history: History, budget: Budget | None = None
         result = Result(
             checker.name, Verdict.UNKNOWN, f"The checker crashed: {type(crash).__name__}: {crash}"
         )
-    return Result(
-        result.name, result.verdict, result.reason, result.anomalies, result.engine,
-        wall.seconds() - started, result.statistics,
-    )  # fmt: skip
+    return replace(
+        result,
+        reason=one_line(result.reason),
+        anomalies=tuple(replace(one, reason=one_line(one.reason)) for one in result.anomalies),
+        seconds=wall.seconds() - started,
+    )

@@ -48,12 +48,26 @@ def _text(value: Any) -> str:
     if value is None:
         return "nil"
     if isinstance(value, str):
-        return f'"{value.translate(_ESCAPES)}"'
+        return f'"{_escaped(value)}"'
     if isinstance(value, list | tuple):
         return _vector(value)
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_name(key)} {_text(item)}' for key, item in value.items())}}}"
     return _number(value)
+
+
+def _escaped(text: str) -> str:
+    """The text of a string with an escape for what can't be shown, as far as EDN has one."""
+    text = text.translate(_ESCAPES)
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or ord(each) > _BASIC_MAX else f"\\u{ord(each):04x}"
+        for each in text
+    )
+
+
+_BASIC_MAX = 0xFFFF
 
 
 def _vector(items: list[Any] | tuple[Any, ...]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from clew.errors import HistoryError
 from clew.formats.record import number_said, place, shown, write_events
 from clew.history import Event
+from clew.machine.text import strict_json
 
 
 def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -45,7 +46,7 @@ def write_jsonl(history: Iterable[Event], stream: TextIO) -> None:
     Raises:
         HistoryError: a value has no form in JSON.
     """
-    write_events(history, stream, "JSON", lambda _, record: _ENCODER.encode(record))
+    write_events(history, stream, "JSON", lambda _, record: strict_json(record))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,7 +68,6 @@ def _number(text: str) -> float:
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryError:

@@ -155,11 +155,21 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
     so does an integer of thousands of digits, in hexadecimal. No line of it is a command to a CI
     server, see `clew.report.screen`.
     """
-    separators = (",", ":") if compact else None
     try:
-        text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
+        return strict_json(value, indent=indent, compact=compact)
     except ValueError:
-        text = json.dumps(_finite(value), indent=indent, separators=separators)
+        return strict_json(_finite(value), indent=indent, compact=compact)
+
+
+def strict_json(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
+    """The same where reading it must give the same value.
+
+    Raises:
+        TypeError: a value is none of JSON's.
+        ValueError: so is a number.
+    """
+    separators = (",", ":") if compact else None
+    text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
     text = text.replace("\x7f", "\\u007f")
     return _SERVERS_MARK.sub("#\\\\u0023", text) if "##" in text else text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clew.checkers.recordings import Judgement
 from clew.checkers.verdict import Anomaly
+from clew.machine.text import one_line
 from clew.report import layout
 from clew.report.screen import Style
 from clew.trace import words
@@ -18,7 +19,7 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
     explored = result.statistics.get("configurations")
     if explored:
         engine += f" over {layout.several(explored, 'configuration')}"
-    head = f"{judgement.file}: {style.verdict(result.verdict)}"
+    head = f"{one_line(judgement.file)}: {style.verdict(result.verdict)}"
     told = layout.hanging("  ", result.reason)
     how = (
         f"  {judgement.model}, {layout.several(judgement.operations, 'operation')}, "

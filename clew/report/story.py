@@ -14,6 +14,7 @@ from dataclasses import replace
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
 from clew.machine.garbage import collected_rarely
+from clew.machine.text import one_line
 from clew.report import layout
 from clew.report.steps import PHASE, Arrivals, Losses, Mishaps, Step
 from clew.scenarios.code.workload_files import load_workload
@@ -222,7 +223,7 @@ def _held(
 
 
 def _fields(fields: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {text}" for name, text in fields.items())
+    return one_line(", ".join(f"{name} {text}" for name, text in fields.items()))
 
 
 # The whole.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clew.history import Operation
-from clew.machine.text import brief, json_words
+from clew.machine.text import brief, json_words, one_line
 from clew.node.timer import NS_PER_SECOND
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Message, is_client
@@ -48,7 +48,7 @@ def told(event: TraceEvent) -> str:
         case "send" | "deliver" | "duplicate" | "drop":
             fields["what"] = body_words(fields["body"])
         case "state":
-            fields["role"] = fields["state"].get("role") or "without a role"
+            fields["role"] = one_line(str(fields["state"].get("role") or "without a role"))
         case "finding":
             fields["where"] = fields["node"] or "the cluster"
         case "ok":
@@ -59,7 +59,7 @@ def told(event: TraceEvent) -> str:
 def body_words(body: dict[str, Any]) -> str:
     """Say what a message says: its type, and its fields where they are few."""
     fields = {name: value for name, value in body.items() if name not in _ROUTINE}
-    kind = str(body.get("type", "message"))
+    kind = one_line(str(body.get("type", "message")))
     return f"{kind} {short(fields)}" if fields else kind
 
 
@@ -70,7 +70,11 @@ def way(message: Message | None) -> str:
     """
     chain = message.chain(HOPS_MAX) if message is not None else []
     hops = [hop for hop in chain if not is_client(hop.src) and not is_client(hop.dest)]
-    return hops[0].src + "".join(f" -{hop.type}-> {hop.dest}" for hop in hops) if hops else ""
+    return (
+        hops[0].src + "".join(f" -{one_line(hop.type)}-> {hop.dest}" for hop in hops)
+        if hops
+        else ""
+    )
 
 
 _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
@@ -109,15 +113,15 @@ def operation(one: Operation) -> str:
     """Say what was asked and what came of it, such as ``read key 3 -> 17``."""
     asked, answer = _told(one)
     if one.type == "ok":
-        return f"{asked} -> {answer}" if answer else asked
+        return one_line(f"{asked} -> {answer}" if answer else asked)
     error = _error(one.error)
     outcome = "failed" if one.type == "fail" else "unknown whether it happened"
-    return f"{asked}: {outcome}{f' ({error})' if error else ''}"
+    return one_line(f"{asked}: {outcome}{f' ({error})' if error else ''}")
 
 
 def asked(one: Operation) -> str:
     """Say what was asked, such as ``read key 3``."""
-    return _told(one._replace(type="info"))[0]
+    return one_line(_told(one._replace(type="info"))[0])
 
 
 def _told(one: Operation) -> tuple[str, str]:
@@ -174,4 +178,4 @@ def _error(error: Any) -> str:
 
 def who(one: Operation) -> str:
     """Name the client and the node it asked, such as ``process 3 at n4``."""
-    return f"process {one.process}" + (f" at {one.node}" if one.node else "")
+    return one_line(f"process {one.process}" + (f" at {one.node}" if one.node else ""))

@@ -16,6 +16,7 @@ import pytest
 from clew.api import run
 from clew.checkers.verdict import Anomaly
 from clew.cli import main
+from clew.formats import read_history, write_edn, write_jsonl
 from clew.history import Event, History
 from clew.machine.text import (
     dot_text,
@@ -289,3 +290,71 @@ def test_a_terminal_gets_our_own_sequences_only(node, tmp_path):
     assert "INVALID" in text
     assert not BAD.search(text)
     assert all(unicodedata.category(letter) != "Cc" or letter in "\n\t" for letter in text)
+
+
+LINED = "x\n@@ y"
+"""A name that would begin a line of its own."""
+
+
+def _lined(tmp_path, *events):
+    path = tmp_path / f"h{LINED}.jsonl"
+    keys = ("process", "type", "f", "value", "node")
+    lines = [json.dumps(dict(zip(keys, (*event, LINED), strict=True))) for event in events]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "events"),
+    [
+        ("register", [(0, "invoke", "read", None), (0, "ok", "read", LINED)]),
+        (
+            "rw-register",
+            [(0, kind, "txn", [["r", LINED, value]]) for kind, value in
+             (("invoke", None), ("ok", 2))],
+        ),
+        (
+            "list-append",
+            [(0, kind, "txn", [["r", LINED, value]]) for kind, value in
+             (("invoke", None), ("ok", [LINED]))],
+        ),
+        ("unique-ids", [(0, "invoke", "generate", None), (0, "ok", "generate", LINED)] * 2),
+        ("set-full", [(0, "invoke", "read", None), (0, "ok", "read", [LINED])]),
+        ("kafka", [(0, "invoke", "poll", None), (0, "ok", "poll", [["poll", {LINED: [[0, 1]]}]])]),
+        ("mutex", [(p, kind, "acquire", None) for p in (0, 1) for kind in ("invoke", "ok")]),
+    ],
+)  # fmt: skip
+def test_a_name_or_key_begins_no_line(model, events, tmp_path, capsys):
+    assert main(["check", _lined(tmp_path, *events), "--model", model]) == 1
+    told = capsys.readouterr().out
+    assert "hx\\n@@ y.jsonl: INVALID" in told
+    assert "@@" in told.partition("\n")[2]
+    assert not re.search(r"(?m)^\s*@@", told)
+
+
+def test_a_message_a_role_or_a_field_begins_no_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = NODE.format(hostile=[LINED]).replace("print(TEXT)", "pass")
+    Path("node.py").write_text(text.replace('ValueError("@DATA@ " + TEXT)', "ValueError()"))
+    main(["test", "node.py", "--node-count", "3", "--time-limit", "1", "--no-shrink"])
+    main(["replay", str(next(Path("out").glob("*/repro.json")))])
+    told = capsys.readouterr().out
+    assert "\\n@@ y" in told
+    assert not re.search(r"(?m)^\s*@@", told)
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_edn])
+def test_a_history_that_is_written_holds_no_control_and_comes_back(write, tmp_path):
+    said = [*HOSTILE, "\x7f\x85\x9b\u202e\u2028", "naïve"]
+    events = [
+        Event(rank, "invoke", f"f {one}", {one: [one]}, 1, one, one, {"z": one})
+        for rank, one in enumerate(said)
+    ]
+    path = tmp_path / "h"
+    with path.open("w") as stream:
+        write(events, stream)
+    assert not BAD.search(path.read_text())
+    if write is write_jsonl:
+        assert path.read_bytes().isascii()
+        assert not COMMAND.search(path.read_text())
+    assert list(read_history(path)) == events
