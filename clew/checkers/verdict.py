@@ -233,6 +233,9 @@ def within(checker: Checker, history: History, budget: Budget) -> Result:
         return Result(checker.name, Verdict.UNKNOWN, reason)
 
 
+_NO_STACK = "The checker ran out of stack: some value is nested too deeply for it."
+
+
 def run_checker(checker: Checker, history: History, budget: Budget | None = None) -> Result:
     """A checker's result with its time; a spent budget or a crash is UNKNOWN, with the reason.
 
@@ -248,7 +251,7 @@ def run_checker(checker: Checker, history: History, budget: Budget | None = None
     except (HistoryError, WorkloadError):
         raise
     except RecursionError:
-        result = Result(checker.name, Verdict.UNKNOWN, "The checker ran out of stack.")
+        result = Result(checker.name, Verdict.UNKNOWN, _NO_STACK)
     except MemoryError:
         result = Result(checker.name, Verdict.UNKNOWN, "The checker ran out of memory.")
     except Exception as crash:  # noqa: BLE001 - a crashed checker must never read as valid

@@ -109,7 +109,7 @@ def _stated(args: Sequence[str]) -> tuple[dict[str, Any], Path]:
     model = models[0] if models else next(iter(args), "")
     if model.endswith(".toml"):
         folder = Path(model).parent
-        with suppress(ClewError, ValueError):
+        with suppress(ClewError, ValueError, RecursionError):
             options = tomllib.loads(read_regular(Path(model), ScenarioError))
     else:
         options["model"] = model

@@ -29,9 +29,8 @@ from math import isinf
 from typing import Any, ClassVar, NoReturn
 
 from clew.errors import HistoryError
-from clew.formats.record import number_said, place, shown
+from clew.formats.record import NESTING_MAX, nested_too_deeply, number_said, place, shown
 
-_NESTING_MAX = 200
 _CACHED_LENGTH_MAX = 8
 _CACHED_ATOMS_MAX = 100_000
 
@@ -305,8 +304,8 @@ class _Reader:
             stack[-1].items.append(value)
 
     def _open(self, word: str) -> None:
-        if len(self.stack) >= _NESTING_MAX:
-            self.fail("values are nested too deeply", f"at most {_NESTING_MAX} levels", "more")
+        if len(self.stack) - self._in_outermost() >= NESTING_MAX:
+            raise nested_too_deeply(self.source, self.line)
         if self.inside_first and word in "[(":
             while self.stack and self.stack[0].kind == _TAG:
                 del self.stack[0]

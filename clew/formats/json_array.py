@@ -19,7 +19,7 @@ from typing import Any
 
 from clew.errors import HistoryError
 from clew.formats.jsonl import DECODER, broken_json, not_an_operation
-from clew.formats.record import event_from, place, shown
+from clew.formats.record import check_nesting, event_from, place, shown
 
 _GAP = re.compile(r"[\s,]*")
 _WORD_MAX = 20
@@ -79,6 +79,8 @@ def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]
             raise _broken(error, text, position, source, line) from error
         if type(record) is not dict:
             raise not_an_operation(record, source, line)
+        brackets = text.count("[", position, end) + text.count("{", position, end)
+        check_nesting(record, brackets, source, line)
         yield line, record
         position = _skip(text, end)
     if inside:

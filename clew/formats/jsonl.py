@@ -14,7 +14,14 @@ from math import isinf
 from typing import Any, TextIO
 
 from clew.errors import HistoryError
-from clew.formats.record import number_said, place, shown, write_events
+from clew.formats.record import (
+    check_nesting,
+    nested_too_deeply,
+    number_said,
+    place,
+    shown,
+    write_events,
+)
 from clew.history import Event
 from clew.machine.text import strict_json
 
@@ -35,6 +42,7 @@ def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[st
             raise broken_json(error, source, number, line) from error
         if type(record) is not dict:
             raise not_an_operation(record, source, number)
+        check_nesting(record, line.count("[") + line.count("{"), source, number)
         yield number, record
 
 
@@ -72,8 +80,9 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, 
 
 def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryError:
     """What to say of text that does not parse."""
-    column, end = 1, False
-    found = "values nested too deeply" if isinstance(error, RecursionError) else number_said(error)
+    if isinstance(error, RecursionError):
+        return nested_too_deeply(source, line)
+    column, end, found = 1, False, number_said(error)
     if isinstance(error, json.JSONDecodeError):
         found, column = error.msg, error.colno
         end = error.pos >= len(text.rstrip()) or found.startswith("Unterminated string")

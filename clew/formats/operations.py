@@ -185,7 +185,7 @@ def is_operation(text: str) -> bool:
     start = text.find("{")
     try:
         record, _ = json.JSONDecoder().raw_decode(text, start)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     names = _lowered(record).keys() if isinstance(record, dict) else ()
     return "type" not in names and any(name in names for name in ("call", "calltime", "start"))

@@ -139,6 +139,43 @@ def _checked(
     return sys.intern(process), known, f
 
 
+NESTING_MAX = 200
+"""Levels of lists and objects, an operation's own being the first.
+
+No checker's recursion is deeper than Python allows for as many, and nobody records more.
+"""
+
+
+def check_nesting(value: Any, brackets: int, source: str, line: int) -> None:
+    """Refuse a value of too many levels, which has at most so many ``brackets`` in its text.
+
+    Raises:
+        HistoryError: it has more than `NESTING_MAX`.
+    """
+    if brackets <= NESTING_MAX:
+        return
+    level = [value]
+    for _ in range(NESTING_MAX):
+        level = [part for each in level for part in _parts(each) if isinstance(part, list | dict)]
+    if level:
+        raise nested_too_deeply(source, line)
+
+
+def _parts(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def nested_too_deeply(source: str, line: int) -> HistoryError:
+    """What to say of lists in lists in lists."""
+    return HistoryError(
+        "values are nested too deeply",
+        where=place(source, line),
+        expected=f"at most {NESTING_MAX} levels",
+        found="more",
+        fix="Record what tells one value from another, and leave the rest out",
+    )
+
+
 def number_said(error: Exception) -> str:
     """What is wrong with a number, where Python's own words would speak of its settings."""
     said = str(error)

@@ -69,14 +69,14 @@ def check_regular(
 
 
 def read_regular(path: Path, error: type[ClewError]) -> str:
-    """The text of a regular file in UTF-8.
+    """The text of a regular file in UTF-8, with or without a byte order mark.
 
     Raises:
         ClewError: as `check_regular`, or it can't be read or is no text.
     """
     check_regular(path, error)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as bad:
         raise unreadable(path, error, bad) from None
 
@@ -84,6 +84,8 @@ def read_regular(path: Path, error: type[ClewError]) -> str:
 def unreadable(
     path: str | PathLike[str], error: type[ClewError], bad: Exception, fix: str | None = None
 ) -> ClewError:
-    """What to say of a file that the system won't give, or that is no text."""
+    """What to say of a file that the system won't give, that is no text, or lists in lists."""
     told = (isinstance(bad, OSError) and bad.strerror) or str(bad)
+    if isinstance(bad, RecursionError):
+        told = "values are nested too deeply"
     return error("can't be read", where=str(path), found=told, fix=fix)

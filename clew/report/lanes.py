@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from clew.checkers.verdict import Anomaly
+from clew.machine.text import one_line
 from clew.report import layout
 from clew.scenarios.runs.run import Run
 from clew.search.shrink.oracle import blamed, moment_of
@@ -63,7 +64,7 @@ class _Lanes:
         match event.kind:
             case "deliver" | "drop":
                 lost = f" lost: {fields['why']}" if event.kind == "drop" else ""
-                label = str(fields["body"]["type"])
+                label = one_line(str(fields["body"]["type"]))
                 here, there = self._column(fields["src"]), self._column(fields["dest"])
                 if here is not None and there is not None:
                     self._add(event.time, self._arrow(here, there, label, lost))

@@ -107,7 +107,7 @@ ENDLESS = {
     "two bytes a letter": (JSONL.encode("utf-16-le"), b"\0", "the file is no text"),
     "letters": (b"", b"a", "the format is not known"),
     "quotes": (b"", b'"', "the format is not known"),
-    "arrays": (b"", b"[", "found values nested too deeply"),
+    "arrays": (b"", b"[", "values are nested too deeply: expected at most 200 levels"),
     "objects that are no events": (b'[{"a": 1}, "', b"a", "the operation has no type"),
     "broken JSON": (b'[{"a": 1 1', b"1", "broken JSON at column 10"),
 }

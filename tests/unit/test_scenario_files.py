@@ -65,6 +65,23 @@ BAD_OPTIONS = {
 }
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b'\xef\xbb\xbfmodel = "echo"\nrate = 0\n')
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:2: option 'rate'")):
+        read_scenario(path)
+    path.write_bytes(b'\xef\xbb\xbfmodel = "echo"\r\nrate = 5\r\n')
+    assert read_scenario(path) == {"model": "echo", "rate": 5}
+
+
+def test_lists_in_lists_are_called_so(tmp_path, capsys):
+    path = tmp_path / "deep.toml"
+    path.write_text(f'model = "raft"\nruns = {"[" * 20_000}{"]" * 20_000}\n')
+    with pytest.raises(ScenarioError, match=re.escape("values are nested too deeply")):
+        read_scenario(path)
+    assert main(["test", str(path), "--help"]) == 0
+
+
 @pytest.mark.parametrize("value", ["1" * 5000, "[" * 20_000 + "]" * 20_000])
 def test_a_file_that_python_can_not_hold_is_refused(value, tmp_path):
     path = tmp_path / "huge.toml"

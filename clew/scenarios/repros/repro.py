@@ -18,7 +18,7 @@ from typing import Any
 from clew.checkers.verdict import Verdict
 from clew.errors import ScenarioError
 from clew.formats.atomic import write_text
-from clew.formats.regular import read_regular
+from clew.formats.regular import read_regular, unreadable
 from clew.machine.hashing import hash_seed
 from clew.machine.text import json_text
 from clew.machine.version import __version__
@@ -117,12 +117,12 @@ def read_repro(path: Path) -> Repro:
         ) from None
     except (ValueError, RecursionError) as bad:
         # A number of too many digits, or lists in lists in lists.
-        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+        raise unreadable(path, ScenarioError, bad) from None
     _check_schema(data, str(path))
     try:
         plan = plan_from_json(data.get("plan"), str(path))
     except RecursionError as bad:
-        raise ScenarioError("this is no plan", where=str(path), found=str(bad)) from None
+        raise unreadable(path, ScenarioError, bad) from None
     _check_model(plan, str(path))
     expect = _texts(data, "expect", str(path))
     verdicts = [verdict.value for verdict in Verdict]

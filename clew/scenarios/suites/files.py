@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clew.errors import ScenarioError
-from clew.formats.regular import read_regular
+from clew.formats.regular import read_regular, unreadable
 from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.options.names import wrong_names
 from clew.scenarios.options.scenario import Scenario, class_for
@@ -31,7 +31,7 @@ def read_scenario(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as bad:
         raise _toml_error(path, bad) from None
     except (ValueError, RecursionError) as bad:  # a number too long, or lists too deep
-        raise ScenarioError("can't be read", where=str(path), found=str(bad)) from None
+        raise unreadable(path, ScenarioError, bad) from None
     _refuse_tables(path, text)
     kind = class_for(data, path.parent)
     try:
