@@ -9,6 +9,7 @@ a message travels, how time passes, and who is told of what goes wrong.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ from clew.machine.text import Unwinding, shown
 from clew.node.disk import Disk
 from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
 from clew.node.node import Node, RPCError, RPCTimeout, Runtime, error_of, handlers_of
-from clew.node.task import Future, Task
+from clew.node.task import Due, Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
 
 CLAIM_NS = 5 * NS_PER_SECOND
@@ -110,6 +111,10 @@ class Life(Runtime, ABC):
     @abstractmethod
     def unhandled(self, message: Message) -> bool:
         """Report a message that the class has no handler for; False where that is no fault."""
+
+    @abstractmethod
+    def unslept(self, place: str) -> None:
+        """Report a sleep that nothing waited for."""
 
     @abstractmethod
     def stray(self, message: Message) -> None:
@@ -345,9 +350,16 @@ class Life(Runtime, ABC):
 
     def sleep(self, seconds: float) -> Future:
         """See `Node.sleep`."""
-        future = Future()
-        self._timer(to_ns(seconds), future.set_result, (None,), "sleep")
+        due = Due(sys._getframe(2))  # noqa: SLF001 - the documented way; whose code calls the node
+        future = due.future
+        assert future is not None
+        self._timer(to_ns(seconds), self._slept, (due,), "sleep")
         return future
+
+    def _slept(self, due: Due) -> None:
+        place = due.complete()
+        if place is not None:
+            self.unslept(place)
 
     def _timer(
         self,
@@ -373,3 +385,10 @@ def yielding(name: str) -> str:
         f"{name}() has a yield, so that a call of it runs nothing; "
         "write async def and await instead"
     )
+
+
+UNSLEPT = (
+    "sleep() was called without await, so nothing waited for it; write await self.sleep(...) in an "
+    "async def, or self.after(seconds, callback)"
+)
+"""What is wrong with a sleep that nothing waits for."""

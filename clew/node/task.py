@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
+from types import FrameType
 from typing import Any
+from weakref import ref
 
 from clew.machine.text import Unwinding
 from clew.node.message import in_words
@@ -25,7 +27,7 @@ class Future:
         awaited: True once somebody awaits it.
     """
 
-    __slots__ = ("_callbacks", "_error", "_value", "awaited", "done")
+    __slots__ = ("__weakref__", "_callbacks", "_error", "_value", "awaited", "done")
 
     def __init__(self) -> None:
         self.done = False
@@ -64,6 +66,44 @@ class Future:
         if self._error is not None:
             raise self._error
         return self._value
+
+
+class Due:
+    """A future that the end of a wait will complete, and where it was asked for.
+
+    Args:
+        frame: the code that asked.
+
+    Attributes:
+        future: None once it is completed.
+    """
+
+    __slots__ = ("_code", "_instruction", "future")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.future: Future | None = Future()
+        self._code = frame.f_code
+        self._instruction = frame.f_lasti
+
+    def complete(self) -> str | None:
+        """Complete it with None; ``file:line`` where nobody ever held it to wait for it.
+
+        What nobody but this held is gone once this lets go of it. One that somebody holds may
+        still be awaited.
+        """
+        future, self.future = self.future, None
+        if future is None:
+            return None
+        wanted = future.awaited or future._callbacks  # noqa: SLF001 - its own module
+        future.set_result(None)
+        if wanted:
+            return None
+        held = ref(future)
+        del future
+        if held() is not None:
+            return None
+        positions = list(self._code.co_positions())
+        return f"{self._code.co_filename}:{positions[self._instruction // 2][0]}"
 
 
 class ForeignAwaitError(Exception):

@@ -6,15 +6,16 @@ all gone in a crash. Time, draws, messages and what goes wrong are the run's.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Any, cast
 
-from clew.node.life import Life, PowerCut, yielding
+from clew.node.life import UNSLEPT, Life, PowerCut, yielding
 from clew.node.message import SCALARS, Message, is_flat
 from clew.node.node import Node
-from clew.node.task import Future
+from clew.node.task import Due, Future
 from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.cluster import Cluster
 from clew.sim.host import Host
@@ -175,6 +176,10 @@ class SimulatedProcess(Life):
         """See `Life.unhandled`."""
         return self.setting.findings.unhandled(self.id, message)
 
+    def unslept(self, place: str) -> None:
+        """See `Life.unslept`."""
+        self.setting.findings.never_awaited(self, UNSLEPT, place)
+
     def stray(self, message: Message) -> None:
         """See `Life.stray`."""
         self.setting.stray(self.id, message)
@@ -198,24 +203,27 @@ class SimulatedProcess(Life):
         self.setting.trace.add(world.now, "sync", self.id, disk.unsynced)
         if not awaited:
             return None
-        future, mark = Future(), disk.mark()
+        due, mark = Due(sys._getframe(2)), disk.mark()  # noqa: SLF001 - whose code calls the disk
+        future = due.future
         draw = self.setting.sync_bits(self.id)(32)
         world.call_at(
             world.now + SYNC_LOW_NS + (draw * SYNC_SPAN_NS >> 32),
             self._synced,
-            (future, mark),
+            (due, mark),
         )
         return future
 
-    def _synced(self, done: tuple[Future, int]) -> None:
+    def _synced(self, done: tuple[Due, int]) -> None:
         if not self.alive:
             return
         if self.paused:
             self.hold(self._synced, done)
             return
-        future, mark = done
+        due, mark = done
         self.disk.make_durable(mark)
-        future.set_result(None)
+        place = due.complete()
+        if place is not None:
+            self.setting.findings.unsynced[place] = None
 
 
 simulated = partial(Cluster, make_process=SimulatedProcess)

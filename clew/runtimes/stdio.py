@@ -28,7 +28,7 @@ from typing import Any, TextIO
 from clew.machine import wall
 from clew.machine.text import Unwinding, json_text
 from clew.node.disk import Disk
-from clew.node.life import Life, yielding
+from clew.node.life import UNSLEPT, Life, yielding
 from clew.node.message import Message, is_answer
 from clew.node.node import Node
 from clew.node.task import Future
@@ -290,6 +290,10 @@ class RealLife(Life):
             return False
         self.log(f"{self.id} has no handler for {message.type!r}")
         return True
+
+    def unslept(self, place: str) -> None:
+        """See `Life.unslept`."""
+        self.log(f"{place}: {UNSLEPT}")
 
     def stray(self, message: Message) -> None:
         """See `Life.stray`; here nobody knows what was late."""

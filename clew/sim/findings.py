@@ -48,6 +48,7 @@ class Findings(list[Finding]):
     Attributes:
         unawaited: how many replies came that nobody waited for, by type and receiver.
         again: how many replies came to requests that had one already, by type and sender.
+        unsynced: the lines of syncs that nothing waited for, each once, in order.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Findings(list[Finding]):
         super().__init__()
         self.unawaited: dict[str, Counter[str]] = {}
         self.again: dict[str, Counter[str]] = {}
+        self.unsynced: dict[str, None] = {}
         self._world = world
         self._trace = trace
         self._stop = stop

@@ -10,12 +10,12 @@ from types import FrameType
 from typing import Any
 
 from clew.node.node import Node
-from clew.node.task import Future, Task
+from clew.node.task import Due, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer
 from clew.sim.entry import ARGUMENT, BODY, CALLBACK, MESSAGE, PRIORITY
 from clew.sim.finding import Finding, is_users, users_place
 from clew.sim.findings import Findings, Running, cause_text
-from clew.sim.loops import LoopWatch, in_words
+from clew.sim.loops import RATE, LoopWatch, in_words, with_handlers
 from clew.sim.network import Network
 from clew.sim.world import EndlessLoop, World, call
 from clew.trace.record import Trace
@@ -25,6 +25,13 @@ LIVELOCK_RECORDS = 500_000
 
 STORM_ENTRIES = 300_000
 """So many pending messages and timers are a storm that only ends with the memory."""
+
+
+FLOOD_ENTRIES = 50_000
+"""So many pending ones are a storm as well where they came faster than any cluster sends."""
+
+CALM_ENTRIES = 5_000
+"""While no more are pending, nothing has begun to grow."""
 
 
 class Limits:
@@ -57,6 +64,9 @@ class Limits:
         self._events_max = events_max
         self._progress = (0, 0)
         self._storm_found = False
+        self._network = network
+        self._nodes = nodes
+        self._calm = (0, 0)
         self._loops = LoopWatch(network, nodes, self._tap)
 
     def check(self) -> None:
@@ -67,6 +77,9 @@ class Limits:
             self._progress = (len(self._trace), world.now)
         elif len(self._trace) - since > LIVELOCK_RECORDS:
             self._livelocked(at / NS_PER_SECOND)
+        if not self._storm_found and self._floods():
+            findings.add(self._flood())
+            world.stop()
         if self.storms() and not self._storm_found:
             findings.add(self.storm())
             world.stop()
@@ -84,6 +97,17 @@ class Limits:
         """Let somebody see the records as they come, or nobody any more."""
         self._trace.tap = tap
 
+    def _floods(self) -> bool:
+        """True where what is pending has grown, since it was little, at a rate of no cluster's."""
+        pending, world = len(self._world.order.pending), self._world
+        if pending <= CALM_ENTRIES:
+            self._calm = (self._network.messages, world.now)
+        if pending <= FLOOD_ENTRIES:
+            return False
+        sent, since = self._calm
+        most = FLOOD_ENTRIES + RATE * self._nodes * (world.now - since) // NS_PER_SECOND
+        return self._network.messages - sent > most
+
     def storms(self) -> bool:
         """True where more is under way than any cluster needs."""
         return len(self._world.order.pending) > STORM_ENTRIES
@@ -94,11 +118,7 @@ class Limits:
         The watchdog's thread asks too, so nothing in it depends on how far that call had come.
         """
         self._storm_found = True
-        kinds: Counter[str] = Counter()
-        for entry in self._world.order.pending[:STORM_ENTRIES]:
-            if entry[PRIORITY] >= MESSAGE:
-                kinds[str(entry[BODY].get("type"))] += 1
-        most = ", ".join(repr(kind) for kind, _ in kinds.most_common(3))
+        most = ", ".join(map(repr, self._commonest()))
         reason = (
             f"more than {STORM_ENTRIES} messages and timers are under way at once "
             f"({f'mostly of type {most}' if most else 'timers'})"
@@ -113,6 +133,27 @@ class Limits:
             "message-storm", reason, process.id, world.now, world.events,
             cause_text(process.cause), place or users_place(),
         )  # fmt: skip
+
+    def _commonest(self) -> list[str]:
+        """The commonest types of the messages under way, three at most."""
+        kinds: Counter[str] = Counter()
+        for entry in self._world.order.pending[:STORM_ENTRIES]:
+            if entry[PRIORITY] >= MESSAGE:
+                kinds[str(entry[BODY].get("type"))] += 1
+        return [kind for kind, _ in kinds.most_common(3)]
+
+    def _flood(self) -> Finding:
+        """What is under way, with the handlers of the commonest types."""
+        self._storm_found = True
+        world, types = self._world, self._commonest()
+        told, place = with_handlers(types, self._node_class)
+        reason = (
+            f"more than {FLOOD_ENTRIES} messages and timers are under way at once, and messages "
+            f"were sent faster than {RATE:,} per node and virtual second (mostly of type "
+            f"{', '.join(map(repr, types))}); does every message lead to several more? "
+            f"They are handled so: {', '.join(told)}"
+        )
+        return Finding("message-storm", reason, "", world.now, world.events, place=place)
 
     def _livelocked(self, seconds: float) -> None:
         reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"
@@ -142,14 +183,15 @@ def _repeating() -> tuple[str, str, str]:
     timer = entry[ARGUMENT]
     if not isinstance(timer, NodeTimer):
         return "", "", ""
-    return entry[CALLBACK].__self__.id, f"timer {timer.name}", _place_of(timer.callback)
+    return entry[CALLBACK].__self__.id, f"timer {timer.name}", _place_of(timer)
 
 
-def _place_of(callback: Callable[..., Any]) -> str:
+def _place_of(timer: NodeTimer) -> str:
     """``file:line`` of what a timer calls: a function, or the coroutine that it wakes."""
-    future = getattr(callback, "__self__", None)
-    if not isinstance(future, Future):
-        code = getattr(callback, "__code__", None)
+    due = timer.args[0] if timer.args else None
+    future = due.future if isinstance(due, Due) else None
+    if future is None:
+        code = getattr(timer.callback, "__code__", None)
         return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
     place = ""
     # The future wakes tasks; of each the innermost frame that is the user's is the place.

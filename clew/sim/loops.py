@@ -222,6 +222,12 @@ def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
 
 def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
     """A cycle in words, each type with its handler, and ``file:line`` of the first handler."""
+    told, place = with_handlers(types, node_class)
+    return " -> ".join([*told, types[0]]), place
+
+
+def with_handlers(types: Sequence[str], node_class: type[Node]) -> tuple[list[str], str]:
+    """Types in words, each with its handler, and ``file:line`` of the first handler."""
     handlers = handlers_of(node_class)
     told, places = [], []
     for name in types:
@@ -229,7 +235,7 @@ def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
         code = getattr(getattr(node_class, handler, None), "__code__", None) if handler else None
         told.append(f"{name} ({node_class.__name__}.{handler})" if handler else name)
         places += [f"{code.co_filename}:{code.co_firstlineno}"] if code is not None else []
-    return " -> ".join([*told, types[0]]), places[0] if places else ""
+    return told, places[0] if places else ""
 
 
 def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:

@@ -15,10 +15,17 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import CORO_CREATED, getcoroutinestate
+from inspect import (
+    CORO_CREATED,
+    getcoroutinestate,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgeneratorfunction,
+    unwrap,
+)
 from itertools import islice
 from threading import get_ident
-from types import CoroutineType
+from types import CodeType, CoroutineType
 from typing import Any
 from weakref import ref
 
@@ -39,12 +46,13 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
         yield
         return
     thread = get_ident()
+    hooks = _report_hooks(cluster)
 
     def told(coroutine: Any) -> None:
         process: Process | None = cluster.world.current
         if get_ident() != thread or process is None:
             before(coroutine)
-        elif process.alive:  # a dead one's calls do nothing
+        elif process.alive and coroutine.cr_code not in hooks:  # a dead one's calls do nothing
             code = coroutine.cr_code
             place = users_place() or f"{code.co_filename}:{code.co_firstlineno}"
             name = coroutine.__name__
@@ -59,6 +67,38 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         setattr(warnings, _HOOK, before)
+
+
+def _report_hooks(cluster: Cluster) -> set[CodeType]:
+    """Make a finding of each hook that is an ``async def`` or has a ``yield``; their code.
+
+    What asks a node for its role, for what it shows, and for its promises, awaits nothing.
+    """
+    found = set()
+    for function in _hooks(next(iter(cluster.hosts.values())).node_class):
+        plain: Any = unwrap(function)
+        if not (
+            iscoroutinefunction(plain) or isgeneratorfunction(plain) or isasyncgenfunction(plain)
+        ):
+            continue
+        code, name = plain.__code__, plain.__name__
+        found.add(code)
+        reason = (
+            f"{name}() is an async def or has a yield, but who asks for it awaits nothing, so "
+            f"nothing of it has run; write def {name}(...), with a return"
+        )
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        cluster.findings.report("never-awaited", "", reason, place=place)
+    return found
+
+
+def _hooks(node_class: type[Node]) -> Iterator[Any]:
+    yield node_class.role
+    yield node_class.observe
+    for declared in node_class.invariants:
+        hook = getattr(declared, "after", None) if isinstance(declared, type) else declared
+        if callable(hook):
+            yield hook
 
 
 LOOKS_MAX = 300

@@ -91,3 +91,47 @@ def test_the_storm_of_one_batch_does_not_hide_the_loop():
         cluster.hosts["n1"].process.send("n2", {"type": "ping"})
     cluster.world.advance(60 * S)
     assert [finding.kind for finding in cluster.findings] == ["message-loop"]
+
+
+class Doubling(Echo):
+    """Each message leads to two more: no chain of them is long."""
+
+    def start(self):
+        if self.id == self.node_ids[0]:
+            self.send(self.peers[0], {"type": "more"})
+
+    @on("more")
+    def more(self, msg):
+        self.send(msg.src, {"type": "more"})
+        self.send(msg.src, {"type": "more"})
+
+
+class DoublingLater(Doubling):
+    def start(self):
+        self.after(1.5, super().start)
+
+
+class Fanning(Doubling):
+    """Each of two types leads to the other at all peers."""
+
+    @on("more")
+    def more(self, msg):
+        for peer in self.peers:
+            self.send(peer, {"type": "still"})
+
+    @on("still")
+    def still(self, msg):
+        for peer in self.peers:
+            self.send(peer, {"type": "more"})
+
+
+@pytest.mark.parametrize("node", [Doubling, DoublingLater, Fanning])
+def test_messages_that_lead_to_several_are_found_early(node):
+    cluster = simulated(1, node, ["n1", "n2", "n3"], keep_trace=False)
+    cluster.boot()
+    cluster.world.advance(5 * S)
+    [finding] = cluster.findings
+    assert finding.kind == "message-storm"
+    assert f"({node.__name__}.more)" in finding.reason.replace("Doubling.", f"{node.__name__}.")
+    assert finding.place.startswith(__file__)
+    assert cluster.network.messages < 200_000

@@ -138,3 +138,132 @@ def test_a_subclass_may_override_a_handler():
 
     assert Same.one is not Base.one
     assert Other.two is not Base.one
+
+
+# What of the node's own calls does nothing, or less, where it is not awaited.
+
+
+class Plain(Hooks):
+    def role(self):
+        return None
+
+    @on("echo")
+    def echo(self, msg):
+        self.do(msg)
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+
+    def do(self, msg):
+        del msg
+
+
+class Hasty(Plain):
+    def do(self, msg):
+        self.sleep(0.1)  # here
+
+
+class HastyLater(Plain):
+    def start(self):
+        self.every(0.5, self.tick)
+
+    async def tick(self):
+        await self.sleep(0.1)
+        rest = self.sleep(0.1)  # here
+        del rest
+
+
+@pytest.mark.parametrize("node", [Hasty, HastyLater])
+def test_a_sleep_that_nothing_waits_for_is_found_at_its_line(node):
+    finding = clew.run(node, **QUICK).findings[0]
+    assert finding.kind == "never-awaited"
+    assert finding.reason.startswith("sleep() was called without await")
+    line = int(finding.place.rpartition(":")[2])
+    assert Path(__file__).read_text().splitlines()[line - 1].endswith("# here")
+
+
+class Unsynced(Plain):
+    def do(self, msg):
+        self.disk["x"] = 1
+        self.disk.sync()  # here
+
+
+def test_a_sync_that_nothing_waits_for_is_remarked():
+    [remark] = clew.run(Unsynced, **QUICK).outcome.remarks
+    start = "disk.sync() was called without await at "
+    assert remark.startswith(start)
+    line = int(remark.removeprefix(start + __file__ + ":").partition(":")[0])
+    assert Path(__file__).read_text().splitlines()[line - 1].endswith("# here")
+
+
+class Waiting(Plain):
+    """Waits for all of it, at once, later, by a callback or with others."""
+
+    def do(self, msg):
+        self.sleep(0.1).when_done(self.woken)
+        self.disk["x"] = 1
+        self.disk.sync().when_done(self.woken)
+        self.spawn(self.later())
+        self.after(0.1, self.later)
+
+    async def later(self):
+        limit, synced = self.sleep(0.05), self.disk.sync()
+        await self.sleep(0.1)
+        await limit
+        await synced
+        await self.gather([self.sleep(0.01), self.disk.sync()])
+
+    def woken(self):
+        pass
+
+
+def test_what_is_waited_for_in_any_way_is_left_alone():
+    outcome = clew.run(Waiting, **QUICK).outcome
+    assert not outcome.run.findings
+    assert not outcome.remarks
+
+
+class Observing(Plain):
+    async def observe(self):
+        return {}
+
+
+class Leading(Plain):
+    async def role(self):
+        return "leader"
+
+
+class YieldingRole(Plain):
+    def role(self):
+        yield "leader"
+
+
+class Promising(Plain):
+    async def promise(nodes):  # noqa: N805 - an invariant
+        return None
+
+    invariants = (promise,)
+
+
+class Classy(clew.Invariant):
+    async def after(self, node):
+        del node
+
+
+class PromisingByClass(Plain):
+    invariants = (Classy,)
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        (Observing, "observe"),
+        (Leading, "role"),
+        (YieldingRole, "role"),
+        (Promising, "promise"),
+        (PromisingByClass, "after"),
+    ],
+)
+def test_a_hook_that_would_have_to_be_awaited_is_found_once(node, name):
+    findings = clew.run(node, **QUICK).findings
+    mine = [one for one in findings if one.kind == "never-awaited"]
+    assert [one.reason.partition("(")[0] for one in mine] == [name]
+    assert mine[0].place.startswith(__file__)

@@ -199,6 +199,7 @@ def test_nodes_that_share_memory_are_unknown(calm):
 REMARKS = {
     "kept apart": ({"apart": ("abd.CACHE",)}, "The nodes changed abd.CACHE, outside of"),
     "unawaited": ({"unawaited": (("x_ok", ("n1",), 1),)}, "1 reply of type 'x_ok' came to n1"),
+    "unsynced": ({"unsynced": ("a.py:3",)}, "disk.sync() was called without await at a.py:3"),
     "answered again": ({"again": (("x_ok", ("n1",), 2),)}, "2 replies of type 'x_ok' from n1"),
 }
 

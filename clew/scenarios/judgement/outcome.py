@@ -22,7 +22,13 @@ from clew.scenarios.judgement.liveness import (
 )
 from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
-from clew.scenarios.judgement.remarks import answered_again, kept_apart, mildly_drawn, unawaited
+from clew.scenarios.judgement.remarks import (
+    answered_again,
+    kept_apart,
+    mildly_drawn,
+    unawaited,
+    unsynced,
+)
 from clew.scenarios.judgement.signature import finding_kind, signature_of
 from clew.scenarios.judgement.talk import busy_talk
 from clew.scenarios.options.asserts import check_asserts
@@ -97,7 +103,8 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.shared:
         checks.append(_shared(run))
     remarks = [
-        *kept_apart(run), *unawaited(run), *answered_again(run), *mildly_drawn(run, model),
+        *kept_apart(run), *unawaited(run), *answered_again(run), *unsynced(run),
+        *mildly_drawn(run, model),
     ]  # fmt: skip
     remarks += [
         *real_dates(model.node_class),

@@ -50,6 +50,16 @@ def answered_again(run: Run) -> Iterator[str]:
         )
 
 
+def unsynced(run: Run) -> Iterator[str]:
+    """Syncs that nothing waited for."""
+    if run.unsynced:
+        yield (
+            f"disk.sync() was called without await at {few(run.unsynced)}: what the node did next "
+            "did not wait for it, and a crash before it ended could lose what was written. Write "
+            "await self.disk.sync(), or self.disk.fsync()."
+        )
+
+
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
     """That a swarm was drawn mildly, and how a class states what it tolerates."""
     if run.plan.swarm and model.node_class.tolerates is None:

@@ -63,6 +63,7 @@ class Run:
         talked: True where a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         again: replies to what had been answered: their type, their senders, and how many.
+        unsynced: the lines of syncs that nothing waited for.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
@@ -82,6 +83,7 @@ class Run:
     talked: bool
     unawaited: Replies
     again: Replies
+    unsynced: tuple[str, ...]
     shared: tuple[str, ...]
     apart: tuple[str, ...]
     effects: dict[int, int]
@@ -302,6 +304,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         talked=cluster.talked,
         unawaited=_counted(cluster.findings.unawaited),
         again=_counted(cluster.findings.again),
+        unsynced=tuple(cluster.findings.unsynced),
         effects=_effects(cluster, recorder),
         alive=alive,
         unready=tuple(sorted(recorder.unready)),
