@@ -147,7 +147,7 @@ def test_an_empty_summary_is_valid():
 )
 def test_progress_says_how_long_it_will_take(monkeypatch, total, ends, left):
     now = [0.0]
-    monkeypatch.setattr("clew.report.progress.wall.seconds", lambda: now[0])
+    monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
     progress = Progress(total, io.StringIO(), ends)
     for seed in range(10):
         now[0] += 1.0
@@ -162,7 +162,7 @@ def test_progress_says_how_long_it_will_take(monkeypatch, total, ends, left):
 
 def test_a_narrow_terminal_shows_what_counts(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("clew.report.progress.wall.seconds", lambda: now[0])
+    monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
     progress = Progress(10_000, io.StringIO())
     for seed in range(1_000):
         way = "nodes: invalid (invariant election-safety)" if seed % 100 == 50 else ""
@@ -181,7 +181,7 @@ WAYS = ["a: invalid; b", "c", "a: invalid; b", "n: invalid (invariant x, y)", "e
 
 def test_progress_groups_failures_and_counts_no_known_seed_as_speed(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("clew.report.progress.wall.seconds", lambda: now[0])
+    monkeypatch.setattr("clew.report.live.wall.seconds", lambda: now[0])
     stream = io.StringIO()
     progress = Progress(20, stream)
     for seed, way in enumerate(WAYS):
