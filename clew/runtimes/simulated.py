@@ -142,11 +142,11 @@ class SimulatedProcess(Life):
 
     def now(self) -> float:
         """See `Node.now`."""
-        return self.host.clock.wall(self._world.now) / NS_PER_SECOND
+        return self.host.clock.wall(self._world.look()) / NS_PER_SECOND
 
     def monotonic(self) -> float:
         """See `Node.monotonic`."""
-        return self.host.clock.monotonic(self._world.now) / NS_PER_SECOND
+        return self.host.clock.monotonic(self._world.look()) / NS_PER_SECOND
 
     def rng(self) -> Random:
         """See `Node.rng`."""

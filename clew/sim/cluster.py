@@ -92,6 +92,7 @@ class Cluster:
             name: Host(self._setting, name, node_class, make_process) for name in self.node_ids
         }
         world.when_abandoned = self._cut
+        world.when_stuck = self.limits.clocks_asked
         world.when_interrupted = self.findings.interrupted
 
     @property

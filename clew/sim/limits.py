@@ -17,7 +17,7 @@ from clew.sim.finding import Finding, is_users, users_place
 from clew.sim.findings import Findings, Running, cause_text
 from clew.sim.loops import RATE, LoopWatch, in_words, with_handlers
 from clew.sim.network import Network
-from clew.sim.world import EndlessLoop, World, call
+from clew.sim.world import LOOKS_MAX, EndlessLoop, World, call
 from clew.trace.record import Trace
 
 LIVELOCK_RECORDS = 500_000
@@ -154,6 +154,17 @@ class Limits:
             f"They are handled so: {', '.join(told)}"
         )
         return Finding("message-storm", reason, "", world.now, world.events, place=place)
+
+    def clocks_asked(self) -> None:
+        """Report a call that reads clocks until time has passed: it never does meanwhile."""
+        process: Running | None = self._world.current
+        if process is not None:
+            reason = (
+                f"one call read its clocks {LOOKS_MAX:,} times, and no time passes while a node's "
+                "code runs; use await self.sleep(...) or self.after(seconds, callback)"
+            )
+            cause = cause_text(process.cause)
+            self._findings.report("endless-loop", process.id, reason, cause, users_place())
 
     def _livelocked(self, seconds: float) -> None:
         reason = f"{LIVELOCK_RECORDS} things happened at {seconds:.6f} s and time did not advance"

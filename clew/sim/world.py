@@ -24,6 +24,10 @@ class EndlessLoop(Unwinding):
     """Unwinds a node's code that does not end; the run is over then."""
 
 
+LOOKS_MAX = 50_000
+"""So many looks at clocks in one event are a loop that waits for time to pass."""
+
+
 class World(simpy.Environment):
     """The clock and the queue of a run.
 
@@ -32,6 +36,7 @@ class World(simpy.Environment):
         events: how many have happened.
         current: the process whose code is running, or None; the guards ask it.
         when_abandoned: called when an event was stopped in the middle.
+        when_stuck: called when the code of one event looks at clocks without end; it reports it.
         when_interrupted: True where a node raised it and no person pressed Ctrl-C.
     """
 
@@ -47,6 +52,8 @@ class World(simpy.Environment):
         self.events = 0
         self.current: Any = None
         self._stopped = False
+        self._looked = (0, 0)
+        self.when_stuck: Callable[[], None] | None = None
         self.when_abandoned: Callable[[], None] | None = None
         self.when_interrupted: Callable[[KeyboardInterrupt], bool] | None = None
 
@@ -57,6 +64,22 @@ class World(simpy.Environment):
     def call_at(self, time_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` at a virtual time that is not in the past."""
         self.push((time_ns, NORMAL, self.sequence(), call, callback, argument))
+
+    def look(self) -> int:
+        """Virtual time, for a node's clock that is read.
+
+        Raises:
+            EndlessLoop: this event's code has read clocks so often that it waits for them.
+        """
+        event, looks = self._looked
+        looks = looks + 1 if event == self.events else 1
+        self._looked = self.events, looks
+        if looks > LOOKS_MAX:
+            self.stop()
+            if self.when_stuck is not None:
+                self.when_stuck()
+            raise EndlessLoop
+        return self.now
 
     def stop(self) -> None:
         """End `advance` after the current event."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
 from clew.sim import watchdog
+from clew.sim.guards import guarded
 from clew.sim.limits import LIVELOCK_RECORDS, STORM_ENTRIES
 from clew.sim.watchdog import watched
 
@@ -297,6 +299,7 @@ def test_a_call_of_c_code_that_does_not_end_is_told_on_stderr(monkeypatch, capsy
 
 STUCK_IN_C = """
 from clew.sim import watchdog
+from clew.sim.guards import guarded
 from clew.runtimes.simulated import simulated
 from clew.node.node import Node
 
@@ -353,3 +356,46 @@ def test_an_interrupt_that_a_node_raises_is_a_finding(node_class):
 def test_a_persons_interrupt_is_none():
     with pytest.raises(KeyboardInterrupt):
         run(Interrupted)
+
+
+# A call that waits for its clocks, which stand while it runs.
+
+
+class Spinning(Node):
+    def start(self):
+        if self.id == "n1":
+            self.after(0.5, self.spin)
+
+    def spin(self):
+        until = self.now() + 1
+        while self.now() < until:
+            pass  # stuck here
+
+
+class SpinningByLibrary(Spinning):
+    def spin(self):
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            pass  # stuck here
+
+
+@pytest.mark.parametrize("node_class", [Spinning, SpinningByLibrary])
+def test_a_loop_that_waits_for_a_clock_is_found_without_a_watchdog(node_class):
+    digests = set()
+    for _ in range(2):
+        cluster = simulated(1, node_class, ["n1", "n2"])
+        with guarded(cluster):
+            cluster.boot()
+            cluster.world.advance(S)
+        [finding] = cluster.findings
+        assert (finding.kind, finding.cause) == ("endless-loop", "timer spin")
+        assert finding.reason.startswith("one call read its clocks 50,000 times")
+        line = int(finding.place.rpartition(":")[2])
+        assert line in range(*lines_of(node_class.spin))
+        digests.add(cluster.trace.close())
+    assert len(digests) == 1
+
+
+def lines_of(function):
+    first = function.__code__.co_firstlineno
+    return first, first + 4

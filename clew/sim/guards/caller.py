@@ -99,10 +99,9 @@ class _For:
         self.current = process
         self._world = world
 
-    @property
-    def now(self) -> int:
+    def look(self) -> int:
         """Virtual time, ns."""
-        return self._world.now
+        return self._world.look()
 
 
 _stacks: dict[int, list[tuple[_Holder, Cluster | None]]] = {}
@@ -130,7 +129,7 @@ def is_guarded_thread() -> bool:
 
 def world_now() -> int:
     """Virtual time in this thread's run, ns."""
-    now: int = _stacks[_ident()][-1][0].now  # type: ignore[attr-defined] # a node calls: a World
+    now: int = _stacks[_ident()][-1][0].look()  # type: ignore[attr-defined] # a node calls: a World
     return now
 
 
