@@ -47,6 +47,7 @@ class Cluster:
         findings: what went wrong, in order, each kind of thing once.
         effects: rank of the first effect mark of a request, by (client, msg_id).
         limits: what ends a run that does not end by itself.
+        looked_at: what of the machine the nodes' own code looked at, by name, each once.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Cluster:
         clock_error_ns: int | None = None,
     ) -> None:
         self.node_ids = list(node_ids)
+        self.looked_at: dict[str, None] = {}
         self.clients: dict[str, Endpoint] = {}
         self.services: dict[str, Host] = {}
         self._service_classes = dict(services or {})

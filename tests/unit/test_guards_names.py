@@ -110,7 +110,7 @@ LEFT_ALONE = {
     "os": {
         COMPUTES: "WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG "
         "WTERMSIG fsdecode fsencode fspath major makedev minor strerror waitstatus_to_exitcode",
-        FACT: "confstr ctermid device_encoding get_exec_path getcwd getcwdb getegid getenv "
+        FACT: "confstr ctermid device_encoding get_exec_path getegid getenv "
         "getenvb geteuid getgid getgrouplist getgroups getlogin getresgid getresuid getuid "
         "getxattr listxattr pathconf sched_get_priority_max sched_get_priority_min "
         "sched_getparam sched_getscheduler sched_rr_get_interval",

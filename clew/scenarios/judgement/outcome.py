@@ -26,6 +26,7 @@ from clew.scenarios.judgement.remarks import (
     answered_again,
     kept_apart,
     mildly_drawn,
+    of_this_machine,
     unawaited,
     unsynced,
 )
@@ -104,7 +105,7 @@ def judge(run: Run, model: Model) -> Outcome:
         checks.append(_shared(run))
     remarks = [
         *kept_apart(run), *unawaited(run), *answered_again(run), *unsynced(run),
-        *mildly_drawn(run, model),
+        *of_this_machine(run, model), *mildly_drawn(run, model),
     ]  # fmt: skip
     remarks += [
         *real_dates(model.node_class),

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from clew.node.tolerates import MILD
 from clew.scenarios.code.models import Model
+from clew.scenarios.code.userfiles import own_modules
 from clew.scenarios.runs.run import Run
+from clew.sim.guards.outside import looked_at_by
 
 
 def kept_apart(run: Run) -> Iterator[str]:
@@ -57,6 +59,16 @@ def unsynced(run: Run) -> Iterator[str]:
             f"disk.sync() was called without await at {few(run.unsynced)}: what the node did next "
             "did not wait for it, and a crash before it ended could lose what was written. Write "
             "await self.disk.sync(), or self.disk.fsync()."
+        )
+
+
+def of_this_machine(run: Run, model: Model) -> Iterator[str]:
+    """What of the machine the nodes looked at, and may find otherwise elsewhere."""
+    looked_at = sorted({*run.looked_at, *looked_at_by(own_modules(model.node_class))})
+    if looked_at:
+        yield (
+            f"The nodes looked at {few(looked_at)} of this machine, so that elsewhere this may be "
+            "another run. Put what they need into their file, or into a file beside it."
         )
 
 

@@ -65,6 +65,7 @@ class Run:
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         again: replies to what had been answered: their type, their senders, and how many.
         unsynced: the lines of syncs that nothing waited for.
+        looked_at: what of the machine the nodes' own code looked at, by name.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
@@ -85,6 +86,7 @@ class Run:
     unawaited: Replies
     again: Replies
     unsynced: tuple[str, ...]
+    looked_at: tuple[str, ...]
     shared: tuple[str, ...]
     apart: tuple[str, ...]
     effects: dict[int, int]
@@ -308,6 +310,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         unawaited=_counted(cluster.findings.unawaited),
         again=_counted(cluster.findings.again),
         unsynced=tuple(cluster.findings.unsynced),
+        looked_at=tuple(sorted(cluster.looked_at)),
         effects=_effects(cluster, recorder),
         alive=alive,
         unready=tuple(sorted(recorder.unready)),

@@ -38,6 +38,7 @@ from clew.sim.guards.clocks import CLOCKS, utc
 from clew.sim.guards.databases import DATABASES
 from clew.sim.guards.files import FILES, STREAMS
 from clew.sim.guards.machine import NETWORK, PROCESS_STATE, PROCESSES
+from clew.sim.guards.outside import OUTSIDE
 from clew.sim.guards.placement import Placement
 from clew.sim.guards.rows import Row
 from clew.sim.guards.waiting import ASYNCIO, BLOCKING
@@ -55,6 +56,7 @@ _ROWS: Final[dict[str, Row]] = {
     **PROCESSES,
     **NETWORK,
     **PROCESS_STATE,
+    **OUTSIDE,
     **BLOCKING,
     **ASYNCIO,
     **STREAMS,

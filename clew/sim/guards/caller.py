@@ -51,6 +51,11 @@ class Importing:
         self._rng: Random | None = None
 
     @property
+    def file(self) -> str:
+        """The module's file, for what is noted of it; unlike `id` it is no answer to it."""
+        return str(self._names.get("__file__"))
+
+    @property
     def id(self) -> str:
         """The module's name, where a node has its own."""
         self._names[ASKED] = True
@@ -125,6 +130,11 @@ def is_importing() -> bool:
 def is_guarded_thread() -> bool:
     """True where this thread runs or imports something of the user's."""
     return _ident() in _stacks
+
+
+def running_cluster() -> Cluster | None:
+    """The cluster that this thread runs; None where it runs none."""
+    return _stacks[_ident()][-1][1]
 
 
 def world_now() -> int:
