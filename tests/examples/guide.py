@@ -49,8 +49,12 @@ TRANSCRIPT = re.compile(
 VERDICT = re.compile(r"^The run is (valid|INVALID)\.$", re.MULTILINE)
 OF_VERDICT = {"valid": 0, "INVALID": 1}
 
+VOTES = (
+    "clew test raft --bug forgets-vote --node-count 3 --time-limit 10 --runs 40 --jobs 2"
+    " --out votes"
+)
 DATABASE = (
-    """python -c "import sqlite3; print(*sqlite3.connect('out/clew.sqlite').execute("""
+    """python -c "import sqlite3; print(*sqlite3.connect('votes/clew.sqlite').execute("""
     """'SELECT count(*), signature FROM results WHERE failed GROUP BY signature'), sep='\\n')\""""
 )
 """What chapter 6 asks of a sweep's results."""
@@ -78,11 +82,11 @@ STATUS = {
     "clew test gossip --bug never-retries --runs 20": 1,
     "clew test my_node.py --nemesis partition,kill --seed 42": 0,
     "clew test my_node.py --swarm --runs 100": 1,
-    "clew test raft --bug forgets-vote --node-count 3 --time-limit 10 --runs 40 --jobs 2": 1,
+    VOTES: 1,
     "clew test raft-calm abd-swarm --runs 20": 0,
     "clew test scenarios/": 0,
     "clew test scenarios/ --failed": 0,
-    "clew test --failed": 1,
+    "clew test --failed --out votes": 1,
     "python -m pytest examples/test_my_counter.py": 0,
     DATABASE: 0,
 }
@@ -94,10 +98,10 @@ SLOW = {
         "clew test examples/first_raft.py --nemesis duplicate --nemesis-interval 1 --time-limit 20"
         " --rate 50 --key-count 1 --runs 4 --seed 1"
     ),
-    "clew test --failed",
+    "clew test --failed --out votes",
     "clew test gossip --bug never-retries --runs 20",
     "clew test my_node.py --swarm --runs 100",
-    "clew test raft --bug forgets-vote --node-count 3 --time-limit 10 --runs 40 --jobs 2",
+    VOTES,
     "clew test raft-calm abd-swarm --runs 20",
     "python -m pytest examples/test_my_counter.py",
     DATABASE,

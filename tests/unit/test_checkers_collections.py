@@ -55,6 +55,17 @@ def test_set_full(case):
     assert "crashed" not in result.reason
 
 
+@pytest.mark.parametrize("others", [[], [2]])
+def test_a_stale_read_is_found_while_a_longer_one_shows_the_element(others):
+    invoked, answered = Event(2, "invoke", "read"), Event(2, "ok", "read", [1, *others])
+    added = [*add(1), *(event for one in others for event in add(one))]
+    events = history(added, [invoked], read(*others), [answered], add(3))
+    result = run_checker(SetFull(linearizable=True), events)
+    assert [one.kind for one in result.anomalies] == ["stale"]
+    assert result.anomalies[0].reason.endswith("does not show it; a read at the same time does.")
+    assert run_checker(SetFull(), events).verdict is not Verdict.INVALID
+
+
 def test_a_linearizable_set_has_no_stale_reads():
     result = run_checker(SetFull(linearizable=True), history(add(1), read(), read(1)))
     assert [one.kind for one in result.anomalies] == ["stale"]
