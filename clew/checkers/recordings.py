@@ -23,6 +23,7 @@ from clew.checkers.registry import find, parse_model
 from clew.checkers.transactions.consistency_models import resolve_models
 from clew.checkers.transactions.judgement import without_order
 from clew.checkers.transactions.lattice import order_of
+from clew.checkers.values import key_of
 from clew.checkers.verdict import Anomaly, Budget, Checker, Result, Verdict, run_checker
 from clew.errors import ClewError, HistoryError, UsageError
 from clew.formats import read_history
@@ -205,8 +206,8 @@ def _read_and_check(file: str, question: Question) -> Judgement:
             raise
         if history.timeless:
             result = without_order(result)
-        if note:
-            result = replace(result, reason=f"{result.reason} {note}")
+        for each in filter(None, (note, _answers_note(history))):
+            result = replace(result, reason=f"{result.reason} {each}")
     count = len(history.operations)
     return Judgement(file, model, inferred, result, count, wall.seconds() - started)
 
@@ -285,6 +286,27 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
         f"Completed reads of nil, {nil} of them, fit every state, as Knossos reads Jepsen's EDN; "
         f"{name}:nil-reads=value takes nil for a value."
     )
+
+
+def _answers_note(history: History) -> str:
+    """What to say of changes that were answered with another value; empty where none was."""
+    other = sum(
+        each.type == "ok"
+        and each.f in _ECHOED
+        and each.result is not None
+        and key_of(each.result) != key_of(each.argument)
+        for each in history.operations
+    )
+    if not other:
+        return ""
+    return (
+        f"What was asked counts, not the value of the answer, which is another one in {other} of "
+        "the operations."
+    )
+
+
+_ECHOED = frozenset({"write", "enqueue", "push"})
+"""Functions whose answer is read by nobody, and is usually what was asked."""
 
 
 def _unrecorded(operation: Operation) -> bool:

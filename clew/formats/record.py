@@ -50,6 +50,10 @@ READINGS: Mapping[str, str] = {
     "never, as after `info`",
     "an invocation of a process after its `info`": "by a new client",
     "an invocation while another of its process is open": "the file is refused",
+    "an `ok` whose value is not its invocation's": "of what changes something, such as `write`, "
+    "`add`, `cas` and `enqueue`, the invocation's counts, and of a read the `ok`'s; of a "
+    "transaction the `ok`'s, whose keys and written values must be those of its invocation, else "
+    "it is INVALID (`mismatch`)",
     "no invocation at all, only completions": "all operations at once, each by a client of its "
     "own; models that need an order of time or of sessions refuse the file",
     "a completion without its invocation, beside others": "the file is refused: when the operation "

@@ -334,6 +334,17 @@ stand below.
 
 {table(("checker", "not judged"), left_out)}
 
+## What a history must hold
+
+`list-append` and `rw-register` need unique writes: of the transactions that did not fail one writes
+each value to a key, once, and in `rw-register` none writes the one that keys begin with. Else
+nobody knows whose write a read saw, and the file is refused (exit status 64) with the line and the
+value that is written again.
+
+Where no transaction committed, no read showed an element or no poll returned a message, nothing
+was tested: the verdict is UNKNOWN (exit status 2). The objects in the first row of the table above
+are VALID then, as every order explains a history without answers.
+
 ## Other names
 
 {table(("name", "checker"), [(code(name), code(to)) for name, to in ALIASES.items()])}

@@ -13,6 +13,7 @@ from judging import judge_file
 from clew.checkers.infer import infer
 from clew.checkers.recordings import judge_files
 from clew.checkers.verdict import Verdict
+from clew.cli import main
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History
 
@@ -288,3 +289,32 @@ def test_a_file_of_the_users_does_not_stand_for_a_module(tmp_path, monkeypatch):
     (tmp_path / "socket.py").write_text("raise SystemExit(7)")
     told = judge_files(put(tmp_path, a=VALID, b=VALID), jobs=2)
     assert [each.result.verdict for each in told] == [Verdict.VALID] * 2
+
+
+def test_a_change_that_was_answered_with_another_value_is_told(tmp_path, capsys):
+    lines = [(0, "invoke", "write", 1), (0, "ok", "write", 2), (1, "invoke", "read", None)]
+    path = tmp_path / "h.jsonl"
+    for shown, status in ((1, 0), (2, 1)):
+        events = [*lines, (1, "ok", "read", shown)]
+        records = [
+            dict(zip(("process", "type", "f", "value"), each, strict=True)) for each in events
+        ]
+        path.write_text("\n".join(map(json.dumps, records)))
+        assert main(["check", str(path), "--model", "register"]) == status
+        told = " ".join(capsys.readouterr().out.split())
+        assert "What was asked counts, not the value of the answer, which is another one" in told
+
+
+def test_what_nobody_answered_is_unknown(tmp_path, capsys):
+    path = tmp_path / "h.jsonl"
+    for model, f, value in (
+        ("list-append", "txn", [["append", 1, 1]]),
+        ("rw-register", "txn", [["w", 1, 1]]),
+        ("set-full", "add", 1),
+    ):
+        events = [
+            {"process": 0, "type": kind, "f": f, "value": value} for kind in ("invoke", "info")
+        ]
+        path.write_text("\n".join(map(json.dumps, events)))
+        assert main(["check", str(path), "--model", model]) == 2
+        assert "nothing was" in capsys.readouterr().out
