@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from marshal import dumps, loads
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, Self
@@ -27,7 +28,9 @@ from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
 from clew.scenarios.code.gate import as_json, from_json, standing_by
 from clew.scenarios.code.models import load_model
+from clew.scenarios.code.userfiles import own_modules
 from clew.scenarios.plans.plan import Plan, trusted_plan
+from clew.scenarios.runs.alone import Difference, Part, alone, parts_of
 from clew.scenarios.runs.run import simulate
 from clew.trace.record import Trace
 from clew.workloads import workloads
@@ -45,11 +48,14 @@ class FreshRun(NamedTuple):
         same: True where its digest is the one that was expected.
         trace: what happened instead; None where the digest is the same or the run did not end.
         failure: why there was no run at all: the last line of what the process said.
+        alone: what a node by itself says otherwise first; None for nothing, or where the run is
+            another anyway.
     """
 
     same: bool
     trace: Trace | None = None
     failure: str = ""
+    alone: Difference | None = None
 
 
 class _Server:
@@ -81,7 +87,7 @@ class _Server:
             _send(self._requests.fileno(), request)
 
     def answer(self) -> bytes | None:
-        """Wait for its answer: nothing for the same digest, else a trace; None where it died."""
+        """Wait for its answer, see `_compared`; None where it died."""
         return _receive(self._answers.fileno())
 
     def last_words(self) -> str:
@@ -176,7 +182,11 @@ class FreshRuns:
             server = self._started()
             answer = server.answer()
             if answer is not None:
-                return FreshRun(not answer, Trace.load(answer) if answer else None)
+                traced, found = loads(answer)  # noqa: S302 - our own bytes
+                trace = Trace.load(traced) if traced else None
+                return FreshRun(
+                    trace is None, trace, alone=None if found is None else Difference(*found)
+                )
             failure = server.last_words()
             self.close()
             if rest:
@@ -293,6 +303,67 @@ def warm(model: str, bug: str | None) -> None:
     workloads()
 
 
+def _compared(asked: dict[str, Any]) -> bytes:
+    """The answer to a request: a trace, empty for the digest that is expected, and a difference.
+
+    The latter is what a node by itself says otherwise. This process runs nothing itself, so that
+    each of its forks is one that has run nothing.
+    """
+    plan = trusted_plan(asked["plan"])
+
+    def gated(function: Callable[[], Any]) -> Any:
+        with standing_by(from_json(asked["gate"])):
+            return function()
+
+    model = gated(lambda: load_model(plan.model.name, plan.model.bug))
+
+    def traced() -> bytes:
+        run = simulate(plan, model)
+        return b"" if run.digest == asked["digest"] else run.trace.dump()
+
+    told = _in_a_fork(lambda: gated(traced))
+    found = None
+    if not told and own_modules(model.node_class):
+        for part in _in_a_fork(lambda: gated(lambda: list(map(tuple, parts_of(plan, model))))):
+            found = _in_a_fork(lambda: gated(lambda: alone(Part(*part), plan, model)))  # noqa: B023
+            if found is not None:
+                break
+    return dumps((told, found), 2)
+
+
+def _in_a_fork(function: Callable[[], Any]) -> Any:
+    """What a function gives in a fork of this process, as `marshal` can carry it.
+
+    Raises:
+        RuntimeError: it raised, or the process ended.
+    """
+    readable, writable = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(readable)
+        status = 1
+        try:
+            die_with_parent(parent)
+            given = function()
+            _send(writable, dumps((True, tuple(given) if isinstance(given, tuple) else given), 2))
+            status = 0
+        except BaseException as error:  # noqa: BLE001 - reported by the process that asked
+            _send(writable, dumps((False, f"{type(error).__name__}: {error}"), 2))
+        finally:
+            os._exit(status)
+    os.close(writable)
+    answer = _receive(readable)
+    os.close(readable)
+    os.waitpid(child, 0)
+    if answer is None:
+        raise RuntimeError("the process ended")
+    good, given = loads(answer)  # noqa: S302 - our own bytes
+    if not good:
+        raise RuntimeError(given)
+    return given
+
+
 def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, server: int) -> None:
     status = 1
     try:
@@ -301,10 +372,7 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
         sys.path[:] = asked["path"]
         os.environ.clear()
         os.environ.update(asked["environ"])
-        plan = trusted_plan(asked["plan"])
-        with standing_by(from_json(asked["gate"])):
-            run = simulate(plan, load_model(plan.model.name, plan.model.bug))
-        _send(answers, b"" if run.digest == asked["digest"] else run.trace.dump())
+        _send(answers, _compared(asked))
         status = 0
     except BaseException as error:  # noqa: BLE001 - reported by the process that asked
         os.write(complaints, f"{type(error).__name__}: {error}".encode())

@@ -22,7 +22,7 @@ from clew.scenarios.code.gate import from_json, standing_by
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.plans.plan import Plan, trusted_plan
-from clew.scenarios.runs.alone import Sent, first_alone
+from clew.scenarios.runs.alone import Difference, Sent
 from clew.scenarios.runs.run import Run, simulate, simulate_apart
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
@@ -71,7 +71,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
             return apart
         other = answer()
     if other.same:
-        return Verification(same=True)
+        return Verification(same=True) if other.alone is None else _by_itself(other.alone)
     if other.trace is None:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
@@ -96,9 +96,10 @@ def _sharing(run: Run, model: Model) -> Verification | None:
     if apart is not None and apart.digest != run.digest:
         told = _told(run.trace, apart.trace, "a run in which each process has a memory of its own")
         return told._replace(shared=True)
-    found = None if run.findings else first_alone(run, model)
-    if found is None:
-        return None
+    return None
+
+
+def _by_itself(found: Difference) -> Verification:
     return Verification(
         same=False,
         where="a run of each node by itself",

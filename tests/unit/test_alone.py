@@ -9,7 +9,7 @@ from clew.models.registry import MODELS
 from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
-from clew.scenarios.runs.alone import first_alone
+from clew.scenarios.runs.alone import Difference, alone, parts_of
 from clew.scenarios.runs.run import simulate
 from clew.search.verification import determinism, verify
 
@@ -76,23 +76,77 @@ def run_of(path: Path | str, seed: int = 0, **options: object):
     return simulate(draw_plan(make_scenario(given), seed, model), model), model
 
 
+def first_alone(run, model) -> Difference | None:
+    """What the first node says otherwise by itself, in this process."""
+    found = (alone(part, run.plan, model) for part in parts_of(run.plan, model))
+    return next(filter(None, found), None)
+
+
 @pytest.mark.parametrize("place", PLACES)
-def test_memory_that_each_node_empties_when_it_starts_is_seen(tmp_path, place):
+def test_memory_of_a_library_that_each_node_empties_when_it_starts_is_seen(tmp_path, place):
     imports, clear, put, get = PLACES[place]
     path = tmp_path / "n.py"
     path.write_text(GOSSIPING.format(imports=imports, clear=clear, put=put, get=get))
-    run, model = run_of(path, node_count=3)
-    found = first_alone(run, model)
-    if found is None:  # then a run by itself tells already
-        told = determinism(verify(run))
-        assert told is not None
-        assert told.verdict is Verdict.UNKNOWN
-        return
-    assert found.node == "n0"
-    assert found.before is not None
-    assert found.alone is not None
-    assert found.before[:2] == found.alone[:2]
-    assert set(found.alone[2]["value"]) < set(found.before[2]["value"])
+    told = determinism(verify(run_of(path, node_count=3)[0]))
+    assert told is not None
+    assert told.verdict is Verdict.UNKNOWN
+
+
+WRITTEN_ONCE = """
+import csv
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+
+    def start(self):
+        csv.register_dialect(f"zz{self.id}")
+
+    @on("echo")
+    def echo(self, msg):
+        for each in csv.list_dialects():
+            if each.startswith("zz") and each != f"zz{self.id}":
+                self.send(each[2:], {"type": "hello"})
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+
+    @on("hello")
+    def hello(self, msg):
+        pass
+"""
+
+
+def test_what_an_earlier_run_has_left_in_a_library_hides_nothing(tmp_path):
+    path = tmp_path / "n.py"
+    path.write_text(WRITTEN_ONCE)
+    run_of(path, node_count=3)
+    run, _ = run_of(path, node_count=3)
+    found = verify(run)
+    assert found.shared
+    assert found.difference.startswith("n0: send at ")
+
+
+ANSWERING = """
+import csv
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+
+    def start(self):
+        csv.register_dialect(f"zz{{self.id}}")
+
+    @on("echo")
+    def echo(self, msg):
+        others = len([each for each in csv.list_dialects() if each.startswith("zz")]) > 1
+        self.reply(msg, {{"type": "echo_ok", "echo": {answer}}})
+"""
+
+
+@pytest.mark.parametrize("answer", ["True if others else 1", "-0.0 if others else 0.0"])
+def test_what_is_equal_and_not_the_same_is_seen(tmp_path, answer):
+    path = tmp_path / "n.py"
+    path.write_text(ANSWERING.format(answer=answer))
+    assert verify(run_of(path, node_count=3)[0]).shared
 
 
 def test_it_is_told_with_the_first_thing_that_a_node_says_otherwise(tmp_path):
@@ -118,6 +172,8 @@ SETTINGS = {
     "plain": {},
     "everything": {"nemesis": "all"},
     "a swarm": {"swarm": True},
+    "a core": {"liveness": "core", "nemesis": "partition"},
+    "random priorities": {"schedule": "pct"},
     "at the same instants": {
         "latency": 10,
         "latency_dist": "constant",

@@ -2,10 +2,11 @@
 
 A node is a function of its messages, its clock and its chance. Whatever else it hears of the others
 by is memory that real processes do not share: of the user's modules, of a library, of Python's own,
-of Clew. So each node is run once more with nobody else there; the messages that reached it are
-given to it when they did, and what it sends is compared with what it had sent.
+of Clew. So each node is run once more with nobody else there, in a process that has run nothing.
+The messages that reached it are given to it when they did, and what it sends is compared with what
+it had sent.
 
-A node is looked at from its start until a fault of its own process, clock or disk. In time order
+A node is looked at from its start until a fault of its own process or clock. In time order
 alone: of what happens at one instant messages come last, in the order in which they were sent.
 """
 
@@ -13,26 +14,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from marshal import dumps
 from typing import Any, NamedTuple, TypeAlias
 
+from clew.models.services import SERVICES
 from clew.node.message import Message, thawed
 from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.code.models import Model
 from clew.scenarios.plans.plan import Plan
-from clew.scenarios.runs.run import Run, isolation_of, surroundings
+from clew.scenarios.runs.run import Run, isolation_of, simulate, surroundings
 from clew.scenarios.sharing.sharing import Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entry import MESSAGE, QueueEntry
-from clew.sim.faults import FaultReport
 from clew.sim.host import Host, MakeProcess, Process
 from clew.sim.setting import Setting
 
 Sent: TypeAlias = tuple[int, str, Any]
 """What a node sends: when, ns; to whom; the frozen body."""
 
-_OF_A_HOST = frozenset({"clock", "disk", "kill", "pause"})
-"""The groups of faults that change what a node is, and not what reaches it."""
+_OF_A_HOST = frozenset({"clock", "crash", "pause"})
+"""The kinds of event that change what a node is, and not what reaches it."""
 
 _NO_REQUEST = 1 << 62
 """Where the numbers of requests begin that the node did not make in the run."""
@@ -43,17 +46,20 @@ class Part(NamedTuple):
 
     Attributes:
         node: its name.
-        until_ns: up to this time, and not at it, the node is looked at.
+        until: the ends of the run and of what a node is; it is looked at before the first, ns.
         got: the time, the sender and the frozen body of each message, in order.
         sent: what it sent, in order.
-        heard: the names of all that it sent something to.
     """
 
     node: str
-    until_ns: int
+    until: list[int]
     got: list[tuple[int, str, Any]]
     sent: list[Sent]
-    heard: set[str]
+
+    @property
+    def until_ns(self) -> int:
+        """Up to this time, and not at it, the node is looked at."""
+        return min(self.until)
 
 
 class Difference(NamedTuple):
@@ -70,47 +76,37 @@ class Difference(NamedTuple):
     alone: Sent | None
 
 
-def first_alone(run: Run, model: Model) -> Difference | None:
-    """The first node, in their order, that by itself says something else; None for none.
+def parts_of(plan: Plan, model: Model) -> list[Part]:
+    """What each node of a user's class got and sent in a run of a plan; none where that is unknown.
 
-    Args:
-        run: of a user's class, in time order; it must have kept its trace.
-        model: the plan's model, loaded.
+    Whatever order the plan has, the run is in time order. A run with a finding may have ended in
+    the middle of something.
     """
-    sharing = Sharing.of(model.node_class)
-    if sharing is None or run.plan.schedule != "time":
-        return None
-    found = None
-    for part in _parts(run):
-        found = found or _alone(part, run.plan, model, sharing)
-    sharing.update()
-    return found
+    run = simulate(replace(plan, schedule="time"), model)
+    return [] if run.findings else list(_parts(run))
 
 
 def _parts(run: Run) -> Iterable[Part]:
-    plan = run.plan
-    parts = {
-        node: Part(node, _until(node, run.faults, run.virtual_ns), [], [], set())
-        for node in plan.node_ids
-    }
+    parts = {node: Part(node, [run.virtual_ns], [], []) for node in run.plan.node_ids}
     for event in run.trace.events():
-        if event.kind == "send":
-            src, dest, body = (event.fields[name] for name in ("src", "dest", "body"))
-            part = parts.get(src)
+        fields = event.fields
+        if event.kind in _OF_A_HOST:
+            part = parts.get(fields["node"])
+            if part is not None:
+                part.until.append(event.time)
+        elif event.kind == "send":
+            part = parts.get(fields["src"])
             if part is not None and event.time < part.until_ns:
-                part.sent.append((event.time, dest, body))
-                part.heard.add(dest)
+                part.sent.append((event.time, fields["dest"], fields["body"]))
         elif event.kind == "deliver":
-            part = parts.get(event.fields["dest"])
+            part = parts.get(fields["dest"])
             if part is not None and event.time < part.until_ns:
-                part.got.append((event.time, event.fields["src"], event.fields["body"]))
+                part.got.append((event.time, fields["src"], fields["body"]))
+    # What came at the very instant of the node's end came before it, or not: nobody knows.
+    for part in parts.values():
+        for told in (part.got, part.sent):
+            told[:] = [one for one in told if one[0] < part.until_ns]
     return parts.values()
-
-
-def _until(node: str, faults: Iterable[FaultReport], end_ns: int) -> int:
-    """When the first fault of the node's own begins."""
-    own = (one.at_ns for one in faults if one.group in _OF_A_HOST and node in one.target)
-    return min(own, default=end_ns)
 
 
 @dataclass
@@ -137,17 +133,25 @@ class _Script:
 
     def difference(self) -> Difference | None:
         """The first thing that it said otherwise."""
-        before, alone = self.part.sent, self.told
-        for rank in range(max(len(before), len(alone))):
-            one = before[rank] if rank < len(before) else None
-            other = alone[rank] if rank < len(alone) else None
-            if one != other:
+        for one, other in zip_longest(self.part.sent, self.told):
+            if one != other or dumps(one, 2) != dumps(other, 2):  # True is 1, and -0.0 is 0.0
                 return Difference(self.part.node, one, other)
         return None
 
 
-def _alone(part: Part, plan: Plan, model: Model, sharing: Sharing) -> Difference | None:
-    """One node by itself."""
+def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
+    """What one node by itself says first that it did not say in the run; None for nothing.
+
+    To be called where nothing was run before: what an earlier run left in a library's memory is
+    found there again.
+
+    Args:
+        part: what it got and sent in the run.
+        plan: of the run.
+        model: the plan's model, loaded.
+    """
+    sharing = Sharing.of(model.node_class)
+    assert sharing is not None
     script = _Script(part)
     isolation = isolation_of(model, sharing.changes) if sharing.changes or sharing.asked else None
     make: MakeProcess = SimulatedProcess if isolation is None else isolation.process
@@ -156,6 +160,7 @@ def _alone(part: Part, plan: Plan, model: Model, sharing: Sharing) -> Difference
         model.node_class,
         plan.node_ids,
         make_process=_telling(make, script),
+        services=SERVICES,
         keep_trace=False,
         events_max=plan.events_max,
         invariants=False,
@@ -175,19 +180,22 @@ def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
     def made(setting: Setting, host: Host) -> Process:
         process = make(setting, host)
         told: Any = process  # two methods of this one alone are others
-        told.send = _noting(process, script, lambda: setting.world.now)
+        told.send = _noting(process, script, setting)
         told._request_id = script.request_id  # noqa: SLF001
         return process
 
     return made
 
 
-def _noting(process: Any, script: _Script, now: Callable[[], int]) -> Callable[..., None]:
+def _noting(process: Any, script: _Script, setting: Setting) -> Callable[..., None]:
+    part = script.part
+    there = {*setting.names, *(src for _, src, _ in part.got), *(dest for _, dest, _ in part.sent)}
+
     def send(dest: str, body: Mapping[str, Any]) -> None:
-        if process.alive and dest in script.part.heard:
+        if process.alive and dest in there:  # to others nothing was sent in the run either
             copy = process.checked(dest, body)
             if copy is not None:
-                script.told.append((now(), dest, copy))
+                script.told.append((setting.world.now, dest, copy))
 
     return send
 
