@@ -303,6 +303,10 @@ def warm(model: str, bug: str | None) -> None:
     workloads()
 
 
+class _InAFork(Exception):  # noqa: N818 - it carries another's words
+    """What a fork of this process raised."""
+
+
 def _compared(asked: dict[str, Any]) -> bytes:
     """The answer to a request: a trace, empty for the digest that is expected, and a difference.
 
@@ -334,8 +338,10 @@ def _compared(asked: dict[str, Any]) -> bytes:
 def _in_a_fork(function: Callable[[], Any]) -> Any:
     """What a function gives in a fork of this process, as `marshal` can carry it.
 
+    This process ends where the fork does without a word.
+
     Raises:
-        RuntimeError: it raised, or the process ended.
+        _InAFork: the function raised, with what.
     """
     readable, writable = os.pipe()
     parent = os.getpid()
@@ -349,7 +355,7 @@ def _in_a_fork(function: Callable[[], Any]) -> Any:
             _send(writable, dumps((True, tuple(given) if isinstance(given, tuple) else given), 2))
             status = 0
         except BaseException as error:  # noqa: BLE001 - reported by the process that asked
-            _send(writable, dumps((False, f"{type(error).__name__}: {error}"), 2))
+            _send(writable, dumps((False, _words(error)), 2))
         finally:
             os._exit(status)
     os.close(writable)
@@ -357,10 +363,10 @@ def _in_a_fork(function: Callable[[], Any]) -> Any:
     os.close(readable)
     os.waitpid(child, 0)
     if answer is None:
-        raise RuntimeError("the process ended")
+        os._exit(1)
     good, given = loads(answer)  # noqa: S302 - our own bytes
     if not good:
-        raise RuntimeError(given)
+        raise _InAFork(given)
     return given
 
 
@@ -375,6 +381,11 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
         _send(answers, _compared(asked))
         status = 0
     except BaseException as error:  # noqa: BLE001 - reported by the process that asked
-        os.write(complaints, f"{type(error).__name__}: {error}".encode())
+        os.write(complaints, _words(error).encode())
     finally:
         os._exit(status)
+
+
+def _words(error: BaseException) -> str:
+    """An error of this process, or of a fork of it that has put it in words already."""
+    return str(error) if isinstance(error, _InAFork) else f"{type(error).__name__}: {error}"

@@ -299,7 +299,6 @@ def test_a_call_of_c_code_that_does_not_end_is_told_on_stderr(monkeypatch, capsy
 
 STUCK_IN_C = """
 from clew.sim import watchdog
-from clew.sim.guards import guarded
 from clew.runtimes.simulated import simulated
 from clew.node.node import Node
 
