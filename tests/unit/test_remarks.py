@@ -67,6 +67,10 @@ LATER = """class N(Node):
 """
 
 
+def check_of(outcome):
+    return next(one for one in outcome.checks if one.name == "message-loop")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -75,21 +79,29 @@ LATER = """class N(Node):
         (LATER, "100 % of them of type 'hi': hi (N.hi) -> hi."),
     ],
 )
-def test_a_steady_loop_of_messages_is_remarked(tmp_path, text, said):
+def test_a_steady_loop_beyond_any_sensible_range_is_unknown(tmp_path, text, said):
     outcome = outcome_of(written(tmp_path, text), rate=20)
+    assert outcome.verdict.value == "unknown"
+    told = check_of(outcome).reason
+    assert said in told
+    servers = outcome.statistics["servers"]
+    assert told.startswith(f"Servers sent {servers['msgs_per_op']:,.0f} messages per operation, ")
+    per_second = servers["messages"] / outcome.statistics["virtual_seconds"]
+    assert f" {per_second:,.0f} per virtual second" in told
+
+
+def test_a_loop_that_waits_a_little_is_remarked(tmp_path):
+    slow = LEAK.replace("self.send(msg.src,", "self.after(0.001, self.send, msg.src,")
+    outcome = outcome_of(written(tmp_path, slow), rate=20)
     assert outcome.verdict.value == "valid"
     [remark] = remarks(outcome, "messages per operation")
-    assert said in remark
-    servers = outcome.statistics["servers"]
-    assert remark.startswith(f"Servers sent {servers['msgs_per_op']:,.0f} messages per operation, ")
-    per_second = servers["messages"] / outcome.statistics["virtual_seconds"]
-    assert f" {per_second:,.0f} per virtual second" in remark
+    assert "100 % of them of type 'leak'" in remark
 
 
-def test_where_no_trace_is_kept_the_figures_are_said(tmp_path):
+def test_the_verdict_is_the_same_where_no_trace_is_kept(tmp_path):
     outcome = outcome_of(written(tmp_path, LEAK), keep_trace=False)
-    [remark] = remarks(outcome, "messages per operation")
-    assert "per virtual second. Is an answer answered" in remark
+    assert outcome.verdict.value == "unknown"
+    assert "per virtual second. Is an answer answered" in check_of(outcome).reason
 
 
 def test_a_token_that_waits_is_not_remarked(tmp_path):
@@ -103,6 +115,7 @@ def test_no_shipped_model_is_remarked_on(name, latency):
     options = {"swarm": True, "node_count": 5, "rate": 5, "time_limit": 5, "recovery": 5}
     outcome = outcome_of(name, keep_trace=False, latency=latency, **options)
     assert not remarks(outcome, "messages per operation")
+    assert all(one.name != "message-loop" for one in outcome.checks)
     assert not remarks(outcome, "never again")
 
 

@@ -107,11 +107,11 @@ def judge(run: Run, model: Model) -> Outcome:
         *kept_apart(run), *unawaited(run), *answered_again(run), *unsynced(run),
         *of_this_machine(run, model), *mildly_drawn(run, model),
     ]  # fmt: skip
-    remarks += [
-        *real_dates(model.node_class),
-        *busy_talk(run, model),
-        *refused_for_ever(run, every_node=workload.every_node),
-    ]
+    remarks += real_dates(model.node_class)
+    beyond_any, busy = _talk(run, model)
+    checks += beyond_any
+    remarks += busy
+    remarks += refused_for_ever(run, every_node=workload.every_node)
     if run.plan.liveness != "off":
         progress = check_liveness(run, every_node=workload.every_node)
         beyond = beyond_promise(run.plan, model)
@@ -128,6 +128,16 @@ def judge(run: Run, model: Model) -> Outcome:
         checks.append(check_faults(run, model))
     verdict = Verdict.merge(check.verdict for check in checks)
     return Outcome(run, model, verdict, tuple(checks), figures, tuple(remarks))
+
+
+def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
+    """The check of too many messages between servers, where they are beyond all; else a remark."""
+    talk = busy_talk(run, model)
+    if talk is None:
+        return [], []
+    if talk.beyond:
+        return [Result("message-loop", Verdict.UNKNOWN, talk.told)], []
+    return [], [talk.told]
 
 
 def _owed(run: Run) -> History:

@@ -2,14 +2,15 @@
 
 One that grows is a finding (`clew.sim.loops`). A steady one, such as an answer that is answered,
 costs as much and breaks nothing; a token that goes round for ever is one as well, and right. So it
-is remarked. What was counted anyway decides; only then the trace is looked through, where the run
-kept it, and not all of a long one.
+is remarked, and the run is unknown where the messages are beyond what any cluster sends. What was
+counted anyway decides; only then the trace is looked through for the words, where the run kept it,
+and not all of a long one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from itertools import islice
 from typing import NamedTuple
 
@@ -26,10 +27,25 @@ PER_OPERATION = 200
 PER_SECOND = 1_000
 """So many messages per virtual second are sensible, or `PER_PAIR` for each pair of nodes."""
 
+BEYOND = 5
+"""So many times what is sensible per second is beyond what any cluster sends."""
+
 RECORDS_MAX = 200_000
 """So many records of a trace are looked through."""
 
 _LOOPS = {"message-loop", "message-storm", "livelock", "endless-loop"}
+
+
+class Talk(NamedTuple):
+    """Servers that talk too much.
+
+    Attributes:
+        told: how much, per operation and per second, and what it was.
+        beyond: True where it is beyond what any cluster sends.
+    """
+
+    told: str
+    beyond: bool
 
 
 class _Heard(NamedTuple):
@@ -46,26 +62,27 @@ class _Heard(NamedTuple):
     cycle: tuple[str, ...]
 
 
-def busy_talk(run: Run, model: Model) -> Iterator[str]:
-    """That servers sent each other too much, per operation and per second, and what it was."""
+def busy_talk(run: Run, model: Model) -> Talk | None:
+    """Say that servers sent each other too much per operation and per second; None where not."""
     count, seconds = run.server_messages, max(run.virtual_ns / NS_PER_SECOND, 1e-9)
     per_operation = count / max(len(run.history.operations), 1)
     per_second = count / seconds
     sensible = max(PER_SECOND, PER_PAIR * len(run.plan.node_ids) ** 2)
     if per_operation <= PER_OPERATION or per_second <= sensible:
-        return
+        return None
     if any(finding.kind in _LOOPS for finding in run.findings):
-        return
+        return None
     heard, what = _heard(run.trace, {*run.plan.node_ids, *SERVICES}), ""
     if heard is not None:
         what = f", {heard.share} % of them of type {heard.type!r}"
         if heard.cycle:
             what += f": {handled(heard.cycle, model.node_class)[0]}"
-    yield (
+    told = (
         f"Servers sent {per_operation:,.0f} messages per operation, {per_second:,.0f} per virtual "
         f"second{what}. Is an answer answered, or sent again at once? A loop that is meant, such "
         "as a token that goes round, costs less where a node waits before it sends on."
     )
+    return Talk(told, beyond=per_second > BEYOND * sensible)
 
 
 def _heard(trace: Trace, servers: Container[str]) -> _Heard | None:
