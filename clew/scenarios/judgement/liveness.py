@@ -59,12 +59,20 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
         stuck = {}
     if not stuck:
         where = ", ".join(node for node in asked if node not in moving) or "any node"
-        reason = (
-            f"After {_who(plan)} healed, clients had no second try at {where} within "
-            f"{plan.recovery_ns / NS_PER_SECOND:g} s: a longer --recovery would show it."
-        )
-        return Result("liveness", Verdict.UNKNOWN, reason)
+        return Result("liveness", Verdict.UNKNOWN, _untried(run, where))
     return _no_progress(stuck, asked, "completed none", within)
+
+
+def _untried(run: Run, where: str) -> str:
+    """Why too little was asked after healing to judge by."""
+    plan = run.plan
+    if run.findings and run.virtual_ns < plan.time_limit_ns:
+        at = f"{run.virtual_ns / NS_PER_SECOND:g} s"
+        return f"The run was ended at {at} by what the nodes did, before any progress was due."
+    return (
+        f"After {_who(plan)} healed, clients had no second try at {where} within "
+        f"{plan.recovery_ns / NS_PER_SECOND:g} s: a longer --recovery would show it."
+    )
 
 
 def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str) -> Result:
