@@ -28,7 +28,6 @@ from clew.machine.processes import die_with_parent
 from clew.models.registry import MODELS
 from clew.scenarios.code.gate import as_json, from_json, standing_by
 from clew.scenarios.code.models import load_model
-from clew.scenarios.code.userfiles import own_modules
 from clew.scenarios.plans.plan import Plan, trusted_plan
 from clew.scenarios.runs.alone import Difference, Part, alone, parts_of
 from clew.scenarios.runs.run import simulate
@@ -321,17 +320,18 @@ def _compared(asked: dict[str, Any]) -> bytes:
 
     model = gated(lambda: load_model(plan.model.name, plan.model.bug))
 
-    def traced() -> bytes:
+    def ran() -> tuple[bytes, list[tuple[Any, ...]]]:
         run = simulate(plan, model)
-        return b"" if run.digest == asked["digest"] else run.trace.dump()
+        if run.digest != asked["digest"]:
+            return run.trace.dump(), []
+        return b"", [tuple(part) for part in parts_of(run, model)]
 
-    told = _in_a_fork(lambda: gated(traced))
+    told, parts = _in_a_fork(lambda: gated(ran))
     found = None
-    if not told and own_modules(model.node_class):
-        for part in _in_a_fork(lambda: gated(lambda: list(map(tuple, parts_of(plan, model))))):
-            found = _in_a_fork(lambda: gated(lambda: alone(Part(*part), plan, model)))  # noqa: B023
-            if found is not None:
-                break
+    for part in parts:
+        found = _in_a_fork(lambda: gated(lambda: alone(Part(*part), plan, model)))  # noqa: B023
+        if found is not None:
+            break
     return dumps((told, found), 2)
 
 

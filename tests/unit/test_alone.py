@@ -78,7 +78,7 @@ def run_of(path: Path | str, seed: int = 0, **options: object):
 
 def first_alone(run, model) -> Difference | None:
     """What the first node says otherwise by itself, in this process."""
-    found = (alone(part, run.plan, model) for part in parts_of(run.plan, model))
+    found = (alone(part, run.plan, model) for part in parts_of(run, model))
     return next(filter(None, found), None)
 
 

@@ -23,6 +23,7 @@ from clew.models.services import SERVICES
 from clew.node.message import Message, thawed
 from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.code.models import Model
+from clew.scenarios.code.userfiles import own_modules
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.runs.run import Run, isolation_of, simulate, surroundings
 from clew.scenarios.sharing.sharing import Sharing
@@ -76,14 +77,21 @@ class Difference(NamedTuple):
     alone: Sent | None
 
 
-def parts_of(plan: Plan, model: Model) -> list[Part]:
-    """What each node of a user's class got and sent in a run of a plan; none where that is unknown.
+def parts_of(run: Run, model: Model) -> list[Part]:
+    """What each node of a user's class got and sent in a run; none where that is unknown.
 
-    Whatever order the plan has, the run is in time order. A run with a finding may have ended in
-    the middle of something.
+    A run in another order than time's is made once more in that. A run with a finding may have
+    ended in the middle of something.
+
+    Args:
+        run: it must have kept its trace.
+        model: the plan's model, loaded.
     """
-    run = simulate(replace(plan, schedule="time"), model)
-    return [] if run.findings else list(_parts(run))
+    if run.findings or not own_modules(model.node_class):
+        return []
+    if run.plan.schedule != "time":
+        return parts_of(simulate(replace(run.plan, schedule="time"), model), model)
+    return list(_parts(run))
 
 
 def _parts(run: Run) -> Iterable[Part]:
