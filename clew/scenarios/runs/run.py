@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 
 from clew.history import History
 from clew.machine import wall
-from clew.machine.depth import at_even_depth
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
@@ -292,8 +291,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
         with mistakes_of(plan.workload):
             workload = make_workload(plan, model)
-            act = partial(_act, cluster, plan, workload, recorder)
-            injector = context.run(at_even_depth, act)
+            injector = context.run(_act, cluster, plan, workload, recorder)
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
         digest = cluster.close()
