@@ -33,7 +33,7 @@ class Guide:
     def __init__(self, scenario, model, start):
         self.scenario, self.model, self.start = scenario, model, start
         self.kinds = kinds_for(model.node_class)
-        self.roles = model.node_class.role is not Node.role
+        self.leads = model.node_class.server_state is not Node.server_state
         self.entropy = Entropy(start)
         self.made = self.drawn = 0
         self.runs = []
@@ -134,7 +134,7 @@ def aim(guide, plan, _, stream):
     """A fault strikes somebody else."""
 
     def change(fault):
-        aims = [one for one in KINDS[fault.kind].aims if one != "leader" or guide.roles]
+        aims = [one for one in KINDS[fault.kind].aims if one != "leader" or guide.leads]
         aims += [(name,) for name in plan.node_ids] if aims else [None]
         return [replace(fault, target=stream.pick(aims))]
 
@@ -150,7 +150,7 @@ def add(guide, plan, _, stream):
         node_ids=plan.node_ids,
         interval_ns=magnitude(stream, STEP_NS, plan.time_limit_ns // 2),
         time_limit_ns=plan.time_limit_ns,
-        roles=guide.roles,
+        leads=guide.leads,
     )
     return with_faults(plan, [*plan.faults, stream.pick(drawn)])
 

@@ -29,7 +29,7 @@ class FirstRaft(Node):
         self.wait()
         self.every(0.05, self.tick)
 
-    def role(self):
+    def server_state(self):
         return self.state
 
     # Elections.

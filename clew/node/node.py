@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from inspect import unwrap
+from inspect import isfunction, unwrap
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -193,6 +193,7 @@ class Node:
     def __init_subclass__(cls, **named: Any) -> None:
         """Hold a class's ``invariants`` to their type; NodeError where they are no tuple."""
         super().__init_subclass__(**named)
+        _accept_former_name(cls)
         declared: Any = cls.__dict__.get("invariants", ())
         if not isinstance(declared, tuple | list):
             raise NodeError(
@@ -299,8 +300,13 @@ class Node:
         """
         self._runtime.effect(msg)
 
-    def role(self) -> str | None:
-        """What this node is now, such as ``leader``, so that faults can aim at it."""
+    def server_state(self) -> str | None:
+        """What this node is now, such as ``leader``, so that faults can aim at it.
+
+        The word is Raft's: "at any given time each server is in one of three states: leader,
+        follower, or candidate" (section 5.1). A class may still call the method ``role``, which
+        was its name before nodes had kinds.
+        """
         return None
 
     def observe(self) -> Mapping[str, Any]:
@@ -310,6 +316,17 @@ class Node:
             for name, value in vars(self).items()
             if not name.startswith("_") and name not in {"id", "node_ids", "peers", "send"}
         }
+
+
+def _accept_former_name(cls: type[Node]) -> None:
+    """Take a method ``role`` of a class for its `Node.server_state`, as it was once called."""
+    former = cls.__dict__.get("role")
+    if (
+        isfunction(former)
+        and "server_state" not in cls.__dict__
+        and "clew_message_type" not in former.__dict__
+    ):
+        cls.server_state = former  # type: ignore[method-assign]
 
 
 def handlers_of(node_class: type[Node]) -> dict[str, str]:

@@ -7,6 +7,7 @@ at last what is wrong. Heartbeats, and whatever else is routine, are left out.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -183,23 +184,24 @@ def _of_nodes(changes: Sequence[Change]) -> Iterator[Step]:
     told: Counter[tuple[str, str]] = Counter()
     for change in changes:
         if change.time_ns:
-            step = _held(change, often, told) if change.role is None else _in_role(change)
+            step = _held(change, often, told) if change.state is None else _in_state(change)
             if step is not None:
                 yield step
 
 
-def _in_role(change: Change) -> Step | None:
-    """Show a change of role that matters, with all that the node shows of itself."""
-    shown = {name: text for name, text in change.shown.items() if name != "role"}
-    if change.role == change.was:
+def _in_state(change: Change) -> Step | None:
+    """Show a change of server state that matters, with all that the node shows of itself."""
+    state = json.dumps(change.state, ensure_ascii=False)
+    shown = {name: text for name, text in change.shown.items() if text != state}
+    if change.state == change.was:
         news = {name: text for name, text in change.fields.items() if name in _PROGRESS}
         return Step(change.time_ns, f"{change.node}: {_fields(news)}.", 5) if news else None
-    if change.role in _LEADING:
-        return Step(change.time_ns, f"{change.node} becomes {change.role}: {_fields(shown)}.")
+    if change.state in _LEADING:
+        return Step(change.time_ns, f"{change.node} becomes {change.state}: {_fields(shown)}.")
     if change.was in _LEADING:
         text = f"{change.node} is {change.was} no more: {_fields(shown)}."
         return Step(change.time_ns, text, 2)
-    if change.role == "candidate":
+    if change.state == "candidate":
         return Step(change.time_ns, f"{change.node} becomes candidate: {_fields(shown)}.", 4)
     return None
 
@@ -210,7 +212,7 @@ _PROGRESS = frozenset({"commit", "applied"})
 def _held(
     change: Change, often: Mapping[tuple[str, str], int], told: Counter[tuple[str, str]]
 ) -> Step | None:
-    """Show what a node without roles holds now."""
+    """Show what a node without server states holds now."""
     news: dict[str, str] = {}
     for name, text in change.fields.items():
         key = change.node, name

@@ -1,10 +1,10 @@
 """What a run did, as a set of small numbers, so that two runs can be told apart without a person.
 
 A behaviour is something that happened in a run, without the names and the times that make each
-run its own: a message of a type came to a node in a role; two types came to a node one after the
-other; a number in a message was below what the node had seen; a fault began while another stood.
-How often something happened counts by orders of magnitude, as in American Fuzzy Lop (Zalewski,
-"Technical whitepaper for afl-fuzz": hit counts in buckets).
+run its own: a message of a type came to a node in a server state; two types came to a node one
+after the other; a number in a message was below what the node had seen; a fault began while another
+stood. How often something happened counts by orders of magnitude, as in American Fuzzy Lop
+(Zalewski, "Technical whitepaper for afl-fuzz": hit counts in buckets).
 
 All of it is read from the trace: what a run covers is a function of its plan, in every process
 and Python version. Lines of the node's code are left out for that reason: tracing them is cheap
@@ -27,14 +27,14 @@ Behaviour: TypeAlias = tuple[Any, ...]
 KINDS: dict[str, str] = {
     # kinds of behaviour, and what each is
     "start": "a node started: for the first time or again, and after which message",
-    "role": "a node went from one role to another",
-    "deliver": "a message of a type came to an endpoint in a role",
+    "role": "a node went from one server state to another",
+    "deliver": "a message of a type came to an endpoint in a server state",
     "pair": "two types of message came to a node one after the other",
     "field": "a message came with a truth value, a null or an empty list in a field, or with a "
     "number below, at or above the highest that had come in it",
     "drop": "a message of a type was lost, and how",
-    "timer": "a timer fired in a role, and what had come before it",
-    "crash": "a node stopped in a role, after which message, and what its disk lost",
+    "timer": "a timer fired in a server state, and what had come before it",
+    "crash": "a node stopped in a server state, after which message, and what its disk lost",
     "fault": "a fault began, and which kinds stood then",
     "answer": "an operation ended: how, and how many others were open",
     "finding": "something was found wrong inside a node",
@@ -74,15 +74,15 @@ class _End:
     """What is known of an endpoint.
 
     Attributes:
-        role: what its node was last.
+        state: what its node was last, such as ``leader``.
         last: the type of the message that came last.
         highest: by field, the highest integer that came in it since the node started.
     """
 
-    __slots__ = ("highest", "last", "role")
+    __slots__ = ("highest", "last", "state")
 
     def __init__(self) -> None:
-        self.role: str | None = None
+        self.state: str | None = None
         self.last: str | None = None
         self.highest: dict[str, int] = {}
 
@@ -131,17 +131,17 @@ class _Reader:
             elif value is None or value is True or value is False or value == []:
                 fields += (name, str(value))
         kind = body["type"]
-        key = (kind, end.role, end.last, *fields)
+        key = (kind, end.state, end.last, *fields)
         self._arrivals[key] = self._arrivals.get(key, 0) + 1
         end.last = kind
 
     def _count_arrivals(self) -> None:
         counts = self.counts
-        for (kind, role, last, *fields), times in self._arrivals.items():
-            found = [("deliver", kind, role), ("pair", last, kind, role)]
+        for (kind, state, last, *fields), times in self._arrivals.items():
+            found = [("deliver", kind, state), ("pair", last, kind, state)]
             for name, value in zip(fields[::2], fields[1::2], strict=True):
                 if name not in _IGNORED_FIELDS:
-                    found.append(("field", kind, name, value, role))
+                    found.append(("field", kind, name, value, state))
             for what in found:
                 counts[what] = counts.get(what, 0) + times
 
@@ -151,25 +151,25 @@ class _Reader:
         match kind:
             case "timer":
                 end = self._ends[what]
-                self._count(kind, record[3], end.role, end.last)
+                self._count(kind, record[3], end.state, end.last)
             case "link":
                 self._links[what] = self._ends[record[4]]
             case "drop":
                 _, _, _, why, link, body = record
-                self._count(kind, body["type"], why, self._links[link].role)
+                self._count(kind, body["type"], why, self._links[link].state)
             case "state":
-                end, role = self._ends[what], record[3].get("role")
-                self._count("role", end.role, role, end.last)
-                end.role = role
+                end, state = self._ends[what], record[3].get("role")
+                self._count("role", end.state, state, end.last)
+                end.state = state
             case "start":
                 end = self._ends[what]
                 self._count(kind, record[3] > 1, end.last)
-                end.role = None
+                end.state = None
                 end.highest.clear()
             case "crash":
                 end = self._ends[what]
                 unsynced, lost, torn = record[4]
-                self._count(kind, end.role, end.last, unsynced, bool(lost), bool(torn))
+                self._count(kind, end.state, end.last, unsynced, bool(lost), bool(torn))
             case _:
                 self._outside(kind, record)
 

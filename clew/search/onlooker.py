@@ -82,7 +82,7 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
             process = process_of(node)
             if stops and process.setting.findings:
                 return None  # the run is over: only what was down comes back
-            role, fields = _shown(node)
+            state, fields = _shown(node)
             before = self._seen.get(node.id)
             fresh = before is None or before[0] is not node
             old: dict[str, str] = {} if before is None or fresh else before[2]
@@ -91,26 +91,26 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
             if fresh:
                 hosts.setdefault(node.id, process.host)
                 _look_at_disk(process.host, seen)
-            if changed or role != was:
+            if changed or state != was:
                 now_ns = process.setting.world.now
-                seen.changes.append(Change(now_ns, node.id, role, was, changed, fields))
-            self._seen[node.id] = node, role, fields
+                seen.changes.append(Change(now_ns, node.id, state, was, changed, fields))
+            self._seen[node.id] = node, state, fields
             return None
 
     return Onlooker
 
 
 def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
-    """Ask a node for its role and what it shows, as far as that is plain."""
+    """Ask a node for its server state and what it shows, as far as that is plain."""
     try:
-        role, shown = node.role(), dict(node.observe())
+        state, shown = node.server_state(), dict(node.observe())
     except (Unwinding, KeyboardInterrupt):
         raise
     except BaseException:  # noqa: BLE001 - a user's hooks, and only for show
         return None, {}
     texts = {str(name): _text(value) for name, value in shown.items()}
     plain = {name: text for name, text in texts.items() if text and len(text) <= TEXT_MAX}
-    return (role if isinstance(role, str) else None), plain
+    return (state if isinstance(state, str) else None), plain
 
 
 def _text(value: Any) -> str:

@@ -149,12 +149,12 @@ class Cluster:
             if host.process is not None and not host.process.paused
         ]
 
-    def hosts_in_role(self, role: str) -> list[Host]:
-        """The live hosts whose node tells this role, in order."""
+    def hosts_in_state(self, state: str) -> list[Host]:
+        """The live hosts whose node says it is in this server state, in order."""
         before, found = self.world.current, []
         for host in self.live_hosts():
             self.world.current = host.process  # the hook is the node's code
-            if host.node is not None and self._observer.role(host.node) == role:
+            if host.node is not None and self._observer.server_state(host.node) == state:
                 found.append(host)
         self.world.current = before
         return found

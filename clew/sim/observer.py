@@ -1,4 +1,4 @@
-"""What is watched of the nodes after each event: their roles and their invariants."""
+"""What is watched of the nodes after each event: their server states and their invariants."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Observer:
 
     Args:
         world: says when.
-        trace: a change of role is part of it.
+        trace: a change of server state is part of it.
         findings: where a broken invariant goes.
-        node_class: whose roles are watched, where it has any.
+        node_class: whose server states are watched, where it tells any.
         invariants: what is declared.
 
     Attributes:
@@ -42,44 +42,45 @@ class Observer:
         self._world = world
         self._trace = trace
         self._findings = findings
-        self._roles: dict[str, str | None] = {}
+        self._states: dict[str, str | None] = {}
         self._facts: dict[str, Any] = {}
         self._invariants = [make_invariant(declared, self.nodes) for declared in invariants]
         silent = Invariant.facts_of
         self._always = [one for one in self._invariants if one.facts_of is silent]
         looks = {one.facts_of for one in self._invariants} - {silent}
         self._facts_of = looks.pop() if len(looks) == 1 else silent
-        self._has_role = node_class.role is not Node.role
-        watched = self._invariants or self._has_role
+        self._tells_state = node_class.server_state is not Node.server_state
+        watched = self._invariants or self._tells_state
         self.watch: Callable[[Node], None] | None = self._watch if watched else None
 
     def forget(self, name: str) -> None:
         """A node's process is gone; invariants no longer see it."""
         self.nodes.pop(name, None)
-        self._roles.pop(name, None)
+        self._states.pop(name, None)
         self._facts.pop(name, None)
 
-    def role(self, node: Node) -> str | None:
-        """What a node says its role is; None where its hook fails."""
+    def server_state(self, node: Node) -> str | None:
+        """What a node says that it is, such as ``leader``; None where its hook fails."""
         try:
-            role: Any = node.role()
+            state: Any = node.server_state()
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a user's hook
-            self._findings.raised(node.id, error, "role()")
+            self._findings.raised(node.id, error, "server_state()")
             return None
-        if role is None or type(role) is str:
-            return role
+        if state is None or type(state) is str:
+            return state
         # What else a node shows may hold addresses and sets: it must not reach the digest.
-        return str.__str__(role) if isinstance(role, str) else type(role).__name__
+        return str.__str__(state) if isinstance(state, str) else type(state).__name__
 
     def _watch(self, node: Node) -> None:
-        """Trace a change of role, and ask the invariants that this event may concern."""
-        if self._has_role:
-            role = self.role(node)
-            if role != self._roles.get(node.id):
-                self._roles[node.id] = role
-                self._trace.add(self._world.now, "state", node.id, {"role": role})
+        """Trace a change of server state, and ask the invariants that this event may concern."""
+        if self._tells_state:
+            state = self.server_state(node)
+            if state != self._states.get(node.id):
+                self._states[node.id] = state
+                # A trace calls it a role, as it did when digests were first taken.
+                self._trace.add(self._world.now, "state", node.id, {"role": state})
         facts = self._shown(node)
         same = facts is not None and facts == self._facts.get(node.id)
         # One that is broken, or fails, is watched no more: what follows from it says nothing new.

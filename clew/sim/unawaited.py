@@ -72,7 +72,7 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
 def _report_hooks(cluster: Cluster) -> set[CodeType]:
     """Make a finding of each hook that is an ``async def`` or has a ``yield``; their code.
 
-    What asks a node for its role, for what it shows, and for its promises, awaits nothing.
+    What asks a node for its server state, for what it shows, and for its promises, awaits nothing.
     """
     found = set()
     for function in _hooks(next(iter(cluster.hosts.values())).node_class):
@@ -93,7 +93,7 @@ def _report_hooks(cluster: Cluster) -> set[CodeType]:
 
 
 def _hooks(node_class: type[Node]) -> Iterator[Any]:
-    yield node_class.role
+    yield node_class.server_state
     yield node_class.observe
     for declared in node_class.invariants:
         hook = getattr(declared, "after", None) if isinstance(declared, type) else declared

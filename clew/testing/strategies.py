@@ -27,7 +27,7 @@ from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised
 from clew.scenarios.plans.draw import draw_plan
-from clew.scenarios.plans.nemesis import ROLES, latencies_ns, node_counts
+from clew.scenarios.plans.nemesis import SERVER_STATES, latencies_ns, node_counts
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Stream
@@ -99,14 +99,14 @@ def plans(
 def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: int) -> Plan:
     model = load_model(scenario.model, scenario.bug)
     base = _base(draw, scenario, model)
-    roles = model.node_class.role is not Node.role
+    leads = model.node_class.server_state is not Node.server_state
     kinds = _kinds(scenario, model)
     span_ns = draw(st.sampled_from([base.time_limit_ns // part for part in _PARTS]))
     struck = faults(
         kinds,
         base.node_ids,
         time_limit=span_ns / _NS_PER_SECOND,
-        roles=roles,
+        leads=leads,
         max_size=faults_max,
     )
     span_ms = max(span_ns // _NS_PER_MS, 1)
@@ -149,7 +149,7 @@ def faults(
     node_ids: Sequence[str],
     *,
     time_limit: float = 20.0,
-    roles: bool = False,
+    leads: bool = False,
     max_size: int = 4,
 ) -> SearchStrategy[tuple[Fault, ...]]:
     """Draw the faults of a plan, by the time they begin; all end before the time limit.
@@ -158,7 +158,7 @@ def faults(
         kinds: kinds or groups of them; those that need more nodes are left out.
         node_ids: the cluster.
         time_limit: virtual seconds.
-        roles: whether the nodes say who leads, so that faults may aim at the leader.
+        leads: whether the nodes say who leads, so that faults may aim at the leader.
         max_size: how many there are at most.
 
     Raises:
@@ -170,7 +170,7 @@ def faults(
     named = [kind for name in kinds for kind in GROUPS.get(name, (name,))]
     fitting = [k for k in KINDS if k in named and KINDS[k].least_nodes <= len(node_ids)]
     limit_ms = max(round(time_limit * 1000), 1)
-    one = _faults(fitting, tuple(node_ids), limit_ms, roles)
+    one = _faults(fitting, tuple(node_ids), limit_ms, leads)
     return st.lists(one, max_size=max_size if fitting else 0).map(_named)
 
 
@@ -189,24 +189,26 @@ def _faults(
     fitting: list[str],
     node_ids: tuple[str, ...],
     limit_ms: int,
-    roles: bool,  # noqa: FBT001 - of `faults`
+    leads: bool,  # noqa: FBT001 - of `faults`
 ) -> Fault:
     name = draw(st.sampled_from(fitting))
     kind = KINDS[name]
     at_ms = draw(st.integers(0, limit_ms - 1))
     until_ms = min(at_ms + draw(st.integers(1, limit_ms)), limit_ms - 1)
-    target = draw(_targets(kind, len(node_ids), roles=roles))
+    target = draw(_targets(kind, len(node_ids), leads=leads))
     params = {parameter.name: draw(_values(parameter, node_ids)) for parameter in kind.parameters}
-    if kind.instant and target not in ROLES:
+    if kind.instant and target not in SERVER_STATES:
         until_ms = at_ms
     return Fault("", name, at_ms * _NS_PER_MS, until_ms * _NS_PER_MS, target, params)
 
 
-def _targets(kind: type[Injection], node_count: int, *, roles: bool) -> SearchStrategy[str | None]:
+def _targets(kind: type[Injection], node_count: int, *, leads: bool) -> SearchStrategy[str | None]:
     """Draw a symbol that means somebody in this cluster."""
     least = {"minority": 3}
     aims = [
-        aim for aim in kind.aims if (roles or aim not in ROLES) and node_count >= least.get(aim, 1)
+        aim
+        for aim in kind.aims
+        if (leads or aim not in SERVER_STATES) and node_count >= least.get(aim, 1)
     ]
     return st.sampled_from(aims) if aims else st.none()
 

@@ -81,9 +81,9 @@ KINDS: dict[str, Kind] = {
     ),
     "log": _kind("a node wrote a line", node=_NODE, text="the line"),
     "state": _kind(
-        "a node's observed state",
+        "a node's server state, as it tells it",
         node=_NODE,
-        state="an object whose `role` is the node's role, or null",
+        state="an object whose `role` is the node's server state, such as `leader`, or null",
     ),
     "fault": _kind(
         "a fault begins, and what it did",

@@ -14,22 +14,22 @@ class Change(NamedTuple):
     Attributes:
         time_ns: when, virtual ns.
         node: which.
-        role: what its role is now; None where it names none.
-        was: its role before; None for a node that has just started.
+        state: what its server state is now, such as ``leader``; None where it names none.
+        was: its server state before; None for a node that has just started.
         fields: by name the values that are new, as JSON text; all of a node that has started.
         shown: all values, by name.
     """
 
     time_ns: int
     node: str
-    role: str | None
+    state: str | None
     was: str | None
     fields: Mapping[str, str]
     shown: Mapping[str, str]
 
     def changed(self, field: str) -> bool:
-        """Say whether a field is new; ``role`` is one, too."""
-        return field in self.fields or (field == "role" and self.role != self.was)
+        """Say whether a field is new; ``state``, the server state, is one, too."""
+        return field in self.fields or (field == "state" and self.state != self.was)
 
 
 _TIME = attrgetter("time_ns")

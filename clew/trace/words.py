@@ -31,7 +31,7 @@ _WORDS = {
     "resume": "{node} goes on",
     "sync": "{node}'s disk is synced",
     "log": "{node} logs {text!r}",
-    "state": "{node} is now {role}",
+    "state": "{node} is now {now}",
     "clock": "{node}'s clock: {detail}",
     "effect": "{node} carries out request {request} of {client}",
     "finding": "{where}: {reason}",
@@ -48,7 +48,7 @@ def told(event: TraceEvent) -> str:
         case "send" | "deliver" | "duplicate" | "drop":
             fields["what"] = body_words(fields["body"])
         case "state":
-            fields["role"] = one_line(str(fields["state"].get("role") or "without a role"))
+            fields["now"] = one_line(str(fields["state"].get("role") or "in no state"))
         case "finding":
             fields["where"] = fields["node"] or "the cluster"
         case "ok":

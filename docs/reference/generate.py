@@ -139,7 +139,7 @@ Only plans that were made small hold these; no seed draws them:
 
 {table(("target", "who"), ((code(name), text) for name, text in SYMBOLS.items()))}
 
-Any other word is a role that a node tells, such as `leader`. Node ids may be named too.
+Any other word is a server state that a node tells, such as `leader`. Node ids may be named too.
 
 ## Parameters
 

@@ -17,7 +17,7 @@ from clew.node.node import ERROR_CODES, Node, on
 from clew.workloads.operation import operation
 from clew.workloads.shapes import in_words
 
-_LEFT_OUT = {"role", "observe", "start"}
+_LEFT_OUT = {"server_state", "observe", "start"}
 """Methods of `Node` that a class overrides; the others are called."""
 
 

@@ -31,9 +31,9 @@ def outside() -> str:
     return f"""# The world outside
 
 A node's code sees its run, and no machine. What follows holds while a node's code runs, also in
-`start`, in timers, in `role()` and in invariants; wherever a module, a default argument or a list
-holds the function; and, but for waiting, while the node's file is imported. Files may be read, if
-they are ordinary files. A library that is being imported is left alone.
+`start`, in timers, in `server_state()` and in invariants; wherever a module, a default argument or
+a list holds the function; and, but for waiting, while the node's file is imported. Files may be
+read, if they are ordinary files. A library that is being imported is left alone.
 
 ## What the run answers
 

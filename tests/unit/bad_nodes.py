@@ -42,7 +42,7 @@ class Hooks(Echo):
     def bad(self, msg):
         pass
 
-    def role(self):
+    def server_state(self):
         raise Custom
 
     def observe(self):

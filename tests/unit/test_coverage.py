@@ -48,10 +48,10 @@ SHOWN = {
     "one after another": (
         [*message(1, 0), *message(2, 5, type="k")], ("pair", "m", "k", None),
     ),
-    "a role": (
+    "a server state": (
         [(0, "state", "b", {"role": "leader"}), *message(1, 0)], ("deliver", "m", "leader"),
     ),
-    "a change of role": (
+    "a change of server state": (
         [(0, "state", "b", {"role": "x"}), *message(1, 0), (9, "state", "b", {"role": "y"})],
         ("role", "x", "y", "m"),
     ),

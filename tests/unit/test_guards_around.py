@@ -40,18 +40,18 @@ def test_hooks_are_the_nodes_code_too(tmp_path):
         def start(self):
             self.after(1, lambda: None)
 
-        def role(self):
+        def server_state(self):
             Telling.asked = (*Telling.asked, time.time())
 
     cluster = simulated(1, Telling, ["n1"])
     with guarded(cluster):
         cluster.boot()
         cluster.world.advance(2 * S)
-        assert cluster.hosts_in_role("leader") == []
+        assert cluster.hosts_in_state("leader") == []
     assert Telling.asked == (BORN, BORN + 1.0, BORN + 2.0)
 
     class Writing(Node):
-        def role(self):
+        def server_state(self):
             open("x", "w").close()  # noqa: PTH123 - what a person writes
 
     cluster = simulated(1, Writing, ["n1"])

@@ -61,7 +61,7 @@ class N(Node):
         for peer in self.peers:
             self.send(peer, {{"type": "x" + TEXT, "v": HOSTILE}})
             self.send(peer, {{"type": "x", "v": HOSTILE}})
-    def role(self):
+    def server_state(self):
         return TEXT
     def observe(self):
         return {{TEXT: TEXT}}
@@ -332,7 +332,7 @@ def test_a_name_or_key_begins_no_line(model, events, tmp_path, capsys):
     assert not re.search(r"(?m)^\s*@@", told)
 
 
-def test_a_message_a_role_or_a_field_begins_no_line(tmp_path, monkeypatch, capsys):
+def test_a_message_a_state_or_a_field_begins_no_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = NODE.format(hostile=[LINED]).replace("print(TEXT)", "pass")
     Path("node.py").write_text(text.replace('ValueError("@DATA@ " + TEXT)', "ValueError()"))

@@ -20,7 +20,7 @@ async def _ping(self):
 
 
 class Yielding(Hooks):
-    def role(self):
+    def server_state(self):
         return None
 
     @on("echo")
@@ -35,7 +35,7 @@ def test_a_handler_with_a_yield_is_found():
 
 
 class Starting(Hooks):
-    def role(self):
+    def server_state(self):
         return None
 
     def start(self):
@@ -55,7 +55,7 @@ class Keeping(Hooks):
     def __init__(self):
         self.kept = []
 
-    def role(self):
+    def server_state(self):
         return None
 
     async def ping(self):
@@ -144,7 +144,7 @@ def test_a_subclass_may_override_a_handler():
 
 
 class Plain(Hooks):
-    def role(self):
+    def server_state(self):
         return None
 
     @on("echo")
@@ -227,12 +227,12 @@ class Observing(Plain):
 
 
 class Leading(Plain):
-    async def role(self):
+    async def server_state(self):
         return "leader"
 
 
-class YieldingRole(Plain):
-    def role(self):
+class YieldingState(Plain):
+    def server_state(self):
         yield "leader"
 
 
@@ -256,8 +256,8 @@ class PromisingByClass(Plain):
     ("node", "name"),
     [
         (Observing, "observe"),
-        (Leading, "role"),
-        (YieldingRole, "role"),
+        (Leading, "server_state"),
+        (YieldingState, "server_state"),
         (Promising, "promise"),
         (PromisingByClass, "after"),
     ],

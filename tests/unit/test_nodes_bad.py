@@ -166,7 +166,7 @@ def test_a_number_of_thousands_of_digits_is_sent():
 
 
 class Odd(Hooks):
-    def role(self):
+    def server_state(self):
         return Unspeakable()
 
     def observe(self):

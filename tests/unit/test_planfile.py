@@ -70,7 +70,7 @@ def test_a_fault_that_names_no_node_is_one_message(wrong: str):
     ("target", "params"),
     [("leader", {}), ("minority", {}), ("n1", {}), (("n0", "n2"), {}), (None, {})],
 )
-def test_symbols_roles_and_nodes_are_targets(target, params):
+def test_symbols_states_and_nodes_are_targets(target, params):
     fault = Fault("a", "kill", 0, 9, target, params)
     assert plan_from_json(data(faults=(fault,)), "x.json").faults == (fault,)
 

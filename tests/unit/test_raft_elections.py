@@ -14,7 +14,7 @@ def test_one_leader_is_elected(size):
     assert all(node.leader == leader.id for node in bench.nodes.values())
     assert all(node.term == leader.term for node in bench.nodes.values())
     assert leader.observe() == {
-        "role": "leader", "term": leader.term, "leader": leader.id, "commit": 1, "last": 1,
+        "state": "leader", "term": leader.term, "leader": leader.id, "commit": 1, "last": 1,
     }  # fmt: skip
 
 

@@ -105,8 +105,8 @@ GOOD = {"id": "x", "kind": "kill", "at_ns": 1, "until_ns": 2}
         (
             {**GOOD, "target": 3},
             (
-                "faults: fault 'x': bad 'target': expected a node id, a list of them, a role or a "
-                "symbol such as 'minority', found 3."
+                "faults: fault 'x': bad 'target': expected a node id, a list of them, a server "
+                "state or a symbol such as 'minority', found 3."
             ),
         ),
         (

@@ -37,7 +37,7 @@ class Chatter(Node):
     def ask(self, msg):
         self.reply(msg, {"type": "ask_ok"})
 
-    def role(self):
+    def server_state(self):
         return "leader" if self.id == "n2" else "follower"
 
 

@@ -31,7 +31,7 @@ class Led(Node):
     def hear(self, msg):
         pass
 
-    def role(self):
+    def server_state(self):
         leads = self.id == "n1" and self.monotonic() >= self.leads_from
         return "leader" if leads else "follower"
 
@@ -363,3 +363,25 @@ def test_the_same_plan_gives_the_same_digest():
         cluster.world.advance(4 * S)
         digests.add(cluster.trace.close())
     assert len(digests) == 1
+
+
+class Former(Led):
+    """Tells its server state under the former name of the hook."""
+
+    def role(self):
+        return "leader" if self.id == "n2" else "follower"
+
+
+class Routed(Led):
+    """Has a handler that is called `role`, and means no server state by it."""
+
+    @on("role")
+    def role(self, msg):
+        self.reply(msg, {"type": "role_ok"})
+
+
+@pytest.mark.parametrize(("node_class", "struck"), [(Former, "n2"), (Routed, "n1")])
+def test_a_server_state_may_have_its_former_name(node_class, struck):
+    cluster, _ = simulate(fault("a", "kill", 1, 2, "leader"), node_class=node_class)
+    crashed = [record[2] for record in cluster.trace.whole_records() if record[1] == "crash"]
+    assert crashed == [struck]

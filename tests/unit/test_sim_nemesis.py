@@ -29,10 +29,10 @@ def names(count):
     return [f"n{rank + 1}" for rank in range(count)]
 
 
-def draw(kinds, seed=1, count=5, interval=10, limit=60, *, roles=True):
+def draw(kinds, seed=1, count=5, interval=10, limit=60, *, leads=True):
     return draw_faults(
         kinds, entropy=Entropy(seed), node_ids=names(count), interval_ns=int(interval * S),
-        time_limit_ns=int(limit * S), roles=roles,
+        time_limit_ns=int(limit * S), leads=leads,
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ class Chatty(Node):
     def heard(self, msg):
         pass
 
-    def role(self):
+    def server_state(self):
         return "leader" if self.id == "n1" else None
 
 
@@ -161,7 +161,7 @@ def test_leaders_are_aimed_at_only_where_there_are_any():
     assert aims["leader"] > 20
     assert aims["one"] > 20
     blind = Counter(
-        fault.target for seed in range(50) for fault in draw(["kill"], seed, roles=False)
+        fault.target for seed in range(50) for fault in draw(["kill"], seed, leads=False)
     )
     assert "leader" not in blind
     two = Counter(fault.target for seed in range(50) for fault in draw(["kill"], seed, count=2))
@@ -253,7 +253,7 @@ def test_pools():
 def swarms(count=400, **named):
     return [
         draw_swarm(
-            tuple(KINDS), entropy=Entropy(seed), time_limit_ns=20 * S, roles=True,
+            tuple(KINDS), entropy=Entropy(seed), time_limit_ns=20 * S, leads=True,
             **{"promise": Tolerates(nodes=1, latency=0.1), **named},
         )
         for seed in range(count)
@@ -311,7 +311,7 @@ def test_drawn_clock_errors_stay_within_their_bound(error_ns):
     for seed in range(30):
         drawn = draw_faults(
             ["clock"], entropy=Entropy(seed), node_ids=names(3), interval_ns=S,
-            time_limit_ns=20 * S, roles=False, clock_error_ns=error_ns,
+            time_limit_ns=20 * S, leads=False, clock_error_ns=error_ns,
         )  # fmt: skip
         for fault in drawn:
             check_fault(fault)
@@ -323,7 +323,7 @@ def test_drawn_clock_errors_stay_within_their_bound(error_ns):
 def test_a_group_means_the_kinds_that_are_felt():
     felt = draw_faults(
         ["clock"], entropy=Entropy(1), node_ids=names(3), interval_ns=S, time_limit_ns=20 * S,
-        roles=False, unfelt=frozenset({"clock-offset", "clock-jump", "clock-strobe"}),
+        leads=False, unfelt=frozenset({"clock-offset", "clock-jump", "clock-strobe"}),
     )  # fmt: skip
     assert {fault.kind for fault in felt} == {"clock-drift"}
 
@@ -336,6 +336,6 @@ def test_swarms_keep_what_is_fixed():
 
 def test_a_swarm_without_any_kind_that_fits_has_no_faults():
     swarm = draw_swarm(
-        ["loss"], entropy=Entropy(1), time_limit_ns=S, roles=False, node_ids=["n0"]
+        ["loss"], entropy=Entropy(1), time_limit_ns=S, leads=False, node_ids=["n0"]
     )  # fmt: skip
     assert swarm.faults == ()

@@ -70,8 +70,8 @@ class StuckInCoroutine(Good):
             pass  # stuck here
 
 
-class StuckInRole(Good):
-    def role(self):
+class StuckInState(Good):
+    def server_state(self):
         while True:
             pass  # stuck here
 
@@ -133,10 +133,10 @@ def test_an_endless_loop_is_stopped_and_told(node_class, node, cause, time_ns):
 
 
 def test_a_loop_in_a_hook_is_stopped_too():
-    cluster = simulated(1, StuckInRole, ["n1"])
+    cluster = simulated(1, StuckInState, ["n1"])
     with watched(cluster, SHORT):
         cluster.boot()
-        cluster.world.call_at(S, lambda _: cluster.hosts_in_role("leader"), None)
+        cluster.world.call_at(S, lambda _: cluster.hosts_in_state("leader"), None)
         cluster.world.advance(2 * S)
     assert [finding.kind for finding in cluster.findings] == ["endless-loop"]
 

@@ -140,7 +140,7 @@ def test_the_state_of_a_node_at_a_moment(time_ns, rank):
     ("field", "time_ns", "before", "after"),
     [
         ("term", 5, 0, None), ("term", 0, None, 5), ("term", 100, 5, None),
-        ("role", 5, 0, 8), ("role", 9, 8, None), ("log", 4, 0, 9), ("none", 4, None, None),
+        ("state", 5, 0, 8), ("state", 9, 8, None), ("log", 4, 0, 9), ("none", 4, None, None),
     ],
 )  # fmt: skip
 def test_when_a_field_changed_before_and_changes_next(field, time_ns, before, after):

@@ -37,7 +37,7 @@ class N(Node):
     def start(self):
         self.asked = 0
         self.every(0.1, self.tick)
-    def role(self):
+    def server_state(self):
         return "leader" if self.asked else "follower"
     def tick(self):
         self.log("tick")

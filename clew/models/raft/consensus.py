@@ -111,14 +111,14 @@ class Consensus(Elections):
         """True where a follower's answer to the latest round is wanted, with or without entries."""
         return False
 
-    def role(self) -> str:
+    def server_state(self) -> str:
         """Follower, pre-candidate, candidate or leader."""
         return self.state
 
     def observe(self) -> Mapping[str, Any]:
         """The few values that a run's story needs."""
         return {
-            "role": self.state,
+            "state": self.state,
             "term": self.term,
             "leader": self.leader,
             "commit": self.commit,

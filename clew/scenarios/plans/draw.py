@@ -169,7 +169,7 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
     promise = promised(model.node_class)
     names = _node_names(scenario.node_count, promise)
     time_limit_ns = to_ns(scenario.time_limit)
-    roles = model.node_class.role is not Node.role
+    leads = model.node_class.server_state is not Node.server_state
     clock_error_ns = _clock_error_ns(scenario, model)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
@@ -180,7 +180,7 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
             node_ids=names,
             interval_ns=to_ns(scenario.nemesis_interval),
             time_limit_ns=time_limit_ns,
-            roles=roles,
+            leads=leads,
             unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
             clock_error_ns=clock_error_ns,
         )
@@ -195,7 +195,7 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
         pool,
         entropy=entropy,
         time_limit_ns=time_limit_ns,
-        roles=roles,
+        leads=leads,
         promise=promise,
         clock_error_ns=clock_error_ns,
         latency=latency if fixed_latency else None,

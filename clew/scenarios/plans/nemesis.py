@@ -24,8 +24,8 @@ from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Injection, Parameter
 from clew.sim.latency import SHAPES, Latency
 
-ROLES: tuple[str, ...] = ("leader",)
-"""The roles that faults aim at by themselves, where nodes tell theirs."""
+SERVER_STATES: tuple[str, ...] = ("leader",)
+"""The server states that faults aim at by themselves, where nodes tell theirs."""
 
 _SHORTEST_NS = 10_000_000
 
@@ -57,7 +57,7 @@ def draw_faults(
     node_ids: Sequence[str],
     interval_ns: int,
     time_limit_ns: int,
-    roles: bool,
+    leads: bool,
     unfelt: frozenset[str] = frozenset(),
     clock_error_ns: int | None = None,
 ) -> list[Fault]:
@@ -72,7 +72,7 @@ def draw_faults(
         node_ids: the cluster.
         interval_ns: the mean gap.
         time_limit_ns: the length of the run before everything heals.
-        roles: True where the nodes tell who leads, so that faults can aim at the leader.
+        leads: True where the nodes tell who leads, so that faults can aim at the leader.
         unfelt: kinds that a group's name does not mean here, where it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
 
@@ -84,7 +84,7 @@ def draw_faults(
         fitting = _fitting(asked, len(node_ids))
         fitting = [name for name in fitting if name not in unfelt] or fitting
         stream = entropy.stream("nemesis", asked)
-        draw = _Draw(asked, fitting, stream, list(node_ids), roles, clock_error_ns)
+        draw = _Draw(asked, fitting, stream, list(node_ids), leads, clock_error_ns)
         faults += draw.faults(interval_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
 
@@ -121,7 +121,7 @@ class _Draw(NamedTuple):
     fitting: list[str]
     stream: Stream
     node_ids: list[str]
-    roles: bool
+    leads: bool
     clock_error_ns: int | None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
@@ -164,22 +164,22 @@ class _Draw(NamedTuple):
         stream = Stream(self.stream.bits64())
         name = stream.pick(self.fitting)
         kind = KINDS[name]
-        target = _aim(kind, stream, len(self.node_ids), roles=self.roles)
+        target = _aim(kind, stream, len(self.node_ids), leads=self.leads)
         params = {
             parameter.name: _value(parameter, stream, self.node_ids, self.clock_error_ns)
             for parameter in kind.parameters
         }
-        if kind.instant and target not in ROLES:
+        if kind.instant and target not in SERVER_STATES:
             until_ns = at_ns
         return Fault(f"{self.asked}-{rank + 1}", name, at_ns, until_ns, target, params)
 
 
-def _aim(kind: type[Injection], stream: Stream, node_count: int, *, roles: bool) -> str | None:
+def _aim(kind: type[Injection], stream: Stream, node_count: int, *, leads: bool) -> str | None:
     """A symbolic target that means somebody in this cluster."""
     aims = [
         aim
         for aim in kind.aims
-        if (aim not in ROLES or roles) and (aim != "minority" or node_count > 2)  # noqa: PLR2004
+        if (aim not in SERVER_STATES or leads) and (aim != "minority" or node_count > 2)  # noqa: PLR2004
     ]
     return stream.pick(aims) if aims else None
 
@@ -244,7 +244,7 @@ def draw_swarm(
     *,
     entropy: Entropy,
     time_limit_ns: int,
-    roles: bool,
+    leads: bool,
     promise: Tolerates = MILD,
     node_ids: Sequence[str] | None = None,
     latency: Latency | None = None,
@@ -259,7 +259,7 @@ def draw_swarm(
         kinds: the pool, such as `kinds_for` gives, or groups.
         entropy: the run's seed.
         time_limit_ns: the length of the run before everything heals.
-        roles: True where the nodes tell who leads.
+        leads: True where the nodes tell who leads.
         promise: what the nodes tolerate.
         node_ids: the cluster, fixed by the user; of a size within the promise where None.
         latency: fixed by the user; drawn within the promise where None.
@@ -284,7 +284,7 @@ def draw_swarm(
         interval_ns = magnitude(stream, time_limit_ns // 64, time_limit_ns // 2)
         faults += draw_faults(
             [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
-            time_limit_ns=time_limit_ns, roles=roles, clock_error_ns=clock_error_ns,
+            time_limit_ns=time_limit_ns, leads=leads, clock_error_ns=clock_error_ns,
             unfelt=frozenset(KINDS) - {name},  # the kind alone, also where a group has its name
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)

@@ -291,7 +291,7 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
     if isinstance(target, tuple):
         yield from (("the target", name) for name in target)
     elif target is not None and target[-1:].isdecimal():
-        yield "the target", target  # symbols and roles are words without a number
+        yield "the target", target  # symbols and server states are words without a number
     groups = fault.params.get("groups", ())
     yield from (("groups", name) for group in groups for name in group)
     messages = fault.params.get("messages", ())

@@ -163,7 +163,7 @@ def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan
     """Put some faults and operations into two or three seconds."""
     end_ns = stream.between(1500, 3500) * MS
     faults = sample(plan.faults, stream.between(1, FAULTS_ENOUGH), stream)
-    aims = _roles(plan.faults)
+    aims = _states(plan.faults)
     faults = sorted(
         (_placed(fault, aims, end_ns, stream) for fault in faults),
         key=lambda fault: fault.at_ns,
@@ -180,14 +180,14 @@ def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan
     return few_nodes(cuts.with_operations(plan, in_order(moved)), stream)
 
 
-def _roles(faults: Iterable[Fault]) -> list[str]:
-    """List the roles that faults aim at."""
+def _states(faults: Iterable[Fault]) -> list[str]:
+    """List the server states that faults aim at."""
     words = dict.fromkeys(fault.target for fault in faults if isinstance(fault.target, str))
     return [word for word in words if word not in SYMBOLS]
 
 
 def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> Fault:
-    """Move a fault to another time, short or not, perhaps aimed at a role."""
+    """Move a fault to another time, short or not, perhaps aimed at a server state."""
     at_ns = stream.between(LEAD_NS // 2 // MS, end_ns // MS - 300) * MS
     length_ns = stream.between(20, 300 if stream.chance(1, 3) else 1500) * MS
     target = fault.target

@@ -21,10 +21,10 @@ class Fault:
         kind: a key of `clew.sim.faults.KINDS`.
         at_ns: when it begins, virtual ns.
         until_ns: when it ends; the same as `at_ns` for what happens at an instant. A fault that
-            aims at a role waits up to here for somebody to be in it.
+            aims at a server state waits up to here for somebody to be in it.
         target: node ids, or a symbol that is resolved when the fault strikes (see
-            `clew.sim.faults.targets.SYMBOLS`; any other word is a role); None for the kind's own
-            default.
+            `clew.sim.faults.targets.SYMBOLS`; any other word is a server state); None for the
+            kind's own default.
         params: the kind's parameters by name, JSON values; those left out have their defaults.
     """
 
@@ -88,5 +88,5 @@ def _target(value: Any, where: str) -> Target:
         return value
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value) and value:
         return tuple(value)
-    expected = "a node id, a list of them, a role or a symbol such as 'minority'"
+    expected = "a node id, a list of them, a server state or a symbol such as 'minority'"
     raise ScenarioError("bad 'target'", where=where, expected=expected, found=repr(value))

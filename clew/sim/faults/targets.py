@@ -18,7 +18,7 @@ SYMBOLS: dict[str, str] = {
     "majority": "one more than half of all nodes, of those that run, drawn",
     "all": "every node",
 }
-"""Any other word is a role, such as ``leader``: one node that says it is in it, drawn."""
+"""Any other word is a server state, such as ``leader``: one node that says it is in it, drawn."""
 
 
 def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
@@ -39,7 +39,7 @@ def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
     if target in SYMBOLS:
         fitting = [host for host in hosts if host.process is not None]
     else:
-        fitting = cluster.hosts_in_role(target)
+        fitting = cluster.hosts_in_state(target)
     chosen = [host for host in stream.sample(hosts, len(hosts)) if host in fitting][:size]
     return [host for host in hosts if host in chosen]
 
