@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clew.api import PlanError, Result, RunResult, assert_valid, run
     from clew.checkers.verdict import Anomaly
     from clew.machine.version import __version__ as __version__
+    from clew.node.capacity import Capacity
     from clew.node.message import Message
     from clew.node.node import Node, RPCError, RPCTimeout, on
     from clew.node.task import Future
@@ -27,6 +28,7 @@ __all__ = [
     "FRESH",
     "KEY",
     "Anomaly",
+    "Capacity",
     "Check",
     "Draw",
     "Future",
@@ -54,6 +56,7 @@ __all__ = [
 
 _HOMES = {
     "Anomaly": "clew.checkers.verdict",
+    "Capacity": "clew.node.capacity",
     "Check": "clew.workloads.workload",
     "Draw": "clew.workloads.workload",
     "FRESH": "clew.workloads.operation",

@@ -17,12 +17,15 @@ from inspect import isasyncgen, isgenerator
 from types import CoroutineType
 from typing import Any, Protocol
 
+from clew.errors import NodeError
 from clew.machine.text import Unwinding, shown
+from clew.node.capacity import Capacity
 from clew.node.disk import Disk
-from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
+from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen, in_words
 from clew.node.node import Node, RPCError, RPCTimeout, Runtime, error_of, handlers_of
 from clew.node.task import Due, Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
+from clew.node.workers import Job, Workers, work_ns
 
 CLAIM_NS = 5 * NS_PER_SECOND
 """A spawned coroutine's error is reported where nobody awaited it for so long."""
@@ -85,6 +88,7 @@ class Life(Runtime, ABC):
         self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
         self._tasks: dict[Task, None] = {}
         self._task: Task | None = None
+        self._workers: Workers | None = None
 
     # What a runtime adds.
 
@@ -101,6 +105,10 @@ class Life(Runtime, ABC):
         """Call ``callback(argument)`` after a while; no timer of the node's."""
 
     @abstractmethod
+    def hired(self) -> Workers:
+        """The workers of this life; asked for when its node works for the first time."""
+
+    @abstractmethod
     def raised(self, error: BaseException, cause: Message | str) -> None:
         """Report what the node's code raised."""
 
@@ -113,8 +121,8 @@ class Life(Runtime, ABC):
         """Report a message that the class has no handler for; False where that is no fault."""
 
     @abstractmethod
-    def unslept(self, place: str) -> None:
-        """Report a sleep that nothing waited for."""
+    def unslept(self, place: str, reason: str) -> None:
+        """Report a sleep or work that nothing waited for."""
 
     @abstractmethod
     def stray(self, message: Message) -> None:
@@ -123,6 +131,9 @@ class Life(Runtime, ABC):
     @abstractmethod
     def unrun(self, name: str, place: str) -> None:
         """Report a handler that is a generator, of which nothing runs."""
+
+    def worked(self, job: Job) -> None:
+        """A worker has done a job; whoever waits for it goes on next."""
 
     def instance(self, node_class: type[Node]) -> Node:
         """Make the instance, of which nothing runs yet."""
@@ -158,6 +169,8 @@ class Life(Runtime, ABC):
     def end(self) -> None:
         """Stop for ever: timers, coroutines and requests never fire again."""
         self.alive = False
+        if self._workers is not None:
+            self._workers.drop()
         self._waiting.clear()
         tasks, self._tasks = self._tasks, {}
         for task in tasks:
@@ -359,7 +372,30 @@ class Life(Runtime, ABC):
     def _slept(self, due: Due) -> None:
         place = due.complete()
         if place is not None:
-            self.unslept(place)
+            self.unslept(place, UNSLEPT)
+
+    def work(self, seconds: float) -> Future:
+        """See `Node.work`."""
+        length_ns = work_ns(seconds)
+        due = Due(sys._getframe(2))  # noqa: SLF001 - the documented way; whose code calls the node
+        future = due.future
+        assert future is not None
+        if not self.alive:
+            return future
+        if self._workers is None:
+            self._workers = self.hired()
+        if not self._workers.take(length_ns, partial(self._done, due)):
+            future.set_error(RPCError(11, f"the queue of {self.id} is full"))
+        return future
+
+    def _done(self, due: Due, job: Job) -> None:
+        self.worked(job)
+        self.run(partial(self._went_on, due), "work")
+
+    def _went_on(self, due: Due) -> None:
+        place = due.complete()
+        if place is not None:
+            self.unslept(place, UNWORKED)
 
     def _timer(
         self,
@@ -392,3 +428,27 @@ UNSLEPT = (
     "async def, or self.after(seconds, callback)"
 )
 """What is wrong with a sleep that nothing waits for."""
+
+UNWORKED = (
+    "work() was called without await, so nothing waited for it; write await self.work(...) in an "
+    "async def, which self.spawn(...) runs beside the handlers"
+)
+"""What is wrong with work that nothing waits for."""
+
+
+def capacity_of(node_class: type[Node]) -> Capacity:
+    """What a class says of its capacity.
+
+    Raises:
+        NodeError: it says something else.
+    """
+    capacity: Any = node_class.capacity
+    if not isinstance(capacity, Capacity):
+        raise NodeError(
+            "'capacity' can't be used",
+            where=f"class {node_class.__name__}",
+            expected="what a node can work on, such as Capacity(workers=2, queue=100)",
+            found=in_words(capacity),
+            fix="Begin with: from clew import Capacity",
+        )
+    return capacity

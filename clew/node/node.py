@@ -15,6 +15,7 @@ from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entr
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from clew.errors import NodeError
+from clew.node.capacity import Capacity
 from clew.node.disk import Disk
 from clew.node.message import Message, in_words
 from clew.node.task import Future, Task, gather
@@ -98,6 +99,7 @@ class Runtime(Protocol):
         self, seconds: float, callback: Callable[..., Any], *args: Any
     ) -> NodeTimer: ...
     def sleep(self, seconds: float) -> Future: ...  # noqa: D102
+    def work(self, seconds: float) -> Future: ...  # noqa: D102
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task: ...  # noqa: D102
     def now(self) -> float: ...  # noqa: D102
     def monotonic(self) -> float: ...  # noqa: D102
@@ -178,6 +180,8 @@ class Node:
             stand in this file, ``file.py:Class``, or the class; None for the only one of this file.
         functions: what of the workload it answers, such as ``("read", "write")``; None for all.
         tolerates: what it promises to withstand; a swarm draws within it.
+        capacity: how many `work` calls are under way at a time, and how many more may wait: one,
+            and any number, where a class says nothing.
     """
 
     id: str
@@ -187,6 +191,7 @@ class Node:
     workload: ClassVar[str | None] = None
     functions: ClassVar[tuple[str, ...] | None] = None
     tolerates: ClassVar[Tolerates | None] = None
+    capacity: ClassVar[Capacity] = Capacity()
 
     _runtime: Runtime
 
@@ -241,6 +246,27 @@ class Node:
         """Await this to wait `seconds` of this node's clock."""
         return self._runtime.sleep(seconds)
 
+    def work(self, seconds: float) -> Future:
+        """Await this to keep one of this node's workers busy for `seconds` of true time.
+
+        It says what something costs. Where all workers are busy (see `Capacity`), it waits for
+        one, first come, first served. Other handlers run meanwhile. A crash loses what is under
+        way and what waits; a pause holds it; the fault `slow` makes it take longer.
+
+            @on("read")
+            async def read(self, msg):
+                await self.work(0.02)
+                self.reply(msg, {"type": "read_ok", "value": self.value})
+
+        Raises (when awaited):
+            RPCError: 11, since the queue is full; a handler that does not catch it answers so.
+
+        Raises:
+            ValueError: `seconds` is negative, infinite or NaN.
+            TypeError: it is no number.
+        """
+        return self._runtime.work(seconds)
+
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
         """Run a coroutine beside the handlers; it ends with the process. It can be awaited.
 
@@ -255,7 +281,8 @@ class Node:
             answers = await self.gather((self.rpc(peer, ask) for peer in self.peers), quorum)
 
         Args:
-            requests: what `rpc`, `sleep` and `spawn` return, futures, or coroutines, which run.
+            requests: what `rpc`, `sleep`, `work` and `spawn` return, futures, or coroutines,
+                which run.
             count: how many must succeed; all where None.
 
         Returns (when awaited):

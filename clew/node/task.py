@@ -238,11 +238,13 @@ def _future_of(spawn: Callable[[Coroutine[Any, Any, Any]], Task], request: Any) 
         return request.result
     if isinstance(request, Coroutine):
         return spawn(request).result
-    raise TypeError(f"gather() takes what rpc, sleep and spawn return, not {in_words(request)}")
+    raise TypeError(
+        f"gather() takes what rpc, sleep, work and spawn return, not {in_words(request)}"
+    )
 
 
 def _foreign(awaited: Any) -> ForeignAwaitError:
     return ForeignAwaitError(
-        "a node can await its own rpc, gather, sleep, spawn and disk.sync only, not "
+        "a node can await its own rpc, gather, sleep, work, spawn and disk.sync only, not "
         f"{in_words(awaited)}"
     )

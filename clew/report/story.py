@@ -163,6 +163,8 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
             by_way = words.way(timeline.cause(event))
             if by_way:
                 yield Step(event.time, f"{fields['node']} is elected by way of {by_way}.", 3)
+        case "work" if fields["waited_ns"] >= fields["took_ns"] > 0:
+            yield Step(event.time, f"{words.told(event)}.", 5)
         case "log":
             yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
 

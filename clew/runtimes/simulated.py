@@ -12,13 +12,15 @@ from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Any, cast
 
-from clew.node.life import UNSLEPT, Life, PowerCut, yielding
+from clew.node.life import Life, PowerCut, capacity_of, yielding
 from clew.node.message import SCALARS, Message, is_flat
 from clew.node.node import Node
 from clew.node.task import Due, Future
 from clew.node.timer import NS_PER_SECOND, NodeTimer
+from clew.node.workers import Job, Workers
 from clew.sim.cluster import Cluster
 from clew.sim.host import Host
+from clew.sim.load import Load
 from clew.sim.network import Emit
 from clew.sim.setting import Setting
 
@@ -83,9 +85,17 @@ class SimulatedProcess(Life):
         self.held += 1
         self._backlog.append((callback, argument))
 
+    def pause(self) -> None:
+        """Let nothing run from here on."""
+        self.paused = True
+        if self._workers is not None:
+            self._workers.halt()
+
     def resume(self) -> int:
         """End a pause: all that piled up happens now, in order; how much that is."""
         self.paused = False
+        if self._workers is not None:
+            self._workers.go_on()
         backlog, self._backlog = self._backlog, []
         for callback, argument in backlog:
             self._world.call_at(self._world.now, callback, argument)
@@ -140,6 +150,24 @@ class SimulatedProcess(Life):
         """See `Life.later`."""
         self._world.call_at(self._world.now + delay_ns, callback, argument)
 
+    def hired(self) -> Workers:
+        """See `Life.hired`."""
+        world, host = self._world, self.host
+        capacity = capacity_of(type(self.node))
+        if host.load is None:
+            host.load = Load(lambda: world.now, capacity.workers)
+        return Workers(capacity, lambda: world.now, self.later, host.load, slowness=host.slowness)
+
+    def pace(self, slowness: int) -> None:
+        """Work takes so many times as long as at full speed from here on."""
+        if self._workers is not None:
+            self._workers.pace(slowness)
+
+    def worked(self, job: Job) -> None:
+        """See `Life.worked`."""
+        now, began_ns = self._world.now, job.began_ns
+        self.setting.trace.add(now, "work", self.id, began_ns - job.asked_ns, now - began_ns)
+
     def now(self) -> float:
         """See `Node.now`."""
         return self.host.clock.wall(self._world.look()) / NS_PER_SECOND
@@ -176,9 +204,9 @@ class SimulatedProcess(Life):
         """See `Life.unhandled`."""
         return self.setting.findings.unhandled(self.id, message)
 
-    def unslept(self, place: str) -> None:
+    def unslept(self, place: str, reason: str) -> None:
         """See `Life.unslept`."""
-        self.setting.findings.never_awaited(self, UNSLEPT, place)
+        self.setting.findings.never_awaited(self, reason, place)
 
     def stray(self, message: Message) -> None:
         """See `Life.stray`."""

@@ -28,11 +28,12 @@ from typing import Any, TextIO
 from clew.machine import wall
 from clew.machine.text import Unwinding, json_text
 from clew.node.disk import Disk
-from clew.node.life import UNSLEPT, Life, yielding
+from clew.node.life import Life, capacity_of, yielding
 from clew.node.message import Message, is_answer
 from clew.node.node import Node
 from clew.node.task import Future
-from clew.node.timer import NS_PER_SECOND, NodeTimer
+from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
+from clew.node.workers import Workers
 from clew.runtimes.journal import JournalDisk
 from clew.sim.entropy import Entropy
 
@@ -291,9 +292,13 @@ class RealLife(Life):
         self.log(f"{self.id} has no handler for {message.type!r}")
         return True
 
-    def unslept(self, place: str) -> None:
+    def hired(self) -> Workers:
+        """See `Life.hired`: a real process waits where a simulated one would."""
+        return Workers(capacity_of(type(self.node)), lambda: to_ns(wall.seconds()), self.later)
+
+    def unslept(self, place: str, reason: str) -> None:
         """See `Life.unslept`."""
-        self.log(f"{place}: {UNSLEPT}")
+        self.log(f"{place}: {reason}")
 
     def stray(self, message: Message) -> None:
         """See `Life.stray`; here nobody knows what was late."""

@@ -40,7 +40,11 @@ KINDS: dict[str, str] = {
     "finding": "something was found wrong inside a node",
 }
 
-_ROUTINE = frozenset({"send", "sync", "log", "effect", "clock", "pause", "resume", "duplicate"})
+_ROUTINE = frozenset(
+    {
+        "send", "sync", "log", "effect", "clock", "pause", "resume", "duplicate", "slow", "work",
+    }
+)  # fmt: skip
 """Kinds of event that show no behaviour by themselves."""
 
 _IGNORED_FIELDS = frozenset({"type", "msg_id", "in_reply_to"})

@@ -112,7 +112,7 @@ class Cluster:
         """Start a process on each of some hosts that are down."""
         # All are there before the first begins: what it sends at once finds its receiver.
         try:
-            for process in [host.load() for host in hosts]:
+            for process in [host.loaded() for host in hosts]:
                 process.boot()
         except EndlessLoop:
             self.world.abandon()

@@ -10,6 +10,7 @@ from clew.node.disk import Disk, Unsynced
 from clew.node.message import Message
 from clew.node.node import Node
 from clew.sim.clock import Clock
+from clew.sim.load import Load
 from clew.sim.network import Endpoint, Receiver
 from clew.sim.setting import Setting
 
@@ -43,6 +44,12 @@ class Process(Receiver, Protocol):
     def end(self) -> None:
         """Stop it for ever."""
 
+    def pause(self) -> None:
+        """Let nothing run from here on."""
+
+    def pace(self, slowness: int) -> None:
+        """Work takes so many times as long as at full speed from here on."""
+
     def resume(self) -> int:
         """End a pause: all that piled up happens now, in order; how much that is."""
 
@@ -63,9 +70,14 @@ class Host(Endpoint):
         incarnation: how many processes have run here.
         strike: set by a disk fault: called at a sync that has something to lose; it may crash
             the host and then returns True.
+        slowness: how many times as long as at full speed work takes here.
+        load: what its workers did; None where its nodes never worked.
     """
 
-    __slots__ = ("_make", "_setting", "clock", "disk", "incarnation", "node_class", "strike")
+    __slots__ = (
+        "_make", "_setting", "clock", "disk", "incarnation", "load", "node_class", "slowness",
+        "strike",
+    )  # fmt: skip
 
     process: Process | None
 
@@ -86,6 +98,8 @@ class Host(Endpoint):
         self.clock = Clock(setting.clock_error_ns)
         self.incarnation = 0
         self.strike: Callable[[Host], bool] | None = None
+        self.slowness = 1
+        self.load: Load | None = None
 
     @property
     def node(self) -> Node | None:
@@ -95,9 +109,17 @@ class Host(Endpoint):
     def boot(self) -> None:
         """Start a new process on this host's disk; nothing where one runs."""
         if self.process is None:
-            self.load().boot()
+            self.loaded().boot()
 
-    def load(self) -> Process:
+    def slow(self, times: int) -> None:
+        """From now on work takes so many times as long as at full speed, whoever runs here."""
+        self.slowness = times
+        setting = self._setting
+        setting.trace.add(setting.world.now, "slow", self.id, times)
+        if self.process is not None:
+            self.process.pace(times)
+
+    def loaded(self) -> Process:
         """A new process that can be sent to but has not begun."""
         self.incarnation += 1
         self.process = process = self._make(self._setting, self)

@@ -75,6 +75,17 @@ KINDS: dict[str, Kind] = {
     ),
     "pause": _kind("nothing of a node runs from here on", node=_NODE),
     "resume": _kind("a paused node goes on", node=_NODE),
+    "slow": _kind(
+        "a node works slower, or as fast as before",
+        node=_NODE,
+        times="how many times as long as at full speed its work takes from here on",
+    ),
+    "work": _kind(
+        "a worker of a node has done what `work()` asked for",
+        node=_NODE,
+        waited_ns="how long it waited for a worker, ns",
+        took_ns="how long the worker took, ns",
+    ),
     "timer": _kind("a timer of a node fires", node=_NODE, name="the timer's name"),
     "sync": _kind(
         "a node's writes become durable", node=_NODE, writes="how many were not durable before"

@@ -280,6 +280,8 @@ class _Tables:
         self._asked = iter(timeline.operations)
         self._open: dict[Any, Operation] = {}
         self._stirred: dict[str, tuple[int, Message | None]] = {}
+        self._came: dict[tuple[str, int], Message] = {}
+        """What came to a node last at an instant: work that was asked for then is due to it."""
         self._life: dict[str, int] = {}
         self._down: dict[str, tuple[int, str]] = {}
 
@@ -294,12 +296,24 @@ class _Tables:
                 # What waited for the disk goes on; it was last asked by a message.
                 node = event.fields["node"]
                 self._stirred[node] = event.time, self._stirred.get(node, (0, None))[1]
+            case "work":
+                self._worked(event)
             case "start" | "crash" | "pause" | "resume":
                 self._life_of(event)
             case "state":
                 self._due(event)
             case "invoke" | "ok" | "fail" | "info":
                 self._operation(event)
+
+    def _worked(self, event: TraceEvent) -> None:
+        """What waited for a worker goes on; a message that came when it asked led to it."""
+        node, fields = event.fields["node"], event.fields
+        asked_ns = event.time - fields["waited_ns"] - fields["took_ns"]
+        message = self._came.get((node, asked_ns))
+        self._stirred[node] = event.time, message
+        if message is not None:
+            self._came[node, event.time] = message
+            self.causes[event.number] = message
 
     def _due(self, event: TraceEvent) -> Message | None:
         """Find the message to which an event is due, and note it."""
@@ -322,6 +336,7 @@ class _Tables:
         message.end(event)
         if event.kind == "deliver":
             self._stirred[message.dest] = event.time, message
+            self._came[message.dest, event.time] = message
 
     def _life_of(self, event: TraceEvent) -> None:
         node = event.fields["node"]

@@ -30,6 +30,8 @@ _WORDS = {
     "pause": "{node} stands still",
     "resume": "{node} goes on",
     "sync": "{node}'s disk is synced",
+    "slow": "{node} works {pace}",
+    "work": "{node} has worked {took}{waited}",
     "log": "{node} logs {text!r}",
     "state": "{node} is now {now}",
     "clock": "{node}'s clock: {detail}",
@@ -49,6 +51,13 @@ def told(event: TraceEvent) -> str:
             fields["what"] = body_words(fields["body"])
         case "state":
             fields["now"] = one_line(str(fields["state"].get("role") or "in no state"))
+        case "slow":
+            times = fields["times"]
+            fields["pace"] = "at full speed" if times == 1 else f"{times} times as slowly"
+        case "work":
+            fields["took"] = duration(fields["took_ns"])
+            waited = fields["waited_ns"]
+            fields["waited"] = f", having waited {duration(waited)}" if waited else ""
         case "finding":
             fields["where"] = fields["node"] or "the cluster"
         case "ok":
@@ -91,6 +100,11 @@ def short(value: Any) -> str:
 def time(ns: int | None) -> str:
     """Write a virtual time in seconds, to the microsecond; ``?`` where there is none."""
     return "?" if ns is None else f"{ns / NS_PER_SECOND:.6f} s"
+
+
+def duration(ns: int) -> str:
+    """Write a duration in seconds, to six digits."""
+    return f"{ns / NS_PER_SECOND:.6g} s"
 
 
 def span(start: int | None, end: int | None) -> str:

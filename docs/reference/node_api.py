@@ -53,6 +53,8 @@ def node_api() -> str:
         *_entries("future", clew.Future),
         "## Message",
         _paragraphs(clew.Message),
+        "## Capacity",
+        _paragraphs(clew.Capacity),
         "## Tolerates",
         _paragraphs(clew.Tolerates),
         "## Invariant",

@@ -131,8 +131,8 @@ class Chatty(Node):
             self.send(peer, {"type": "tick"})
 
     @on("tick")
-    def heard(self, msg):
-        pass
+    async def heard(self, msg):
+        await self.work(0.0001)
 
     def server_state(self):
         return "leader" if self.id == "n1" else None
@@ -234,7 +234,7 @@ class Derived(Nested):
         (Silent, set()),
         (Nested, {"clock", "disk"}),
         (Derived, {"clock", "disk", "peers"}),
-        (Chatty, {"clock", "disk", "peers", "timers"}),
+        (Chatty, {"clock", "disk", "peers", "timers", "work"}),
     ],
 )
 def test_capabilities(node_class, able):

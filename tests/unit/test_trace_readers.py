@@ -45,8 +45,8 @@ class N(Node):
         for peer in self.peers:
             self.send(peer, {"type": "hi"})
     @on("hi")
-    def hi(self, msg):
-        pass
+    async def hi(self, msg):
+        await self.work(0.01)
     @on("read")
     def read(self, msg):
         self.reply(msg, {"type": "read_ok", "value": self.asked})
@@ -73,7 +73,8 @@ def outcome(tmp_path_factory):
     model = load_model(str(path))
     scenario = make_scenario({
         "model": str(path), "time_limit": 12, "rate": 10, "node_count": 3,
-        "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay", "nemesis_interval": 1,
+        "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay,slow",
+        "nemesis_interval": 1,
     })  # fmt: skip
     plan = draw_plan(scenario, 1, model)
     run = simulate(plan, model)

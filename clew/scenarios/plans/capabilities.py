@@ -36,6 +36,7 @@ CAPABILITIES: dict[str, frozenset[str]] = {
             "perf_counter_ns",
         }
     ),
+    "work": frozenset({"work"}),
 }  # fmt: skip
 
 _ROUNDABOUT = frozenset(
@@ -63,6 +64,8 @@ def capabilities(node_class: type[Node]) -> frozenset[str]:
         for member in vars(base).values():
             for code in _codes(member):
                 names.update(code.co_names)
+    if getattr(node_class, "work", None) is not Node.work:
+        names.discard("work")  # a method of its own
     return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
 
 

@@ -254,4 +254,5 @@ _LACKS = {
     "disk": "write nothing to their disks",
     "clock": "never read their wall clocks",
     "timers": "have no timers and never read their clocks",
+    "work": "never call work()",
 }

@@ -35,7 +35,7 @@ from clew.sim.setting import Setting
 Sent: TypeAlias = tuple[int, str, Any]
 """What a node sends: when, ns; to whom; the frozen body."""
 
-_OF_A_HOST = frozenset({"clock", "crash", "pause"})
+_OF_A_HOST = frozenset({"clock", "crash", "pause", "slow"})
 """The kinds of event that change what a node is, and not what reaches it."""
 
 _NO_REQUEST = 1 << 62

@@ -22,7 +22,7 @@ from clew.trace.words import body_words, time, told
 UNSEEN = frozenset(
     {
         "fault", "heal", "phase", "link", "invoke", "timer", "send", "crash", "start", "pause",
-        "resume", "clock", "state", "finding",
+        "resume", "clock", "slow", "state", "finding",
     }
 )  # fmt: skip
 """What the change of a plan itself brings about, says nothing, or follows from what is shown."""

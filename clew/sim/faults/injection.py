@@ -13,7 +13,7 @@ from clew.sim.host import Host, Process
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
-Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers"]
+Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers", "work"]
 
 NEEDS: dict[str, str] = {
     "nothing": "noticed on every node",
@@ -21,6 +21,7 @@ NEEDS: dict[str, str] = {
     "disk": "noticed only where nodes write to their disks",
     "clock": "noticed only where nodes read their wall clocks",
     "timers": "noticed only where nodes have timers or read their clocks",
+    "work": "noticed only where nodes call work()",
 }
 
 
@@ -73,6 +74,7 @@ class Ledger:
     Attributes:
         drifts: what each fault adds to a node's clock rate, ppm, by node and fault.
         pauses: the faults that hold a process still, by the process.
+        slowed: how many times as long each fault makes a node's work, by node and fault.
         armed: the disk faults that wait at a node, in order, by node.
         healed: True once all is over; nothing restarts by itself then.
     """
@@ -80,6 +82,7 @@ class Ledger:
     def __init__(self) -> None:
         self.drifts: dict[str, dict[str, int]] = {}
         self.pauses: dict[Process, list[str]] = {}
+        self.slowed: dict[str, dict[str, int]] = {}
         self.armed: dict[str, list[Callable[[Host], bool]]] = {}
         self.healed = False
 

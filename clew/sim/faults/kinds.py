@@ -31,6 +31,7 @@ KINDS: dict[str, type[Injection]] = {
     "flap-node": partitions.FlapNode,
     "kill": processes.Kill,
     "pause": processes.Pause,
+    "slow": processes.Slow,
     "clock-offset": clocks.Offset,
     "clock-drift": clocks.Drift,
     "clock-jump": clocks.Jump,

@@ -1,11 +1,20 @@
-"""Processes die and come back, or stand still for a while."""
+"""Processes die and come back, stand still for a while, or are slow."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
 from clew.sim.faults.fault import Fault
-from clew.sim.faults.injection import Injection, Ledger, Parameter, names, several
+from clew.sim.faults.injection import (
+    Injection,
+    Ledger,
+    Need,
+    Parameter,
+    names,
+    seconds,
+    several,
+)
 from clew.sim.host import Host, Process
 
 if TYPE_CHECKING:
@@ -72,7 +81,7 @@ class Pause(Injection):
             self._paused.append((process, process.held))
             self.ledger.pauses.setdefault(process, []).append(self.fault.id)
             if not process.paused:
-                process.paused = True
+                process.pause()
                 self.cluster.trace.add(self.now, "pause", process.id)
         if not processes:
             return f"paused nothing: {names(self.targets)} did not run"
@@ -89,3 +98,50 @@ class Pause(Injection):
                 process.resume()
         self._paused = []
         return f"held up {several(self.bit, 'event')}"
+
+
+class Slow(Injection):
+    """The machine is slow, as beside a noisy neighbour: what a node works takes longer."""
+
+    group: ClassVar[str] = "slow"
+    summary: ClassVar[str] = "the target's work takes so many times as long, also what is under way"
+    bites: ClassVar[str] = "milliseconds that work took longer"
+    needs: ClassVar[Need] = "work"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("times", "", 10, "how many times as long its work takes", 1, 1_000_000, (2, 64)),
+    )
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
+    lingers: ClassVar[bool] = True
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        self._before_ns = 0
+
+    def begin(self) -> str:
+        """Slow the targets down; what is slow already gets slower."""
+        times = int(self.param("times"))
+        for host in self.targets:
+            self.ledger.slowed.setdefault(host.id, {})[self.fault.id] = times
+            self._set(host)
+        self._before_ns = self._lengthened_ns()
+        return f"made {names(self.targets)} work {times} times as slowly"
+
+    def end(self) -> str:
+        """Take its part of the slowness away."""
+        for host in self.targets:
+            self.ledger.slowed[host.id].pop(self.fault.id, None)
+            self._set(host)
+        longer_ns = self._lengthened_ns() - self._before_ns
+        self.bit = -(-longer_ns // _NS_PER_MS)
+        if not longer_ns:
+            return f"{names(self.targets)} did no work meanwhile"
+        return f"work there took {seconds(longer_ns)} longer"
+
+    def _lengthened_ns(self) -> int:
+        return sum(host.load.lengthened_ns for host in self.targets if host.load is not None)
+
+    def _set(self, host: Host) -> None:
+        host.slow(prod(self.ledger.slowed[host.id].values()))
+
+
+_NS_PER_MS = 1_000_000
