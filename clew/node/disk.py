@@ -12,7 +12,7 @@ Divergence from a real disk: ``fsync`` takes no virtual time and no space runs o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.node.message import SCALARS, NotJson, frozen, thawed
@@ -274,6 +274,23 @@ class Disk(MutableMapping[str, Any]):
         self._cache = dict(self._durable)
         self.aftermath = Aftermath(dict(self._durable), writes, kept, torn)
         return len(writes) - kept - torn, torn
+
+    def stored(self) -> list[tuple[str, bool, Any]]:
+        """What is durable, in order: a name, and a file's bytes or True with a frozen value."""
+        return [
+            (path, isinstance(held, _Value), held.json if isinstance(held, _Value) else held)
+            for path, held in self._durable.items()
+        ]
+
+    @classmethod
+    def holding(cls, stored: Iterable[tuple[str, bool, Any]]) -> Disk:
+        """A disk on which what `stored` gave is durable."""
+        disk = cls()
+        disk._durable = {
+            path: _Value(held) if is_value else held for path, is_value, held in stored
+        }
+        disk._cache = dict(disk._durable)
+        return disk
 
     def successor(self) -> Disk:
         """The same disk for the next process: what the dead one still writes here is nowhere."""

@@ -321,7 +321,7 @@ def _compared(asked: dict[str, Any]) -> bytes:
     model = gated(lambda: load_model(plan.model.name, plan.model.bug))
 
     def ran() -> tuple[bytes, list[tuple[Any, ...]]]:
-        run = simulate(plan, model)
+        run = simulate(plan, model, lives=True)
         if run.digest != asked["digest"]:
             return run.trace.dump(), []
         return b"", [tuple(part) for part in parts_of(run, model)]

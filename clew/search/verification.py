@@ -23,6 +23,7 @@ from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.plans.plan import Plan, trusted_plan
 from clew.scenarios.runs.alone import Difference, Sent
+from clew.scenarios.runs.lives import Done
 from clew.scenarios.runs.run import Run, simulate, simulate_apart
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
@@ -100,19 +101,23 @@ def _sharing(run: Run, model: Model) -> Verification | None:
 
 
 def _by_itself(found: Difference) -> Verification:
+    before, alone = _done(found.before), _done(found.alone)
+    other = "another " if before == alone else ""
     return Verification(
         same=False,
         where="a run of each node by itself",
-        difference=f"{found.node}: {_sent(found.before)}, by itself {_sent(found.alone)}",
+        difference=f"{found.node}: {before}, by itself {other}{alone}",
         shared=True,
     )
 
 
-def _sent(sent: Sent | None) -> str:
-    if sent is None:
+def _done(done: Sent | Done | None) -> str:
+    if done is None:
         return "nothing more"
-    at_ns, dest, body = sent
-    return f"send at {time(at_ns)} to {dest} ({brief(shown(body), 200)})"
+    at_ns, what, told = done
+    if isinstance(told, str):
+        return f"{what} at {time(at_ns)}"
+    return f"send at {time(at_ns)} to {what} ({brief(shown(told), 200)})"
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:

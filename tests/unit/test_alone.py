@@ -1,5 +1,7 @@
 """A node by itself, with the messages that it got, says the same, where it shares no memory."""
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.alone import Difference, alone, parts_of
 from clew.scenarios.runs.run import simulate
+from clew.search.forks import FreshRuns
 from clew.search.verification import determinism, verify
+from clew.sim.faults.fault import Fault
 
 GOSSIPING = """
 {imports}
@@ -70,10 +74,26 @@ PLACES = {
 }  # fmt: skip
 
 
-def run_of(path: Path | str, seed: int = 0, **options: object):
+def run_of(path: Path | str, seed: int = 0, faults: tuple[Fault, ...] = (), **options: object):
     model = load_model(str(path))
     given = {"model": str(path), "time_limit": 2, "recovery": 1, "allow_inert": True, **options}
-    return simulate(draw_plan(make_scenario(given), seed, model), model), model
+    plan = draw_plan(make_scenario(given), seed, model)
+    plan = replace(plan, faults=faults) if faults else plan
+    return simulate(plan, model, lives=True), model
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    with FreshRuns() as runs:
+        yield runs
+
+
+@pytest.fixture(autouse=True)
+def _no_dialects():
+    """Nothing that another test has left in a library."""
+    for name in csv.list_dialects():
+        if name.startswith("z"):
+            csv.unregister_dialect(name)
 
 
 def first_alone(run, model) -> Difference | None:
@@ -83,49 +103,16 @@ def first_alone(run, model) -> Difference | None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_memory_of_a_library_that_each_node_empties_when_it_starts_is_seen(tmp_path, place):
+def test_memory_of_a_library_that_each_node_empties_when_it_starts_is_seen(tmp_path, place, fresh):
     imports, clear, put, get = PLACES[place]
     path = tmp_path / "n.py"
     path.write_text(GOSSIPING.format(imports=imports, clear=clear, put=put, get=get))
-    told = determinism(verify(run_of(path, node_count=3)[0]))
+    told = determinism(verify(run_of(path, node_count=3)[0], fresh))
     assert told is not None
     assert told.verdict is Verdict.UNKNOWN
 
 
-WRITTEN_ONCE = """
-import csv
-from clew import Node, on
-
-class N(Node):
-    workload = "echo"
-
-    def start(self):
-        csv.register_dialect(f"zz{self.id}")
-
-    @on("echo")
-    def echo(self, msg):
-        for each in csv.list_dialects():
-            if each.startswith("zz") and each != f"zz{self.id}":
-                self.send(each[2:], {"type": "hello"})
-        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
-
-    @on("hello")
-    def hello(self, msg):
-        pass
-"""
-
-
-def test_what_an_earlier_run_has_left_in_a_library_hides_nothing(tmp_path):
-    path = tmp_path / "n.py"
-    path.write_text(WRITTEN_ONCE)
-    run_of(path, node_count=3)
-    run, _ = run_of(path, node_count=3)
-    found = verify(run)
-    assert found.shared
-    assert found.difference.startswith("n0: send at ")
-
-
-ANSWERING = """
+REGISTERED = """
 import csv
 from clew import Node, on
 
@@ -134,27 +121,157 @@ class N(Node):
 
     def start(self):
         csv.register_dialect(f"zz{{self.id}}")
+        {start}
 
     @on("echo")
     def echo(self, msg):
-        others = len([each for each in csv.list_dialects() if each.startswith("zz")]) > 1
-        self.reply(msg, {{"type": "echo_ok", "echo": {answer}}})
+        others = [each[2:] for each in csv.list_dialects() if each.startswith("zz")]
+        others.remove(self.id)
+        {echo}
+
+    @on("hello")
+    def hello(self, msg):
+        pass
 """
+
+RIGHT = 'self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})'
+
+
+def registered(tmp_path, echo: str, start: str = "") -> Path:
+    """Write a node that sees in a library's memory who else has begun."""
+    path = tmp_path / "n.py"
+    path.write_text(REGISTERED.format(echo=echo.replace("\n", "\n        "), start=start))
+    return path
+
+
+def test_what_an_earlier_run_has_left_in_a_library_hides_nothing(tmp_path, fresh):
+    hello = 'for each in others:\n    self.send(each, {"type": "hello"})\n'
+    path = registered(tmp_path, hello + RIGHT)
+    run_of(path, node_count=3)
+    run, _ = run_of(path, node_count=3)
+    found = verify(run, fresh)
+    assert found.shared
+    assert found.difference.startswith("n0: send at ")
 
 
 @pytest.mark.parametrize("answer", ["True if others else 1", "-0.0 if others else 0.0"])
-def test_what_is_equal_and_not_the_same_is_seen(tmp_path, answer):
+def test_what_is_equal_and_not_the_same_is_seen(tmp_path, answer, fresh):
+    path = registered(tmp_path, f'self.reply(msg, {{"type": "echo_ok", "echo": {answer}}})')
+    assert verify(run_of(path, node_count=3)[0], fresh).shared
+
+
+WRITTEN = {
+    "a write": 'self.disk["others"] = others',
+    "a file": 'self.disk.append("others", str(others).encode())',
+    "several entries": "self.disk.update(one=1, others=others)",
+    "a sync": "self.disk['one'] = 1\nif others:\n    self.disk.fsync()",
+    "a line of a log": "self.log(str(others))",
+    "a mark of an effect": "if others:\n    self.effect(msg)",
+    "a message to a service": (
+        'if not others:\n    self.send("lin-kv", {"type": "read", "key": 1, "msg_id": 1})'
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_all_that_a_node_does_is_compared(tmp_path, what, fresh):
+    path = registered(tmp_path, f"{WRITTEN[what]}\n{RIGHT}")
+    assert verify(run_of(path, node_count=3)[0], fresh).shared
+
+
+AFTER = {
+    "a kill": "kill",
+    "a pause": "pause",
+    "a wrong clock": "clock-offset",
+    "a fast clock": "clock-drift",
+    "a slow machine": "slow",
+}
+
+
+@pytest.mark.parametrize("what", AFTER)
+def test_a_node_is_looked_at_after_a_fault_of_its_own(tmp_path, what, fresh):
+    path = registered(
+        tmp_path, RIGHT, "self.every(1.6, lambda: self.log(str(csv.list_dialects())))"
+    )
+    fault = Fault("f", AFTER[what], 1_000_000_000, 1_400_000_000, ("n0", "n1"))
+    found = verify(run_of(path, node_count=2, faults=(fault,))[0], fresh)
+    assert found.shared
+    assert found.difference.startswith("n0: log at ")
+
+
+def test_what_an_earlier_life_of_a_node_left_in_a_library_is_seen(tmp_path, fresh):
+    first = "csv.list_dialects().count('zzn0') and csv.unregister_dialect('zzn0')"
     path = tmp_path / "n.py"
-    path.write_text(ANSWERING.format(answer=answer))
-    assert verify(run_of(path, node_count=3)[0]).shared
+    path.write_text(
+        GOSSIPING.format(
+            imports="import csv",
+            clear=f"self.disk.get('begun') or {first}\n"
+            "        self.log(str(csv.list_dialects()))\n"
+            "        csv.register_dialect('zzn0')\n"
+            "        self.disk['begun'] = True\n"
+            "        self.disk.fsync()",
+            put="pass", get="[]",
+        )
+    )  # fmt: skip
+    fault = Fault("f", "kill", 1_000_000_000, 1_400_000_000, ("n0",))
+    found = verify(run_of(path, node_count=1, faults=(fault,))[0], fresh)
+    assert found.difference == "n0: log at 1.400000 s, by itself another log at 1.400000 s"
 
 
-def test_it_is_told_with_the_first_thing_that_a_node_says_otherwise(tmp_path):
+def test_each_life_begins_on_the_disk_and_under_the_clock_that_it_had(tmp_path):
+    path = tmp_path / "n.py"
+    path.write_text(COUNTING)
+    faults = tuple(
+        Fault(f"{kind}-{at}", kind, at * 100_000_000, at * 100_000_000 + 50_000_000, ("n0",), given)
+        for at, kind, given in [
+            (0, "slow", {"times": 3}),
+            (1, "clock-jump", {"jump_ns": 7_000_000_000}),
+            (2, "kill", {"unsynced": "kept"}),
+            (3, "clock-drift", {"drift_ppm": 100_000}),
+            (4, "kill", {"unsynced": "torn"}),
+            (5, "disk-lost", {}),
+            (6, "slow", {"times": 5}),
+            (7, "pause", {}),
+        ]
+    )
+    run, model = run_of(path, node_count=1, faults=faults)
+    parts = parts_of(run, model)
+    assert [part.incarnation for part in parts] == [1, 2, 3, 4]
+    assert parts[-1].until_ns == run.virtual_ns
+    assert parts[2].stored != parts[1].stored
+    assert first_alone(run, model) is None
+
+
+COUNTING = """
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+
+    def start(self):
+        self.log(f"{dict(self.disk)} {self.disk.files()} {self.now()} {self.rng.random()}")
+        self.disk["starts"] = self.disk.get("starts", 0) + 1
+        self.every(0.03, self.count)
+
+    async def count(self):
+        await self.work(0.008)
+        self.disk.append("all", b"ab")
+        await self.disk.sync()
+        self.disk.append("all", b"cd")
+        self.log(f"{self.disk.read('all')} {self.now()} {self.rng.random()}")
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+"""
+
+
+def test_it_is_told_with_the_first_thing_that_a_node_says_otherwise(tmp_path, fresh):
     imports, clear, put, get = PLACES["a private cache of a library"]
     path = tmp_path / "n.py"
     path.write_text(GOSSIPING.format(imports=imports, clear=clear, put=put, get=get))
     run, _ = run_of(path, node_count=3)
-    found = verify(run)
+    found = verify(run, fresh)
     assert found.shared
     assert found.difference.startswith("n0: send at ")
     assert ", by itself send at " in found.difference
@@ -172,6 +289,7 @@ SETTINGS = {
     "plain": {},
     "everything": {"nemesis": "all"},
     "a swarm": {"swarm": True},
+    "faults of its own": {"nemesis": "kill,pause,clock,disk"},
     "a core": {"liveness": "core", "nemesis": "partition"},
     "random priorities": {"schedule": "pct"},
     "at the same instants": {

@@ -1,13 +1,17 @@
-"""Each node by itself, with what it got in a run: does it say the same?
+"""Each node by itself, with what it got in a run: does it do the same?
 
-A node is a function of its messages, its clock and its chance. Whatever else it hears of the others
-by is memory that real processes do not share: of the user's modules, of a library, of Python's own,
-of Clew. So each node is run once more with nobody else there, in a process that has run nothing.
-The messages that reached it are given to it when they did, and what it sends is compared with what
-it had sent.
+A node is a function of its messages, its clock, its chance, and the disk that it begins on.
+Whatever else it hears of the others by is memory that real processes do not share: of the user's
+modules, of a library, of Python's own, of Clew; and a process that starts anew finds nothing of
+such memory that the one before it left. So each life of a node is lived once more with nobody else
+there, in a process that has run nothing. The messages that reached it are given to it when they
+did, its clock and its pauses are what they were, and what it sends, writes and marks is compared
+with the run's.
 
-A node is looked at from its start until a fault of its own process or clock. In time order
-alone: of what happens at one instant messages come last, in the order in which they were sent.
+In time order alone: of what happens at one instant messages come last, in the order in which they
+were sent. A life is looked at up to its end, and not at that instant. It is left where a pause or a
+change of its clock came at the very instant of something of its own, in an order that the trace
+does not tell.
 """
 
 from __future__ import annotations
@@ -20,114 +24,222 @@ from marshal import dumps
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.models.services import SERVICES
+from clew.node.disk import Disk
 from clew.node.message import Message, thawed
 from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import own_modules
 from clew.scenarios.plans.plan import Plan
+from clew.scenarios.runs.lives import Done, Noted, Stored, noted
 from clew.scenarios.runs.run import Run, isolation_of, simulate, surroundings
 from clew.scenarios.sharing.sharing import Sharing
 from clew.sim.cluster import Cluster
-from clew.sim.entry import MESSAGE, QueueEntry
+from clew.sim.entry import MESSAGE, PRIORITY, TIME, QueueEntry
+from clew.sim.faults.clocks import repeat_change
 from clew.sim.host import Host, MakeProcess, Process
 from clew.sim.setting import Setting
+from clew.trace.record import TraceEvent
 
 Sent: TypeAlias = tuple[int, str, Any]
 """What a node sends: when, ns; to whom; the frozen body."""
 
-_OF_A_HOST = frozenset({"clock", "crash", "pause", "slow"})
-"""The kinds of event that change what a node is, and not what reaches it."""
+Change: TypeAlias = tuple[int, bool, str, Any]
+"""What becomes of a host: when, ns; whether something of the node's own came before it at that
+instant; the kind of event, and what its record says."""
+
+_OF_A_HOST = frozenset({"clock", "slow"})
+"""The kinds of event that change what a machine is, whoever runs there."""
+
+_OF_A_LIFE = frozenset({"pause", "resume"})
+
+_FIRST, _LAST = -1, MESSAGE + 1
+"""Priorities before and after all else that happens at an instant."""
 
 _NO_REQUEST = 1 << 62
 """Where the numbers of requests begin that the node did not make in the run."""
 
 
 class Part(NamedTuple):
-    """What one node got and sent in a run.
+    """What one life of a node found, got and did in a run.
 
     Attributes:
         node: its name.
-        until: the ends of the run and of what a node is; it is looked at before the first, ns.
+        incarnation: which of its lives, from 1.
+        from_ns: when it began.
+        until_ns: up to this time, and not at it, it is looked at.
+        stored: what its disk held.
+        syncs: how many syncs had been awaited on its host.
+        before: the changes of its host, such as of its clock, before that, in order.
+        changes: of its host, and its pauses, in order.
         got: the time, the sender and the frozen body of each message, in order.
         sent: what it sent, in order.
+        did: what else it did, in order.
     """
 
     node: str
-    until: list[int]
+    incarnation: int
+    from_ns: int
+    until_ns: int
+    stored: list[Stored]
+    syncs: int
+    before: list[Change]
+    changes: list[Change]
     got: list[tuple[int, str, Any]]
     sent: list[Sent]
-
-    @property
-    def until_ns(self) -> int:
-        """Up to this time, and not at it, the node is looked at."""
-        return min(self.until)
+    did: list[Done]
 
 
 class Difference(NamedTuple):
-    """Where a node by itself says something else.
+    """Where a node by itself does something else.
 
     Attributes:
         node: its name.
-        before: what it sent in the run; None for nothing more.
-        alone: what it sends by itself; None for nothing more.
+        before: what it sent or did in the run; None for nothing more.
+        alone: what it sends or does by itself; None for nothing more.
     """
 
     node: str
-    before: Sent | None
-    alone: Sent | None
+    before: Sent | Done | None
+    alone: Sent | Done | None
 
 
 def parts_of(run: Run, model: Model) -> list[Part]:
-    """What each node of a user's class got and sent in a run; none where that is unknown.
+    """What each life of a node of a user's class found, got and did in a run, up to a finding.
 
-    A run in another order than time's is made once more in that. A run with a finding may have
-    ended in the middle of something.
+    A run in another order than time's is made once more in that.
 
     Args:
-        run: it must have kept its trace.
+        run: it must have kept its trace, and notes of all lives.
         model: the plan's model, loaded.
     """
-    if run.findings or not own_modules(model.node_class):
+    if not own_modules(model.node_class):
         return []
     if run.plan.schedule != "time":
-        return parts_of(simulate(replace(run.plan, schedule="time"), model), model)
-    return list(_parts(run))
+        again = simulate(replace(run.plan, schedule="time"), model, lives=True)
+        return parts_of(again, model)
+    end_ns = min([run.virtual_ns, *(finding.time_ns for finding in run.findings)])
+    return _Reader(run.lives, end_ns).parts(run.trace.events())
 
 
-def _parts(run: Run) -> Iterable[Part]:
-    parts = {node: Part(node, [run.virtual_ns], [], []) for node in run.plan.node_ids}
-    for event in run.trace.events():
-        fields = event.fields
-        if event.kind in _OF_A_HOST:
-            part = parts.get(fields["node"])
+class _Reader:
+    """Reads the parts of all lives out of a trace.
+
+    Args:
+        lives: what is noted of them.
+        end_ns: where to end.
+    """
+
+    def __init__(self, lives: Iterable[Noted], end_ns: int) -> None:
+        self._noted = {(life.node, life.incarnation): life for life in lives}
+        self._end_ns = end_ns
+        self._open: dict[str, Part] = {}
+        self._ended: list[Part] = []
+        self._changed: dict[str, list[Change]] = {}
+        """Of each host so far."""
+        self._acted: dict[str, int] = {}
+        """When something of a node's own last happened."""
+
+    def parts(self, events: Iterable[TraceEvent]) -> list[Part]:
+        """All of them, in the order in which they ended."""
+        for event in events:
+            if event.time >= self._end_ns:
+                break
+            self._read(event)
+        for node in list(self._open):
+            self._end(node, self._end_ns)
+        return [part for part in self._ended if part.from_ns < part.until_ns]
+
+    def _read(self, event: TraceEvent) -> None:
+        fields, kind = event.fields, event.kind
+        if kind == "send":
+            part = self._open.get(fields["src"])
             if part is not None:
-                part.until.append(event.time)
-        elif event.kind == "send":
-            part = parts.get(fields["src"])
-            if part is not None and event.time < part.until_ns:
                 part.sent.append((event.time, fields["dest"], fields["body"]))
-        elif event.kind == "deliver":
-            part = parts.get(fields["dest"])
-            if part is not None and event.time < part.until_ns:
-                part.got.append((event.time, fields["src"], fields["body"]))
-    # What came at the very instant of the node's end came before it, or not: nobody knows.
-    for part in parts.values():
-        for told in (part.got, part.sent):
-            told[:] = [one for one in told if one[0] < part.until_ns]
-    return parts.values()
+        elif kind == "deliver":
+            part = self._open.get(fields["dest"])
+            if part is not None:
+                self._act(part.node, event.time)
+                held = self._noted[part.node, part.incarnation].held
+                came_ns = held.get(fields["message"], event.time)
+                part.got.append((came_ns, fields["src"], fields["body"]))
+        elif kind in {"timer", "work"}:
+            self._act(fields["node"], event.time)
+        elif kind == "start":
+            self._begin(event)
+        elif kind == "crash":
+            self._end(fields["node"], event.time)
+        elif kind in _OF_A_HOST | _OF_A_LIFE:
+            self._change(event)
+
+    def _begin(self, event: TraceEvent) -> None:
+        node, incarnation = event.fields["node"], event.fields["incarnation"]
+        life = self._noted.get((node, incarnation))
+        if life is not None:  # else a service
+            self._act(node, event.time)
+            self._open[node] = Part(
+                node, incarnation, event.time, self._end_ns, life.stored, life.syncs,
+                list(self._changed.get(node, ())), [], [], [], life.did,
+            )  # fmt: skip
+
+    def _end(self, node: str, until_ns: int) -> None:
+        part = self._open.pop(node, None)
+        if part is not None:
+            part = part._replace(until_ns=min(part.until_ns, until_ns))
+            self._ended.append(_up_to(part, part.until_ns))
+
+    def _act(self, node: str, time_ns: int) -> None:
+        """Something of the node's own happens: after a change, at one instant, is anybody's guess.
+
+        One that came first is repeated first, and one that came last is repeated last.
+        """
+        self._acted[node] = time_ns
+        part = self._open.get(node)
+        if part is not None and part.changes:
+            at_ns, late, *_ = part.changes[-1]
+            if late and at_ns == time_ns:
+                self._open[node] = part._replace(until_ns=min(part.until_ns, time_ns))
+
+    def _change(self, event: TraceEvent) -> None:
+        node, kind = event.fields["node"], event.kind
+        late = self._acted.get(node) == event.time
+        told = event.fields.get("detail", event.fields.get("times"))
+        change = event.time, late, kind, told
+        if kind in _OF_A_HOST:
+            self._changed.setdefault(node, []).append(change)
+        part = self._open.get(node)
+        if part is None:
+            return
+        part.changes.append(change)
+        if late and kind == "pause":  # what it held of that instant is not in the trace
+            self._open[node] = part._replace(until_ns=min(part.until_ns, event.time))
+
+
+def _up_to(part: Part, until_ns: int) -> Part:
+    """A part of what is left before a time."""
+    return part._replace(
+        until_ns=until_ns,
+        changes=[one for one in part.changes if one[0] < until_ns],
+        got=[one for one in part.got if one[0] < until_ns],
+        sent=[one for one in part.sent if one[0] < until_ns],
+        did=[one for one in part.did if one[0] < until_ns],
+    )
 
 
 @dataclass
 class _Script:
-    """One node's part, as it is played again.
+    """One life, as it is lived again.
 
     Attributes:
-        part: what it got and sent.
+        part: what it got and did.
+        until_ns: up to this time it is compared.
         told: what it has sent by itself so far.
+        did: what else it has done.
     """
 
     part: Part
+    until_ns: int = 0
     told: list[Sent] = field(default_factory=list)
+    did: list[Done] = field(default_factory=list)
     _own_requests: int = _NO_REQUEST
 
     def request_id(self) -> int:
@@ -140,27 +252,40 @@ class _Script:
         return self._own_requests
 
     def difference(self) -> Difference | None:
-        """The first thing that it said otherwise."""
-        for one, other in zip_longest(self.part.sent, self.told):
-            if one != other or dumps(one, 2) != dumps(other, 2):  # True is 1, and -0.0 is 0.0
-                return Difference(self.part.node, one, other)
-        return None
+        """The first thing that it did otherwise."""
+        part = _up_to(self.part, self.until_ns)
+        told, did = (
+            [one for one in each if one[0] < self.until_ns] for each in (self.told, self.did)
+        )
+        said, done = _first(part.sent, told, part.node), _first(part.did, did, part.node)
+        return min([one for one in (said, done) if one is not None], key=_time_of, default=None)
+
+
+def _first(before: Iterable[Any], alone: Iterable[Any], node: str) -> Difference | None:
+    for one, other in zip_longest(before, alone):
+        if one != other or dumps(one, 2) != dumps(other, 2):  # True is 1, and -0.0 is 0.0
+            return Difference(node, one, other)
+    return None
+
+
+def _time_of(found: Difference) -> int:
+    return min(one[0] for one in (found.before, found.alone) if one is not None)
 
 
 def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
-    """What one node by itself says first that it did not say in the run; None for nothing.
+    """What one node by itself does first that it did not do in the run; None for nothing.
 
     To be called where nothing was run before: what an earlier run left in a library's memory is
     found there again.
 
     Args:
-        part: what it got and sent in the run.
+        part: what one life of it got and did in the run.
         plan: of the run.
         model: the plan's model, loaded.
     """
     sharing = Sharing.of(model.node_class)
     assert sharing is not None
-    script = _Script(part)
+    script = _Script(part, part.until_ns)
     isolation = isolation_of(model, sharing.changes) if sharing.changes or sharing.asked else None
     make: MakeProcess = SimulatedProcess if isolation is None else isolation.process
     cluster = Cluster(
@@ -175,9 +300,11 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         clock_error_ns=plan.clock_error_ns,
     )
     host = cluster.hosts[part.node]
+    host.incarnation = part.incarnation - 1
+    host.disk = Disk.holding(part.stored)
     context = Context() if isolation is not None else sharing.context()
     with surroundings(cluster, model, isolation):
-        context.run(_act, cluster, host, script)
+        context.run(_Play(cluster, host, script).act)
         cluster.close()
     return script.difference()
 
@@ -186,7 +313,10 @@ def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
     """Makes processes that send nothing, and note what they would."""
 
     def made(setting: Setting, host: Host) -> Process:
-        process = make(setting, host)
+        process = noted(make, setting, host, script.did)
+        bits = setting.sync_bits(host.id)
+        for _ in range(script.part.syncs):
+            bits(32)
         told: Any = process  # two methods of this one alone are others
         told.send = _noting(process, script, setting)
         told._request_id = script.request_id  # noqa: SLF001
@@ -208,15 +338,62 @@ def _noting(process: Any, script: _Script, setting: Setting) -> Callable[..., No
     return send
 
 
-def _act(cluster: Cluster, host: Host, script: _Script) -> None:
-    """The node's life: it gets what it got, when it got it."""
-    world = cluster.world
+class _Play:
+    """The life of a node, lived again on a host where nobody else is.
 
-    def deliver(entry: QueueEntry) -> None:
-        if host.process is not None:
-            host.process.receive(Message(entry[4], host.id, thawed(entry[5])))
+    Args:
+        cluster: the host's.
+        host: its disk is what it was.
+        script: what it gets.
+    """
 
-    for rank, (time_ns, src, body) in enumerate(script.part.got):
-        world.push((time_ns, MESSAGE, rank, deliver, src, body))
-    host.boot()
-    world.advance(script.part.until_ns - 1)
+    def __init__(self, cluster: Cluster, host: Host, script: _Script) -> None:
+        self._world = cluster.world
+        self._host = host
+        self._script = script
+
+    def act(self) -> None:
+        """Give it what it got, when it got it, to the end."""
+        world, part = self._world, self._script.part
+        for time_ns, _, kind, told in part.before:
+            self._repeat(kind, told, time_ns)
+        world.advance(part.from_ns)
+        for rank, (time_ns, src, body) in enumerate(part.got):
+            world.push((time_ns, MESSAGE, rank, self._deliver, src, body))
+        self._host.boot()
+        for rank, (time_ns, late, kind, told) in enumerate(part.changes):
+            world.push((time_ns, _LAST if late else _FIRST, rank, self._change, kind, told))
+        world.advance(part.until_ns - 1)
+
+    def _deliver(self, entry: QueueEntry) -> None:
+        process = self._host.process
+        if process is not None and process.paused:
+            process.hold(self._deliver, entry)
+        elif process is not None:
+            process.receive(Message(entry[4], self._host.id, thawed(entry[5])))
+
+    def _change(self, entry: QueueEntry) -> None:
+        now, process = self._world.now, self._host.process
+        *_, kind, told = entry
+        if kind in _OF_A_HOST:
+            self._repeat(kind, told, now)
+        elif process is not None and kind == "pause":
+            process.pause()
+        elif process is not None:
+            if self._is_due_now():  # held as well in the run, or not: nobody knows
+                self._script.until_ns = min(self._script.until_ns, now)
+            process.resume()
+
+    def _repeat(self, kind: str, told: Any, time_ns: int) -> None:
+        """Change the machine as it was changed in the run."""
+        if kind == "slow":
+            self._host.slow(told)
+        else:
+            repeat_change(self._host.clock, time_ns, told)
+
+    def _is_due_now(self) -> bool:
+        """True where something of the node's own, and no message, is due at this instant."""
+        return any(
+            entry[TIME] == self._world.now and 0 <= entry[PRIORITY] < MESSAGE
+            for entry in self._world.order.pending
+        )

@@ -24,12 +24,14 @@ from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, log
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
 from clew.scenarios.runs.client import Client, Recorder
+from clew.scenarios.runs.lives import Lives, Noted
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
+from clew.sim.host import MakeProcess
 from clew.sim.latency import Latency
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
@@ -73,6 +75,7 @@ class Run:
         server_messages: those between nodes and services.
         virtual_ns: how long it took in virtual time.
         wall_seconds: how long it took.
+        lives: what is noted of each life of a node, where that was asked for.
     """
 
     plan: Plan
@@ -97,6 +100,7 @@ class Run:
     dropped: dict[str, int]
     virtual_ns: int
     wall_seconds: float
+    lives: tuple[Noted, ...] = ()
 
     def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
         """What happened, put together for whoever looks at it; the run must have kept its trace.
@@ -126,6 +130,7 @@ class _How(NamedTuple):
         node_class: what runs on the nodes.
         isolation: gives each process a memory of its own; None where all share one.
         invariants: False leaves the class's out.
+        lives: True notes what nodes find and do.
     """
 
     node_class: type[Node]
@@ -134,6 +139,7 @@ class _How(NamedTuple):
     isolation: Isolation | None = None
     invariants: bool = True
     tick: Tick | None = None
+    lives: bool = False
 
 
 @blamed()
@@ -144,6 +150,7 @@ def simulate(
     keep_trace: bool = True,
     handler_seconds: float = HANDLER_SECONDS,
     tick: Tick | None = None,
+    lives: bool = False,
 ) -> Run:
     """Run a plan.
 
@@ -153,13 +160,14 @@ def simulate(
         keep_trace: False keeps only the trace's digest.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
         tick: told several times a second, in another thread, how far the run has come.
+        lives: True notes what nodes find and do, for `clew.scenarios.runs.alone`.
 
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
 
     Nodes share the memory of this process only as long as that can't be noticed: where a run
     changed something that all of them see, it is run with a memory for each process instead.
     """
-    how = _How(model.node_class, keep_trace, handler_seconds, tick=tick)
+    how = _How(model.node_class, keep_trace, handler_seconds, tick=tick, lives=lives)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
         return _simulated(plan, model, how, copy_context())
@@ -272,6 +280,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     """One run in a context, as it is told to be run."""
     load_workload(plan.workload)  # now: what its file imports is not the model's
     started = wall.seconds()
+    make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
+    lives = Lives()
     cluster = Cluster(
         plan.seed,
         how.node_class,
@@ -282,7 +292,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         keep_trace=how.keep_trace,
         stop_on_finding=plan.stop_on_finding,
         events_max=plan.events_max,
-        make_process=SimulatedProcess if how.isolation is None else how.isolation.process,
+        make_process=lives.noting(make) if how.lives else make,
         invariants=how.invariants,
         strict_replies=plan.strict_replies,
         clock_error_ns=plan.clock_error_ns,
@@ -318,6 +328,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         dropped=dict(cluster.network.dropped),
         virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
+        lives=tuple(lives.all),
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from clew.sim.clock import Clock
 from clew.sim.faults.injection import Injection, Need, Parameter, names, seconds, several
 from clew.sim.host import Host
 
@@ -18,6 +19,15 @@ DRIFT_LEAST_PPM = -900_000
 """Drifts that add up to less are held here: a clock never stands still or goes back."""
 
 _DAY_NS = 86_400_000_000_000
+
+
+def repeat_change(clock: Clock, true_ns: int, told: str) -> None:
+    """Do to a clock what a record of the kind ``clock`` says: the last word is the unit."""
+    what, amount, _ = told.split()
+    if what == "rate":
+        clock.set_drift(true_ns, int(amount))
+    else:
+        clock.offset_ns += int(amount)
 
 
 class ClockFault(Injection):
