@@ -43,10 +43,10 @@ class Job:
 class Watcher(Protocol):
     """Who is told what workers do."""
 
-    def changed(self, busy: int, waiting: int) -> None:
+    def changed(self, now_ns: int, busy: int, waiting: int) -> None:
         """Take how many jobs are under way and how many wait from now on."""
 
-    def refused(self) -> None:
+    def refused(self, now_ns: int) -> None:
         """A job was refused, since the queue is full."""
 
     def lengthened(self, by_ns: int) -> None:
@@ -91,7 +91,7 @@ class Workers:
             self._begin(job)
         elif self._capacity.queue is not None and len(self._waiting) >= self._capacity.queue:
             if self._watcher is not None:
-                self._watcher.refused()
+                self._watcher.refused(self._now())
             return False
         else:
             self._waiting.append(job)
@@ -164,7 +164,7 @@ class Workers:
 
     def _tell(self) -> None:
         if self._watcher is not None:
-            self._watcher.changed(len(self._under_way), len(self._waiting))
+            self._watcher.changed(self._now(), len(self._under_way), len(self._waiting))
 
 
 def work_ns(seconds: Any) -> int:

@@ -11,6 +11,7 @@ from clew.models.registry import MODELS
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
+from clew.report.load import load_tables
 from clew.report.screen import Style
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
@@ -242,6 +243,9 @@ def statistics(outcome: Outcome, style: Style) -> str:
         for f, part in [*operations["by_f"].items(), ("all", operations)]
     ]
     parts = [style.heading("Figures"), layout.table(rows, right=(1, 2, 3, 4)), _measures(outcome)]
+    load = load_tables(figures)
+    if load:
+        parts.append(load)
     if outcome.run.faults:
         parts.append("  what each fault did\n" + fault_table(outcome.run.faults, "    "))
     return "\n".join(parts)

@@ -155,7 +155,7 @@ class SimulatedProcess(Life):
         world, host = self._world, self.host
         capacity = capacity_of(type(self.node))
         if host.load is None:
-            host.load = Load(lambda: world.now, capacity.workers)
+            host.load = Load(capacity.workers)
         return Workers(capacity, lambda: world.now, self.later, host.load, slowness=host.slowness)
 
     def pace(self, slowness: int) -> None:

@@ -15,6 +15,7 @@ from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess
 from clew.sim.latency import Latency
 from clew.sim.limits import Limits
+from clew.sim.load import Load
 from clew.sim.network import Endpoint, Network
 from clew.sim.observer import Observer
 from clew.sim.orders.order import OrderPolicy
@@ -157,6 +158,13 @@ class Cluster:
             if host.node is not None and self._observer.server_state(host.node) == state:
                 found.append(host)
         self.world.current = before
+        return found
+
+    def loads(self) -> dict[str, Load]:
+        """What the workers of each host did so far; of hosts whose nodes never worked, nothing."""
+        found = {host.id: host.load for host in self.hosts.values() if host.load is not None}
+        for load in found.values():
+            load.settle(self.world.now)
         return found
 
     def _check(self) -> None:

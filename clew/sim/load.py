@@ -1,8 +1,6 @@
-"""What the workers of a host did, in windows of one virtual second, as it happened."""
+"""What the workers of a host did, in windows of one virtual second, counted as it happens."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from clew.node.timer import NS_PER_SECOND
 
@@ -28,46 +26,45 @@ class Window:
 
 
 class Load:
-    """What the workers of a host did: a watcher of all that ran on it, one after the other.
+    """What the workers of a host did: a watcher of all processes that ran there, in turn.
 
     Invariant: `windows` holds all up to the last change, which lies in the last window.
 
     Args:
-        now: virtual time, ns.
-        workers: how many workers each of them has.
+        workers: how many each process has.
 
     Attributes:
         windows: from the beginning of the run, up to the last change.
         lengthened_ns: how much longer jobs took because the machine was slow.
     """
 
-    def __init__(self, now: Callable[[], int], workers: int) -> None:
+    __slots__ = ("_busy", "_since_ns", "_waiting", "lengthened_ns", "windows", "workers")
+
+    def __init__(self, workers: int) -> None:
         self.workers = workers
         self.windows: list[Window] = [Window(0)]
         self.lengthened_ns = 0
-        self._now = now
         self._since_ns = 0
         self._busy = self._waiting = 0
 
-    def changed(self, busy: int, waiting: int) -> None:
+    def changed(self, now_ns: int, busy: int, waiting: int) -> None:
         """See `clew.node.workers.Watcher`."""
-        self.settle()
+        self.settle(now_ns)
         self._busy, self._waiting = busy, waiting
         last = self.windows[-1]
         last.longest = max(last.longest, waiting)
 
-    def refused(self) -> None:
+    def refused(self, now_ns: int) -> None:
         """See `clew.node.workers.Watcher`."""
-        self.settle()
+        self.settle(now_ns)
         self.windows[-1].refused += 1
 
     def lengthened(self, by_ns: int) -> None:
         """See `clew.node.workers.Watcher`."""
         self.lengthened_ns += by_ns
 
-    def settle(self) -> None:
+    def settle(self, now_ns: int) -> None:
         """Count up to now."""
-        now_ns = self._now()
         # Each turn ends a window, or reaches the present: all before `_since_ns` is counted.
         while self._since_ns < now_ns:
             end_ns = min(len(self.windows) * WINDOW_NS, now_ns)

@@ -22,7 +22,7 @@ from clew.formats import FORMATS, READINGS
 from clew.models.registry import MODELS, bugs_of
 from clew.node.node import ERROR_CODES
 from clew.node.tolerates import MILD
-from clew.scenarios.options.asserts import FIGURES
+from clew.scenarios.options.asserts import FIGURES, SERIES
 from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.schema import SCHEMA_FILE, made_text
 from clew.scenarios.options.table import declared
@@ -446,6 +446,10 @@ def figures() -> str:
 them; the comparisons are `<`, `<=`, `>`, `>=`, `==` and `!=`.
 
 {table(("path", "meaning"), rows)}
+
+Some are lists, with a number for each window of the run. No condition can speak of them:
+
+{table(("path", "meaning"), _fields(SERIES))}
 
 ## What `--json` prints
 

@@ -20,6 +20,7 @@ from clew.scenarios.judgement.liveness import (
     healed_nodes,
     not_judged,
 )
+from clew.scenarios.judgement.load import load_figures
 from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
 from clew.scenarios.judgement.remarks import (
@@ -177,7 +178,7 @@ def run_statistics(run: Run) -> dict[str, Any]:
         "network": {"messages": run.messages, "dropped": dict(sorted(run.dropped.items()))},
         "events": run.events,
         "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
-    }
+    } | load_figures(run)
 
 
 def _counts(part: dict[str, Any]) -> dict[str, Any]:

@@ -39,12 +39,39 @@ FIGURES: Mapping[str, str] = {
     "servers.msgs_per_ok": "the same for each operation that happened",
     "network.messages": "all messages that were sent, those of clients too",
     "network.dropped.WHY": "messages that did not arrive, by reason",
+    "load.offered": "operations that clients began, per second, before final reads",
+    "load.goodput": "of them those that happened, per second",
+    "load.PHASE.offered": "operations that clients began per second: `main` is the time of faults, "
+    "`recovery` the time after it",
+    "load.PHASE.goodput": "operations that ended well in that time, per second",
+    "nodes.N.utilisation": "the share of the run in which the workers of node N were busy; these "
+    "and the following are there where nodes call `work`",
+    "nodes.N.queue.mean": "how many jobs waited for a worker of N, on average over time",
+    "nodes.N.queue.max": "how many waited at most",
+    "nodes.N.queue.refused": "how many N refused because its queue was full",
+    "utilisation.mean": "the mean of the utilisations of all nodes that worked",
+    "utilisation.max": "the highest of them",
+    "queue.mean": "the mean of the mean queue lengths of all nodes that worked",
+    "queue.max": "the length of the longest queue of any node",
+    "queue.refused": "how many jobs full queues refused",
     "events": "what happened in the run: deliveries, timers and the like",
     "virtual_seconds": "how long the run took in its own time",
 }
 
+SERIES: Mapping[str, str] = {
+    # figures over time, which no condition can speak of: a list with a number for each window
+    "load.over_time.seconds": "how long a window is: one second, or so many that 60 are enough",
+    "load.over_time.offered": "operations that clients began, per second",
+    "load.over_time.goodput": "operations that ended well, per second",
+    "nodes.N.over_time.utilisation": "the utilisation of N",
+    "nodes.N.over_time.queue": "the mean length of its queue",
+    "nodes.N.over_time.longest": "the longest it was",
+    "nodes.N.over_time.refused": "how many jobs it refused",
+}
+
 _OPEN = re.compile(
     r"operations\.by_f\..+\.(count|ok|fail|info)|latency_ms\.[\d.]+|network\.dropped\..+"
+    r"|load\.(main|recovery)\.(offered|goodput)|nodes\..+\.(utilisation|queue\.(mean|max|refused))"
 )
 """The figures whose names depend on the run."""
 

@@ -33,6 +33,7 @@ from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
 from clew.sim.host import MakeProcess
 from clew.sim.latency import Latency
+from clew.sim.load import Load
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
 from clew.sim.unawaited import Kept, unawaited
@@ -70,6 +71,7 @@ class Run:
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
+        loads: what the workers of each node that worked did, by its name.
         events: what happened in the world.
         messages: all that were sent.
         server_messages: those between nodes and services.
@@ -94,6 +96,7 @@ class Run:
     effects: dict[int, int]
     alive: tuple[str, ...]
     unready: tuple[str, ...]
+    loads: dict[str, Load]
     events: int
     messages: int
     server_messages: int
@@ -322,6 +325,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         effects=_effects(cluster, recorder),
         alive=alive,
         unready=tuple(sorted(recorder.unready)),
+        loads=cluster.loads(),
         events=cluster.world.events,
         messages=cluster.network.messages,
         server_messages=cluster.network.messages - recorder.client_messages,
