@@ -146,8 +146,19 @@ class Life(Runtime, ABC):
 
     # From its start to its end.
 
-    def begin(self, node_ids: Sequence[str], cause: Message | str = "start") -> None:
-        """Make the instance and call its ``start``."""
+    def begin(
+        self,
+        node_ids: Sequence[str],
+        cause: Message | str = "start",
+        regions: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Make the instance and call its ``start``.
+
+        Args:
+            node_ids: all nodes of the cluster, in order.
+            cause: what it is started by.
+            regions: the nodes of each region, where there are regions.
+        """
         fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override
         fields["_runtime"] = self
         if type(self.node).send is Node.send:
@@ -155,7 +166,17 @@ class Life(Runtime, ABC):
         fields["id"] = self.id
         fields["node_ids"] = list(node_ids)
         fields["peers"] = [other for other in node_ids if other != self.id]
+        if regions is not None:
+            self._place(fields, regions)
         self.run(partial(self._construct, cause), cause)
+
+    def _place(self, fields: dict[str, Any], regions: Mapping[str, Sequence[str]]) -> None:
+        """Give the node its place; not where its class means something else by the name."""
+        of_node = {node: name for name, ids in regions.items() for node in ids}
+        if type(self.node).region is Node.region:
+            fields["region"] = of_node.get(self.id)
+        if type(self.node).regions is Node.regions:
+            fields["regions"] = {name: list(ids) for name, ids in regions.items()}
 
     def _construct(self, cause: Message | str) -> None:
         node = self.node

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from inspect import isfunction, unwrap
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from clew.errors import NodeError
@@ -175,6 +176,8 @@ class Node:
         id: this node's name, such as ``n1``.
         node_ids: all nodes of the cluster, in order.
         peers: the others, in order.
+        region: the region that it stands in, such as ``eu``; None where there are none.
+        regions: the ids of each region's nodes, by its name, in order; empty where there are none.
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
         workload: what ``clew test`` asks where nothing is named: the name of a workload, which may
             stand in this file, ``file.py:Class``, or the class; None for the only one of this file.
@@ -187,6 +190,8 @@ class Node:
     id: str
     node_ids: list[str]
     peers: list[str]
+    region: str | None = None
+    regions: Mapping[str, list[str]] = MappingProxyType({})
     invariants: ClassVar[tuple[Any, ...]] = ()
     workload: ClassVar[str | None] = None
     functions: ClassVar[tuple[str, ...] | None] = None
@@ -341,7 +346,7 @@ class Node:
         return {
             name: value
             for name, value in vars(self).items()
-            if not name.startswith("_") and name not in {"id", "node_ids", "peers", "send"}
+            if not name.startswith("_") and name not in _GIVEN
         }
 
 
@@ -354,6 +359,10 @@ def _accept_former_name(cls: type[Node]) -> None:
         and "clew_message_type" not in former.__dict__
     ):
         cls.server_state = former  # type: ignore[method-assign]
+
+
+_GIVEN = frozenset({"id", "node_ids", "peers", "region", "regions", "send"})
+"""What a runtime gives each node: no state of its own."""
 
 
 def handlers_of(node_class: type[Node]) -> dict[str, str]:

@@ -64,7 +64,8 @@ class SimulatedProcess(Life):
     def boot(self) -> None:
         """Make the instance and call its ``start``."""
         self.setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
-        self.begin(self.setting.node_ids)
+        regions = self._network.regions
+        self.begin(self.setting.node_ids, regions=None if regions is None else regions.nodes)
 
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""

@@ -19,6 +19,7 @@ from clew.sim.load import Load
 from clew.sim.network import Endpoint, Network
 from clew.sim.observer import Observer
 from clew.sim.orders.order import OrderPolicy
+from clew.sim.regions import Regions
 from clew.sim.setting import Setting
 from clew.sim.world import EndlessLoop, World
 from clew.trace.record import BATCH, Trace
@@ -41,6 +42,7 @@ class Cluster:
         invariants: False leaves the class's out.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off; None for no bound.
+        regions: where the nodes stand; None for one place.
 
     Attributes:
         hosts: by name, in the order of `node_ids`.
@@ -67,6 +69,7 @@ class Cluster:
         invariants: bool = True,
         strict_replies: bool = False,
         clock_error_ns: int | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self.node_ids = list(node_ids)
         self.looked_at: dict[str, None] = {}
@@ -78,7 +81,9 @@ class Cluster:
         self.world = world = World(order)
         self.entropy = Entropy(seed)
         self.trace = trace = Trace(keep=keep_trace, on_batch=self._check)
-        self.network = Network(world, self.entropy, trace, latency or Latency(), self.endpoint)
+        self.network = Network(
+            world, self.entropy, trace, latency or Latency(), self.endpoint, regions
+        )
         self.findings = Findings(world, trace, stop=stop_on_finding, strict_replies=strict_replies)
         watched = node_class.invariants if invariants else ()
         self._observer = Observer(world, trace, self.findings, node_class, watched)
@@ -137,9 +142,15 @@ class Cluster:
             host.boot()
         return found
 
-    def add_client(self, name: str) -> Endpoint:
-        """A new endpoint outside the cluster; its owner sets `Endpoint.process`."""
+    def add_client(self, name: str, node: str = "") -> Endpoint:
+        """A new endpoint outside the cluster, in the region of a node where there are regions.
+
+        Its owner sets `Endpoint.process`.
+        """
         self.clients[name] = endpoint = Endpoint(name, is_node=False)
+        places = self.network.places
+        if node in places:
+            places[name] = places[node]
         return endpoint
 
     def live_hosts(self) -> list[Host]:

@@ -35,25 +35,33 @@ class Latency(NamedTuple):
     Attributes:
         mean_ns: the mean; 0 leaves the wire's own 20 to 200 us.
         shape: a key of `SHAPES`.
+        floor_ns: what every message takes besides, such as the time that light needs.
     """
 
     mean_ns: int = 0
     shape: Shape = "constant"
+    floor_ns: int = 0
+
+    @property
+    def whole_mean_ns(self) -> int:
+        """The mean of all that a message takes beside the wire's own."""
+        return self.floor_ns + self.mean_ns
 
     def parameters(self) -> tuple[int, int, Callable[[int], int] | None]:
         """``(low, span, shape)``: without a shape a delay is ``low + (r * span >> 32)``.
 
         `shape` takes r, a 32-bit draw, and gives the delay, ns.
         """
+        least_ns = WIRE_LOW_NS + self.floor_ns
         if self.shape in {"constant", "uniform"} or self.mean_ns == 0:
             if self.shape == "uniform":
-                return WIRE_LOW_NS, WIRE_SPAN_NS + 2 * self.mean_ns, None
-            return WIRE_LOW_NS + self.mean_ns, WIRE_SPAN_NS, None
+                return least_ns, WIRE_SPAN_NS + 2 * self.mean_ns, None
+            return least_ns + self.mean_ns, WIRE_SPAN_NS, None
         quantile = exponential_ns if self.shape == "exponential" else long_tailed_ns
         mean_ns = self.mean_ns
 
         def delay(draw: int) -> int:
-            return WIRE_LOW_NS + (draw * WIRE_SPAN_NS >> 32) + quantile(draw, mean_ns)
+            return least_ns + (draw * WIRE_SPAN_NS >> 32) + quantile(draw, mean_ns)
 
         return 0, 0, delay
 

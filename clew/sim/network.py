@@ -19,6 +19,7 @@ from clew.node.message import Message, thawed
 from clew.sim.entropy import Entropy
 from clew.sim.entry import MESSAGE, Happen, QueueEntry
 from clew.sim.latency import Latency
+from clew.sim.regions import Regions, way
 from clew.sim.world import World
 from clew.trace.record import BATCH, Trace
 
@@ -100,7 +101,7 @@ class Link:
         self.dest = dest
         self.ends = src.id, dest.id
         self.bits = network.entropy.bits("link", src.id, dest.id)
-        self.low_ns, self.span_ns, self.shape = network.latency.parameters()
+        self.low_ns, self.span_ns, self.shape = network.latency_of(*self.ends).parameters()
         self.cut = 0
         self.lost = 0
         self.disturbances: list[Disturbance] = []
@@ -182,8 +183,11 @@ class Network:
         trace: where sends, deliveries and drops go.
         latency: how long messages take.
         find: gives the endpoint of a name, or None where there is none.
+        regions: where the nodes stand; None for one place.
 
     Attributes:
+        places: the region of each node and client, by its name; of what is in none, as a service,
+            a message takes as long as within one.
         next_number: numbers the messages, from 1; a copy has a number of its own.
         dropped: how many were dropped, by reason.
         duplicated: how many copies were made.
@@ -196,12 +200,15 @@ class Network:
         trace: Trace,
         latency: Latency,
         find: Callable[[str], Endpoint | None],
+        regions: Regions | None = None,
     ) -> None:
         self.world = world
         self.entropy = entropy
         self.trace = trace
         self.batch = trace.batch
         self.latency = latency
+        self.regions = regions
+        self.places = {} if regions is None else regions.places()
         self._find = find
         self._links: dict[tuple[str, str], Link] = {}
         self._numbers = count(1)
@@ -214,6 +221,13 @@ class Network:
         """How many were sent."""
         # A counter in C tells where it stands in its repr alone: "count(8)".
         return int(repr(self._numbers)[6:-1]) - 1 - self.duplicated
+
+    def latency_of(self, src: str, dest: str) -> Latency:
+        """How long messages from one endpoint to another take."""
+        here, there = self.places.get(src), self.places.get(dest)
+        if self.regions is None or here is None or there is None or here == there:
+            return self.latency
+        return self.regions.latency[way(here, there)]
 
     def link(self, src: Endpoint, dest_id: str) -> Link | None:
         """The link to a named endpoint; None where nobody has that name."""

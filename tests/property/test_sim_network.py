@@ -14,7 +14,10 @@ MS = 1_000_000
 RUN_NS = 300 * MS
 
 latencies = st.builds(
-    Latency, st.sampled_from([0, MS, 10 * MS]), st.sampled_from(list(SHAPES))
+    Latency,
+    st.sampled_from([0, MS, 10 * MS]),
+    st.sampled_from(list(SHAPES)),
+    st.sampled_from([0, 3 * MS]),
 )  # fmt: skip
 
 

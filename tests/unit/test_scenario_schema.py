@@ -66,6 +66,10 @@ _BOUNDS = {
     "enum": lambda value, known: value in known,
     "pattern": lambda value, pattern: re.search(pattern, value) is not None,
     "required": lambda value, names: all(name in value for name in names),
+    "minItems": lambda value, bound: len(value) >= bound,
+    "maxItems": lambda value, bound: len(value) <= bound,
+    "minProperties": lambda value, bound: len(value) >= bound,
+    "propertyNames": lambda value, names: not any(_faults(name, names) for name in value),
     "anyOf": lambda value, forms: any(not _faults(value, form) for form in forms),
 }
 _TOLD = {
@@ -85,7 +89,9 @@ def _faults(value, schema):
              if word in schema and not holds(value, schema[word])]  # fmt: skip
     for item in value if "items" in schema else ():
         found += _faults(item, schema["items"])
-    for name, part in value.items() if "properties" in schema else ():
-        known = schema["properties"].get(name)
+    others = schema.get("additionalProperties") or None
+    tables = {"properties", "additionalProperties"} & set(schema)
+    for name, part in value.items() if tables else ():
+        known = schema.get("properties", {}).get(name, others)
         found += [("unknown", name, part)] if known is None else _faults(part, known)
     return found

@@ -215,8 +215,8 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
     count = len(plan.node_ids)
     if count < promise.fewest or (promise.most is not None and count > promise.most):
         yield several(count, "node")
-    if plan.latency_ns > promise.latency_ns:
-        yield f"links of {plan.latency_ns / 1e6:g} ms"
+    if plan.slowest_ns > promise.latency_ns:
+        yield f"links of {plan.slowest_ns / 1e6:g} ms"
     kinds = dict.fromkeys(fault.kind for fault in plan.faults)
     for kind in kinds:
         if not withstands(promise, kind):

@@ -19,6 +19,7 @@ from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options.asserts import known_assert
 from clew.scenarios.options.expectation import parse_expect
+from clew.scenarios.options.regions import LatencyOption, RegionsOption
 from clew.scenarios.options.table import (
     Options,
     declared,
@@ -148,6 +149,8 @@ class Scenario(Options):
             examples=("exponential",),
         ),
     ] = "constant"
+    regions: RegionsOption = ()
+    region_latency: LatencyOption = None
     nemesis: Annotated[
         tuple[str, ...],
         Option(

@@ -59,7 +59,7 @@ def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
     if plain_kind(one.kind) is tuple:
         # Names that are checked by a function may have other names too, so the list is not closed.
         element = _either([*known, *([text] if option.check or not known else [])])
-        return _either([{"type": "array", "items": element}, text])
+        return _either([{"type": "array", "items": element}, text, *option.forms])
     forms = [*known, *option.forms]
     if forms:
         return _either(forms)

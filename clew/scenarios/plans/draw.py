@@ -11,7 +11,8 @@ from clew.scenarios.code.models import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
-from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_swarm
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
+from clew.scenarios.plans.placement import placed
 from clew.scenarios.plans.plan import (
     ModelReference,
     Phase,
@@ -80,6 +81,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         strict_replies=scenario.strict_replies,
         clock_error_ns=_clock_error_ns(scenario, model),
         swarm=scenario.swarm,
+        regions=shape.regions,
         faults=shape.faults,
         operations=operations,
     )
@@ -173,23 +175,26 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
     clock_error_ns = _clock_error_ns(scenario, model)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
+    stated = scenario.model_fields_set
+    if scenario.swarm and "node_count" not in stated and not isinstance(scenario.regions, dict):
+        names = draw_size(entropy, promise, len(scenario.regions))
+    regions = placed(scenario, names, entropy, promise)
     if not _draws_kinds(scenario):
         faults = draw_faults(
             scenario.nemesis,
             entropy=entropy,
             node_ids=names,
+            regions=regions,
             interval_ns=to_ns(scenario.nemesis_interval),
             time_limit_ns=time_limit_ns,
             leads=leads,
             unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
             clock_error_ns=clock_error_ns,
         )
-        return Swarm(names, latency, scenario.nemesis, tuple(faults))
+        return Swarm(names, latency, scenario.nemesis, tuple(faults), regions)
     pool = scenario.nemesis
     if not pool or "all" in pool:
         pool = tuple(kinds_for(model.node_class))
-    stated = scenario.model_fields_set
-    fixed_nodes = "node_count" in stated or not scenario.swarm
     fixed_latency = "latency" in stated or not scenario.swarm
     return draw_swarm(
         pool,
@@ -199,7 +204,8 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
         promise=promise,
         clock_error_ns=clock_error_ns,
         latency=latency if fixed_latency else None,
-        node_ids=names if fixed_nodes else None,
+        node_ids=names,
+        regions=regions,
     )
 
 

@@ -23,6 +23,7 @@ from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Injection, Parameter
 from clew.sim.latency import SHAPES, Latency
+from clew.sim.regions import Regions
 
 SERVER_STATES: tuple[str, ...] = ("leader",)
 """The server states that faults aim at by themselves, where nodes tell theirs."""
@@ -42,12 +43,14 @@ class Swarm:
         latency: of every link.
         kinds: the kinds of fault that are on, in the order of the table.
         faults: what they drew.
+        regions: where the nodes stand; None for one place.
     """
 
     node_ids: tuple[str, ...]
     latency: Latency
     kinds: tuple[str, ...]
     faults: tuple[Fault, ...]
+    regions: Regions | None = None
 
 
 def draw_faults(
@@ -60,6 +63,7 @@ def draw_faults(
     leads: bool,
     unfelt: frozenset[str] = frozenset(),
     clock_error_ns: int | None = None,
+    regions: Regions | None = None,
 ) -> list[Fault]:
     """Faults for a plan, in order of their begin: at least one for each name asked for.
 
@@ -75,22 +79,24 @@ def draw_faults(
         leads: True where the nodes tell who leads, so that faults can aim at the leader.
         unfelt: kinds that a group's name does not mean here, where it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
+        regions: where the nodes stand; None for one place.
 
     Raises:
         UsageError: a name is unknown, or can't do anything in so small a cluster.
     """
     faults: list[Fault] = []
+    places = () if regions is None else regions.names
     for asked in dict.fromkeys(kinds):
-        fitting = _fitting(asked, len(node_ids))
+        fitting = _fitting(asked, len(node_ids), len(places))
         fitting = [name for name in fitting if name not in unfelt] or fitting
         stream = entropy.stream("nemesis", asked)
-        draw = _Draw(asked, fitting, stream, list(node_ids), leads, clock_error_ns)
+        draw = _Draw(asked, fitting, stream, list(node_ids), leads, clock_error_ns, places)
         faults += draw.faults(interval_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
-def _fitting(asked: str, node_count: int) -> list[str]:
-    """The kinds that a name means and that can do something with so many nodes."""
+def _fitting(asked: str, node_count: int, region_count: int = 0) -> list[str]:
+    """The kinds that a name means and that can do something with so many nodes and regions."""
     named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
     if not named:
         known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
@@ -106,6 +112,13 @@ def _fitting(asked: str, node_count: int) -> list[str]:
             expected=f"at least {least} nodes", found=str(node_count),
             fix="Run more nodes or leave it out",
         )  # fmt: skip
+    fitting = [name for name in fitting if KINDS[name].least_regions <= region_count]
+    if not fitting:
+        raise UsageError(
+            f"the fault {asked!r} can't do anything without regions",
+            expected="at least two regions", found="one place",
+            fix="Add --regions eu,us (regions in a file), or leave it out",
+        )  # fmt: skip
     return fitting
 
 
@@ -115,6 +128,7 @@ class _Draw(NamedTuple):
     Attributes:
         asked: the name.
         fitting: the kinds that it means.
+        regions: their names.
     """
 
     asked: str
@@ -123,6 +137,7 @@ class _Draw(NamedTuple):
     node_ids: list[str]
     leads: bool
     clock_error_ns: int | None
+    regions: tuple[str, ...] = ()
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
         """A sequence of them that fits into the time."""
@@ -165,8 +180,12 @@ class _Draw(NamedTuple):
         name = stream.pick(self.fitting)
         kind = KINDS[name]
         target = _aim(kind, stream, len(self.node_ids), leads=self.leads)
+        # Two parameters of one fault that name regions name different ones.
+        places = stream.sample(self.regions, len(self.regions)) if kind.least_regions else []
         params = {
-            parameter.name: _value(parameter, stream, self.node_ids, self.clock_error_ns)
+            parameter.name: places.pop()
+            if parameter.region
+            else _value(parameter, stream, self.node_ids, self.clock_error_ns)
             for parameter in kind.parameters
         }
         if kind.instant and target not in SERVER_STATES:
@@ -249,6 +268,7 @@ def draw_swarm(
     node_ids: Sequence[str] | None = None,
     latency: Latency | None = None,
     clock_error_ns: int | None = None,
+    regions: Regions | None = None,
 ) -> Swarm:
     """One seed's configuration: cluster, latency, which kinds are on and what they do.
 
@@ -264,19 +284,22 @@ def draw_swarm(
         node_ids: the cluster, fixed by the user; of a size within the promise where None.
         latency: fixed by the user; drawn within the promise where None.
         clock_error_ns: how far a clock may be off; None for no bound.
+        regions: where the nodes stand; None for one place.
 
     Raises:
         UsageError: a name in the pool is unknown.
     """
-    if node_ids is None:
-        size = entropy.stream("swarm", "nodes").pick(node_counts(promise))
-        node_ids = [f"n{rank + 1}" for rank in range(size)]
-    count = len(node_ids)
+    node_ids = node_ids or draw_size(entropy, promise)
+    count, places = len(node_ids), len(regions.names) if regions else 0
     pool = [name for asked in kinds for name in GROUPS.get(asked, (asked,))]
     for name in pool:
         if name not in KINDS:
             _fitting(name, count)
-    fitting = [name for name in KINDS if name in pool and KINDS[name].least_nodes <= count]
+    fitting = [
+        name
+        for name, kind in KINDS.items()
+        if name in pool and kind.least_nodes <= count and kind.least_regions <= places
+    ]
     on = _switched_on(fitting, entropy)
     faults: list[Fault] = []
     for name in on:
@@ -285,11 +308,26 @@ def draw_swarm(
         faults += draw_faults(
             [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
             time_limit_ns=time_limit_ns, leads=leads, clock_error_ns=clock_error_ns,
+            regions=regions,
             unfelt=frozenset(KINDS) - {name},  # the kind alone, also where a group has its name
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)
     drawn = latency or _latency(entropy, promise)
-    return Swarm(tuple(node_ids), drawn, tuple(on), tuple(faults))
+    return Swarm(tuple(node_ids), drawn, tuple(on), tuple(faults), regions)
+
+
+def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str, ...]:
+    """The nodes of a cluster whose size a seed draws, of what its class promises.
+
+    Args:
+        entropy: the run's seed.
+        promise: what the nodes tolerate.
+        least: how many there are at least, where so many are promised.
+    """
+    counts = node_counts(promise)
+    fitting = [count for count in counts if count >= least] or counts
+    size = entropy.stream("swarm", "nodes").pick(fitting)
+    return tuple(f"n{rank + 1}" for rank in range(size))
 
 
 SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.sim.faults import Fault, fault_from_json
 from clew.sim.latency import Shape
+from clew.sim.regions import Regions, regions_from_json
 from clew.workloads.workload import TIMEOUT_NS
 
 SCHEMA = 2
@@ -75,6 +76,8 @@ class Plan:
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
         swarm: the seed drew which kinds of fault there are: none of them is owed.
+        regions: where the nodes stand; a client stands in the region of the node where it begins.
+            None for one place; a plan's text says nothing of it then.
     """
 
     seed: int
@@ -101,6 +104,7 @@ class Plan:
     strict_replies: bool = False
     clock_error_ns: int | None = None
     swarm: bool = False
+    regions: Regions | None = None
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)
@@ -113,9 +117,21 @@ class Plan:
         ]
         printer.text(f"<Plan of {self.model.name}, seed {self.seed}: {', '.join(counts)}>")
 
+    @property
+    def slowest_ns(self) -> int:
+        """The greatest mean latency of a link, ns."""
+        return max(self.latency_ns, self.regions.slowest_ns if self.regions else 0)
+
+    def home(self, client: int) -> str:
+        """The node at which a client of this rank begins."""
+        return self.node_ids[client % len(self.node_ids)]
+
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; operations are lists, to keep a file short."""
         plain = asdict(self)
+        del plain["regions"]
+        if self.regions is not None:
+            plain["regions"] = self.regions.to_json()
         plain["faults"] = [fault.to_json() for fault in self.faults]
         plain["operations"] = [list(operation) for operation in self.operations]
         return {"schema": plain.pop("schema"), **plain}
@@ -127,6 +143,8 @@ def trusted_plan(data: dict[str, Any]) -> Plan:
     plain["model"] = ModelReference(**data["model"])
     plain["faults"] = tuple(fault_from_json(fault) for fault in data["faults"])
     plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])
+    if data.get("regions") is not None:
+        plain["regions"] = regions_from_json(data["regions"])
     return Plan(**plain)
 
 

@@ -6,6 +6,7 @@ What a plan's operations may carry is what their workload declares.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -21,11 +22,13 @@ from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options.asserts import parse_assert
 from clew.scenarios.options.names import wrong_value
+from clew.scenarios.options.regions import NAME
 from clew.scenarios.options.scenario import CLIENTS_MAX, Scenario
 from clew.scenarios.options.table import declared, expected, extended, near_option
 from clew.scenarios.plans.plan import SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.sim.faults import GROUPS, KINDS, Fault, fault_from_json
 from clew.sim.orders.schedules import FORMS, check_schedule
+from clew.sim.regions import ways
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
 from clew.workloads.options import Option, own_options
@@ -220,6 +223,7 @@ def _check_fields(plan: Plan, where: str) -> None:
             raise _bad(where, name, f"an integer from {least} to {most}", value)
     _check_hash_seed(plan, where)
     _check_node_ids(plan, where)
+    _check_regions(plan, where)
     strangers = [name for name in plan.core if name not in plan.node_ids]
     if strangers:
         raise _bad(where, "core", "some of node_ids", strangers[0])
@@ -249,6 +253,29 @@ def _check_node_ids(plan: Plan, where: str) -> None:
     for name in ids:
         if not name or name in SERVICES or (name[0] == "c" and name[1:].isdecimal()):
             raise _bad(where, "node_ids", "names that are no client's or service's", name)
+
+
+def _check_regions(plan: Plan, where: str) -> None:
+    """Hold regions to the nodes: each in one of them, and a latency for each way."""
+    if plan.regions is None:
+        return
+    nodes, latency = plan.regions.nodes, plan.regions.latency
+    placed = [node for ids in nodes.values() for node in ids]
+    if sorted(placed) != sorted(plan.node_ids):
+        raise _bad(where, "regions.nodes", "each of node_ids in one region", placed)
+    if len(nodes) < 2 or not all(nodes.values()):  # noqa: PLR2004 - one alone is no region
+        raise _bad(where, "regions.nodes", "at least two regions, none of them empty", list(nodes))
+    for name in nodes:
+        if not re.fullmatch(NAME, name):
+            raise _bad(where, "regions.nodes", "names of letters, digits, _ and -", name)
+    if sorted(latency) != sorted(ways(nodes)):
+        expected = f"one of each two regions, both ways: {', '.join(ways(nodes))}"
+        raise _bad(where, "regions.latency", expected, list(latency))
+    for key, each in latency.items():
+        for value in (each.mean_ns, each.floor_ns):
+            if not 0 <= value <= bounds()["latency_ns"][1]:
+                expected = f"integers from 0 to {bounds()['latency_ns'][1]}"
+                raise _bad(where, f"regions.latency.{key}", expected, value)
 
 
 def _check_hash_seed(plan: Plan, where: str) -> None:

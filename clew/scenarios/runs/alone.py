@@ -298,6 +298,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         events_max=plan.events_max,
         invariants=False,
         clock_error_ns=plan.clock_error_ns,
+        regions=plan.regions,
     )
     host = cluster.hosts[part.node]
     host.incarnation = part.incarnation - 1

@@ -125,7 +125,7 @@ class Client:
         self._msg_id = 0
         self._reply: simpy.Event | None = None
         self._late: set[int] = set()
-        self._endpoint = cluster.add_client(self.id)
+        self._endpoint = cluster.add_client(self.id, node)
         self._endpoint.process = self
         self._link = self._link_to(node)
 

@@ -299,6 +299,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         invariants=how.invariants,
         strict_replies=plan.strict_replies,
         clock_error_ns=plan.clock_error_ns,
+        regions=plan.regions,
     )
     recorder = Recorder(cluster.world, cluster.trace)
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
@@ -407,7 +408,7 @@ def _closing_ns(plan: Plan) -> dict[Phase, int]:
 
 def timeout_ns(plan: Plan) -> int:
     """When a client of the plan gives up, ns."""
-    return load_workload(plan.workload).timeout_ns(plan.latency_ns)
+    return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
 
 
 def _clients(
@@ -426,13 +427,23 @@ def _clients(
             workload,
             rank,
             stride,
-            nodes[rank % len(nodes)],
+            plan.home(rank),
             timeout_ns(plan),
-            others=others,
+            others=_near_first(plan, plan.home(rank), others),
             core=core,
         )
         for rank in sorted(ranks)
     }
+
+
+def _near_first(plan: Plan, home: str, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a client may go, in order: with regions, its own node, its own region, then others."""
+    if plan.regions is None or home not in others:
+        return others
+    start = others.index(home)
+    around = (*others[start:], *others[:start])
+    own = plan.regions.nodes[plan.regions.of_node(home)]
+    return tuple(sorted(around, key=lambda node: node not in own))
 
 
 def _effects(cluster: Cluster, recorder: Recorder) -> dict[int, int]:

@@ -14,7 +14,7 @@ from clew.formats.regular import read_regular, unreadable
 from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.options.names import wrong_names
 from clew.scenarios.options.scenario import Scenario, class_for
-from clew.scenarios.options.table import expected, fix_of, found, near_option
+from clew.scenarios.options.table import declared, expected, fix_of, found, near_option
 from clew.scenarios.suites.toml_lines import first_table, lines_of
 
 
@@ -65,7 +65,7 @@ def _toml_error(path: Path, bad: tomllib.TOMLDecodeError) -> ScenarioError:
 
 
 def _refuse_tables(path: Path, text: str) -> None:
-    table = first_table(text)
+    table = first_table(text, _TABLES)
     if table is not None:
         head, line = table
         raise ScenarioError(
@@ -75,6 +75,14 @@ def _refuse_tables(path: Path, text: str) -> None:
             found=head,
             fix="Write one scenario a file, and its options without a heading",
         )
+
+
+_TABLES = tuple(
+    name
+    for name, one in declared(Scenario).items()
+    if any(form.get("type") == "object" for form in one.option.forms)
+)
+"""Options that may have a heading: all that comes after it, up to the next, is their table."""
 
 
 def _field_error(

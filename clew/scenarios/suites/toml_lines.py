@@ -7,6 +7,7 @@ specification. Tables in square brackets and dotted keys are found as well, unde
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 Path = tuple[str | int, ...]
 
@@ -50,14 +51,20 @@ def lines_of(text: str) -> dict[Path, int]:
     return found
 
 
-def first_table(text: str) -> tuple[str, int] | None:
-    """The name and the line of the first ``[table]`` or ``[[table]]``; None where there is none."""
+def first_table(text: str, known: Collection[str] = ()) -> tuple[str, int] | None:
+    """The name and the line of the first ``[table]`` or ``[[table]]``; None where there is none.
+
+    Args:
+        text: the document.
+        known: the names of tables that are passed over.
+    """
     line, begins, depth = 1, True, 0
     for token in _TOKEN.finditer(text):
         mark = token["mark"]
         if begins and mark == "[":
             head = _HEAD.match(text, token.start())
-            return head[0] if head else "[", line
+            if head is None or head[0].strip("[] \t\"'") not in known:
+                return head[0] if head else "[", line
         if not token["space"]:
             begins = mark == "\n" and depth <= 0
         depth += (mark in {"[", "{"}) - (mark in {"]", "}"})

@@ -55,6 +55,7 @@ class Parameter(NamedTuple):
             sign is drawn too.
         choices: the words allowed, for what is no number.
         form: of what names nodes.
+        region: it is the name of a region of the plan; empty for one that the fault draws.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Parameter(NamedTuple):
     typical: tuple[int, int] = (0, 0)
     choices: tuple[str, ...] = ()
     form: Form | None = None
+    region: bool = False
 
 
 class Ledger:
@@ -92,7 +94,8 @@ class Injection:
 
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
-    concerns all nodes), `least_nodes` the smallest cluster it can harm, `instant` True where it
+    concerns all nodes), `least_nodes` the smallest cluster it can harm, `least_regions` how many
+    regions there must be, `instant` True where it
     has no duration, `does` what it does to links, as a verb before the detail that names them,
     `lingers` True where a short one would mostly strike nothing. `needs` is what
     a node must do to notice it.
@@ -110,6 +113,7 @@ class Injection:
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     aims: ClassVar[tuple[str, ...]] = ()
     least_nodes: ClassVar[int] = 1
+    least_regions: ClassVar[int] = 0
     instant: ClassVar[bool] = False
     lingers: ClassVar[bool] = False
     does: ClassVar[str] = ""

@@ -1,0 +1,228 @@
+"""The options that place nodes in regions: how their values are written, and what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator
+
+from clew.errors import UsageError
+from clew.machine.text import meant
+from clew.sim.latency import SHAPES, Latency
+from clew.sim.regions import ONE_WAY, PRESETS, way
+from clew.workloads.options import Option
+
+BOTH_WAYS = "<->"
+"""Between the names of two regions, of which each sends to the other."""
+
+NAME = r"[A-Za-z][\w-]*"
+"""A region's name: it stands in the paths of figures and between the signs of `ways_of`."""
+
+MS_MAX = 1e6
+"""The longest latency, ms."""
+
+_NS_PER_MS = 1_000_000
+
+REGION_FORMS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{NAME}$"},
+        "minProperties": 2,
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string"},
+        },
+    },
+)
+
+_MS = {"type": "number", "minimum": 0, "maximum": MS_MAX}
+
+LATENCY_FORMS: tuple[dict[str, Any], ...] = (
+    _MS,
+    {
+        "type": "object",
+        "propertyNames": {"pattern": f"^\\s*{NAME}\\s*<?->\\s*{NAME}\\s*$"},
+        "additionalProperties": {
+            "anyOf": [
+                _MS,
+                {"type": "array", "items": _MS, "minItems": 2, "maxItems": 2},
+                {
+                    "type": "object",
+                    "properties": {"mean": _MS, "dist": {"type": "string", "enum": [*SHAPES]}},
+                    "required": ["mean"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    },
+)
+
+_NAMES_WANTED = "at least two names of regions, such as eu,us; none of them twice"
+_TABLE_WANTED = 'a list of node ids for each of at least two regions, such as eu = ["n1", "n2"]'
+_LATENCY_WANTED = (
+    "milliseconds, [least, most], or {mean = 80, dist = NAME} with one of " + ", ".join(SHAPES)
+)
+
+
+def read_regions(value: Any) -> Any:
+    """Names of regions as a tuple, or a dict of tuples of node ids.
+
+    Raises:
+        ValueError: it is none of them; its text says what is expected.
+    """
+    if isinstance(value, Mapping):
+        return _placed(value)
+    if isinstance(value, str):
+        value = () if value in {"", "none"} else [word.strip() for word in value.split(",")]
+    if not isinstance(value, list | tuple):
+        raise ValueError(_NAMES_WANTED)  # noqa: TRY004 - pydantic's own
+    names = tuple(value)
+    if names and (len(names) < 2 or not all(map(_is_name, names)) or len({*names}) < len(names)):  # noqa: PLR2004
+        raise ValueError(_NAMES_WANTED)
+    return names
+
+
+def _placed(table: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
+    if len(table) < 2:  # noqa: PLR2004 - one alone is no region
+        raise ValueError(_TABLE_WANTED)
+    for name, ids in table.items():
+        if not _is_name(name):
+            raise ValueError(f"{_TABLE_WANTED}; {name!r} is no name of a region")
+        if not isinstance(ids, list | tuple) or not all(isinstance(each, str) for each in ids):
+            raise ValueError(f"{_TABLE_WANTED}; {name!r} has none")
+        if not ids:
+            raise ValueError(f"{_TABLE_WANTED}; {name!r} is empty")
+    return {name: tuple(ids) for name, ids in table.items()}
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(NAME, name) is not None
+
+
+def read_latency(value: Any) -> Any:
+    """Latencies between regions, of which each can be read.
+
+    Raises:
+        ValueError: one can't; its text says what is expected.
+    """
+    if value is None or value == "none":
+        return None
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            ends_of(key)
+            latency_of(each, f" for {key!r}")
+        return dict(value)
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    latency_of(value)
+    return value
+
+
+def known_latency(value: Any) -> None:
+    """Do nothing for what is no name, or that of a preset.
+
+    Raises:
+        UsageError: it is another name.
+    """
+    if isinstance(value, str) and value not in PRESETS:
+        raise UsageError(
+            "--region-latency can't be used",
+            expected=f"one of {', '.join(PRESETS)}, milliseconds, or a table in a file",
+            found=repr(value),
+            fix=meant(value, PRESETS),
+        )
+
+
+def ends_of(key: Any) -> tuple[str, str, bool]:
+    """The regions that a key of the table names, and whether it means one way only.
+
+    Raises:
+        ValueError: it names no two regions.
+    """
+    found = re.fullmatch(rf"\s*({NAME})\s*(<->|->)\s*({NAME})\s*", str(key))
+    if found is None or found[1] == found[3]:
+        raise ValueError(
+            f"two regions as 'eu{BOTH_WAYS}us', or 'eu{ONE_WAY}us' for one way; {key!r} is not"
+        )
+    return found[1], found[3], found[2] == ONE_WAY
+
+
+def latency_of(value: Any, where: str = "") -> Latency:
+    """The latency that a value of the table means.
+
+    Raises:
+        ValueError: it means none.
+    """
+    if _is_ms(value):
+        return Latency(_ns(value))
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_ms, value)):  # noqa: PLR2004
+        low, high = map(_ns, value)
+        if low <= high:
+            return Latency((high - low) // 2, "uniform", low)
+    if isinstance(value, Mapping) and {"mean"} <= {*value} <= {"mean", "dist"}:
+        shape = value.get("dist", "constant")
+        if _is_ms(value["mean"]) and shape in SHAPES:
+            return Latency(_ns(value["mean"]), shape)
+    raise ValueError(f"{_LATENCY_WANTED}{where}")
+
+
+def _is_ms(value: Any) -> bool:
+    return type(value) in {int, float} and 0 <= value <= MS_MAX
+
+
+def _ns(ms: float) -> int:
+    return round(ms * _NS_PER_MS)
+
+
+def stated_latencies(table: Mapping[str, Any]) -> dict[str, Latency]:
+    """The latency of each way that a table states; one of one way counts before one of both."""
+    found: dict[str, Latency] = {}
+    for key, value in sorted(table.items(), key=lambda item: ends_of(item[0])[2]):
+        src, dest, one_way = ends_of(key)
+        found[way(src, dest)] = latency_of(value)
+        if not one_way:
+            found[way(dest, src)] = latency_of(value)
+    return found
+
+
+RegionsOption: TypeAlias = Annotated[
+    tuple[str, ...] | dict[str, tuple[str, ...]],
+    BeforeValidator(read_regions),
+    Option(
+        "A,B",
+        "Regions in which nodes stand in turn, such as eu,us,asia.",
+        more="In a file it may be a table that says which nodes stand in which.",
+        default="one place",
+        forms=REGION_FORMS,
+        examples=(["eu", "us"], {"eu": ["n1", "n2"], "us": ["n3", "n4", "n5"]}),
+    ),
+]
+"""The option ``regions``."""
+
+LatencyOption: TypeAlias = Annotated[
+    str | float | dict[str, Any] | None,
+    BeforeValidator(read_latency),
+    Option(
+        "NAME|MS",
+        f"Latency one way between regions: {', '.join(PRESETS)}, or milliseconds for all.",
+        more="In a file it may be a table with a value for each two regions: milliseconds, "
+        "[least, most] or {mean, dist}; both ways for 'eu<->us', one way for 'eu->us'.",
+        default=f"{next(iter(PRESETS))}, where it knows the regions",
+        unit="milliseconds",
+        names=tuple(PRESETS),
+        check=known_latency,
+        forms=LATENCY_FORMS,
+        examples=(
+            "aws",
+            80,
+            {"eu<->us": 40, "us->asia": [70, 90], "asia->us": {"mean": 75, "dist": "uniform"}},
+        ),
+    ),
+]
+"""The option ``region_latency``."""

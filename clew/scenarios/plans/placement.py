@@ -1,0 +1,153 @@
+"""Where the nodes of a plan stand: the regions that a scenario asks for, and their latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from clew.errors import UsageError
+from clew.machine.text import meant
+from clew.node.tolerates import Tolerates
+from clew.scenarios.options.regions import (
+    BOTH_WAYS,
+    ends_of,
+    known_latency,
+    latency_of,
+    stated_latencies,
+)
+from clew.scenarios.options.scenario import Scenario
+from clew.sim.entropy import Entropy
+from clew.sim.latency import Latency
+from clew.sim.regions import ONE_WAY, PRESETS, Regions, in_turn, ways
+
+_LATENCIES_MS: tuple[int, ...] = (1, 5, 20, 100)
+"""Latencies between regions that a swarm picks from beside the presets, ms."""
+
+
+def placed(
+    scenario: Scenario, node_ids: Sequence[str], entropy: Entropy, promise: Tolerates
+) -> Regions | None:
+    """The regions of a plan with these nodes; None where the scenario asks for none.
+
+    Raises:
+        UsageError: a region would be empty, names a node that is not there or another's, or has no
+            latency to another.
+    """
+    asked = scenario.regions
+    if not asked:
+        if scenario.region_latency is not None:
+            raise UsageError(
+                "--region-latency can't be used without regions",
+                expected="--regions with at least two names",
+                found="one place",
+                fix="Add --regions eu,us (regions in a file)",
+            )
+        return None
+    nodes = _from_table(asked, node_ids) if isinstance(asked, dict) else _in_turn(asked, node_ids)
+    value: Any = scenario.region_latency
+    if value is None and scenario.swarm:
+        value = _drawn(tuple(nodes), entropy, promise)
+    return Regions(nodes, _latencies(value, tuple(nodes)))
+
+
+def _in_turn(names: Collection[str], node_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    if len(names) > len(node_ids):
+        raise UsageError(
+            "a region would be empty",
+            expected=f"at least {len(names)} nodes for {len(names)} regions",
+            found=str(len(node_ids)),
+            fix="Run more nodes or name fewer regions",
+        )
+    return in_turn(names, node_ids)
+
+
+def _from_table(
+    table: Mapping[str, Sequence[str]], node_ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The table, with each region's nodes in the cluster's order."""
+    there = f"each of {', '.join(node_ids)} in one region"
+    owner: dict[str, str] = {}
+    for name, ids in table.items():
+        for node in ids:
+            if node not in node_ids:
+                fix = meant(node, node_ids)
+                _refuse(f"there is no node {node!r}", there, f"{node!r} in {name}", fix)
+            if node in owner:
+                _refuse(f"the node {node} stands in two places", there, f"{owner[node]} and {name}")
+            owner[node] = name
+    for node in node_ids:
+        if node not in owner:
+            _refuse(f"the node {node} is in no region", there, f"only {', '.join(owner)}")
+    return {name: tuple(node for node in node_ids if node in ids) for name, ids in table.items()}
+
+
+def _refuse(problem: str, expected: str, found: str, fix: str | None = None) -> None:
+    raise UsageError(f"--regions can't be used: {problem}", expected=expected, found=found, fix=fix)
+
+
+def _latencies(value: Any, names: tuple[str, ...]) -> dict[str, Latency]:
+    """The latency of each way between regions, from what the option says."""
+    if isinstance(value, dict):
+        return _of_table(value, names)
+    if isinstance(value, int | float):
+        return dict.fromkeys(ways(names), latency_of(value))
+    chosen = next(iter(PRESETS)) if value is None else value
+    known_latency(chosen)
+    preset = PRESETS[chosen]
+    for name in names:
+        if name not in preset.known:
+            raise UsageError(
+                f"the region {name!r} has no latency to the others",
+                expected=f"a region that the preset {chosen!r} knows: {', '.join(preset.known)}",
+                found=repr(name),
+                fix="Give one for all with --region-latency MS, or a table in a file "
+                f'(region_latency = {{"{names[0]}{BOTH_WAYS}{names[1]}" = 80}})',
+            )
+    try:
+        return {
+            f"{src}{ONE_WAY}{dest}": preset.latency(src, dest)
+            for src in names
+            for dest in names
+            if src != dest
+        }
+    except KeyError:
+        raise UsageError(
+            "two regions are one place",
+            expected=f"places of the preset {chosen!r} that differ: "
+            + ", ".join(f"{short} is {long}" for short, long in preset.short.items()),
+            found=", ".join(names),
+        ) from None
+
+
+def _of_table(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Latency]:
+    known = ", ".join(names)
+    for key in table:
+        for end in ends_of(key)[:2]:
+            if end not in names:
+                raise UsageError(
+                    "--region-latency can't be used",
+                    expected=f"latencies between the regions {known}",
+                    found=f"{end!r} in {key!r}",
+                    fix=meant(end, names),
+                )
+    stated = stated_latencies(table)
+    for key in ways(names):
+        if key not in stated:
+            both = key.replace(ONE_WAY, BOTH_WAYS)
+            raise UsageError(
+                f"there is no latency for {key}",
+                expected=f"one for each two of {known}, both ways",
+                found=", ".join(table) or "none",
+                fix=f'Add "{both}" = 80 to region_latency',
+            )
+    return {key: stated[key] for key in ways(names)}
+
+
+def _drawn(names: tuple[str, ...], entropy: Entropy, promise: Tolerates) -> str | float:
+    """What a seed draws: a preset that knows the regions, or one latency for all of them."""
+    fitting: list[str | float] = [
+        name for name, preset in PRESETS.items() if {*names} <= {*preset.known}
+    ]
+    within = [ms for ms in _LATENCIES_MS if ms * 1_000_000 <= promise.latency_ns]
+    drawn: list[str | float] = [*fitting, *(within or _LATENCIES_MS[:1])]
+    return entropy.stream("swarm", "regions").pick(drawn)
