@@ -15,7 +15,7 @@ from clew.report.load import load_tables
 from clew.report.screen import Style
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
-from clew.scenarios.judgement.outcome import Outcome
+from clew.scenarios.judgement.outcome import Outcome, meddled
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.trust import replay_command
 from clew.scenarios.runs.run import Run
@@ -306,6 +306,10 @@ def not_deterministic(verification: Verification, style: Style) -> str:
     head = style.paint("NOT DETERMINISTIC", "red")
     if verification.hash_order:
         return f"{head}: {UNPINNED}\n  The first difference: {verification.difference}"
+    if verification.meddler:
+        head = style.paint("AN INVARIANT CHANGES NODES", "red")
+        reason = meddled(verification.meddler).reason
+        return f"{head}: {reason}\n  The first difference: {verification.difference}"
     if verification.shared:
         head = style.paint("SHARED MEMORY", "red")
         return f"{head}: {SHARED}\n  The first difference: {verification.difference}"

@@ -21,10 +21,18 @@ from clew.machine.text import brief, shown
 from clew.scenarios.code.gate import from_json, standing_by
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.judgement.outcome import meddled
 from clew.scenarios.plans.plan import Plan, trusted_plan
 from clew.scenarios.runs.alone import Difference, Sent
 from clew.scenarios.runs.lives import Done
-from clew.scenarios.runs.run import Run, simulate, simulate_apart
+from clew.scenarios.runs.run import (
+    Run,
+    is_another,
+    meddler,
+    simulate,
+    simulate_apart,
+    without_invariants,
+)
 from clew.search.forks import FreshRuns
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time
@@ -40,6 +48,7 @@ class Verification(NamedTuple):
         failure: why there was no second run to compare with; empty where there was one.
         hash_order: True where the run is another under another hash seed, and the same under one.
         shared: True where the run is another once each process has a memory of its own.
+        meddler: the invariant that changes what nodes do, with its line; empty for none.
     """
 
     same: bool
@@ -48,6 +57,7 @@ class Verification(NamedTuple):
     failure: str = ""
     hash_order: bool = False
     shared: bool = False
+    meddler: str = ""
 
 
 def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
@@ -67,7 +77,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
         again = simulate(run.plan, model)
         if again.digest != run.digest:
             return _told(run.trace, again.trace, "a second run in the same process")
-        apart = _sharing(run, model)
+        apart = _meddling(run, model) or _sharing(run, model)
         if apart is not None:
             return apart
         other = answer()
@@ -84,6 +94,15 @@ def _loaded(plan: Plan) -> Model:
     model = load_model(plan.model.name, plan.model.bug)
     load_workload(plan.workload)
     return model
+
+
+def _meddling(run: Run, model: Model) -> Verification | None:
+    """Say where the run is another once no invariant looks; None where it is not."""
+    plain = without_invariants(run, model)
+    if plain is None or not is_another(run, plain):
+        return None
+    told = _told(run.trace, plain.trace, "a run without invariants")
+    return told._replace(meddler=meddler(plain, model) or "that comes of several together")
 
 
 def _sharing(run: Run, model: Model) -> Verification | None:
@@ -175,6 +194,8 @@ def determinism(verification: Verification | None) -> Result | None:
     shown = f" The first difference: {verification.difference}" if verification.difference else ""
     if verification.hash_order:
         return Result("determinism", Verdict.UNKNOWN, f"{UNPINNED}{shown}")
+    if verification.meddler:
+        return meddled(verification.meddler)
     if verification.shared:
         return Result("shared-state", Verdict.UNKNOWN, f"{SHARED}{shown}")
     return Result(

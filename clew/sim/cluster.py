@@ -39,7 +39,7 @@ class Cluster:
         stop_on_finding: end the run at the first finding.
         events_max: a run of more events is stopped with a finding; None for no bound.
         make_process: makes what runs on a host: a runtime.
-        invariants: False leaves the class's out.
+        invariants: the ranks of those of the class's that are watched; None for all.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
@@ -66,7 +66,7 @@ class Cluster:
         keep_trace: bool = True,
         stop_on_finding: bool = False,
         events_max: int | None = None,
-        invariants: bool = True,
+        invariants: Sequence[int] | None = None,
         strict_replies: bool = False,
         clock_error_ns: int | None = None,
         regions: Regions | None = None,
@@ -85,7 +85,9 @@ class Cluster:
             world, self.entropy, trace, latency or Latency(), self.endpoint, regions
         )
         self.findings = Findings(world, trace, stop=stop_on_finding, strict_replies=strict_replies)
-        watched = node_class.invariants if invariants else ()
+        watched = node_class.invariants
+        if invariants is not None:
+            watched = tuple(watched[rank] for rank in invariants)
         self._observer = Observer(world, trace, self.findings, node_class, watched)
         self.nodes = self._observer.nodes
         self.limits = Limits(

@@ -9,6 +9,7 @@ promise, long before a client could see it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import unwrap
 from typing import Any, NamedTuple, TypeAlias
 
 from clew.errors import NodeError
@@ -45,7 +46,10 @@ class Invariant:
         self.nodes = nodes
 
     def after(self, node: Node) -> Violation | None:
-        """Called after each event at `node`; what is wrong now, or None. Keep it O(1)."""
+        """Called after each event at `node`; what is wrong now, or None. Keep it O(1).
+
+        It may only look: without it the nodes must do the same.
+        """
         raise NotImplementedError
 
     @staticmethod
@@ -132,6 +136,19 @@ def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, No
             expected="a class that takes the live nodes by id",
             found=said(error),
         ) from None
+
+
+def invariant_place(declared: type[Invariant] | Predicate) -> str:
+    """What a declared invariant is called, and where it stands: ``name (file:line)``."""
+    looks: Any = declared
+    if isinstance(declared, type):
+        invariant: Any = declared
+        name, looks = invariant.name or declared.__name__, invariant.after
+    else:
+        name = FunctionInvariant({}, declared).name
+    looks = unwrap(getattr(looks, "func", looks))
+    code = getattr(looks, "__code__", None) or getattr(type(looks).__call__, "__code__", None)
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
 
 
 def _unusable(found: str) -> NodeError:

@@ -104,6 +104,8 @@ def judge(run: Run, model: Model) -> Outcome:
     checks.append(_findings(run))
     if run.shared:
         checks.append(_shared(run))
+    if run.meddler:
+        checks.append(meddled(run.meddler))
     remarks = [
         *kept_apart(run), *unawaited(run), *answered_again(run), *unsynced(run),
         *of_this_machine(run, model), *mildly_drawn(run, model),
@@ -224,6 +226,16 @@ def _shared(run: Run) -> Result:
         "nodes share no memory. Keep state on self, or on self.disk."
     )
     return Result("shared-state", Verdict.UNKNOWN, reason)
+
+
+def meddled(invariant: str) -> Result:
+    """An invariant that changes nodes is a part of the system that runs, and is in no real one."""
+    reason = (
+        f"The invariant {invariant} changes what the nodes do: without it the run is another. An "
+        "invariant may only look. Reading an entry of a defaultdict makes it, so use .get(key); "
+        "copy what you sort or take from, and keep what you remember on the invariant itself."
+    )
+    return Result("invariants", Verdict.UNKNOWN, reason)
 
 
 def _availability(run: Run) -> Result:

@@ -296,7 +296,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         services=SERVICES,
         keep_trace=False,
         events_max=plan.events_max,
-        invariants=False,
+        invariants=(),
         clock_error_ns=plan.clock_error_ns,
         regions=plan.regions,
     )

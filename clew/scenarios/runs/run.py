@@ -32,13 +32,14 @@ from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
 from clew.sim.host import MakeProcess
+from clew.sim.invariants import invariant_place
 from clew.sim.latency import Latency
 from clew.sim.load import Load
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
 from clew.sim.unawaited import Kept, unawaited
 from clew.sim.watchdog import Tick, watched
-from clew.trace.record import Trace
+from clew.trace.record import Trace, first_difference
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
 from clew.workloads.workload import Setting, Workload, held
@@ -78,6 +79,7 @@ class Run:
         virtual_ns: how long it took in virtual time.
         wall_seconds: how long it took.
         lives: what is noted of each life of a node, where that was asked for.
+        meddler: the invariant that was seen to change what nodes do, with its line; empty for none.
     """
 
     plan: Plan
@@ -104,6 +106,7 @@ class Run:
     virtual_ns: int
     wall_seconds: float
     lives: tuple[Noted, ...] = ()
+    meddler: str = ""
 
     def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
         """What happened, put together for whoever looks at it; the run must have kept its trace.
@@ -132,7 +135,7 @@ class _How(NamedTuple):
     Attributes:
         node_class: what runs on the nodes.
         isolation: gives each process a memory of its own; None where all share one.
-        invariants: False leaves the class's out.
+        invariants: the ranks of those of the class's that are watched; None for all.
         lives: True notes what nodes find and do.
     """
 
@@ -140,7 +143,7 @@ class _How(NamedTuple):
     keep_trace: bool = True
     handler_seconds: float = HANDLER_SECONDS
     isolation: Isolation | None = None
-    invariants: bool = True
+    invariants: tuple[int, ...] | None = None
     tick: Tick | None = None
     lives: bool = False
 
@@ -202,7 +205,7 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
         return None
     isolation = isolation_of(model, sharing.changes)
     # Invariants compare objects of several nodes.
-    how = _How(model.node_class, isolation=isolation, invariants=False)
+    how = _How(model.node_class, isolation=isolation, invariants=())
     run = _simulated(plan, model, how, Context())
     sharing.update()
     return run
@@ -221,9 +224,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
         known = sharing.changes
         common = _common(model, sharing)
         isolation = isolation_of(model, known)
-        apart = _simulated(
-            plan, model, how._replace(isolation=isolation, invariants=own), Context()
-        )
+        apart = _simulated(plan, model, how._replace(isolation=isolation, invariants=()), Context())
         found = sharing.update()
         left = common.changed() + found.kept + found._replace(own=()).names
         if not left or sharing.changes == known:
@@ -236,6 +237,10 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     together = together or _together(plan, model, how, sharing)
     if together.digest == apart.digest:
         return replace(together, shared=left, apart=names)
+    plain = _together(plan, model, how._replace(keep_trace=True, invariants=()), sharing)
+    if plain.digest == apart.digest:  # only the invariants make another run of it
+        meddler = _meddler(plan, model, how, sharing, plain)
+        return replace(together, shared=left, apart=names, meddler=meddler)
     return replace(together, shared=tuple(sorted({*left, *names, *sharing.asked})))
 
 
@@ -266,6 +271,41 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
         run = _simulated(plan, model, how._replace(node_class=copy.node_class), context)
     sharing.update()
     return run
+
+
+def without_invariants(run: Run, model: Model) -> Run | None:
+    """The run with none of its class's invariants; None where there are none of a user's."""
+    sharing = Sharing.of(model.node_class)
+    if sharing is None or not model.node_class.invariants:
+        return None
+    return _together(run.plan, model, _How(model.node_class, invariants=()), sharing)
+
+
+def meddler(plain: Run, model: Model) -> str:
+    """Name the invariant that changes what nodes do, with its line; empty where none does.
+
+    Args:
+        plain: a run without invariants.
+        model: the plan's model, loaded.
+    """
+    sharing = Sharing.of(model.node_class)
+    assert sharing is not None
+    return _meddler(plain.plan, model, _How(model.node_class), sharing, plain)
+
+
+def _meddler(plan: Plan, model: Model, how: _How, sharing: Sharing, plain: Run) -> str:
+    declared = model.node_class.invariants
+    for ranks in [*((rank,) for rank in range(len(declared))), tuple(range(len(declared)))]:
+        watched = how._replace(keep_trace=True, invariants=ranks)
+        if is_another(_together(plan, model, watched, sharing), plain):
+            return " and ".join(invariant_place(declared[rank]) for rank in ranks)
+    return ""
+
+
+def is_another(run: Run, plain: Run) -> bool:
+    """True where a run without invariants parts from one with some before one is broken."""
+    difference = first_difference(run.trace, plain.trace)
+    return difference is not None and (difference[1] is None or difference[1][1] != "finding")
 
 
 def isolation_of(model: Model, known: Changes) -> Isolation:
