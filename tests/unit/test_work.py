@@ -244,19 +244,12 @@ def test_a_run_of_working_nodes_is_a_function_of_its_plan(made, schedule):
     }
 
 
-def test_a_node_by_itself_works_as_in_the_run(made):
-    plan, model = made()
-    run = simulate(plan, model)
-    (part,) = parts_of(run, model)
-    assert len(part.sent) > 100
-    assert alone(part, plan, model) is None
-
-
-def test_a_node_is_looked_at_by_itself_until_it_is_slow(made):
-    plan, model = made(nemesis="slow")
-    (part,) = parts_of(simulate(plan, model), model)
-    assert part.until_ns == min(one.at_ns for one in plan.faults)
-    assert alone(part, plan, model) is None
+@pytest.mark.parametrize("nemesis", ["none", "slow", "slow,kill,pause"])
+def test_a_node_by_itself_works_as_in_the_run(made, nemesis):
+    plan, model = made(nemesis=nemesis)
+    parts = parts_of(simulate(plan, model, lives=True), model)
+    assert sum(len(part.sent) for part in parts) > 50
+    assert [alone(part, plan, model) for part in parts] == [None] * len(parts)
 
 
 def test_an_answer_after_work_is_due_to_its_request(made):
