@@ -72,7 +72,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
             f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} to recover",
         ),
         ("liveness", plan.liveness),
-        ("network", f"latency {latency}, topology {plan.topology}"),
+        ("network", f"latency {latency}, {_bandwidth(plan)}topology {plan.topology}"),
         *_own(plan),
         ("nemesis", _nemesis(plan)),
     ]
@@ -81,6 +81,10 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         rows.append(("tolerates", str(promise)))
     head = f"Clew {__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + layout.table(rows)
+
+
+def _bandwidth(plan: Plan) -> str:
+    return f"{plan.bandwidth:,} bytes per second and link, " if plan.bandwidth else ""
 
 
 def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:

@@ -43,6 +43,7 @@ class Cluster:
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
+        bandwidth: how many bytes per second each link carries; 0 for any number.
 
     Attributes:
         hosts: by name, in the order of `node_ids`.
@@ -70,6 +71,7 @@ class Cluster:
         strict_replies: bool = False,
         clock_error_ns: int | None = None,
         regions: Regions | None = None,
+        bandwidth: int = 0,
     ) -> None:
         self.node_ids = list(node_ids)
         self.looked_at: dict[str, None] = {}
@@ -84,6 +86,7 @@ class Cluster:
         self.network = Network(
             world, self.entropy, trace, latency or Latency(), self.endpoint, regions
         )
+        self.network.bandwidth = bandwidth
         self.findings = Findings(world, trace, stop=stop_on_finding, strict_replies=strict_replies)
         watched = node_class.invariants
         if invariants is not None:

@@ -5,6 +5,10 @@ that the draw is keyed by the link and the message's rank on it. Messages are in
 other: a later one may overtake an earlier one. Faults cut links or hang disturbances on them; a
 link without either is the fast path.
 
+Where links have a bandwidth a message is sent as store and forward does it: it waits until those
+before it on its link have left, and takes its length over the bandwidth to leave; then its latency
+begins. Its length is that of its body in compact JSON. What a fault loses has left its sender too.
+
 What a receiver gets is never shared with the sender. A message to a process that has crashed
 since is lost, as data on a reset connection is; what a crashed process had sent still arrives.
 """
@@ -15,7 +19,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Protocol, TypeAlias, cast
 
+from clew.machine.text import json_text
 from clew.node.message import Message, thawed
+from clew.node.timer import NS_PER_SECOND
 from clew.sim.entropy import Entropy
 from clew.sim.entry import MESSAGE, Happen, QueueEntry
 from clew.sim.latency import Latency
@@ -81,6 +87,8 @@ class Link:
         dest: the receiver's endpoint.
         cut: how many faults cut it now.
         lost: how many messages a cut lost that would have found their receiver.
+        bandwidth: how many bytes per second it carries; 0 for any number.
+        free_ns: when all that was sent will have left; 0 without a bandwidth.
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True where a message must take the slow path.
         ends: the ids of both.
@@ -91,8 +99,8 @@ class Link:
     """
 
     __slots__ = (
-        "arrive", "arrive_told", "bits", "cut", "dest", "disturbances", "disturbed", "emit",
-        "ends", "lost", "low_ns", "number", "shape", "span_ns", "src",
+        "arrive", "arrive_told", "bandwidth", "bits", "cut", "dest", "disturbances", "disturbed",
+        "emit", "ends", "free_ns", "lost", "low_ns", "number", "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
@@ -104,8 +112,10 @@ class Link:
         self.low_ns, self.span_ns, self.shape = network.latency_of(*self.ends).parameters()
         self.cut = 0
         self.lost = 0
+        self.bandwidth = network.bandwidth
+        self.free_ns = 0
         self.disturbances: list[Disturbance] = []
-        self.disturbed = self.shape is not None
+        self.refresh()
         self.arrive_told = _arriver(network, self, foretold=False)
         punctual = network.world.order.punctual
         self.arrive = _arriver(network, self, foretold=True) if punctual else self.arrive_told
@@ -113,7 +123,19 @@ class Link:
 
     def refresh(self) -> None:
         """Decide anew whether messages must take the slow path."""
-        self.disturbed = bool(self.cut or self.disturbances or self.shape is not None)
+        slow = self.shape is not None or self.bandwidth
+        self.disturbed = bool(self.cut or self.disturbances or slow)
+
+    def transmission(self, now_ns: int, body: dict[str, Any]) -> int:
+        """How long it takes until a message that is sent now has left, ns; 0 without a bandwidth.
+
+        Called for every message in turn.
+        """
+        if not self.bandwidth:
+            return 0
+        length = len(json_text(body, compact=True))
+        self.free_ns = max(self.free_ns, now_ns) - (-length * NS_PER_SECOND // self.bandwidth)
+        return self.free_ns - now_ns
 
     def delay(self) -> int:
         """The next message's latency, ns."""
@@ -188,6 +210,7 @@ class Network:
     Attributes:
         places: the region of each node and client, by its name; of what is in none, as a service,
             a message takes as long as within one.
+        bandwidth: how many bytes per second each link carries; 0 for any number.
         next_number: numbers the messages, from 1; a copy has a number of its own.
         dropped: how many were dropped, by reason.
         duplicated: how many copies were made.
@@ -209,6 +232,7 @@ class Network:
         self.latency = latency
         self.regions = regions
         self.places = {} if regions is None else regions.places()
+        self.bandwidth = 0
         self._find = find
         self._links: dict[tuple[str, str], Link] = {}
         self._numbers = count(1)
@@ -251,6 +275,7 @@ class Network:
         # Every disturbance draws for every message, also for one that is lost already: ending
         # one fault must not shift the draws of the others.
         delay, why = link.delay(), "partition"
+        delay += link.transmission(self.world.now, packet[1])
         delays = [] if link.cut else [delay]
         link.lost += bool(link.cut) and packet[3] is not None
         for disturbance in link.disturbances:

@@ -19,6 +19,7 @@ from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options.asserts import known_assert
 from clew.scenarios.options.expectation import parse_expect
+from clew.scenarios.options.network import BandwidthOption
 from clew.scenarios.options.regions import LatencyOption, RegionsOption
 from clew.scenarios.options.table import (
     Options,
@@ -151,6 +152,7 @@ class Scenario(Options):
     ] = "constant"
     regions: RegionsOption = ()
     region_latency: LatencyOption = None
+    bandwidth: BandwidthOption = 0
     nemesis: Annotated[
         tuple[str, ...],
         Option(

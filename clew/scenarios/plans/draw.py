@@ -82,6 +82,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         clock_error_ns=_clock_error_ns(scenario, model),
         swarm=scenario.swarm,
         regions=shape.regions,
+        bandwidth=scenario.bandwidth,
         faults=shape.faults,
         operations=operations,
     )

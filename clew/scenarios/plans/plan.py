@@ -75,6 +75,7 @@ class Plan:
         allow_inert: a kind that was asked for by name need not bite.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
+        bandwidth: how many bytes per second each link carries; 0 for any number.
         swarm: the seed drew which kinds of fault there are: none of them is owed.
         regions: where the nodes stand; a client stands in the region of the node where it begins.
             None for one place; a plan's text says nothing of it then.
@@ -105,6 +106,7 @@ class Plan:
     clock_error_ns: int | None = None
     swarm: bool = False
     regions: Regions | None = None
+    bandwidth: int = 0
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)

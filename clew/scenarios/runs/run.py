@@ -340,6 +340,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         strict_replies=plan.strict_replies,
         clock_error_ns=plan.clock_error_ns,
         regions=plan.regions,
+        bandwidth=plan.bandwidth,
     )
     recorder = Recorder(cluster.world, cluster.trace)
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
