@@ -70,7 +70,9 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
         "lanes": [*clients, *run.plan.node_ids],
         "end": end,
         "focus": focus,
-        "messages": [_message(one) for one in sorted(nearest, key=lambda one: one.sent_ns)],
+        "messages": [
+            _message(one, timeline) for one in sorted(nearest, key=lambda one: one.sent_ns)
+        ],
         "operations": list(_operations(timeline, shown, run.virtual_ns)),
         "down": [
             [
@@ -95,9 +97,10 @@ def _ended(message: Message) -> tuple[bool, int]:
     return (True, message.number) if message.ended is None else (False, message.ended)
 
 
-def _message(one: Message) -> list[Any]:
-    body = words.value(one.body, BODY_WIDTH)
-    return [one.sent_ns, one.ended_ns, one.src, one.dest, one.type, body, one.why]
+def _message(one: Message, timeline: Timeline) -> list[Any]:
+    body, why = words.value(one.body, BODY_WIDTH), timeline.occasion(one)
+    label = f"{one.type}, {why}" if why else one.type
+    return [one.sent_ns, one.ended_ns, one.src, one.dest, label, body, one.why]
 
 
 def _operations(timeline: Timeline, shown: set[int], end_ns: int) -> Iterator[list[Any]]:

@@ -15,7 +15,7 @@ from clew.scenarios.runs.run import Run
 from clew.search.shrink.oracle import blamed, moment_of
 from clew.trace import words
 from clew.trace.record import TraceEvent
-from clew.trace.timeline import is_client
+from clew.trace.timeline import Timeline, is_client
 
 ROWS_SHOWN = 24
 LANE_WIDTH_MAX = 16
@@ -30,8 +30,9 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
     end = moment_of(anomaly, at_once=blamed(anomaly) is not None)
     if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
         return ""
-    drawing = _Lanes(["clients", *run.plan.node_ids])
-    for event in run.timeline().events(until_ns=end):
+    timeline = run.timeline()
+    drawing = _Lanes(["clients", *run.plan.node_ids], timeline)
+    for event in timeline.events(until_ns=end):
         drawing.take(event)
     drawing.end_row()
     return "\n".join(["  What happened just before:", *drawing.rows]) if drawing.rows else ""
@@ -43,8 +44,9 @@ class _Lanes:
     What happens to several nodes at one instant shares a row.
     """
 
-    def __init__(self, columns: list[str]) -> None:
+    def __init__(self, columns: list[str], timeline: Timeline) -> None:
         self._columns = columns
+        self._timeline = timeline
         # An even number, so that all lanes fit into a line.
         fitting = (layout.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2
         self._width = min(fitting, LANE_WIDTH_MAX)
@@ -64,7 +66,8 @@ class _Lanes:
         match event.kind:
             case "deliver" | "drop":
                 lost = f" lost: {fields['why']}" if event.kind == "drop" else ""
-                label = one_line(str(fields["body"]["type"]))
+                sent = self._timeline.messages[fields["message"]]
+                label = self._timeline.occasion(sent) or one_line(sent.type)
                 here, there = self._column(fields["src"]), self._column(fields["dest"])
                 if here is not None and there is not None:
                     self._add(event.time, self._arrow(here, there, label, lost))

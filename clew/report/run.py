@@ -67,6 +67,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     rows: list[tuple[str, str | int]] = [
         ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned"),
+        *_patience(plan),
         (
             "time",
             f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} to recover",
@@ -85,6 +86,24 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
 
 def _bandwidth(plan: Plan) -> str:
     return f"{plan.bandwidth:,} bytes per second and link, " if plan.bandwidth else ""
+
+
+def _patience(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Show what clients do about answers that do not come, where the plan says anything of it."""
+    told = []
+    if plan.request_timeout_ns is not None:
+        told.append(f"a request is given up after {_seconds(plan.request_timeout_ns)}")
+    if plan.retries:
+        waits = (
+            f"waiting up to {_seconds(plan.backoff_ns)} at first" if plan.backoff_ns else "at once"
+        )
+        told.append(f"asked again at most {layout.several(plan.retries, 'time')}, {waits}")
+    if plan.hedge_ns is not None:
+        told.append(f"a second node is asked after {_seconds(plan.hedge_ns)}")
+    if plan.retry_budget_ppm is not None:
+        told.append(f"a budget of {plan.retry_budget_ppm / 1e6:g} for each operation")
+    if told:
+        yield "retries", "; ".join(told)
 
 
 def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
@@ -265,9 +284,21 @@ def _measures(outcome: Outcome) -> str:
         ("time", speed(run.virtual_ns, run.wall_seconds) + f", {run.events:,} events"),
         ("digest", run.digest),
     ]
+    if run.plan.retries or run.plan.hedge_ns is not None:
+        rows.insert(0, ("requests", _requests(figures["requests"])))
     if figures["latency_ms"]:
         rows.insert(0, ("latency", quantiles(figures["latency_ms"])))
     return layout.table(rows)
+
+
+def _requests(sent: dict[str, int]) -> str:
+    """Show how many requests clients sent, and why more than one for an operation."""
+    held = f"; {sent['held_back']:,} held back by the budget" if sent["held_back"] else ""
+    again = "1 retry" if sent["retries"] == 1 else f"{sent['retries']:,} retries"
+    hedges = layout.several(sent["hedges"], "hedge")
+    return (
+        f"{sent['attempts']:,}, of them {again} and {hedges}; {sent['timeouts']:,} timed out{held}"
+    )
 
 
 def quantiles(latency_ms: dict[str, float]) -> str:

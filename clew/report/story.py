@@ -152,8 +152,12 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
     match event.kind:
         case "invoke":
             one = timeline.operation(event)
-            asked = f"{_who(one)}: asks for {words.asked(one)}."
+            who = f"Process {fields['process']} at {fields['node']}"
+            asked = f"{who}: asks for {words.asked(one)}."
             yield Step(event.time, asked, operation=one.number)
+        case "retry" | "hedge":
+            told = words.told(event)
+            yield Step(event.time, f"{told[0].upper()}{told[1:]}.")
         case "ok" | "fail" | "info":
             one = timeline.operation(event)
             by_way = words.way(timeline.cause(event)) if event.kind == "ok" else ""

@@ -118,6 +118,21 @@ KINDS: dict[str, Kind] = {
         value="its argument, as the history has it",
         node="the node that is asked",
     ),
+    "retry": _kind(
+        "a client asks again for what was not answered",
+        process="the process that asked before",
+        now="the process under which it goes on",
+        f=_FUNCTION,
+        node="the node that is asked now",
+        attempt="which try this is, from 2",
+    ),
+    "hedge": _kind(
+        "a client asks a second node for what another has not answered",
+        process=_PROCESS,
+        now="the process whose operation it is if this node's answer counts",
+        f=_FUNCTION,
+        node="the second node",
+    ),
     "ok": _kind(
         "an operation happened", process=_PROCESS, f=_FUNCTION, value="its result", error="null"
     ),

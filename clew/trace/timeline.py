@@ -209,6 +209,10 @@ class Timeline:
         """
         return self._tables.causes.get(event.number)
 
+    def occasion(self, message: Message) -> str:
+        """Say why a client sends what it asked before: ``attempt 2`` or ``hedge``, else nothing."""
+        return self._tables.occasions.get((message.src, message.dest, message.sent_ns), "")
+
     def operation(self, event: TraceEvent) -> Operation:
         """Find the operation that begins or ends with an event."""
         return self._tables.operations[event.number]
@@ -276,6 +280,7 @@ class _Tables:
         self.outages: list[Outage] = []
         self.causes: dict[int, Message] = {}
         self.operations: dict[int, Operation] = {}
+        self.occasions: dict[tuple[str, str, int], str] = {}
         self._place_of = timeline.place_of
         self._asked = iter(timeline.operations)
         self._open: dict[Any, Operation] = {}
@@ -304,6 +309,8 @@ class _Tables:
                 self._due(event)
             case "invoke" | "ok" | "fail" | "info":
                 self._operation(event)
+            case "retry" | "hedge":
+                self._again(event)
 
     def _worked(self, event: TraceEvent) -> None:
         """What waited for a worker goes on; a message that came when it asked led to it."""
@@ -361,6 +368,15 @@ class _Tables:
             one = self._open.pop(process)
             self._due(event)
         self.operations[event.number] = one
+
+    def _again(self, event: TraceEvent) -> None:
+        """Note that a client asks again: the request goes out at this very moment."""
+        fields = event.fields
+        one = self._open.get(fields["process"])
+        if one is not None:  # it goes on under another number, and may be answered under either
+            self._open[fields["now"]] = one
+        ends = self._place_of(event), str(fields["node"]), event.time
+        self.occasions[ends] = f"attempt {fields['attempt']}" if "attempt" in fields else "hedge"
 
     def close(self) -> None:
         """End with the run: what is down stays down."""

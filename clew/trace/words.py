@@ -37,6 +37,8 @@ _WORDS = {
     "clock": "{node}'s clock: {detail}",
     "effect": "{node} carries out request {request} of {client}",
     "finding": "{where}: {reason}",
+    "retry": "process {process} asks {node} again for {f}{renamed}, attempt {attempt}",
+    "hedge": "process {process} asks {node} too for {f}",
     "ok": "process {process} is answered {answer}",
     "fail": "process {process}'s {f} fails",
     "info": "process {process}'s {f} stays without an answer",
@@ -60,6 +62,9 @@ def told(event: TraceEvent) -> str:
             fields["waited"] = f", having waited {duration(waited)}" if waited else ""
         case "finding":
             fields["where"] = fields["node"] or "the cluster"
+        case "retry":
+            same = fields["now"] == fields["process"]
+            fields["renamed"] = "" if same else f" as process {fields['now']}"
         case "ok":
             fields["answer"] = short(fields["value"])
     return _WORDS.get(event.kind, event.kind).format_map(fields)

@@ -29,7 +29,7 @@ class BroadcastWorkload(Workload):
         del node
         return {"type": "topology", "topology": topology}
 
-    @operation(request={"message": Scalar})
+    @operation(request={"message": Scalar}, idempotent=True)
     def broadcast(self, draw: Draw) -> int:
         """A new value."""
         return draw.unique()

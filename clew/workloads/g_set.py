@@ -21,7 +21,7 @@ class GSetWorkload(Workload):
     final_reads = True
     every_node = True
 
-    @operation(request={"element": Scalar})
+    @operation(request={"element": Scalar}, idempotent=True)
     def add(self, draw: Draw) -> int:
         """A new element."""
         return draw.unique()

@@ -29,6 +29,7 @@ class KafkaWorkload(Workload):
         reply={"offset": int},
         value=("key", "msg"),
         result=("key", ("offset", "msg")),
+        repeatable=False,
         weight=8,
     )
     def send(self, draw: Draw) -> list[Any]:

@@ -51,6 +51,8 @@ class Declared:
         result: the pattern of its result, of the fields of both messages.
         planned: the shape of the argument as a plan has it; `...` where it is the pattern's.
         readonly: True where it may always ``fail``, because it changes nothing.
+        idempotent: True where asking twice is the same as asking once.
+        repeatable: False where it must not be asked again once it may have taken effect.
         weight: how often it is drawn, beside the others'.
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
@@ -73,6 +75,8 @@ class Declared:
     answers: Mapping[int, Pattern]
     simpler: Mapping[str, Any]
     draw: Callable[..., Any]
+    idempotent: bool = False
+    repeatable: bool = True
 
     def __post_init__(self) -> None:
         """Hold it to what the rest relies on, and make what follows from it."""
@@ -136,6 +140,8 @@ def operation(
     result: Pattern = ...,
     planned: Shape = ...,
     readonly: bool = False,
+    idempotent: bool = False,
+    repeatable: bool = True,
     weight: int = 1,
     answers: Mapping[int, Pattern] | None = None,
     simpler: Mapping[str, Any] | None = None,
@@ -152,6 +158,11 @@ def operation(
             where the reply has none.
         planned: the shape of what is drawn, where `Workload.resolve` makes the argument of it.
         readonly: True where it changes nothing: one without an answer then surely did not happen.
+        idempotent: True where nodes promise that it happens once, though it is asked twice and
+            whatever comes between: its argument carries an id, or it adds to a set. A client that
+            retries it then has one operation in the history, else one for each request.
+        repeatable: False where a client that retries must not ask for it once more as long as an
+            earlier request may have taken effect: its checker needs values that are written once.
         weight: how often it is drawn: so many times of the sum of all weights.
         answers: which error codes are answers, each with the pattern of the result.
         simpler: what the shrinker tries for a field of the request: `KEY`, `FRESH` or a value.
@@ -167,7 +178,7 @@ def operation(
         outcome = (_pattern(answer) if answer else argument) if result is ... else result
         method.clew_operation = Declared(  # type: ignore[attr-defined]
             name, fields, answer, argument, outcome, planned, readonly, weight,
-            dict(answers or {}), dict(simpler or {}), method,
+            dict(answers or {}), dict(simpler or {}), method, idempotent, repeatable,
         )  # fmt: skip
         return method
 

@@ -78,7 +78,9 @@ class ListAppendWorkload(_Transactions):
     writing = "append"
 
     @operation(
-        request={"txn": list[_Read | tuple[Literal["append"], int, Scalar]]}, reply={"txn": list}
+        request={"txn": list[_Read | tuple[Literal["append"], int, Scalar]]},
+        reply={"txn": list},
+        repeatable=False,
     )
     def txn(self, draw: Draw) -> list[list[Any]]:
         """Reads and appends."""
@@ -93,7 +95,11 @@ class RwRegisterWorkload(_Transactions):
     checks = (Check("rw-register", "transactions on registers broke their consistency model"),)
     writing = "w"
 
-    @operation(request={"txn": list[_Read | tuple[Literal["w"], int, Scalar]]}, reply={"txn": list})
+    @operation(
+        request={"txn": list[_Read | tuple[Literal["w"], int, Scalar]]},
+        reply={"txn": list},
+        repeatable=False,
+    )
     def txn(self, draw: Draw) -> list[list[Any]]:
         """Reads and writes."""
         return self.transaction(draw)

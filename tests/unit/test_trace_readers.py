@@ -31,9 +31,13 @@ from clew.trace.words import told, way
 
 NODE = """
 from clew import Node, on
+from clew.workloads.counter import GCounterWorkload
+
+class Anywhere(GCounterWorkload):
+    every_node = False
 
 class N(Node):
-    workload = "g-counter"
+    workload = "Anywhere"
     def start(self):
         self.asked = 0
         self.every(0.1, self.tick)
@@ -75,6 +79,7 @@ def outcome(tmp_path_factory):
         "model": str(path), "time_limit": 12, "rate": 10, "node_count": 3,
         "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay,slow",
         "nemesis_interval": 1,
+        "retries": 1, "request_timeout": 1, "hedge": 0.001,
     })  # fmt: skip
     plan = draw_plan(scenario, 1, model)
     run = simulate(plan, model)

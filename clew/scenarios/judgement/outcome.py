@@ -171,6 +171,7 @@ def run_statistics(run: Run) -> dict[str, Any]:
     return {
         "operations": {name: summary[name] for name in ("count", "ok", "fail", "info")}
         | {"by_f": {f: _counts(part) for f, part in summary["by_f"].items()}},
+        "requests": _requests(run),
         "latency_ms": {name: ns / 1e6 for name, ns in quantiles(latencies).items()},
         "servers": {
             "messages": run.server_messages,
@@ -181,6 +182,19 @@ def run_statistics(run: Run) -> dict[str, Any]:
         "events": run.events,
         "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
     } | load_figures(run)
+
+
+def _requests(run: Run) -> dict[str, int]:
+    """How many requests clients sent for their operations, and why more than one."""
+    did = run.attempts
+    again = did.retries - did.apart + did.hedges  # the others are operations by themselves
+    return {
+        "attempts": len(run.history.operations) + again,
+        "retries": did.retries,
+        "hedges": did.hedges,
+        "timeouts": did.timeouts,
+        "held_back": did.held_back,
+    }
 
 
 def _counts(part: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,11 @@ FIGURES: Mapping[str, str] = {
     "operations.fail": "those that surely did not happen",
     "operations.info": "those of which nobody knows",
     "operations.by_f.F": "the same four figures for each function F",
+    "requests.attempts": "requests that clients sent for their operations",
+    "requests.retries": "of them, those that asked again for what was not answered",
+    "requests.hedges": "those that asked a second node for what another had not answered",
+    "requests.timeouts": "those whose answer did not come in time",
+    "requests.held_back": "retries and hedges that a client's budget did not allow",
     "latency_ms.Q": "the quantile Q (0, 0.5, 0.95, 0.99, 1) of the time from invocation to "
     "completion of the operations that happened, virtual ms",
     "servers.messages": "messages that nodes and services sent to each other",

@@ -17,6 +17,7 @@ from clew.errors import UsageError
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.workload_files import is_file, load_workload
+from clew.scenarios.options import clients
 from clew.scenarios.options.asserts import known_assert
 from clew.scenarios.options.expectation import parse_expect
 from clew.scenarios.options.network import BandwidthOption
@@ -96,29 +97,13 @@ class Scenario(Options):
     node_count: Annotated[
         int | None, Option("N", "How many nodes.", default="5", least=1, most=1000, examples=(5,))
     ] = None
-    concurrency: Annotated[
-        str,
-        Option(
-            "N",
-            "How many clients; 2n is two per node.",
-            forms=(
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": "^[1-9][0-9]*n?$"},
-            ),
-            examples=(10, "2n"),
-        ),
-    ] = "1n"
-    rate: Annotated[
-        float,
-        Option(
-            "HZ",
-            "Operations per second over all clients.",
-            unit="operations per second",
-            above=0,
-            most=1e6,
-            examples=(20.0, 100),
-        ),
-    ] = 20.0
+    concurrency: clients.Concurrency = "1n"
+    rate: clients.Rate = 20.0
+    retries: clients.Retries = 0
+    backoff: clients.Backoff = 0.1
+    request_timeout: clients.RequestTimeout = None
+    retry_budget: clients.RetryBudget = None
+    hedge: clients.Hedge = None
     time_limit: Annotated[
         float,
         Option(

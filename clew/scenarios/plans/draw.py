@@ -40,6 +40,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             asked for can't bite here.
     """
     entropy = Entropy(seed)
+    _check_again(scenario)
     workload_name = reference_of(model, scenario.workload)
     if workload_name is None:
         raise UsageError(
@@ -83,9 +84,60 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         swarm=scenario.swarm,
         regions=shape.regions,
         bandwidth=scenario.bandwidth,
+        retries=scenario.retries,
+        backoff_ns=to_ns(scenario.backoff) if scenario.retries else 0,
+        request_timeout_ns=_bound_ns(scenario.request_timeout),
+        retry_budget_ppm=_budget_ppm(scenario),
+        hedge_ns=_hedge_ns(scenario, workload, node_ids),
         faults=shape.faults,
         operations=operations,
     )
+
+
+def _check_again(scenario: Scenario) -> None:
+    """Hold what is said of retries to there being any.
+
+    Raises:
+        UsageError: something is said that would do nothing.
+    """
+    stated = scenario.model_fields_set
+    if scenario.retries or "retries" in stated:
+        return
+    for name, owners in {"backoff": "--retries", "retry_budget": "--retries or --hedge"}.items():
+        if name in stated and not (name == "retry_budget" and scenario.hedge):
+            raise UsageError(
+                f"--{name.replace('_', '-')} does nothing here",
+                expected=f"{owners} as well: else nothing is asked again",
+                found="neither" if "or" in owners else "none",
+                fix="Say how often a client asks again, as with --retries 3",
+            )
+
+
+def _budget_ppm(scenario: Scenario) -> int | None:
+    return None if scenario.retry_budget is None else round(scenario.retry_budget * 10**6)
+
+
+def _bound_ns(seconds: float | None) -> int | None:
+    return None if seconds is None else bound_ns(seconds)
+
+
+def _hedge_ns(scenario: Scenario, workload: Workload, node_ids: tuple[str, ...]) -> int | None:
+    """When reads are asked of a second node, ns.
+
+    Raises:
+        UsageError: there is no second node that a client may ask.
+    """
+    if scenario.hedge is None:
+        return None
+    if workload.every_node or len(node_ids) < 2:  # noqa: PLR2004 - a pair
+        why = "each node serves clients of its own" if workload.every_node else "there is one node"
+        raise UsageError(
+            "--hedge can't be used",
+            expected="a second node that a client may ask",
+            found=f"the workload {workload.name}, where {why}",
+            fix="Leave it out",
+        )
+    return bound_ns(scenario.hedge)
 
 
 def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -76,6 +76,12 @@ class Plan:
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
         bandwidth: how many bytes per second each link carries; 0 for any number.
+        retries: how often a client asks again for what was not answered, at most.
+        backoff_ns: the longest wait before the first retry.
+        request_timeout_ns: when a client gives a request up; None for when the workload says.
+        retry_budget_ppm: for a million operations of a client, how many retries and hedges there
+            may be; None for no bound.
+        hedge_ns: after so long a read is asked of a second node too; None for never.
         swarm: the seed drew which kinds of fault there are: none of them is owed.
         regions: where the nodes stand; a client stands in the region of the node where it begins.
             None for one place; a plan's text says nothing of it then.
@@ -107,6 +113,11 @@ class Plan:
     swarm: bool = False
     regions: Regions | None = None
     bandwidth: int = 0
+    retries: int = 0
+    backoff_ns: int = 0
+    request_timeout_ns: int | None = None
+    retry_budget_ppm: int | None = None
+    hedge_ns: int | None = None
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)
@@ -131,12 +142,19 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; operations are lists, to keep a file short."""
         plain = asdict(self)
+        for name in _UNSAID:
+            if plain[name] == type(self).__dataclass_fields__[name].default:
+                del plain[name]
         del plain["regions"]
         if self.regions is not None:
             plain["regions"] = self.regions.to_json()
         plain["faults"] = [fault.to_json() for fault in self.faults]
         plain["operations"] = [list(operation) for operation in self.operations]
         return {"schema": plain.pop("schema"), **plain}
+
+
+_UNSAID = ("retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "hedge_ns")
+"""What a plan's text says only where it is not as in every plan before there was such a thing."""
 
 
 def trusted_plan(data: dict[str, Any]) -> Plan:

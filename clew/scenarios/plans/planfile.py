@@ -42,6 +42,7 @@ _OWN_BOUNDS = {
     # of a field that no option of a scenario becomes, the least and the most
     "seed": (0, 2**64),
     "clients": (1, CLIENTS_MAX),
+    "retry_budget_ppm": (0, 10**6),
 }
 
 

@@ -42,12 +42,32 @@ AWAY_MAX = 8
 
 
 @dataclass(slots=True)
+class Attempts:
+    """What clients did beside asking each thing once, counted.
+
+    Attributes:
+        timeouts: requests whose answer did not come in time.
+        retries: requests that asked for something again.
+        apart: of those, the ones that are an operation of the history by themselves.
+        hedges: requests that asked a second node for what another had not answered.
+        held_back: retries and hedges that a budget did not allow.
+    """
+
+    timeouts: int = 0
+    retries: int = 0
+    apart: int = 0
+    hedges: int = 0
+    held_back: int = 0
+
+
+@dataclass(slots=True)
 class Recorder:
     """The history as it grows.
 
     Attributes:
         events: the history.
         requests: which request, ``(client, msg_id)``, asked for which operation, by its number.
+        attempts: what clients did beside asking each thing once.
         client_messages: how many messages went to and from clients.
         unready: nodes that have not acknowledged what must come before the first operation.
     """
@@ -56,18 +76,38 @@ class Recorder:
     trace: Trace
     events: list[Event] = field(default_factory=list)
     requests: list[tuple[str, int]] = field(default_factory=list)
+    attempts: Attempts = field(default_factory=Attempts)
     client_messages: int = 0
     unready: set[str] = field(default_factory=set)
 
     def invoke(
-        self, process: int, asked: Request, node: str, request: tuple[str, int], phase: Phase
+        self,
+        process: int,
+        asked: Request,
+        node: str,
+        request: tuple[str, int],
+        extra: dict[str, Any] | None = None,
     ) -> None:
-        """An operation begins; that of the last phase is marked as final."""
+        """An operation begins; `extra` is what its event says besides."""
         now = self.world.now
-        extra = {"final": True} if phase == "final" else None
         self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
         self.requests.append(request)
         self.trace.add(now, "invoke", process, asked.f, asked.value, node)
+
+    def moved(
+        self, place: int, number: int, process: int, node: str, request: tuple[str, int]
+    ) -> None:
+        """An open operation goes on under another process, or at another node.
+
+        Args:
+            place: of its invocation among the events.
+            number: the operation's.
+            process: under which it goes on, which must be open nowhere else.
+            node: who is asked now.
+            request: the request that asks for it now.
+        """
+        self.events[place] = self.events[place]._replace(process=process, node=node)
+        self.requests[number] = request
 
     def complete(
         self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
@@ -76,6 +116,11 @@ class Recorder:
         now = self.world.now
         self.events.append(Event(process, kind, asked.f, value, now, error, node))
         self.trace.add(now, kind, process, asked.f, value, error)
+
+
+def extra_of(planned: PlannedOperation) -> dict[str, Any] | None:
+    """What the history says of an operation besides: whether it is one of the final reads."""
+    return {"final": True} if planned.phase == "final" else None
 
 
 class Client:
@@ -115,7 +160,7 @@ class Client:
         self._recorder = recorder
         self._workload = workload
         self._ours = type(workload).__module__.startswith("clew.")
-        self._process = rank
+        self._process = self._latest = rank
         self._stride = stride
         self.node = self._home = node
         self._away = 0
@@ -166,6 +211,7 @@ class Client:
         if self._reply is not None and msg_id == self._msg_id:
             reply, self._reply = self._reply, None
             self._late.add(msg_id)
+            self._recorder.attempts.timeouts += 1
             reply.succeed(None)
 
     def ask(self, body: dict[str, Any]) -> simpy.Event:
@@ -203,25 +249,33 @@ class Client:
             if world.now < closing_ns[planned.phase]:
                 yield from self._operate(planned)
 
-    def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
+    def _asked(self, planned: PlannedOperation) -> Request | None:
+        """What is asked now, where the client must ask it; it has gone to the node then."""
         if planned.phase == "recover" and self._core and self.node not in self._core:
             self._go(self._next(self._core))
         elif self.node != self._home and planned.phase != "final":
             self._return(planned.phase)
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
-        if not isinstance(asked, Request):
-            held(self._workload, "resolve", asked, NoneType, "a Request, or None")
+        if isinstance(asked, Request):
+            return asked
+        held(self._workload, "resolve", asked, NoneType, "a Request, or None")
+        return None
+
+    def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
+        """Ask for an operation, and write down what came of it."""
+        asked = self._asked(planned)
+        if asked is None:
             return
         process = self._process
         body = self._workload.request(asked)
         request = (self.id, self._msg_id + 1)
-        self._recorder.invoke(process, asked, self.node, request, planned.phase)
+        self._recorder.invoke(process, asked, self.node, request, extra_of(planned))
         reply = yield self.ask(body)
         kind, value, error = self._read(asked, reply)
         self._recorder.complete(process, kind, asked, value, error, self.node)
         self._workload.heard(asked, kind, value, self.rank)
         if kind == "info":
-            self._process += self._stride
+            self._process = self._another()
         if planned.phase != "final" and reply is not None and reply.get("type") == "error":
             self._follow(reply, kind)
 
@@ -252,7 +306,12 @@ class Client:
         if node != self.node:
             self.node = node
             self._link = self._link_to(node)
-            self._process += self._stride
+            self._process = self._another()
+
+    def _another(self) -> int:
+        """A process number that this client never had."""
+        self._latest += self._stride
+        return self._latest
 
     def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:
         """What a reply says of the operation: its type, its value and its error."""

@@ -23,8 +23,9 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
-from clew.scenarios.runs.client import Client, Recorder
+from clew.scenarios.runs.client import Attempts, Client, Recorder
 from clew.scenarios.runs.lives import Lives, Noted
+from clew.scenarios.runs.retries import Policy, RetryingClient
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
@@ -69,6 +70,7 @@ class Run:
         again: replies to what had been answered: their type, their senders, and how many.
         unsynced: the lines of syncs that nothing waited for.
         looked_at: what of the machine the nodes' own code looked at, by name.
+        attempts: what clients did beside asking each thing once.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
         unready: nodes that never acknowledged what comes before the first operation.
@@ -95,6 +97,7 @@ class Run:
     looked_at: tuple[str, ...]
     shared: tuple[str, ...]
     apart: tuple[str, ...]
+    attempts: Attempts
     effects: dict[int, int]
     alive: tuple[str, ...]
     unready: tuple[str, ...]
@@ -359,6 +362,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         faults=tuple(injector.reports()),
         shared=(),
         apart=(),
+        attempts=recorder.attempts,
         talked=cluster.talked,
         unawaited=_counted(cluster.findings.unawaited),
         again=_counted(cluster.findings.again),
@@ -426,7 +430,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
     last_ns = max((operation.at_ns for operation in plan.operations), default=0)
-    for _ in range(max(SETTLE_NS, 2 * timeout_ns(plan)) // NS_PER_SECOND):
+    for _ in range(max(SETTLE_NS, 2 * _patience_ns(plan)) // NS_PER_SECOND):
         if world.now > last_ns and not any(client.waiting for client in clients.values()):
             break
         world.advance(world.now + NS_PER_SECOND)
@@ -448,8 +452,15 @@ def _closing_ns(plan: Plan) -> dict[Phase, int]:
 
 
 def timeout_ns(plan: Plan) -> int:
-    """When a client of the plan gives up, ns."""
+    """When a client of the plan gives a request up, ns."""
+    if plan.request_timeout_ns is not None:
+        return plan.request_timeout_ns
     return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
+
+
+def _patience_ns(plan: Plan) -> int:
+    """When a client gives an operation up, with all retries, at the latest, ns."""
+    return Policy.of(plan).patience_ns(timeout_ns(plan))
 
 
 def _clients(
@@ -461,8 +472,10 @@ def _clients(
     nodes = plan.node_ids
     others = () if workload.every_node else nodes
     core = () if workload.every_node else plan.core
+    policy = Policy.of(plan)
+    make = partial(RetryingClient, policy) if policy.asks_again else Client
     return {
-        rank: Client(
+        rank: make(
             cluster,
             recorder,
             workload,

@@ -47,7 +47,8 @@ def asked_at(plan: Plan, history: History) -> Plan:
     stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
     starts: dict[int, deque[tuple[str, int]]] = {}
     for asked in history.operations:
-        if isinstance(asked.process, int):
+        again = "attempt" in (history[asked.invoked].extra or {})  # a retry is no planned operation
+        if isinstance(asked.process, int) and not again:
             starts.setdefault(asked.process % stride, deque()).append((asked.f, asked.start or 0))
     kept = []
     for one in plan.operations:

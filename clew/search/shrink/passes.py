@@ -212,6 +212,28 @@ def quiet_network(hunt: Hunt) -> None:
         )  # fmt: skip
 
 
+def plain_clients(hunt: Hunt) -> None:
+    """Let clients ask once and wait as their workload says, or ask again less often."""
+    plan = hunt.best
+    if not (plan.retries or plan.hedge_ns or plan.request_timeout_ns):
+        return
+    if hunt.attempt(replace(plan, request_timeout_ns=None, **_ASKED_ONCE)):
+        return
+    hunt.attempt(replace(hunt.best, **_ASKED_ONCE))
+    hunt.attempt(replace(hunt.best, hedge_ns=None))
+    hunt.attempt(replace(hunt.best, retry_budget_ppm=None))
+    hunt.attempt(replace(hunt.best, backoff_ns=0))
+    least(
+        0, hunt.best.retries, tries=5,
+        fails=lambda number: hunt.attempt(replace(hunt.best, retries=number)),
+    )  # fmt: skip
+
+
+_ASKED_ONCE: dict[str, Any] = {
+    "retries": 0, "backoff_ns": 0, "hedge_ns": None, "retry_budget_ppm": None
+}  # fmt: skip
+
+
 def less_time(hunt: Hunt) -> None:
     """Shorten the waits between what happens, the longest first."""
     for _ in range(2):
@@ -316,6 +338,6 @@ CUTS: tuple[Callable[[Hunt], None], ...] = (
 """What makes a plan smaller."""
 
 WORDS: tuple[Callable[[Hunt], None], ...] = (
-    quiet_network, fewer_names, less_time, plain_values, round_times,
+    quiet_network, plain_clients, fewer_names, less_time, plain_values, round_times,
 )  # fmt: skip
 """What makes it simpler."""

@@ -1,0 +1,329 @@
+"""Clients that ask again: retries with backoff, hedged reads, and a budget for both.
+
+**What a retry means for the history.** A request that was not answered may have taken effect, may
+yet do so, or never will. Asked again, it may take effect twice. So:
+
+- What changes nothing (`readonly`), and what the workload says is the same when it is asked twice
+  (`idempotent`: its argument carries an id, or it adds to a set), stays *one operation*, from its
+  first request to the answer that counts. A node that lets it happen twice breaks its promise, and
+  the history shows that.
+- What every earlier request of was surely refused, as with error 11, stays one operation too: it
+  has happened once at most.
+- Anything else is an operation *for each request*. The one without an answer ends as ``info`` and
+  its process with it, as Jepsen's do; the next is invoked under a new process. Both may have taken
+  effect, and no checker is told otherwise: a counter that shows both increments is right, for it
+  was asked for two. To write it down as one would accuse correct nodes (a write of which a late
+  first copy arrives after another client's write undoes that); to leave the first out would hide
+  what the client did.
+- An operation whose values must be written once for its checker (``repeatable=False``: appends to
+  lists, messages of a log) is not asked again at all after a request that may have taken effect.
+
+One operation that was answered by another node than it began at counts as that node's, in a
+session of its own: session guarantees do not span nodes.
+
+**Backoff** is exponential with full jitter: a time drawn evenly from 0 to the base, which doubles
+with each retry, up to `BACKOFF_MAX_NS` (Brooker, "Exponential Backoff And Jitter", AWS Architecture
+Blog, 2015). Draws are keyed by client, operation and attempt.
+
+**Hedging**: a read that is unanswered after so long is asked of a second node too, and the first
+answer counts (Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). A refusal is no answer
+while the other may still give one. After healing nobody hedges: there each node is to answer for
+itself.
+
+**The budget** is a token bucket of each client: each operation puts a fraction of a retry into
+it, each retry and each hedge takes a whole one out (gRPC's proposal A6, "Retry Throttling";
+Finagle's `RetryBudget`; "Handling Overload" in Site Reliability Engineering, 2016). It begins
+empty, so retries and hedges are never more than that fraction of what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from itertools import count
+from typing import Any, NamedTuple, TypeAlias
+
+import simpy
+
+from clew.history import EventType
+from clew.node.message import Message, sealed
+from clew.node.node import is_definite
+from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation
+from clew.scenarios.runs.client import ELSEWHERE, Client, extra_of
+from clew.workloads.workload import Request
+
+BACKOFF_MAX_NS = 20_000_000_000
+"""No wait before a retry is longer, as in the AWS SDKs' standard mode."""
+
+TEMPORARY = frozenset({11, 30})
+"""Codes of definite errors after which the same may succeed: unavailable for now, a conflict."""
+
+_Steps: TypeAlias = Generator[simpy.Event, Any, None]
+
+_WHOLE = 1_000_000
+_SAVED_MAX = 10 * _WHOLE
+"""More than ten retries are not saved up, or a long calm would pay for a storm."""
+
+
+class Policy(NamedTuple):
+    """When a client asks again.
+
+    Attributes:
+        retries: how often at most, for each operation.
+        backoff_ns: the longest wait before the first retry.
+        hedge_ns: after so long a read is asked of a second node too; None for never.
+        budget_ppm: how many retries and hedges for a million operations; None for any number.
+    """
+
+    retries: int = 0
+    backoff_ns: int = 0
+    hedge_ns: int | None = None
+    budget_ppm: int | None = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Policy:
+        """The policy of a plan."""
+        return cls(plan.retries, plan.backoff_ns, plan.hedge_ns, plan.retry_budget_ppm)
+
+    @property
+    def asks_again(self) -> bool:
+        """False where each operation is one request."""
+        return self.retries > 0 or self.hedge_ns is not None
+
+    def wait_max_ns(self, attempt: int) -> int:
+        """The longest wait after the attempt of this rank, from 1."""
+        # A rank in the thousands must make no number of thousands of bits.
+        return min(self.backoff_ns << min(attempt - 1, 40), BACKOFF_MAX_NS)
+
+    def patience_ns(self, timeout_ns: int) -> int:
+        """The longest that an operation can take, of which each request may take `timeout_ns`."""
+        waits = sum(self.wait_max_ns(attempt) for attempt in range(1, self.retries + 1))
+        return timeout_ns * (self.retries + 1) + waits
+
+
+class _Asked(NamedTuple):
+    """A request under way: the process and the node that it is of."""
+
+    process: int
+    node: str
+
+
+class RetryingClient(Client):
+    """A client that asks again as its policy says; else it does as `Client`.
+
+    What its methods share of the operation that is open: `_open` holds the requests whose answer
+    may count, by number; the first of them was sent as number `_first`, and `_refused` is what was
+    refused to it while a hedge was under way. `_counted` is the one whose answer counted.
+    """
+
+    def __init__(self, policy: Policy, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._policy = policy
+        self._entropy = self._cluster.entropy
+        self._closing_ns: Mapping[Phase, int] = {}
+        self._open: dict[int, _Asked] = {}
+        self._first = self._saved = 0
+        self._refused: dict[str, Any] | None = None
+        self._counted = 0, _Asked(self._process, self.node)
+        self._hedged: Request | None = None
+        self._busy = False
+
+    @property
+    def waiting(self) -> bool:
+        """True while an operation is open."""
+        return self._busy or self._reply is not None
+
+    def work(
+        self,
+        setup: dict[str, Any] | None,
+        operations: Iterable[PlannedOperation],
+        closing_ns: Mapping[Phase, int],
+    ) -> _Steps:
+        """Do as `Client.work`; no request is repeated after its phase closed."""
+        self._closing_ns = closing_ns
+        yield from super().work(setup, operations, closing_ns)
+
+    # One request, perhaps hedged.
+
+    def ask(self, body: dict[str, Any]) -> simpy.Event:
+        """Send a request, as `Client.ask`."""
+        reply = super().ask(body)
+        self._first, self._refused = self._msg_id, None
+        self._open = {self._msg_id: _Asked(self._process, self.node)}
+        return reply
+
+    def receive(self, message: Message) -> None:
+        """A reply; the first that is no refusal counts, else the last."""
+        number = message.body.get("in_reply_to")
+        if self._reply is None or type(number) is not int or number not in self._open:
+            self._recorder.client_messages += 1
+            self._unasked(message)
+            return
+        self._recorder.client_messages += 1
+        asked, body = self._open.pop(number), message.body
+        if not self._is_refusal(body):
+            self._end(body, number, asked)
+            return
+        if number == self._first:
+            self._refused, self._counted = body, (number, asked)
+        if not self._open:
+            self._end(self._refused, *self._counted)
+
+    def _is_refusal(self, body: dict[str, Any]) -> bool:
+        """Whether a reply says only that this node does not answer now."""
+        code = body.get("code")
+        if body.get("type") != "error" or type(code) is not int:
+            return False
+        if self._hedged is not None and self._workload.answer_of(self._hedged, code) is not None:
+            return False
+        return code in TEMPORARY | ELSEWHERE or not is_definite(code)
+
+    def _end(self, body: dict[str, Any] | None, number: int, asked: _Asked) -> None:
+        """End the wait; what is still open may be answered late."""
+        assert self._reply is not None
+        self._counted = number, asked
+        self._late.update(self._open)
+        self._open.clear()
+        reply, self._reply = self._reply, None
+        reply.succeed(body)
+
+    def _expire(self, msg_id: int) -> None:
+        if self._reply is not None and msg_id == self._first:
+            if self._refused is None:
+                self._recorder.attempts.timeouts += 1
+                self._counted = msg_id, self._open[msg_id]
+            self._end(self._refused, *self._counted)
+
+    def _hedge(self, msg_id: int) -> None:
+        """Ask a second node too, where the request of this number is still unanswered."""
+        if self._reply is None or msg_id not in self._open or self._hedged is None:
+            return
+        node = self._next(self._others or (self.node,))
+        if node == self.node or not self._affords():
+            return
+        recorder, wanted = self._recorder, self._hedged
+        recorder.attempts.hedges += 1
+        recorder.client_messages += 1
+        self._msg_id += 1
+        asked = _Asked(self._another(), node)
+        self._open[self._msg_id] = asked
+        now = self._world.now
+        recorder.trace.add(now, "hedge", self._process, asked.process, wanted.f, node)
+        body = {**self._workload.request(wanted), "msg_id": self._msg_id}
+        self._link_to(node).emit(*sealed(body))
+
+    # The budget.
+
+    def _affords(self) -> bool:
+        """Take a retry out of the budget; False where it holds none."""
+        if self._policy.budget_ppm is None:
+            return True
+        if self._saved < _WHOLE:
+            self._recorder.attempts.held_back += 1
+            return False
+        self._saved -= _WHOLE
+        return True
+
+    # One operation.
+
+    def _operate(self, planned: PlannedOperation) -> _Steps:
+        """Ask for an operation, again where that is due, and write down what came of it."""
+        asked = self._asked(planned)
+        if asked is None:
+            return
+        self._saved = min(self._saved + (self._policy.budget_ppm or 0), _SAVED_MAX)
+        self._busy = True
+        yield from self._tried(planned, asked)
+        self._busy = False
+
+    def _tried(self, planned: PlannedOperation, first: Request) -> _Steps:
+        """Try an operation until it is answered or given up.
+
+        Invariant: `unsure` says whether a request of the operation that is open in the history may
+        have taken effect unseen. Only what is idempotent stays open while it is true.
+        """
+        once = self._workload.operations[first.f].idempotent
+        place = self._begin(first, extra_of(planned))
+        unsure = False
+        for attempt in count(1):
+            reply = yield self._send(planned, first)
+            number, (process, node) = self._counted
+            if number != self._first:  # it was the second node that answered
+                self._recorder.moved(*place, process, node, (self.id, number))
+            kind, value, error = self._read(first, reply)
+            unsure = unsure or kind == "info"
+            if planned.phase != "final" and reply is not None and reply.get("type") == "error":
+                self._follow(reply, kind)
+            wait_ns = (
+                None if kind == "ok" else self._wait_ns(planned, reply, attempt, unsure=unsure)
+            )
+            closed = wait_ns is None or (unsure and not once)
+            if closed:
+                kind = "info" if unsure and kind == "fail" else kind
+                self._close(first, kind, value, error)
+            if wait_ns is None:
+                return
+            yield self._world.timeout(wait_ns)
+            self._note_retry(process, first.f, attempt + 1, apart=closed)
+            if closed:
+                unsure = False
+                place = self._begin(first, {**(extra_of(planned) or {}), "attempt": attempt + 1})
+            else:
+                again = self.id, self._msg_id + 1
+                self._recorder.moved(*place, self._process, self.node, again)
+
+    def _close(self, asked: Request, kind: EventType, value: Any, error: Any) -> None:
+        """Write down how the open operation ended; the next is another process's where unknown."""
+        process, node = self._counted[1]
+        self._recorder.complete(process, kind, asked, value, error, node)
+        self._workload.heard(asked, kind, value, self.rank)
+        if kind == "info" and process == self._process:
+            self._process = self._another()
+
+    def _note_retry(self, process: int, f: str, attempt: int, *, apart: bool) -> None:
+        """Count a retry of what `process` asked, and put it into the trace."""
+        recorder = self._recorder
+        recorder.attempts.retries += 1
+        recorder.attempts.apart += apart
+        now = self._world.now
+        recorder.trace.add(now, "retry", process, self._process, f, self.node, attempt)
+
+    def _begin(self, asked: Request, extra: dict[str, Any] | None) -> tuple[int, int]:
+        """Invoke an operation; the place of its event in the history, and its number."""
+        recorder = self._recorder
+        place = len(recorder.events), len(recorder.requests)
+        request = (self.id, self._msg_id + 1)
+        recorder.invoke(self._process, asked, self.node, request, extra)
+        return place
+
+    def _send(self, planned: PlannedOperation, asked: Request) -> simpy.Event:
+        """Send a request; a read that stays unanswered is hedged, until all is healed."""
+        reply = self.ask(self._workload.request(asked))
+        hedge_ns = self._policy.hedge_ns
+        self._hedged = None
+        if hedge_ns is not None and planned.phase == "main" and asked.f in self._workload.readonly:
+            self._hedged = asked
+            self._world.call_at(self._world.now + hedge_ns, self._hedge, self._msg_id)
+        return reply
+
+    def _wait_ns(
+        self, planned: PlannedOperation, reply: dict[str, Any] | None, attempt: int, *, unsure: bool
+    ) -> int | None:
+        """How long to wait before an operation is asked again, ns; None where it is not."""
+        declared = self._workload.operations[planned.f]
+        if unsure and not (declared.idempotent or declared.repeatable):
+            return None
+        if attempt > self._policy.retries or not self._may_help(reply):
+            return None
+        stream = self._entropy.stream("backoff", self.rank, planned.number, attempt)
+        wait_ns = stream.below(self._policy.wait_max_ns(attempt) + 1)
+        closing: Phase = "final" if planned.phase == "final" else "recover"
+        if self._world.now + wait_ns >= self._closing_ns[closing] or not self._affords():
+            return None
+        return wait_ns
+
+    def _may_help(self, reply: dict[str, Any] | None) -> bool:
+        """Whether the same may succeed after a reply that was none, or none that helped."""
+        if reply is None:
+            return True
+        moved = self.node != self._counted[1].node
+        return self._is_refusal(reply) and (moved or reply["code"] not in ELSEWHERE - TEMPORARY)
