@@ -97,6 +97,14 @@ def test_figures_count_each_request():
     assert requests(outcome)["hedges"] == requests(outcome)["held_back"] == 0
 
 
+def test_load_that_is_asked_again_was_offered_once():
+    once, again = outcome_of("Late", "Blind"), outcome_of("Late", "Blind", retries=3, backoff=0)
+    assert requests(again)["retries"] > 5
+    planned = sum(one.phase == "main" for one in once.run.plan.operations)
+    seconds = once.run.plan.time_limit_ns / 1e9
+    assert again.statistics["load"]["main"]["offered"] * seconds <= planned
+
+
 @pytest.mark.parametrize("budget", [0, 0.1, 0.2])
 def test_a_budget_bounds_what_is_asked_again(budget):
     outcome = outcome_of("Late", "Blind", retries=5, backoff=0, retry_budget=budget)

@@ -53,8 +53,13 @@ def load_figures(run: Run) -> dict[str, Any]:
 
 def _moments(run: Run) -> tuple[list[int], list[int]]:
     """When each operation began, and when each that happened was answered; ns."""
-    operations = run.history.operations
-    asked = [one.start for one in operations if one.start is not None]
+    history, operations = run.history, run.history.operations
+    # What a client asks again was offered once, be it an operation of the history by itself.
+    asked = [
+        one.start
+        for one in operations
+        if one.start is not None and "attempt" not in (history[one.invoked].extra or ())
+    ]
     done = [one.end for one in operations if one.type == "ok" and one.end is not None]
     return asked, done
 
