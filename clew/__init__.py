@@ -94,5 +94,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is, for completion in a REPL or a notebook."""
+    """List the public names, for completion in a REPL or a notebook."""
     return sorted({*globals(), *_HOMES})

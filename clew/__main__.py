@@ -12,7 +12,7 @@ from clew.machine.hashing import pin
 class _Answer:
     """Stdout, which is for Clew's own answer: what a user's file prints goes to stderr.
 
-    Its code may run where no run is: as the ``finally`` of a generator that is closed at the exit.
+    Its code may run outside a run: in the ``finally`` of a generator that is closed at exit.
     """
 
     def __init__(self, real: Any) -> None:
@@ -20,7 +20,7 @@ class _Answer:
         self._guards: Any = None
 
     def __getattr__(self, name: str) -> Any:
-        if self._guards is None:  # kept: at the exit there are no modules any more
+        if self._guards is None:  # kept: at exit the modules are gone
             self._guards = sys.modules.get("clew.sim.guards.caller")  # not before a file is loaded
         frame = sys._getframe().f_back  # noqa: SLF001 - None where Python flushes at its exit
         while frame is not None and frame.f_globals.get("__name__") == "clew.report.screen":
@@ -31,9 +31,9 @@ class _Answer:
 
 
 def _open_streams() -> None:
-    """Let a standard stream that whoever started this has closed lead nowhere.
+    """Open a standard stream that the parent process has closed, so that it leads nowhere.
 
-    Its number would be the next file's, and the exit status tells of the verdict all the same.
+    Otherwise the next file opened would get its number; the exit status gives the verdict anyway.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is not None:
@@ -47,7 +47,7 @@ def _open_streams() -> None:
 
 
 def main() -> int:
-    """Run the command line of this process; the exit status."""
+    """Run the command line of this process; return the exit status."""
     _open_streams()
     pin()
     answer: Any = _Answer(sys.stdout)

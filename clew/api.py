@@ -3,8 +3,8 @@
 `run` is for a notebook, a REPL or a script, `assert_valid` for a test that makes its own plans.
 Artefacts of runs that fail go where ``clew test`` puts them.
 
-A class instead of a model's name is taken as it is in this process. Nobody else has it: such a run
-is not run again in a fresh process, worker processes can't help, and its repro file can't be
+A class instead of a model's name is taken as it is in this process. No other process has it: such a
+run is not repeated in a fresh process, worker processes can't help, and its repro file can't be
 replayed from the command line. The result says so.
 """
 
@@ -58,7 +58,7 @@ from clew.search.verification import Verification, verify
 __all__ = ["PlanError", "Result", "RunResult", "assert_valid", "run"]
 
 Result = RunResult
-"""What `RunResult` was called before; a `clew.checkers.verdict.Result` is a checker's."""
+"""The former name of `RunResult`; a `clew.checkers.verdict.Result` is a checker's."""
 
 
 def run(
@@ -76,7 +76,7 @@ def run(
             scenario, or a class that derives from `Node`.
         jobs: worker processes.
         until_failure: stop at the first invalid run.
-        out: the folder for the artefacts of the run that is shown, where it is not valid.
+        out: the folder for the artefacts of the run that is shown, if it is not valid.
         options: every option of a scenario by its name, such as ``workload="lin-kv"``,
             ``nemesis=["partition"]``, ``seed=7``, ``runs=200`` or ``expect="invalid"``;
             ``asserts`` for what a file calls ``assert``.
@@ -165,7 +165,7 @@ def spend(
 def _collected(
     job: Job, seeds: Iterable[int], jobs: int, *, until_failure: bool
 ) -> tuple[list[SeedResult], _Told]:
-    """The results of seeds, the first valid one made again; and what is worth showing most."""
+    """The results of seeds, the first valid one repeated; and the one most worth showing."""
     expected = parse_expect(job.scenario.expect or "valid")
     told: _Told | None = None
     valid: _Told | None = None
@@ -189,11 +189,11 @@ def _collected(
 
 
 _Told: TypeAlias = tuple[SeedResult, Outcome | None]
-"""A result, and its outcome where the seed was run in this process."""
+"""A result, and its outcome if the seed was run in this process."""
 
 
 def _made_again(job: Job, result: SeedResult, outcome: Outcome | None) -> SeedResult:
-    """The result of a valid run, once it has been made again: in a fresh process, if one can."""
+    """The result of a valid run after it was repeated: in a fresh process, if possible."""
     if outcome is None or not job.scenario.model.endswith(IN_MEMORY):
         return made_again(job, result, fresh_runs_of(os.getpid()), outcome)
     verification = _same_here(outcome)
@@ -220,7 +220,7 @@ def _runs(job: Job, seeds: Iterable[int], jobs: int) -> Generator[_Told, None, N
 
 
 def _weight(result: SeedResult, expected: Expectation) -> tuple[bool, int, bool]:
-    """How much a run is worth showing: its verdict, then whether it fails as was not expected.
+    """How much a run is worth showing: its verdict, then whether its failure is unexpected.
 
     One that ended its worker can't be shown: it would end this process.
     """
@@ -236,7 +236,7 @@ def _again(scenario: Scenario, seed: int) -> Outcome:
 
 
 def _same_here(outcome: Outcome) -> Verification | None:
-    """How a run came out otherwise in this process; None where it did not, or is unknown."""
+    """How a repeated run differed in this process; None if it did not, or is unknown."""
     if outcome.verdict is Verdict.UNKNOWN or is_endless(outcome):
         return None
     same = simulate(outcome.run.plan, outcome.model).digest == outcome.run.digest
@@ -244,9 +244,9 @@ def _same_here(outcome: Outcome) -> Verification | None:
 
 
 class PlanError(AssertionError):
-    """A plan's run is invalid; the text is the shrunk story, made when it is asked for.
+    """A plan's run is invalid; the text is the shrunk story, made when it is needed.
 
-    Whoever tries many plans, as hypothesis does, only asks for the text of the last.
+    A caller that tries many plans, such as hypothesis, only needs the text of the last.
 
     Attributes:
         result: of the plan as it was given.
@@ -265,7 +265,7 @@ class PlanError(AssertionError):
         outcome = self.result.outcome
         if self.result.in_memory:
             return replace(self.result, verification=_same_here(outcome)).explain()
-        # Plans that were made by a test often share a seed, so their folder is named otherwise.
+        # Plans that a test made often share a seed, so their folder is named differently.
         repro = write_artefacts(outcome, self._out / f"plan-{outcome.run.digest[:8]}")
         same = None if is_endless(outcome) else verify(outcome.run)
         return replace(self.result, repro=str(repro), verification=same).explain()
@@ -274,7 +274,7 @@ class PlanError(AssertionError):
 def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResult:
     """The result of a plan's run, which is not invalid.
 
-    Unknown is let through: a plan of a few operations may show nothing, and many plans together
+    An unknown run passes: a plan of a few operations may show nothing, and many plans together
     decide. Under hypothesis the verdicts are counted as events of the test
     (``--hypothesis-show-statistics``).
 

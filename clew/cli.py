@@ -1,4 +1,4 @@
-"""The command line: what may be said, and what becomes of an error. The work is in `clew.commands`.
+"""The command line: its commands and flags, and how errors end it. The work is in `clew.commands`.
 
 Only typer is imported here, so that ``clew --help`` answers at once; a command's module is
 imported when the command runs. Every option of a scenario is taken as text and checked in one
@@ -54,12 +54,12 @@ app = typer.Typer(
 def _run(command: str, said: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
     given = {name: value for name, value in said.items() if value is not None}
-    # Where a library crashes this process, the line of the node that called it is told.
+    # If a library crashes this process, the line of the node that called it is reported.
     with suppress(OSError, RuntimeError):  # nobody reads stderr
         if not faulthandler.is_enabled():
             faulthandler.enable(all_threads=False)
-    # CI servers end what takes too long with TERM, and shells start what runs in the background
-    # with INT ignored: both end a command as Ctrl-C does, with what it found.
+    # CI servers end what takes too long with TERM, and shells start background jobs with INT
+    # ignored: both signals end a command as Ctrl-C does, with what it found.
     ended: list[tuple[int, float]] = []
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda signum, _: supervisor.interrupt(ended, signum))
@@ -77,14 +77,14 @@ def _run(command: str, said: Mapping[str, Any]) -> None:
 
 
 def _left_alone() -> int:
-    """Go without a reader, who has seen enough; the exit status."""
-    # What is still buffered must not complain at exit.
+    """End without a reader, who has seen enough; return the exit status."""
+    # What is still buffered must raise nothing at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_VALID
 
 
 def _prepare_fresh_runs() -> None:
-    """Let the process that makes runs again start while this one imports the rest."""
+    """Start the process that repeats runs while this one imports the rest."""
     from clew.search.forks import fresh_runs_of  # noqa: PLC0415 - not for ``clew --help``
 
     fresh_runs_of(os.getpid()).start()
@@ -97,7 +97,7 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 
 @app.callback(
-    epilog="Begin with: clew test raft --nemesis partition,kill --seed 42",
+    epilog="Start with: clew test raft --nemesis partition,kill --seed 42",
 )
 def _clew(
     *,
@@ -128,7 +128,7 @@ def _clew(
 def run_cluster(**said: Any) -> None:
     """Run clusters in virtual time and check what their clients saw.
 
-    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; of several scenarios 0 where
+    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; with several scenarios, 0 if
     each showed what it expects.
     """
     _prepare_fresh_runs()
@@ -164,7 +164,7 @@ def replay(
 ) -> None:
     """Run a repro file's plan again: the same run, digest for digest.
 
-    Exit status: that of the verdict; 2 where the run is not the one that the file expects, with
+    Exit status: that of the verdict; 2 if the run is not the one that the file expects, which shows
     what differs.
     """
     _run("replay", locals())
@@ -193,10 +193,10 @@ def shrink(
     changed_model: flags.ChangedModel = None,
     allow_outside: flags.AllowOutside = None,
 ) -> None:
-    """Leave out of a failing run what is not needed to fail, and tell what is left as a story.
+    """Leave out of a failing run what is not needed to fail, and print what is left as a story.
 
-    Exit status: 0 where the smallest plan comes out the same in a fresh process, else 2; 130 after
-    Ctrl-C, which ends it with the best so far.
+    Exit status: 0 if the smallest plan comes out the same in a fresh process, otherwise 2; 130
+    after Ctrl-C, which ends it with the best so far.
     """
     _run("shrink", locals())
 
@@ -243,7 +243,8 @@ def check(
         str | None,
         option(
             "--budget",
-            "Time for each file, such as 10s or 2m; then unknown, on a slow machine sooner.",
+            "Time for each file, such as 10s or 2m, after which it is unknown; a slow machine "
+            "gets less done.",
             "no bound",
             "TIME",
         ),
@@ -252,7 +253,8 @@ def check(
         str | None,
         option(
             "--steps",
-            "Steps that the check of each file may take; then unknown, on every machine alike.",
+            "Steps that the check of each file may take, after which it is unknown, on every "
+            "machine alike.",
             "5000000; no bound with --budget",
             "N",
         ),
@@ -296,7 +298,7 @@ def list_(
     ],
     json: Annotated[bool | None, option("--json", "One JSON object per row on stdout.")] = None,
 ) -> None:
-    """List what there is."""
+    """List what Clew knows."""
     _run("list", locals())
 
 
@@ -326,7 +328,9 @@ def schema() -> None:
 """,
 )
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the files, as my_node.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name for the files, such as my_node.")
+    ],
     workload: Annotated[
         str, typer.Option("-w", "--workload", metavar="NAME", help="What clients ask of it.")
     ] = "echo",
@@ -334,7 +338,7 @@ def new(
         Path | None, option("--directory", "Where to write.", "here", "DIR")
     ] = None,
 ) -> None:
-    """Write a node, a scenario and a test to begin with: NAME.py, NAME.toml, test_NAME.py."""
+    """Write a node, a scenario and a test to start from: NAME.py, NAME.toml, test_NAME.py."""
     _run("new", locals())
 
 
@@ -362,7 +366,7 @@ def serve_node(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit status. What is wrong is told on stderr, in one line."""
+    """Run a command line and return its exit status. What is wrong is one line on stderr."""
     if arguments is None:
         pin()  # a script of another version of Clew may call this
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
@@ -394,7 +398,7 @@ _SUPERVISED = ("test", "replay", "shrink")
 def _main(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know few letters
+            stream.reconfigure(errors="backslashreplace")  # a terminal may have few letters
     with screened():
         try:
             _check_command(given[0])
@@ -411,7 +415,7 @@ def _main(given: Sequence[str]) -> int:
 
 
 def _mistaken(mistake: BaseException, given: Sequence[str]) -> int:
-    """Say what else went wrong, by whose fault; the exit status."""
+    """Report what else went wrong, by whose fault; return the exit status."""
     if isinstance(mistake, SystemExit) and isinstance(mistake.__context__, BrokenPipeError):
         return _left_alone()  # typer, which prints the help itself, ends so
     try:
@@ -419,14 +423,14 @@ def _mistaken(mistake: BaseException, given: Sequence[str]) -> int:
     except ClewError as bad:
         return _refuse(str(bad))
     if isinstance(mistake, OSError) and mistake.filename is not None:
-        # The system's answer to a path that somebody named.
+        # The system's answer to a path that the user named.
         told = (mistake.strerror or str(mistake)).lower()
         return _refuse(str(UsageError("can't be used", where=str(mistake.filename), found=told)))
     return _crashed(mistake, given)
 
 
 def _check_blame(error: BaseException) -> None:
-    """Refuse what a user's own code raised where no handler runs, be it what ends a process."""
+    """Refuse what a user's own code raised outside any handler, even what ends a process."""
     from clew.sim.finding import blame  # noqa: PLC0415 - seldom
 
     blames = blame(error)
@@ -440,7 +444,7 @@ def _refuse(message: str) -> int:
 
 
 def _crashed(mistake: BaseException, given: Sequence[str]) -> int:
-    """Report a mistake of Clew's own; where no file can hold the report, on stderr."""
+    """Report a mistake of Clew's own; on stderr if no file can hold the report."""
     crash = crash_of(mistake, command=["clew", *given])
     echo(f"clew: {crash}", err=True)
     if crash.report is None:
@@ -449,7 +453,7 @@ def _crashed(mistake: BaseException, given: Sequence[str]) -> int:
 
 
 def _check_encoding(given: Sequence[str]) -> None:
-    """Hold every argument to what this system can say; older libraries fail over what it can't."""
+    """Refuse an argument that this system can't encode; older libraries fail over one."""
     for argument in given:
         try:
             os.fsencode(argument)

@@ -18,13 +18,10 @@ EXIT_USAGE = 64
 class ClewError(Exception):
     """The user's input can't be used.
 
-    Args:
-        problem: what is wrong, as one clause without a full stop.
-        where: the place, such as ``scenario.toml:12`` or ``history.edn:3``.
-        expected: what would have been right.
-        found: what was there instead.
-        fix: what to do, as one sentence without a full stop; one that begins with "Did you mean"
-            is told as a question.
+    Args: problem: what is wrong, as one clause without a full stop. where: the place, such as
+        ``scenario.toml:12`` or ``history.edn:3``. expected: what would have been right. found: what
+        was there instead. fix: what to do, as one sentence without a full stop; one that begins
+        with "Did you mean" is printed as a question.
 
     ``str()`` gives the whole message on one line. An error travels between processes whole.
     """
@@ -47,7 +44,7 @@ class ClewError(Exception):
 
     @property
     def details(self) -> dict[str, str | None]:
-        """What was expected and found and is to be done, for another error that says the same."""
+        """What was expected and found, and what to do, for another error that says the same."""
         return {"expected": self.expected, "found": self.found, "fix": self.fix}
 
     def __str__(self) -> str:
@@ -71,7 +68,7 @@ class ScenarioError(ClewError):
 
 
 class HistoryError(ClewError):
-    """A recorded history can't be read, or is no history."""
+    """A recorded history can't be read, or is not a history."""
 
 
 class NodeError(ClewError):

@@ -30,11 +30,11 @@ class Event(NamedTuple):
         type: ``invoke``, ``ok``, ``fail`` or ``info``.
         f: the name of the function, such as ``read`` or ``cas``.
         value: its argument on invoke, its result on completion; any JSON value.
-        time: nanoseconds since the start, or None where the source has no times. Only the
+        time: nanoseconds since the start, or None if the source has no times. Only the
             order of events in the history is trusted by checkers of real-time order.
-        error: why it failed or is unknown; None where nothing is said.
-        node: the node that was asked; None where nothing is said.
-        extra: what else a file said of the event and a reader may want back, or None.
+        error: why it failed or is unknown; None if it is not recorded.
+        node: the node that received the request; None if it is not recorded.
+        extra: whatever else a file holds on the event and a reader may want back, or None.
     """
 
     process: Process
@@ -59,7 +59,7 @@ class Operation(NamedTuple):
         number: rank of the invocation among the invocations, from 0.
         type: ``ok``, ``fail`` or ``info``; one that was never answered is ``info``.
         argument: the value of the invocation.
-        result: the value of the completion; None where there is none.
+        result: the value of the completion; None if there is none.
         start: time of the invocation, ns; None where the source has no times.
         end: time of the completion, ns; None where there is none.
     """
@@ -79,7 +79,7 @@ class Operation(NamedTuple):
 
     @property
     def pending(self) -> bool:
-        """True where the operation may take effect at any time after its invocation."""
+        """True if the operation may take effect at any time after its invocation."""
         return self.type == "info"
 
 
@@ -90,8 +90,8 @@ class History(Sequence[Event]):
         events: the events in real-time order.
         source: the file it came from, for messages.
         lines: for each event its line in that file, for messages.
-        format: the name of the file's format, where it came from one.
-        timeless: whether nothing is known of when operations began, and so of their order.
+        format: the name of the file's format, if it came from a file.
+        timeless: whether it is unknown when operations began, and so in which order.
     """
 
     __slots__ = ("_operations", "events", "format", "lines", "source", "timeless")
@@ -144,8 +144,8 @@ class History(Sequence[Event]):
     def operations(self) -> list[Operation]:
         """The client operations in order of invocation; computed once, in O(n).
 
-        Events of processes whose name is a str (the nemesis) are no client operations and are
-        left out.
+        Events of processes whose name is a str (the nemesis) are not client operations and are left
+        out.
 
         Raises:
             HistoryError: a completion without its invocation, a process that invokes while its

@@ -21,7 +21,7 @@ MODELS, WORKLOADS, CHECKERS = "clew.models", "clew.workloads", "clew.checkers"
 
 @lru_cache
 def installed(group: str) -> Mapping[str, EntryPoint]:
-    """What is installed of a group, by name in the order of the names; nothing is imported."""
+    """The installed entry points of a group, in the order of their names; nothing is imported."""
     return {each.name: each for each in sorted(entry_points(group=group), key=lambda e: e.name)}
 
 

@@ -1,1 +1,1 @@
-"""What each command does; `clew.cli` says what may be asked of it."""
+"""What each command does; `clew.cli` declares its flags."""

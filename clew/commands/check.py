@@ -22,7 +22,7 @@ from clew.report.screen import Style, echo
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Judge the files; the exit status is that of the worst."""
+    """Judge the files; return the exit status of the worst."""
     check_outputs({"dot": options.get("dot")}, options["files"])
     jobs = options.get("jobs")
     models = options.get("consistency_models")
@@ -56,7 +56,7 @@ def run(options: Mapping[str, Any]) -> int:
 def _with_progress(
     answers: Iterable[Judgement | ClewError], count: int
 ) -> Iterator[Judgement | ClewError]:
-    """The answers, with how many there are so far on stderr where there are several."""
+    """Yield the answers; with several files, show on stderr how many there are so far."""
     with LiveLine(sys.stderr) as line:
         for rank, answer in enumerate(answers, 1):
             line.clear()

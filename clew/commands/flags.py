@@ -1,4 +1,4 @@
-"""Flags of commands: how one is made, and those that several commands take."""
+"""Flags of commands: how to make one, and those that several commands take."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What ``clew test`` is asked to do with its scenarios: which seeds, where, and for how long.
+"""What ``clew test`` is to do with its scenarios: which seeds, where, and for how long.
 
-Each field of `Invocation` says its own flag; the command line is made from them. The flags of the
-scenario itself are made from the table of options, by `clew.commands.scenario_flags`.
+Each field of `Invocation` declares its own flag; the command line is made from them. The flags of
+the scenario itself are made from the table of options, by `clew.commands.scenario_flags`.
 """
 
 # ruff: noqa: RUF009 - what is called makes a field
@@ -25,7 +25,7 @@ from clew.formats.places import check_file, check_folder
 from clew.search.shards import Shard
 
 ONE_PROCESS_RUNS = 20
-"""Below this many runs starting worker processes costs more than they save."""
+"""Below this many runs, starting worker processes costs more than it saves."""
 
 
 def _flag(
@@ -39,13 +39,9 @@ def _flag(
 ) -> Any:
     """A field that a flag sets.
 
-    Args:
-        names: as `option` takes them, and what follows too.
-        meaning: for the help.
-        default: in words.
-        metavar: of what follows the flag; None for one that is said or not.
-        read: from the flag's name and what was given to the value.
-        value: where nothing is given.
+    Args: names: as `option` takes them, with what follows them. meaning: for the help. default: in
+        words. metavar: of what follows the flag; None for a flag that takes nothing. read: from the
+        flag's name and what was given to the value. value: the value if nothing is given.
     """
     kind = bool if metavar is None else Path if metavar in {"FILE", "DIR"} else str
     info = option(names, meaning, default, metavar)
@@ -53,7 +49,7 @@ def _flag(
 
 
 def _said(name: str, read: Callable[[str, Any], Any], value: Any, hint: Any = None) -> Any:
-    """A field; where there is no hint for typer, the scenario's table has its flag."""
+    """A field; without a hint for typer, the scenario's table has its flag."""
     return field(default=value, metadata={"name": name, "read": read, "hint": hint})
 
 
@@ -115,8 +111,8 @@ class Invocation:
     )
     shard: Shard = _flag(
         "--shard",
-        "Run the Kth of N equal parts of the seeds; of several scenarios, of those. The first has "
-        "all seeds where a failure is expected of them.",
+        "Run the Kth of N equal parts of the seeds; or, if there are several, of the scenarios. "
+        "The first has all seeds if a failure is expected.",
         metavar="K/N",
         read=shard_of,
         value=Shard(),
@@ -154,12 +150,12 @@ class Invocation:
     )
     json: bool = _flag(
         "--json",
-        "One JSON object per run on stdout; then one for each scenario with --expect, whether it "
-        "was met. In a sweep the first of each way of failing has its repro file in it.",
+        "One JSON object per run on stdout; then one for each scenario with --expect, with "
+        "whether it was met. In a sweep, the first of each way of failing names its repro file.",
     )
     junit: Path | None = _flag(
         "--junit",
-        "Write a JUnit report for a CI server; folders that are missing are made.",
+        "Write a JUnit report for a CI server; missing folders are made.",
         metavar="FILE",
         read=_file,
         value=None,
@@ -169,11 +165,11 @@ class Invocation:
 
     @property
     def failures_max(self) -> int | None:
-        """Stop after that many failures; None to go on."""
+        """The number of failures after which to stop; None to go on."""
         return 1 if self.until_failure else self.max_failures
 
     def jobs_for(self, runs: int | None) -> int:
-        """The worker processes that a number of runs is worth; None where nobody knows how many."""
+        """The worker processes that a number of runs is worth; None for an unknown number."""
         if self.jobs is not None:
             return self.jobs if runs is None else min(self.jobs, max(runs, 1))
         return 1 if runs is not None and runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
@@ -197,10 +193,10 @@ def invocation_flags() -> set[str]:
 
 
 def invocation_of(said: dict[str, Any]) -> Invocation:
-    """The options of the command from their texts, which are taken out of what was said.
+    """The options of the command from their texts, which are taken out of the arguments.
 
     Raises:
-        UsageError: one of them is wrong, or says the contrary of another.
+        UsageError: one of them is wrong, or contradicts another.
     """
     own = {name: said.pop(name) for name in _FIELDS if name in said}
     read = {name: _FIELDS[name].metadata["read"] for name in own}

@@ -13,7 +13,7 @@ from clew.report.screen import echo
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Print a list; the exit status."""
+    """Print a list; return the exit status."""
     rows, columns = rows_of(options["what"])
     if "json" in options:
         for row in rows:

@@ -1,4 +1,4 @@
-"""What there is to say of a command whose process was lost: see `clew.machine.supervisor`."""
+"""The report on a command whose process was lost: see `clew.machine.supervisor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clew.report.screen import echo
 
 
 def tell_lost(lost: Lost, given: Sequence[str]) -> int:
-    """Say what happened to the process of a command; the exit status."""
+    """Report what happened to the process of a command; return the exit status."""
     if lost.ended is not None and not lost.stuck:
         echo("clew: interrupted", err=True)
         return 128 + lost.ended
@@ -35,7 +35,7 @@ def tell_lost(lost: Lost, given: Sequence[str]) -> int:
 
 
 def _stuck(lost: Lost, given: Sequence[str]) -> int:
-    """A call of the node's code that nothing could end: it is wrong, whatever else there is."""
+    """Report a call of the node's code that nothing could end: it is invalid in any case."""
     where = f" at {lost.place}" if lost.place else ""
     reason = f"one call of the node's code did not end, and could not be interrupted{where}"
     place = PurePath(lost.place.partition(" ")[0].rstrip(",")).name
@@ -47,7 +47,7 @@ def _stuck(lost: Lost, given: Sequence[str]) -> int:
 
 
 def _gone(lost: Lost, given: Sequence[str]) -> int:
-    """A process that ended without a word: by a signal, or by what it called."""
+    """Report a process that ended without a word: by a signal, or by what it called."""
     during = " while it ran a node's code" if lost.doing else ""
     reason = (
         f"the process that did the work ended with {ending(lost.status)}{during}: a library ended "
@@ -61,7 +61,7 @@ def _gone(lost: Lost, given: Sequence[str]) -> int:
 def _report(
     lost: Lost, verdict: Verdict, signature: str, reason: str, given: Sequence[str]
 ) -> None:
-    """The same for machines, where that was asked for and the process has not done it."""
+    """Print the same as JSON or JUnit, if that was requested and the process has not done it."""
     if "--json" in given:
         told = {"name": "nodes", "verdict": verdict.value, "reason": reason}
         data = {"verdict": verdict.value, "digest": "", "checks": [told], "repro": None}

@@ -1,4 +1,4 @@
-"""``clew new``: files to begin with."""
+"""``clew new``: files to start from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.scenarios.suites.scaffold import pytest_command, scaffold
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Write the files and say what to do with them; the exit status."""
+    """Write the files and print what to do with them; return the exit status."""
     directory = Path(options.get("directory", "."))
     node, scenario, test = scaffold(options["name"], options["workload"], directory)
     echo(f"Wrote {node}, {scenario} and {test}.")

@@ -1,4 +1,4 @@
-"""What the texts of options stand for."""
+"""Numbers, times and shards, read from the texts of options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def seconds_of(option: str, text: str) -> float:
     """A time such as ``500ms``, ``30s``, ``5m`` or ``1h``, in seconds.
 
     Raises:
-        UsageError: it is none, or no time at all.
+        UsageError: it is not a time, or is zero.
     """
     match = _TIME.fullmatch(text)
     if match is None or not float(match[1]):

@@ -1,9 +1,9 @@
-"""``clew replay``: a repro file's plan again, and whether it is the same run.
+"""``clew replay``: run a repro file's plan again, and tell whether it is the same run.
 
-Nothing that a file names is imported before `clew.scenarios.repros.trust` has looked at it. Where
-the model's source has changed since the file was written, another run is to be expected, and
-nothing is run unless that is asked for with ``--changed-model``: then what came out is compared
-without holding it against the run.
+Nothing that a file names is imported before `clew.scenarios.repros.trust` has looked at it. If the
+model's source has changed since the file was written, a different run is to be expected, and
+nothing is run without ``--changed-model``: with it a difference is shown, and does not count
+against the run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from clew.trace.jsonl import write_trace
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Replay a file; the exit status."""
+    """Replay a file; return the exit status."""
     path = Path(options["file"])
     check_outputs({name: options.get(name) for name in ("diagram", "trace")}, [path])
     repro = read_repro(path)
@@ -46,7 +46,7 @@ def run(options: Mapping[str, Any]) -> int:
         told = differences(repro, outcome)
         if asked or outcome.verdict is Verdict.VALID:
             found = verify(outcome.run, fresh_runs_of(os.getpid()))
-            # Of a valid run that is the same again nothing is said that nobody asked for.
+            # A valid run that is the same again needs no word that nobody requested.
             verification = found if asked or found.hash_order or not found.same else None
     if "diagram" in options:
         from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
@@ -81,12 +81,12 @@ def trusted(
 
 
 def announce(line: str) -> None:
-    """Print a line on stderr, where it is in nobody's way."""
+    """Print a line on stderr, so that stdout holds the result alone."""
     echo(f"clew: {line}", err=True)
 
 
 def comparison(repro: Repro, told: Sequence[str], style: Style, changed: Sequence[str]) -> str:
-    """Whether the run is the one that the file expects, and what differs.
+    """Print whether the run is the one that the file expects, and what differs.
 
     ``told`` says what differs, ``changed`` which source files of the model have changed since.
     """

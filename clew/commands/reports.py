@@ -1,4 +1,4 @@
-"""The end of ``clew test``: reports for machines, and the exit status."""
+"""The end of ``clew test``: JSON and JUnit reports, and the exit status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def print_json(case: Case, result: SeedResult) -> None:
 
 
 def print_met(cases: Sequence[Case]) -> None:
-    """Whether each scenario that says what to expect has shown it: one object on a line."""
+    """Print for each scenario with an expectation whether it was met: one object per line."""
     for case in cases:
         scenario, met = case.job.scenario, case.summary.met
         if scenario.expect is not None:
@@ -56,10 +56,10 @@ def end(
     *,
     interrupted: bool = False,
 ) -> int:
-    """Tell what came out, make failures small and write the reports; the exit status.
+    """Print what came out, make failures small and write the reports; return the exit status.
 
-    It is 0 where all showed what was expected, 2 where that can't be said of some. ``tell`` prints,
-    and gives by repro file what it said. What a person interrupted is told and raised again.
+    It is 0 if all showed what was expected, 2 if that is unknown for some. ``tell`` prints, and
+    returns by repro file what it printed. An interruption is reported and raised again.
     """
     stories: dict[str, str] = {}
     try:

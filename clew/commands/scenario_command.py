@@ -17,7 +17,7 @@ def completed(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class ScenarioCommand(TyperCommand):
-    """A command with its own flags, and after its argument one for each option of a scenario.
+    """A command with its own flags and, after its argument, one for each option of a scenario.
 
     They are made when it is called: they depend on the workload that the command line names, and
     their tables take longer to import than ``clew --help`` may take.

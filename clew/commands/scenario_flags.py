@@ -25,11 +25,11 @@ def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
     """The parameters of a command line that stand for the options of its scenario.
 
     Options of workloads that ship can always be given: a suite may have several. The help shows
-    those of the workload where one is named.
+    those of the workload if one is named.
 
     Args:
         args: the command line.
-        own: the flags that the command has besides.
+        own: the other flags of the command.
 
     Raises:
         ClewError: a file that is named can't be loaded, or its workload declares a flag of `own`.
@@ -52,7 +52,7 @@ def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
 
 
 def _parameter(name: str, row: Row, *, hidden: bool) -> Parameter:
-    """An option as typer takes one; its value is a text, which the scenario holds to its type."""
+    """An option as typer takes one; its value is a text, which the scenario checks and converts."""
     said = row.option
     flag = said.flags or _flag(name)
     if row.kind is bool:
@@ -71,7 +71,7 @@ def _flag(name: str) -> str:
 
 
 def default_words(row: Row) -> str:
-    """An option's default as a command line would say it; empty where there is nothing to say."""
+    """An option's default as a command line would write it; empty if there is none."""
     value = row.default
     if value is None or plain_kind(row.kind) is bool or value in {"", ()}:
         return ""
@@ -79,9 +79,9 @@ def default_words(row: Row) -> str:
 
 
 def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
-    """The workload that a command line names, itself or by its model; none where it names none.
+    """The workload that a command line names, directly or by its model, if it names one.
 
-    A user's file is loaded only where help is asked for, or a flag is given that no other has.
+    A user's file is loaded only if help is requested, or a flag is given that nothing else has.
     """
     options, folder = _stated(args)
     model, workload = str(options.get("model")), options.get("workload")
@@ -97,12 +97,12 @@ def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
         options = {**options, "workload": workload}
     try:
         return workload_of(options, folder)
-    except UsageError:  # of a name that is none, the command itself will say so
+    except UsageError:  # the command itself will refuse an unknown name
         return []
 
 
 def _stated(args: Sequence[str]) -> tuple[dict[str, Any], Path]:
-    """The model and the workload that a command line names, and the folder that they lie in."""
+    """The model and the workload that a command line names, and the folder that they are in."""
     options: dict[str, Any] = {}
     folder = Path()
     models = [word for word in args if is_file(word) or word.endswith(".toml")]

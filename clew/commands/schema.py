@@ -11,7 +11,7 @@ from clew.scenarios.options.schema import schema_text
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Print the schema; the exit status."""
+    """Print the schema; return the exit status."""
     del options
     echo(schema_text().removesuffix("\n"))
     return EXIT_VALID

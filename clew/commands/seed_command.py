@@ -13,7 +13,7 @@ from clew.scenarios.suites.suite import Source, options_of, scenario_from
 
 
 def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
-    """The command line: the scenario, the options that it does not bring itself, and the seed.
+    """The command line: the scenario, the options that it does not set itself, and the seed.
 
     Without a source, the scenario comes from flags.
     """
@@ -28,7 +28,7 @@ def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
 
 
 def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:
-    """What a command line has to say to make one scenario of another."""
+    """The flags that turn one scenario into another."""
     for name, one in declared(type(scenario)).items():
         value = getattr(scenario, one.name)
         if name in BESIDE_A_RUN or value == getattr(base, one.name, one.default):

@@ -12,7 +12,7 @@ from clew.scenarios.code.models import load_model
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Serve until stdin ends; the exit status."""
+    """Serve until stdin ends; return the exit status."""
     model = load_model(options["model"])
     serve(model.node_class, sys.stdin, sys.stdout, sys.stderr, directory=options.get("disk"))
     return EXIT_VALID

@@ -1,4 +1,4 @@
-"""``clew shrink``: the smallest story that still fails as a repro file's run does."""
+"""``clew shrink``: the smallest story that still fails as the run of a repro file does."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ EXIT_INTERRUPTED = 130
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Shrink a repro file's plan; the exit status.
+    """Shrink a repro file's plan; return the exit status.
 
-    It is 0 where a plan was found and comes out the same in a fresh process, 2 where it does not,
-    130 where Ctrl-C ended the search, whose best is shown and written all the same.
+    It is 0 if a plan was found and comes out the same in a fresh process, 2 if it does not, and 130
+    if Ctrl-C ended the search, whose best is shown and written all the same.
     """
     path = Path(options["file"])
     runs_max = number("max-runs", options.get("runs_max", str(RUNS_MAX)), 1)
@@ -63,7 +63,7 @@ def run(options: Mapping[str, Any]) -> int:
 
 
 def _check_beside(out: Path, path: Path) -> None:
-    """Make sure that the nearest plan that passes, which goes beside ``out``, replaces neither."""
+    """Refuse an ``out`` beside which the nearest passing plan would replace one of the files."""
     beside = out.with_name(PASSING)
     if same_file(beside, out) or same_file(beside, path):
         raise UsageError(

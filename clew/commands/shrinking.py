@@ -21,7 +21,7 @@ from clew.search.verification import verify
 def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[str, SeedResult]]:
     """The first failure of each kind, with its name.
 
-    In a scenario that showed what was expected there is none.
+    A scenario that showed what was expected has none.
     """
     for case in cases:
         alone = case.job.scenario.expect is None
@@ -41,15 +41,15 @@ def _can_shrink(result: SeedResult) -> bool:
 
 
 def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
-    """Shrink the first failure of each kind, and tell it; what was told, by repro file.
+    """Shrink the first failure of each kind and print its story; return the stories by repro file.
 
-    Of one whose figures alone are wrong one line says that it is left as it is.
+    For a failure of figures alone, one line says that it is left as it is.
 
-    The smallest plan stands beside the repro file afterwards. Ctrl-C ends one search with its
-    best so far, which is told, and then all of it.
+    The smallest plan stands beside the repro file afterwards. Ctrl-C ends the current search, whose
+    best so far is printed, and then the whole.
 
     Raises:
-        KeyboardInterrupt: a person has ended it.
+        KeyboardInterrupt: the user has ended it.
     """
     told: dict[str, str] = {}
     for name, result in _to_shrink(cases):

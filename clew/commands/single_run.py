@@ -30,7 +30,7 @@ from clew.trace.jsonl import write_trace
 
 
 def run_one(case: Case, asked: Invocation) -> int:
-    """Run the only seed of a case; the exit status."""
+    """Run the only seed of a case; return the exit status."""
     seed = next(case.seeds())
     scenario = case.job.scenario
     limit_ns = to_ns(scenario.time_limit + scenario.recovery)
@@ -60,7 +60,7 @@ def run_one(case: Case, asked: Invocation) -> int:
 def _tell(
     case: Case, asked: Invocation, outcome: Outcome | None, result: SeedResult
 ) -> dict[str, str]:
-    """Print what came of the seed; the story, by repro file."""
+    """Print the result of the seed; return its story by repro file."""
     if outcome is None:
         echo(f"Seed {result.seed}: {result.verdict.value}. {result.reason}")
         return {}

@@ -47,14 +47,14 @@ from clew.search.sweep import run_tasks
 from clew.search.verification import Verification, verify
 
 STALE_SECONDS = 3600.0
-"""What a killed process had begun to write is removed when it is so old."""
+"""The age, at which leftovers of a killed process's writing are removed."""
 
 
 def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
-    """Run the seeds of all cases; the exit status.
+    """Run the seeds of all cases; return the exit status.
 
     Raises:
-        KeyboardInterrupt: a person has ended it; what was found is reported and recorded.
+        KeyboardInterrupt: the user has ended it; what was found is reported and recorded.
     """
     _remove_stale_parts(asked.out)
     counted = asked.coverage or sys.stderr.isatty()  # it costs a tenth of a run, or a quarter
@@ -113,7 +113,7 @@ def _runner(
 
 
 class _Books(NamedTuple):
-    """Where results go, and where the first valid one of each case is made again."""
+    """Where results go, and where the first valid run of each case is repeated."""
 
     database: Database
     progress: Progress
@@ -134,7 +134,8 @@ def _spend(cases: Sequence[Case], run: Runner, asked: Invocation, books: _Books)
                 plain = made_again(case.job, plain, fresh)
             new = case.summary.is_new(plain)
             result = _kept(case.job, plain) if new else plain
-            # Recorded before it is told: whatever ends this process, what was told is there.
+            # Recorded before it is reported: whatever ends this process, what was reported is
+            # there.
             database.record(case.sweep, result)
             if new:
                 database.commit()
@@ -150,7 +151,7 @@ def _spend(cases: Sequence[Case], run: Runner, asked: Invocation, books: _Books)
 
 
 def _kept(job: Job, result: SeedResult) -> SeedResult:
-    """As `kept`; the seed is unknown where Clew itself goes wrong over it."""
+    """As `kept`; the seed is unknown if Clew itself goes wrong over it."""
     try:
         return kept(job, result)
     except (ClewError, OSError):
@@ -161,7 +162,7 @@ def _kept(job: Job, result: SeedResult) -> SeedResult:
 
 
 def kept(job: Job, result: SeedResult) -> SeedResult:
-    """The result with its artefacts written: of a way of failing, the first is kept whole."""
+    """The result with its artefacts written: the first of each way of failing is kept whole."""
     if not result.digest or (result.repro is not None and _is_of(job, result)):
         return result
     again = replace(job, keep_failing=True, verify_all=False, verify_failing=False)
@@ -169,13 +170,13 @@ def kept(job: Job, result: SeedResult) -> SeedResult:
     result = replace(result, repro=written.repro, json={**result.json, "repro": written.repro})
     if written.digest == result.digest or is_endless(outcome):
         return result
-    return held(result, Verification(same=False, where="the run when it was made to be kept"))
+    return held(result, Verification(same=False, where="the run when it was repeated to be kept"))
 
 
 def _is_of(job: Job, result: SeedResult) -> bool:
-    """True where a result's repro file is of this very run.
+    """True if a result's repro file is of this very run.
 
-    One of a resumed sweep's may have been written anew by another sweep of the same model.
+    A file of a resumed sweep may have been rewritten by another sweep of the same model.
     """
     if not result.json.get("resumed"):
         return True
@@ -185,13 +186,13 @@ def _is_of(job: Job, result: SeedResult) -> bool:
         return False
     named, asked = repro.plan.model.name, job.scenario.model
     if named != asked and not in_one_file(named, asked):
-        return False  # it would be imported, and it is not what was asked for
+        return False  # it would be imported, and nobody requested it
     drawn = draw_plan(job.scenario, result.seed, load_model(job.scenario.model, job.scenario.bug))
     return repro.digest == result.digest and replace(repro.plan, model=drawn.model) == drawn
 
 
 def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
-    """Print what came out; the stories that were told, by repro file."""
+    """Print what came out; return the printed stories by repro file."""
     style = Style.of(sys.stdout)
     if len(cases) == 1:
         return _tell_one(cases[0], seconds, style)
@@ -207,7 +208,7 @@ def _tell(cases: Sequence[Case], seconds: float) -> dict[str, str]:
 
 
 def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
-    """The summary, and the story of the first run that is as bad as any."""
+    """Print the summary, and the story of the first run that is as bad as any."""
     scenario, summary = case.job.scenario, case.summary
     echo(sweep_report(scenario, summary, seconds, style, partial(rerun, scenario, case.source)))
     firsts = (group.first for group in summary.groups.values())
@@ -217,7 +218,7 @@ def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
     # From its repro file: what is shown here can be replayed.
     outcome, verification = replayed(Path(str(worst.repro))), worst.verification
     failed = outcome.verdict is Verdict.INVALID and not is_endless(outcome)
-    if failed and worst.json.get("resumed"):  # the database knows nothing of it
+    if failed and worst.json.get("resumed"):  # the database has nothing on it
         verification = verify(outcome.run)
     story = run_report(outcome, verification, worst.repro, style)
     echo(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n\n{story}")
@@ -232,7 +233,7 @@ def replayed(path: Path) -> Outcome:
 
 
 def _remove_stale_parts(out: Path) -> None:
-    """Remove what processes that were killed had begun to write."""
+    """Remove what killed processes had begun to write."""
     for part in out.glob("*/.*.part"):
         with suppress(OSError):
             if wall.seconds_since_1970() - part.stat().st_mtime > STALE_SECONDS:

@@ -39,7 +39,7 @@ from clew.search.summary import Summary
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Run the seeds that the options name; the exit status."""
+    """Run the seeds that the options name; return the exit status."""
     given = dict(options)
     asked = invocation_of(given)
     if "asserts" in given:
@@ -78,7 +78,7 @@ def run(options: Mapping[str, Any]) -> int:
 
 
 def _check_outputs(asked: Invocation) -> None:
-    """Look at the outputs before any code of a user's is imported, which may end this process."""
+    """Check the outputs before any user code is imported, which may end this process."""
     folders = [Path(name) for name in asked.models if name and Path(name).is_dir()]
     inside = [file for folder in folders for file in folder.rglob("*.toml")]
     read: list[str | Path] = [*asked.models, *inside, _database(asked)]
@@ -86,7 +86,7 @@ def _check_outputs(asked: Invocation) -> None:
 
 
 def cases_of(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
-    """The scenarios to run and their seeds; empty where all that is asked for is past failures.
+    """The scenarios to run and their seeds; empty if only past failures are requested.
 
     Raises:
         ClewError: an option, a file or a model is wrong.
@@ -134,7 +134,7 @@ def _named(models: Sequence[str]) -> list[tuple[Source | None, dict[str, Any]]]:
 
 
 def _is_path(name: str) -> bool:
-    """True for what can only be a path, and is no node file."""
+    """True for a text that can only be a path, and not of a node file."""
     return "/" in name and not is_file(name)
 
 
@@ -147,8 +147,8 @@ def _case(
 ) -> Case:
     """A scenario: flags over a file over a planted bug's own options.
 
-    A shard has whole ones of several scenarios, which have an index, and a part of the seeds of
-    one; but the first shard has all seeds of one that may not be split.
+    Of several scenarios, which have an index, a shard has whole ones; of one scenario it has a part
+    of the seeds, but the first shard has all seeds if it may not be split.
     """
     scenario = scenario_from({**options, **flags})
     case = _case_of(scenario, asked, source)
@@ -184,7 +184,7 @@ def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
         try:
             case = _case_of(make_scenario(one.scenario), asked, None)
             rehearse(case.job.scenario, one.seeds[0])
-        except ClewError as gone:  # a file that is no more, or an option of another version
+        except ClewError as gone:  # a file that is gone, or an option of another version
             echo(f"clew: left out: {gone}", err=True)
             continue
         case.runs, case.before, case.shard = 0, tuple(one.seeds), asked.shard
@@ -197,7 +197,7 @@ def _check_trust(recorded: Sequence[Recorded], asked: Invocation) -> None:
     """Announce what is imported for the scenarios of a database, which may be somebody else's.
 
     Raises:
-        ScenarioError: it lies outside the project of the database, and that was not asked for.
+        ScenarioError: it lies outside the project of the database, and this was not allowed.
     """
     named = [
         tuple(
@@ -232,7 +232,7 @@ def _database(asked: Invocation) -> Path:
 
 
 def _rehearse(case: Case) -> None:
-    """Rehearse a scenario; an error in one that has a name gives the name."""
+    """Rehearse a scenario; an error in a named one gives its name."""
     try:
         rehearse(case.job.scenario, case.first)
     except ClewError as bad:

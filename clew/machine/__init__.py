@@ -1,1 +1,1 @@
-"""The machine that Clew runs on: its clock, hash seed, processes and text, and mistakes of ours."""
+"""The machine that Clew runs on: its clock, hash seed, processes and text; Clew's own mistakes."""

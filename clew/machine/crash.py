@@ -1,6 +1,6 @@
 """A mistake of Clew's own: a report in a file, one line for a person, an exit status of its own.
 
-It is no verdict: whoever runs Clew must be able to distinguish it from one.
+It is no verdict, and must not look like one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ EXIT_CRASHED = 70
 
 
 class CrashError(Exception):
-    """Clew itself went wrong; the text says what happened and where the report lies.
+    """Clew itself went wrong; the text says what happened and where the report is.
 
     Attributes:
-        report: the file, or None where none could be written.
+        report: the file, or None if none could be written.
     """
 
     def __init__(self, text: str, report: Path | None = None) -> None:
@@ -44,12 +44,12 @@ def crash_of(
     seed: int | None = None,
     command: Sequence[str] | None = None,
 ) -> CrashError:
-    """Write the report of a mistake, and give it in a line.
+    """Write the report of a mistake, and return it in one line.
 
     Args:
         error: what was raised.
         folder: where the report goes; None, or one that can't be written, for a temporary one.
-        seed: of the run, where there was one.
+        seed: of the run, if there was one.
         command: what was run; None for this process' own arguments.
     """
     if isinstance(error, CrashError):
@@ -85,7 +85,7 @@ def _report(error: BaseException, trace: str, seed: int | None, command: list[st
 
 
 def _place(error: BaseException) -> str:
-    """Say where it was raised, as the end of a clause."""
+    """Return where it was raised, as the end of a clause."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next

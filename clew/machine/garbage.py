@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def collected_rarely() -> Iterator[None]:
-    """Let the cycle collector run seldom: what is made here are millions of objects and no cycles.
+    """Make the cycle collector run seldom: millions of objects are made here, and no cycles.
 
-    It is as before afterwards.
+    Its settings are restored afterwards.
     """
     before = gc.get_threshold()
     gc.set_threshold(200_000, 20, 100)

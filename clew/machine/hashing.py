@@ -1,12 +1,12 @@
-"""The hash seed: what decides the order of a set of texts, and what ``hash()`` of one is.
+"""The hash seed, which decides the order of a set of strings, and ``hash()`` of each.
 
-Python draws it anew for every process, so that a node, or a library that it uses, which goes
-through a set of texts is another node in each. Clew's command line runs under a fixed one: that of
-``PYTHONHASHSEED`` where a person has set it, else 0. It stands in every plan, and a repro file is
-replayed under its own. Python reads it when it starts, so another one takes a new start.
+Python draws it anew for every process, so a node or a library that goes through a set of strings
+behaves differently in each. Clew's command line runs under a fixed one: ``PYTHONHASHSEED`` if the
+user has set it, otherwise 0. Every plan records it, and a repro file is replayed under its own.
+Python reads it when it starts, so a different one takes a restart.
 
-Where Clew is called from a person's own Python (`clew.run`, pytest) the seed is theirs, and may be
-one that nobody can know: None.
+If Clew is called from the user's own Python (`clew.run`, pytest) the seed is theirs, and may be one
+that nobody can know: None.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import sys
 
 VARIABLE = "PYTHONHASHSEED"
 USUAL = 0
-"""The seed of a process that has been given none."""
+"""The seed of a process that was given none."""
 
 
 SEED_MAX = 2**32 - 1
 
 
 class _Start:
-    """Whether this process was started as the command line, and may start anew."""
+    """Whether this process was started as the command line, and may restart."""
 
     ours = False
 
@@ -43,12 +43,12 @@ _SEED = _read()
 
 
 def hash_seed() -> int | None:
-    """Return the seed of this process; None where it was drawn and nobody knows it."""
+    """Return the seed of this process; None if it was drawn and nobody knows it."""
     return _SEED
 
 
 def pin() -> None:
-    """Start this command line anew under a seed that is known, where its own is not.
+    """Restart this command line under a known seed if its own is unknown.
 
     It costs a start of the interpreter, some hundredths of a second, before anything is imported.
     """
@@ -58,7 +58,7 @@ def pin() -> None:
 
 
 def pin_to(seed: int | None) -> None:
-    """Start this command line anew under this seed, where its own is another; None is any.
+    """Restart this command line under this seed if its own is different; None is any.
 
     A process that was not started as the command line goes on as it is.
     """

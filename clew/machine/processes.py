@@ -43,7 +43,7 @@ def _check(parent: int) -> None:
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach before it can say what it makes of it."""
+    """Start a process that Ctrl-C does not reach before it can handle it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -78,7 +78,7 @@ def safe_path() -> Iterator[None]:
 def without_main() -> Iterator[None]:
     """Start a process that does not run a person's script once more, as `multiprocessing` would.
 
-    Workers need nothing of it, and it mostly begins with what it started them for.
+    Workers need nothing from it, and it usually begins with what it started them for.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

@@ -1,13 +1,13 @@
-"""A command in a process of its own, which another one looks after.
+"""A command in a process of its own, which another process looks after.
 
-What runs a user's code can be ended by it, or be caught for ever in a call of C code that Python
-can't interrupt. So the process that a person started only waits: it passes signals on, and where
-the other is stuck, or ends without a word, it says so and gives the exit status.
+User code can end its process, or block it for ever in a call into C code that Python can't
+interrupt. So the process that the user started only waits: it passes signals on, and if the other
+is stuck, or ends without a word, it reports so and gives the exit status.
 
-Through a pipe the other process tells what it does (`during`), that it is alive, and that it is
-done; Python's `faulthandler` writes the stack into it where no thread gets to run any more.
+Through a pipe the other process reports what it does (`during`), that it is alive, and that it is
+done; Python's `faulthandler` writes the stack into it when no thread can run any more.
 
-Leaves out: systems without ``fork``, and calls from Python, where nobody waits.
+Leaves out: systems without ``fork``, and calls from Python, for which no process waits.
 ``CLEW_SUPERVISE=0`` turns it off, for debuggers and profilers.
 """
 
@@ -29,10 +29,10 @@ from clew.machine import wall
 LOOK_SECONDS = 0.5
 
 STUCK_LOOKS = 6
-"""The looks without a sign of life, after the stack was written, that end the process."""
+"""How many looks without a sign of life, after the stack was written, end the process."""
 
 SILENT_LOOKS = 10
-"""A process that lives on so long after its end of the pipe was closed has started anew."""
+"""A process that lives this long after its end of the pipe was closed has restarted."""
 
 END_SECONDS = 30.0
 """The time that a process may take to end after a signal."""
@@ -47,7 +47,7 @@ class _Here:
 
 
 def reports() -> int | None:
-    """Return the descriptor that stacks and signs of life go to; None where nobody reads it."""
+    """Return the descriptor that stacks and signs of life go to; None if nobody reads it."""
     return _Here.pipe
 
 
@@ -58,24 +58,24 @@ def _tell(line: bytes) -> None:
 
 
 def alive() -> None:
-    """Say that Python code runs in this process."""
+    """Report that Python code runs in this process."""
     _tell(_ALIVE)
 
 
 def done() -> None:
-    """Say that this process ends because its work is over."""
+    """Report that this process ends because its work is over."""
     _tell(_DONE)
 
 
 def stuck(what: str) -> bool:
-    """Say that this process can't go on, and where; True where somebody will end it."""
+    """Report that this process can't go on, and where; True if another will end it."""
     _tell(f"stuck {what}\n".encode(errors="replace"))
     return _Here.pipe is not None
 
 
 @contextmanager
 def during(what: str) -> Iterator[None]:
-    """Say what a user's code is run for: ``import FILE`` or ``run``."""
+    """Report what user code is run for: ``import FILE`` or ``run``."""
     _tell(f"begin {what}\n".encode(errors="replace"))
     try:
         yield
@@ -103,7 +103,7 @@ class Lost(NamedTuple):
     Attributes:
         doing: what a user's code was run for; empty for nothing.
         stuck: True where it had to be ended.
-        place: where it was stuck, as far as that is known.
+        place: where it was stuck, if known.
         status: its exit status; minus the number of the signal that ended it.
         ended: the signal that this process was sent, or None.
         since: when it began, in seconds since 1970.
@@ -118,12 +118,12 @@ class Lost(NamedTuple):
 
 
 def wanted() -> bool:
-    """Say whether commands are to be looked after."""
+    """Return whether commands are to be looked after."""
     return hasattr(os, "fork") and os.environ.get("CLEW_SUPERVISE") != "0"
 
 
 def supervise() -> int | Lost | None:
-    """Fork, and wait: the exit status of the other process, or how it was lost; there, None."""
+    """Fork, and wait: return the other process's exit status or its loss; None in the other."""
     readable, writable = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -137,7 +137,7 @@ def supervise() -> int | Lost | None:
 
 
 class _Watch:
-    """The one who waits."""
+    """The process that waits."""
 
     def __init__(self, child: int, pipe: int) -> None:
         self._child = child
@@ -177,11 +177,11 @@ class _Watch:
             self._looks += b"Timeout (" in self._said or b"stuck " in self._said
             return
         data = os.read(self._pipe, 1 << 16)
-        if not data:  # it is about to end, or it has started anew and looks after itself
+        if not data:  # it is about to end, or it has restarted and looks after itself
             self._silent += 1
             select.select([], [], [], LOOK_SECONDS / 10)
         self._said += data
-        if _ALIVE in data:  # whatever it hung in is over
+        if _ALIVE in data:  # whatever held it up is over
             self._looks = 0
             head, _, tail = self._said.rpartition(_ALIVE)
             self._said = b"\n".join(re.findall(rb"^(?:begin .*|end)$", head, re.MULTILINE)[-1:])
@@ -206,7 +206,7 @@ class _Watch:
 
 
 def _place(said: str) -> str:
-    """Find ``FILE:LINE in NAME`` of the innermost user's call of a stack, or as it was said."""
+    """Find ``FILE:LINE in NAME`` of the innermost user code in a stack; else the text as it is."""
     told = re.search(r"^stuck (.*)$", said, re.MULTILINE)
     if told:
         return told[1]

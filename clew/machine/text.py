@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 
 TEXT_MAX = 2_000
-"""More of one text nobody reads; what is left out is said."""
+"""More of one text nobody reads; the amount left out is shown."""
 
 
 class Unwinding(BaseException):
@@ -59,7 +59,7 @@ def cut(text: str, most: int = TEXT_MAX) -> str:
 
 
 def brief(text: str, most: int, rest: str = "...") -> str:
-    """Keep the beginning of a text longer than ``most``, with ``rest`` for what is left out."""
+    """Keep the beginning of a text longer than ``most``, and put ``rest`` for the remainder."""
     return text if len(text) <= most else f"{text[: most - len(rest)]}{rest}"
 
 
@@ -74,17 +74,17 @@ def nearest_of(word: str, known: Iterable[str], most: int, cutoff: float = 0.6) 
 
 
 def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Ask whether the nearest known word was meant, as an error's ``fix``; None without one."""
+    """Return "Did you mean ..." for the nearest known word, as an error's ``fix``, or None."""
     near = nearest(word, known, cutoff)
     return None if near is None else f"Did you mean {near!r}"
 
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-"""An object's address is another in each process."""
+"""An object's address differs from process to process."""
 
 
 def _settled(text: str) -> str:
-    """Take addresses out of a text that is short enough for anybody to see them."""
+    """Take addresses out of a text that is short enough to be read."""
     return text if len(text) > 10 * TEXT_MAX else _ADDRESS.sub("", text)
 
 
@@ -153,7 +153,7 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
 
     JSON has no word for what is no finite number: it becomes a text, ``"NaN"`` or ``"Infinity"``;
     so does an integer of thousands of digits, in hexadecimal. No line of it is a command to a CI
-    server, see `clew.report.screen`.
+    server; see `clew.report.screen`.
     """
     try:
         return strict_json(value, indent=indent, compact=compact)
@@ -162,11 +162,9 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
 
 
 def strict_json(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
-    """The same where reading it must give the same value.
+    """The same for a value that must be read back as it was.
 
-    Raises:
-        TypeError: a value is none of JSON's.
-        ValueError: so is a number.
+    Raises: TypeError: JSON has no such value. ValueError: JSON has no such number.
     """
     separators = (",", ":") if compact else None
     text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)
@@ -178,7 +176,7 @@ _SERVERS_MARK = re.compile(r"##(?=\w*\[)")
 
 
 BITS_MAX = 14_000
-"""Python writes no longer integer in decimal digits, unless a person has set it up otherwise."""
+"""Python writes no longer integer in decimal digits, unless the user has changed the limit."""
 
 DIGITS_MAX = 4_200
 """The same in digits, rounded down."""

@@ -11,7 +11,7 @@ from clew.trace.kinds import KINDS, OF_MESSAGES
 
 
 def trace() -> str:
-    """The kinds of event, and what each field of theirs says."""
+    """The kinds of event, and what each of their fields means."""
     kinds = [(code(name), kind.meaning) for name, kind in KINDS.items()]
     fields = [
         (code(name), code(field), meaning)
@@ -34,12 +34,12 @@ identifies a run is the SHA-256 of these records.
 ## The file
 
 `clew test MODEL --trace FILE` and `clew replay REPRO --trace FILE` write the trace of a run: one
-JSON object per line, one line per event, in order, in ASCII; packed with gzip where the name ends
-in `.gz`. The same run gives the same bytes. A line holds these fields, and then those of its kind:
+JSON object per line, one line per event, in order, in ASCII; packed with gzip if the name ends in
+`.gz`. The same run gives the same bytes. A line holds these fields, followed by those of its kind:
 
 {table(("field", "meaning"), [(code(name), meaning) for name, meaning in EVERY.items()])}
 
-A line of {of_messages} says of its message besides:
+A line of {of_messages} also describes its message:
 
 {table(("field", "meaning"), [(code(name), meaning) for name, meaning in OF_A_MESSAGE.items()])}
 """

@@ -1,7 +1,7 @@
 """Print the reference from the tables: python docs/reference/generate.py writes the pages here.
 
-What a table can't say, such as what a figure means, stands in the literal tables below; a test
-holds them to the code, and the pages to this program.
+What the code's tables don't hold, such as what a figure means, is in the literal tables below; a
+test compares them with the code, and the pages with this program.
 """
 
 # ruff: noqa: INP001 - a program, no module
@@ -48,9 +48,9 @@ PROMISE = {
     "nodes": "the fewest nodes with which it works, or a pair of the fewest and the most",
     "latency": "the longest mean latency of a link with which it makes progress, seconds",
     "clock_error": "how far a node's clocks may be off, either way, seconds, whatever faults do to "
-    "them; 0: there are no clock faults in a swarm; None: no bound; `--clock-error` says otherwise",
+    "them; 0: a swarm has no clock faults; None: no bound; `--clock-error` overrides it",
     "faults": "a tuple of the kinds and families of faults that it recovers from; None: all that "
-    "its code can feel",
+    "its code can notice",
 }
 
 
@@ -65,9 +65,9 @@ def options() -> str:
         rows.append((shown, code(name), default, f"{option.meaning} {option.more}".strip()))
     return f"""# Options of a test
 
-A flag of `clew test`, or a key of a scenario file in TOML; where both are there the flag counts.
-Times are virtual seconds, latencies milliseconds. Names and defaults are Maelstrom's where it has
-the option.
+A flag of `clew test`, or a key of a scenario file in TOML; if both are given, the flag counts.
+Times are virtual seconds, latencies milliseconds. Names and defaults are Maelstrom's if it has the
+option.
 
 {table(("flag", "in a file", "default", "meaning"), rows)}
 
@@ -112,14 +112,15 @@ def faults() -> str:
     return f"""# Faults
 
 `--nemesis` takes kinds and families, with commas between them, or `all`. A plan holds at least one
-of each that was asked for, and each reports what it did. What a fault did is what a node could
+of each requested kind, and each fault reports what it did. What a fault did is what a node could
 notice: messages lost, a clock read while it was wrong, data gone. A cut through which nothing was
 sent did nothing, whatever its shape.
 
-Where a kind that was asked for by name did nothing, a valid run is unknown, and says what to do. A
-kind that the nodes can't notice for certain, such as a partition where no code of theirs sends
-anything to another node, is refused before anything runs. `--allow-inert` (`allow_inert = true` in
-a file) takes both: Gossip Glomers' unique ids under partitions is `glomers-2-unique-ids`.
+If a kind that was requested by name did nothing, an otherwise valid run is unknown, and the report
+says what to do. A kind that the nodes certainly can't notice, such as a partition of nodes whose
+code sends nothing to other nodes, is refused before anything runs. `--allow-inert`
+(`allow_inert = true` in a file) allows both: Gossip Glomers' unique ids under partitions is
+`glomers-2-unique-ids`.
 
 ## Families
 
@@ -127,11 +128,11 @@ a file) takes both: Gossip Glomers' unique ids under partitions is `glomers-2-un
 
 ## Kinds
 
-"It bites by" says what is counted; "aims" are whom a plan may draw as its target.
+"It bites by" is what is counted as its effect; "aims" are the targets that a plan may draw.
 
 {table(("kind", "what it does", "it bites by", "least nodes", "aims"), kinds)}
 
-Only plans that were made small hold these; no seed draws them:
+Only shrunk plans hold these; no seed draws them:
 
 {table(("kind", "what it does", "it bites by"), planned)}
 
@@ -161,9 +162,10 @@ class Locks(Node):
     tolerates = Tolerates(nodes=3, latency=0.05, clock_error=0.01)
 ```
 
-A swarm draws within it, and progress after healing is asked for within it only; a run outside says
-so in a remark. Answers must be right everywhere. What is left out, and a class that states nothing,
-is as mild as the defaults; what a command line or a scenario asks of such a class by name is meant.
+A swarm draws within these limits, and progress after healing is required only within them; a run
+outside them has a remark. Answers must be right everywhere. What a class leaves out, or all of it
+for a class that states nothing, is as mild as the defaults; they do not limit what a command line
+or a scenario requests by name.
 
 {table(("argument", "default", "meaning"), promise)}
 """
@@ -188,11 +190,11 @@ def workloads() -> str:
     body = "\n\n".join(parts)
     return f"""# Workloads
 
-What clients ask, and what must hold of the answers. "Final reads" are asked of each node at the
-end. "Progress" says who must complete operations after healing: each node that healed, or the
-cluster. There a node may refuse them with a definite error, such as "not the leader", and its
-clients go to another; see [protocol.md](protocol.md). One that answers nothing has not healed, nor
-has a function of which no request is answered.
+What clients request, and what must hold of the answers. "Final reads" are requested from each node
+at the end. "Progress" says who must complete operations after healing: each node that healed, or
+the cluster. In a cluster a node may refuse them with a definite error, such as "not the leader",
+and its clients go to another node; see [protocol.md](protocol.md). A node that answers nothing has
+not healed, nor has a function of which no request is answered.
 
 {table(("workload", "functions", "what must hold", "final reads", "progress"), rows)}
 
@@ -218,21 +220,21 @@ has a `type`, perhaps a `msg_id`, and in a reply `in_reply_to`. See
 
 An error reply is `{{"type": "error", "in_reply_to": 7, "code": 11, "text": "..."}}`. A definite
 error says that the operation did not happen: the client's operation is `fail`. After any other
-nobody knows: it is `info`, except that what only reads may always fail.
+error nobody knows: the operation is `info`, except that one that only reads may always fail.
 
-Where not every node must serve its clients (see [workloads.md](workloads.md)), a client goes on at
+If not every node must serve its clients (see [workloads.md](workloads.md)), a client moves to
 another node after an error that says "not here": one of the codes {elsewhere}, or any with a field
 `leader` that names a node, as in `{{"type": "error", "code": 11, "leader": "n3"}}` or
-`raise RPCError(11, leader="n3")`. With the field it goes to that node, else to the next one. It
-asks its next operation there, under a new process number: a session does not span nodes. Eight
-operations later it asks its own node again: what followers say must be right as well. A client
+`raise RPCError(11, leader="n3")`. With the field it goes to that node, otherwise to the next one.
+It sends its next operation there, under a new process number: a session does not span nodes. Eight
+operations later it returns to its own node: what followers answer must be right as well. A client
 whose node does not answer stays.
 
-A reply that reaches a node, of type `error` or one that ends in `_ok`, where nothing waits for it
-and no handler takes it, is a remark of the run; with `--strict-replies` it is a finding. So is any
-message that says `in_reply_to` where its receiver, a node or a client, never made that request, and
-a second reply to one request, unless the network copied messages in the run. One that comes after
-its receiver has given up is late, and nobody's fault.
+A reply (of type `error`, or of a type that ends in `_ok`) that reaches a node where nothing waits
+for it and no handler takes it is a remark of the run; with `--strict-replies` it is a finding. So
+is any message whose `in_reply_to` names a request that its receiver, a node or a client, never
+made, and so is a second reply to one request, unless the network copied messages in the run. A
+reply that comes after its receiver has given up is late, and nobody's fault.
 
 {table(("code", "name", "definite"), [*rows, ("1000 and up", "the node's own", "no")])}
 """
@@ -247,8 +249,8 @@ def models() -> str:
 
 {table(("model", "workload", "what it is"), rows)}
 
-A planted bug is a small override of a model: `clew test MODEL --bug NAME`. Its own options stand
-where none are given.
+A planted bug is a small override of a model: `clew test MODEL --bug NAME`. Its own options apply
+unless others are given.
 
 {body}
 """
@@ -319,14 +321,14 @@ def checkers() -> str:
 
 ## Their options
 
-The default stands last.
+The last value listed is the default.
 
 {table(("checker", "option", "meaning"), settings)}
 
 ## What INVALID may show
 
-The kinds of anomaly, but for those of `list-append`, `rw-register` and `closed-predicate`, which
-stand below.
+The kinds of anomaly, except for those of `list-append`, `rw-register` and `closed-predicate`, which
+are below.
 
 {table(("checker", "kind", "meaning"), kinds)}
 
@@ -336,14 +338,14 @@ stand below.
 
 ## What a history must hold
 
-`list-append` and `rw-register` need unique writes: of the transactions that did not fail one writes
-each value to a key, once, and in `rw-register` none writes the one that keys begin with. Else
-nobody knows whose write a read saw, and the file is refused (exit status 64) with the line and the
-value that is written again.
+`list-append` and `rw-register` need unique writes: among the transactions that did not fail, only
+one writes each value to a key, once, and in `rw-register` none writes the value that keys begin
+with. Otherwise nobody knows whose write a read saw, and the file is refused (exit status 64) with
+the line and the value that is written again.
 
-Where no transaction committed, no read showed an element or no poll returned a message, nothing
-was tested: the verdict is UNKNOWN (exit status 2). The objects in the first row of the table above
-are VALID then, as every order explains a history without answers.
+If no transaction committed, no read showed an element or no poll returned a message, nothing was
+tested: the verdict is UNKNOWN (exit status 2). The objects in the first row of the table above are
+then VALID, because every order explains a history without answers.
 
 ## Other names
 
@@ -351,10 +353,11 @@ are VALID then, as every order explains a history without answers.
 
 ## Without --model
 
-The first row that fits is the guess, which is shown with the verdict. Its functions are one of the
-first column at least, and besides them those of the second; the values must be as the third says.
-Registers that show 0 before it is written, and nothing else, are taken to begin with 0. In Jepsen's
-EDN a completed read of nil is one whose value was not recorded, which is told as well.
+The first row that fits is the guess, which is shown with the verdict. A history fits if its
+functions include at least one of the first column, and otherwise only those of the second, and its
+values are as the third says. Registers that show 0, and nothing else, before it is written are
+taken to begin with 0. In Jepsen's EDN a completed read of nil is one whose value was not recorded,
+which is reported as well.
 
 {table(("functions", "and perhaps", "the history has", "guess"), guesses)}
 
@@ -394,7 +397,7 @@ def anomalies() -> str:
 ## Consistency models
 
 A model forbids what it adds and what every model that it implies forbids. A model that is not
-decided is only known to be broken when a weaker one is; it is never said to stand.
+decided is known to be broken only when a weaker one is; it is never reported as holding.
 
 {table(("model", "other names", "forbids besides", "implies", "decided", "source"), of_models)}"""
 
@@ -403,25 +406,26 @@ JSON = {
     # a field of a run's object: what it says
     "model": "the model, as it was named",
     "bug": "the planted bug, or null",
-    "workload": "what the clients asked; null where the worker was lost, unless it was named",
-    "scenario": "the scenario file, or the name of a shipped one; null where it came from flags",
+    "workload": "the workload; null if the worker was lost, unless it was named",
+    "scenario": "the scenario file, or the name of a shipped one; null if it came from flags",
     "seed": "the seed",
     "verdict": "`valid`, `invalid` or `unknown`",
-    "signature": "the way of failing: equal texts, equal ways; empty for a valid run",
-    "digest": "of the trace; empty where the worker was lost",
+    "signature": "the way of failing, equal for runs that fail in the same way; empty for a valid "
+    "run",
+    "digest": "of the trace; empty if the worker was lost",
     "virtual_seconds": "how long the run took in its own time",
     "wall_seconds": "how long it took here",
     "events": "what happened in the run: deliveries, timers and the like",
     "messages": "all messages that were sent",
     "checks": "a list of `name`, `verdict` and `reason`",
-    "faults": "a list of what each fault was and did; `bit` counts its effects",
-    "remarks": "sentences worth knowing that count in no verdict",
+    "faults": "a list of the faults and what each did; `bit` counts its effects",
+    "remarks": "sentences worth knowing that change no verdict",
     "statistics": "the figures above, nested",
     "repro": "the repro file, or null",
 }
 
 JSON_SOMETIMES = {
-    "deterministic": "true or false where the run was made again, as each that is invalid",
+    "deterministic": "true or false if the run was repeated, as each invalid one is",
     "resumed": "true for a seed that was not run again",
 }
 
@@ -432,7 +436,7 @@ JSON_MET = {
     "bug": "as above",
     "runs": "how many there were",
     "expect": "what was expected",
-    "met": "`valid` where that was shown, `invalid` where not, `unknown` where nobody knows",
+    "met": "`valid` if it was shown, `invalid` if not, `unknown` if nobody knows",
     "reason": "why, in a sentence",
 }
 
@@ -457,12 +461,12 @@ Some are lists, with a number for each window of the run. No condition can speak
 
 {table(("field", "meaning"), _fields(JSON))}
 
-Some have more. That of a seed that was not run again lacks its workload, checks and statistics;
-that of a seed whose worker was lost has no times, counts, faults and statistics.
+Some objects have more. The object of a seed that was not run again lacks its workload, checks and
+statistics; that of a seed whose worker was lost has no times, counts, faults and statistics.
 
 {table(("field", "meaning"), _fields(JSON_SOMETIMES))}
 
-After the runs follows an object for each scenario that says what to expect:
+After the runs there is an object for each scenario that says what to expect:
 
 {table(("field", "meaning"), _fields(JSON_MET))}
 """

@@ -1,4 +1,4 @@
-"""The pages on what one writes: command lines and scenario files."""
+"""The pages on what a user writes: command lines and scenario files."""
 
 # ruff: noqa: INP001 - part of a program, no package
 
@@ -22,8 +22,8 @@ EXITS = {
     "1": "invalid: something is not",
     "2": "unknown: nothing is known to be wrong, and something could not be decided",
     "64": "the command line, or what it names, is wrong; the message says what and where",
-    "70": "a mistake of Clew's own, which is no verdict: one line says where its report lies",
-    "130": "interrupted; what was found until then is told",
+    "70": "a mistake of Clew's own, which is no verdict: one line says where to find the report",
+    "130": "interrupted; what was found until then is reported",
     "143": "the same, by SIGTERM",
 }
 
@@ -83,7 +83,7 @@ def scenario() -> str:
     ]
     return f"""# Scenario files
 
-A scenario is a TOML file with one option a line, for `clew test FILE.toml` or a folder of them.
+A scenario is a TOML file with one option per line, for `clew test FILE.toml` or a folder of them.
 
 ```toml
 #:schema ./scenario.schema.json
@@ -97,22 +97,22 @@ expect = "valid"
 runs = 100
 ```
 
-A flag of the command line counts more than the file, and the file more than the options of a
-planted bug. What is wrong in a file is reported with its line and the option, before anything runs.
+A flag of the command line overrides the file, and the file overrides the options of a planted bug.
+What is wrong in a file is reported with its line and the option, before anything runs.
 
 ## In an editor
 
 `clew schema` prints a JSON schema (draft 2020-12) of these files; the package holds it as
 `clew/scenarios/scenario.schema.json`. With it an editor completes options and names, shows what
-they mean, and underlines what is wrong. In VS Code with the extension "Even Better TOML", and in
-any editor that speaks to taplo, write it beside your scenarios
+they mean, and underlines what is wrong. In VS Code with the extension "Even Better TOML", or in any
+editor that uses taplo, write it beside your scenarios
 
 ```console
 clew schema > scenarios/scenario.schema.json
 ```
 
-and begin each file with `#:schema ./scenario.schema.json`, or name the folder in the settings of
-the workspace once for all:
+and begin each file with `#:schema ./scenario.schema.json`, or name the folder once in the settings
+of the workspace:
 
 ```json
 {{
@@ -126,17 +126,17 @@ the workspace once for all:
 
 Without `expect` the verdict on a scenario is the worst of its runs, as with `expect = "valid"`.
 
-| `expect` | is met where |
+| `expect` | is met if |
 | --- | --- |
 | `valid` | every run is valid |
 | `unknown` | no run is invalid, and at least one is unknown |
-| `invalid` | at least one run is invalid, in whatever way |
+| `invalid` | at least one run is invalid, in any way |
 | `invalid:KIND` | at least one run is invalid, and each invalid run shows this kind |
 | `invalid:KIND,KIND` | the same with one of the kinds |
 
 So a suite can hold what is known to be wrong: it passes while the failure is there, and it fails
-when the failure is gone or when there is another. Where all runs are valid or unknown, a failure
-that was expected is not found: the scenario is invalid, or unknown if a run was unknown.
+when the failure is gone or when there is another. If all runs are valid or unknown, an expected
+failure was not found: the scenario is invalid, or unknown if a run was unknown.
 
 KIND is one of the names below, the name of an invariant such as `election-safety`, or the class of
 an exception such as `KeyError`. `clew list kinds` prints them.
@@ -161,11 +161,11 @@ them, and `clew list scenarios --json` their options.
 
 
 def _field(name: str, field: dict[str, Any], *, required: bool) -> str:
-    """An option of a file with all that the schema says of it."""
+    """An option of a file with everything that the schema says about it."""
     default = field.get("default")
     rows = [("type", _form(field))]
     if required:
-        rows.append(("must be there", "yes"))
+        rows.append(("required", "yes"))
     elif default is not None and default != []:
         rows.append(("default", code(_toml(default))))
     rows.append(("such as", ", ".join(code(_toml(one)) for one in field["examples"])))
@@ -196,5 +196,5 @@ def _form(form: dict[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML writes it, which for these values is as JSON does."""
+    """A value as TOML writes it, which for these values is as in JSON."""
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""The pages on what a user's code may call: nodes, workloads, services; printed from the code."""
+"""The pages on what user code may call: nodes, workloads, services; printed from the code."""
 
 # ruff: noqa: INP001 - part of a program, no package
 
@@ -40,7 +40,7 @@ def node_api() -> str:
         table(("name", "what it is"), values),
         "## What it calls",
         *[_entry(f"self.{name}", getattr(Node, name)) for name in called],
-        "## What it may say of itself",
+        "## What it may tell about itself",
         *[_entry(name, getattr(Node, name)) for name in methods if name in _LEFT_OUT],
         "## Handlers",
         _entry("on", on),
@@ -110,7 +110,7 @@ def services_page() -> str:
     parts = [
         "# Services",
         _clean(services.__doc__),
-        'A node calls one as it calls a peer: `await self.rpc("lin-kv", {...})`.',
+        'A node calls a service as it calls a peer: `await self.rpc("lin-kv", {...})`.',
     ]
     for name, service in services.SERVICES.items():
         handlers = [
@@ -135,7 +135,7 @@ def _codes() -> Iterable[tuple[int, tuple[str, bool]]]:
 
 
 def _members(owner: type) -> list[tuple[str, Any]]:
-    """What a class and its bases define for others, the bases first, in the order of the source."""
+    """The public members of a class and its bases, the bases first, in the order of the source."""
     found: dict[str, Any] = {}
     for base in reversed(owner.__mro__[:-1]):
         found |= {name: each for name, each in vars(base).items() if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""The page of what a node's code may not ask the machine."""
+"""The page on what a node's code may not do to the machine."""
 
 # ruff: noqa: INP001 - part of a program, no package
 
@@ -30,30 +30,31 @@ def outside() -> str:
     rows = [(instead, _list(calls)) for instead, calls in refused.items()]
     return f"""# The world outside
 
-A node's code sees its run, and no machine. What follows holds while a node's code runs, also in
+A node's code sees its run, and no machine. This page holds while a node's code runs, also in
 `start`, in timers, in `server_state()` and in invariants; wherever a module, a default argument or
-a list holds the function; and, but for waiting, while the node's file is imported. Files may be
-read, if they are ordinary files. A library that is being imported is left alone.
+a list holds the function; and, except for waiting, while the node's file is imported. Ordinary
+files may be read. A library that is being imported is left alone.
 
 ## What the run answers
 
-Clocks are the node's, and wrong where a fault says so. Chance comes from the seed. A process and a
-machine are called as the node is; the time zone is UTC, and folders are listed in one order. While
-a file is imported the clocks stand at the start of virtual time, and chance depends on its name.
+Clocks are the node's, and wrong when a fault makes them so. Random numbers come from the seed.
+Processes and machines have the node's name; the time zone is UTC, and folders are listed in a fixed
+order. While a file is imported the clocks stand at the start of virtual time, and random numbers
+depend on its name.
 
 {table(("module", "names"), [(code(module), _list(names)) for module, names in given.items()])}
 
 ## What is refused
 
-The finding `refused` names the line. A call that would return at once is left alone: a lock that is
-free, an event that is set, a queue that holds something.
+The finding `refused` names the line. A call that would return at once is left alone: on a lock that
+is free, an event that is set, a queue that holds something.
 
-{table(("use instead", "of"), rows)}
+{table(("use this", "instead of"), rows)}
 
 ## What is found by running again
 
-The order of a set, `hash()`, `id()`, code of C that asks the system:
-`clew` runs again in another process, compares, and says what differed first.
+The order of a set, `hash()`, `id()`, C code that queries the system: `clew` runs again in another
+process, compares, and reports what differed first.
 """
 
 
