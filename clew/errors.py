@@ -18,10 +18,13 @@ EXIT_USAGE = 64
 class ClewError(Exception):
     """The user's input can't be used.
 
-    Args: problem: what is wrong, as one clause without a full stop. where: the place, such as
-        ``scenario.toml:12`` or ``history.edn:3``. expected: what would have been right. found: what
-        was there instead. fix: what to do, as one sentence without a full stop; one that begins
-        with "Did you mean" is printed as a question.
+    Args:
+        problem: what is wrong, as one clause without a full stop.
+        where: the place, such as ``scenario.toml:12`` or ``history.edn:3``.
+        expected: what would have been right.
+        found: what was there instead.
+        fix: what to do, as one sentence without a full stop; one that begins with "Did you mean" is
+            printed as a question.
 
     ``str()`` gives the whole message on one line. An error travels between processes whole.
     """

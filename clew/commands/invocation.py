@@ -39,9 +39,13 @@ def _flag(
 ) -> Any:
     """A field that a flag sets.
 
-    Args: names: as `option` takes them, with what follows them. meaning: for the help. default: in
-        words. metavar: of what follows the flag; None for a flag that takes nothing. read: from the
-        flag's name and what was given to the value. value: the value if nothing is given.
+    Args:
+        names: as `option` takes them, with what follows them.
+        meaning: for the help.
+        default: in words.
+        metavar: of what follows the flag; None for a flag that takes nothing.
+        read: from the flag's name and what was given to the value.
+        value: the value if nothing is given.
     """
     kind = bool if metavar is None else Path if metavar in {"FILE", "DIR"} else str
     info = option(names, meaning, default, metavar)

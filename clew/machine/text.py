@@ -164,7 +164,9 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
 def strict_json(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
     """The same for a value that must be read back as it was.
 
-    Raises: TypeError: JSON has no such value. ValueError: JSON has no such number.
+    Raises:
+        TypeError: JSON has no such value.
+        ValueError: JSON has no such number.
     """
     separators = (",", ":") if compact else None
     text = json.dumps(value, indent=indent, separators=separators, allow_nan=False)

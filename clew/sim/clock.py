@@ -1,8 +1,8 @@
 """A node's clocks: a wall clock that can be wrong and jump, a monotonic one that only drifts.
 
-All in integer nanoseconds. The monotonic clock is a line with a rate in parts per million that
-may change; the wall clock is the monotonic one plus an offset that may change at any time. Where
-an error is bounded, no reading and no timer is further from true time than that.
+All in integer nanoseconds. The monotonic clock is a line with a rate in parts per million that may
+change; the wall clock is the monotonic one plus an offset that may change at any time. If the error
+is bounded, no reading and no timer is further from true time than the bound.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Clock:
 
     Attributes:
         drift_ppm: how much faster than true time it runs, in parts per million; above -1e6.
-        offset_ns: how far the wall clock is ahead of the monotonic one, beside the epoch.
+        offset_ns: how far the wall clock is ahead of the monotonic one, apart from the epoch.
         wall_reads: how often the node read its wall clock.
         monotonic_reads: how often the node read its monotonic clock.
         timers: how many timers it set while its clocks drifted.
@@ -65,7 +65,7 @@ class Clock:
         return shown_ns if self._error_ns is None else self._held(shown_ns, true_ns)
 
     def _held(self, shown_ns: int, true_ns: int) -> int:
-        """What a clock shows, as near to what is true as the bound says."""
+        """What a clock shows, moved as near to true time as the bound requires."""
         if self._error_ns is None:
             return shown_ns
         return max(true_ns - self._error_ns, min(shown_ns, true_ns + self._error_ns))
@@ -77,13 +77,13 @@ class Clock:
         self.drift_ppm = drift_ppm
 
     def set_right(self, true_ns: int) -> int:
-        """Step the wall clock to true time; by how much, ns."""
+        """Step the wall clock to true time; return by how much, ns."""
         before = self.offset_ns
         self.offset_ns = true_ns - self._monotonic(true_ns)
         return self.offset_ns - before
 
     def true_delay(self, local_ns: int) -> int:
-        """How long, in virtual time, this node's timer for `local_ns` takes at today's rate."""
+        """How long, in virtual time, this node's timer for `local_ns` takes at the present rate."""
         if not self.drift_ppm:
             return local_ns
         self.timers += 1

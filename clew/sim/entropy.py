@@ -5,9 +5,9 @@ Removing one fault or one operation from a plan leaves every other draw as it wa
 lets a failing plan shrink. Draws are integers: no floating point, no libm, no ``hash()``, so a
 seed means the same on every platform and Python version.
 
-Streams step by SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014). The one stream that is drawn from once a message uses the Mersenne
-Twister of the standard library, whose ``getrandbits`` is C and the same in every version.
+Streams step by SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
+OOPSLA 2014). The one stream that is drawn from once per message uses the Mersenne Twister of the
+standard library, whose ``getrandbits`` is C and the same in every version.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Entropy:
         return Stream(self.state(*key))
 
     def bits(self, *key: str | int) -> Callable[[int], int]:
-        """A fast source of k-bit integers, for what draws once a message."""
+        """A fast source of k-bit integers, for what draws once per message."""
         return Random(self.state(*key)).getrandbits  # noqa: S311 - simulation, not secrets
 
     def random(self, *key: str | int) -> Random:

@@ -1,9 +1,10 @@
-"""Entries of the queue, and the names of their places.
+"""Entries of the queue, and the names of their positions.
 
-An entry is a tuple, so that an event costs one tuple and no object. The first three places are
-SimPy's own order; ``happen`` is called with the entry itself and finds what it needs behind
-itself. The priority says what kind of entry it is: from `MESSAGE` on it is a message under way, and
-has the places of one; before that it is SimPy's, or a call with its argument.
+An entry is a tuple, so that an event costs one tuple and no object. The first three positions are
+SimPy's own order; ``happen`` is called with the entry itself and finds what it needs in the
+positions after its own. The priority says what kind of entry it is: from `MESSAGE` on it is a
+message under way, with a message's positions; below that it is SimPy's, or a call with its
+argument.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from typing import Any, Protocol, TypeAlias
 QueueEntry: TypeAlias = tuple[Any, ...]
 
 TIME, PRIORITY, NUMBER, HAPPEN = range(4)
-"""The places that every entry has. What runs once a message unpacks the tuple into names, or has
-them as literals: a global costs as much as the place it names."""
+"""The positions that every entry has. Code that runs once per message unpacks the tuple into names,
+or has the positions as literals: a global costs as much as the position it names."""
 
 BODY, FLAT, RECEIVER = range(4, 7)
-"""The further places of a message: its frozen body, whether that holds no container, and the
+"""The further positions of a message: its frozen body, whether the body holds no container, and the
 process that it was sent to."""
 
 CALLBACK, ARGUMENT = range(4, 6)
-"""The further places of a call."""
+"""The further positions of a call."""
 
 MESSAGE = 2
 """The priority of a message: at the same instant it comes after all else."""
@@ -41,7 +42,7 @@ class Chain(Protocol):
 class Happen(Protocol):
     """What happens to a message at the end of its link.
 
-    The entry knows its link by this: a place of its own in each tuple was measured to cost 3 per
+    The entry knows its link by this: a position of its own in each tuple was measured to cost 3 per
     cent of the kernel.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Findings: what a run shows to be wrong by itself, without a checker."""
+"""Findings: what a run itself shows to be wrong, without a checker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clew.errors import ClewError, NodeError
 from clew.machine.text import TEXT_MAX, Unwinding, cut, said
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
-"""Where Clew's own code lies."""
+"""The folder of Clew's own code."""
 
 _LIBRARY = str(Path(traceback.__file__).parent)
 _SHIPPED = str(Path(__file__).resolve().parent.parent / "models")
@@ -34,9 +34,9 @@ class Finding:
         node: where.
         time_ns: when.
         event: the number of the world's event.
-        cause: the message or timer that led to it, in words; empty where there is none.
-        place: ``file:line`` of the user's code; empty where there is none.
-        traceback: the user's part of the traceback; empty where there is none.
+        cause: the message or timer that led to it, in words; empty if there is none.
+        place: ``file:line`` of the user's code; empty if there is none.
+        traceback: the user's part of the traceback; empty if there is none.
         nodes: further nodes that show it.
         values: the values that show it.
     """
@@ -68,7 +68,7 @@ def is_installed(filename: str) -> bool:
 
 
 def is_raised(error: BaseException) -> bool:
-    """True where a ``raise`` of the user's code made an exception, and no signal's handler."""
+    """True if a ``raise`` of the user's code made an exception, and not a signal's handler."""
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
@@ -80,7 +80,7 @@ def is_raised(error: BaseException) -> bool:
 
 @contextmanager
 def blamed() -> Iterator[None]:
-    """Let what `blame` names be raised as that `NodeError`."""
+    """Raise what `blame` names as that `NodeError`."""
     try:
         yield
     except BaseException as error:
@@ -91,10 +91,10 @@ def blamed() -> Iterator[None]:
 
 
 def blame(error: BaseException) -> NodeError | None:
-    """What the user's own code raised where no handler runs, with its line; None for all else.
+    """What the user's own code raised outside any handler, with its line; None for all else.
 
     A metaclass, ``__getattribute__`` or ``__deepcopy__`` may raise anything wherever Clew looks at
-    a class or an object, also what would end this process.
+    a class or an object, even what would end this process.
     """
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
@@ -115,9 +115,9 @@ def blame(error: BaseException) -> NodeError | None:
 
 
 def users_place(frame: FrameType | None = None) -> str:
-    """``file:line`` of the innermost frame that is the user's; empty where there is none.
+    """``file:line`` of the innermost frame that is the user's; empty if there is none.
 
-    A line of the user's own goes before one of a library that it calls.
+    A line of the user's own code is preferred to one of a library that it calls.
     """
     frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     librarys = ""
@@ -163,5 +163,5 @@ def users_traceback(error: BaseException) -> tuple[str, str]:
 
 
 def _cut(text: str) -> str:
-    """A traceback's text with its lines cut, and cut itself where they are many."""
+    """A traceback's text with long lines cut, and with lines left out if they are many."""
     return cut("\n".join(cut(line) for line in text.split("\n")), 4 * TEXT_MAX)

@@ -1,4 +1,4 @@
-"""What is wrong in a run, as it is found; handed to whatever may find something."""
+"""What is wrong in a run, as it is found; passed to whatever may find something."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.trace.record import Trace
 FINDINGS_MAX = 100
 
 BRIEF = 200
-"""What fits a line or two of a screen."""
+"""The length that fits a line or two of a screen."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NUMBER = re.compile(r"\d+")
@@ -40,13 +40,13 @@ class Findings(list[Finding]):
     """The findings of a run, in order, each kind of thing once.
 
     Args:
-        world: says when something is found.
-        trace: they are part of it.
+        world: gives the time of a finding.
+        trace: findings are part of it.
         stop: end the run at the first one.
         strict_replies: a reply that nobody waits for is a finding.
 
     Attributes:
-        unawaited: how many replies came that nobody waited for, by type and receiver.
+        unawaited: how many replies came for which nobody waited, by type and receiver.
         again: how many replies came to requests that had one already, by type and sender.
         unsynced: the lines of syncs that nothing waited for, each once, in order.
     """
@@ -77,17 +77,17 @@ class Findings(list[Finding]):
             self._world.stop()
 
     def report(self, kind: str, node: str, reason: str, cause: str = "", place: str = "") -> None:
-        """Add a finding of now."""
+        """Add a finding at the present time."""
         self.add(Finding(kind, reason, node, self._world.now, self._world.events, cause, place))
 
     def raised(self, node: str, error: BaseException, cause: Message | str) -> None:
-        """A node's code raised."""
+        """Report that a node's code raised."""
         if isinstance(error, Refused):
             return  # reported already
         place, text = users_traceback(error)
         world = self._world
         if any((one.kind, one.place, one.time_ns) == ("refused", place, world.now) for one in self):
-            return  # a library made something else of a refusal
+            return  # a library turned a refusal into something else
         self.add(
             Finding(
                 "exception", said(error), node, world.now, world.events, cause_text(cause), place,
@@ -104,23 +104,23 @@ class Findings(list[Finding]):
         return True
 
     def refused(self, node: str, reason: str) -> None:
-        """A node's code tried what a simulated node may not."""
+        """Report that a node's code tried what a simulated node may not do."""
         self.report("refused", node, reason, place=users_place())
 
     def malformed(self, node: str, reason: str) -> None:
-        """A node's code sent what is no message."""
+        """Report that a node's code sent something that is not a message."""
         self.report("malformed-message", node, reason, place=users_place())
 
     def unknown_destination(self, node: str, dest: str, names: Sequence[str]) -> None:
-        """A node's code sent to nobody."""
+        """Report that a node's code sent to a name that nobody has."""
         known = ", ".join(names)
         reason = f"sent a message to {dest!r}, which nobody is called: there are {known}"
         self.report("unknown-destination", node, reason, place=users_place())
 
     def unhandled(self, node: str, message: Message) -> bool:
-        """A message came that the node's class has no handler for; False where that is no fault.
+        """Report a message for which the node's class has no handler; False if it is no fault.
 
-        A reply to nothing that waits is none: whoever replied could not know.
+        A reply for which nothing waits is no fault: its sender could not know.
         """
         kind = message.type
         if not self._strict_replies and is_answer(kind):
@@ -131,7 +131,7 @@ class Findings(list[Finding]):
         return True
 
     def stray(self, receiver: str, message: Message, number: object) -> None:
-        """A reply came to a request that its receiver never made."""
+        """Report a reply to a request that its receiver never made."""
         if not self._strict_replies:
             self.unawaited.setdefault(message.type, Counter())[receiver] += 1
             return
@@ -139,7 +139,7 @@ class Findings(list[Finding]):
         self.report("unhandled-message", message.src, reason, cause=cause_text(message))
 
     def answered_again(self, message: Message) -> None:
-        """A reply came to a request that had been answered, and the network copied nothing."""
+        """Report a second reply to one request, though the network copied nothing."""
         if not self._strict_replies:
             self.again.setdefault(message.type, Counter())[message.src] += 1
             return
@@ -147,7 +147,7 @@ class Findings(list[Finding]):
         self.report("unhandled-message", message.src, reason, cause=cause_text(message))
 
     def never_awaited(self, process: Running, reason: str, place: str) -> None:
-        """A node's code made a coroutine or a generator, and that was all."""
+        """Report that a node's code made a coroutine or a generator, and did nothing with it."""
         self.report("never-awaited", process.id, reason, cause_text(process.cause), place)
 
 

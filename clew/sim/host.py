@@ -45,20 +45,20 @@ class Process(Receiver, Protocol):
         """Stop it for ever."""
 
     def pause(self) -> None:
-        """Let nothing run from here on."""
+        """Stop everything from running from here on."""
 
     def pace(self, slowness: int) -> None:
-        """Work takes so many times as long as at full speed from here on."""
+        """Make work take so many times as long as at full speed from here on."""
 
     def resume(self) -> int:
-        """End a pause: all that piled up happens now, in order; how much that is."""
+        """End a pause: all that piled up happens now, in order; return how much it was."""
 
 
 class Host(Endpoint):
     """A machine of the cluster.
 
     Args:
-        setting: what it shares with the others.
+        setting: what it shares with the other hosts.
         name: its id.
         node_class: what its processes run.
         make: makes a process.
@@ -68,8 +68,8 @@ class Host(Endpoint):
         disk: outlives the process, as far as it was synced.
         clock: outlives the process.
         incarnation: how many processes have run here.
-        strike: set by a disk fault: called at a sync that has something to lose; it may crash
-            the host and then returns True.
+        strike: set by a disk fault: called at a sync that has something to lose; it may crash the
+            host, and then returns True.
         slowness: how many times as long as at full speed work takes here.
         load: what its workers did; None where its nodes never worked.
     """
@@ -103,16 +103,16 @@ class Host(Endpoint):
 
     @property
     def node(self) -> Node | None:
-        """The live instance; None while it is down."""
+        """The live instance; None while the host is down."""
         return None if self.process is None else self.process.node
 
     def boot(self) -> None:
-        """Start a new process on this host's disk; nothing where one runs."""
+        """Start a new process on this host's disk, unless one runs."""
         if self.process is None:
             self.loaded().boot()
 
     def slow(self, times: int) -> None:
-        """From now on work takes so many times as long as at full speed, whoever runs here."""
+        """Make work of every process here take so many times as long as at full speed."""
         self.slowness = times
         setting = self._setting
         setting.trace.add(setting.world.now, "slow", self.id, times)
@@ -145,7 +145,7 @@ class Host(Endpoint):
         setting = self._setting
         below = below or setting.entropy.stream("crash", self.id, self.incarnation).below
         lost, torn = self.disk.crash(unsynced, below)
-        # The dead process unwinds, now or in the middle of a sync, on a disk that is no more.
+        # The dead process unwinds, now or in the middle of a sync, on a disk that is gone.
         self.disk = self.disk.successor()
         process.end()
         setting.observer.forget(self.id)

@@ -1,9 +1,9 @@
 """Promises about the inside of a cluster, checked after every event.
 
-An invariant is a class: a run makes one instance and calls `after` each time a node's code has
-run, so it can compare a state with the one before. A plain function over the live nodes that
-returns None or what is wrong does for simple ones. A violation names the event that broke the
-promise, long before a client could see it.
+An invariant is a class: a run makes one instance and calls `after` each time a node's code has run,
+so it can compare a state with the one before. A plain function over the live nodes that returns
+None or what is wrong is enough for simple ones. A violation names the event that broke the promise,
+long before a client could see it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Invariant:
         self.nodes = nodes
 
     def after(self, node: Node) -> Violation | None:
-        """Called after each event at `node`; what is wrong now, or None. Keep it O(1).
+        """Called after each event at `node`; returns what is wrong now, or None. Keep it O(1).
 
         It may only look: without it the nodes must do the same.
         """
@@ -54,10 +54,10 @@ class Invariant:
 
     @staticmethod
     def facts_of(node: Any) -> Any:
-        """All of a node that `after` rests on; None where that is not said. For Clew's own alone.
+        """Everything in a node that `after` depends on; None if unstated. Only for Clew's own.
 
-        Where it is equal to what it was after the node's event before, `after` would do nothing,
-        and is not called.
+        If it is equal to what it was after the node's previous event, `after` would do nothing, and
+        is not called.
         """
         del node
 
@@ -75,13 +75,13 @@ class FunctionInvariant(Invariant):
         self._predicate = predicate
 
     def after(self, node: Node) -> Violation | None:
-        """What the function says, told of the node whose event it was."""
+        """What the function returns, reported of the node whose event it was."""
         found = self._predicate(self.nodes)
         return None if found is None else as_violation(found, node, "None or a str")
 
 
 class ClassInvariant(Invariant):
-    """A user's invariant, with what it returns held to its type."""
+    """A user's invariant, with the type of what it returns checked."""
 
     def __init__(self, nodes: Mapping[str, Node], declared: type[Invariant]) -> None:
         super().__init__(nodes)
@@ -90,7 +90,7 @@ class ClassInvariant(Invariant):
         self._after = invariant.after
 
     def after(self, node: Node) -> Violation | None:
-        """What the user's own says."""
+        """What the user's own invariant returns."""
         found = self._after(node)
         return None if found is None else as_violation(found, node, "None, a Violation or a str")
 
@@ -99,7 +99,7 @@ def as_violation(found: Any, node: Node, expected: str) -> Violation:
     """What an invariant returned, as a violation: a str is the reason, at the event's node.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: it is neither of these.
     """
     if isinstance(found, str):
         return Violation(found, (node.id,))
@@ -124,7 +124,7 @@ def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, No
     if not issubclass(declared, Invariant):
         raise _unusable(f"the class {declared.__name__}, which is no Invariant")
     try:
-        # Ours answer by their types, which mypy checks; a call less after each event.
+        # mypy checks the types of Clew's own; this saves a call after each event.
         ours = declared.__module__.startswith("clew.")
         return declared(nodes) if ours else ClassInvariant(nodes, declared)
     except (Unwinding, KeyboardInterrupt):

@@ -23,7 +23,7 @@ SHAPES: dict[str, str] = {
 
 WIRE_LOW_NS = 20_000
 WIRE_SPAN_NS = 180_000
-"""Every hop takes 20 to 200 us beside its latency: no network is instant, and events that happen
+"""Every hop takes 20 to 200 us on top of its latency: no network is instant, and events that happen
 at one instant would always come in the same order."""
 
 _STEPS = 1024

@@ -21,17 +21,17 @@ from clew.sim.world import LOOKS_MAX, EndlessLoop, World, call
 from clew.trace.record import Trace
 
 LIVELOCK_RECORDS = 500_000
-"""So many trace records without time advancing are a livelock."""
+"""The number of trace records without time advancing that is a livelock."""
 
 STORM_ENTRIES = 300_000
-"""So many pending messages and timers are a storm that only ends with the memory."""
+"""The number of pending messages and timers that is a storm, which only ends with the memory."""
 
 
 FLOOD_ENTRIES = 50_000
-"""So many pending ones are a storm as well where they came faster than any cluster sends."""
+"""The number that is a storm as well if they came faster than any cluster sends."""
 
 CALM_ENTRIES = 5_000
-"""While no more are pending, nothing has begun to grow."""
+"""With no more than this pending, nothing has begun to grow."""
 
 
 class Limits:
@@ -70,7 +70,7 @@ class Limits:
         self._loops = LoopWatch(network, nodes, self._tap)
 
     def check(self) -> None:
-        """Is virtual time advancing, and is what is under way bounded?"""
+        """Check that virtual time advances, and that what is under way is bounded."""
         world, findings = self._world, self._findings
         since, at = self._progress
         if world.now != at:
@@ -94,11 +94,11 @@ class Limits:
             world.stop()
 
     def _tap(self, tap: Callable[[Any], None] | None) -> None:
-        """Let somebody see the records as they come, or nobody any more."""
+        """Pass the records on as they come to a function; None for nobody."""
         self._trace.tap = tap
 
     def _floods(self) -> bool:
-        """True where what is pending has grown, since it was little, at a rate of no cluster's."""
+        """True if what is pending has grown from little at a rate that no cluster has."""
         pending, world = len(self._world.order.pending), self._world
         if pending <= CALM_ENTRIES:
             self._calm = (self._network.messages, world.now)
@@ -109,13 +109,14 @@ class Limits:
         return self._network.messages - sent > most
 
     def storms(self) -> bool:
-        """True where more is under way than any cluster needs."""
+        """True if more is under way than any cluster needs."""
         return len(self._world.order.pending) > STORM_ENTRIES
 
     def storm(self, place: str = "") -> Finding:
-        """What is under way; at ``place`` a call that makes it was stopped.
+        """Describe what is under way; the call that makes it was stopped at ``place``.
 
-        The watchdog's thread asks too, so nothing in it depends on how far that call had come.
+        The watchdog's thread calls this too, so nothing in it depends on how far that call had
+        come.
         """
         self._storm_found = True
         most = ", ".join(map(repr, self._commonest()))
@@ -174,16 +175,16 @@ class Limits:
             node, cause, place = _repeating()
             self._findings.report("livelock", node, reason, cause, place)
             return
-        # One call of a node's code did all that: it may never end, so it ends here.
+        # One call of a node's code did all this: it may never end, so it ends here.
         cause, place = cause_text(process.cause), users_place()
         self._findings.report("endless-loop", process.id, reason, cause, place)
         raise EndlessLoop
 
 
 def _repeating() -> tuple[str, str, str]:
-    """The node, cause and place of the timer that fires right now; empty where none does.
+    """The node, cause and place of the timer that fires right now; empty if none does.
 
-    Where timers stop time the world is calling one of them.
+    If timers keep time from advancing, the world is calling one of them.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None and frame.f_code is not call.__code__:
@@ -205,7 +206,7 @@ def _place_of(timer: NodeTimer) -> str:
         code = getattr(timer.callback, "__code__", None)
         return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
     place = ""
-    # The future wakes tasks; of each the innermost frame that is the user's is the place.
+    # The future wakes tasks; the place is the innermost frame of each that is the user's.
     for waiting in future._callbacks:  # noqa: SLF001 - once a run that failed
         task = getattr(waiting, "__self__", None)
         step = task._coroutine if isinstance(task, Task) else None  # noqa: SLF001

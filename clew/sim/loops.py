@@ -4,12 +4,12 @@ Such a loop need not grow at one instant, as a storm does: it may go on for the 
 clients' operations, each of which may add another. When a run sends far more messages than its time
 and nodes account for, `LoopWatch` therefore follows the trace for a while. The depth of a message
 is one more than that of the message that its sender received last; a timer or a client's request
-begins again at depth 1. A loop is reported where most messages are deeper than any chain that ends,
+begins again at depth 1. A loop is reported if most messages are deeper than any chain that ends,
 few operations account for many of them, and they are too many at once or too fast.
 
 A token that goes round, or a leader that sends again at each answer, is a loop as well, but its
-messages are few and do not become more, so it is allowed. A run pays nothing per message until it
-has sent far more than most runs do.
+messages stay few, so it is allowed. A run pays nothing per message until it has sent far more than
+most runs do.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class LoopWatch:
         return found
 
     def _judged(self, look: _Look, deep: Sequence[_Hop], seconds: float) -> Loop | None:
-        """The loop, where most messages are deep and few operations account for them; else None."""
+        """The loop, if most messages are deep and few operations account for them; or None."""
         if 2 * len(deep) <= len(look.hops):
             return None
         if look.sent <= PER_OPERATION * self._pairs * look.operations:

@@ -1,9 +1,9 @@
 """The network: one link for each ordered pair of endpoints, each with its own stream of draws.
 
-A message on a link takes the link's latency, drawn once a message from the link's stream, so
-that the draw is keyed by the link and the message's rank on it. Messages are independent of each
-other: a later one may overtake an earlier one. Faults cut links or hang disturbances on them; a
-link without either is the fast path.
+A message on a link takes the link's latency, drawn once per message from the link's stream, so that
+the draw is keyed by the link and the message's rank on it. Messages are independent of each other:
+a later one may overtake an earlier one. Faults cut links or attach disturbances to them; a link
+without either is the fast path.
 
 Where links have a bandwidth a message is sent as store and forward does it: it waits until those
 before it on its link have left, and takes its length over the bandwidth to leave; then its latency
@@ -34,15 +34,15 @@ Emit: TypeAlias = Callable[[dict[str, Any], bool], None]
 
 
 class Receiver(Protocol):
-    """What an endpoint's messages go to."""
+    """The process that receives an endpoint's messages."""
 
     paused: bool
 
     def receive(self, message: Message) -> None:
-        """Take a message; it is the receiver's own."""
+        """Take a message; the receiver owns it."""
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
-        """Keep a callback for when the pause ends."""
+        """Keep a callback until the pause ends."""
 
 
 Packet: TypeAlias = tuple[int, dict[str, Any], bool, Receiver | None]
@@ -73,9 +73,9 @@ class Disturbance(Protocol):
     kind: str
 
     def change(self, link: Link, delays: list[int]) -> list[int]:
-        """The delays, ns, of the copies that go on their way: none for a lost message.
+        """The delays, ns, of the copies that are sent on: none for a lost message.
 
-        Called for every message sent on the link, with no delays where it is lost already.
+        Called for every message sent on the link, with no delays if it is lost already.
         """
 
 
@@ -90,12 +90,12 @@ class Link:
         bandwidth: how many bytes per second it carries; 0 for any number.
         free_ns: when all that was sent will have left; 0 without a bandwidth.
         disturbances: what faults do to its messages, in the order they began.
-        disturbed: True where a message must take the slow path.
+        disturbed: True if a message must take the slow path.
         ends: the ids of both.
-        number: its rank among the links, by which the trace calls it.
+        number: its rank among the links, which is its name in the trace.
         emit: sends a frozen body along it.
         arrive: takes a message's queue entry at the far end: delivers, holds or drops it.
-        arrive_told: the same where the record of the send did not foretell the time.
+        arrive_told: the same if the record of the send did not give the time of arrival.
     """
 
     __slots__ = (
@@ -145,7 +145,7 @@ class Link:
 
 
 def _emitter(network: Network, link: Link) -> Emit:
-    """What sends along a link: a closure, because this runs once a message.
+    """The function that sends along a link: a closure, because it runs once per message.
 
     All it needs is in cells; a method would fetch most of it through three objects.
     """
@@ -168,7 +168,7 @@ def _emitter(network: Network, link: Link) -> Emit:
 
 
 def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
-    """What a message that reaches the far end of a link does; a closure as `_emitter` is."""
+    """The function for a message that reaches the far end of a link; a closure like `_emitter`."""
     batch, world, flush = network.batch, network.world, network.trace.flush
     src, dest, dest_end = link.src.id, link.dest.id, link.dest
     new = object.__new__
@@ -204,7 +204,7 @@ class Network:
         entropy: the run's seed.
         trace: where sends, deliveries and drops go.
         latency: how long messages take.
-        find: gives the endpoint of a name, or None where there is none.
+        find: gives the endpoint of a name, or None if there is none.
         regions: where the nodes stand; None for one place.
 
     Attributes:
@@ -242,8 +242,8 @@ class Network:
 
     @property
     def messages(self) -> int:
-        """How many were sent."""
-        # A counter in C tells where it stands in its repr alone: "count(8)".
+        """How many messages were sent."""
+        # A counter in C shows its value only in its repr: "count(8)".
         return int(repr(self._numbers)[6:-1]) - 1 - self.duplicated
 
     def latency_of(self, src: str, dest: str) -> Latency:
@@ -254,7 +254,7 @@ class Network:
         return self.regions.latency[way(here, there)]
 
     def link(self, src: Endpoint, dest_id: str) -> Link | None:
-        """The link to a named endpoint; None where nobody has that name."""
+        """The link to a named endpoint; None if nobody has that name."""
         key = (src.id, dest_id)
         found = self._links.get(key)
         if found is None:
@@ -271,7 +271,7 @@ class Network:
         return list(self._links.values())
 
     def emit_disturbed(self, link: Link, packet: Packet) -> None:
-        """Send a message along a link that faults cut or disturb, or of a latency with a tail."""
+        """Send a message along a link that faults cut or disturb, or whose latency has a tail."""
         # Every disturbance draws for every message, also for one that is lost already: ending
         # one fault must not shift the draws of the others.
         delay, why = link.delay(), "partition"
@@ -295,6 +295,6 @@ class Network:
             self.world.push((time, MESSAGE, number, link.arrive_told, *rest))
 
     def drop(self, number: int, why: str) -> None:
-        """Lose a message, and say why."""
+        """Lose a message, and record why."""
         self.dropped[why] = self.dropped.get(why, 0) + 1
         self.trace.add(self.world.now, "drop", number, why)

@@ -1,4 +1,4 @@
-"""The name that `clew.node.node` had, under which users' files may still import from it."""
+"""The former name of `clew.node.node`, from which users' files may still import."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ from clew.trace.record import Trace
 
 
 class Observer:
-    """Looks at the live nodes of a run.
+    """Observes the live nodes of a run.
 
     Args:
-        world: says when.
+        world: gives the time.
         trace: a change of server state is part of it.
         findings: where a broken invariant goes.
-        node_class: whose server states are watched, where it tells any.
+        node_class: whose server states are watched, if it has any.
         invariants: what is declared.
 
     Attributes:
@@ -54,13 +54,13 @@ class Observer:
         self.watch: Callable[[Node], None] | None = self._watch if watched else None
 
     def forget(self, name: str) -> None:
-        """A node's process is gone; invariants no longer see it."""
+        """Remove a node whose process is gone; invariants no longer see it."""
         self.nodes.pop(name, None)
         self._states.pop(name, None)
         self._facts.pop(name, None)
 
     def server_state(self, node: Node) -> str | None:
-        """What a node says that it is, such as ``leader``; None where its hook fails."""
+        """The server state that a node reports, such as ``leader``; None if its hook fails."""
         try:
             state: Any = node.server_state()
         except (Unwinding, KeyboardInterrupt):
@@ -70,21 +70,21 @@ class Observer:
             return None
         if state is None or type(state) is str:
             return state
-        # What else a node shows may hold addresses and sets: it must not reach the digest.
+        # Anything else that a node shows may hold addresses and sets: it must not reach the digest.
         return str.__str__(state) if isinstance(state, str) else type(state).__name__
 
     def _watch(self, node: Node) -> None:
-        """Trace a change of server state, and ask the invariants that this event may concern."""
+        """Trace a change of server state, and check the invariants that this event may concern."""
         if self._tells_state:
             state = self.server_state(node)
             if state != self._states.get(node.id):
                 self._states[node.id] = state
-                # A trace calls it a role, as it did when digests were first taken.
+                # The trace calls it a role, as it did when digests were first taken.
                 self._trace.add(self._world.now, "state", node.id, {"role": state})
         facts = self._shown(node)
         same = facts is not None and facts == self._facts.get(node.id)
-        # One that is broken, or fails, is watched no more: what follows from it says nothing new.
-        # The loop ends there, since it goes through the list that it changes.
+        # An invariant that is broken, or fails, is watched no more: what follows says nothing new.
+        # The loop ends there, because it goes through the list that it changes.
         for invariant in self._always if same else self._invariants:
             try:
                 violation = invariant.after(node)
@@ -101,7 +101,7 @@ class Observer:
         self._facts[node.id] = facts
 
     def _shown(self, node: Node) -> Any:
-        """What of a node the invariants rest on; None where that can't be told."""
+        """What the invariants depend on in a node; None if that is unknown."""
         try:
             return self._facts_of(node)
         except (Unwinding, KeyboardInterrupt):
@@ -110,7 +110,7 @@ class Observer:
             return None
 
     def _drop(self, invariant: Invariant) -> None:
-        """Watch it no more; those that come after it were not asked of this event."""
+        """Stop watching it; the invariants after it were not checked at this event."""
         self._invariants.remove(invariant)
         self._always = [one for one in self._always if one is not invariant]
         self._facts.clear()
@@ -130,7 +130,7 @@ class Observer:
 
 
 def observed(node: Node) -> str:
-    """What a node shows of itself, each value short; empty where its hook fails."""
+    """What a node shows of its state, each value short; empty if its hook fails."""
     try:
         values = dict(node.observe())
     except (Unwinding, KeyboardInterrupt):
@@ -141,7 +141,7 @@ def observed(node: Node) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as the story tells it: as JSON where it is that."""
+    """A value as the story shows it: as JSON if it can be."""
     try:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):

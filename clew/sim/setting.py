@@ -16,7 +16,7 @@ from clew.trace.record import Trace
 
 @dataclass(eq=False, slots=True)
 class Setting:
-    """The parts of a run that its hosts and their processes use.
+    """The parts of a run that its hosts and their processes share.
 
     Attributes:
         node_ids: the nodes' names, in order.
@@ -25,8 +25,8 @@ class Setting:
         effects: rank of the first effect mark of a request, by (client, msg_id).
         talked: True once a node has sent something to another.
         askers: who made each request of a process, in order; the first is number 1.
-        unanswered: requests whose reply may still come though nobody waits: their time was up, or
-            their process has ended.
+        unanswered: requests whose reply may still come though nobody waits for it: they timed out,
+            or their process has ended.
     """
 
     world: World
@@ -45,14 +45,14 @@ class Setting:
     _sync_bits: dict[str, Callable[[int], int]] = field(default_factory=dict)
 
     def next_request_id(self, name: str) -> int:
-        """A number for a process's request, which no other request has."""
+        """A number for a process's request that no other request has."""
         self.askers.append(name)
         return len(self.askers)
 
     def stray(self, name: str, message: Message) -> None:
-        """A reply came to a process that waits for none and has no handler for it.
+        """Report a reply to a process that does not wait for it and has no handler for it.
 
-        One that is late, or that the network copied, is nobody's fault.
+        A reply that is late, or that the network copied, is nobody's fault.
         """
         number = message.body["in_reply_to"]
         asked = type(number) is int and 0 < number <= len(self.askers)
@@ -64,13 +64,13 @@ class Setting:
             self.findings.answered_again(message)
 
     def sync_bits(self, name: str) -> Callable[[int], int]:
-        """The stream that says how long a host's syncs take."""
+        """The stream of the durations of a host's syncs."""
         if name not in self._sync_bits:
             self._sync_bits[name] = self.entropy.bits("sync", name)
         return self._sync_bits[name]
 
     def took_effect(self, node: str, message: Message) -> None:
-        """A node marked where a request takes effect; the first mark counts."""
+        """Record a node's mark where a request takes effect; the first mark counts."""
         msg_id = message.body.get("msg_id")
         if type(msg_id) is int:
             self.effects.setdefault((message.src, msg_id), len(self.effects))

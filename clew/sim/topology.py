@@ -1,8 +1,8 @@
-"""Topologies: who is whose neighbour, for workloads that tell their nodes so.
+"""Topologies: who is whose neighbour, for workloads that send this to their nodes.
 
 Line, grid, trees and total are those of the wire protocol; networkx builds the lines, trees and
-complete graphs. The random ones are drawn here, from the run's seed, and connected as they are
-made: what networkx's random generators draw depends on its version.
+complete graphs. The random topologies are drawn here, from the run's seed, and are connected by
+construction: what networkx's random generators draw depends on its version.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from clew.sim.entropy import Entropy, Stream
 
 TOPOLOGIES: dict[str, str] = {
     "line": "one after the other",
-    "grid": "a rectangle as square as can be, neighbours above, below, left and right",
+    "grid": "a rectangle, as square as possible, with neighbours above, below, left and right",
     "tree": "the same as tree2",
-    "tree2": "a tree with two children a node",
-    "tree3": "a tree with three children a node",
-    "tree4": "a tree with four children a node",
+    "tree2": "a tree with two children per node",
+    "tree3": "a tree with three children per node",
+    "tree4": "a tree with four children per node",
     "total": "everybody with everybody",
-    "random-tree": "a tree, drawn: each node hangs on an earlier one",
-    "random-regular": "drawn and connected, three or four neighbours each where there are enough",
-    "random": "a drawn tree and about as many drawn edges more",
+    "random-tree": "a drawn tree: each node is attached to an earlier one",
+    "random-regular": "drawn and connected, with three or four neighbours each if there are "
+    "enough nodes",
+    "random": "a drawn tree and about as many further drawn edges",
 }
 
 
@@ -87,14 +88,14 @@ def _tree(count: int, stream: Stream) -> Edges:
 
 
 def _sparse(count: int, stream: Stream) -> Edges:
-    """A tree, and up to `count` edges more: whichever are drawn twice are there once."""
+    """A tree, and up to `count` further edges: those drawn twice are there once."""
     edges = _tree(count, stream)
     pairs = [stream.sample(range(count), 2) for _ in range(count)] if count > 1 else []
     return edges + [(min(pair), max(pair)) for pair in pairs]
 
 
 def _regular(count: int, stream: Stream) -> Edges:
-    """A ring of everybody and a matching on top, both drawn.
+    """A ring of all nodes and a matching on top, both drawn.
 
     A ring with a random matching is what a random 3-regular graph is almost always (Robinson and
     Wormald, "Almost all cubic graphs are Hamiltonian", 1992). With an odd number of nodes one has
@@ -113,9 +114,9 @@ _CHORDS_TRIES = 100
 
 
 def _chords(count: int, stream: Stream) -> Edges:
-    """Pairs of places on a ring that are not beside each other, each place in one of them.
+    """Pairs of places on a ring that are not beside each other, each place in one pair.
 
-    Drawn until they fit, which one draw in seven does; across the ring where none did.
+    Drawn until they fit, which one draw in seven does; opposite places if none did.
     """
     for _ in range(_CHORDS_TRIES):
         order = stream.sample(range(count), count)

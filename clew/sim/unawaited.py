@@ -1,12 +1,12 @@
 """Coroutines that nobody awaited: a node called one, and nothing of it ever ran.
 
 Python warns of such a coroutine when it is freed, which mostly is on the very line that made it. It
-does so through a function of `warnings`, which stands aside while a cluster runs in this thread.
-What handlers return and `Node.spawn` takes is run, so it is none of these.
+does so through a function of `warnings`, which is replaced while a cluster runs in this thread.
+What handlers return and `Node.spawn` takes is run, so it is not among these.
 
-One that a node keeps is not freed. So what nodes hold is looked at when all heals and at the end:
-what was there both times, and did not run in all the recovery, is one as well. A node may keep a
-coroutine to run it later, but not so much later.
+A coroutine that a node keeps is not freed. So what nodes hold is inspected when everything heals
+and at the end: a coroutine that was there both times, and did not run during the whole recovery, is
+reported as well. A node may keep a coroutine to run it later, but not that much later.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _HOOK = "_warn_unawaited_coroutine"
 
 @contextmanager
 def unawaited(cluster: Cluster) -> Iterator[None]:
-    """Make a finding of each coroutine of a live node's that is freed before it ran."""
+    """Make a finding of each coroutine of a live node that is freed before it ran."""
     before: Any = getattr(warnings, _HOOK, None)
     if before is None:
         yield
@@ -52,7 +52,7 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
         process: Process | None = cluster.world.current
         if get_ident() != thread or process is None:
             before(coroutine)
-        elif process.alive and coroutine.cr_code not in hooks:  # a dead one's calls do nothing
+        elif process.alive and coroutine.cr_code not in hooks:  # a dead node's calls do nothing
             code = coroutine.cr_code
             place = users_place() or f"{code.co_filename}:{code.co_firstlineno}"
             name = coroutine.__name__
@@ -70,9 +70,10 @@ def unawaited(cluster: Cluster) -> Iterator[None]:
 
 
 def _report_hooks(cluster: Cluster) -> set[CodeType]:
-    """Make a finding of each hook that is an ``async def`` or has a ``yield``; their code.
+    """Make a finding of each hook that is an ``async def`` or has a ``yield``; return their code.
 
-    What asks a node for its server state, for what it shows, and for its promises, awaits nothing.
+    The callers of the hooks for server state, for what a node shows and for its promises await
+    nothing.
     """
     found = set()
     for function in _hooks(next(iter(cluster.hosts.values())).node_class):
@@ -102,31 +103,31 @@ def _hooks(node_class: type[Node]) -> Iterator[Any]:
 
 
 LOOKS_MAX = 300
-"""So many objects that a node holds are looked at."""
+"""The number of objects that a node holds that are inspected."""
 
 _WIDE = 100
-"""So many members of a container are."""
+"""The number of members of a container that are inspected."""
 
 _DEEP = 4
-"""Containers in containers are entered so far."""
+"""The depth to which containers in containers are entered."""
 
 
 class Kept:
-    """The coroutines that nodes hold and have not begun, when all heals.
+    """The coroutines that nodes hold and have not begun when everything heals.
 
     Args:
         cluster: whose nodes.
-        wait_ns: in how long one of them should have begun, virtual ns.
+        wait_ns: the time within which each of them should have begun, virtual ns.
     """
 
     def __init__(self, cluster: Cluster, wait_ns: int) -> None:
         self._cluster = cluster
         self._due_ns = cluster.world.now + max(wait_ns, 1)
-        # By weak references: what a node lets go of is freed, and then reported by Python's hook.
+        # By weak references: what a node drops is freed, and then reported by Python's hook.
         self._held = {id(one): ref(one) for _, one, _ in self._look()}
 
     def report(self) -> None:
-        """Make a finding of each that has not begun by now, and close it."""
+        """Make a finding of each coroutine that has not begun by now, and close it."""
         late = self._cluster.world.now >= self._due_ns
         for node, one, name in list(self._look()):
             held = self._held.get(id(one))
@@ -151,8 +152,8 @@ class Kept:
 def _waiting(node: Node) -> Iterator[tuple[CoroutineType[Any, Any, Any], str]]:
     """The coroutines in a node's attributes that have not begun, and the attributes' names.
 
-    Only Python's own containers are entered, so that none of the node's code runs. Invariant: all
-    that is in the queue lies at most `_DEEP` containers deep, what is nearer first.
+    Only Python's own containers are entered, so that none of the node's code runs. Invariant:
+    everything in the queue is at most `_DEEP` containers deep, the nearest first.
     """
     held: dict[str, Any] = object.__getattribute__(node, "__dict__")
     queue = deque((value, name, 0) for name, value in held.items())

@@ -1,8 +1,8 @@
-"""The watchdog: stops a handler that does not end, and says where it was.
+"""The watchdog: stops a handler that does not end, and reports where it was.
 
-A thread looks at the count of events a few times a second. Where none has happened for so long
-and a node's own code is on the stack, `EndlessLoop` is raised in the thread that runs it, again
-and again until it leaves. The hot path knows nothing of all this.
+A thread looks at the count of events a few times per second. If none has happened for some seconds
+and a node's own code is on the stack, `EndlessLoop` is raised in the thread that runs it, again and
+again until it leaves. The hot path knows nothing of all this.
 
 It counts its own looks and not the wall clock, so a machine that is suspended or starved does
 not make a slow handler look like an endless one.
@@ -13,11 +13,11 @@ which something was raised, and what Python would print of it is not printed.
 
 A call that has made more messages and timers than any cluster needs is stopped at once.
 
-A call that waits, as ``queue.get()`` does, is ended by a signal, which only the main thread can be.
-A loop inside one call of C code can't be interrupted at all. `clew.machine.supervisor` is told
-where it is, in words where other threads run meanwhile, by Python's `faulthandler` where the call
-keeps them from running, as ``sum(iter(int, 1))`` does; it ends the process. Where there is none,
-both go to stderr, and the process must be killed.
+A call that waits, as ``queue.get()`` does, is ended by a signal, which reaches only the main
+thread. A loop inside one call of C code can't be interrupted at all. Its place is reported to
+`clew.machine.supervisor`, in words if other threads run meanwhile, or by Python's `faulthandler` if
+the call keeps them from running, as ``sum(iter(int, 1))`` does; the supervisor ends the process.
+Without a supervisor, both go to stderr, and the process must be killed.
 
 Leaves out: how much a stopped run has done depends on the machine; only its finding repeats.
 """
@@ -51,21 +51,21 @@ IMPORT_SECONDS = 10.0
 """How long one function may run while a user's file is imported."""
 
 IMPORTS_SECONDS = 60.0
-"""How long all of it may take: it may import much that is large."""
+"""How long the whole import may take: it may import many large modules."""
 
 STRIKE_SECONDS = 1.0
-"""So long after it should have ended, a call of the main thread is sent a signal."""
+"""The time after a call of the main thread should have ended, at which it is sent a signal."""
 
 SAY_SECONDS = 3.0
-"""So long after it should have ended, a call that still runs is told on stderr."""
+"""The time after a call should have ended, at which it is reported on stderr."""
 
 
 class _Stopper(Thread):
-    """Stops what a thread does once it takes too long.
+    """Stops the work of a thread once it takes too long.
 
     Args:
         thread: which.
-        seconds: when it is too long, counted in looks.
+        seconds: how long is too long, counted in looks.
     """
 
     def __init__(self, thread: int, seconds: float) -> None:
@@ -78,7 +78,7 @@ class _Stopper(Thread):
         self._strikes = hasattr(signal, "SIGURG") and thread == main_thread().ident
 
     def arm(self) -> None:
-        """Have the stack written should no Python thread run for so long."""
+        """Arrange for the stack to be written if no Python thread runs for this long."""
         supervisor.alive()
         with suppress(OSError, ValueError, AttributeError):  # there is no stderr
             faulthandler.dump_traceback_later(
@@ -87,7 +87,7 @@ class _Stopper(Thread):
             )
 
     def begin(self) -> None:
-        """Watch; called in the thread that is watched."""
+        """Watch; must be called in the thread that is watched."""
         if self._strikes:
             self._before = signal.signal(signal.SIGURG, self._struck)
         self.arm()
@@ -105,11 +105,11 @@ class _Stopper(Thread):
             signal.pthread_kill(self._watched, signal.SIGURG)
 
     def place(self) -> str | None:
-        """``file:line`` of the user's code that the thread runs; None where it runs none."""
+        """``file:line`` of the user's code that the thread runs; None if it runs none."""
         return _place(sys._current_frames().get(self._watched))  # noqa: SLF001 - documented so
 
     def finish(self) -> None:
-        """Stop watching; nothing is raised after this returned."""
+        """Stop watching; nothing is raised after this returns."""
         try:
             self._over.set()
             self.join()
@@ -129,16 +129,16 @@ class _Stopper(Thread):
 
 
 class ImportEndless(Exception):  # noqa: N818 - told by who imports
-    """The import of a user's file did not end; the text is where it was."""
+    """The import of a user's file did not end; the text is the place where it was."""
 
 
 class OutOfTime(Unwinding):
-    """What this thread does takes too long."""
+    """The work of this thread takes too long."""
 
 
 @contextmanager
 def limited(seconds: float | None) -> Iterator[Limit]:
-    """Raise `OutOfTime` in this thread after so many wall seconds, counted in looks.
+    """Raise `OutOfTime` in this thread after some wall seconds, counted in looks.
 
     Args:
         seconds: how many; None for no end.
@@ -157,7 +157,7 @@ def limited(seconds: float | None) -> Iterator[Limit]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Let Python print nothing of what is raised here and swallowed."""
+    """Keep Python from printing what is raised here and swallowed."""
     before = sys.unraisablehook
 
     def told(unraisable: sys.UnraisableHookArgs) -> None:
@@ -168,7 +168,9 @@ def _quietly() -> Iterator[None]:
     try:
         yield
     finally:
-        if sys.unraisablehook is told:  # else a node has put its own there, which others report
+        if (
+            sys.unraisablehook is told
+        ):  # otherwise a node has put its own there, which is reported elsewhere
             sys.unraisablehook = before
 
 
@@ -176,7 +178,7 @@ class Limit(Thread):
     """Raises `OutOfTime` in a thread.
 
     Attributes:
-        place: ``file:line`` of the user's code that ran then; empty where none did.
+        place: ``file:line`` of the user's code that ran then; empty if none did.
     """
 
     place = ""
@@ -205,7 +207,7 @@ class Limit(Thread):
         return "" if frame is None else users_place(frame)
 
     def end(self) -> None:
-        """Raise no more."""
+        """Stop raising."""
         self._over.set()
         self.join()
 
@@ -226,7 +228,7 @@ def watched_import(path: Path, seconds: float | None = None) -> Iterator[None]:
         except EndlessLoop:
             raise ImportEndless(watch.found) from None
         except Exception:
-            if watch.found:  # __set_name__ makes another error of it
+            if watch.found:  # __set_name__ turns it into another error
                 raise ImportEndless(watch.found) from None
             raise
         finally:
@@ -246,7 +248,7 @@ class _ImportWatch(_Stopper):
             waited += step
             since += step
             looks += 1
-            if looks % 10 == 0 and since < self._seconds + SAY_SECONDS:  # else it is stuck
+            if looks % 10 == 0 and since < self._seconds + SAY_SECONDS:  # otherwise it is stuck
                 self.arm()
             frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - documented so
             if frame is not None and frame.f_code is not seen and not self._stopping:
@@ -261,17 +263,17 @@ class _ImportWatch(_Stopper):
 
 
 Tick: TypeAlias = "Callable[[int, int], None]"
-"""Told the virtual time of a run in ns, and its events."""
+"""Called with the virtual time of a run in ns, and its number of events."""
 
 
 @contextmanager
 def watched(
     cluster: Cluster, wall_seconds: float = 5.0, tick: Tick | None = None
 ) -> Iterator[None]:
-    """Watch a cluster that is run in this thread.
+    """Watch a cluster that runs in this thread.
 
     Args:
-        cluster: it gets a finding of the kind ``endless-loop`` and runs no further.
+        cluster: it gets a finding of kind ``endless-loop`` and runs no further.
         wall_seconds: how long one call of a node's code may take.
         tick: called at each look with the virtual time and the number of events.
 
@@ -309,7 +311,7 @@ class _Watchdog(_Stopper):
         self.given_up = False
 
     def give_up(self) -> None:
-        """End the run after the event that is happening; called in any thread."""
+        """End the run after the event that is happening; may be called in any thread."""
         self.given_up = True
         self._cluster.world.stop()
 
@@ -321,7 +323,9 @@ class _Watchdog(_Stopper):
         looks = 0
         while not self._over.wait(step):
             looks += 1
-            if looks % 10 == 0 and not said:  # a sign of life would take back that it is stuck
+            if (
+                looks % 10 == 0 and not said
+            ):  # a sign of life would contradict the report that it is stuck
                 self.arm()
             if self._tick is not None:
                 self._tick(world.now, world.events)
@@ -345,7 +349,7 @@ class _Watchdog(_Stopper):
         self.strike(late)
 
     def _say(self) -> bool:
-        """Tell a person what is waited for; True where there was something to tell."""
+        """Report what the run waits for; True if there was something to report."""
         process: Running | None = self._cluster.world.current
         place = self.place()
         if process is None or place is None:
@@ -369,7 +373,7 @@ class _Watchdog(_Stopper):
         )  # fmt: skip
 
     def finish(self) -> None:
-        """Stop watching; nothing is raised after this returned."""
+        """Stop watching; nothing is raised after this returns."""
         super().finish()
         if self._found is not None:
             self._cluster.findings.add(self._found)
@@ -382,7 +386,7 @@ _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code_
 
 
 def _place(frame: FrameType | None) -> str | None:
-    """``file:line`` of the innermost frame of a node's code; None where none is on the stack."""
+    """``file:line`` of the innermost frame of a node's code; None if none is on the stack."""
     found: str | None = None
     while frame is not None:
         code = frame.f_code

@@ -21,23 +21,23 @@ from clew.sim.orders.time import TimeOrder
 
 
 class EndlessLoop(Unwinding):
-    """Unwinds a node's code that does not end; the run is over then."""
+    """Unwinds a node's code that does not end; the run is then over."""
 
 
 LOOKS_MAX = 50_000
-"""So many looks at clocks in one event are a loop that waits for time to pass."""
+"""The number of clock readings in one event that is a loop waiting for time to pass."""
 
 
 class World(simpy.Environment):
     """The clock and the queue of a run.
 
     Attributes:
-        now: virtual time, ns; an attribute and no property, since every event asks for it.
+        now: virtual time, ns; an attribute and not a property, since every event reads it.
         events: how many have happened.
-        current: the process whose code is running, or None; the guards ask it.
+        current: the process whose code is running, or None; the guards read it.
         when_abandoned: called when an event was stopped in the middle.
-        when_stuck: called when the code of one event looks at clocks without end; it reports it.
-        when_interrupted: True where a node raised it and no person pressed Ctrl-C.
+        when_stuck: called when the code of one event reads clocks without end, to report it.
+        when_interrupted: True if a node raised KeyboardInterrupt and the user did not press Ctrl-C.
     """
 
     now: int = 0  # SimPy's own is a property
@@ -66,10 +66,11 @@ class World(simpy.Environment):
         self.push((time_ns, NORMAL, self.sequence(), call, callback, argument))
 
     def look(self) -> int:
-        """Virtual time, for a node's clock that is read.
+        """Virtual time, for a reading of a node's clock.
 
         Raises:
-            EndlessLoop: this event's code has read clocks so often that it waits for them.
+            EndlessLoop: this event's code has read clocks so often that it must be waiting for
+                them.
         """
         event, looks = self._looked
         looks = looks + 1 if event == self.events else 1
@@ -86,14 +87,14 @@ class World(simpy.Environment):
         self._stopped = True
 
     def advance(self, until_ns: int) -> None:
-        """Let everything up to and including a virtual time happen; then time is `until_ns`."""
+        """Let everything happen up to and including a virtual time; then time is `until_ns`."""
         try:
             self._advance(until_ns)
         except EndlessLoop:
             self.abandon()
         except KeyboardInterrupt as error:
             if self.when_interrupted is None or not self.when_interrupted(error):
-                self.current = None  # what cleans up is no node's code
+                self.current = None  # what cleans up is not a node's code
                 raise
             self.abandon()
         except Unwinding:
@@ -109,9 +110,9 @@ class World(simpy.Environment):
 
     def _advance(self, until_ns: int) -> None:
         pending, pop = self._queue, self.order.pop
-        # Entry by entry, in the policy's order. `now` only grows: a policy may give an entry
-        # late, and then it happens now. An entry that is beyond the end is given back, so that the
-        # next call finds it. The places TIME and HAPPEN are literals: this is the hottest loop.
+        # Entry by entry, in the policy's order. `now` only grows: a policy may give an entry late,
+        # and then it happens now. An entry beyond the end is given back, so that the next call
+        # finds it. The positions TIME and HAPPEN are literals: this is the hottest loop.
         while pending and not self._stopped:
             entry = pop()
             if entry[0] > until_ns:
@@ -127,7 +128,7 @@ class World(simpy.Environment):
 
 
 def call(entry: QueueEntry) -> None:
-    """Do what `World.call_at` queued."""
+    """Make the call that `World.call_at` queued."""
     entry[4](entry[5])
 
 

@@ -16,7 +16,7 @@ from clew.sim.faults.injection import Injection, Need, Parameter, names, seconds
 from clew.sim.host import Host
 
 DRIFT_LEAST_PPM = -900_000
-"""Drifts that add up to less are held here: a clock never stands still or goes back."""
+"""Drifts that add up to less are cut off here: a clock never stands still or goes back."""
 
 _DAY_NS = 86_400_000_000_000
 
@@ -33,7 +33,7 @@ def repeat_change(clock: Clock, true_ns: int, told: str) -> None:
 class ClockFault(Injection):
     """Base of the clock faults; they bite in readings of clocks that were wrong for them.
 
-    The first parameter of each kind says how far, or how fast; where that is 0 no clock is wrong.
+    The first parameter of each kind says how far, or how fast; if it is 0, no clock is wrong.
     """
 
     group: ClassVar[str] = "clock"
@@ -50,15 +50,15 @@ class ClockFault(Injection):
             self.cluster.trace.add(self.now, "clock", host.id, f"wall {offset_ns:+} ns")
 
     def felt(self) -> int:
-        """How often the nodes did so far what shows them a wrong clock."""
+        """How often the nodes have so far done something that shows them a wrong clock."""
         return sum(host.clock.wall_reads for host in self.targets)
 
     def mark(self) -> None:
-        """From here on the clocks are wrong."""
+        """Note that the clocks are wrong from here on."""
         self._reads = self.felt()
 
     def count(self) -> None:
-        """Up to here they were."""
+        """Note that they were wrong up to here."""
         before = self._reads
         self.mark()
         if self.param(self.parameters[0].name):
@@ -118,11 +118,11 @@ class Jump(ClockFault):
         )
 
     def end(self) -> str:
-        """Nothing: the clocks stay where they are."""
+        """Do nothing: the clocks stay where they are."""
         return f"the wall clocks of {names(self.targets)} stay off"
 
     def settle(self) -> str:
-        """They were off until now."""
+        """Count up to now, since they were off until now."""
         self.count()
         return self.told()
 
@@ -146,7 +146,7 @@ class Strobe(ClockFault):
     _times = 0
 
     def begin(self) -> str:
-        """Say how."""
+        """Report how."""
         amplitude, period = self.param("amplitude_ns"), self.param("period_ns")
         return (
             f"made the wall clocks of {names(self.targets)} jump by {seconds(amplitude)} "
@@ -154,7 +154,7 @@ class Strobe(ClockFault):
         )
 
     def steps(self) -> Iterator[int]:
-        """Ahead, back, ahead, back."""
+        """Move the clocks ahead, back, ahead, back."""
         amplitude, period = int(self.param("amplitude_ns")), int(self.param("period_ns"))
         while True:
             step = -amplitude if self._ahead else amplitude

@@ -55,7 +55,7 @@ class PowerCutAtSync(Injection):
             host.boot()
 
     def end(self) -> str:
-        """Disarm it where it did not strike."""
+        """Disarm the fault where it did not strike."""
         for host in self.targets:
             self._disarm(host)
         if not self._struck:
@@ -68,7 +68,7 @@ class PowerCutAtSync(Injection):
         self._rearm(host)
 
     def _rearm(self, host: Host) -> None:
-        """The one that was armed first strikes first."""
+        """Let the fault that was armed first strike first."""
         armed = self.ledger.armed[host.id]
         host.strike = armed[0] if armed else None
 
@@ -76,7 +76,8 @@ class PowerCutAtSync(Injection):
 class DiskLost(PowerCutAtSync):
     """All unsynced writes are lost."""
 
-    summary: ClassVar[str] = "the target dies inside its next sync; what it was to write is lost"
+    summary: ClassVar[str] = "the target dies inside its next sync; what the sync was to write is "
+    "lost"
     unsynced: ClassVar[Unsynced] = "lost"
 
 

@@ -21,7 +21,7 @@ class Fault:
         kind: a key of `clew.sim.faults.KINDS`.
         at_ns: when it begins, virtual ns.
         until_ns: when it ends; the same as `at_ns` for what happens at an instant. A fault that
-            aims at a server state waits up to here for somebody to be in it.
+            aims at a server state waits until then for a node to be in it.
         target: node ids, or a symbol that is resolved when the fault strikes (see
             `clew.sim.faults.targets.SYMBOLS`; any other word is a server state); None for the
             kind's own default.

@@ -1,4 +1,4 @@
-"""What every kind of fault is: a class with a description, and instances at work in one run."""
+"""The base of every kind of fault: a class with a description, whose instances work in one run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NEEDS: dict[str, str] = {
 
 
 class Form(NamedTuple):
-    """What a parameter that names nodes looks like.
+    """The form of a parameter that names nodes.
 
     Attributes:
         expected: in words, for messages.
-        holds: True for a value that is so.
+        holds: True for a value of this form.
         nodes: every node that a value names, in order.
-        among: a value as far as it concerns some nodes.
+        among: the part of a value that concerns some nodes.
     """
 
     expected: str
@@ -47,14 +47,14 @@ class Parameter(NamedTuple):
     Attributes:
         name: its key in `Fault.params`.
         unit: ``ns``, ``ppm``, ``1/1000``, or empty.
-        default: its value where a fault does not name it.
+        default: its value if a fault does not name it.
         summary: what it means.
         low: the least value allowed.
         high: the greatest value allowed.
-        typical: the range of what a generator draws, by magnitude; where `low` is negative the
-            sign is drawn too.
-        choices: the words allowed, for what is no number.
-        form: of what names nodes.
+        typical: the range that a generator draws from, by magnitude; if `low` is negative the sign
+            is drawn too.
+        choices: the words allowed, for a parameter that is not a number.
+        form: of a parameter that names nodes.
         region: it is the name of a region of the plan; empty for one that the fault draws.
     """
 
@@ -71,14 +71,14 @@ class Parameter(NamedTuple):
 
 
 class Ledger:
-    """What overlapping faults of one run share, so that they compose.
+    """The state that overlapping faults of one run share, so that they compose.
 
     Attributes:
         drifts: what each fault adds to a node's clock rate, ppm, by node and fault.
         pauses: the faults that hold a process still, by the process.
         slowed: how many times as long each fault makes a node's work, by node and fault.
         armed: the disk faults that wait at a node, in order, by node.
-        healed: True once all is over; nothing restarts by itself then.
+        healed: True once all faults are over; after that nothing restarts by itself.
     """
 
     def __init__(self) -> None:
@@ -97,13 +97,13 @@ class Injection:
     concerns all nodes), `least_nodes` the smallest cluster it can harm, `least_regions` how many
     regions there must be, `instant` True where it
     has no duration, `does` what it does to links, as a verb before the detail that names them,
-    `lingers` True where a short one would mostly strike nothing. `needs` is what
+    `lingers` True if a short one would mostly strike nothing. `needs` is what
     a node must do to notice it.
 
     Attributes:
         fault: the plan's data.
         targets: whom it strikes, in the cluster's order; none before it begins.
-        bit: how much of what it did a node could notice, so far; `bites` says in which unit.
+        bit: how much of its effect a node could notice so far, in the unit that `bites` names.
     """
 
     group: ClassVar[str]
@@ -127,19 +127,19 @@ class Injection:
         self.bit = 0
 
     def begin(self) -> str:
-        """Strike; what was done, in words."""
+        """Strike; return what was done, in words."""
         raise NotImplementedError
 
     def steps(self) -> Iterator[int]:
-        """What it does between beginning and end: each value is a wait until the next step, ns."""
+        """Act between beginning and end: each value yielded is the wait until the next step, ns."""
         return iter(())
 
     def end(self) -> str:
-        """Stop; what it did in all, in words."""
+        """Stop; return what it did in all, in words."""
         raise NotImplementedError
 
     def settle(self) -> str:
-        """Count what it did up to now; what it did after its end, in words, if there is such."""
+        """Count what it did up to now; return what it did after its end, in words, if anything."""
         return ""
 
     @property

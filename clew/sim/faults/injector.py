@@ -2,8 +2,8 @@
 
 Which faults a plan has is drawn elsewhere: see `clew.scenarios.plans.nemesis`.
 
-Every fault has a SimPy process of its own, so that one can be read top to bottom and removing
-one leaves the others as they were.
+Every fault has a SimPy process of its own, so that a fault reads top to bottom and removing one
+leaves the others as they were.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 RETRY_NS = 50_000_000
-"""A fault that nobody fits now looks again so much later."""
+"""The time after which a fault whose target nobody fits looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class FaultReport:
         id: the fault's.
         kind: the fault's.
         group: the kind's family.
-        at_ns: when it began; the planned time where it never did.
-        until_ns: when it ended; the planned time where it never began or has not ended.
+        at_ns: when it began; the planned time if it never did.
+        until_ns: when it ended; the planned time if it never began or has not ended.
         target: the nodes it struck.
-        bit: how much it really did, in the unit of the kind (`Injection.bites`); 0 is nothing.
+        bit: how much it really did, in the unit of the kind (`Injection.bites`); 0 for nothing.
         detail: one sentence.
     """
 
@@ -56,7 +56,7 @@ class FaultReport:
 
 
 class _Course:
-    """Where one fault stands."""
+    """The state of one fault."""
 
     def __init__(self, injection: Injection) -> None:
         self.injection = injection
@@ -89,10 +89,11 @@ class _Course:
 
 
 class Injector:
-    """Runs a plan's faults against a cluster; build it before time begins.
+    """Runs a plan's faults against a cluster; must be built before time begins.
 
     Raises:
-        ScenarioError: two faults share an id, or a fault can't be run or names no node there is.
+        ScenarioError: two faults share an id, or a fault can't be run or names a node that does
+            not exist.
     """
 
     def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
@@ -111,7 +112,7 @@ class Injector:
             cluster.world.process(self._run(course))
 
     def _run(self, course: _Course) -> Generator[Any, Any, None]:
-        """One fault, from top to bottom."""
+        """Run one fault, from beginning to end."""
         world, injection = self._cluster.world, course.injection
         fault = injection.fault
         target = fault.target or (injection.aims[0] if injection.aims else None)
@@ -153,7 +154,7 @@ class Injector:
         self._cluster.trace.add(injection.now, "heal", fault.id, fault.kind, ended)
 
     def active(self) -> list[Fault]:
-        """The faults that stand now, in the plan's order."""
+        """The faults that are active now, in the plan's order."""
         return [course.injection.fault for course in self._courses if course.active]
 
     def heal(self, core: Sequence[str] | None = None) -> None:
@@ -189,12 +190,12 @@ class Injector:
 
 
 def _joined(began: str, ended: str) -> str:
-    """Both ends of a fault as one sentence, without saying the same twice."""
+    """What was reported at both ends of a fault as one sentence, without repetition."""
     return ended if ended.startswith(began) else f"{began}; {ended}"
 
 
 def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
-    """Every node that a fault names exists."""
+    """Make sure that every node that a fault names exists."""
     for name in [*_named(fault.target), *nodes_of(fault)]:
         if name not in node_ids:
             raise ScenarioError(
@@ -204,7 +205,7 @@ def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
 
 
 def _named(target: Target) -> tuple[str, ...]:
-    """The node ids in a target; a word that looks like ``n7`` is meant to be one."""
+    """The node ids in a target; a word that looks like ``n7`` is taken for one."""
     if isinstance(target, tuple):
         return target
     if target is None or target in SYMBOLS or not re.fullmatch(r"[A-Za-z]+\d+", target):

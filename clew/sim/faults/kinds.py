@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def group_of(kind: str) -> str:
-    """The family of a kind, as it is called on the command line."""
+    """The family of a kind, by its name on the command line."""
     return injection_of(kind).group
 
 
@@ -59,7 +59,7 @@ def injection_of(kind: str) -> type[Injection]:
     """The class of a kind.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: there is no kind of this name.
     """
     return KINDS[kind] if kind in KINDS else PLANNED[kind]
 
@@ -75,7 +75,7 @@ def nodes_of(fault: Fault) -> list[str]:
 
 
 def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
-    """A fault's parameters as far as they concern some nodes."""
+    """The part of a fault's parameters that concerns some nodes."""
     forms = {known.name: known.form for known in injection_of(fault.kind).parameters}
     return {
         name: value if (form := forms.get(name)) is None else form.among(value, node_ids)
@@ -88,10 +88,10 @@ def fault_from_json(value: Any, where: str = "faults") -> Fault:
 
     Args:
         value: what `Fault.to_json` gives; ``target`` and ``params`` may be left out.
-        where: the place of the list it stands in, for messages.
+        where: the place of the list that holds it, for messages.
 
     Raises:
-        ScenarioError: it describes none; the message names the fault.
+        ScenarioError: it does not describe a fault; the message names it.
     """
     fault = read_fault(value, where)
     check_fault(fault, where)

@@ -43,7 +43,7 @@ class Tampering:
         self.late: list[int] = []
 
     def change(self, link: Link, delays: list[int]) -> list[int]:
-        """The delays of the copies that go on their way."""
+        """The delays of the copies that are sent on."""
         if self._bits is None:
             entropy, fault = self._injection.cluster.entropy, self._injection.fault
             self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
@@ -77,7 +77,7 @@ class MessageFault(Injection):
         raise NotImplementedError
 
     def begin(self) -> str:
-        """Hang itself on every link between nodes, or on those of the targets."""
+        """Attach itself to every link between nodes, or to those of the targets."""
         targets = self.targets
         hosts = list(self.cluster.hosts.values())
         for src in hosts:
@@ -101,7 +101,7 @@ class MessageFault(Injection):
         return f" ({', '.join(told)})" if told else ""
 
     def end(self) -> str:
-        """Leave the links; how many messages it struck."""
+        """Detach from the links; return how many messages it struck."""
         for tampering in self._tamperings:
             tampering.link.disturbances.remove(tampering)
             tampering.link.refresh()
@@ -123,7 +123,7 @@ class Loss(MessageFault):
     verb: ClassVar[str] = "lost"
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
-        """Nothing arrives of a message that is hit."""
+        """Return no copies of a message that is hit."""
         del on, amount
         if not self.hits(chance):
             return delays
@@ -139,7 +139,7 @@ def _is_message(value: Any) -> bool:
 
 
 class Drop(MessageFault):
-    """Named messages are lost: what is left of a loss once it is known which of them mattered.
+    """Named messages are lost: the rest of a loss once it is known which messages mattered.
 
     No generator draws it; a plan names the messages.
     """
@@ -163,7 +163,7 @@ class Drop(MessageFault):
     verb: ClassVar[str] = "lost"
 
     def begin(self) -> str:
-        """Hang itself on the links that it names."""
+        """Attach itself to the links that it names."""
         hosts = self.cluster.hosts
         named: dict[tuple[str, str], list[int]] = {}
         for src, dest, rank in self.param("messages"):
@@ -186,7 +186,7 @@ class Dropping(Tampering):
         self._sent = 0
 
     def change(self, link: Link, delays: list[int]) -> list[int]:
-        """Nothing arrives of a message that is named."""
+        """Return no copies of a message that is named."""
         self._sent += 1
         if not delays or link.dest.process is None:
             return delays
@@ -206,14 +206,14 @@ class Duplicate(MessageFault):
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _rate(100),
         Parameter(
-            "gap_ns", "ns", 10_000_000, "the copy comes up to this later",
+            "gap_ns", "ns", 10_000_000, "the copy arrives up to this much later",
             0, _HOUR_NS, (100_000, 2_000_000_000),
         ),
     )  # fmt: skip
     verb: ClassVar[str] = "duplicated"
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
-        """A copy comes with or after the first."""
+        """Return the first and a copy that comes with or after it."""
         del on
         if not self.hits(chance):
             return delays
@@ -238,7 +238,7 @@ class Reorder(MessageFault):
     verb: ClassVar[str] = "reordered"
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
-        """Hold back what is hit; count whom this message overtakes."""
+        """Hold back what is hit; count the messages that this one overtakes."""
         now, hit = self.now, self.hits(chance)
         if hit:
             extra = 1 + (amount * int(self.param("window_ns")) >> 32)
@@ -268,7 +268,7 @@ class Delay(MessageFault):
     verb: ClassVar[str] = "delayed"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
-        """What a draw of 32 bits adds."""
+        """The delay that a draw of 32 bits adds."""
         raise NotImplementedError
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
@@ -284,7 +284,7 @@ class Delay(MessageFault):
 class ConstantDelay(Delay):
     """The same for each message."""
 
-    summary: ClassVar[str] = "every message between nodes takes the same time longer"
+    summary: ClassVar[str] = "every message between nodes is late by the same time"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
         """The mean."""
@@ -295,14 +295,14 @@ class ConstantDelay(Delay):
 class SlowLink(ConstantDelay):
     """The same for each message of one node."""
 
-    summary: ClassVar[str] = "every message from and to the target takes the same time longer"
+    summary: ClassVar[str] = "every message from and to the target is late by the same time"
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
 
 
 class UniformDelay(Delay):
     """Evenly spread."""
 
-    summary: ClassVar[str] = "every message between nodes takes longer, by [0, 2 x mean)"
+    summary: ClassVar[str] = "every message between nodes is late, by a time from [0, 2 x mean)"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
         """Evenly over [0, 2 x mean)."""
@@ -312,7 +312,8 @@ class UniformDelay(Delay):
 class ExponentialDelay(Delay):
     """Memoryless."""
 
-    summary: ClassVar[str] = "every message between nodes takes longer, exponentially spread"
+    summary: ClassVar[str] = "every message between nodes is late, by an exponentially "
+    "distributed time"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
         """See `clew.sim.latency`."""
@@ -322,7 +323,7 @@ class ExponentialDelay(Delay):
 class LongTailedDelay(Delay):
     """A few take very long."""
 
-    summary: ClassVar[str] = "messages between nodes take longer, a few of them very much longer"
+    summary: ClassVar[str] = "every message between nodes is late, a few of them by very much"
     parameters: ClassVar[tuple[Parameter, ...]] = (_mean(20_000_000),)
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:

@@ -1,11 +1,11 @@
 """Cut links: partitions of the usual shapes, and links that flap.
 
-The shapes are those of Jepsen's nemesis (Kingsbury, "jepsen.nemesis"): halves, one node, a
-minority of less than a third, a ring of overlapping majorities, a bridge. A cut drops what is
-sent, and what arrives while it stands.
+The shapes are those of Jepsen's nemesis (Kingsbury, "jepsen.nemesis"): halves, one node, a minority
+of less than a third, a ring of overlapping majorities, a bridge. A cut drops what is sent, and what
+arrives, while it is in place.
 
-Divergence from Jepsen: the ring is symmetric, each node keeps its nearest neighbours on both
-sides, so it needs four nodes; there, with three nodes every pair loses one direction.
+Divergence from Jepsen: the ring is symmetric, and each node keeps its nearest neighbours on both
+sides, so it needs four nodes; in Jepsen, with three nodes, every pair loses one direction.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CutLinks(Injection):
         self._lost = sum(link.lost for link in self._links)
 
     def settle(self) -> str:
-        """Count what was lost since the cut; where several stand on a link, each has lost it."""
+        """Count what was lost since the cut; if several cut a link, it counts for each of them."""
         before, self._lost = self._lost, sum(link.lost for link in self._links)
         self.bit += self._lost - before
         return ""
@@ -78,23 +78,23 @@ class CutLinks(Injection):
 
 
 class Partition(CutLinks):
-    """Base of the partitions: subclasses say what is cut."""
+    """Base of the partitions: subclasses choose what is cut."""
 
     _detail = ""
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """What to cut and how to say it; `ids` are all nodes in order."""
+        """What to cut, and the words for it; `ids` are all nodes in order."""
         raise NotImplementedError
 
     def begin(self) -> str:
-        """Cut; how."""
+        """Cut the links; return how."""
         ids = list(self.cluster.node_ids)
         pairs, self._detail = self.shape(ids)
         self.cut(pairs)
         return self._detail
 
     def end(self) -> str:
-        """Restore the links; how much was lost."""
+        """Restore the links; return how much was lost."""
         self.restore()
         return f"{self._detail}; {several(self.bit, 'message')} lost to the cut"
 
@@ -179,10 +179,12 @@ class Bridge(Partition):
 class OneWay(Partition):
     """One direction only."""
 
-    summary: ClassVar[str] = "the target hears nothing from other nodes, or they nothing from it"
+    summary: ClassVar[str] = "the target hears nothing from other nodes, or they hear nothing "
+    "from it"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
-            "direction", "", "in", "what is lost: what goes in to the target, or out from it",
+            "direction", "", "in", "what is lost: what goes in to the target, or what comes out "
+            "of it",
             choices=("in", "out"),
         ),
     )  # fmt: skip
@@ -205,7 +207,7 @@ def _is_groups(value: Any) -> bool:
 
 
 def _groups_among(groups: Sequence[Sequence[str]], node_ids: Collection[str]) -> list[list[str]]:
-    """The groups with some of their nodes only; none that is empty."""
+    """The groups with only some of their nodes; empty groups are left out."""
     left = [[name for name in group if name in node_ids] for group in groups]
     return [group for group in left if group]
 
@@ -271,7 +273,7 @@ class FlapNode(CutLinks):
         return f"made {self._told()} flap"
 
     def steps(self) -> Iterator[int]:
-        """Down, up, down, up."""
+        """Cut and restore the links in turn."""
         stream = self.stream("flap")
         down_ns, up_ns = self.param("down_ns"), self.param("up_ns")
         while True:

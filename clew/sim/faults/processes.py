@@ -25,7 +25,7 @@ class Kill(Injection):
     """The process dies; a new one starts on the same disk when the fault ends."""
 
     group: ClassVar[str] = "kill"
-    summary: ClassVar[str] = "the target's process dies and starts anew on its disk at the end"
+    summary: ClassVar[str] = "the target's process dies, and restarts on its disk at the end"
     bites: ClassVar[str] = "processes killed"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
@@ -54,7 +54,7 @@ class Kill(Injection):
         return f"killed {names(self._killed)}; {several(lost, 'unsynced write')} lost, {torn} torn"
 
     def end(self) -> str:
-        """Restart whom it killed; healing restarts by itself."""
+        """Restart the nodes that it killed, unless healing does."""
         if self.ledger.healed:
             return "down until the faults were over"
         back = [host for host in self._killed if host.process is None]
@@ -63,10 +63,10 @@ class Kill(Injection):
 
 
 class Pause(Injection):
-    """The process stands still, as in a long collection of garbage; then all piled up happens."""
+    """The process stands still, as in a long garbage collection; then all that piled up happens."""
 
     group: ClassVar[str] = "pause"
-    summary: ClassVar[str] = "nothing of the target runs; at the end all that piled up does"
+    summary: ClassVar[str] = "the target stands still; at the end all that piled up happens"
     bites: ClassVar[str] = "messages, timers and syncs held up"
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
 

@@ -1,4 +1,4 @@
-"""Whom a fault strikes: node ids, or symbols that are resolved at the moment it does."""
+"""Whom a fault strikes: node ids, or symbols that are resolved when it strikes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 SYMBOLS: dict[str, str] = {
-    "one": "one node that runs, drawn",
-    "random": "some of the nodes that run, at least one, drawn",
-    "minority": "fewer than half of all nodes, at least one, of those that run, drawn",
-    "majority": "one more than half of all nodes, of those that run, drawn",
+    "one": "one drawn node that is up",
+    "random": "a drawn number of the nodes that are up, at least one",
+    "minority": "drawn nodes that are up, fewer than half of all nodes, at least one",
+    "majority": "drawn nodes that are up, one more than half of all nodes",
     "all": "every node",
 }
-"""Any other word is a server state, such as ``leader``: one node that says it is in it, drawn."""
+"""Any other word is a server state, such as ``leader``: a drawn node that reports this state."""
 
 
 def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
-    """The hosts that a target means now, in the cluster's order; empty where nobody fits.
+    """The hosts that a target means now, in the cluster's order; empty if none fits.
 
-    The draw is keyed by the fault and made over all nodes, whoever runs, so that a node that
-    happens to be down changes as little as can be.
+    The draw is keyed by the fault and made over all nodes, up or down, so that a node that happens
+    to be down changes as little as possible.
     """
     hosts = list(cluster.hosts.values())
     if isinstance(target, tuple):
@@ -58,7 +58,7 @@ def _size(target: str, count: int, stream: Stream) -> int:
 
 
 def whom(target: Target) -> str:
-    """A target in words, for a sentence that says nobody fitted it."""
+    """A target in words, for a sentence that says that no node fitted it."""
     if isinstance(target, tuple):
         return ", ".join(target)
     if target in SYMBOLS:

@@ -1,23 +1,23 @@
-"""Guards: inside a simulated node, clocks and chance are the run's, and the real world is closed.
+"""Guards: a simulated node's clocks and random values are the run's; the real world is closed.
 
 While a simulation runs, functions that read the time, draw random values or identify the machine
 answer from the running node's clock and randomness. Sleeping and waiting, threads, processes,
 sockets, asyncio and writing files are refused with a finding that names the line. Outside a node's
-code everything works as usual, also in other threads.
+code, and in other threads, everything works as usual.
 
 A user's file is imported inside `importing`: its clocks stand still, its random values depend on
 its name, and what it imports by name from a module is guarded already.
 
-The functions that are guarded stand in literal tables, one per subject (`CLOCKS`, `CHANCE`,
-`FILES`, ...). A test goes through every name of the modules concerned on each Python, so that none
-is forgotten.
+The guarded functions are in literal tables, one per subject (`CLOCKS`, `CHANCE`, `FILES`, ...). A
+test goes through every name of the modules concerned on each Python version, so that none is
+forgotten.
 
 An endless loop inside C code can't be ended; `clew.sim.watchdog` reports it.
 
-Divergence: C code that depends on the process by itself (``hash()``, ``id()``, the order of a set)
-is not seen here; running twice and comparing digests finds it. An audit hook would see more calls
-of C, but it can't be removed, and costs every process of Clew that sends nested messages a few
-per cent of its time, because marshal is audited.
+Divergence: C code whose result depends on the process (``hash()``, ``id()``, the order of a set) is
+not seen here; running twice and comparing digests finds it. An audit hook would see more calls into
+C, but it can't be removed, and it costs every Clew process that sends nested messages a few per
+cent of its time, because marshal is audited.
 
 What a node prints while it is imported or run goes to stderr, whichever thread prints.
 """
@@ -63,7 +63,7 @@ _ROWS: Final[dict[str, Row]] = {
 }
 
 _IN_C = {
-    # a module: the module of C whose names it passes on, and that may be imported alone
+    # a module: the C module whose names it passes on, and that may be imported alone
     "signal": "_signal", "socket": "_socket", "sqlite3": "_sqlite3", "ssl": "_ssl",
     "tracemalloc": "_tracemalloc",
 }  # fmt: skip
@@ -86,9 +86,9 @@ _placement = Placement(GUARDED)
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Let a user's file be imported: its own code is virtual already, and so are its names.
+    """A context for importing a user's file: its own code and its names are guarded already.
 
-    Where a node's code is running in this thread, it is imported for that node's process.
+    If a node's code is running in this thread, the file is imported for that node's process.
     What is printed meanwhile goes to stderr: stdout is for Clew's own answer.
     """
     with _placement.standing(), utc(), loading():
@@ -97,7 +97,7 @@ def importing() -> Iterator[None]:
 
 @contextmanager
 def guarded(cluster: Cluster) -> Iterator[None]:
-    """Guard a cluster's nodes while it runs in this thread; all is as before afterwards."""
+    """Guard a cluster's nodes while it runs in this thread; the guards are removed afterwards."""
     with ExitStack() as stack:
         stack.enter_context(_placement.standing())
         stack.enter_context(utc())
@@ -113,7 +113,7 @@ def _modules(cluster: Cluster) -> list[ModuleType]:
         for host in cluster.hosts.values()
         for base in host.node_class.__mro__[: host.node_class.__mro__.index(Node)]
     }
-    # Those that ship hold what they held when they were looked through.
+    # Shipped modules hold what they held when they were looked through.
     return [
         sys.modules[name]
         for name in names

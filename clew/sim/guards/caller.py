@@ -1,8 +1,8 @@
 """Who calls: a node of a run, a file that is being imported, or neither.
 
-Each thread has a stack of what it is in the middle of: runs, whose worlds say which node's code
-is running, and imports. The top decides. A thread that is in neither sees the real world, as does
-the kernel between two nodes.
+Each thread has a stack of what it is in the middle of: runs, whose worlds know which node's code is
+running, and imports. The top decides. A thread that is in neither sees the real world, as does the
+kernel between two nodes.
 
 This is the one place with module state, because what it guards is the interpreter's own.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from clew.sim.world import World
 
 ASKED = "__clew_asked__"
-"""The global of a user's module that asked for the time, for chance or for its machine when it was
+"""The global of a user's module that read the time, random values or its machine when it was
 imported."""
 
 _ident = _thread.get_ident  # the real one: the guards replace the names
@@ -37,9 +37,9 @@ _ident = _thread.get_ident  # the real one: the guards replace the names
 class Importing:
     """A file whose own code runs while it is imported: before there is any node.
 
-    Its clocks stand at the start of virtual time, and its chance depends on its name alone, so
-    that an import gives the same in every process, whatever was imported before. Real processes
-    would not all get the same: the module remembers that it asked, in `ASKED`.
+    Its clocks stand at the start of virtual time, and its random values depend on its name alone,
+    so that an import gives the same in every process, whatever was imported before. Real processes
+    would not all get the same: the module records in `ASKED` that it read them.
     """
 
     __slots__ = ("__weakref__", "_name", "_names", "_rng", "current")
@@ -52,12 +52,12 @@ class Importing:
 
     @property
     def file(self) -> str:
-        """The module's file, for what is noted of it; unlike `id` it is no answer to it."""
+        """The module's file, for notes on it; unlike `id`, it is not shown to the module."""
         return str(self._names.get("__file__"))
 
     @property
     def id(self) -> str:
-        """The module's name, where a node has its own."""
+        """The module's name, in place of a node's id."""
         self._names[ASKED] = True
         return self._name
 
@@ -89,7 +89,7 @@ class _Holder(Protocol):
 
 
 class _Nobody:
-    """Finding a module, and executing one of the standard library: Python's, and not the run's."""
+    """Finding a module, and executing one of the standard library: Python's work, not the run's."""
 
     current = None
 
@@ -98,7 +98,7 @@ _NOBODY = _Nobody()
 
 
 class _For:
-    """The user's modules are executed for one process: their clocks and chance are its own."""
+    """The user's modules are executed for one process, with its clocks and random values."""
 
     def __init__(self, process: Process, world: World) -> None:
         self.current = process
@@ -113,7 +113,7 @@ _stacks: dict[int, list[tuple[_Holder, Cluster | None]]] = {}
 
 
 def caller() -> Caller | None:
-    """Whose code is calling; None for code that is no node's and not being imported."""
+    """Whose code is calling; None for code that is not a node's and not being imported."""
     stack = _stacks.get(_ident())
     if not stack:
         return None
@@ -122,18 +122,18 @@ def caller() -> Caller | None:
 
 
 def is_importing() -> bool:
-    """True where a module's own code runs, for one process or before there is any."""
+    """True if a module's own code runs, for one process or before there is any."""
     stack = _stacks.get(_ident())
     return stack is not None and isinstance(stack[-1][0], Importing | _For)
 
 
 def is_guarded_thread() -> bool:
-    """True where this thread runs or imports something of the user's."""
+    """True if this thread runs or imports code of the user's."""
     return _ident() in _stacks
 
 
 def running_cluster() -> Cluster | None:
-    """The cluster that this thread runs; None where it runs none."""
+    """The cluster that this thread runs; None if it runs none."""
     return _stacks[_ident()][-1][1]
 
 
@@ -196,7 +196,7 @@ class Wrong(NamedTuple):
     """Why a call is refused.
 
     Attributes:
-        what: how the call is called.
+        what: the name of the call.
         instead: what to use instead.
     """
 
@@ -205,7 +205,7 @@ class Wrong(NamedTuple):
 
 
 def refuse(who: Caller, wrong: Wrong) -> NoReturn:
-    """Raise `Refused` in the user's code; of a running node it is a finding already.
+    """Raise `Refused` in the user's code; for a running node it has been made a finding.
 
     Raises:
         Refused: always.
@@ -221,7 +221,7 @@ def refuse(who: Caller, wrong: Wrong) -> NoReturn:
 
 
 def is_own_code(frame: FrameType | None = None) -> bool:
-    """True where the file that is being imported calls, and no library that it imports.
+    """True if the file that is being imported calls, and not a library that it imports.
 
     The innermost frame that is not the standard library's decides, from this one on.
     """
@@ -240,7 +240,7 @@ def is_own_code(frame: FrameType | None = None) -> bool:
 
 _GUARDS = __file__.removesuffix("caller.py")
 WRAPPERS: set[CodeType] = set()
-"""Code that begins the import of another module: what is below it did not call."""
+"""Code that begins the import of another module: the frames below it did not call."""
 
 STANDARD = sysconfig.get_path("stdlib")
-"""Where the standard library lies."""
+"""The folder of the standard library."""

@@ -1,4 +1,4 @@
-"""Chance: a node's comes from its own randomness, which comes from the run's seed.
+"""Chance: a node's random values come from its own stream, which comes from the run's seed.
 
 A file that is being imported draws from a stream that depends on the file's name alone.
 
@@ -32,7 +32,7 @@ def _from_rng(name: str) -> Answer:
 
 
 def _seed_random(who: Caller, self: random.Random, a: Any = None, version: int = 2) -> None:
-    """``Random()`` and ``seed()`` without a value take one from the caller's randomness."""
+    """``Random()`` and ``seed()`` without a value take a seed from the caller's randomness."""
     _REAL_SEED(self, who.rng().getrandbits(64) if a is None else a, version)
 
 
@@ -44,7 +44,7 @@ def _c_random(who: Caller, cls: type, *args: Any, **named: Any) -> Any:
 
 
 def hardware_address(who: Caller) -> int:
-    """48 bits that are a machine's own, with the multicast bit of an address that is made up."""
+    """48 bits that are a machine's own, with the multicast bit of a made-up address."""
     digest = sha256(who.id.encode()).digest()
     return int.from_bytes(digest[: _HARDWARE_BITS // 8]) | 1 << 40
 
@@ -75,7 +75,7 @@ RANDOM_FUNCTIONS: Final = tuple(
 
 
 def _everyones(real: random.Random) -> random.Random:
-    """What stands for the hidden generator of `random`, which libraries take (``random._inst``)."""
+    """The replacement of `random`'s hidden generator, which libraries take (``random._inst``)."""
 
     def method(name: str) -> Answer:
         def call(_: Any, *args: Any, **named: Any) -> Any:
@@ -105,13 +105,13 @@ def _numpy_state(who: Caller) -> Any:
 
 
 class _NumpyState:
-    """What stands for numpy's hidden generator, which libraries take (``mtrand._rand``)."""
+    """The replacement of numpy's hidden generator, which libraries take (``mtrand._rand``)."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:  # libraries ask for instances of RandomState
+    def __class__(self) -> Any:  # libraries check for instances of RandomState
         return type(self._real)
 
     def __getattr__(self, name: str) -> Any:

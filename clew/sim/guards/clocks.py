@@ -1,6 +1,6 @@
 """Clocks: a node's are its host's, which may be wrong; the time zone is UTC.
 
-A file that is being imported sees them stand at the start of virtual time.
+A file that is being imported sees them stopped at the start of virtual time.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Datetime(dt.datetime, metaclass=Standing):
 
     @classmethod
     def now(cls, tz: dt.tzinfo | None = None) -> Any:
-        """The node's wall clock; UTC where no zone is given."""
+        """The node's wall clock; UTC if no zone is given."""
         who = caller()
         if who is None:
             return real_class(cls).now(tz)
@@ -197,7 +197,7 @@ CLOCKS: Final[dict[str, Row]] = {
 
 @contextmanager
 def utc() -> Iterator[None]:
-    """Let local time be UTC: a machine's time zone is no part of a run."""
+    """Make local time UTC: a machine's time zone is no part of a run."""
     before = os.environ.get("TZ")
     if before == "UTC" or not hasattr(time, "tzset"):
         yield

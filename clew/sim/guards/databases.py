@@ -1,7 +1,7 @@
 """SQLite: a database in a node's memory is the node's, with the node's clock and randomness.
 
-One in a file would survive every crash, so it is refused, unless it is opened read-only; one that
-is opened while the user's file is imported would be shared by all nodes.
+One in a file would survive every crash, so it is refused, unless it is opened read-only; a database
+that is opened while the user's file is imported would be shared by all nodes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _MEMORY = {":memory:", ""}
 """An empty name is a private file that SQLite removes itself."""
 
 _TIME_AT = {
-    # function: which argument is the time, the present where there are fewer
+    # function: which argument is the time; the present if there are fewer
     "date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1,
     "timediff": 0,
 }  # fmt: skip
 """https://www.sqlite.org/lang_datefunc.html"""
 
 _MODIFIERS = {"subsec", "subsecond"}
-"""What may stand where a time is left out."""
+"""What may be given in place of a time."""
 
 _PRESENT = {"current_date": "date", "current_time": "time", "current_timestamp": "datetime"}
 
@@ -41,7 +41,7 @@ _IN_FILE = Wrong("opening a database in a file", "self.disk, or ':memory:'")
 
 
 def _connect(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
-    """A connection; of a class, the arguments begin with it."""
+    """The connection; for a method of a class, the arguments begin with it."""
     first = 1 if args and isinstance(args[0], type) else 0
     database = args[first] if len(args) > first else named.get("database", "")
     read_only = _is_read_only(database, uri=bool(named.get("uri")))
@@ -71,7 +71,7 @@ def _version() -> tuple[int, ...]:
 
 
 def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None:
-    """Let a connection's clock and randomness be a node's, and keep it from files."""
+    """Give a connection a node's clock and randomness, and keep it from files."""
     rng = who.rng()
     define: Callable[..., None] = connection.create_function
     define("random", 0, lambda: rng.getrandbits(64) - (1 << 63))
@@ -85,9 +85,9 @@ def _take_over(connection: Any, who: Caller, another: Callable[[], Any]) -> None
 
 
 def _allows(who: Caller, action: int, name: str | None, *_: object) -> int:
-    """Deny ``ATTACH`` of a file, and ``VACUUM INTO`` one, which attaches it.
+    """Deny ``ATTACH`` of a file, and ``VACUUM INTO``, which attaches one.
 
-    SQLite makes a `DatabaseError` of what is raised here; the finding stands.
+    SQLite turns what is raised here into a `DatabaseError`; the finding is kept.
     """
     if action == _ATTACH and name not in _MEMORY:
         refuse(who, _IN_FILE)
@@ -97,7 +97,7 @@ def _allows(who: Caller, action: int, name: str | None, *_: object) -> int:
 def _time_function(
     who: Caller, another: Callable[[], Any], name: str, position: int, *args: Any
 ) -> Any:
-    """What a time function gives when the present is the node's."""
+    """What a time function returns when the present is the node's."""
     given = list(args)
     if len(given) == position or str(given[position]).lower() in _MODIFIERS:
         given.insert(position, "now")

@@ -50,7 +50,7 @@ def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
 
 
 def _may_read(file: Any) -> Wrong | None:
-    """None for an ordinary file and for a path without a file; else why reading is refused."""
+    """None for an ordinary file or a path without a file; otherwise why reading is refused."""
     if _is_aside(file):
         return _aside(file)
     path = os.path.realpath(os.fsdecode(file))
@@ -74,7 +74,7 @@ def _aside(path: Any) -> Wrong:
 
 
 def _look(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
-    """The answer of ``readlink`` and other functions that read no contents."""
+    """The answer of ``readlink`` and of other functions that read no contents."""
     if args and _is_aside(args[0]):
         refuse(who, _aside(args[0]))
     return real(*args, **named)
@@ -215,7 +215,7 @@ _A_SHARED_PLACE = "self; real processes do not share it"
 
 
 def _keep_off(what: str) -> None:
-    """Refuse what a running node would leave where the other nodes see it.
+    """Refuse what a running node would leave where other nodes see it.
 
     Raises:
         Refused: a node's code runs, and no import.
@@ -228,7 +228,7 @@ def _keep_off(what: str) -> None:
 class Stream:
     """A standard stream: writing goes to stderr, reading is refused, closing does nothing.
 
-    A node keeps nothing on it.
+    A node can keep nothing on it.
     """
 
     def __init__(self, real: Any) -> None:
@@ -287,7 +287,7 @@ def _kept_off(name: str) -> Answer:
 
 
 _Arguments = type("list", (list,), {name: _kept_off(name) for name in _CHANGE_A_LIST})
-"""The arguments of the command: a list that a file may change while it is imported, and no node."""
+"""The arguments of the command: a list that a file may change during import, but no node may."""
 
 
 STREAMS: Final[dict[str, Row]] = {

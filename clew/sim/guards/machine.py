@@ -1,7 +1,7 @@
 """The machine: other threads and processes, the network, signals, and what is the machine's own.
 
-Functions that identify a process or a machine answer for a machine of the node's name. Functions
-that would reach another process, or change or end Clew's own, are refused.
+Functions that identify a process or a machine answer as on a machine with the node's name.
+Functions that would reach another process, or change or end Clew's own, are refused.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
 
 
 def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
-    """None for the function that `weakref.finalize` registers once; all others are a node's."""
+    """None for the function that `weakref.finalize` registers once; a node's for all others."""
     standard = function == weakref.finalize._exitfunc  # type: ignore[attr-defined] # noqa: SLF001
     return None if standard else Wrong("atexit.register", "a finally block")
 
@@ -274,7 +274,7 @@ PROCESS_STATE: Final[dict[str, Row]] = {
             "reset_peak", "start", "stop", "take_snapshot",
         )
     },
-    "tracemalloc:get_object_traceback": virtual(lambda *_: None),  # every warning asks
+    "tracemalloc:get_object_traceback": virtual(lambda *_: None),  # every warning calls this
     **{
         f"faulthandler:{name}": refused(f"faulthandler.{name}", "self.log(text)")
         for name in (

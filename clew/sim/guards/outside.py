@@ -1,7 +1,7 @@
-"""What of this machine a node's own code looks at: its environment and its working folder.
+"""What a node's own code sees of this machine: its environment and its working folder.
 
-A node may be configured by these, so they are answered; but the run is another one elsewhere, and
-that is noted. Who it is and on which machine is the node's own, as its process number is.
+A node may be configured by these, so they are answered; but the run differs elsewhere, and that is
+noted. The user and the machine are the node's own, as its process number is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _THROUGH = frozenset({
     "_collections_abc", "collections.abc", "genericpath", "ntpath", "os", "pathlib",
     "pathlib._local", "posixpath",
 })  # fmt: skip
-"""Modules of the standard library that look on behalf of who calls them."""
+"""Modules of the standard library that look on behalf of their callers."""
 
 _STARTED = dict(os.environ)
 _USER = "clew"
@@ -38,7 +38,7 @@ def looked_at_by(modules: Iterable[ModuleType]) -> set[str]:
 
 
 def _note(who: Caller, what: str) -> None:
-    """Remember that the user's own code looked; what a library looks at is its own affair."""
+    """Record that the user's own code looked; what a library looks at is its own affair."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
@@ -56,7 +56,7 @@ def _note(who: Caller, what: str) -> None:
 
 
 def _variable(who: Caller, real: Answer, environ: Any, key: Any) -> Any:
-    """One variable; of who runs a node and where, its own."""
+    """One variable; for the user and the machine, the node's own."""
     if key in _PINNED and not isinstance(who, Importing) and _is_as_started(environ, key):
         return who.id if key == "HOSTNAME" else _USER
     if isinstance(key, str | bytes):
@@ -65,7 +65,7 @@ def _variable(who: Caller, real: Answer, environ: Any, key: Any) -> Any:
 
 
 def _is_as_started(environ: Any, key: str) -> bool:
-    """True where no node has set or deleted the variable."""
+    """True if no node has set or deleted the variable."""
     started = _STARTED.get(key)
     bare = None if started is None else environ.encodevalue(started)
     return bool(environ._data.get(environ.encodekey(key)) == bare)  # noqa: SLF001

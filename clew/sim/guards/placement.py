@@ -1,8 +1,8 @@
 """Putting the guards in place, and taking them away again.
 
-A guard stands where the real thing stood: under its name in its module or class, and wherever a
-module took it by name before. In the user's own modules also where a class, a default argument
-or a list of the module holds it. While guards stand, what is imported finds them already.
+A guard replaces the real thing: under its name in its module or class, and wherever a module has
+imported it by name; in the user's own modules also where a class, a default argument or a list of
+the module holds it. While guards are in place, newly imported modules find them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEEP = {"sched", "timeit"}
 
 
 class _Place(NamedTuple):
-    """Somewhere that a guard stands: ``put(owner, key, real or guard)`` changes what is there."""
+    """A place of a guard: ``put(owner, key, real or guard)`` changes what is there."""
 
     put: Callable[[Any, Any, Any], None]
     owner: Any
@@ -52,14 +52,14 @@ class _Batch:
         self._names = list(names.values())
 
     def put(self) -> None:
-        """Let the guards stand."""
+        """Put the guards in place."""
         for names, guards, _ in self._names:
             names.update(guards)
         for place in self._single:
             place.put(place.owner, place.key, place.guard)
 
     def remove(self) -> None:
-        """Let the real things stand."""
+        """Put the real things back."""
         for names, _, reals in self._names:
             names.update(reals)
         for place in reversed(self._single):
@@ -67,7 +67,7 @@ class _Batch:
 
 
 class Placement:
-    """All guards of this interpreter, and whether they stand.
+    """All guards of this interpreter, and whether they are in place.
 
     Args:
         table: the rows, by ``module:name``.
@@ -100,7 +100,7 @@ class Placement:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """A context in which the guards stand; contexts nest."""
+        """A context in which the guards are in place; contexts nest."""
         with self._lock:
             if self._depth == 0:
                 self._put()
@@ -115,7 +115,7 @@ class Placement:
 
     @contextmanager
     def also_in(self, modules: Iterable[ModuleType]) -> Iterator[None]:
-        """A context in which they stand in modules whose names may have changed since."""
+        """A context in which they are in place in modules whose names may have changed since."""
         batch = _Batch([place for module in modules for place in self._held_by(module)])
         batch.put()
         try:
@@ -144,7 +144,7 @@ class Placement:
         self._standing = []
 
     def _live(self) -> list[_Place]:
-        """Places whose real things others may have changed since."""
+        """Places whose real things other code may have changed since."""
         return [
             _Place(setattr, sys.modules[module], name, real, row.make(real))
             for module, name, row in self._live_rows
@@ -154,7 +154,7 @@ class Placement:
     # The tables.
 
     def _take_in(self) -> list[_Place]:
-        """Make the guards of modules that were imported since; these places."""
+        """Make the guards of modules that were imported since; return their places."""
         new = []
         for name, rows in self._rows.items():
             module = sys.modules.get(name)
@@ -187,7 +187,7 @@ class Placement:
             self._guards[id(real)] = (real, guard)
         return _Place(setattr, owner, attribute, real, guard)
 
-    # What holds a guarded thing besides.
+    # What else holds a guarded thing.
 
     def _scan(self) -> None:
         """Look through modules that are new since the last time."""
@@ -238,7 +238,7 @@ class Placement:
     # Imports.
 
     def _finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """What stands for importlib's own: what it looks for and at is not what a node does."""
+        """The replacement of importlib's own: what it searches and reads is not a node's doing."""
 
         def find_and_load(name: str, import_: Any) -> Any:
             if not is_guarded_thread():
@@ -252,7 +252,7 @@ class Placement:
         return find_and_load
 
     def _imported(self) -> None:
-        """Guard what has just been imported, where the guards stand."""
+        """Guard what has just been imported, if the guards are in place."""
         with self._lock:
             if self._depth > 0:
                 new = self._take_in()
@@ -267,13 +267,13 @@ def _is_half(module: ModuleType) -> bool:
 
 
 def _is_to_be_seen(module: ModuleType) -> bool:
-    """True but for Clew itself and what tests it: they ask outside the nodes' code."""
+    """True except for Clew itself and what tests it: they call outside the nodes' code."""
     top, _, rest = str(getattr(module, "__name__", "")).partition(".")
     return top not in {"_pytest", "pytest"} and (top != "clew" or rest.startswith("models"))
 
 
 def _is_own(module: ModuleType) -> bool:
-    """True for a module that is neither Python's nor an installed library's."""
+    """True for a module that belongs neither to Python nor to an installed library."""
     file = getattr(module, "__file__", None)
     if module.__name__ in _DEEP:
         return True
@@ -285,7 +285,7 @@ def _is_own(module: ModuleType) -> bool:
 
 
 def _bound_finalizers(module: ModuleType) -> None:
-    """Let ``__del__`` of a module's classes run inside a node's code only.
+    """Make ``__del__`` of a module's classes run only inside a node's code.
 
     Python calls it after the run as well, and a process that is killed never does.
     """
@@ -297,7 +297,7 @@ def _bound_finalizers(module: ModuleType) -> None:
 
 
 def _executing(real: Callable[..., None]) -> Callable[..., None]:
-    """What stands for importlib's ``exec_module``: it knows whose code a module's is."""
+    """The replacement of importlib's ``exec_module``, which knows whose code a module's is."""
 
     def exec_module(self: Any, module: ModuleType) -> None:
         if not is_guarded_thread():

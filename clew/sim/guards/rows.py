@@ -1,7 +1,7 @@
-"""The rows of the guards' tables: what stands for a name while nodes run.
+"""The rows of the guards' tables: what replaces a name while nodes run.
 
-A table's key is ``module:name`` or ``module:Class.name``. A module that nobody has imported is
-left out until somebody does.
+A table's key is ``module:name`` or ``module:Class.name``. A module that has not been imported is
+left out until it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Virtual(NamedTuple):
 
     Attributes:
         answer: takes the caller and the call's arguments.
-        importing: False where a library that is being imported gets the real one.
+        importing: False if a library that is being imported gets the real one.
     """
 
     answer: Answer
@@ -38,7 +38,7 @@ class Amended(NamedTuple):
 
     Attributes:
         answer: takes the caller, the real function and the call's arguments.
-        importing: True where a library that is being imported gets it too.
+        importing: True if a library that is being imported gets it too.
     """
 
     answer: Answer
@@ -49,8 +49,8 @@ class Refusal(NamedTuple):
     """A function that is refused.
 
     Attributes:
-        wrong: takes the call's arguments; None where this call may be made.
-        importing: True where a user's file may not call it while it is imported either.
+        wrong: takes the call's arguments; returns None if this call may be made.
+        importing: True if a user's file may not call it while it is imported either.
         reasons: what may be wrong with it, for the reference.
     """
 
@@ -66,13 +66,13 @@ class Property(NamedTuple):
 
 
 class Value(NamedTuple):
-    """Anything else: takes the real thing and gives what stands for it."""
+    """Anything else: takes the real thing and returns its replacement."""
 
     make: Callable[[Any], Any]
 
 
 class Live(NamedTuple):
-    """As `Value`, of a thing that may be another one in each run."""
+    """As `Value`, for a thing that may differ from run to run."""
 
     make: Callable[[Any], Any]
 
@@ -81,18 +81,18 @@ Row: TypeAlias = Live | Virtual | Amended | Refusal | Property | Value
 
 
 def refused(what: str, instead: str, *, importing: bool = False) -> Refusal:
-    """A row of what is always refused."""
+    """A row for what is always refused."""
     wrong = Wrong(what, instead)
     return Refusal(lambda *_, **__: wrong, importing, (wrong,))
 
 
 def virtual(answer: Answer) -> Virtual:
-    """A row of what a node and its own file get, and a library that is being imported does not."""
+    """A row for what a node and its own file get, but a library that is being imported does not."""
     return Virtual(answer, importing=False)
 
 
 class Plain(staticmethod):  # type: ignore[type-arg]
-    """A guard that stands for a function or class of C: as a class attribute it binds nothing."""
+    """A guard that replaces a C function or class: as a class attribute it binds nothing."""
 
     real: Any
 
@@ -119,18 +119,18 @@ class Plain(staticmethod):  # type: ignore[type-arg]
 
 
 def plain(real: Any, guard: Answer) -> Plain:
-    """Let a guard stand for a function or class of C."""
+    """Make a guard that replaces a C function or class."""
     stands = Plain(guard)
     stands.real = real
     return stands
 
 
 def guard_of(real: Any, row: Row, *, of_class: bool) -> Any:
-    """What stands for the real thing while nodes run.
+    """The replacement of the real thing while nodes run.
 
     Args:
-        real: what is there now.
-        row: what becomes of it.
+        real: the present value.
+        row: what replaces it.
         of_class: True for an attribute of a class.
     """
     match row:
@@ -187,7 +187,7 @@ def _property(real: property, answer: Answer) -> property:
 
 
 def while_a_node_runs(function: Answer) -> Answer:
-    """A function that does nothing where no node's code runs: after the run, or at the exit."""
+    """A function that does nothing when no node's code runs: after the run, or at exit."""
 
     @wraps(function)
     def finalizer(*args: Any, **named: Any) -> Any:
@@ -197,10 +197,10 @@ def while_a_node_runs(function: Answer) -> Answer:
 
 
 class Standing(type):
-    """Makes a class stand for a class of C that it derives from.
+    """Makes a class replace the C class that it derives from.
 
-    What it makes are instances of the real one, and those are taken for its own. Its attribute
-    ``real`` is that class; its ``create``, where it has one, makes an instance of a class.
+    Its calls return instances of the real class, which count as its own. Its attribute
+    ``real`` is that class; its ``create``, if it has one, makes an instance of a class.
     """
 
     def __call__(cls, *args: Any, **named: Any) -> Any:
@@ -218,12 +218,12 @@ class Standing(type):
 
 
 def real_class(cls: type) -> Any:
-    """What a stand-in makes: the real thing, or a user's own subclass of it."""
+    """What a stand-in makes: an instance of the real class, or of a user's own subclass."""
     return vars(cls).get("real", cls)
 
 
 def standing(row: Virtual | Amended | Refusal) -> Value:
-    """A row of a class of C that may be derived from: how its instances are made."""
+    """A row for a C class that may be derived from: how its instances are made."""
 
     def make(real: type) -> type:
         stands = Standing(

@@ -1,7 +1,8 @@
-"""Waiting: no thread but the node's could end it, and no virtual time would pass meanwhile.
+"""Waiting: only the node's own thread could end it, and no virtual time would pass meanwhile.
 
-A call that returns at once is left alone: an uncontended lock, an event that is set, a queue that
-has something. One that would wait is refused. So is asyncio, whose event loop there is none of.
+A call that returns at once is left alone: on an uncontended lock, an event that is set, a queue
+that has something. A call that would wait is refused. So is asyncio, because there is no event
+loop.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _brief(timeout: Any) -> bool:
 class Lock:
     """A lock as `threading.Lock`, but a node that would wait for it is refused.
 
-    Only its own thread could release it, and that would wait.
+    Only its own thread could release the lock, and that thread would wait.
     """
 
     __slots__ = ("__weakref__", "_real")
@@ -36,7 +37,7 @@ class Lock:
         self._real = _allocate_lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002
-        """Take the lock; True where that worked."""
+        """Take the lock; True if that worked."""
         if self._real.acquire(blocking=False):
             return True
         who = caller()
@@ -49,14 +50,14 @@ class Lock:
     __enter__ = acquire
 
     def release(self) -> None:
-        """Give the lock away; RuntimeError where nobody holds it."""
+        """Release the lock; RuntimeError if nobody holds it."""
         self._real.release()
 
     def __exit__(self, *_: object) -> None:
         self._real.release()
 
     def locked(self) -> bool:
-        """True where somebody holds it."""
+        """True if somebody holds it."""
         return self._real.locked()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
@@ -76,7 +77,7 @@ def _lock_factory(real: Any) -> Any:
 
 
 def _unless(free: Callable[..., bool], what: str, instead: str = _LATER) -> Refusal:
-    """A row of a call that may be made where it returns at once."""
+    """A row for a call that may be made if it returns at once."""
     wrong = Wrong(what, instead)
     return Refusal(lambda *args, **named: None if free(*args, **named) else wrong, reasons=(wrong,))
 
@@ -181,7 +182,7 @@ _ASYNCIO_FUNCTIONS = {
 }  # fmt: skip
 
 _IMPORTING = {"new_event_loop", "run"}
-"""What a file may not call while it is imported either."""
+"""What a file may not call during its import either."""
 
 ASYNCIO: Final[dict[str, Row]] = {
     **{

@@ -1,7 +1,7 @@
-"""What every order policy is.
+"""The base of every order policy.
 
-A policy holds the pending entries. Time never goes back: whatever a policy returns happens at its
-own time or at the present, whichever is later. A policy sees entries, and knows no network.
+A policy holds the pending entries. Time never goes back: an entry that a policy returns happens at
+its own time or at the present, whichever is later. A policy sees entries, and knows no network.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from clew.sim.entry import QueueEntry
 
 
 class OrderPolicy(Protocol):
-    """A policy; `World` calls `push` and `pop` once an event.
+    """A policy; `World` calls `push` and `pop` once per event.
 
-    `pending` is empty where nothing is left to happen, and only then.
+    `pending` is empty if nothing is left to happen, and only then.
 
     Attributes:
         forms: how a schedule names it, in words; the first is its row's key.
         pattern: the same as a regular expression.
-        punctual: True where every entry happens at its own time.
+        punctual: True if every entry happens at its own time.
     """
 
     forms: ClassVar[tuple[str, ...]]
@@ -39,18 +39,18 @@ class OrderPolicy(Protocol):
 
     @property
     def pending(self) -> list[QueueEntry]:
-        """What waits, in no order that anybody else may rely on."""
+        """The pending entries, in an order that nothing else may rely on."""
 
     @property
     def push(self) -> Callable[[QueueEntry], None]:
-        """Takes an entry; `World` gives one back that it popped and is not to happen yet."""
+        """Takes an entry; `World` returns one that it popped and that is not to happen yet."""
 
     @property
     def pop(self) -> Callable[[], QueueEntry]:
         """Gives the entry that happens next."""
 
     def attach(self, now: Callable[[], int]) -> None:
-        """Learn where virtual time, ns, is read, before the first entry comes."""
+        """Learn how to read virtual time, ns, before the first entry comes."""
 
     def settle(self) -> None:
-        """Everything has healed: no message that is sent from now on is held back."""
+        """Learn that everything has healed: messages sent from now on are never held back."""

@@ -1,11 +1,11 @@
 """Random priorities with few change points, as an order policy.
 
 Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic guarantees
-of finding bugs", ASPLOS 2010: each thread has a random priority, the highest that can run runs,
-and at few points, drawn beforehand, the thread that runs falls below all others. A bug that needs
-few things to come in a certain order is found with a probability that has a bound. Ozkan, Majumdar,
+of finding bugs", ASPLOS 2010: each thread has a random priority, the highest that can run runs, and
+at few points, drawn beforehand, the thread that runs falls below all others. A bug that needs few
+things to come in a certain order is found with at least a known probability. Ozkan, Majumdar,
 Niksic, Befrouei, Weissenbacher, "Randomized testing of distributed systems with probabilistic
-guarantees", OOPSLA 2018, carry it over to messages: chains of messages take the threads' place.
+guarantees", OOPSLA 2018, carry it over to messages: chains of messages take the place of threads.
 
 Here a chain is a link, and what can run is every message under way. Where this differs from the
 papers:
@@ -16,7 +16,7 @@ papers:
   256 ms.
 - There is an end: once everything has healed, messages come in time order again, as after the
   stabilisation time of partial synchrony (Dwork, Lynch, Stockmeyer, JACM 1988). Otherwise a correct
-  system whose timeouts suit its network would be told that it makes no progress.
+  system whose timeouts suit its network would be reported to make no progress.
 - A chain that fell is below timers and clients too: each of its messages is held to the bound.
 - A run is long: thousands of messages, of which any few may matter. So it is cut into rounds of
   one virtual second, each with priorities and change points of its own. A round does not depend
@@ -47,25 +47,26 @@ SCOPE_NS = 256_000_000
 """A message whose latency is longer than this takes no part: it would hold back all others."""
 
 STORM = 4096
-"""Where so much is pending nothing is held for others: finding what to release takes as long."""
+"""If this much is pending, nothing is held for others: finding what to release takes too long."""
 
 FALLEN = -1
 """The priority of a chain that fell at a change point; drawn ones are from 0."""
 
 FRESH, COUNTED, SETTLED = MESSAGE, MESSAGE + 1, MESSAGE + 2
-"""The kinds of messages: as the network gives it; under way and counted; at its deadline, or
-without part in all this."""
+"""The kinds of messages: as the network gave it; under way and counted; at its deadline, or not
+taking part."""
 
 
 class PctOrder:
-    """Among the messages under way those of the highest chain first; time order else.
+    """Of the messages under way, those of the highest chain first; otherwise time order.
 
     A message that takes part is COUNTED from `push` until it leaves: the count of its chain says
-    that something of that priority is under way. When it is due it may be held: then its place
-    in the queue is taken by its deadline, a copy that is SETTLED. Held for others, it is also in
-    `_held`, sorted so that the one to release next is the first, and still counted; fallen, it is
-    in the queue alone, and nobody waits for it. Either way it leaves once: when it is released,
-    and its deadline goes from the queue, or at its deadline, and then it goes from `_held`.
+    that something of that priority is under way. When it is due it may be held: then its deadline,
+    a copy that is SETTLED, takes its place in the queue. If it is held for others, it is also in
+    `_held`, sorted so that the one to release next is the first, and still counted; if its chain
+    fell, it is in the queue alone, and nothing waits for it. Either way it leaves once: when it is
+    released, and its deadline is taken from the queue, or at its deadline, and then it is taken
+    from `_held`.
 
     Args:
         entropy: the run's seed; every draw is keyed by its round and its link.
@@ -99,15 +100,15 @@ class PctOrder:
         return cls(entropy, int(argument) if argument else CHANGES_DEFAULT)
 
     def attach(self, now: Callable[[], int]) -> None:
-        """See `OrderPolicy.attach`: how far off a message is says whether it takes part."""
+        """See `OrderPolicy.attach`: how far off a message is decides whether it takes part."""
         self._now = now
 
     def settle(self) -> None:
-        """What is sent from now on comes in time order."""
+        """Let what is sent from now on come in time order."""
         self._settled = True
 
     def push(self, entry: QueueEntry) -> None:
-        """Take an entry; one that `pop` gave may come back."""
+        """Take an entry; one that `pop` returned may come back."""
         if entry[PRIORITY] == FRESH:
             near = entry[TIME] - self._now() <= SCOPE_NS
             takes_part = near and not self._settled
@@ -123,8 +124,8 @@ class PctOrder:
             released = self._released()
             if released is not None:
                 return released
-        # Each turn takes the first entry of the queue, and gives it, or puts its deadline in its
-        # place, which is later or, as SETTLED, is given when it comes: so the loop ends.
+        # Each turn takes the first entry of the queue, and returns it, or puts its deadline in its
+        # place, which is later or, as SETTLED, is returned when it comes: so the loop ends.
         while True:
             entry = heappop(self.pending)
             if entry[PRIORITY] == COUNTED:
@@ -141,10 +142,10 @@ class PctOrder:
         if time // ROUND_NS != self._round:
             self._begin(time // ROUND_NS)
         # The last step of the algorithm of Burckhardt et al.: who runs when a change point is
-        # reached gets a priority below all initial ones. Here that is the chain whose message is
-        # the first to be due after the point. Theirs are lowered to different priorities, the
-        # i-th point to i; here all that fell are equal, and each of their messages waits for the
-        # bound. So two points that have passed may make one chain fall.
+        # reached gets a priority below all initial ones. Here it is the chain whose message is the
+        # first to be due after the point. In the paper they are lowered to different priorities,
+        # the i-th point to i; here all that fell are equal, and each of their messages waits for
+        # the bound. So two points that have passed may make one chain fall.
         while self._change_ns and time >= self._change_ns[0]:
             del self._change_ns[0]
             self._priorities[chain] = FALLEN
@@ -161,11 +162,11 @@ class PctOrder:
         return True
 
     def _released(self) -> QueueEntry | None:
-        """The highest message that is held for others, if it need not wait any more."""
-        # `_held` is sorted: where its first has to wait, those behind it have to as well, since
-        # what the first waits for is above all of them.
+        """The highest message that is held for others, if it need no longer wait."""
+        # `_held` is sorted: if its first has to wait, those behind it have to as well, because what
+        # the first waits for is above all of them.
         held = self._held[0]
-        # Where the world stopped before the message was due, something may come before it now.
+        # If the world stopped before the message was due, something may come before it now.
         if self.pending[0][TIME] < held.entry[TIME] or self._is_below(-held.below):
             return None
         del self._held[0]
@@ -175,7 +176,7 @@ class PctOrder:
         return held.entry
 
     def _forget(self, entry: QueueEntry) -> None:
-        """A message's deadline came; if it is one that was held for others, it is no more."""
+        """Handle a message whose deadline has come; it is no longer held for others."""
         for rank, held in enumerate(self._held):
             if held.number == entry[NUMBER]:
                 del self._held[rank]
@@ -183,7 +184,7 @@ class PctOrder:
                 return
 
     def _is_below(self, priority: int) -> bool:
-        """Is a message of a higher priority under way?"""
+        """Return whether a message of a higher priority is under way."""
         return any(self._priority(chain) > priority for chain in self._under_way)
 
     def _count_off(self, chain: Chain) -> None:
@@ -194,9 +195,9 @@ class PctOrder:
             del self._under_way[chain]
 
     def _begin(self, number: int) -> None:
-        """Draw a round: a bound, change points, and new priorities when they are asked for.
+        """Draw a round: a bound, change points, and new priorities when they are needed.
 
-        No chain keeps a priority, and none stays fallen: each round is a run of its own of the
+        No chain keeps a priority, and none stays fallen: each round is a separate run of the
         papers' scheduler, and its chance of finding a bug does not depend on those before it.
         """
         stream = self._entropy.stream("schedule", number)

@@ -10,22 +10,22 @@ from clew.sim.orders.pct import PctOrder
 from clew.sim.orders.time import TimeOrder
 
 ORDERS: dict[str, type[OrderPolicy]] = {"time": TimeOrder, "pct": PctOrder}
-"""By the name that a schedule begins with."""
+"""The policies, by the name that a schedule begins with."""
 
 _FORMS = [form for order in ORDERS.values() for form in order.forms]
 
 FORMS = ", ".join(_FORMS[:-1]) + f", or {_FORMS[-1]}"
-"""The schedules there are, in words."""
+"""The possible schedules, in words."""
 
 PATTERN = f"^({'|'.join(order.pattern for order in ORDERS.values())})$"
 """The same as a regular expression."""
 
 
 def check_schedule(schedule: str) -> None:
-    """Do nothing for a schedule there is.
+    """Do nothing for a schedule that exists.
 
     Raises:
-        ValueError: it is none of `FORMS`.
+        ValueError: it is not one of `FORMS`.
     """
     if not re.fullmatch(PATTERN, schedule):
         raise ValueError(FORMS)

@@ -33,7 +33,7 @@ class TimeOrder:
         return cls()
 
     def attach(self, now: Callable[[], int]) -> None:
-        """Nothing: the time of an entry is all that counts here."""
+        """Do nothing: only the time of an entry counts here."""
 
     def settle(self) -> None:
-        """Nothing: no message is ever held back."""
+        """Do nothing: no message is ever held back."""
