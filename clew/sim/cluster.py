@@ -6,7 +6,7 @@ What happens in it is decided by its arguments and by the calls that faults and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from clew.machine.text import Unwinding
 from clew.node.node import Node
@@ -16,7 +16,7 @@ from clew.sim.host import Host, MakeProcess
 from clew.sim.latency import Latency
 from clew.sim.limits import Limits
 from clew.sim.load import Load
-from clew.sim.network import Endpoint, Network
+from clew.sim.network import Endpoint, Link, Network
 from clew.sim.observer import Observer
 from clew.sim.orders.order import OrderPolicy
 from clew.sim.regions import Regions
@@ -50,6 +50,7 @@ class Cluster:
         nodes: the live instances by name.
         findings: what went wrong, in order, each kind of thing once.
         effects: rank of the first effect mark of a request, by (client, msg_id).
+        movers: called with the nodes of a client's region when it has come to another, by its name.
         limits: what ends a run that does not end by itself.
         looked_at: what of the machine the nodes' own code looked at, by name, each once.
     """
@@ -76,6 +77,7 @@ class Cluster:
         self.node_ids = list(node_ids)
         self.looked_at: dict[str, None] = {}
         self.clients: dict[str, Endpoint] = {}
+        self.movers: dict[str, Callable[[Sequence[str]], None]] = {}
         self.services: dict[str, Host] = {}
         self._service_classes = dict(services or {})
         self._make_process = make_process
@@ -147,16 +149,41 @@ class Cluster:
             host.boot()
         return found
 
-    def add_client(self, name: str, node: str = "") -> Endpoint:
-        """A new endpoint outside the cluster, in the region of a node where there are regions.
+    def add_client(
+        self, name: str, node: str = "", moved: Callable[[Sequence[str]], None] | None = None
+    ) -> Endpoint:
+        """A new endpoint outside the cluster; its owner sets `Endpoint.process`.
 
-        Its owner sets `Endpoint.process`.
+        Args:
+            name: its id.
+            node: the node in whose region it stands, where there are regions.
+            moved: called with the nodes of its region when it has come to another.
         """
+        if moved is not None:
+            self.movers[name] = moved
         self.clients[name] = endpoint = Endpoint(name, is_node=False)
         places = self.network.places
         if node in places:
             places[name] = places[node]
         return endpoint
+
+    def move_client(self, name: str, region: str) -> None:
+        """Let a client stand in another region: its messages take as long as from there."""
+        network, regions = self.network, self.network.regions
+        assert regions is not None
+        network.places[name] = region
+        for link in network.links():
+            if name in link.ends:
+                link.move(network.latency_of(*link.ends))
+        self.movers[name](regions.nodes[region])
+
+    def link(self, src: str, dest: str) -> Link:
+        """The link between two that are there."""
+        sender = self.endpoint(src)
+        assert sender is not None
+        found = self.network.link(sender, dest)
+        assert found is not None
+        return found
 
     def live_hosts(self) -> list[Host]:
         """The hosts whose process runs and is not paused, in order."""

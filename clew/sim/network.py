@@ -91,6 +91,7 @@ class Link:
         free_ns: when all that was sent will have left; 0 without a bandwidth.
         disturbances: what faults do to its messages, in the order they began.
         disturbed: True if a message must take the slow path.
+        moved: True if its latency is no longer that which it began with.
         ends: the ids of both.
         number: its rank among the links, which is its name in the trace.
         emit: sends a frozen body along it.
@@ -100,7 +101,7 @@ class Link:
 
     __slots__ = (
         "arrive", "arrive_told", "bandwidth", "bits", "cut", "dest", "disturbances", "disturbed",
-        "emit", "ends", "free_ns", "lost", "low_ns", "number", "shape", "span_ns", "src",
+        "emit", "ends", "free_ns", "lost", "low_ns", "moved", "number", "shape", "span_ns", "src",
     )  # fmt: skip
 
     def __init__(self, network: Network, number: int, src: Endpoint, dest: Endpoint) -> None:
@@ -114,6 +115,7 @@ class Link:
         self.lost = 0
         self.bandwidth = network.bandwidth
         self.free_ns = 0
+        self.moved = False
         self.disturbances: list[Disturbance] = []
         self.refresh()
         self.arrive_told = _arriver(network, self, foretold=False)
@@ -123,7 +125,7 @@ class Link:
 
     def refresh(self) -> None:
         """Decide anew whether messages must take the slow path."""
-        slow = self.shape is not None or self.bandwidth
+        slow = self.shape is not None or self.bandwidth or self.moved
         self.disturbed = bool(self.cut or self.disturbances or slow)
 
     def transmission(self, now_ns: int, body: dict[str, Any]) -> int:
@@ -136,6 +138,12 @@ class Link:
         length = len(json_text(body, compact=True))
         self.free_ns = max(self.free_ns, now_ns) - (-length * NS_PER_SECOND // self.bandwidth)
         return self.free_ns - now_ns
+
+    def move(self, latency: Latency) -> None:
+        """Give it another latency from now on, which is drawn on the slow path."""
+        self.low_ns, self.span_ns, self.shape = latency.parameters()
+        self.moved = True
+        self.refresh()
 
     def delay(self) -> int:
         """The next message's latency, ns."""

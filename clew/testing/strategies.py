@@ -108,6 +108,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
         time_limit=span_ns / _NS_PER_SECOND,
         leads=leads,
         max_size=faults_max,
+        regions=() if base.regions is None else base.regions.names,
     )
     span_ms = max(span_ns // _NS_PER_MS, 1)
     calls = _calls(make_workload(base, model), base.clients, span_ms, operations_max)
@@ -151,6 +152,7 @@ def faults(
     time_limit: float = 20.0,
     leads: bool = False,
     max_size: int = 4,
+    regions: Sequence[str] = (),
 ) -> SearchStrategy[tuple[Fault, ...]]:
     """Draw the faults of a plan, by the time they begin; all end before the time limit.
 
@@ -160,6 +162,7 @@ def faults(
         time_limit: virtual seconds.
         leads: whether the nodes say who leads, so that faults may aim at the leader.
         max_size: how many there are at most.
+        regions: the names of the regions; none for one place.
 
     Raises:
         UsageError: there is no such kind.
@@ -168,9 +171,15 @@ def faults(
     if unknown:
         raise UsageError("no such fault", found=repr(unknown[0]), fix="See 'clew list faults'")
     named = [kind for name in kinds for kind in GROUPS.get(name, (name,))]
-    fitting = [k for k in KINDS if k in named and KINDS[k].least_nodes <= len(node_ids)]
+    fitting = [
+        name
+        for name, kind in KINDS.items()
+        if name in named
+        and kind.least_nodes <= len(node_ids)
+        and kind.least_regions <= len(regions)
+    ]
     limit_ms = max(round(time_limit * 1000), 1)
-    one = _faults(fitting, tuple(node_ids), limit_ms, leads)
+    one = _faults(fitting, tuple(node_ids), limit_ms, leads, tuple(regions))
     return st.lists(one, max_size=max_size if fitting else 0).map(_named)
 
 
@@ -190,13 +199,19 @@ def _faults(
     node_ids: tuple[str, ...],
     limit_ms: int,
     leads: bool,  # noqa: FBT001 - of `faults`
+    regions: tuple[str, ...],
 ) -> Fault:
     name = draw(st.sampled_from(fitting))
     kind = KINDS[name]
     at_ms = draw(st.integers(0, limit_ms - 1))
     until_ms = min(at_ms + draw(st.integers(1, limit_ms)), limit_ms - 1)
     target = draw(_targets(kind, len(node_ids), leads=leads))
-    params = {parameter.name: draw(_values(parameter, node_ids)) for parameter in kind.parameters}
+    # Two parameters of one fault that name regions name different ones.
+    places = iter(draw(st.permutations(regions)) if kind.least_regions else ())
+    params = {
+        parameter.name: next(places) if parameter.region else draw(_values(parameter, node_ids))
+        for parameter in kind.parameters
+    }
     if kind.instant and target not in SERVER_STATES:
         until_ms = at_ms
     return Fault("", name, at_ms * _NS_PER_MS, until_ms * _NS_PER_MS, target, params)
@@ -220,6 +235,8 @@ def _values(parameter: Parameter, node_ids: tuple[str, ...]) -> SearchStrategy[A
         return sides.map(lambda sides: _two_groups(node_ids, sides))
     if parameter.choices:
         return st.sampled_from(parameter.choices)
+    if parameter.form is not None:
+        return st.just(parameter.default)
     sizes = st.integers(*parameter.typical)
     if parameter.low < 0:
         return st.tuples(sizes, st.sampled_from((1, -1))).map(lambda pair: pair[0] * pair[1])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from wide import wide
 
 from clew.cli import main
 from clew.errors import UsageError
@@ -58,16 +59,18 @@ def faults_check(outcome):
 @pytest.mark.parametrize("asked", [*GROUPS, *KINDS])
 def test_what_no_node_can_notice_is_refused_before_anything_runs(tmp_path, asked):
     name = write(tmp_path)
-    felt = {"kill", "pause"}
+    places = {"regions": "eu,us"} if asked.startswith("region") else {}
+    felt = {"kill", "pause", "region", "region-kill", "region-move"}
     if asked in felt:
-        assert faults_check(outcome_of(name, nemesis=asked)).verdict.value == "valid"
+        outcome = outcome_of(name, nemesis=asked, **places)
+        assert faults_check(outcome).verdict.value == "valid"
         return
     with pytest.raises(UsageError) as caught:
-        outcome_of(name, nemesis=asked)
+        outcome_of(name, nemesis=asked, **places)
     assert str(caught.value).startswith(f"the fault {asked!r} can't do anything to {name}: ")
     assert "expected what they can notice: kill, pause" in str(caught.value)
     assert "--allow-inert" in str(caught.value)
-    taken = faults_check(outcome_of(name, nemesis=asked, allow_inert=True))
+    taken = faults_check(outcome_of(name, nemesis=asked, allow_inert=True, **places))
     assert taken.verdict.value == "valid"
     assert taken.reason.endswith(f"Nobody noticed {asked}, which --allow-inert takes.")
 
@@ -161,14 +164,15 @@ class Quiet(Node):
         pass
 
 
-INERT = [kind for kind in KINDS if kind != "kill"]
+NODES = ["n1", "n2", "n3", "n4"]
+INERT = [kind for kind in KINDS if kind not in {"kill", "region-kill"}]
 
 
 @pytest.mark.parametrize("kind", INERT)
 def test_a_fault_that_nobody_notices_did_nothing(kind):
     params = {"groups": [["n1"], ["n2", "n3", "n4"]]} if kind == "partition-groups" else {}
     struck = Fault("f", kind, S, 2 * S, None, params)
-    cluster = simulated(1, Quiet, ["n1", "n2", "n3", "n4"])
+    cluster = simulated(1, Quiet, NODES, regions=wide(NODES))
     injector = Injector(cluster, [struck])
     cluster.boot()
     cluster.world.advance(3 * S)
@@ -195,7 +199,7 @@ class Pinger(Node):
 def lossy(kind):
     return kind.startswith("partition") or KINDS[kind].group in {
         "loss", "duplicate", "delay", "reorder", "flap",
-    }  # fmt: skip
+    } or kind in {"region-cut", "region-one-way", "region-slow"}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if lossy(kind)])
@@ -205,7 +209,7 @@ def test_what_happens_to_messages_for_a_dead_node_is_noticed_by_nobody(kind):
         params = {"per_thousand": 1000}
     dead = Fault("k", "kill", S // 2, 4 * S, ("n2",), {})
     struck = Fault("f", kind, S, 2 * S, None, params)
-    cluster = simulated(1, Pinger, ["n1", "n2", "n3", "n4"])
+    cluster = simulated(1, Pinger, NODES, regions=wide(NODES))
     injector = Injector(cluster, [dead, struck])
     cluster.boot()
     cluster.world.advance(3 * S)
@@ -239,12 +243,12 @@ NOTHING = {
 IDLE = S + S // 20
 """A moment at which no node does anything."""
 
-NO_DURATION = {"kill", "clock-jump"}
+NO_DURATION = {"kill", "region-kill", "clock-jump"}
 """What a fault of no duration does all the same: a process that dies at once comes back empty."""
 
 
 def bit(kind, duration_ns, params):
-    cluster = simulated(1, Busy, ["n1", "n2", "n3", "n4"])
+    cluster = simulated(1, Busy, NODES, regions=wide(NODES))
     injector = Injector(cluster, [Fault("f", kind, IDLE, IDLE + duration_ns, None, params)])
     cluster.boot()
     cluster.world.advance(3 * S)
@@ -265,7 +269,7 @@ def test_every_parameter_that_may_be_nothing_is_in_that_table():
         kind
         for kind, of in {**KINDS, **PLANNED}.items()
         for known in of.parameters
-        if not known.choices and known.low <= 0
+        if not known.choices and known.low <= 0 and known.default != ""
     }
     assert may == NOTHING.keys()
 

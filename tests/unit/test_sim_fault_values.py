@@ -20,6 +20,8 @@ def test_the_table_describes_every_kind():
         for parameter in kind.parameters:
             if parameter.choices:
                 assert parameter.default in parameter.choices
+            elif parameter.region:
+                assert parameter.default == ""
             elif parameter.form is not None:
                 assert parameter.form.holds(parameter.default)
             else:

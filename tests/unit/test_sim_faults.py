@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from wide import wide
 
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
@@ -57,7 +58,8 @@ class Writer(Node):
 
 
 def simulate(*faults, node_class=Chatter, count=3, seconds=4, heal=False, seed=1):
-    cluster = simulated(seed, node_class, [f"n{rank + 1}" for rank in range(count)])
+    nodes = [f"n{rank + 1}" for rank in range(count)]
+    cluster = simulated(seed, node_class, nodes, regions=wide(nodes))
     injector = Injector(cluster, faults)
     cluster.boot()
     cluster.world.advance(int(seconds * S))
@@ -466,7 +468,7 @@ def test_network_faults_leave_clients_alone(struck):
     assert sorted(body["in_reply_to"] for body in listener.got) == list(range(100))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "region-move"])
 def test_every_kind_survives_json_and_runs_with_its_defaults(kind):
     params = {"groups": [["n1"], ["n2", "n3"]]} if kind == "partition-groups" else {}
     plain = fault(kind, **params)

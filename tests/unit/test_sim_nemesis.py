@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from wide import wide
 
 from clew.errors import UsageError
 from clew.models.raft import Raft
@@ -32,7 +33,7 @@ def names(count):
 def draw(kinds, seed=1, count=5, interval=10, limit=60, *, leads=True):
     return draw_faults(
         kinds, entropy=Entropy(seed), node_ids=names(count), interval_ns=int(interval * S),
-        time_limit_ns=int(limit * S), leads=leads,
+        time_limit_ns=int(limit * S), leads=leads, regions=wide(names(count)),
     )  # fmt: skip
 
 
@@ -141,12 +142,14 @@ class Chatty(Node):
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_what_is_drawn_bites(count):
     for name in KINDS:
-        if KINDS[name].least_nodes > count:
+        if KINDS[name].least_nodes > count or name == "region-move":  # which needs clients
             continue
         bites = []
         for seed in range(3):
             faults = draw([name], seed, count, interval=1, limit=3)
-            cluster = simulated(seed, Chatty, names(count), keep_trace=False)
+            cluster = simulated(
+                seed, Chatty, names(count), keep_trace=False, regions=wide(names(count))
+            )
             injector = Injector(cluster, faults)
             cluster.boot()
             cluster.world.advance(3 * S)
@@ -242,7 +245,7 @@ def test_capabilities(node_class, able):
 
 
 def test_pools():
-    assert kinds_for(Silent) == ["kill", "pause"]
+    assert kinds_for(Silent) == ["kill", "pause", "region-kill", "region-move"]
     assert kinds_for(Chatty) == list(KINDS)
     assert {"kill", "disk-lost", "partition-one", "clock-drift"} <= set(kinds_for(Raft))
 
@@ -270,7 +273,7 @@ def test_swarms_differ():
         "constant", "uniform", "exponential", "long-tailed",
     }  # fmt: skip
     on = Counter(name for swarm in drawn for name in swarm.kinds)
-    assert set(on) == set(KINDS)
+    assert set(on) == {name for name, kind in KINDS.items() if not kind.least_regions}
     assert max(on.values()) < 250
     counts = [len(swarm.faults) for swarm in drawn]
     assert min(counts) < 5

@@ -69,7 +69,9 @@ def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
     if run.talked or needs != {"peers"}:
         return _LONGER
     felt = dict.fromkeys(
-        KINDS[kind].group for kind in kinds_for(model.node_class) if KINDS[kind].needs != "peers"
+        KINDS[kind].group
+        for kind in kinds_for(model.node_class)
+        if KINDS[kind].needs != "peers" and (run.plan.regions or not KINDS[kind].least_regions)
     )
     return (
         "The nodes sent each other nothing in the whole run, so no fault of the network can do "

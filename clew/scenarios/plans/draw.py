@@ -297,7 +297,11 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
         if asked == "all" or not unfelt_group(model.node_class, asked):
             continue
         lack = _LACKS[KINDS[GROUPS.get(asked, (asked,))[0]].needs]
-        felt = dict.fromkeys(KINDS[kind].group for kind in kinds_for(model.node_class))
+        felt = dict.fromkeys(
+            KINDS[kind].group
+            for kind in kinds_for(model.node_class)
+            if scenario.regions or not KINDS[kind].least_regions
+        )
         raise UsageError(
             f"the fault {asked!r} can't do anything to {model.name}: its nodes {lack}",
             expected=f"what they can notice: {', '.join(felt)}",

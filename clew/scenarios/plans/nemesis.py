@@ -215,6 +215,8 @@ def _value(
         return _groups(stream, node_ids)
     if parameter.choices:
         return stream.pick(parameter.choices)
+    if parameter.form is not None:
+        return parameter.default
     low, high = parameter.typical
     if clock_error_ns is not None and parameter.name in _CLOCK_ERRORS:
         high = max(min(high, clock_error_ns), 1)

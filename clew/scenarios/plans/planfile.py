@@ -26,7 +26,7 @@ from clew.scenarios.options.regions import NAME
 from clew.scenarios.options.scenario import CLIENTS_MAX, Scenario
 from clew.scenarios.options.table import declared, expected, extended, near_option
 from clew.scenarios.plans.plan import SCHEMA, Plan, PlannedOperation, trusted_plan
-from clew.sim.faults import GROUPS, KINDS, Fault, fault_from_json
+from clew.sim.faults import GROUPS, KINDS, Fault, check_regions, fault_from_json
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.regions import ways
 from clew.sim.topology import TOPOLOGIES
@@ -307,6 +307,7 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
         if fault.id in seen:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
+        check_regions(fault, plan.regions.names if plan.regions else (), where)
         for place, name in _nodes_named(fault):
             if name not in plan.node_ids:
                 expected = "some of node_ids, which are " + ", ".join(plan.node_ids)

@@ -15,7 +15,7 @@ Else all would sit at the leader, and nobody would see what the others say, such
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
@@ -136,6 +136,7 @@ class Client:
         others: where it may go, in order; empty where it stays.
         timeout_ns: when it gives up.
         core: after healing the nodes that are up, of `others`; empty for all.
+        travels: a fault may take it to another region.
     """
 
     paused = False
@@ -152,6 +153,7 @@ class Client:
         *,
         others: tuple[str, ...] = (),
         core: tuple[str, ...] = (),
+        travels: bool = False,
     ) -> None:
         self.id = f"c{rank}"
         self.rank = rank
@@ -162,7 +164,8 @@ class Client:
         self._ours = type(workload).__module__.startswith("clew.")
         self._process = self._latest = rank
         self._stride = stride
-        self.node = self._home = node
+        self.node = self._home = self._native = node
+        self._near: Sequence[str] | None = None
         self._away = 0
         self._others = others
         self._core = core
@@ -170,7 +173,7 @@ class Client:
         self._msg_id = 0
         self._reply: simpy.Event | None = None
         self._late: set[int] = set()
-        self._endpoint = cluster.add_client(self.id, node)
+        self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
         self._link = self._link_to(node)
 
@@ -251,6 +254,8 @@ class Client:
 
     def _asked(self, planned: PlannedOperation) -> Request | None:
         """What is asked now, where the client must ask it; it has gone to the node then."""
+        if self._near is not None:
+            self._arrive(self._near)
         if planned.phase == "recover" and self._core and self.node not in self._core:
             self._go(self._next(self._core))
         elif self.node != self._home and planned.phase != "final":
@@ -295,6 +300,19 @@ class Client:
         ):
             self._away = 0
             self._go(self._home)
+
+    def _moved(self, near: Sequence[str]) -> None:
+        """Note that it is in another region, of these nodes; what it has asked goes on first."""
+        self._near = near
+
+    def _arrive(self, near: Sequence[str]) -> None:
+        """Ask the nodes of the region where it is now; one that stays at its node asks that."""
+        self._near = None
+        fitting = [node for node in near if node in self._others] or [self._native]
+        self._home = self._native if self._native in fitting else fitting[self.rank % len(fitting)]
+        self._others = tuple(sorted(self._others, key=lambda node: node not in fitting))
+        self._away = 0
+        self._go(self._home)
 
     def _next(self, nodes: tuple[str, ...]) -> str:
         """The node after this client's own; of nodes without it, one by the client's rank."""

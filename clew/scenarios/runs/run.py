@@ -474,6 +474,7 @@ def _clients(
     core = () if workload.every_node else plan.core
     policy = Policy.of(plan)
     make = partial(RetryingClient, policy) if policy.asks_again else Client
+    travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
     return {
         rank: make(
             cluster,
@@ -485,6 +486,7 @@ def _clients(
             timeout_ns(plan),
             others=_near_first(plan, plan.home(rank), others),
             core=core,
+            travels=rank in travellers,
         )
         for rank in sorted(ranks)
     }

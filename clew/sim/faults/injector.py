@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clew.errors import ScenarioError
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
-from clew.sim.faults.kinds import check_fault, injection_of, nodes_of
+from clew.sim.faults.kinds import check_fault, check_regions, injection_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, resolve, whom
 
 if TYPE_CHECKING:
@@ -101,8 +101,11 @@ class Injector:
         self._ledger = Ledger()
         self._courses: list[_Course] = []
         seen: set[str] = set()
+        regions = cluster.network.regions
+        there = () if regions is None else regions.names
         for fault in faults:
             check_fault(fault)
+            check_regions(fault, there)
             _check_nodes(fault, cluster.node_ids)
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from clew.errors import ScenarioError
-from clew.sim.faults import clocks, disks, messages, partitions, processes
+from clew.sim.faults import clocks, disks, messages, partitions, processes, regions
 from clew.sim.faults.fault import Fault, read_fault
 from clew.sim.faults.injection import Injection, Parameter
 
@@ -38,6 +38,11 @@ KINDS: dict[str, type[Injection]] = {
     "clock-strobe": clocks.Strobe,
     "disk-lost": disks.DiskLost,
     "disk-torn": disks.DiskTorn,
+    "region-cut": regions.RegionCut,
+    "region-one-way": regions.RegionOneWay,
+    "region-slow": regions.RegionSlow,
+    "region-kill": regions.RegionKill,
+    "region-move": regions.RegionMove,
 }
 
 PLANNED: dict[str, type[Injection]] = {"drop": messages.Drop}
@@ -72,6 +77,33 @@ def nodes_of(fault: Fault) -> list[str]:
         if parameter.form is not None and parameter.name in fault.params
         for name in parameter.form.nodes(fault.params[parameter.name])
     ]
+
+
+def regions_of(fault: Fault) -> list[str]:
+    """Every region that a fault's parameters name, in order."""
+    known = [each.name for each in injection_of(fault.kind).parameters if each.region]
+    return [fault.params[name] for name in known if fault.params.get(name)]
+
+
+def check_regions(fault: Fault, there: Collection[str], where: str = "faults") -> None:
+    """Do nothing for a fault that has the regions it needs, and names none that is not there.
+
+    Raises:
+        ScenarioError: it has not, or does.
+    """
+    where = f"{where}: fault {fault.id!r}"
+    least, named = injection_of(fault.kind).least_regions, regions_of(fault)
+    known = ", ".join(there) or "none"
+    if least > len(there):
+        raise ScenarioError(f"{fault.kind} can't do anything without regions", where=where,
+                            expected=f"at least {least} regions", found=known)  # fmt: skip
+    for name in named:
+        if name not in there:
+            raise ScenarioError("no such region", where=where, expected=f"one of {known}",
+                                found=repr(name))  # fmt: skip
+    if len({*named}) < len(named):
+        raise ScenarioError(f"{fault.kind} takes two regions", where=where,
+                            expected="different ones", found=named[0])  # fmt: skip
 
 
 def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
@@ -123,7 +155,9 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
 
 
 def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
-    if parameter.form is not None:
+    if parameter.region:
+        right, expected = isinstance(value, str), "the name of a region, or an empty text"
+    elif parameter.form is not None:
         right, expected = parameter.form.holds(value), parameter.form.expected
     elif parameter.choices:
         right, expected = value in parameter.choices, "one of " + ", ".join(parameter.choices)

@@ -54,9 +54,7 @@ class CutLinks(Injection):
 
     def cut(self, pairs: Cut) -> None:
         """Cut links until `restore`."""
-        network, hosts = self.cluster.network, self.cluster.hosts
-        links = [network.link(hosts[src], dest) for src, dest in pairs]
-        self._links = [link for link in links if link is not None]
+        self._links = [self.cluster.link(src, dest) for src, dest in pairs]
         for link in self._links:
             link.cut += 1
             link.refresh()

@@ -1,0 +1,222 @@
+"""What goes wrong between regions: one is cut off, far away, deaf one way, or down altogether.
+
+A region is all that stands in it when the fault strikes: its nodes and its clients. What is in no
+region, as a service, is near to all and no part of any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from clew.sim.faults.injection import Form, Injection, Need, Parameter, names, seconds, several
+from clew.sim.faults.messages import ConstantDelay, Tampering
+from clew.sim.faults.partitions import Cut, CutLinks
+from clew.sim.faults.processes import Kill
+from clew.sim.host import Host
+from clew.sim.network import Link
+
+_REGION = Parameter("region", "", "", "the region; empty for one that is drawn", region=True)
+_OTHER = Parameter(
+    "other", "", "", "the region at the other end; empty for one that is drawn", region=True
+)
+
+
+class RegionFault(Injection):
+    """Base of the faults of regions: who stands where."""
+
+    group: ClassVar[str] = "region"
+    least_nodes: ClassVar[int] = 2
+    least_regions: ClassVar[int] = 2
+
+    def named(self) -> list[str]:
+        """The regions that its parameters name, in their order; drawn where they name none."""
+        regions = self.cluster.network.regions
+        assert regions is not None  # `clew.sim.faults.injector` has looked
+        order = self.stream("regions").sample(regions.names, len(regions.names))
+        asked = [self.param(known.name) for known in self.parameters if known.region]
+        free = iter([name for name in order if name not in asked])
+        return [name or next(free) for name in asked]
+
+    def nodes_in(self, *regions: str) -> list[Host]:
+        """The hosts of some regions, in the cluster's order."""
+        places = self.cluster.network.places
+        return [host for host in self.cluster.hosts.values() if places[host.id] in regions]
+
+    def ways(self, src: Iterable[str], dest: Iterable[str]) -> Cut:
+        """What may be sent from some regions to others, as pairs of endpoints; clients too."""
+        cluster, froms, tos = self.cluster, {*src}, {*dest}
+        there = [*cluster.hosts, *cluster.clients]
+        places = cluster.network.places
+        senders = [name for name in there if places.get(name) in froms]
+        receivers = [name for name in there if places.get(name) in tos]
+        return [
+            (a, b) for a in senders for b in receivers if a in cluster.hosts or b in cluster.hosts
+        ]
+
+    def others(self, region: str) -> list[str]:
+        """All regions but one."""
+        regions = self.cluster.network.regions
+        assert regions is not None
+        return [name for name in regions.names if name != region]
+
+
+class CutRegions(CutLinks, RegionFault):
+    """Base of the cuts between regions."""
+
+    group: ClassVar[str] = "region"
+
+    def cut_off(self, pairs: Cut, targets: list[Host]) -> None:
+        """Cut what is sent between these, and say whom it concerns."""
+        self.targets = targets
+        self.cut(pairs)
+
+    def end(self) -> str:
+        """Restore the links; how much was lost."""
+        self.restore()
+        return f"{several(self.bit, 'message')} lost to the cut"
+
+
+class RegionCut(CutRegions):
+    """A region by itself."""
+
+    summary: ClassVar[str] = "a region can't reach the others, nor they it: its clients neither"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_REGION,)
+
+    def begin(self) -> str:
+        """Cut all links between the region and the others."""
+        [region] = self.named()
+        inside, rest = self.nodes_in(region), self.others(region)
+        self.cut_off([*self.ways([region], rest), *self.ways(rest, [region])], inside)
+        return f"cut the region {region} ({names(inside)}) off from {', '.join(rest)}"
+
+
+class RegionOneWay(CutRegions):
+    """One direction between two regions."""
+
+    summary: ClassVar[str] = "what a region sends to another does not arrive; the other way it does"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_REGION, _OTHER)
+
+    def begin(self) -> str:
+        """Cut what the one sends to the other."""
+        src, dest = self.named()
+        self.cut_off(self.ways([src], [dest]), self.nodes_in(src, dest))
+        return f"cut what the region {src} sends to {dest}"
+
+
+class RegionSlow(RegionFault, ConstantDelay):
+    """Two regions are farther from each other."""
+
+    group: ClassVar[str] = "region"
+    summary: ClassVar[str] = "every message between two regions takes the same time longer"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _REGION,
+        _OTHER,
+        # Far more than a link within a region may be slower: messages take long here anyway.
+        ConstantDelay.parameters[0]._replace(typical=(50_000_000, 2_000_000_000)),
+    )
+
+    def begin(self) -> str:
+        """Hang itself on all links between the two."""
+        two = self.named()
+        self.targets = self.nodes_in(*two)
+        for src, dest in (two, two[::-1]):
+            for a, b in self.ways([src], [dest]):
+                self._hang(Tampering(self, self.cluster.link(a, b)))
+        by = seconds(int(self.param("mean_ns")))
+        return f"on all links between the regions {two[0]} and {two[1]} (by {by})"
+
+
+class RegionKill(RegionFault, Kill):
+    """A region goes down."""
+
+    group: ClassVar[str] = "region"
+    summary: ClassVar[str] = (
+        "all processes of a region die and start anew on their disks at the end"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (_REGION, *Kill.parameters)
+    aims: ClassVar[tuple[str, ...]] = ()
+
+    def begin(self) -> str:
+        """Kill those of the region that run."""
+        [region] = self.named()
+        self.targets = self.nodes_in(region)
+        return f"in the region {region} {super().begin()}"
+
+
+class _Counting:
+    """Counts the messages of a link and leaves them as they are: a `Disturbance`."""
+
+    def __init__(self, injection: RegionMove, link: Link) -> None:
+        self._injection = injection
+        self.kind = injection.fault.kind
+        self.link = link
+
+    def change(self, link: Link, delays: list[int]) -> list[int]:
+        """The delays as they are."""
+        if delays and link.dest.process is not None:
+            self._injection.bit += 1
+        return delays
+
+
+class RegionMove(RegionFault):
+    """A client travels: it is in another region, and asks nodes there, until it comes back."""
+
+    summary: ClassVar[str] = (
+        "a client goes to another region and asks the nodes there; at the end it comes back"
+    )
+    bites: ClassVar[str] = "messages that the client sent and got while it was away"
+    needs: ClassVar[Need] = "nothing"
+    lingers: ClassVar[bool] = True
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        _REGION._replace(summary="where it goes; empty for one that is drawn"),
+        Parameter(
+            "client", "", "", "the client, such as c3; empty for one that is drawn",
+            form=Form(
+                "the name of a client such as c3, or an empty text",
+                lambda value: isinstance(value, str),
+                lambda _: [],
+                lambda value, _: value,
+            ),
+        ),
+    )  # fmt: skip
+
+    _client = ""
+    _home = ""
+    _counting: tuple[_Counting, ...] = ()
+
+    def begin(self) -> str:
+        """Take the client to the region."""
+        [region] = self.named()
+        self.targets = []
+        cluster, places = self.cluster, self.cluster.network.places
+        fitting = [name for name in cluster.movers if places.get(name, region) != region]
+        asked = self.param("client")
+        fitting = [name for name in fitting if asked in {"", name}]
+        if not fitting:
+            return f"moved nobody: {asked or 'every client'} is in {region}, or not there"
+        # Keyed by the client: one that is not there any more changes no other's draw.
+        key = cluster.entropy.state
+        self._client = min(fitting, key=lambda name: key("fault", self.fault.id, "client", name))
+        self._home = places[self._client]
+        cluster.move_client(self._client, region)
+        links = [
+            cluster.link(*ends)
+            for host in cluster.hosts
+            for ends in ((self._client, host), (host, self._client))
+        ]
+        self._counting = tuple(_Counting(self, link) for link in links)
+        for each in self._counting:
+            each.link.disturbances.append(each)
+            each.link.refresh()
+        return f"moved the client {self._client} from the region {self._home} to {region}"
+
+    def end(self) -> str:
+        """Bring it back."""
+        if not self._client:
+            return "moved nobody"
+        for each in self._counting:
+            each.link.disturbances.remove(each)
+            each.link.refresh()
+        self.cluster.move_client(self._client, self._home)
+        return f"it came back after {several(self.bit, 'message')}"
