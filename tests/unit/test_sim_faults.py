@@ -481,6 +481,11 @@ def test_every_kind_survives_json_and_runs_with_its_defaults(kind):
 
 
 class Both(Chatter):
+    @on("hello")
+    async def hello(self, msg):
+        super().hello(msg)
+        await self.work(0.0001)
+
     def tick(self):
         super().tick()
         self.disk["count"] = self.count
