@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clew.machine.text import shown
 from clew.workloads.operation import operation
 from clew.workloads.options import KeyCount
 from clew.workloads.shapes import Scalar
@@ -81,7 +82,8 @@ class KafkaWorkload(Workload):
             for pair in pairs if isinstance(pairs, list) else [pairs]:
                 if not isinstance(pair, list) or len(pair) != 2 or type(pair[0]) is not int:  # noqa: PLR2004 - a pair
                     raise Malformed(
-                        f"expected [offset, message] under {key!r} of a poll_ok, found {pair!r}"
+                        f"expected [offset, message] under {key!r} of a poll_ok, found "
+                        f"{shown(pair, 1000)}"
                     )
         return found
 

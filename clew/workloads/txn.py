@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
+from clew.machine.text import shown
 from clew.workloads.operation import operation
 from clew.workloads.options import COUNT_MAX, KeyCount, Option
-from clew.workloads.shapes import Scalar
+from clew.workloads.shapes import Scalar, Shape, fits, in_words
 from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 
 _Read = tuple[Literal["r"], int, None]
@@ -18,6 +19,7 @@ class _Transactions(Workload):
     """One to `max_txn_length` reads and writes in one operation, answered all at once."""
 
     writing: ClassVar[str]
+    read: ClassVar[Shape]
     consistency_models: Annotated[
         tuple[str, ...],
         Option(
@@ -61,12 +63,27 @@ class _Transactions(Workload):
         if len(done) != len(asked.value):
             raise Malformed(
                 f"expected the {len(asked.value)} micro-operations that were asked for in a "
-                f"txn_ok, found {done!r}"
+                f"txn_ok, found {shown(done, 1000)}"
             )
         for wanted, found in zip(asked.value, done, strict=True):
-            if not isinstance(found, list) or len(found) != 3 or found[:2] != wanted[:2]:  # noqa: PLR2004 - [f, key, value]
-                raise Malformed(f"expected {wanted!r} with its result in a txn_ok, found {found!r}")
+            if not self._is_answer(wanted, found):
+                asks = wanted[0] == "r"
+                what = f"{wanted!r} with {in_words(self.read)} as read" if asks else repr(wanted)
+                raise Malformed(f"expected {what} in a txn_ok, found {shown(found, 1000)}")
         return done
+
+    def _is_answer(self, wanted: list[Any], found: Any) -> bool:
+        """Whether a micro-operation is the one that was asked for; a write comes back as it was."""
+        if not isinstance(found, list) or len(found) != len(wanted) or found[0] != wanted[0]:
+            return False
+        (_, key, value), (_, own, answer) = wanted, found
+        same = _is_same(key, own)
+        return same and (fits(answer, self.read) if wanted[0] == "r" else _is_same(value, answer))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether JSON has two values as one, where Python takes true and 1.0 for 1."""
+    return type(one) is type(other) and bool(one == other)
 
 
 class ListAppendWorkload(_Transactions):
@@ -76,6 +93,7 @@ class ListAppendWorkload(_Transactions):
     summary = "no anomaly that the chosen consistency models forbid, over lists"
     checks = (Check("list-append", "transactions on lists broke their consistency model"),)
     writing = "append"
+    read = list[Any] | None
 
     @operation(
         request={"txn": list[_Read | tuple[Literal["append"], int, Scalar]]},
@@ -94,6 +112,7 @@ class RwRegisterWorkload(_Transactions):
     summary = "no anomaly that the chosen consistency models forbid, over registers"
     checks = (Check("rw-register", "transactions on registers broke their consistency model"),)
     writing = "w"
+    read = Scalar
 
     @operation(
         request={"txn": list[_Read | tuple[Literal["w"], int, Scalar]]},

@@ -242,14 +242,14 @@ class Failed:
         """The key, and the value without it."""
         if not self._keyed:
             return None, value
-        key = key_of(one.argument[0])
+        key = key_of(one.argument[0] if is_pair(one.argument) else one.argument)
         own = is_pair(value) and key_of(value[0]) == key
         return key, value[1] if own else value
 
     def _written(self, one: Operation) -> Iterator[tuple[Key, Key]]:
         """What an operation writes: its argument, and of a pair to compare and set the second."""
         if self._specification.name == "multi-register":
-            for part in one.argument or ():
+            for part in _acts(one.argument):
                 if part[0] not in _READS:
                     yield key_of(part[1]), key_of(part[2])
             return
@@ -264,7 +264,7 @@ class Failed:
     def _shown(self, one: Operation) -> Iterator[tuple[Key, Key]]:
         """What a response shows: its result, or its elements; of a compare and set the first."""
         if self._specification.name == "multi-register":
-            for part in one.result or ():
+            for part in _acts(one.result):
                 if part[0] in _READS:
                     yield key_of(part[1]), key_of(part[2])
             return
@@ -278,6 +278,13 @@ class Failed:
         yield key, key_of(value)
         for each in value if isinstance(value, list | tuple) else ():
             yield key, key_of(each)
+
+
+def _acts(value: Any) -> Iterator[Any]:
+    """The parts ``[f, key, value]`` in a value, which may be anything where nobody checked it."""
+    for part in value if isinstance(value, list | tuple) else ():
+        if isinstance(part, list | tuple) and len(part) == 3:  # noqa: PLR2004
+            yield part
 
 
 def _worded(writers: Sequence[Operation]) -> str:

@@ -281,8 +281,7 @@ class _Told:
         self._cut = {
             each.number: each.result
             for each in alone
-            if type(each.result) is tuple
-            and each.result != self._without_key(operations[each.number].result)
+            if type(each.result) is tuple and each.result != self._result(operations[each.number])
         }
 
     def begin(self) -> str:
@@ -311,16 +310,27 @@ class _Told:
             "words": self.words(number),
         }
 
-    def _without_key(self, value: Any) -> Any:
-        """The value frozen, as the specification sees it."""
-        frozen = freeze(value)
-        keyed = self._key is not None and is_pair(frozen) and frozen[0] == self._key
-        return frozen[1] if keyed else frozen
+    def _has_key(self, frozen: Any) -> bool:
+        return self._key is not None and is_pair(frozen) and frozen[0] == self._key
+
+    def _argument(self, each: Operation) -> Any:
+        """The argument frozen, as the specification sees it."""
+        frozen = freeze(each.argument)
+        return frozen[1] if self._has_key(frozen) else frozen
+
+    def _result(self, each: Operation) -> Any:
+        """The result frozen, as the specification sees it: with a key where the argument has one.
+
+        Else the key is a part of the object, such as an element of a set, and no part of values.
+        """
+        frozen = freeze(each.result)
+        keyed = self._specification.keyed or self._has_key(freeze(each.argument))
+        return frozen[1] if keyed and self._has_key(frozen) else frozen
 
     def written(self, number: int) -> Any:
         """What an update that replaces the state by its argument wrote."""
         each = self._operations[number]
-        argument = self._without_key(each.argument)
+        argument = self._argument(each)
         return argument[1] if each.f in self._specification.pairs else argument
 
     def state(self, value: Any) -> str:
@@ -330,8 +340,8 @@ class _Told:
     def words(self, number: int) -> str:
         """An operation in words, with its process and without its key."""
         each = self._operations[number]
-        argument = self._without_key(each.argument)
-        result = self._without_key(each.result) if each.type == "ok" else UNANSWERED
+        argument = self._argument(each)
+        result = self._result(each) if each.type == "ok" else UNANSWERED
         result = self._cut.get(number, result)
         text = self._specification.describe_operation(each.f, argument, result)
         return f"{text} by process {each.process}"

@@ -59,6 +59,14 @@ def truth_of(value: Any) -> bool | None:
     return bool(value) if kind is Truth or kind is bool else None
 
 
+def is_larger(one: Any, other: Any) -> bool:
+    """Whether a value is larger than another; of two that have no order neither is."""
+    try:
+        return bool(one > other)
+    except TypeError:
+        return False
+
+
 class Called(Protocol):
     """One operation as a specification sees it: lists are tuples, a keyed form is unwrapped."""
 

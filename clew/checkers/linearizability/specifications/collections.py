@@ -51,6 +51,15 @@ class Set(Specification):
             return None
         return (self._changed(state, argument) if changes else state,)
 
+    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
+        """The operation in words; and where its answer is none, what was expected."""
+        text = super().describe_operation(f, argument, result)
+        if f == "contains" and result is not UNANSWERED and truth_of(result) is None:
+            return f"{text} (expected true or false)"
+        if f == "read" and result not in _NO_ELEMENTS and type(result) not in {tuple, frozenset}:
+            return f"{text} (expected a list)"
+        return text
+
     def _shows(self, result: Any, state: Any) -> bool:
         """Whether a read's result is all elements of the state."""
         elements = () if result is None else result
@@ -125,6 +134,7 @@ class _Bits(Set):
 
 
 _ONE = ord("1")
+_NO_ELEMENTS = (None, UNANSWERED)
 
 
 class FifoQueue(Specification):

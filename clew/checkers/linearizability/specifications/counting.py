@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.specification import UNANSWERED, Called, Specification, show
+from clew.checkers.linearizability.specification import (
+    UNANSWERED,
+    Called,
+    Specification,
+    is_larger,
+    show,
+)
 from clew.errors import HistoryError
 
 
@@ -131,7 +137,7 @@ class IdGenerator(Specification):
         if result is UNANSWERED:
             return (state,)
         if self.increasing:
-            return (result,) if state is None or result > state else None
+            return (result,) if state is None or is_larger(result, state) else None
         return None if result in state else (state | {result},)
 
     def describe_state(self, state: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from clew.checkers.linearizability.specification import UNANSWERED, Specification, show
+from clew.checkers.linearizability.specification import UNANSWERED, Specification, is_larger, show
 
 FREE: tuple[Any, ...] = ()
 
@@ -44,9 +44,9 @@ class Mutex(Specification):
 class FencedLock(Specification):
     """A lock with fencing tokens: ``acquire`` when it is free, with a token; ``release``.
 
-    Each token is larger than every one before it. The result of ``acquire`` is its token; nil
-    or an unanswered one is a token that nobody saw. The argument of ``acquire`` names the holder;
-    the argument of ``release`` is that name, or the token, or nil.
+    Each token is larger than every one before it, so one that does not compare is none. The result
+    of ``acquire`` is its token; nil or an unanswered one is a token that nobody saw. The argument
+    of ``acquire`` names the holder; the argument of ``release`` is that name, or the token, or nil.
     """
 
     name = "fenced-lock"
@@ -71,6 +71,12 @@ class FencedLock(Specification):
             return ((last, FREE),) if holder is None else None
         return ((argument, FREE),) if token is None and _follows(last, argument) else None
 
+    def describe_operation(self, f: str, argument: Any, result: Any) -> str:
+        """The operation in words; and that its token is none that can grow."""
+        text = super().describe_operation(f, argument, result)
+        is_odd = f == "acquire" and type(result) not in _TOKENS and result is not UNANSWERED
+        return f"{text} (expected a number as its token)" if is_odd else text
+
     def describe_state(self, state: Any) -> str:
         """``the lock is free and its last token is 33``."""
         last, held = state
@@ -81,5 +87,8 @@ class FencedLock(Specification):
         return f"the lock is {lock} and {token}"
 
 
+_TOKENS = frozenset({int, float, str, type(None)})
+
+
 def _follows(last: Any, token: Any) -> bool:
-    return last is None or token is None or token > last
+    return last is None or token is None or is_larger(token, last)
