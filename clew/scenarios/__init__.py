@@ -1,1 +1,1 @@
-"""What may happen (a scenario), what does (a plan), and what ties a model to its checks."""
+"""Scenarios (what may happen), plans (what does happen), and the judging of runs."""

@@ -1,1 +1,1 @@
-"""User code: files read through, imported and held apart, and the models they give."""
+"""User code: files inspected, imported and kept apart, and the models in them."""

@@ -1,14 +1,14 @@
-"""The gate of imports: while it stands, no file runs that was not announced as it is now.
+"""The gate of imports: while it is closed, only files run that were announced as they are now.
 
-What a source imports by a name that it computes can't be read off its text, and a cache of bytecode
-may hold another body than the source beside it. So Python's own loaders are held to what was
-announced, whoever calls them: a file of the project, or one that is not installed, is executed from
-the very bytes that were announced, or it is refused before it runs.
+An import by a computed name can't be read off a source's text, and a cache of bytecode may hold
+different code from the source beside it. So Python's own loaders run only what was announced,
+whoever calls them: a file of the project, or one that is not installed, is executed from exactly
+the bytes that were announced, or it is refused before it runs.
 
-Installed packages are left alone and cost one look at their path each: all below the folders on
-`sys.path` as the process began, where no guarded folder lies deeper.
+Installed packages are left alone and cost one look at their path each: all files below the folders
+that were on `sys.path` when the process began, unless a guarded folder is deeper.
 
-Left out: what announced code compiles by itself (``exec``), and loaders of its own making.
+Left out: what announced code compiles by itself (``exec``), and its own loaders.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ GIVEN = tuple(
         if each and os.path.realpath(each) != os.path.realpath(".")
     )
 )
-"""Where this process was given code: what is found elsewhere is the user's own."""
+"""The folders from which this process was given code: code found elsewhere is the user's own."""
 
 _standing: list[Gate] = []
-"""The gates of this process, the innermost last: loaders are the process's, and so are they."""
+"""The gates of this process, the innermost last: loaders belong to the process, so gates do too."""
 
 
 class Gate:
-    """What may run.
+    """The files that may run.
 
     Args:
         where: the file that names the code.
@@ -90,7 +90,7 @@ class Gate:
         return loads(self._compiled[path])  # noqa: S302 - our own, of a moment ago
 
     def admit(self, path: str) -> bytes | None:
-        """The bytes of a file that may run; None for one of an installed package.
+        """The bytes of a file that may run; None for a file of an installed package.
 
         Raises:
             ScenarioError: it may not run.
@@ -108,7 +108,7 @@ class Gate:
         return data
 
     def _is_installed(self, real: str) -> bool:
-        """True where the deepest folder that is known and holds a file is the environment's."""
+        """True if the deepest known folder that holds a file is the environment's."""
         return is_below(real, self.installed) > is_below(real, self.guarded)
 
     def _is_outside(self, real: str) -> bool:
@@ -137,7 +137,7 @@ def is_below(real: str, folders: Iterable[str]) -> int:
 
 
 def as_json() -> dict[str, Any] | None:
-    """The gate of this process, for a fresh one to stand by the same; None where all may run."""
+    """The gate of this process, for a fresh process to apply the same; None if all may run."""
     if not _standing:
         return None
     names = ("where", "announced", "guarded", "inside", "outside", "installed")
@@ -145,16 +145,16 @@ def as_json() -> dict[str, Any] | None:
 
 
 def from_json(told: dict[str, Any] | None) -> Gate | None:
-    """The gate that another process stands by; what it announces is not announced again."""
+    """The gate that another process applies; what it announced is not announced again."""
     return None if told is None else Gate(**told)
 
 
 @contextmanager
 def standing_by(gate: Gate | None) -> Iterator[None]:
-    """Let nothing run but what a gate admits.
+    """Let only code run that a gate admits.
 
     Raises:
-        ScenarioError: something was refused, whatever the code that asked for it made of that.
+        ScenarioError: something was refused, whatever the importing code did about it.
     """
     if gate is None:
         yield
@@ -178,7 +178,7 @@ def standing_by(gate: Gate | None) -> Iterator[None]:
 
 
 def _doors(gate: Gate) -> list[tuple[Any, str, Callable[..., Any]]]:
-    """What stands in the place of Python's own doors to code in a file, each with its place."""
+    """The replacements of Python's own ways to code in a file, each with its place."""
 
     def of_code(real: Callable[..., Any]) -> Callable[..., Any]:
         def get_code(loader: Any, name: str) -> Any:

@@ -1,11 +1,11 @@
-"""The files that a source imports from its own folder, read off its text and not run.
+"""The files that a source imports from its own folder, found in its text without running it.
 
-Followed is what stands there: every ``import``, wherever it stands, relative or not, with the
+What the text says is followed: every ``import``, wherever it is, relative or not, with the
 ``__init__`` of each package on the way; what a star import means by ``__all__``; and the calls of
 ``import_module``, ``__import__`` and `runpy` whose name is written out.
 
-Left out: names that are computed, and what runs only where a file is the program or is checked for
-types. `clew.scenarios.code.gate` meets the first when they are imported.
+Left out: computed names, and code that runs only if a file is the program or is type-checked.
+`clew.scenarios.code.gate` catches the former when they are imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # as Py
 _CALLS = {"import_module", "__import__", "run_module"}
 _STAR = "*"
 _NEVER = {"TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'"}
-"""Conditions that don't hold where a file is imported."""
+"""Conditions that don't hold when a file is imported."""
 
 
 class _Named(NamedTuple):
@@ -29,7 +29,7 @@ class _Named(NamedTuple):
 
     Attributes:
         level: the dots before the name; 0 for a name from the top.
-        parts: the name; its last part may be `_STAR`, or an attribute and no module.
+        parts: the name; its last part may be `_STAR`, or an attribute instead of a module.
     """
 
     level: int
@@ -37,7 +37,7 @@ class _Named(NamedTuple):
 
 
 def reached(sources: Iterable[Path], root: Path) -> list[Path]:
-    """The files that some sources import, with those that these import, in the order of a search.
+    """The files that some sources import, directly and through others, in the order of a search.
 
     Args:
         sources: files.
@@ -45,7 +45,7 @@ def reached(sources: Iterable[Path], root: Path) -> list[Path]:
     """
     pending = list(sources)
     found = dict.fromkeys(pending)
-    # What was found before `pending` is empty of it has been read once; each file enters once.
+    # Each file enters `pending` once, when it is found, and is read once, when it leaves.
     while pending:
         source = pending.pop()
         for each in _imported_by(source, root):
@@ -71,7 +71,7 @@ def _imported_by(source: Path, root: Path) -> Iterator[Path]:
 
 
 def _tree(source: Path) -> ast.Module | None:
-    """The text of a source as a tree; None for what is no text of Python."""
+    """The syntax tree of a source; None for text that is not Python."""
     if source.suffix not in SOURCE_SUFFIXES:
         return None
     try:
@@ -81,7 +81,7 @@ def _tree(source: Path) -> ast.Module | None:
 
 
 def _along(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    """The file of each module on the way along a name; where a part has none it may be a folder."""
+    """The file of each module along a dotted name; a part without a file may be a folder."""
     for part in parts:
         if part == _STAR:
             for init in _initial(base):
@@ -100,13 +100,13 @@ def _initial(folder: Path) -> Iterator[Path]:
 
 
 def _first(folder: Path, name: str) -> Iterator[Path]:
-    """The file that Python takes for a module in a folder, where there is one."""
+    """The file that Python takes for a module in a folder, if there is one."""
     files = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
     yield from [file for file in files if file.is_file()][:1]
 
 
 def _offered(init: Path) -> Iterator[str]:
-    """The texts in the statements of a package that speak of its ``__all__``."""
+    """The texts in the statements of a package that mention its ``__all__``."""
     tree = _tree(init)
     for statement in () if tree is None else tree.body:
         inner = list(ast.walk(statement))
@@ -132,7 +132,7 @@ def _names(tree: ast.Module) -> Iterator[_Named]:
 
 
 def _called(node: ast.Call) -> Iterator[_Named]:
-    """What a call imports whose first argument is a text."""
+    """What a call with a text as its first argument imports."""
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     given = {each.arg: each.value for each in node.keywords} | dict(enumerate(node.args))
     module = next((_text(given[key]) for key in (0, "name", "mod_name") if key in given), "")

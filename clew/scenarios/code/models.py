@@ -1,4 +1,4 @@
-"""Node classes by name: shipped and installed models, planted bugs, users' files, memory.
+"""Node classes by name: shipped, installed, with planted bugs, from users' files, in memory.
 
 A class that a notebook or a test defines has no file to load it from: `hold` gives it a name that
 means it in this process, and nothing in any other. It is remembered for as long as it lives.
@@ -46,10 +46,10 @@ class Model:
 
     Attributes:
         name: as the user gave it.
-        node_class: what runs, with the planted bug if one was asked for.
-        workload: what it is tested against where the user names nothing; None where unknown.
+        node_class: what runs, with the planted bug if there is one.
+        workload: what it is tested with if the user names none; None if unknown.
         bug: the planted bug, or None.
-        digest: SHA-256 of the source file; empty where there is no source to be had.
+        digest: SHA-256 of the source file; empty if no source is available.
     """
 
     name: str
@@ -114,7 +114,7 @@ def known_models() -> tuple[str, ...]:
 
 
 def _node_class(given: Any, name: str) -> type[Node]:
-    """A class that an installed package brings, with what it says of itself checked."""
+    """A class that an installed package brings, with its declarations checked."""
     if not (isinstance(given, type) and issubclass(given, Node)):
         raise NodeError(
             f"the installed model {name!r} is no node",
@@ -126,9 +126,10 @@ def _node_class(given: Any, name: str) -> type[Node]:
 
 
 def _spoken(node_class: type[Node], module: ModuleType | None, path: str) -> str | None:
-    """The reference to the workload that a class says it speaks; None where it says nothing.
+    """The reference to the workload that a class names; None if it names none.
 
-    A workload of its own file goes before a shipped one; the only one of the file need not be said.
+    A workload of its own file is preferred to a shipped one; the only one of the file need not be
+    named.
     """
     asked = _said(node_class, "workload")
     if module is not None:
@@ -148,10 +149,10 @@ def _named(workload: type[Workload]) -> str:
 
 
 def reference_of(model: Model, asked: str | None) -> str | None:
-    """The reference to the workload that is asked for by name; the model's where none is.
+    """The reference to the workload of a given name; the model's if none is given.
 
     Raises:
-        ClewError: a file that is named can't be imported, or has no single workload.
+        ClewError: a named file can't be imported, or has no single workload.
     """
     if asked is None:
         return model.workload
@@ -164,11 +165,11 @@ def reference_of(model: Model, asked: str | None) -> str | None:
 def hold(node_class: type[Node]) -> str:
     """A name by which `load_model` finds a class: a shipped model's own, else one for this process.
 
-    Of several classes with one name it means the one that was held last.
+    If several classes have one name, it means the one that was held last.
 
     Raises:
-        UsageError: it is no class that derives from Node.
-        NodeError: what it says of itself can't be used.
+        UsageError: it is not a class that derives from Node.
+        NodeError: a declaration of the class can't be used.
     """
     given: Any = node_class
     if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
@@ -216,7 +217,7 @@ def _said(node_class: type[Node], name: str) -> Any:
 
 
 def _check_attributes(node_class: type[Node], path: str) -> None:
-    """Hold what a user's class says of itself to its types; it says it without being checked."""
+    """Check the types of what a user's class declares; nothing else checks them."""
     where = f"{path}: class {node_class.__name__}"
     workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
     _check_promise(_said(node_class, "tolerates"), where)
@@ -280,7 +281,7 @@ def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
                 expected=f"one of {', '.join(here)}" if here else "a class that derives from Node",
             )
         return here[class_name]
-    # A base class of another class in the file is not what is meant to run.
+    # A base class of another class in the file is not meant to run.
     bases = {base for value in here.values() for base in value.__mro__[1:]}
     leaves = [name for name, value in here.items() if value not in bases]
     if not leaves:
@@ -303,7 +304,7 @@ def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
 def _digest(node_class: type[Node]) -> str:
     """SHA-256 over the source files of a class and its bases, up to `Node`.
 
-    Shipped models share files with each other; for those it is over all of them.
+    Shipped models share files with each other; for them it covers all of these files.
     """
     if node_class.__module__.startswith("clew.models"):
         return _shipped_digest()
@@ -318,7 +319,7 @@ def _digest(node_class: type[Node]) -> str:
 
 
 def _memory_digest(node_class: type[Node]) -> str:
-    """SHA-256 over the source text of a class and its bases; empty where one has none.
+    """SHA-256 over the source text of a class and its bases; empty if one has none.
 
     A notebook keeps the text of its cells, an old REPL nothing.
     """

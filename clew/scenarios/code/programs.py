@@ -1,7 +1,7 @@
-"""Programs of their own that are given as node files: recognised by their text, and not run.
+"""Stand-alone programs given as node files: recognised by their text, without running them.
 
-A program for Maelstrom is a process that reads messages from stdin and writes them to stdout. To
-import one runs it: it waits for a line that never comes, or ends where it finds no input.
+A program for Maelstrom is a process that reads messages from stdin and writes them to stdout.
+Importing one runs it: it waits for a line that never comes, or ends when it finds no input.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ def check_program(path: Path) -> None:
     """Do nothing for a file that may hold a Node class.
 
     Raises:
-        NodeError: it is a program that reads stdin, or stands on another library for Maelstrom.
+        NodeError: it is a program that reads stdin, or uses another library for Maelstrom.
     """
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
-        return  # the import tells
+        return  # the import will show it
     found = [*ast.walk(tree)]
     imported = {name.partition(".")[0] for node in found for name in _imported(node)}
     reads = next((node for node in found if _reads_stdin(node)), None)

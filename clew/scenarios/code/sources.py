@@ -1,10 +1,10 @@
-"""The source files of a model, each with its digest: what a run of it may depend on.
+"""The source files of a model, each with its digest: everything that a run may depend on.
 
-Of a shipped model these are the files of the shipped models that its class reaches; of a user's
-file the file itself, what it imported that is not installed, and what its text says that it may
-import from its own folder. Names are relative, so that they are the same on every machine.
-Installed packages are left out: `clew.scenarios.repros.repro.versions` has the version of Clew and
-of Python alone.
+For a shipped model these are the files of the shipped models that its class reaches; for a user's
+file they are the file itself, what it imported that is not installed, and what its text says that
+it may import from its own folder. Names are relative, so that they are the same on every machine.
+Installed packages are left out: `clew.scenarios.repros.repro.versions` has only the versions of
+Clew and Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clew.scenarios.code.userfiles import BESIDE, USERS
 from clew.scenarios.code.workload_files import is_file, modules_of
 
 OF_THE_WORKLOAD = "workload: "
-"""What stands before the name of a source of a workload that has a file of its own."""
+"""The prefix of the name of a source of a workload that has a file of its own."""
 
 DIGITS = 16
 """The hexadecimal digits of SHA-256 that distinguish the versions of a file."""
@@ -32,8 +32,8 @@ DIGITS = 16
 def sources_of(model: Model, workload: str | None = None) -> dict[str, str]:
     """The first `DIGITS` digits of the SHA-256 of each source file by name, sorted by name.
 
-    Those of a workload that has a file of its own come last, each with `OF_THE_WORKLOAD` before it.
-    Empty for classes that no file holds.
+    Those of a workload that has a file of its own come last, each with the prefix
+    `OF_THE_WORKLOAD`. Empty for classes that no file holds.
     """
     return _of_the_model(model) | _of_the_workload(model, workload)
 
@@ -46,7 +46,7 @@ def _of_the_workload(model: Model, workload: str | None) -> dict[str, str]:
 
 
 def in_one_file(model: str, workload: str) -> bool:
-    """True where two references, as to a model and its workload, mean one user's file."""
+    """True if two references, as to a model and its workload, mean one user's file."""
     one, other = model.partition(":")[0], workload.partition(":")[0]
     return is_file(model) and Path(one).resolve() == Path(other).resolve()
 
@@ -71,7 +71,7 @@ def _of_a_file(modules: list[ModuleType]) -> dict[str, str]:
 
 
 def files_of(modules: Iterable[ModuleType]) -> list[Path]:
-    """The files of modules, but for those that have none."""
+    """The files of modules, except those that have none."""
     files = (getattr(each, "__file__", None) for each in modules)
     return [Path(file) for file in files if file]
 
@@ -86,7 +86,7 @@ def _digests(reached_files: Iterable[Path], root: Path) -> dict[str, str]:
 
 
 def source_digest(model: Model, workload: str | None) -> str:
-    """SHA-256 of all that a run may depend on: the model's and the workload's files, and more."""
+    """SHA-256 of all files that a run may depend on: the model's, the workload's, and more."""
     digest = sha256(model.digest.encode())
     for name, each in sources_of(model, workload).items():
         digest.update(f"{name} {each}\n".encode())
@@ -94,14 +94,14 @@ def source_digest(model: Model, workload: str | None) -> str:
 
 
 def name_from(file: Path, root: Path) -> str:
-    """The path from a folder, as a link below it is called there."""
+    """The path from a folder, with a link below it under the link's own name."""
     root = root.resolve()
     file = file.absolute() if root in file.absolute().parents else file.resolve()
     return Path(relpath(file, root)).as_posix()
 
 
 def _shipped(module: ModuleType) -> list[ModuleType]:
-    """The modules of the shipped models that one reaches through what it imported."""
+    """The modules of shipped models that one of them reaches through its imports."""
     found = {module.__name__: module}
     pending = [module]
     while pending:
@@ -116,12 +116,12 @@ def _shipped(module: ModuleType) -> list[ModuleType]:
 
 
 def _values(module: ModuleType) -> list[object]:
-    """A module's globals, and what stands in those that are tuples, such as invariants."""
+    """A module's globals, and the members of those that are tuples, such as invariants."""
     values = list(vars(module).values())
     return values + [item for value in values if isinstance(value, tuple) for item in value]
 
 
 def _home(value: object) -> str:
-    """The module that something was defined in; empty where it does not say."""
+    """The module that something was defined in; empty if unknown."""
     home = getattr(value, "__module__", None)
     return home if isinstance(home, str) else ""

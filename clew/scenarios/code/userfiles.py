@@ -1,7 +1,7 @@
-"""Users' files as modules: imported afresh with what lies beside them, and executed once more.
+"""Users' files as modules: imported afresh with the files beside them, and executed again.
 
-What a file imports of time and chance is virtual. A file may be imported again and again, and
-another may take its module's name; where a class came from is remembered with the class.
+The clocks and random functions that a file imports are virtual. A file may be imported again and
+again, and another may take its module's name; where a class came from is remembered with the class.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from clew.sim.guards import importing
 from clew.sim.watchdog import ImportEndless, watched_import
 
 USERS = "clew_user_"
-"""How the name of a user's file as a module begins."""
+"""The prefix of the module name of a user's file."""
 
 BESIDE = "__clew_beside__"
 """The global of a user's file that names the modules it imported and that are not installed."""
 
 
 class Home(NamedTuple):
-    """Where a user's class lives.
+    """Where a user's class comes from.
 
     Attributes:
         module: of its file.
-        context: in which the module was executed: what it set of context variables is there.
+        context: in which the module was executed, with the context variables that it set.
         loggers: those that it uses, with what was attached to each before.
     """
 
@@ -52,7 +52,7 @@ class Home(NamedTuple):
 
 
 _homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
-"""Of each class of a user's file; another file may have taken its module's name since."""
+"""The home of each class of a user's file; another file may have taken its module's name since."""
 
 
 def import_alone(path: Path) -> tuple[ModuleType, Context, Mapping[logging.Logger, Attached]]:
@@ -63,20 +63,20 @@ def import_alone(path: Path) -> tuple[ModuleType, Context, Mapping[logging.Logge
 
 
 def settle(node_class: type[Node], home: Home) -> None:
-    """Remember where a class of a user's file lives."""
+    """Remember where a class of a user's file comes from."""
     _homes[node_class] = home
 
 
 def home_of(node_class: type[Node]) -> Home | None:
-    """Where a class of a user's file lives; None for a shipped one, and one of no file."""
+    """Where a class of a user's file comes from; None for a shipped or file-less class."""
     return _homes.get(node_class)
 
 
 def import_file(path: Path, *, beside_a_model: bool = False) -> ModuleType:
-    """A user's file as a fresh module; what it imports of time and chance is virtual.
+    """A user's file as a fresh module; the clocks and random functions it imports are virtual.
 
-    What it imports from its own folder is fresh too, unless others imported it before; a file that
-    stands beside a model's shares that with the model.
+    What it imports from its own folder is fresh too, unless others imported it before; a file
+    beside a model's shares those imports with the model.
 
     Raises:
         NodeError: it is not there, has a syntax error, or raises when imported.
@@ -106,7 +106,7 @@ def import_file(path: Path, *, beside_a_model: bool = False) -> ModuleType:
         raise NodeError("syntax error", where=where, found=str(bad.msg)) from None
     except BaseException as bad:
         if isinstance(bad, KeyboardInterrupt) and not is_raised(bad):
-            raise  # a person's Ctrl-C
+            raise  # the user's Ctrl-C
         place, _ = users_traceback(bad)
         raise NodeError(
             "the file can't be imported",
@@ -134,7 +134,7 @@ def _execute(module: ModuleType) -> None:
 
 @contextmanager
 def _on_the_path(module: ModuleType) -> Iterator[str]:
-    """Let the files beside a user's module be imported, as those beside a script; their folder."""
+    """Let the files beside a user's module be imported, as beside a script; yield their folder."""
     assert module.__file__ is not None
     beside = str(Path(module.__file__).resolve().parent)
     sys.path.insert(0, beside)
@@ -148,7 +148,7 @@ def _on_the_path(module: ModuleType) -> Iterator[str]:
 def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
     """The modules of a user's class: its file's, then those it uses that are not installed.
 
-    Empty for a shipped model, and for a class of no file.
+    Empty for a shipped model, and for a class without a file.
     """
     if node_class not in _homes:
         return ()
@@ -172,7 +172,7 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
 
 
 def own_objects(node_class: type[Node]) -> dict[str, object]:
-    """What the code of a user's class has put among the modules and is none, by name."""
+    """The objects other than modules that a user's class has put into `sys.modules`, by name."""
     names = getattr(_homes[node_class].module, BESIDE, ()) if node_class in _homes else ()
     return {
         name: sys.modules[name]
@@ -190,7 +190,7 @@ def own_names(node_class: type[Node]) -> list[str]:
 def importing_beside(node_class: type[Node]) -> Iterator[None]:
     """Let a user's class import the files beside its own in its handlers too, as a script does.
 
-    What is new then is the user's, as what its file imported.
+    Modules that are new afterwards are the user's, like those that its file imported.
     """
     if node_class not in _homes:
         yield
@@ -216,9 +216,9 @@ def context_of(node_class: type[Node]) -> Context:
 
 
 def is_own(module: object) -> bool:
-    """True for a module of the user's project, of a source file that is not installed or of none.
+    """True for a module of the user's project: of a source file that is not installed, or of none.
 
-    Whatever else stands among the modules is the user's where its class is.
+    Any other object among the modules is the user's if its class is.
     """
     if is_made_by_hand(module):
         return True
@@ -235,9 +235,9 @@ def _has_own_file(module: ModuleType) -> bool:
 
 
 def is_made_by_hand(module: object) -> bool:
-    """True for what the user's code has put among the modules: no import made it.
+    """True for what the user's code has put among the modules without an import.
 
-    It is a module of no file and no package, or an object of any class of the user's.
+    It is a module without a file or a package, or an object of any class of the user's.
     """
     if type(module) is ModuleType:
         held = vars(module)
@@ -252,9 +252,9 @@ def is_made_by_hand(module: object) -> bool:
 
 
 def copy_of(node_class: type[Node]) -> Copy:
-    """A user's class of modules that are executed once more; `sys.modules` holds these then.
+    """A user's class from modules that are executed again; `sys.modules` then holds these.
 
-    Whatever an import may raise is raised.
+    Raises whatever an import may raise.
     """
     home = _homes[node_class].module
     name = next(name for name, value in vars(home).items() if value is node_class)
@@ -272,9 +272,9 @@ def copy_of(node_class: type[Node]) -> Copy:
 
 
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
-    """The modules that are new and lie in a folder, or where the user's code found them itself.
+    """The new modules that are in a folder, or where the user's code found them itself.
 
-    One that it made by hand is its own.
+    A module that it made by hand is its own.
 
     Installed packages in the folder are left alone.
     """

@@ -2,7 +2,7 @@
 
 A reference is what a plan has: a name, ``file.py:Class``, or what `hold_workload` gave. The class
 of a file is that of its module as it was last imported, so that a model and a workload in one file
-are one module. A model that is loaded anew has its workload loaded anew.
+are one module. If a model is loaded again, so is its workload.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from clew.workloads import workloads
 from clew.workloads.workload import Workload
 
 IN_MEMORY = ":in-memory"
-"""How the name of a class that only this process has ends."""
+"""The suffix of the name of a class that only this process has."""
 
 _modules: dict[str, ModuleType] = {}
-"""Of each file that a workload was taken from, the module as it was last imported."""
+"""For each file that a workload was taken from, the module as it was last imported."""
 
 _classes: dict[str, type[Workload]] = {}
-"""By file and class, those that were found in them and checked."""
+"""The workloads that were found and checked, by file and class."""
 
 _held: WeakValueDictionary[str, type[Workload]] = WeakValueDictionary()
 
@@ -50,7 +50,7 @@ def load_workload(reference: str) -> type[Workload]:
     """The class of a workload.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no workload of this name.
         NodeError: its file can't be imported.
         WorkloadError: the file has no such workload, or it breaks the rules.
     """
@@ -83,7 +83,7 @@ def hold_workload(workload: type[Workload]) -> str:
 
 
 def begin(path: str | None = None, module: ModuleType | None = None) -> None:
-    """Forget what was imported, but for a model's file, which has just been imported anew."""
+    """Forget what was imported, except a model's file, which has just been imported again."""
     _modules.clear()
     _classes.clear()
     if path is not None and module is not None:
@@ -107,7 +107,7 @@ def modules_of(reference: str) -> list[ModuleType]:
 
 
 def canonical(reference: str) -> str:
-    """A reference that names the class too, where it names a file."""
+    """A reference that names the class too, if it names a file."""
     path, _, name = reference.partition(":")
     if not is_file(reference) or name:
         return reference
@@ -129,7 +129,7 @@ def reference_in(module: ModuleType, path: str, asked: Any) -> str | None:
     Args:
         module: of the file.
         path: the file, as it was named.
-        asked: the name of the workload or of its class, or the class; None for the only one.
+        asked: the name of the workload or of its class, or the class itself; None for the only one.
     """
     found = _workloads_in(module)
     if isinstance(asked, type):
@@ -178,7 +178,7 @@ def _chosen(module: ModuleType, path: str, name: str) -> type[Workload]:
 
 
 def _checked(workload: Any, where: str) -> type[Workload]:
-    """Hold what a class of a user's says of itself to what the rest relies on."""
+    """Check that what a user's class declares is what the rest relies on."""
     if not (isinstance(workload, type) and issubclass(workload, Workload)):
         raise WorkloadError(
             "this is no workload",
@@ -231,7 +231,7 @@ def mistakes_of(reference: str) -> Iterator[None]:
         raise
     except Exception as raised:
         cause = raised.__cause__
-        bad = cause if type(cause) is type(raised) else raised  # SimPy raises a copy of what it got
+        bad = cause if type(cause) is type(raised) else raised  # SimPy raises a copy
         if isinstance(bad, ClewError):
             raise bad from None
         place, _ = users_traceback(bad)

@@ -1,1 +1,1 @@
-"""What is thought of a run: its verdict with the evidence, and remarks."""
+"""The judging of a run: its verdict with the evidence, and remarks."""

@@ -12,10 +12,9 @@ from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
 
 
 def check_faults(run: Run, model: Model) -> Result:
-    """UNKNOWN where a kind that was asked for by name did nothing, or no fault did.
+    """UNKNOWN if a kind that was requested by name did nothing, or if no fault did anything.
 
-    With ``allow_inert`` that is reported and taken. A swarm whose faults nobody noticed was a calm
-    one.
+    With ``allow_inert`` this is only reported. A swarm whose faults nobody noticed was a calm one.
     """
     idle = [asked for asked in run.plan.nemesis if not _bites(run, asked)]
     if run.plan.allow_inert:
@@ -64,7 +63,7 @@ _LONGER = (
 
 
 def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
-    """What to ask for instead: of nodes that send each other nothing, no fault of the network."""
+    """What to request instead: for nodes that send each other nothing, no fault of the network."""
     needs = {KINDS[kind].needs for asked in idle for kind in GROUPS.get(asked, (asked,))}
     if run.talked or needs != {"peers"}:
         return _LONGER

@@ -1,12 +1,12 @@
-"""Progress after healing: what is asked of whom, and when it is not asked at all.
+"""Progress after healing: what is required of which nodes, and when nothing is required.
 
-Where a workload says that every node serves its clients, each healed node must complete an
-operation within the recovery time. Elsewhere the cluster must, and every healed node must answer:
-a definite error, such as "not the leader", is an answer. A function that no request gets an answer
-of is stuck, whatever the others do: a lock that a crash left closed stops writes, and no reads.
+If a workload says that every node serves its clients, each healed node must complete an operation
+within the recovery time. Otherwise the cluster must, and every healed node must answer: a definite
+error, such as "not the leader", is an answer. A function whose requests get no answer is stuck,
+whatever the others do: a lock that a crash left closed stops writes, but not reads.
 
-Asked within what the node class tolerates: a system whose own timeouts are shorter than a round
-trip stands still, and never promised otherwise.
+This is required within what the node class tolerates: a system whose own timeouts are shorter than
+a round trip stands still, and never promised otherwise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def healed_nodes(plan: Plan) -> tuple[str, ...]:
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
-    """INVALID where what is healed made no progress in the recovery time."""
+    """INVALID if the healed nodes made no progress in the recovery time."""
     plan = run.plan
     if not plan.recovery_ns:
         return Result("liveness", Verdict.VALID, "There is no recovery time: no progress was due.")
@@ -52,7 +52,7 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
     if asked and not stuck:
         reason = f"Within {within}, operations succeeded at {few(moving)}."
         return Result("liveness", Verdict.VALID, reason)
-    # One request may just be slow, or the last before an error; two without progress are none.
+    # One request may just be slow, or the last before an error; two without progress show a stop.
     if every_node:
         stuck = {node: tried for node, tried in stuck.items() if len(tried) > 1}
     elif not _asked_twice(plan, stuck.values()):
@@ -64,7 +64,7 @@ def check_liveness(run: Run, *, every_node: bool) -> Result:
 
 
 def _untried(run: Run, where: str) -> str:
-    """Why too little was asked after healing to judge by."""
+    """Why too few requests were sent after healing to judge by."""
     plan = run.plan
     if run.findings and run.virtual_ns < plan.time_limit_ns:
         at = f"{run.virtual_ns / NS_PER_SECOND:g} s"
@@ -76,7 +76,7 @@ def _untried(run: Run, where: str) -> str:
 
 
 def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str) -> Result:
-    """The cluster makes progress: is there a node that does not even answer?"""
+    """The result for a cluster that makes progress: INVALID if a node does not even answer."""
     others = {node: tried for node, tried in asked.items() if node not in moving}
     silent = {
         node: tried
@@ -93,14 +93,14 @@ def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within
 
 
 def _unready(run: Run, within: str) -> Result | None:
-    """Nodes that did not even acknowledge what comes before the first operation."""
+    """The result for nodes that did not even acknowledge what comes before the first operation."""
     plan = run.plan
     nodes = [node for node in healed_nodes(plan) if node in run.unready]
     if not nodes:
         return None
     first = ", ".join(load_workload(plan.workload).setup_types)
     reason = f"{few(nodes)} did not acknowledge {first!r} in the {within}"
-    if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have been asked only once since
+    if plan.recovery_ns < 2 * timeout_ns(plan):  # it may have got only one request since
         reason += ": a longer --recovery would show it."
         return Result("liveness", Verdict.UNKNOWN, reason)
     reason += ", so their clients asked for nothing"
@@ -110,7 +110,7 @@ def _unready(run: Run, within: str) -> Result | None:
 def _stopped(
     run: Run, asked: Mapping[str, Sequence[Operation]], within: str, *, every_node: bool
 ) -> Result | None:
-    """A function that was asked for again and again after healing, and never answered."""
+    """The result for a function that was requested repeatedly after healing, and never answered."""
     groups: dict[tuple[str, str], list[Operation]] = {}
     for node, tried in asked.items():
         for one in tried:
@@ -165,7 +165,7 @@ def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
 
 
 def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:
-    """True where one client asked two things: it may have asked them of two nodes."""
+    """True if one client sent two requests: they may have gone to two nodes."""
     stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
     clients = [int(one.process) % stride for each in tried for one in each]
     return len({*clients}) < len(clients)
@@ -177,20 +177,20 @@ def _unanswered(operation: Operation) -> bool:
 
 
 def code_of(operation: Operation) -> int | None:
-    """The code of the error that it ended with; None where there is none."""
+    """The code of the error that it ended with; None if there is none."""
     code = operation.error.get("code") if isinstance(operation.error, dict) else None
     return code if operation.type != "ok" else None
 
 
 def is_progress(operation: Operation) -> bool:
-    """True for what was done, and for what the object itself refused."""
+    """True for an operation that was done, or that the object itself refused."""
     if operation.type == "ok":
         return True
     return operation.type == "fail" and code_of(operation) in REFUSALS
 
 
 def is_answered(operation: Operation) -> bool:
-    """True for what was done or surely was not, and for a hint whom to ask."""
+    """True for an operation that was done or surely was not, and for a hint to another node."""
     code = code_of(operation)
     if operation.type == "ok" or (code is not None and is_definite(code)):
         return True
@@ -201,9 +201,9 @@ def is_answered(operation: Operation) -> bool:
 
 
 def beyond_promise(plan: Plan, model: Model) -> tuple[str, ...]:
-    """How a plan goes beyond what its class tolerates; empty where the class says nothing.
+    """How a plan goes beyond what its class tolerates; empty if the class states nothing.
 
-    What a user asks of a class that states nothing is meant to hold.
+    A class that states nothing is expected to withstand whatever the user requests.
     """
     promise = model.node_class.tolerates
     return () if promise is None else tuple(_beyond(plan, model))
@@ -230,7 +230,7 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
 
 
 def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
-    """The remark that takes the place of a check."""
+    """The remark that replaces a check."""
     return (
         f"No progress was asked for: {' and '.join(beyond)}: outside what the class says that "
         f"it tolerates ({model.node_class.tolerates}). Else this would count: {progress.reason}."

@@ -1,8 +1,8 @@
-"""Figures of load: what was asked of the cluster, what it did of that, and how busy it was.
+"""Figures of load: what was requested, how much of it the cluster did, and how busy it was.
 
-Goodput is what was answered well, per second; offered load is what was asked for. Where nodes say
-what their work costs, each has a utilisation and a queue. All of it also over time, in windows of
-whole virtual seconds, of which there are at most `WINDOWS_MAX`.
+Goodput is the number of operations that ended well, per second; offered load is the number
+requested. If nodes state what their work costs, each has a utilisation and a queue. All figures are
+also given over time, in windows of whole virtual seconds, of which there are at most `WINDOWS_MAX`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WINDOWS_MAX = 60
 
 
 def load_figures(run: Run) -> dict[str, Any]:
-    """Figures of a run by name: ``load``, and where nodes worked ``utilisation`` and so on."""
+    """Figures of a run by name: ``load``, and if nodes worked ``utilisation`` and so on."""
     plan = run.plan
     healed_ns = min(plan.time_limit_ns, run.virtual_ns)
     end_ns = min(plan.time_limit_ns + plan.recovery_ns, run.virtual_ns)
@@ -65,7 +65,7 @@ def _moments(run: Run) -> tuple[list[int], list[int]]:
 
 
 def _rates(asked: Sequence[int], done: Sequence[int], begin_ns: int, end_ns: int) -> dict[str, Any]:
-    """What was asked and what was answered well from a time on and before another, per second."""
+    """What was requested and what ended well from a time on and before another, per second."""
     length_ns = end_ns - begin_ns
     return {
         name: _rounded(sum(begin_ns <= ns < end_ns for ns in moments) * NS_PER_SECOND, length_ns)
@@ -89,7 +89,7 @@ def _load_over_time(asked: Sequence[int], done: Sequence[int], end_ns: int) -> d
 
 
 def window_ns(end_ns: int) -> int:
-    """How long a window of a run is: the fewest whole seconds of which there are few enough."""
+    """The length of a run's windows: the fewest whole seconds that give few enough windows."""
     return -(-end_ns // (WINDOWS_MAX * WINDOW_NS)) * WINDOW_NS or WINDOW_NS
 
 

@@ -1,4 +1,4 @@
-"""Judging a run: what the checkers, the invariants and the faults' own reports say of it."""
+"""The judging of a run by the checkers, the invariants and the faults' own reports."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from clew.workloads.workload import Workload, held
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A run and what is to be said of it.
+    """A run and the judgement on it.
 
     Attributes:
         verdict: the worst of the checks.
         checks: one result for each checker, in the order they are reported.
-        statistics: figures by name, nested; `clew test --assert` speaks of them.
-        remarks: what is worth knowing and counts in no verdict, a sentence or two each.
+        statistics: figures by name, nested; `clew test --assert` refers to them.
+        remarks: what is worth knowing and changes no verdict, a sentence or two each.
     """
 
     run: Run
@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def signature(self) -> str:
-        """What kind of failure it is, as `signature_of` has it; empty for a valid run.
+        """The kind of failure, as `signature_of` gives it; empty for a valid run.
 
         Two runs with the same signature fail the same way.
         """
@@ -134,7 +134,7 @@ def judge(run: Run, model: Model) -> Outcome:
 
 
 def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
-    """The check of too many messages between servers, where they are beyond all; else a remark."""
+    """The check of far too many messages between servers; a remark if they are only many."""
     talk = busy_talk(run, model)
     if talk is None:
         return [], []
@@ -144,10 +144,10 @@ def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
 
 
 def _owed(run: Run) -> History:
-    """The history as far as the replicas that healed owe it to their clients.
+    """The part of the history that the replicas that healed owe to their clients.
 
-    Where only a core heals, what another node acknowledged may be on no disk but that node's:
-    for what replicas converge to, it counts as unknown.
+    If only a core heals, what another node acknowledged may be on no disk but that node's: for what
+    replicas converge to, it counts as unknown.
     """
     core = run.plan.core
     if not core:
@@ -160,7 +160,7 @@ def _owed(run: Run) -> History:
 
 
 def run_statistics(run: Run) -> dict[str, Any]:
-    """The figures of a run; times in seconds but for what ends in ``_ms``."""
+    """The figures of a run; times in seconds, except for names that end in ``_ms``."""
     summary = statistics(run.history)
     done = summary["ok"]
     latencies = [
@@ -206,7 +206,7 @@ def _ratio(numerator: int, denominator: int) -> float:
 
 
 def _findings(run: Run) -> Result:
-    """What went wrong inside the nodes: exceptions, broken invariants, refused calls."""
+    """The check of what went wrong inside nodes: exceptions, broken invariants, refused calls."""
     if not run.findings:
         return Result("nodes", Verdict.VALID, "No node raised, and every invariant held.")
     anomalies = tuple(
@@ -234,7 +234,7 @@ def _findings(run: Run) -> Result:
 
 
 def _shared(run: Run) -> Result:
-    """Nodes that share memory are no cluster, so nothing is known of one."""
+    """UNKNOWN: nodes that share memory are not a cluster, so the run shows nothing about one."""
     reason = (
         f"The run changed {', '.join(run.shared)}, which all nodes of this process share; real "
         "nodes share no memory. Keep state on self, or on self.disk."
@@ -243,7 +243,7 @@ def _shared(run: Run) -> Result:
 
 
 def meddled(invariant: str) -> Result:
-    """An invariant that changes nodes is a part of the system that runs, and is in no real one."""
+    """UNKNOWN: an invariant that changes nodes is part of the system, and of no real one."""
     reason = (
         f"The invariant {invariant} changes what the nodes do: without it the run is another. An "
         "invariant may only look. Reading an entry of a defaultdict makes it, so use .get(key); "
@@ -259,7 +259,7 @@ def _availability(run: Run) -> Result:
 
 
 def _activity(run: Run, workload: Workload) -> Result:
-    """A run in which nothing succeeded shows nothing; nor one that changed or showed nothing."""
+    """UNKNOWN for a run in which nothing succeeded, or that changed nothing or showed nothing."""
     operations = run.history.operations
     done = sum(operation.type == "ok" for operation in operations)
     if not done:
@@ -277,4 +277,4 @@ def _activity(run: Run, workload: Workload) -> Result:
 
 
 _TRIES_MIN = 10
-"""Fewer in a row may be chance."""
+"""Fewer of them may be chance."""

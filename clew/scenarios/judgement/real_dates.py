@@ -12,14 +12,14 @@ from clew.scenarios.code.userfiles import own_modules
 
 _WORDS = frozenset({"now", "today"})
 _KINDS = ("M8", "<M8", ">M8", "datetime64")
-"""How numpy's names of a type of dates begin."""
+"""The prefix of numpy's names for types of dates."""
 
 
 def real_dates(node_class: type[Node]) -> tuple[str, ...]:
-    """That a class's files may have numpy read the real clock, with the lines; for most nothing.
+    """The remark that a class's files may make numpy read the real clock, with the lines.
 
-    ``datetime64("now")`` is the node's present. Wherever else numpy makes dates of texts, nothing
-    of Python's is asked, so what could be one is looked for in the source.
+    ``datetime64("now")`` is the node's present. Wherever else numpy makes dates from texts, no
+    Python code runs, so the source is searched for texts that could be dates.
     """
     if "numpy" not in sys.modules:
         return ()

@@ -1,7 +1,8 @@
-"""A function that clients were refused for ever: it worked once, and after healing never again.
+"""A function that was refused for ever: it worked once, and after healing never again.
 
-Each request had a definite answer, so the cluster kept what a run asks of it, and progress holds.
-But a lock that nobody lets go, or a leader that nobody elects, looks the same: so it is remarked.
+Each request had a definite answer, so the cluster did what is required of it, and the check of
+progress holds. But a lock that nobody releases, or a leader that nobody elects, looks the same:
+hence a remark.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from clew.scenarios.judgement.remarks import few
 from clew.scenarios.runs.run import Run
 
 REFUSED_MIN = 5
-"""Fewer requests in the recovery, of which none succeeded, may be chance."""
+"""If fewer requests failed during the recovery, it may be chance."""
 
 
 def refused_for_ever(run: Run, *, every_node: bool) -> Iterator[str]:
-    """What succeeded before and was refused all through the recovery, a sentence for each function.
+    """A sentence for each function that had succeeded and was refused throughout the recovery.
 
-    With ``every_node`` each node has to serve its own clients; else the cluster counts.
+    With ``every_node`` each node has to serve its own clients; otherwise the cluster counts.
     """
     groups: dict[str, dict[str, list[Operation]]] = {}
     for one in run.history.operations:

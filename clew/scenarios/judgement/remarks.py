@@ -1,4 +1,4 @@
-"""What is worth knowing of a run and counts in no verdict, in sentences."""
+"""Remarks: sentences worth knowing about a run that change no verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.sim.guards.outside import looked_at_by
 
 
 def kept_apart(run: Run) -> Iterator[str]:
-    """That nodes changed what real processes would not share."""
+    """The remark that nodes changed what real processes would not share."""
     if run.apart:
         yield (
             f"The nodes changed {few(run.apart)}, outside of themselves. Each process had its own, "
@@ -22,7 +22,7 @@ def kept_apart(run: Run) -> Iterator[str]:
 
 
 def few(names: Sequence[str]) -> str:
-    """The names, of many the first."""
+    """The names; if there are many, only the first."""
     shown = ", ".join(names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown}, ..."
 
@@ -31,7 +31,7 @@ _NAMES_SHOWN = 8
 
 
 def unawaited(run: Run) -> Iterator[str]:
-    """Replies that reached nodes and that nobody waited for, one sentence for each type."""
+    """Remarks on replies to nodes for which nothing waited, one for each type."""
     for kind, nodes, count in run.unawaited:
         came = "1 reply" if count == 1 else f"{count:,} replies"
         yield (
@@ -42,7 +42,7 @@ def unawaited(run: Run) -> Iterator[str]:
 
 
 def answered_again(run: Run) -> Iterator[str]:
-    """Replies to requests that had been answered, one sentence for each type."""
+    """Remarks on replies to requests that had been answered, one for each type."""
     for kind, nodes, count in run.again:
         came = "1 reply" if count == 1 else f"{count:,} replies"
         yield (
@@ -53,7 +53,7 @@ def answered_again(run: Run) -> Iterator[str]:
 
 
 def unsynced(run: Run) -> Iterator[str]:
-    """Syncs that nothing waited for."""
+    """The remark on syncs for which nothing waited."""
     if run.unsynced:
         yield (
             f"disk.sync() was called without await at {few(run.unsynced)}: what the node did next "
@@ -63,7 +63,7 @@ def unsynced(run: Run) -> Iterator[str]:
 
 
 def of_this_machine(run: Run, model: Model) -> Iterator[str]:
-    """What of the machine the nodes looked at, and may find otherwise elsewhere."""
+    """The remark on what the nodes read of the machine, which may differ elsewhere."""
     looked_at = sorted({*run.looked_at, *looked_at_by(own_modules(model.node_class))})
     if looked_at:
         yield (
@@ -73,7 +73,7 @@ def of_this_machine(run: Run, model: Model) -> Iterator[str]:
 
 
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
-    """That a swarm was drawn mildly, and how a class states what it tolerates."""
+    """The remark that a swarm was drawn mildly, and how a class states what it tolerates."""
     if run.plan.swarm and model.node_class.tolerates is None:
         yield (
             f"The class does not say what it tolerates, so the swarm drew mildly: {MILD}. "

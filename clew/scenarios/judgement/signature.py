@@ -1,8 +1,8 @@
-"""What kind of failure it is, as one short text: runs with the same text fail the same way.
+"""The kind of a failure, as one short text: runs with the same text fail the same way.
 
-Only the checks that are as bad as the run count: what is merely unknown beside a failure says
-nothing of it. A finding inside a node names the invariant that broke, or the exception with the
-line that raised it; folders are left out, so the text is the same on every machine.
+Only the checks that are as bad as the run count: a check that is merely unknown says nothing about
+a failure. A finding inside a node names the invariant that broke, or the exception with the line
+that raised it; folders are left out, so the text is the same on every machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clew.sim.finding import Finding
 
 
 def signature_of(checks: Iterable[Result]) -> str:
-    """The worst checks as ``name: verdict (kinds)``, with ``; `` between them; empty where valid.
+    """The worst checks as ``name: verdict (kinds)``, with ``; `` between them; empty if valid.
 
     The kinds of a check are sorted, each once.
     """
@@ -32,7 +32,7 @@ def _told(check: Result) -> str:
 
 
 def kind_of(anomaly: Anomaly) -> str:
-    """An anomaly's kind; of a finding inside a node also what and where, as `finding_kind` has."""
+    """An anomaly's kind; for a finding inside a node also what and where, as in `finding_kind`."""
     return str(anomaly.data.get("signature", anomaly.kind))
 
 

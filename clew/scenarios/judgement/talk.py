@@ -1,10 +1,10 @@
-"""That servers talk far more than clients ask: a steady loop of messages, few at a time.
+"""Servers that send far more than clients request: a steady loop of messages, few at a time.
 
-One that grows is a finding (`clew.sim.loops`). A steady one, such as an answer that is answered,
-costs as much and breaks nothing; a token that goes round for ever is one as well, and right. So it
-is remarked, and the run is unknown where the messages are beyond what any cluster sends. What was
-counted anyway decides; only then the trace is looked through for the words, where the run kept it,
-and not all of a long one.
+A loop that grows is a finding (`clew.sim.loops`). A steady loop, such as an answer that is
+answered, costs as much and breaks nothing; a token that goes round for ever is one as well, and
+correct. So it gets a remark, and the run is unknown if the messages are beyond what any cluster
+sends. Counts that exist anyway decide; only then is the trace, if the run kept it, searched for the
+details, and a long one only in part.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from clew.sim.loops import PATH, PER_PAIR, cycle_of, handled
 from clew.trace.record import Trace
 
 PER_OPERATION = 200
-"""So many messages per operation are sensible: ten times what any shipped model sends."""
+"""The number of messages per operation that is sensible: ten times what any shipped model sends."""
 
 PER_SECOND = 1_000
-"""So many messages per virtual second are sensible, or `PER_PAIR` for each pair of nodes."""
+"""The number of messages per virtual second that is sensible, or `PER_PAIR` per pair of nodes."""
 
 BEYOND = 5
-"""So many times what is sensible per second is beyond what any cluster sends."""
+"""The multiple of the sensible number per second that is beyond what any cluster sends."""
 
 RECORDS_MAX = 200_000
-"""So many records of a trace are looked through."""
+"""The number of a trace's records that are searched."""
 
 _LOOPS = {"message-loop", "message-storm", "livelock", "endless-loop"}
 
 
 class Talk(NamedTuple):
-    """Servers that talk too much.
+    """Servers that send too much.
 
     Attributes:
-        told: how much, per operation and per second, and what it was.
+        told: how much, per operation and per second, and what they sent.
         beyond: True where it is beyond what any cluster sends.
     """
 
@@ -49,11 +49,11 @@ class Talk(NamedTuple):
 
 
 class _Heard(NamedTuple):
-    """What a trace shows of the talk.
+    """What a trace shows of the messages between servers.
 
     Attributes:
         type: the commonest type of message between servers.
-        share: how many of a hundred are of it.
+        share: the percentage of messages that are of this type.
         cycle: types that lead to each other without end; empty where none was seen.
     """
 
@@ -63,7 +63,7 @@ class _Heard(NamedTuple):
 
 
 def busy_talk(run: Run, model: Model) -> Talk | None:
-    """Say that servers sent each other too much per operation and per second; None where not."""
+    """The report if servers sent each other too much per operation and per second; else None."""
     count, seconds = run.server_messages, max(run.virtual_ns / NS_PER_SECOND, 1e-9)
     per_operation = count / max(len(run.history.operations), 1)
     per_second = count / seconds
@@ -86,10 +86,10 @@ def busy_talk(run: Run, model: Model) -> Talk | None:
 
 
 def _heard(trace: Trace, servers: Container[str]) -> _Heard | None:
-    """Follow what led to what; None where nothing was kept.
+    """Follow which message led to which; None if no trace was kept.
 
     Invariant: `led` holds, for each place, the types that led to what it got last, and `paths`, for
-    each message under way, those that led to it, itself last. A timer begins anew, but for one that
+    each message under way, those that led to it, itself last. A timer begins a new chain, unless it
     ends a wait inside a handler.
     """
     ends: dict[int, tuple[str, str]] = {}

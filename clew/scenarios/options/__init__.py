@@ -1,1 +1,1 @@
-"""What may happen: a scenario, the one table of its options, and what is expected of it."""
+"""Scenarios: the one table of their options, and what is expected of their runs."""

@@ -26,11 +26,11 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _CONDITION = re.compile(r"\s*([\w.\-]+)\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
 
 FIGURES: Mapping[str, str] = {
-    # the path of a figure, with capitals where any word may stand: what it is
+    # the path of a figure, with capitals in place of variable words: what it is
     "operations.count": "operations that clients began",
-    "operations.ok": "of them, those that happened",
+    "operations.ok": "those of them that happened",
     "operations.fail": "those that surely did not happen",
-    "operations.info": "those of which nobody knows",
+    "operations.info": "those of which nobody knows whether they happened",
     "operations.by_f.F": "the same four figures for each function F",
     "requests.attempts": "requests that clients sent for their operations",
     "requests.retries": "of them, those that asked again for what was not answered",
@@ -42,7 +42,7 @@ FIGURES: Mapping[str, str] = {
     "servers.messages": "messages that nodes and services sent to each other",
     "servers.msgs_per_op": "the same for each operation that clients began",
     "servers.msgs_per_ok": "the same for each operation that happened",
-    "network.messages": "all messages that were sent, those of clients too",
+    "network.messages": "all messages that were sent, including those of clients",
     "network.dropped.WHY": "messages that did not arrive, by reason",
     "load.offered": "operations that clients began, per second, before final reads",
     "load.goodput": "of them those that happened, per second",
@@ -64,8 +64,9 @@ FIGURES: Mapping[str, str] = {
 }
 
 SERIES: Mapping[str, str] = {
-    # figures over time, which no condition can speak of: a list with a number for each window
-    "load.over_time.seconds": "how long a window is: one second, or so many that 60 are enough",
+    # figures over time, which no condition can use: a list with a number for each window
+    "load.over_time.seconds": "the length of a window: one second, or as many as make 60 windows "
+    "enough",
     "load.over_time.offered": "operations that clients began, per second",
     "load.over_time.goodput": "operations that ended well, per second",
     "nodes.N.over_time.utilisation": "the utilisation of N",
@@ -87,7 +88,7 @@ def parse_assert(text: str) -> Condition:
     """``(path, operator, number)`` of a condition.
 
     Raises:
-        UsageError: it is no condition.
+        UsageError: it is not a condition.
     """
     match = _CONDITION.fullmatch(text)
     if match is None:
@@ -101,10 +102,10 @@ def parse_assert(text: str) -> Condition:
 
 
 def known_assert(text: str) -> Condition:
-    """`parse_assert` of a condition on a figure that a run can have.
+    """As `parse_assert`, but only for a figure that a run can have.
 
     Raises:
-        UsageError: it is no condition, or no run has a figure of this name.
+        UsageError: it is not a condition, or no run has a figure of this name.
     """
     condition = parse_assert(text)
     path = condition[0]
@@ -120,7 +121,7 @@ def known_assert(text: str) -> Condition:
 
 
 def _nearest(path: str, known: Iterable[str]) -> str:
-    """The figures that were perhaps meant, by their paths or the last parts of those."""
+    """The figures that were perhaps meant, by their paths or the last parts of their paths."""
     paths = list(known)
     last = path.rpartition(".")[2]
     near = [each for each in paths if each.rpartition(".")[2] == last]
@@ -140,7 +141,7 @@ def _paths(figures: Mapping[str, Any], start: str = "") -> Iterator[str]:
 
 
 def figure(path: str, figures: Mapping[str, Any]) -> float | None:
-    """The figure of a path; None where there is none (yet).
+    """The figure of a path; None if there is none (yet).
 
     A key may itself hold a dot, as the quantile ``0.99`` does: the longest key that fits counts.
     """
@@ -158,7 +159,7 @@ def figure(path: str, figures: Mapping[str, Any]) -> float | None:
 
 
 def check_asserts(asserts: Sequence[str], figures: Mapping[str, Any]) -> Result:
-    """INVALID where a condition does not hold, UNKNOWN where its figure is missing."""
+    """INVALID if a condition does not hold, UNKNOWN if its figure is missing."""
     broken: list[str] = []
     missing: list[str] = []
     for text in asserts:

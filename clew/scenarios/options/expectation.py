@@ -2,18 +2,19 @@
 
 ``expect`` is one of:
 
-- ``valid``: every run is valid. One that is not fails it; else one unknown run leaves it unknown.
+- ``valid``: every run is valid. An invalid run fails it; otherwise an unknown run leaves it
+  unknown.
 - ``unknown``: no run is invalid, and at least one is unknown.
-- ``invalid``: at least one run is invalid, in whatever way.
+- ``invalid``: at least one run is invalid, in any way.
 - ``invalid:KIND`` or ``invalid:KIND,KIND``: at least one run is invalid, and each invalid run shows
-  one of the kinds. A run that fails in another way only is news, and fails the expectation.
+  one of the kinds. A run that fails only in another way is news, and fails the expectation.
 
 A KIND is the kind of an anomaly (``G-single``, ``nonlinearizable``), the name of a checker
 (``linearizable``, ``liveness``), the name of an invariant (``election-safety``), the kind of a
 finding inside nodes (``exception``, ``refused``) or the class of an exception (``KeyError``).
 
-An expected failure that did not show in any run is INVALID where all runs were valid, and UNKNOWN
-where some were unknown: perhaps it was in one of those.
+An expected failure that did not show in any run is INVALID if all runs were valid, and UNKNOWN if
+some were unknown: perhaps it was in one of those.
 """
 
 from __future__ import annotations
@@ -39,24 +40,24 @@ class Expectation(NamedTuple):
 
     Attributes:
         verdict: what the worst run is to be.
-        kinds: of an invalid one, the ways to fail that are expected; empty for any.
+        kinds: for an invalid run, the expected ways to fail; empty for any.
     """
 
     verdict: Verdict
     kinds: tuple[str, ...] = ()
 
     def allows(self, verdict: Verdict, signature: str) -> bool:
-        """Whether a run that ended so is nothing to complain of."""
+        """Whether a run with this verdict and signature is as expected."""
         if verdict is Verdict.INVALID and self.kinds:
             return bool(kinds_of(signature) & {*self.kinds})
         return verdict in {Verdict.VALID, self.verdict} or self.verdict is Verdict.INVALID
 
 
 def parse_expect(text: str) -> Expectation:
-    """The expectation that a text says.
+    """The expectation that a text states.
 
     Raises:
-        ValueError: it says none; the message is what would have been right.
+        ValueError: it states none; the message is what would have been right.
     """
     word, colon, rest = text.partition(":")
     kinds = tuple(kind.strip() for kind in rest.split(",")) if colon else ()
@@ -68,25 +69,25 @@ def parse_expect(text: str) -> Expectation:
 
 
 def may_be_split(expect: str | None) -> bool:
-    """True where what all runs must show is what each part of them must: that they are valid.
+    """True if each part of the runs must show what all of them must: that they are valid.
 
-    A failure that is expected may be in another part.
+    An expected failure may be in another part.
 
     Raises:
-        ValueError: the text says no expectation.
+        ValueError: the text states no expectation.
     """
     return parse_expect(expect or "valid").verdict is Verdict.VALID
 
 
 def nearest_expect(text: str) -> str | None:
-    """The expectation that was perhaps meant by a text that is none."""
+    """The expectation that was perhaps meant by a text that states none."""
     word, colon, rest = text.partition(":")
     near = nearest(word.lower(), [verdict.value for verdict in Verdict])
     return f"{near}:{rest}" if colon and rest and near == "invalid" else near
 
 
 class Ran(Protocol):
-    """What is to be known of a run; a sweep's result of a seed is one."""
+    """What an expectation needs to know about a run; a sweep's result of a seed is one."""
 
     @property
     def seed(self) -> int:
@@ -106,7 +107,7 @@ class Met:
     """Whether an expectation was met.
 
     Attributes:
-        verdict: VALID where it was, INVALID where it was not, UNKNOWN where that can't be said.
+        verdict: VALID if it was, INVALID if it was not, UNKNOWN if nobody knows.
         reason: why, in one sentence.
     """
 
@@ -122,7 +123,7 @@ class _Group(NamedTuple):
 
 
 def kinds_of(signature: str) -> frozenset[str]:
-    """Every name by which ``invalid:KIND`` can speak of a failure, from its signature.
+    """Every name by which ``invalid:KIND`` can refer to a failure, from its signature.
 
     A signature reads ``name: invalid (kind, kind); name: ...``. A kind such as ``invariant
     election-safety`` answers to both its words and to the whole, and ``KeyError at node.py:12`` to
@@ -148,7 +149,7 @@ class Tally:
         expect: the text, or None: then the runs' own verdict counts, as with ``valid``.
 
     Raises:
-        ValueError: the text says no expectation.
+        ValueError: the text states no expectation.
     """
 
     def __init__(self, expect: str | None) -> None:
@@ -184,7 +185,7 @@ class Tally:
         return Met(verdict, f"The worst run was to be unknown: {self._told()}.")
 
     def _invalid(self, kinds: tuple[str, ...]) -> Met:
-        """The verdict where there is an invalid run."""
+        """The verdict if there is an invalid run."""
         failed = {
             signature: group
             for (verdict, signature), group in self._groups.items()
@@ -230,7 +231,7 @@ def met(expect: str | None, runs: Iterable[Ran]) -> Met:
     """Whether runs meet an expectation; None expects what ``valid`` does.
 
     Raises:
-        ValueError: the text says no expectation.
+        ValueError: the text states no expectation.
     """
     tally = Tally(expect)
     for run in runs:

@@ -1,6 +1,6 @@
-"""The ways in which a run can fail, by name: what ``expect = "invalid:KIND"`` can speak of.
+"""The ways in which a run can fail, by name: what ``expect = "invalid:KIND"`` can name.
 
-The kinds of anomalies are those of the workloads' checkers and of what is checked of every run.
+The kinds of anomalies are those of the workloads' checkers and of the checks of every run.
 Names of a user's own invariants and exceptions come on top.
 """
 
@@ -14,7 +14,7 @@ from clew.models.registry import MODELS
 from clew.workloads import workloads
 
 ALWAYS: Mapping[str, str] = {
-    # the name of a check that every run has, as a report shows it: what it says when it fails
+    # the name of a check that every run has, as a report shows it: what its failure means
     "nodes": "something went wrong inside a node: an exception, an invariant, a refused call",
     "liveness": "there was no progress after healing",
     "availability": "too few operations were answered",
@@ -23,17 +23,19 @@ ALWAYS: Mapping[str, str] = {
 
 INSIDE: Mapping[str, str] = {
     # what goes wrong inside nodes
-    "exception": "a node's code raised; the class of the exception is a name for it as well",
-    "invariant": "an invariant broke; its name is a name for it as well",
+    "exception": "a node's code raised an exception, whose class is a name for this kind as well",
+    "invariant": "an invariant was broken, whose name is a name for this kind as well",
     "refused": "a node tried what a simulated node may not do",
-    "malformed-message": "a node sent what is no message",
-    "malformed-reply": "an answer to a client is none of this workload",
-    "unknown-destination": "a node sent to somebody who is not there",
-    "unhandled-message": "a node has no handler for what it was sent",
-    "never-awaited": "a node called a coroutine and did not await it, so nothing of it ran",
+    "malformed-message": "a node sent something that is not a message",
+    "malformed-reply": "an answer to a client does not fit the workload",
+    "unknown-destination": "a node sent a message to a name that nobody has",
+    "unhandled-message": "a node has no handler for a message that it got",
+    "never-awaited": "a node called a coroutine function and did not await the result, so none of "
+    "it ran",
     "endless-loop": "a handler did not end",
     "livelock": "virtual time stood still",
-    "message-loop": "messages led to messages without end, far more than clients asked for",
+    "message-loop": "messages led to messages without end, far more than clients' requests "
+    "account for",
     "message-storm": "nodes sent more and more",
 }
 
@@ -57,13 +59,13 @@ def failures() -> dict[str, str]:
 
 
 def checks() -> dict[str, str]:
-    """Every check of a run by its name in reports, with what it says when it fails."""
+    """Every check of a run by its name in reports, with the meaning of its failure."""
     of_workloads = (check for each in workloads().values() for check in each.judged_by())
     return {**{check.name or str(check.by): check.broken for check in of_workloads}, **ALWAYS}
 
 
 def known_kinds(model: str, workload: str = "") -> tuple[str, ...] | None:
-    """Every name that KIND may be for a shipped model and workload; None where one is a user's."""
+    """Every name that KIND may be for a shipped model and workload; None if one is a user's."""
     if model not in MODELS or (workload and workload not in workloads()):
         return None
     invariants = getattr(MODELS[model].load(), "invariants", ())

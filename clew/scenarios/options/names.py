@@ -1,4 +1,4 @@
-"""The names that an option of a scenario may hold, where they are a closed list."""
+"""The names that an option of a scenario may hold, if they are a closed list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.workloads.options import Row
 
 
 class Wrong(NamedTuple):
-    """An option that holds what it may not.
+    """An option with a value that it may not have.
 
     Attributes:
         option: its name in a file.
@@ -41,7 +41,7 @@ class Wrong(NamedTuple):
 
 
 def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
-    """What is not in the closed lists, of all options. No file of a user's is read."""
+    """The values of all options that are not in the closed lists. No user's file is read."""
     yield from wrong_model(scenario.model, scenario.bug)
     workload = scenario.workload or ""
     if workload and not is_file(workload):
@@ -53,7 +53,7 @@ def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
 
 
 def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
-    """What of a model and its bug is not among those that ship, where it is no file."""
+    """What is wrong with a model and its bug that are not in a file: not among those that ship."""
     if is_file(model):
         return
     yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
@@ -62,7 +62,7 @@ def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
 
 
 def wrong_value(name: str, one: Row, value: Any) -> Iterator[Wrong]:
-    """What is not among the names that an option may hold; None holds none."""
+    """The values that are not among the names that an option may hold; None holds none."""
     parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
     for index, part in parts:
         if part is not None:

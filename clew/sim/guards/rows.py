@@ -199,8 +199,8 @@ def while_a_node_runs(function: Answer) -> Answer:
 class Standing(type):
     """Makes a class replace the C class that it derives from.
 
-    Its calls return instances of the real class, which count as its own. Its attribute
-    ``real`` is that class; its ``create``, if it has one, makes an instance of a class.
+    Its calls return instances of the real class, which count as its own. Its attribute ``real`` is
+    that class; its ``create``, if it has one, makes an instance of a class.
     """
 
     def __call__(cls, *args: Any, **named: Any) -> Any:
