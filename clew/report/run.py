@@ -66,7 +66,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
     rows: list[tuple[str, str | int]] = [
         ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
-        ("clients", f"{plan.clients}, {len(plan.operations)} operations planned"),
+        ("clients", f"{plan.clients}, {len(plan.operations)} operations planned{_loop(plan)}"),
         *_patience(plan),
         (
             "time",
@@ -86,6 +86,12 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
 
 def _bandwidth(plan: Plan) -> str:
     return f"{plan.bandwidth:,} bytes per second and link, " if plan.bandwidth else ""
+
+
+def _loop(plan: Plan) -> str:
+    """Say that clients ask only after an answer, where they do."""
+    closed = any(one.think_ns is not None for one in plan.operations)
+    return " at most, each some time after the answer before it" if closed else ""
 
 
 def _patience(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -32,16 +32,21 @@ AGAIN = st.fixed_dictionaries(
         "retry_budget": st.sampled_from([None, 0.1, 1]),
     }
 )
+LOADS = st.sampled_from(
+    [{}, {"think": 0.02}, {"load": "surge:200@0.5+0.5"}, {"load": "steps:80,0,20"}]
+)
 HEDGED = st.sampled_from([None, 0.0001, 0.02])
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@settings(max_examples=6)
-@given(again=AGAIN, hedge=HEDGED, seed=st.integers(0, 10_000))
-def test_a_correct_system_is_never_invalid(system, again, hedge, seed):
+@settings(max_examples=8)
+@given(again=AGAIN, hedge=HEDGED, load=LOADS, seed=st.integers(0, 10_000))
+def test_a_correct_system_is_never_invalid(system, again, hedge, load, seed):
     more = {"hedge": hedge} if hedge and system in {"raft", "abd"} else {}
     options = {"time_limit": 2, "recovery": 2, "rate": 40, "liveness": "off"}
     model = load_model(system)
-    scenario = make_scenario({"model": system, **options, **SYSTEMS[system], **again, **more})
+    scenario = make_scenario(
+        {"model": system, **options, **SYSTEMS[system], **again, **more, **load}
+    )
     outcome = judge(simulate(draw_plan(scenario, seed, model), model), model)
     assert outcome.verdict.value != "invalid", outcome.signature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
+from clew.scenarios.options.load import PATTERN
 from clew.workloads.options import Option
 
 Concurrency: TypeAlias = Annotated[
@@ -29,6 +30,35 @@ Rate: TypeAlias = Annotated[
         above=0,
         most=1e6,
         examples=(20.0, 100),
+    ),
+]
+
+LoadShape: TypeAlias = Annotated[
+    str | None,
+    Option(
+        "SHAPE",
+        "Load that changes: steps:10,50,100, surge:100@5+10 or daily:5..50.",
+        more="The first is 10, 50 and 100 operations per second over equal parts of the time "
+        "limit; the second is --rate, but for 100 from second 5 on for 10 s; the third rises from "
+        "5 to 50 in the middle of the time limit and falls again, as over a day.",
+        default="steady",
+        forms=({"type": "string", "pattern": PATTERN},),
+        examples=("steps:10,50,100", "surge:100@5+10", "daily:5..50"),
+    ),
+]
+
+Think: TypeAlias = Annotated[
+    float | None,
+    Option(
+        "SECONDS",
+        "Closed loop: a client asks again so long after an answer, on average.",
+        more="In place of --rate: times are drawn from an exponential distribution. A plan lists "
+        "every operation that may come, so this is a millisecond at least.",
+        default="open loop, at --rate",
+        unit="seconds",
+        least=0.001,
+        most=1000,
+        examples=(0.1,),
     ),
 ]
 

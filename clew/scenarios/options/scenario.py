@@ -20,6 +20,7 @@ from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options import clients
 from clew.scenarios.options.asserts import known_assert
 from clew.scenarios.options.expectation import parse_expect
+from clew.scenarios.options.load import check_load
 from clew.scenarios.options.network import BandwidthOption
 from clew.scenarios.options.regions import LatencyOption, RegionsOption
 from clew.scenarios.options.table import (
@@ -99,6 +100,8 @@ class Scenario(Options):
     ] = None
     concurrency: clients.Concurrency = "1n"
     rate: clients.Rate = 20.0
+    load: clients.LoadShape = None
+    think: clients.Think = None
     retries: clients.Retries = 0
     backoff: clients.Backoff = 0.1
     request_timeout: clients.RequestTimeout = None
@@ -339,6 +342,13 @@ class Scenario(Options):
     def _rate(cls, value: float) -> float:
         if value < RATE_MIN:  # the time between two operations must be a number of nanoseconds
             raise ValueError(f"at least {RATE_MIN:g} operations per second")
+        return value
+
+    @field_validator("load")
+    @classmethod
+    def _load(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_load(value)
         return value
 
     @field_validator("schedule")

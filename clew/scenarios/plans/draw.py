@@ -10,8 +10,10 @@ from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.arrivals import Arrivals
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
+from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.placement import placed
 from clew.scenarios.plans.plan import (
     ModelReference,
@@ -40,7 +42,6 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             asked for can't bite here.
     """
     entropy = Entropy(seed)
-    _check_again(scenario)
     workload_name = reference_of(model, scenario.workload)
     if workload_name is None:
         raise UsageError(
@@ -84,60 +85,10 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         swarm=scenario.swarm,
         regions=shape.regions,
         bandwidth=scenario.bandwidth,
-        retries=scenario.retries,
-        backoff_ns=to_ns(scenario.backoff) if scenario.retries else 0,
-        request_timeout_ns=_bound_ns(scenario.request_timeout),
-        retry_budget_ppm=_budget_ppm(scenario),
-        hedge_ns=_hedge_ns(scenario, workload, node_ids),
+        **asked_again(scenario, workload, node_ids),
         faults=shape.faults,
         operations=operations,
     )
-
-
-def _check_again(scenario: Scenario) -> None:
-    """Hold what is said of retries to there being any.
-
-    Raises:
-        UsageError: something is said that would do nothing.
-    """
-    stated = scenario.model_fields_set
-    if scenario.retries or "retries" in stated:
-        return
-    for name, owners in {"backoff": "--retries", "retry_budget": "--retries or --hedge"}.items():
-        if name in stated and not (name == "retry_budget" and scenario.hedge):
-            raise UsageError(
-                f"--{name.replace('_', '-')} does nothing here",
-                expected=f"{owners} as well: else nothing is asked again",
-                found="neither" if "or" in owners else "none",
-                fix="Say how often a client asks again, as with --retries 3",
-            )
-
-
-def _budget_ppm(scenario: Scenario) -> int | None:
-    return None if scenario.retry_budget is None else round(scenario.retry_budget * 10**6)
-
-
-def _bound_ns(seconds: float | None) -> int | None:
-    return None if seconds is None else bound_ns(seconds)
-
-
-def _hedge_ns(scenario: Scenario, workload: Workload, node_ids: tuple[str, ...]) -> int | None:
-    """When reads are asked of a second node, ns.
-
-    Raises:
-        UsageError: there is no second node that a client may ask.
-    """
-    if scenario.hedge is None:
-        return None
-    if workload.every_node or len(node_ids) < 2:  # noqa: PLR2004 - a pair
-        why = "each node serves clients of its own" if workload.every_node else "there is one node"
-        raise UsageError(
-            "--hedge can't be used",
-            expected="a second node that a client may ask",
-            found=f"the workload {workload.name}, where {why}",
-            fix="Leave it out",
-        )
-    return bound_ns(scenario.hedge)
 
 
 def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -163,26 +114,26 @@ def _operations(
     """All clients' operations, by time; each is drawn from a stream of its own."""
     healed_ns = to_ns(scenario.time_limit)
     recovery_ns = to_ns(scenario.recovery)
-    gap_ns = to_ns(clients / scenario.rate)
+    arrivals = Arrivals(scenario, entropy, clients)
     drawn: list[PlannedOperation] = []
     for client in range(clients):
-        timing = entropy.stream("timing", client)
-        number, at_ns = 0, timing.below(2 * gap_ns + 1)
-        while at_ns < healed_ns:
-            drawn.append(_one(workload, entropy, client, number, at_ns, "main"))
+        number = 0
+        for at_ns in arrivals.times(client):
+            think_ns = arrivals.think_ns(client, number)
+            drawn.append(_one(workload, entropy, client, number, at_ns, "main", think_ns))
             number += 1
-            at_ns += timing.below(2 * gap_ns + 1) + 1
         # At least four a client, so that one lost answer does not look like no progress.
         window_ns = recovery_ns
         if workload.final_reads:
             window_ns -= recover_margin_ns(recovery_ns)
-        step_ns = max(min(gap_ns, window_ns // 4), 1)
+        step_ns = max(min(arrivals.gap_ns, window_ns // 4), 1)
         late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
         for rank, late_ns in enumerate(late):
             # Clients that all asked at one instant would keep out of step with nobody.
             jitter_ns = entropy.stream("recover", client, rank).below(step_ns)
             at_ns = min(late_ns + jitter_ns, healed_ns + window_ns - 1)
-            drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover"))
+            think_ns = arrivals.think_ns(client, number + rank)
+            drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover", think_ns))
     if workload.final_reads:
         last = finals(workload)
         for client, at_node in _final_clients(clients, node_count):
@@ -206,11 +157,17 @@ def _final_clients(clients: int, node_count: int) -> list[tuple[int, int]]:
 
 
 def _one(
-    workload: Workload, entropy: Entropy, client: int, number: int, at_ns: int, phase: Phase
+    workload: Workload,
+    entropy: Entropy,
+    client: int,
+    number: int,
+    at_ns: int,
+    phase: Phase,
+    think_ns: int | None,
 ) -> PlannedOperation:
     draw = Draw(entropy.stream("operation", client, number), client, number)
     request = workload.drawn(draw)
-    return PlannedOperation(client, number, at_ns, request.f, request.value, phase)
+    return PlannedOperation(client, number, at_ns, request.f, request.value, phase, think_ns)
 
 
 def _draws_kinds(scenario: Scenario) -> bool:

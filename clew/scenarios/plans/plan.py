@@ -33,6 +33,8 @@ class PlannedOperation(NamedTuple):
         f: the function.
         value: its argument.
         phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
+        think_ns: in a closed loop, how long after the client's last one it comes at the earliest;
+            None in an open loop.
     """
 
     client: int
@@ -41,6 +43,11 @@ class PlannedOperation(NamedTuple):
     f: str
     value: Any
     phase: Phase = "main"
+    think_ns: int | None = None
+
+    def to_json(self) -> list[Any]:
+        """The operation as a list, without a think time where it has none."""
+        return [*self] if self.think_ns is not None else [*self][:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class Plan:
         if self.regions is not None:
             plain["regions"] = self.regions.to_json()
         plain["faults"] = [fault.to_json() for fault in self.faults]
-        plain["operations"] = [list(operation) for operation in self.operations]
+        plain["operations"] = [operation.to_json() for operation in self.operations]
         return {"schema": plain.pop("schema"), **plain}
 
 

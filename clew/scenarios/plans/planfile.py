@@ -199,7 +199,8 @@ def _check_operation_types(operations: list[Any], where: str) -> None:
     adapter = TypeAdapter(PlannedOperation)
     for rank, operation in enumerate(operations):
         if not isinstance(operation, list) or not _LEAST <= len(operation) <= len(_PARTS):
-            parts = f"{', '.join(_PARTS[:_LEAST])} and perhaps {_PARTS[_LEAST]}"
+            rest = " and ".join(_PARTS[_LEAST:])
+            parts = f"{', '.join(_PARTS[:_LEAST])} and perhaps {rest}"
             raise _bad(where, f"operations.{rank}", f"a list of {parts}", operation)
         try:
             adapter.validate_python(tuple(operation), strict=True)
@@ -347,6 +348,8 @@ def check_arguments(plan: Plan, where: str) -> None:
             raise _bad(where, f"{name}.number", "an integer from 0", one.number)
         if not 0 <= one.at_ns <= 3 * _TIME_MAX_NS:
             raise _bad(where, f"{name}.at_ns", "virtual nanoseconds from 0", one.at_ns)
+        if one.think_ns is not None and not 0 <= one.think_ns <= _TIME_MAX_NS:
+            raise _bad(where, f"{name}.think_ns", "null, or nanoseconds from 0", one.think_ns)
         if not known[one.f].is_argument(one.value):
             expected = f"the argument of {one.f}: {known[one.f].argument_words()}"
             raise _bad(where, f"{name}.value", expected, one.value)

@@ -235,6 +235,8 @@ class Client:
     ) -> Generator[simpy.Event, Any, None]:
         """Work operations off, each at its time or when the one before is over.
 
+        In a closed loop each comes its think time after that.
+
         Args:
             setup: a request that the node must acknowledge first; it is repeated until then.
             operations: in order of time.
@@ -247,8 +249,13 @@ class Client:
                 pass
             self._recorder.unready.discard(self.node)
         for planned in operations:
-            if planned.at_ns > world.now:
-                yield world.timeout(planned.at_ns - world.now)
+            begins_ns = planned.at_ns
+            if planned.think_ns is not None:
+                begins_ns = max(begins_ns, world.now + planned.think_ns)
+                if begins_ns >= closing_ns[planned.phase]:
+                    continue  # nobody waits to ask what can't be asked any more
+            if begins_ns > world.now:
+                yield world.timeout(begins_ns - world.now)
             if world.now < closing_ns[planned.phase]:
                 yield from self._operate(planned)
 

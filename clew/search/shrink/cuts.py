@@ -59,7 +59,7 @@ def asked_at(plan: Plan, history: History) -> Plan:
         # another function then.
         next_asked = starts.get(one.client)
         if next_asked and next_asked[0][0] == one.f:
-            kept.append(one._replace(at_ns=next_asked.popleft()[1]))
+            kept.append(one._replace(at_ns=next_asked.popleft()[1], think_ns=None))
     return with_operations(plan, kept)
 
 

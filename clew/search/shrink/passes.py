@@ -213,7 +213,10 @@ def quiet_network(hunt: Hunt) -> None:
 
 
 def plain_clients(hunt: Hunt) -> None:
-    """Let clients ask once and wait as their workload says, or ask again less often."""
+    """Let clients ask at fixed times, once, and wait as their workload says; or nearly so."""
+    if any(one.think_ns is not None for one in hunt.best.operations):
+        asked = [one._replace(think_ns=None) for one in hunt.best.operations]
+        hunt.attempt(cuts.with_operations(hunt.best, asked))
     plan = hunt.best
     if not (plan.retries or plan.hedge_ns or plan.request_timeout_ns):
         return
