@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clew.node.capacity import Capacity
     from clew.node.message import Message
     from clew.node.node import Node, RPCError, RPCTimeout, on
+    from clew.node.system import Role, System
     from clew.node.task import Future
     from clew.node.tolerates import Tolerates
     from clew.sim.invariants import Invariant, Violation
@@ -43,8 +44,10 @@ __all__ = [
     "RPCTimeout",
     "Request",
     "Result",
+    "Role",
     "RunResult",
     "Scalar",
+    "System",
     "Tolerates",
     "Violation",
     "Workload",
@@ -73,8 +76,10 @@ _HOMES = {
     "RPCTimeout": "clew.node.node",
     "Request": "clew.workloads.workload",
     "Result": "clew.api",
+    "Role": "clew.node.system",
     "RunResult": "clew.api",
     "Scalar": "clew.workloads.shapes",
+    "System": "clew.node.system",
     "Tolerates": "clew.node.tolerates",
     "Violation": "clew.sim.invariants",
     "Workload": "clew.workloads.workload",

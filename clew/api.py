@@ -24,7 +24,7 @@ from clew.errors import ClewError, NodeError, UsageError
 from clew.formats.places import check_folder
 from clew.machine import wall
 from clew.machine.crash import CrashError, crash_of
-from clew.node.node import Node
+from clew.node.system import Program
 from clew.report.result import RunResult
 from clew.report.run import verified
 from clew.scenarios.code.models import hold, load_model
@@ -62,7 +62,7 @@ Result = RunResult
 
 
 def run(
-    model: str | os.PathLike[str] | type[Node],
+    model: str | os.PathLike[str] | Program,
     *,
     jobs: int = 1,
     until_failure: bool = False,
@@ -73,7 +73,7 @@ def run(
 
     Args:
         model: a shipped model, ``file.py``, ``file.py:Class``, a scenario's ``.toml``, a shipped
-            scenario, or a class that derives from `Node`.
+            scenario, a class that derives from `Node`, or a `System`.
         jobs: worker processes.
         until_failure: stop at the first invalid run.
         out: the folder for the artefacts of the run that is shown, if it is not valid.
@@ -96,9 +96,7 @@ def run(
     return spend(scenario, seeds, Path(out), jobs=jobs, until_failure=until_failure)
 
 
-def scenario_for(
-    model: str | os.PathLike[str] | type[Node], options: Mapping[str, Any]
-) -> Scenario:
+def scenario_for(model: str | os.PathLike[str] | Program, options: Mapping[str, Any]) -> Scenario:
     """The scenario of a call: options over a file over a planted bug's own; checked in full.
 
     Raises:

@@ -22,7 +22,15 @@ from clew.machine.text import Unwinding, shown
 from clew.node.capacity import Capacity
 from clew.node.disk import Disk
 from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen, in_words
-from clew.node.node import Node, RPCError, RPCTimeout, Runtime, error_of, handlers_of
+from clew.node.node import (
+    ONLY_ROLE,
+    Node,
+    RPCError,
+    RPCTimeout,
+    Runtime,
+    error_of,
+    handlers_of,
+)
 from clew.node.task import Due, Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
 from clew.node.workers import Job, Workers, work_ns
@@ -89,6 +97,9 @@ class Life(Runtime, ABC):
         self._tasks: dict[Task, None] = {}
         self._task: Task | None = None
         self._workers: Workers | None = None
+        self._node_ids: Sequence[str] = ()
+        self._roles: Mapping[str, Sequence[str]] | None = None
+        self._told_roles: dict[str, list[str]] | None = None
 
     # What a runtime adds.
 
@@ -151,6 +162,7 @@ class Life(Runtime, ABC):
         node_ids: Sequence[str],
         cause: Message | str = "start",
         regions: Mapping[str, Sequence[str]] | None = None,
+        roles: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Make the instance and call its ``start``.
 
@@ -158,7 +170,9 @@ class Life(Runtime, ABC):
             node_ids: all nodes of the cluster, in order.
             cause: what it is started by.
             regions: the nodes of each region, where there are regions.
+            roles: the nodes of each role; without roles all are of one.
         """
+        self._node_ids, self._roles = node_ids, roles
         fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override
         fields["_runtime"] = self
         if type(self.node).send is Node.send:
@@ -186,6 +200,14 @@ class Life(Runtime, ABC):
             for message_type, name in handlers_of(type(node)).items()
         }
         self._follow(self.started(cause), cause)
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """See `Node.roles`; made when a node first asks, and then the same object."""
+        if self._told_roles is None:
+            roles = self._roles or {ONLY_ROLE: self._node_ids}
+            self._told_roles = {role: list(names) for role, names in roles.items()}
+        return self._told_roles
 
     def end(self) -> None:
         """Stop for ever: timers, coroutines and requests never fire again."""

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from inspect import isfunction, unwrap
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
 from clew.errors import NodeError
 from clew.node.capacity import Capacity
@@ -39,6 +39,10 @@ ERROR_CODES: dict[int, tuple[str, bool]] = {
     22: ("precondition-failed", True),
     30: ("txn-conflict", True),
 }
+
+
+ONLY_ROLE = "node"
+"""The one role of a cluster whose nodes are of one class."""
 
 
 def is_definite(code: int) -> bool:
@@ -90,6 +94,8 @@ class Runtime(Protocol):
 
     disk: Disk
 
+    @property
+    def roles(self) -> dict[str, list[str]]: ...  # noqa: D102
     def send(self, dest: str, body: Mapping[str, Any]) -> None: ...  # noqa: D102 - see Node
     def reply(self, msg: Message, body: Mapping[str, Any]) -> None: ...  # noqa: D102
     def rpc(self, dest: str, body: Mapping[str, Any], timeout: float) -> Future: ...  # noqa: D102
@@ -167,6 +173,28 @@ def _only_one(message_type: str, function: Any, names: Mapping[str, Any]) -> Non
 def _line_of(function: Any) -> str:
     code = getattr(unwrap(function), "__code__", None)
     return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+R = TypeVar("R")
+
+
+class Given(Generic[R]):
+    """A value that every node has and that no class or instance is kept from calling its own.
+
+    As a property without a setter, but for that: who assigns to the name has what was assigned.
+    """
+
+    def __init__(self, function: Callable[[Any], R]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, node: None, owner: type) -> Given[R]: ...
+    @overload
+    def __get__(self, node: object, owner: type) -> R: ...
+    def __get__(self, node: object | None, owner: type) -> Given[R] | R:
+        """The value for a node; itself for a class."""
+        return self if node is None else self._function(node)
 
 
 class Node:
@@ -310,6 +338,15 @@ class Node:
     def monotonic(self) -> float:
         """This node's monotonic clock, seconds: it can drift but never goes back."""
         return self._runtime.monotonic()
+
+    @Given
+    def roles(self) -> dict[str, list[str]]:
+        """The nodes of each role of its system, in order; of a class alone all are a `node`."""
+        return self._runtime.roles
+
+    def role_of(self, name: str) -> str | None:
+        """The role of a node by its name, its own too; None for what is no node, as a client."""
+        return next((role for role, names in self.roles.items() if name in names), None)
 
     @property
     def rng(self) -> Random:

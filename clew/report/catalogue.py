@@ -34,6 +34,8 @@ def models() -> Iterator[Row]:
     for name in plugins.installed(plugins.MODELS):
         model = load_model(name)
         summary = (model.node_class.__doc__ or "").strip().partition("\n")[0]
+        if model.system is not None:
+            summary = f"A system of the roles {', '.join(model.system.roles)}"
         yield {"model": name, "workload": model.workload, "bugs": 0, "summary": summary}
 
 

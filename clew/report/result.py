@@ -160,7 +160,7 @@ class RunResult:
 
     def _shrink(self, runs_max: int) -> RunResult:
         if self.in_memory:
-            hold(self.outcome.model.node_class)
+            hold(self.outcome.model.program)
         shrunk = shrink(self.plan, runs_max=runs_max)
         repro = None
         if self.repro is not None:
@@ -242,13 +242,19 @@ class RunResult:
             return [layout.indented(line, "") for line in self._lost()]
         return [
             layout.indented(
-                f"{self.outcome.model.node_class.__name__} was given as a class. It was not run in "
+                f"{self._title_in_memory()}. It was not run in "
                 "a fresh process, which would show what depends on hash() or on the order of "
                 "a set, its nodes share the memory of this process, and there is no repro file. "
                 "For all three, put the class into a file and name that, as in 'my_node.py'.",
                 "",
             )
         ]
+
+    def _title_in_memory(self) -> str:
+        model = self.outcome.model
+        if model.system is None:
+            return f"{model.node_class.__name__} was given as a class"
+        return "The system was given as an object"
 
     def _lost(self) -> list[str]:
         """List the seeds that ended their worker process, one line per way of ending."""

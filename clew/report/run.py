@@ -65,7 +65,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     name = layout.titled(plan.model.name, plan.model.bug)
     latency = f"{plan.latency_ns / 1e6:g} ms {plan.latency_shape}"
     rows: list[tuple[str, str | int]] = [
-        ("nodes", f"{len(plan.node_ids)}: {_names(plan.node_ids)}"),
+        ("nodes", _nodes(plan)),
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned{_loop(plan)}"),
         *_patience(plan),
         (
@@ -77,7 +77,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         *_own(plan),
         ("nemesis", _nemesis(plan)),
     ]
-    promise = model.node_class.tolerates
+    promise = model.program.tolerates
     if promise is not None and model.name not in MODELS:
         rows.append(("tolerates", str(promise)))
     head = f"Clew {__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
@@ -110,6 +110,12 @@ def _patience(plan: Plan) -> Iterator[tuple[str, str]]:
         told.append(f"a budget of {plan.retry_budget_ppm / 1e6:g} for each operation")
     if told:
         yield "retries", "; ".join(told)
+
+
+def _nodes(plan: Plan) -> str:
+    """List the nodes, by role where there are several."""
+    groups = [_names(names) for names in plan.roles.values()] or [_names(plan.node_ids)]
+    return f"{len(plan.node_ids)}: {'; '.join(groups)}"
 
 
 def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:

@@ -303,7 +303,7 @@ def _promise(outcome: Outcome, check: Result, anomaly: Anomaly) -> str:
     """Find the promise that does not hold."""
     if anomaly.kind == "invariant":
         name = str(anomaly.data.get("signature", "")).removeprefix("invariant ")
-        for declared in outcome.model.node_class.invariants:
+        for declared in outcome.model.program.invariants:
             if getattr(declared, "name", None) == name and declared.__doc__:
                 return f"The promise: {declared.__doc__.splitlines()[0]}"
         return ""

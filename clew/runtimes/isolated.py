@@ -27,6 +27,7 @@ from typing import Any, NamedTuple, TypeAlias
 from clew.machine.text import Unwinding
 from clew.node.message import Message
 from clew.node.node import Node
+from clew.node.system import Program
 from clew.runtimes.simulated import SimulatedProcess
 from clew.sim.host import Host, Process
 from clew.sim.setting import Setting
@@ -36,11 +37,13 @@ class Copy(NamedTuple):
     """A user's modules, executed once more.
 
     Attributes:
-        node_class: as the copy has it.
+        program: the class or the system, as the copy has it.
+        classes: the copy's class of each node class.
         modules: the copy's, by name.
     """
 
-    node_class: type[Node]
+    program: Program
+    classes: Mapping[type[Node], type[Node]]
     modules: dict[str, ModuleType]
 
 
@@ -207,7 +210,7 @@ class IsolatedProcess(SimulatedProcess):
         host = self.host
         self._rng = self.setting.entropy.random("import", self.id, host.incarnation)
         try:
-            self.node = object.__new__(self._isolation.executed().node_class)
+            self.node = object.__new__(self._isolation.executed().classes[host.node_class])
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's file raises

@@ -64,8 +64,9 @@ class SimulatedProcess(Life):
     def boot(self) -> None:
         """Make the instance and call its ``start``."""
         self.setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
-        regions = self._network.regions
-        self.begin(self.setting.node_ids, regions=None if regions is None else regions.nodes)
+        setting, regions = self.setting, self._network.regions
+        places = None if regions is None else regions.nodes
+        self.begin(setting.node_ids, regions=places, roles=setting.roles)
 
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""

@@ -191,9 +191,14 @@ class Server:
         if Path(name).name != name or "\0" in name:
             self._complain(number, "expected a node_id that a file can be named after", line)
             return
+        roles = body.get("roles")
+        if roles is not None and not _are_roles(roles, names):
+            wanted = "an object of lists which together are node_ids"
+            self._complain(number, f"expected the roles of an init to be {wanted}", line)
+            return
         self._disk = JournalDisk(self._directory / f"{name}.jsonl")
         self.life = RealLife(self._node_class, name, self._disk, self)
-        self.life.begin(names, message)
+        self.life.begin(names, message, roles=roles)
 
     # Lines out.
 
@@ -314,6 +319,14 @@ class RealLife(Life):
         self.disk.make_durable(self.disk.mark())
         future.set_result(None)
         return future
+
+
+def _are_roles(roles: Any, names: list[Any]) -> bool:
+    """Whether a JSON value gives each node's role."""
+    if not isinstance(roles, dict) or not all(isinstance(each, list) for each in roles.values()):
+        return False
+    together = [name for each in roles.values() for name in each]
+    return len(together) == len(names) and all(name in together for name in names)
 
 
 def _no_json(word: str) -> Any:

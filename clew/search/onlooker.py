@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from clew.machine.text import Unwinding
 from clew.node.disk import Aftermath
 from clew.node.node import Node
+from clew.node.system import Program
 from clew.runtimes.simulated import process_of
 from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run, simulate
@@ -49,16 +50,30 @@ def observed(run: Run, model: Model) -> Observed:
         return Observed([], {})
     seen = Observed([], {})
     hosts: dict[str, Host] = {}
-    base = model.node_class
-    invariants = (_onlooker(seen, hosts, stops=run.plan.stop_on_finding), *base.invariants)
-    members = {"invariants": invariants, "__module__": base.__module__}
-    watched: type[Node] = type(base.__name__, (base,), members)
-    again = simulate(run.plan, replace(model, node_class=watched), keep_trace=False)
+    onlooker = _onlooker(seen, hosts, stops=run.plan.stop_on_finding)
+    again = simulate(run.plan, model.running(_watched(model, onlooker)), keep_trace=False)
     if again.digest != run.digest:
         return Observed([], {})
     for host in hosts.values():
         _look_at_disk(host, seen)
     return seen
+
+
+def _watched(model: Model, onlooker: type[Invariant]) -> Program:
+    """Make what a model runs, with one more invariant."""
+    if model.system is not None:
+        system = model.system
+        roles = {
+            name: replace(role, node_class=_subclass(role.node_class))
+            for name, role in system.roles.items()
+        }
+        return replace(system, roles=roles, invariants=(onlooker, *system.invariants))
+    return _subclass(model.node_class, invariants=(onlooker, *model.node_class.invariants))
+
+
+def _subclass(base: type[Node], **members: Any) -> type[Node]:
+    """Make a class like another, which lives in no file: its nodes share this one memory."""
+    return type(base.__name__, (base,), {**members, "__module__": base.__module__})
 
 
 def _look_at_disk(host: Host, seen: Observed) -> None:

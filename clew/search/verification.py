@@ -110,7 +110,7 @@ def _sharing(run: Run, model: Model) -> Verification | None:
 
     A finding of a class with invariants is taken as it is: without them there is none to compare.
     """
-    if run.findings and model.node_class.invariants:
+    if run.findings and model.program.invariants:
         return None
     apart = simulate_apart(run.plan, model)
     if apart is not None and apart.digest != run.digest:

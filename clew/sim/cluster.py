@@ -7,9 +7,11 @@ What happens in it is decided by its arguments and by the calls that faults and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from clew.machine.text import Unwinding
 from clew.node.node import Node
+from clew.node.system import Program, classes_by_node, classes_of, tells_state
 from clew.sim.entropy import Entropy
 from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess
@@ -30,7 +32,7 @@ class Cluster:
 
     Args:
         seed: every draw of the run comes from it.
-        node_class: what runs on each host.
+        program: what runs on the hosts: one class, or a system.
         node_ids: the hosts' names, in order.
         latency: of every link.
         services: classes of further endpoints by name, started when first sent to.
@@ -44,8 +46,10 @@ class Cluster:
         clock_error_ns: how far a node's clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
         bandwidth: how many bytes per second each link carries; 0 for any number.
+        roles: the nodes of each role of a system; empty for one class.
 
     Attributes:
+        roles: as given.
         hosts: by name, in the order of `node_ids`.
         nodes: the live instances by name.
         findings: what went wrong, in order, each kind of thing once.
@@ -58,7 +62,7 @@ class Cluster:
     def __init__(
         self,
         seed: int,
-        node_class: type[Node],
+        program: Program,
         node_ids: Sequence[str],
         *,
         make_process: MakeProcess,
@@ -73,7 +77,9 @@ class Cluster:
         clock_error_ns: int | None = None,
         regions: Regions | None = None,
         bandwidth: int = 0,
+        roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
+        self.roles = roles
         self.node_ids = list(node_ids)
         self.looked_at: dict[str, None] = {}
         self.clients: dict[str, Endpoint] = {}
@@ -90,21 +96,28 @@ class Cluster:
         )
         self.network.bandwidth = bandwidth
         self.findings = Findings(world, trace, stop=stop_on_finding, strict_replies=strict_replies)
-        watched = node_class.invariants
+        watched = program.invariants
         if invariants is not None:
             watched = tuple(watched[rank] for rank in invariants)
-        self._observer = Observer(world, trace, self.findings, node_class, watched)
+        self._observer = Observer(world, trace, self.findings, watched, states=tells_state(program))
         self.nodes = self._observer.nodes
         self.limits = Limits(
-            world, trace, self.network, self.findings, node_class, len(self.node_ids), events_max
+            world,
+            trace,
+            self.network,
+            self.findings,
+            classes_of(program),
+            len(self.node_ids),
+            events_max,
         )
         self._setting = Setting(
             world, self.entropy, trace, self.network, self.findings, self._observer,
-            self.node_ids, [*self.node_ids, *self._service_classes], clock_error_ns,
+            self.node_ids, [*self.node_ids, *self._service_classes], roles, clock_error_ns,
         )  # fmt: skip
         self.effects = self._setting.effects
         self.hosts = {
-            name: Host(self._setting, name, node_class, make_process) for name in self.node_ids
+            name: Host(self._setting, name, node_class, make_process)
+            for name, node_class in classes_by_node(program, self.node_ids, roles).items()
         }
         world.when_abandoned = self._cut
         world.when_stuck = self.limits.clocks_asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import iscoroutine
 from types import FrameType
 from typing import Any
@@ -42,7 +42,7 @@ class Limits:
         trace: whose records.
         network: whose messages.
         findings: where the reason goes.
-        node_class: its handlers are named in a message loop.
+        classes: their handlers are named in a message loop.
         nodes: how many there are.
         events_max: a run of more events is stopped; None for no bound.
     """
@@ -53,14 +53,14 @@ class Limits:
         trace: Trace,
         network: Network,
         findings: Findings,
-        node_class: type[Node],
+        classes: Sequence[type[Node]],
         nodes: int,
         events_max: int | None,
     ) -> None:
         self._world = world
         self._trace = trace
         self._findings = findings
-        self._node_class = node_class
+        self._classes = classes
         self._events_max = events_max
         self._progress = (0, 0)
         self._storm_found = False
@@ -85,7 +85,7 @@ class Limits:
             world.stop()
         loop = self._loops.check(world.now)
         if loop is not None:
-            reason, place = in_words(loop, self._node_class)
+            reason, place = in_words(loop, self._classes)
             findings.report("message-loop", "", reason, place=place)
             world.stop()
         if self._events_max is not None and world.events > self._events_max:
@@ -147,7 +147,7 @@ class Limits:
         """What is under way, with the handlers of the commonest types."""
         self._storm_found = True
         world, types = self._world, self._commonest()
-        told, place = with_handlers(types, self._node_class)
+        told, place = with_handlers(types, self._classes)
         reason = (
             f"more than {FLOOD_ENTRIES} messages and timers are under way at once, and messages "
             f"were sent faster than {RATE:,} per node and virtual second (mostly of type "

@@ -220,27 +220,28 @@ def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path))
 
 
-def handled(types: Sequence[str], node_class: type[Node]) -> tuple[str, str]:
+def handled(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[str, str]:
     """A cycle in words, each type with its handler, and ``file:line`` of the first handler."""
-    told, place = with_handlers(types, node_class)
+    told, place = with_handlers(types, classes)
     return " -> ".join([*told, types[0]]), place
 
 
-def with_handlers(types: Sequence[str], node_class: type[Node]) -> tuple[list[str], str]:
-    """Types in words, each with its handler, and ``file:line`` of the first handler."""
-    handlers = handlers_of(node_class)
+def with_handlers(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[list[str], str]:
+    """Types in words, each with its handler in one of the classes, and where the first stands."""
+    handlers = [(each, handlers_of(each)) for each in classes]
     told, places = [], []
     for name in types:
-        handler = handlers.get(name)
+        fitting = ((each, known[name]) for each, known in handlers if name in known)
+        node_class, handler = next(fitting, (classes[0], ""))
         code = getattr(getattr(node_class, handler, None), "__code__", None) if handler else None
         told.append(f"{name} ({node_class.__name__}.{handler})" if handler else name)
         places += [f"{code.co_filename}:{code.co_firstlineno}"] if code is not None else []
     return told, places[0] if places else ""
 
 
-def in_words(loop: Loop, node_class: type[Node]) -> tuple[str, str]:
+def in_words(loop: Loop, classes: Sequence[type[Node]]) -> tuple[str, str]:
     """The reason of a finding, and ``file:line`` of the first handler, or an empty text."""
-    cycle, place = handled(loop.types, node_class)
+    cycle, place = handled(loop.types, classes)
     asked = f"{loop.operations} operation{'' if loop.operations == 1 else 's'}"
     reason = (
         f"messages lead to messages without end: {cycle}; "

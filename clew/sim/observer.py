@@ -22,8 +22,8 @@ class Observer:
         world: gives the time.
         trace: a change of server state is part of it.
         findings: where a broken invariant goes.
-        node_class: whose server states are watched, if it has any.
         invariants: what is declared.
+        states: True where nodes tell a server state, which is watched then.
 
     Attributes:
         nodes: the live instances by name.
@@ -35,8 +35,9 @@ class Observer:
         world: World,
         trace: Trace,
         findings: Findings,
-        node_class: type[Node],
         invariants: Sequence[type[Invariant] | Predicate],
+        *,
+        states: bool,
     ) -> None:
         self.nodes: dict[str, Node] = {}
         self._world = world
@@ -49,7 +50,7 @@ class Observer:
         self._always = [one for one in self._invariants if one.facts_of is silent]
         looks = {one.facts_of for one in self._invariants} - {silent}
         self._facts_of = looks.pop() if len(looks) == 1 else silent
-        self._tells_state = node_class.server_state is not Node.server_state
+        self._tells_state = states
         watched = self._invariants or self._tells_state
         self.watch: Callable[[Node], None] | None = self._watch if watched else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clew.node.message import Message
@@ -20,6 +20,7 @@ class Setting:
 
     Attributes:
         node_ids: the nodes' names, in order.
+        roles: the nodes of each role of a system; empty for nodes of one class.
         names: these and the services', to which a node may send.
         clock_error_ns: how far a node's clock may be off; None for no bound.
         effects: rank of the first effect mark of a request, by (client, msg_id).
@@ -37,6 +38,7 @@ class Setting:
     observer: Observer
     node_ids: Sequence[str]
     names: Sequence[str]
+    roles: Mapping[str, Sequence[str]]
     clock_error_ns: int | None = None
     effects: dict[tuple[str, int], int] = field(default_factory=dict)
     talked: bool = False

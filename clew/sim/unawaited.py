@@ -76,7 +76,8 @@ def _report_hooks(cluster: Cluster) -> set[CodeType]:
     nothing.
     """
     found = set()
-    for function in _hooks(next(iter(cluster.hosts.values())).node_class):
+    classes = dict.fromkeys(host.node_class for host in cluster.hosts.values())
+    for function in dict.fromkeys(hook for each in classes for hook in _hooks(each)):
         plain: Any = unwrap(function)
         if not (
             iscoroutinefunction(plain) or isgeneratorfunction(plain) or isasyncgenfunction(plain)

@@ -18,7 +18,7 @@ from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
-from clew.node.node import Node
+from clew.node.system import Program
 from clew.scenarios.options.expectation import may_be_split, parse_expect
 from clew.scenarios.options.scenario import Scenario
 from clew.search.shards import Shard
@@ -42,7 +42,7 @@ class Runs:
         """The last of the results."""
         return self.results[-1]
 
-    def run(self, model: str | os.PathLike[str] | type[Node], **options: Any) -> RunResult:
+    def run(self, model: str | os.PathLike[str] | Program, **options: Any) -> RunResult:
         """Run a scenario's seeds; the test fails where they are not as expected.
 
         Args:
@@ -196,9 +196,7 @@ def _some(seeds: Iterable[int], shard: Shard | None) -> Iterable[int]:
     return chain([first], every)
 
 
-def located(
-    model: str | os.PathLike[str] | type[Node], folders: Sequence[Path]
-) -> str | type[Node]:
+def located(model: str | os.PathLike[str] | Program, folders: Sequence[Path]) -> str | Program:
     """Look for the model's file in folders first; relative to here where it can be."""
     if not isinstance(model, str | os.PathLike):
         return model

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
-from clew.node.node import Node
+from clew.node.system import Program, tells_state
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.scenario import Scenario
@@ -33,6 +33,7 @@ from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Injection, Parameter
+from clew.sim.faults.targets import parted
 from clew.sim.latency import SHAPES
 from clew.workloads.workload import Draw, Workload
 
@@ -65,7 +66,7 @@ _PARTS = (16, 4, 1)
 
 
 def plans(
-    scenario: Scenario | str | PathLike[str] | type[Node],
+    scenario: Scenario | str | PathLike[str] | Program,
     *,
     operations_max: int = 40,
     faults_max: int = 4,
@@ -99,8 +100,8 @@ def plans(
 def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: int) -> Plan:
     model = load_model(scenario.model, scenario.bug)
     base = _base(draw, scenario, model)
-    leads = model.node_class.server_state is not Node.server_state
-    kinds = _kinds(scenario, model)
+    leads = tells_state(model.program)
+    kinds = [parted(name)[0] for name in _kinds(scenario, model)]
     span_ns = draw(st.sampled_from([base.time_limit_ns // part for part in _PARTS]))
     struck = faults(
         kinds,
@@ -124,7 +125,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
     """Draw a plan without faults, and with what the clients ask after healing only."""
     shape: dict[str, Any] = {}
-    stated, promise = scenario.model_fields_set, promised(model.node_class)
+    stated, promise = scenario.model_fields_set, promised(model.program)
     if scenario.swarm and "node_count" not in stated:
         shape["node_count"] = draw(st.sampled_from(sorted(set(node_counts(promise)))))
     if scenario.swarm and "latency" not in stated:
@@ -141,7 +142,7 @@ def _kinds(scenario: Scenario, model: Model) -> tuple[str, ...]:
     """List the kinds of fault that a scenario means; all that the model can feel for ``all``."""
     asked = scenario.nemesis
     if "all" in asked or (scenario.swarm and not asked):
-        return tuple(kinds_for(model.node_class))
+        return tuple(kinds_for(model.program))
     return asked
 
 

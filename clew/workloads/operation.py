@@ -57,6 +57,7 @@ class Declared:
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
         draw: the method that draws the argument.
+        role: the role of a system that it goes to; None for the one that the system says.
         is_argument: whether a value may stand in a plan as the argument.
         fill: gives the argument of the request's fields.
         answer: gives the result of an argument and its reply.
@@ -77,6 +78,7 @@ class Declared:
     draw: Callable[..., Any]
     idempotent: bool = False
     repeatable: bool = True
+    role: str | None = None
 
     def __post_init__(self) -> None:
         """Hold it to what the rest relies on, and make what follows from it."""
@@ -145,6 +147,7 @@ def operation(
     weight: int = 1,
     answers: Mapping[int, Pattern] | None = None,
     simpler: Mapping[str, Any] | None = None,
+    role: str | None = None,
 ) -> Callable[[Method], Method]:
     """Declare an operation of a workload; the method below draws its argument.
 
@@ -166,6 +169,8 @@ def operation(
         weight: how often it is drawn: so many times of the sum of all weights.
         answers: which error codes are answers, each with the pattern of the result.
         simpler: what the shrinker tries for a field of the request: `KEY`, `FRESH` or a value.
+        role: in a system of several kinds of node, the role that it goes to; where it names none,
+            the one that the system's ``asks`` names, else any node.
 
     Raises:
         WorkloadError: a shape, a pattern or a weight can't be used.
@@ -178,7 +183,7 @@ def operation(
         outcome = (_pattern(answer) if answer else argument) if result is ... else result
         method.clew_operation = Declared(  # type: ignore[attr-defined]
             name, fields, answer, argument, outcome, planned, readonly, weight,
-            dict(answers or {}), dict(simpler or {}), method, idempotent, repeatable,
+            dict(answers or {}), dict(simpler or {}), method, idempotent, repeatable, role,
         )  # fmt: skip
         return method
 
@@ -211,6 +216,9 @@ def _check(made: Declared) -> None:
                 expected=f"some of {', '.join(known)}" if known else "None: there is no field",
                 found=shown(unknown[0], 200),
             )
+    if made.role is not None and not isinstance(made.role, str):
+        expected, found = "the name of a role, or None", shown(made.role, 200)
+        raise WorkloadError("'role' can't be used", where=where, expected=expected, found=found)
     if type(made.weight) is not int or made.weight < 0:
         expected, found = "an integer from 0", shown(made.weight, 200)
         raise WorkloadError("'weight' can't be used", where=where, expected=expected, found=found)

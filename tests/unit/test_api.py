@@ -306,9 +306,13 @@ BAD = [
     ("raft", {"runs": 0}, "--runs can't be used"),
     ("gone.py", {}, "gone.py: there is no such file"),
     ("gone.toml", {}, "gone.toml: there is no such file"),
-    (3, {}, "expected the name of a model, or a class that derives from clew.Node, found 3"),
-    (clew.Node, {}, "expected the name of a model, or a class"),
-    (int, {}, "expected the name of a model, or a class"),
+    (
+        3,
+        {},
+        "expected the name of a model, a class that derives from clew.Node, or a clew.Sys",
+    ),
+    (clew.Node, {}, "expected the name of a model, a class"),
+    (int, {}, "expected the name of a model, a class"),
     (clew.Node.__class__("Bare", (clew.Node,), {}), {}, "no workload is named for Bare"),
     (Echo, {"jobs": 2}, "jobs can't be used with a class"),
 ]

@@ -1,4 +1,4 @@
-"""Node classes by name: shipped, installed, with planted bugs, from users' files, in memory.
+"""Node classes and systems by name: shipped, installed, with planted bugs, from files, in memory.
 
 A class that a notebook or a test defines has no file to load it from: `hold` gives it a name that
 means it in this process, and nothing in any other. It is remembered for as long as it lives.
@@ -21,6 +21,7 @@ from clew.errors import NodeError, UsageError
 from clew.machine.text import meant, shown
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.node.node import Node
+from clew.node.system import Program, System, classes_of
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.userfiles import Home, home_of, import_alone, settle
 from clew.scenarios.code.workload_files import (
@@ -37,19 +38,21 @@ from clew.sim.finding import blamed
 from clew.workloads import workloads
 from clew.workloads.workload import Workload
 
-_held: WeakValueDictionary[str, type[Node]] = WeakValueDictionary()
+_held: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A node class that can run.
+    """A node class that can run, or a system of several.
 
     Attributes:
         name: as the user gave it.
-        node_class: what runs, with the planted bug if there is one.
+        node_class: what runs, with the planted bug if there is one; for a system the class of the
+            first role, which stands for the file that they all come from.
         workload: what it is tested with if the user names none; None if unknown.
         bug: the planted bug, or None.
         digest: SHA-256 of the source file; empty if no source is available.
+        system: what runs if there are several kinds of node; None for one class.
     """
 
     name: str
@@ -57,6 +60,21 @@ class Model:
     workload: str | None
     bug: Bug | None
     digest: str
+    system: System | None = None
+
+    @property
+    def program(self) -> Program:
+        """What runs: the system, else the class."""
+        return self.system or self.node_class
+
+    @property
+    def title(self) -> str:
+        """What it is called in a sentence: its class, or its system."""
+        return "the system" if self.system else f"class {self.node_class.__name__}"
+
+    def running(self, program: Program) -> Model:
+        """The same model with other classes, such as ones that are looked into."""
+        return _model(self.name, program, self.workload, self.bug, self.digest)
 
 
 @blamed()
@@ -88,9 +106,8 @@ def load_model(name: str, bug: str | None = None) -> Model:
     if not name:
         raise UsageError("the model's name is empty", fix="See 'clew list models'")
     if name in plugins.installed(plugins.MODELS):
-        node_class = _node_class(plugins.load(plugins.MODELS, name), name)
-        workload = _spoken(node_class, None, "")
-        return Model(name, node_class, workload, None, _digest(node_class))
+        program = _installed(plugins.load(plugins.MODELS, name), name)
+        return _model(name, program, _spoken(program, None, ""), None, _digest(program))
     path, _, class_name = name.partition(":")
     if not is_file(name):
         known = known_models()
@@ -100,12 +117,20 @@ def load_model(name: str, bug: str | None = None) -> Model:
             fix=meant(name, known) or "See 'clew list models'",
         )
     home = Home(*import_alone(Path(path)))
-    node_class = _class_of(home.module, Path(path), class_name)
-    settle(node_class, home)
+    program = _program_of(home.module, Path(path), class_name)
+    for node_class in classes_of(program):
+        settle(node_class, home)
     begin(path, home.module)
-    _check_attributes(node_class, path)
-    workload = _spoken(node_class, home.module, path)
-    return Model(name, node_class, workload, None, _digest(node_class))
+    _check_attributes(program, path)
+    workload = _spoken(program, home.module, path)
+    return _model(name, program, workload, None, _digest(program, home.module))
+
+
+def _model(
+    name: str, program: Program, workload: str | None, bug: Bug | None, digest: str
+) -> Model:
+    system = program if isinstance(program, System) else None
+    return Model(name, classes_of(program)[0], workload, bug, digest, system)
 
 
 def known_models() -> tuple[str, ...]:
@@ -113,29 +138,29 @@ def known_models() -> tuple[str, ...]:
     return (*MODELS, *plugins.installed(plugins.MODELS))
 
 
-def _node_class(given: Any, name: str) -> type[Node]:
-    """A class that an installed package brings, with its declarations checked."""
-    if not (isinstance(given, type) and issubclass(given, Node)):
+def _installed(given: Any, name: str) -> Program:
+    """What an installed package brings, with its declarations checked."""
+    if not isinstance(given, System) and not (isinstance(given, type) and issubclass(given, Node)):
         raise NodeError(
             f"the installed model {name!r} is no node",
-            expected="a class that derives from clew.Node",
+            expected="a class that derives from clew.Node, or a clew.System",
             found=shown(given, 200),
         )
     _check_attributes(given, name)
     return given
 
 
-def _spoken(node_class: type[Node], module: ModuleType | None, path: str) -> str | None:
-    """The reference to the workload that a class names; None if it names none.
+def _spoken(program: Program, module: ModuleType | None, path: str) -> str | None:
+    """The reference to the workload that a program names; None if it names none.
 
     A workload of its own file is preferred to a shipped one; the only one of the file need not be
     named.
     """
-    asked = _said(node_class, "workload")
+    asked = _said(program, "workload")
     if module is not None:
         found = reference_in(module, path, asked)
     else:
-        home = sys.modules.get(node_class.__module__)
+        home = sys.modules.get(classes_of(program)[0].__module__)
         known = asked if isinstance(asked, type) else class_in(home, asked)
         found = None if known is None else _named(known)
     if found is not None or asked is None:
@@ -162,22 +187,29 @@ def reference_of(model: Model, asked: str | None) -> str | None:
     return own or canonical(asked)
 
 
-def hold(node_class: type[Node]) -> str:
+def hold(node_class: Program) -> str:
     """A name by which `load_model` finds a class: a shipped model's own, else one for this process.
 
-    If several classes have one name, it means the one that was held last.
+    If several classes have one name, it means the one that was held last. A system is called after
+    its roles.
 
     Raises:
-        UsageError: it is not a class that derives from Node.
-        NodeError: a declaration of the class can't be used.
+        UsageError: it is neither a class that derives from Node nor a System.
+        NodeError: a declaration of it can't be used.
     """
     given: Any = node_class
+    if isinstance(given, System):
+        name = "+".join(given.roles) + IN_MEMORY
+        _check_attributes(given, "this process")
+        _held[name] = given
+        return name
     if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
         raise UsageError(
             "this can't be run",
-            expected="the name of a model, or a class that derives from clew.Node",
+            expected="the name of a model, a class that derives from clew.Node, or a clew.System",
             found=shown(given, 200),
         )
+    assert not isinstance(node_class, System)
     if node_class.__module__.startswith("clew.models"):
         for name, entry in MODELS.items():
             if entry.load() is node_class:
@@ -189,14 +221,14 @@ def hold(node_class: type[Node]) -> str:
 
 
 def _from_memory(name: str) -> Model:
-    node_class = _held.get(name)
-    if node_class is None:
+    program = _held.get(name)
+    if program is None:
         class_name = name.removesuffix(IN_MEMORY)
         raise UsageError(
             f"the class {class_name} was in the memory of another process, and is not in this one",
             fix=f"Put it into a file, and name it as file.py:{class_name}",
         )
-    return Model(name, node_class, _spoken(node_class, None, ""), None, _memory_digest(node_class))
+    return _model(name, program, _spoken(program, None, ""), None, _memory_digest(program))
 
 
 def _bug(model: str, name: str) -> Bug:
@@ -211,16 +243,21 @@ def _bug(model: str, name: str) -> Bug:
     return bugs[name]
 
 
-def _said(node_class: type[Node], name: str) -> Any:
-    """An attribute of a class, whatever its type."""
-    return getattr(node_class, name)
+def _said(program: Program, name: str) -> Any:
+    """An attribute of a class or a system, whatever its type."""
+    return getattr(program, name)
 
 
-def _check_attributes(node_class: type[Node], path: str) -> None:
-    """Check the types of what a user's class declares; nothing else checks them."""
-    where = f"{path}: class {node_class.__name__}"
-    workload, functions = _said(node_class, "workload"), _said(node_class, "functions")
-    _check_promise(_said(node_class, "tolerates"), where)
+def _check_attributes(program: Program, path: str) -> None:
+    """Check the types of what a user's program declares; nothing else checks them."""
+    if isinstance(program, System):
+        for each in program.classes:
+            _check_attributes(each, path)
+        where = f"{path}: the System"
+    else:
+        where = f"{path}: class {program.__name__}"
+    workload, functions = _said(program, "workload"), _said(program, "functions")
+    _check_promise(_said(program, "tolerates"), where)
     is_workload = isinstance(workload, type) and issubclass(workload, Workload)
     if workload is not None and not isinstance(workload, str) and not is_workload:
         raise NodeError(
@@ -264,7 +301,26 @@ def _check_promise(promise: Any, where: str) -> None:
             )
 
 
-def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
+def _program_of(module: ModuleType, path: Path, name: str) -> Program:
+    """The system of a file, by its name or the only one; a class where there is none."""
+    systems = {each: value for each, value in vars(module).items() if isinstance(value, System)}
+    if name in systems:
+        return systems[name]
+    if name or not systems:
+        return _class_of(module, path, name, (*systems,))
+    if len({id(each) for each in systems.values()}) > 1:
+        raise NodeError(
+            "there are several Systems in this file",
+            where=str(path),
+            found=", ".join(systems),
+            fix=f"Name one, as in {path}:{next(iter(systems))}",
+        )
+    return next(iter(systems.values()))
+
+
+def _class_of(
+    module: ModuleType, path: Path, class_name: str, systems: tuple[str, ...]
+) -> type[Node]:
     here = {
         name: value
         for name, value in vars(module).items()
@@ -275,10 +331,13 @@ def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
     }
     if class_name:
         if class_name not in here:
+            known = (*here, *systems)
             raise NodeError(
                 f"there is no Node class {class_name!r}",
                 where=str(path),
-                expected=f"one of {', '.join(here)}" if here else "a class that derives from Node",
+                expected=f"one of {', '.join(known)}"
+                if known
+                else "a class that derives from Node",
             )
         return here[class_name]
     # A base class of another class in the file is not meant to run.
@@ -301,30 +360,36 @@ def _class_of(module: ModuleType, path: Path, class_name: str) -> type[Node]:
     return here[leaves[0]]
 
 
-def _digest(node_class: type[Node]) -> str:
+def _digest(program: Program, home: ModuleType | None = None) -> str:
     """SHA-256 over the source files of a class and its bases, up to `Node`.
 
-    Shipped models share files with each other; for them it covers all of these files.
+    Shipped models share files with each other; for them it covers all of these files. A system's
+    covers the files of all its classes, and its own file, the home.
     """
-    if node_class.__module__.startswith("clew.models"):
+    classes = classes_of(program)
+    if all(each.__module__.startswith("clew.models") for each in classes) and home is None:
         return _shipped_digest()
     digest = sha256()
-    for base in node_class.__mro__:
-        if base is Node:
-            break
-        file = getsourcefile(base)
+    for file in (getsourcefile(base) for each in classes for base in _own_bases(each)):
         if file is not None:
             digest.update(Path(file).read_bytes())
+    if isinstance(program, System) and home is not None and home.__file__ is not None:
+        digest.update(Path(home.__file__).read_bytes())
     return digest.hexdigest()
 
 
-def _memory_digest(node_class: type[Node]) -> str:
+def _own_bases(node_class: type[Node]) -> tuple[type, ...]:
+    """A class and its bases, up to `Node`."""
+    return node_class.__mro__[: node_class.__mro__.index(Node)]
+
+
+def _memory_digest(program: Program) -> str:
     """SHA-256 over the source text of a class and its bases; empty if one has none.
 
     A notebook keeps the text of its cells, an old REPL nothing.
     """
     digest = sha256()
-    for base in node_class.__mro__[: node_class.__mro__.index(Node)]:
+    for base in (base for each in classes_of(program) for base in _own_bases(each)):
         try:
             digest.update(_source(base).encode())
         except (OSError, TypeError):

@@ -19,7 +19,7 @@ from types import ModuleType
 from clew import models
 from clew.scenarios.code.imports import reached
 from clew.scenarios.code.models import Model
-from clew.scenarios.code.userfiles import BESIDE, USERS
+from clew.scenarios.code.userfiles import BESIDE, USERS, home_of
 from clew.scenarios.code.workload_files import is_file, modules_of
 
 OF_THE_WORKLOAD = "workload: "
@@ -52,7 +52,8 @@ def in_one_file(model: str, workload: str) -> bool:
 
 
 def _of_the_model(model: Model) -> dict[str, str]:
-    module = sys.modules.get(model.node_class.__module__)
+    home = home_of(model.node_class) if model.system else None
+    module = home.module if home else sys.modules.get(model.node_class.__module__)
     if module is None:
         return {}
     if module.__name__.startswith(models.__name__):

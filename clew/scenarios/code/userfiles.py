@@ -22,6 +22,7 @@ from clew.errors import ClewError, NodeError
 from clew.formats.regular import check_regular
 from clew.machine.text import said
 from clew.node.node import Node
+from clew.node.system import Program, classes_of
 from clew.runtimes.isolated import Attached, Copy
 from clew.scenarios.code.gate import GIVEN, is_below
 from clew.scenarios.code.loggers import attached, loggers_of_module
@@ -251,13 +252,14 @@ def is_made_by_hand(module: object) -> bool:
     return type(home) is ModuleType and (is_made_by_hand(home) or _has_own_file(home))
 
 
-def copy_of(node_class: type[Node]) -> Copy:
-    """A user's class from modules that are executed again; `sys.modules` then holds these.
+def copy_of(program: Program) -> Copy:
+    """A user's program from modules that are executed again; `sys.modules` then holds these.
 
     Raises whatever an import may raise.
     """
+    node_class = classes_of(program)[0]
     home = _homes[node_class].module
-    name = next(name for name, value in vars(home).items() if value is node_class)
+    name = next(name for name, value in vars(home).items() if value is program)
     tops = {name.partition(".")[0] for name in own_names(node_class)}
     for other, module in list(sys.modules.items()):
         if other.partition(".")[0] in tops and (is_own(module) or other == home.__name__):
@@ -268,7 +270,9 @@ def copy_of(node_class: type[Node]) -> Copy:
     _execute(copy)
     new = {each: module for each, module in sys.modules.items() if each not in known}
     modules = {each: module for each, module in new.items() if is_own(module) or module is copy}
-    return Copy(vars(copy)[name], modules)
+    twin = vars(copy)[name]
+    twins = dict(zip(classes_of(program), classes_of(twin), strict=True))
+    return Copy(twin, twins, modules)
 
 
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:

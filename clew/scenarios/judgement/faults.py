@@ -9,6 +9,7 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.runs.run import Run
 from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
+from clew.sim.faults.targets import parted
 
 
 def check_faults(run: Run, model: Model) -> Result:
@@ -40,7 +41,13 @@ def _bites(run: Run, asked: str) -> int:
 
 
 def _of(run: Run, asked: str) -> list[FaultReport]:
-    return [report for report in run.faults if asked in {report.kind, group_of(report.kind)}]
+    name, role = parted(asked)
+    of_kind = [report for report in run.faults if name in {report.kind, group_of(report.kind)}]
+    if role is None:
+        return of_kind
+    aimed = {one.id for one in run.plan.faults if isinstance(one.target, str)}
+    aimed &= {one.id for one in run.plan.faults if parted(str(one.target))[1] == role}
+    return [report for report in of_kind if report.id in aimed]
 
 
 def _last(run: Run, asked: str) -> str:
@@ -64,12 +71,14 @@ _LONGER = (
 
 def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
     """What to request instead: for nodes that send each other nothing, no fault of the network."""
-    needs = {KINDS[kind].needs for asked in idle for kind in GROUPS.get(asked, (asked,))}
+    needs = {
+        KINDS[kind].needs for asked, _ in map(parted, idle) for kind in GROUPS.get(asked, (asked,))
+    }
     if run.talked or needs != {"peers"}:
         return _LONGER
     felt = dict.fromkeys(
         KINDS[kind].group
-        for kind in kinds_for(model.node_class)
+        for kind in kinds_for(model.program)
         if KINDS[kind].needs != "peers" and (run.plan.regions or not KINDS[kind].least_regions)
     )
     return (

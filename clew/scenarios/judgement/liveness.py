@@ -23,7 +23,8 @@ from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.remarks import few
 from clew.scenarios.plans.capabilities import withstands
 from clew.scenarios.plans.plan import Plan
-from clew.scenarios.runs.run import Run, timeout_ns
+from clew.scenarios.runs.clientele import timeout_ns
+from clew.scenarios.runs.run import Run
 from clew.sim.faults import group_of
 from clew.sim.faults.injection import several
 
@@ -31,8 +32,21 @@ _EVIDENCE_MAX = 20
 
 
 def healed_nodes(plan: Plan) -> tuple[str, ...]:
-    """The nodes that are up after healing: those whose progress and final reads are due."""
-    return plan.core or plan.node_ids
+    """The nodes that are up after healing: those whose progress and final reads are due.
+
+    Of a system, those of them that clients ask.
+    """
+    healed = plan.core or plan.node_ids
+    return healed if not plan.roles else tuple(n for n in healed if n in plan.homes.all)
+
+
+def final_nodes(plan: Plan) -> tuple[str, ...]:
+    """The nodes whose final reads are due: of a system, those that are asked them."""
+    asked = {plan.asks[one.f] for one in plan.operations if one.phase == "final" and plan.asks}
+    if not asked or None in asked:
+        return healed_nodes(plan)
+    names = [name for role, each in plan.roles.items() if role in asked for name in each]
+    return tuple(name for name in healed_nodes(plan) if name in names)
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
@@ -205,16 +219,14 @@ def beyond_promise(plan: Plan, model: Model) -> tuple[str, ...]:
 
     A class that states nothing is expected to withstand whatever the user requests.
     """
-    promise = model.node_class.tolerates
+    promise = model.program.tolerates
     return () if promise is None else tuple(_beyond(plan, model))
 
 
 def _beyond(plan: Plan, model: Model) -> Iterator[str]:
-    promise = model.node_class.tolerates
+    promise = model.program.tolerates
     assert promise is not None
-    count = len(plan.node_ids)
-    if count < promise.fewest or (promise.most is not None and count > promise.most):
-        yield several(count, "node")
+    yield from _beyond_counts(plan, model)
     if plan.slowest_ns > promise.latency_ns:
         yield f"links of {plan.slowest_ns / 1e6:g} ms"
     kinds = dict.fromkeys(fault.kind for fault in plan.faults)
@@ -229,9 +241,22 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
         )
 
 
+def _beyond_counts(plan: Plan, model: Model) -> Iterator[str]:
+    """Too many nodes, or too few: of a system, of a role whose class says how many."""
+    counts = [(len(plan.node_ids), model.node_class.tolerates, "")]
+    if model.system is not None:
+        counts = [
+            (len(plan.roles[role]), each.node_class.tolerates, f" of the role {role}")
+            for role, each in model.system.roles.items()
+        ]
+    for count, promise, which in counts:
+        if promise is not None and not promise.fewest <= count <= (promise.most or count):
+            yield f"{several(count, 'node')}{which}"
+
+
 def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
     """The remark that replaces a check."""
     return (
         f"No progress was asked for: {' and '.join(beyond)}: outside what the class says that "
-        f"it tolerates ({model.node_class.tolerates}). Else this would count: {progress.reason}."
+        f"it tolerates ({model.program.tolerates}). Else this would count: {progress.reason}."
     )

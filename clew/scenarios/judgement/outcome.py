@@ -17,7 +17,7 @@ from clew.scenarios.judgement.faults import check_faults
 from clew.scenarios.judgement.liveness import (
     beyond_promise,
     check_liveness,
-    healed_nodes,
+    final_nodes,
     not_judged,
 )
 from clew.scenarios.judgement.load import load_figures
@@ -92,7 +92,7 @@ class Outcome:
 def judge(run: Run, model: Model) -> Outcome:
     """The outcome of a run: a function of the run alone."""
     with mistakes_of(run.plan.workload):
-        workload = make_workload(run.plan, model, healed_nodes(run.plan), run.effects)
+        workload = make_workload(run.plan, model, final_nodes(run.plan), run.effects)
         checkers = workload.checkers()
         for checker in held(workload, "checkers", checkers, list | tuple, "a list of checkers"):
             if not callable(getattr(checker, "check", None)):

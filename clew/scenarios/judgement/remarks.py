@@ -74,7 +74,7 @@ def of_this_machine(run: Run, model: Model) -> Iterator[str]:
 
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
     """The remark that a swarm was drawn mildly, and how a class states what it tolerates."""
-    if run.plan.swarm and model.node_class.tolerates is None:
+    if run.plan.swarm and model.program.tolerates is None:
         yield (
             f"The class does not say what it tolerates, so the swarm drew mildly: {MILD}. "
             "A line such as tolerates = Tolerates(nodes=1, latency=0.1) in the class makes it "

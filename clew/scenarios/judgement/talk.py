@@ -15,6 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from clew.models.services import SERVICES
+from clew.node.system import classes_of
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run
@@ -76,7 +77,7 @@ def busy_talk(run: Run, model: Model) -> Talk | None:
     if heard is not None:
         what = f", {heard.share} % of them of type {heard.type!r}"
         if heard.cycle:
-            what += f": {handled(heard.cycle, model.node_class)[0]}"
+            what += f": {handled(heard.cycle, classes_of(model.program))[0]}"
     told = (
         f"Servers sent {per_operation:,.0f} messages per operation, {per_second:,.0f} per virtual "
         f"second{what}. Is an answer answered, or sent again at once? A loop that is meant, such "

@@ -20,9 +20,11 @@ from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options import clients
 from clew.scenarios.options.asserts import known_assert
 from clew.scenarios.options.expectation import parse_expect
+from clew.scenarios.options.faults import FaultsOption
 from clew.scenarios.options.load import check_load
 from clew.scenarios.options.network import BandwidthOption
 from clew.scenarios.options.regions import LatencyOption, RegionsOption
+from clew.scenarios.options.role_counts import NodesOption
 from clew.scenarios.options.table import (
     Options,
     declared,
@@ -32,7 +34,6 @@ from clew.scenarios.options.table import (
     found,
     near_option,
 )
-from clew.sim.faults import GROUPS, KINDS
 from clew.sim.orders.pct import CHANGES_MAX
 from clew.sim.orders.schedules import ORDERS, PATTERN, check_schedule
 from clew.sim.topology import TOPOLOGIES
@@ -47,9 +48,6 @@ CLIENTS_MAX = 100_000
 """More clients than this are a mistake."""
 
 RATE_MIN = 1e-6
-
-FAULTS = ("all", *dict.fromkeys([*GROUPS, *KINDS]))
-"""What may be asked for: all, families and kinds."""
 
 _FILE = {"type": "string", "pattern": r"\.py(:[A-Za-z_]\w*)?$"}
 _WAYS = r"invalid:[^\s,;()][^,;()]*(,[^,;()]+)*"
@@ -98,6 +96,7 @@ class Scenario(Options):
     node_count: Annotated[
         int | None, Option("N", "How many nodes.", default="5", least=1, most=1000, examples=(5,))
     ] = None
+    nodes: NodesOption = ()
     concurrency: clients.Concurrency = "1n"
     rate: clients.Rate = 20.0
     load: clients.LoadShape = None
@@ -141,16 +140,7 @@ class Scenario(Options):
     regions: RegionsOption = ()
     region_latency: LatencyOption = None
     bandwidth: BandwidthOption = 0
-    nemesis: Annotated[
-        tuple[str, ...],
-        Option(
-            "A,B",
-            "Faults, such as partition,kill; or all.",
-            default="none",
-            names=FAULTS,
-            examples=(["partition", "kill"], "all"),
-        ),
-    ] = ()
+    nemesis: FaultsOption = ()
     nemesis_interval: Annotated[
         float,
         Option(
@@ -336,6 +326,13 @@ class Scenario(Options):
             use="sweep",
         ),
     ] = ""
+
+    @field_validator("nodes", mode="before")
+    @classmethod
+    def _nodes(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            value = tuple(f"{role}={count}" for role, count in value.items())
+        return value
 
     @field_validator("rate")
     @classmethod

@@ -57,9 +57,13 @@ def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
     text: dict[str, Any] = {"type": "string"}
     known = [{**text, "enum": list(option.known)}] if option.names else []
     if plain_kind(one.kind) is tuple:
-        # Names that are checked by a function may have other names too, so the list is not closed.
-        element = _either([*known, *([text] if option.check or not known else [])])
-        return _either([{"type": "array", "items": element}, text, *option.forms])
+        # Names that are checked by a function may have other names too, so the list is not closed
+        # but where forms say what else there may be.
+        others = [form for form in option.forms if form["type"] == "string"]
+        others = others or ([text] if option.check or not known else [])
+        element = _either([*known, *others])
+        wholes = [form for form in option.forms if form["type"] == "object"]
+        return _either([{"type": "array", "items": element}, text, *wholes])
     forms = [*known, *option.forms]
     if forms:
         return _either(forms)

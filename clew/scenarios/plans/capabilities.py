@@ -16,6 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from clew.node.node import Node
+from clew.node.system import Program, classes_of
 from clew.node.tolerates import MILD, Tolerates
 from clew.scenarios.code.userfiles import BESIDE
 from clew.sim.faults import GROUPS, KINDS
@@ -48,29 +49,34 @@ _ROUNDABOUT = frozenset(
 """Names by which code may reach any other."""
 
 
-def promised(node_class: type[Node]) -> Tolerates:
-    """What a class says that it tolerates, or the mild default."""
-    return node_class.tolerates or MILD
+def promised(program: Program) -> Tolerates:
+    """What a class or a system says that it tolerates, or the mild default."""
+    return program.tolerates or MILD
 
 
-def capabilities(node_class: type[Node]) -> frozenset[str]:
-    """Which needs of faults a node class can feel: keys of `CAPABILITIES`.
+def capabilities(program: Program) -> frozenset[str]:
+    """Which needs of faults the nodes of a program can feel: keys of `CAPABILITIES`.
 
-    Found by the names that its methods' code mentions; a class that reaches them by other means,
-    such as ``getattr``, is taken to have none.
+    Found by the names that their methods' code mentions; a class that reaches them by other means,
+    such as ``getattr``, is taken to have none. Of a system it is what any of its classes can feel.
     """
     names: set[str] = set()
-    for base in _own(node_class):
-        for member in vars(base).values():
-            for code in _codes(member):
-                names.update(code.co_names)
-    if getattr(node_class, "work", None) is not Node.work:
-        names.discard("work")  # a method of its own
+    for node_class in classes_of(program):
+        called = {
+            name
+            for base in _own(node_class)
+            for member in vars(base).values()
+            for code in _codes(member)
+            for name in code.co_names
+        }
+        # A method of the class's own that is called work is no call of ours.
+        names |= called - ({"work"} if node_class.work is not Node.work else set())
     return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
 
 
-def _own(node_class: type[Node]) -> list[type]:
-    return [base for base in node_class.__mro__ if base is not Node and base is not object]
+def _own(program: Program) -> list[type]:
+    bases = dict.fromkeys(base for each in classes_of(program) for base in each.__mro__)
+    return [base for base in bases if base is not Node and base is not object]
 
 
 def _codes(member: Any) -> list[CodeType]:
@@ -89,13 +95,13 @@ def _codes(member: Any) -> list[CodeType]:
     return found
 
 
-def kinds_for(node_class: type[Node]) -> list[str]:
-    """The kinds of fault that a class can feel and promises to withstand, in the table's order."""
-    able = capabilities(node_class) | {"nothing"}
+def kinds_for(program: Program) -> list[str]:
+    """The kinds of fault that nodes can feel and promise to withstand, in the table's order."""
+    able = capabilities(program) | {"nothing"}
     return [
         name
         for name, kind in KINDS.items()
-        if kind.needs in able and withstands(promised(node_class), name)
+        if kind.needs in able and withstands(promised(program), name)
     ]
 
 
@@ -107,32 +113,32 @@ def withstands(promise: Tolerates, kind: str) -> bool:
     return promise.faults is None or bool({kind, group} & {*promise.faults})
 
 
-def unfelt(node_class: type[Node]) -> frozenset[str]:
-    """The kinds of fault that nodes of a class can't notice, for certain.
+def unfelt(program: Program) -> frozenset[str]:
+    """The kinds of fault that no node of a program can notice, for certain.
 
     Of a shipped model that is what its code does not mention. Of a user's class it is that no
     file of it or beside it mentions the call, even as a text, and none has means to reach it
     otherwise: an installed package, ``getattr`` and the like.
     """
-    if node_class.__module__.startswith("clew.models"):
-        able = capabilities(node_class)
+    if all(each.__module__.startswith("clew.models") for each in classes_of(program)):
+        able = capabilities(program)
     else:
-        names = _all_names(node_class)
+        names = _all_names(program)
         if names is None or names & _ROUNDABOUT:
             return frozenset()
         able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
     return frozenset(name for name, kind in KINDS.items() if kind.needs not in {*able, "nothing"})
 
 
-def unfelt_group(node_class: type[Node], asked: str) -> bool:
-    """True where nodes of a class can notice nothing of what a name asks for."""
-    return unfelt(node_class).issuperset(GROUPS.get(asked, (asked,)))
+def unfelt_group(program: Program, asked: str) -> bool:
+    """True where nodes of a program can notice nothing of what a name asks for."""
+    return unfelt(program).issuperset(GROUPS.get(asked, (asked,)))
 
 
-def _all_names(node_class: type[Node]) -> set[str] | None:
-    """Every name and text in the files of a class; None where not all of it can be read."""
+def _all_names(program: Program) -> set[str] | None:
+    """Every name and text in the files of a program; None where not all of it can be read."""
     names: set[str] = set()
-    for module in _modules(node_class):
+    for module in _modules(program):
         file = getattr(module, "__file__", None)
         if file is None:
             return None
@@ -144,7 +150,7 @@ def _all_names(node_class: type[Node]) -> set[str] | None:
             return None
         names |= found
     # A class that some program made elsewhere does not stand in its module's file.
-    written = names.issuperset(base.__name__ for base in _own(node_class))
+    written = names.issuperset(base.__name__ for base in _own(program))
     return names if written else None
 
 
@@ -168,10 +174,10 @@ def _mentioned(source: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(names), frozenset(imported)
 
 
-def _modules(node_class: type[Node]) -> Iterator[ModuleType]:
-    """The modules of a class and its bases, and those that they imported from their folder."""
+def _modules(program: Program) -> Iterator[ModuleType]:
+    """The modules of classes and their bases, and those that they imported from their folder."""
     named: dict[str, None] = {}
-    for base in _own(node_class):
+    for base in _own(program):
         module = sys.modules.get(base.__module__)
         named[base.__module__] = None
         named.update(dict.fromkeys(getattr(module, BESIDE, ())))

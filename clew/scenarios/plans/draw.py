@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
-from clew.node.node import Node
+from clew.node.node import ONLY_ROLE
+from clew.node.system import tells_state
 from clew.node.timer import bound_ns, to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, reference_of
@@ -12,6 +15,7 @@ from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.arrivals import Arrivals
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
+from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.placement import placed
@@ -22,11 +26,13 @@ from clew.scenarios.plans.plan import (
     PlannedOperation,
     recover_margin_ns,
 )
+from clew.scenarios.plans.roles import asks_of, draw_roles
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults.targets import parted
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.workloads.workload import Draw, Setting, Workload, finals
+from clew.workloads.workload import Draw, Request, Setting, Workload, finals
 
 _NS_PER_MS = 1_000_000
 
@@ -51,13 +57,16 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         )
     spoken = load_workload(workload_name)
     options = scenario.options_for(spoken)
-    shape = _shape(scenario, entropy, model)
+    asks = asks_of(model.system, spoken)
+    roles = draw_roles(scenario, entropy, model)
+    shape = _shape(scenario, entropy, model, roles)
     node_ids = shape.node_ids
-    clients = scenario.client_count(len(node_ids))
+    homes = Homes(node_ids, roles, asks)
+    clients = scenario.client_count(len(homes.all))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
-        workload = spoken(options, Setting(functions=model.node_class.functions))
-        operations = _operations(scenario, workload, entropy, clients, len(node_ids))
+        workload = spoken(options, Setting(functions=model.program.functions))
+        operations = _operations(scenario, workload, entropy, clients, homes)
     return Plan(
         seed=seed,
         model=ModelReference(scenario.model, scenario.bug, model.digest),
@@ -71,10 +80,12 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         recovery_ns=recovery_ns,
         nemesis=() if _draws_kinds(scenario) else scenario.nemesis,
         liveness=scenario.liveness,
-        core=_core(scenario, entropy, node_ids),
+        core=_core(scenario, entropy, roles or {ONLY_ROLE: node_ids}),
         availability=None if scenario.availability is None else str(scenario.availability),
         asserts=scenario.asserts,
         options=options,
+        roles=roles,
+        asks=asks,
         stop_on_finding=scenario.on_finding == "stop",
         events_max=scenario.events_max,
         schedule=scenario.schedule,
@@ -85,21 +96,34 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         swarm=scenario.swarm,
         regions=shape.regions,
         bandwidth=scenario.bandwidth,
-        **asked_again(scenario, workload, node_ids),
+        **asked_again(scenario, workload, homes.first),
         faults=shape.faults,
         operations=operations,
     )
 
 
-def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """A drawn majority whose nodes reach each other, in the nodes' order; empty for no core.
+def _core(
+    scenario: Scenario, entropy: Entropy, roles: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """A drawn majority of the nodes of each role, in the nodes' order; empty for no core."""
+    if scenario.liveness != "core":
+        return ()
+    return tuple(
+        name
+        for role, names in roles.items()
+        for name in _majority(scenario, entropy, names, () if role == ONLY_ROLE else (role,))
+    )
+
+
+def _majority(
+    scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...], key: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A drawn majority whose nodes reach each other, in the nodes' order.
 
     Reach means through the topology: neighbours that stay broken for good must not come between.
     """
-    if scenario.liveness != "core":
-        return ()
     neighbours = topology(scenario.topology, list(node_ids), entropy)
-    stream = entropy.stream("core")
+    stream = entropy.stream("core", *key)
     chosen = [stream.pick(node_ids)]
     while len(chosen) < len(node_ids) // 2 + 1:
         edge = [name for name in node_ids if name not in chosen and {*neighbours[name]} & {*chosen}]
@@ -109,7 +133,7 @@ def _core(scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...]) -> tu
 
 
 def _operations(
-    scenario: Scenario, workload: Workload, entropy: Entropy, clients: int, node_count: int
+    scenario: Scenario, workload: Workload, entropy: Entropy, clients: int, homes: Homes
 ) -> tuple[PlannedOperation, ...]:
     """All clients' operations, by time; each is drawn from a stream of its own."""
     healed_ns = to_ns(scenario.time_limit)
@@ -135,25 +159,34 @@ def _operations(
             think_ns = arrivals.think_ns(client, number + rank)
             drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover", think_ns))
     if workload.final_reads:
-        last = finals(workload)
-        for client, at_node in _final_clients(clients, node_count):
-            at_ns = healed_ns + recovery_ns + entropy.stream("final", at_node).below(_FINAL_NS)
-            drawn += [
-                PlannedOperation(
-                    client, at_node + rank * node_count, at_ns, request.f, request.value, "final"
-                )
-                for rank, request in enumerate(last)
-            ]
+        drawn += _final_reads(workload, entropy, clients, homes, healed_ns + recovery_ns)
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
 
 
-def _final_clients(clients: int, node_count: int) -> list[tuple[int, int]]:
-    """For each node a client of its own, ``(client, node)``; none of those that worked before.
+def _final_reads(
+    workload: Workload, entropy: Entropy, clients: int, homes: Homes, from_ns: int
+) -> Iterator[PlannedOperation]:
+    """What each node is asked at the end, of those that are asked it.
 
-    A client talks to the node of its rank modulo the number of nodes.
+    Each has a client of its own, none of those that worked before. A client talks to the node of
+    its rank modulo the number of nodes that it asks.
     """
-    first = -(-clients // node_count) * node_count
-    return [(first + node, node) for node in range(node_count)]
+    groups: dict[tuple[str, ...], list[Request]] = {}
+    for request in finals(workload):
+        groups.setdefault(homes.for_function(request.f), []).append(request)
+    taken = clients
+    for place, (nodes, requests) in enumerate(groups.items()):
+        count = len(nodes)
+        first = -(-taken // count) * count
+        taken = first + count
+        for at_node in range(count):
+            key = (at_node,) if not place else (at_node, place)
+            at_ns = from_ns + entropy.stream("final", *key).below(_FINAL_NS)
+            for rank, request in enumerate(requests):
+                yield PlannedOperation(
+                    first + at_node, at_node + rank * count, at_ns, request.f, request.value,
+                    "final",
+                )  # fmt: skip
 
 
 def _one(
@@ -175,18 +208,22 @@ def _draws_kinds(scenario: Scenario) -> bool:
     return scenario.swarm or "all" in scenario.nemesis
 
 
-def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
+def _shape(
+    scenario: Scenario, entropy: Entropy, model: Model, roles: Mapping[str, tuple[str, ...]]
+) -> Swarm:
     """What a swarm draws and a plain scenario states: nodes, network and faults."""
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
-    promise = promised(model.node_class)
-    names = _node_names(scenario.node_count, promise)
+    promise = promised(model.program)
+    names = tuple(name for each in roles.values() for name in each)
+    names = names or _node_names(scenario.node_count, promise)
     time_limit_ns = to_ns(scenario.time_limit)
-    leads = model.node_class.server_state is not Node.server_state
+    leads = tells_state(model.program)
     clock_error_ns = _clock_error_ns(scenario, model)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
     stated = scenario.model_fields_set
-    if scenario.swarm and "node_count" not in stated and not isinstance(scenario.regions, dict):
+    sized = bool(roles) or "node_count" in stated or isinstance(scenario.regions, dict)
+    if scenario.swarm and not sized:
         names = draw_size(entropy, promise, len(scenario.regions))
     regions = placed(scenario, names, entropy, promise)
     if not _draws_kinds(scenario):
@@ -198,13 +235,14 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
             interval_ns=to_ns(scenario.nemesis_interval),
             time_limit_ns=time_limit_ns,
             leads=leads,
-            unfelt=frozenset() if scenario.allow_inert else unfelt(model.node_class),
+            unfelt=frozenset() if scenario.allow_inert else unfelt(model.program),
             clock_error_ns=clock_error_ns,
+            roles=roles,
         )
         return Swarm(names, latency, scenario.nemesis, tuple(faults), regions)
     pool = scenario.nemesis
     if not pool or "all" in pool:
-        pool = tuple(kinds_for(model.node_class))
+        pool = tuple(kinds_for(model.program))
     fixed_latency = "latency" in stated or not scenario.swarm
     return draw_swarm(
         pool,
@@ -216,6 +254,7 @@ def _shape(scenario: Scenario, entropy: Entropy, model: Model) -> Swarm:
         latency=latency if fixed_latency else None,
         node_ids=names,
         regions=regions,
+        roles=roles,
     )
 
 
@@ -241,7 +280,7 @@ def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
     """
     if scenario.clock_error is not None:
         return bound_ns(scenario.clock_error)
-    return promised(model.node_class).clock_error_ns or None
+    return promised(model.program).clock_error_ns or None
 
 
 def _check_felt(scenario: Scenario, model: Model) -> None:
@@ -251,12 +290,16 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
         UsageError: one is not.
     """
     for asked in scenario.nemesis:
-        if asked == "all" or not unfelt_group(model.node_class, asked):
+        name, role = parted(asked)
+        struck = model.program
+        if role is not None and model.system is not None and role in model.system.roles:
+            struck = model.system.class_of(role)
+        if name == "all" or not unfelt_group(struck, name):
             continue
-        lack = _LACKS[KINDS[GROUPS.get(asked, (asked,))[0]].needs]
+        lack = _LACKS[KINDS[GROUPS.get(name, (name,))[0]].needs]
         felt = dict.fromkeys(
             KINDS[kind].group
-            for kind in kinds_for(model.node_class)
+            for kind in kinds_for(struck)
             if scenario.regions or not KINDS[kind].least_regions
         )
         raise UsageError(

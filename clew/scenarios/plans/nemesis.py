@@ -11,9 +11,10 @@ rates (Groce, Zhang, Eide, Chen, Regehr, "Swarm testing", ISSTA 2012).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from clew.errors import UsageError
@@ -22,6 +23,7 @@ from clew.node.tolerates import MILD, Tolerates
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Injection, Parameter
+from clew.sim.faults.targets import of_role, parted
 from clew.sim.latency import SHAPES, Latency
 from clew.sim.regions import Regions
 
@@ -64,6 +66,7 @@ def draw_faults(
     unfelt: frozenset[str] = frozenset(),
     clock_error_ns: int | None = None,
     regions: Regions | None = None,
+    roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[Fault]:
     """Faults for a plan, in order of their begin: at least one for each name asked for.
 
@@ -71,7 +74,8 @@ def draw_faults(
     [0, 2 x interval). All end before the time limit.
 
     Args:
-        kinds: kinds or groups of them, such as ``kill`` or ``partition``.
+        kinds: kinds or groups of them, such as ``kill`` or ``partition``, each perhaps with a role
+            that it aims at, as in ``kill:shard``.
         entropy: the run's seed.
         node_ids: the cluster.
         interval_ns: the mean gap.
@@ -80,6 +84,7 @@ def draw_faults(
         unfelt: kinds that a group's name does not mean here, where it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
+        roles: the nodes of each role of a system.
 
     Raises:
         UsageError: a name is unknown, or can't do anything in so small a cluster.
@@ -87,16 +92,45 @@ def draw_faults(
     faults: list[Fault] = []
     places = () if regions is None else regions.names
     for asked in dict.fromkeys(kinds):
-        fitting = _fitting(asked, len(node_ids), len(places))
+        name, role = parted(asked)
+        among = list(node_ids if role is None else _nodes_of(role, roles, asked))
+        counts = len(among) if role is None else (len(among), len(node_ids))
+        fitting = _fitting(name, counts, len(places))
         fitting = [name for name in fitting if name not in unfelt] or fitting
         stream = entropy.stream("nemesis", asked)
-        draw = _Draw(asked, fitting, stream, list(node_ids), leads, clock_error_ns, places)
+        draw = _Draw(asked, fitting, stream, among, leads, clock_error_ns, places, role)
         faults += draw.faults(interval_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
-def _fitting(asked: str, node_count: int, region_count: int = 0) -> list[str]:
-    """The kinds that a name means and that can do something with so many nodes and regions."""
+def _nodes_of(role: str, roles: Mapping[str, Sequence[str]], asked: str) -> Sequence[str]:
+    """The nodes of a role that a fault aims at.
+
+    Raises:
+        UsageError: there is no such role.
+    """
+    if role not in roles:
+        raise UsageError(
+            f"the fault {asked!r} aims at a role that is not there",
+            expected=f"one of {', '.join(roles)}"
+            if roles
+            else "no role: all nodes are of one kind",
+            found=repr(role),
+            fix=meant(role, list(roles)) or None,
+        )
+    return roles[role]
+
+
+def _fitting(asked: str, counts: int | tuple[int, int], region_count: int = 0) -> list[str]:
+    """The kinds that a name means and that can do something with so many nodes and regions.
+
+    Args:
+        asked: the name.
+        counts: how many nodes there are; where a role is aimed at, how many of it, and in all: a
+            kind that strikes some nodes may set them against all others.
+        region_count: how many regions.
+    """
+    of_role, in_all = counts if isinstance(counts, tuple) else (counts, counts)
     named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
     if not named:
         known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
@@ -104,7 +138,12 @@ def _fitting(asked: str, node_count: int, region_count: int = 0) -> list[str]:
             "no such fault", expected=f"one of {known}", found=repr(asked),
             fix=meant(asked, [*GROUPS, *KINDS]) or "See 'clew list faults'",
         )  # fmt: skip
-    fitting = [name for name in named if KINDS[name].least_nodes <= node_count]
+    node_count = max(of_role, in_all if any(KINDS[name].aims for name in named) else 0)
+    fitting = [
+        name
+        for name in named
+        if KINDS[name].least_nodes <= (in_all if KINDS[name].aims else of_role)
+    ]
     if not fitting:
         least = min(KINDS[name].least_nodes for name in named)
         raise UsageError(
@@ -129,6 +168,8 @@ class _Draw(NamedTuple):
         asked: the name.
         fitting: the kinds that it means.
         regions: their names.
+        node_ids: the nodes that it is about.
+        role: the role that it aims at; None for all nodes.
     """
 
     asked: str
@@ -138,6 +179,7 @@ class _Draw(NamedTuple):
     leads: bool
     clock_error_ns: int | None
     regions: tuple[str, ...] = ()
+    role: str | None = None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
         """A sequence of them that fits into the time."""
@@ -190,6 +232,8 @@ class _Draw(NamedTuple):
         }
         if kind.instant and target not in SERVER_STATES:
             until_ns = at_ns
+        if self.role is not None:
+            target = of_role(target or "all", self.role)
         return Fault(f"{self.asked}-{rank + 1}", name, at_ns, until_ns, target, params)
 
 
@@ -271,6 +315,7 @@ def draw_swarm(
     latency: Latency | None = None,
     clock_error_ns: int | None = None,
     regions: Regions | None = None,
+    roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Swarm:
     """One seed's configuration: cluster, latency, which kinds are on and what they do.
 
@@ -287,20 +332,26 @@ def draw_swarm(
         latency: fixed by the user; drawn within the promise where None.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
+        roles: the nodes of each role of a system.
 
     Raises:
         UsageError: a name in the pool is unknown.
     """
     node_ids = node_ids or draw_size(entropy, promise)
     count, places = len(node_ids), len(regions.names) if regions else 0
-    pool = [name for asked in kinds for name in GROUPS.get(asked, (asked,))]
+    pool = dict.fromkeys(
+        of_role(name, role)
+        for asked, role in map(parted, kinds)
+        for name in GROUPS.get(asked, (asked,))
+    )
     for name in pool:
-        if name not in KINDS:
+        if parted(name)[0] not in KINDS:
             _fitting(name, count)
+    ordered = [one for name in KINDS for one in pool if parted(one)[0] == name]
     fitting = [
         name
-        for name, kind in KINDS.items()
-        if name in pool and kind.least_nodes <= count and kind.least_regions <= places
+        for name in ordered
+        if _least(name, roles) <= count and KINDS[parted(name)[0]].least_regions <= places
     ]
     on = _switched_on(fitting, entropy)
     faults: list[Fault] = []
@@ -311,7 +362,9 @@ def draw_swarm(
             [name], entropy=entropy, node_ids=node_ids, interval_ns=max(interval_ns, 1),
             time_limit_ns=time_limit_ns, leads=leads, clock_error_ns=clock_error_ns,
             regions=regions,
-            unfelt=frozenset(KINDS) - {name},  # the kind alone, also where a group has its name
+            roles=roles,
+            # The kind alone, also where a group has its name.
+            unfelt=frozenset(KINDS) - {parted(name)[0]},
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)
     drawn = latency or _latency(entropy, promise)
@@ -332,6 +385,15 @@ def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str
     return tuple(f"n{rank + 1}" for rank in range(size))
 
 
+def _least(name: str, roles: Mapping[str, Sequence[str]]) -> int:
+    """How many nodes there must be for a kind; more than any where its role has too few."""
+    kind, role = parted(name)
+    injection = KINDS[kind]
+    if role is not None and not injection.aims:
+        return 0 if len(_nodes_of(role, roles, name)) >= injection.least_nodes else 1 << 30
+    return injection.least_nodes
+
+
 SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
 """What does something also where little goes on: each swarm has one, so that none is vacuous."""
 
@@ -349,14 +411,19 @@ def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
     on = [
         name
         for name in names
-        if KINDS[name].group in groups
-        and (len(GROUPS[KINDS[name].group]) == 1 or entropy.state("swarm", "kind", name) >> 61 < 4)  # noqa: PLR2004 - a half
+        if _group(name) in groups
+        and (len(GROUPS[_group(name)]) == 1 or entropy.state("swarm", "kind", name) >> 61 < 4)  # noqa: PLR2004 - a half
     ]
-    if not any(KINDS[name].group in SURE_GROUPS for name in on):
-        sure = [name for name in names if KINDS[name].group in SURE_GROUPS] or names
+    if not any(_group(name) in SURE_GROUPS for name in on):
+        sure = [name for name in names if _group(name) in SURE_GROUPS] or names
         picked = sure[fallback * len(sure) >> 64 :][:1]
         on = [name for name in names if name in on or name in picked]
     return on
+
+
+def _group(name: str) -> str:
+    """The family of a kind, which may name a role."""
+    return KINDS[parted(name)[0]].group
 
 
 def _latency(entropy: Entropy, promise: Tolerates) -> Latency:

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from clew.scenarios.plans.homes import Homes
 from clew.sim.faults import Fault, fault_from_json
 from clew.sim.latency import Shape
 from clew.sim.regions import Regions, regions_from_json
@@ -72,7 +73,10 @@ class Plan:
     Times are virtual nanoseconds.
 
     Attributes:
-        clients: client i begins at node i modulo the number of nodes.
+        clients: client i begins at node i modulo the number of nodes, of those that it asks.
+        roles: the nodes of each role of a system, which together are `node_ids`; empty where all
+            are of one class.
+        asks: by function the role that it goes to, None for any node; empty for one class.
         nemesis: the fault kinds that were asked for by name: each must bite.
         options: what the workload declares, by name.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
@@ -125,6 +129,8 @@ class Plan:
     request_timeout_ns: int | None = None
     retry_budget_ppm: int | None = None
     hedge_ns: int | None = None
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    asks: dict[str, str | None] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)
@@ -142,9 +148,15 @@ class Plan:
         """The greatest mean latency of a link, ns."""
         return max(self.latency_ns, self.regions.slowest_ns if self.regions else 0)
 
+    @property
+    def homes(self) -> Homes:
+        """Which nodes clients ask for what."""
+        return Homes(self.node_ids, self.roles, self.asks)
+
     def home(self, client: int) -> str:
         """The node at which a client of this rank begins."""
-        return self.node_ids[client % len(self.node_ids)]
+        nodes = self.homes.first if self.roles else self.node_ids
+        return nodes[client % len(nodes)]
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; operations are lists, to keep a file short."""
@@ -157,6 +169,9 @@ class Plan:
             plain["regions"] = self.regions.to_json()
         plain["faults"] = [fault.to_json() for fault in self.faults]
         plain["operations"] = [operation.to_json() for operation in self.operations]
+        for name in ("roles", "asks"):
+            if not plain[name]:  # a plan of one class says nothing of roles
+                del plain[name]
         return {"schema": plain.pop("schema"), **plain}
 
 
@@ -167,12 +182,22 @@ _UNSAID = ("retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "h
 def trusted_plan(data: dict[str, Any]) -> Plan:
     """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
     plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
+    plain["roles"] = _in_order(_tuples(data.get("roles", {})), plain["node_ids"])
     plain["model"] = ModelReference(**data["model"])
     plain["faults"] = tuple(fault_from_json(fault) for fault in data["faults"])
     plain["operations"] = tuple(PlannedOperation(*each) for each in data["operations"])
     if data.get("regions") is not None:
         plain["regions"] = regions_from_json(data["regions"])
     return Plan(**plain)
+
+
+def _in_order(
+    roles: dict[str, tuple[str, ...]], node_ids: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Roles in the order of their nodes, which JSON objects do not keep."""
+    ranks = {name: rank for rank, name in enumerate(node_ids)}
+    first = {role: ranks.get(names[0], 0) if names else 0 for role, names in roles.items()}
+    return {role: roles[role] for role in sorted(roles, key=first.__getitem__)}
 
 
 def _tuples(plain: dict[str, Any]) -> dict[str, Any]:

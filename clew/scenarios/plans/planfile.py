@@ -27,6 +27,7 @@ from clew.scenarios.options.scenario import CLIENTS_MAX, Scenario
 from clew.scenarios.options.table import declared, expected, extended, near_option
 from clew.scenarios.plans.plan import SCHEMA, Plan, PlannedOperation, trusted_plan
 from clew.sim.faults import GROUPS, KINDS, Fault, check_regions, fault_from_json
+from clew.sim.faults.targets import parted
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.regions import ways
 from clew.sim.topology import TOPOLOGIES
@@ -226,16 +227,14 @@ def _check_fields(plan: Plan, where: str) -> None:
     _check_hash_seed(plan, where)
     _check_node_ids(plan, where)
     _check_regions(plan, where)
+    _check_roles(plan, where)
     strangers = [name for name in plan.core if name not in plan.node_ids]
     if strangers:
         raise _bad(where, "core", "some of node_ids", strangers[0])
     if plan.topology not in TOPOLOGIES:
         raise _bad(where, "topology", f"one of {', '.join(TOPOLOGIES)}", plan.topology)
     _check_schedule(plan, where)
-    for name in plan.nemesis:
-        if name not in GROUPS and name not in KINDS:
-            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
-            raise _bad(where, "nemesis", f"some of {known}", name)
+    _check_nemesis(plan, where)
     if not _is_availability(plan.availability):
         expected = "null, total, or a fraction from 0 to 1 as a text"
         raise _bad(where, "availability", expected, plan.availability)
@@ -245,6 +244,15 @@ def _check_fields(plan: Plan, where: str) -> None:
     for text in plan.asserts:
         with _named("asserts", where):
             parse_assert(text)
+
+
+def _check_nemesis(plan: Plan, where: str) -> None:
+    for name, role in map(parted, plan.nemesis):
+        if name not in GROUPS and name not in KINDS:
+            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
+            raise _bad(where, "nemesis", f"some of {known}", name)
+        if role is not None and role not in plan.roles:
+            raise _bad(where, "nemesis", f"a role of {', '.join(plan.roles) or 'none'}", role)
 
 
 def _check_node_ids(plan: Plan, where: str) -> None:
@@ -280,6 +288,20 @@ def _check_regions(plan: Plan, where: str) -> None:
                 raise _bad(where, f"regions.latency.{key}", expected, value)
 
 
+def _check_roles(plan: Plan, where: str) -> None:
+    if not plan.roles:
+        if plan.asks:
+            raise _bad(where, "asks", "nothing, as the plan has no roles", plan.asks)
+        return
+    together = [name for names in plan.roles.values() for name in names]
+    if together != [*plan.node_ids] or not all(plan.roles.values()):
+        expected = "by role at least one node, together the node_ids in their order"
+        raise _bad(where, "roles", expected, plan.roles)
+    for role in plan.asks.values():
+        if role is not None and role not in plan.roles:
+            raise _bad(where, "asks", f"null or one of {', '.join(plan.roles)}", role)
+
+
 def _check_hash_seed(plan: Plan, where: str) -> None:
     seed = plan.hash_seed
     if seed is not None and not 0 <= seed <= SEED_MAX:
@@ -309,6 +331,10 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
         check_regions(fault, plan.regions.names if plan.regions else (), where)
+        role = parted(fault.target)[1] if isinstance(fault.target, str) else None
+        if role is not None and role not in plan.roles:
+            expected = f"one of {', '.join(plan.roles)}" if plan.roles else "no role"
+            raise _bad(where, f"the target of fault {fault.id!r}", expected, role)
         for place, name in _nodes_named(fault):
             if name not in plan.node_ids:
                 expected = "some of node_ids, which are " + ", ".join(plan.node_ids)
@@ -338,6 +364,8 @@ def check_arguments(plan: Plan, where: str) -> None:
     """
     _options(plan, where)
     known = load_workload(plan.workload).operations
+    if plan.roles and {*plan.asks} != {*known}:
+        raise _bad(where, "asks", f"a role, or null, for each of {', '.join(known)}", plan.asks)
     for rank, one in enumerate(plan.operations):
         name = f"operations.{rank}"
         if one.f not in known:

@@ -29,6 +29,7 @@ from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.options.names import wrong_model
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.plans.planfile import check_arguments, plan_from_json, shortened
+from clew.scenarios.plans.roles import check_roles
 
 SCHEMA = 1
 
@@ -244,6 +245,7 @@ def model_of(plan: Plan, where: str = "the plan") -> Model:
         ClewError: one of them can't be loaded, or an operation is none of the workload's.
     """
     model = load_model(plan.model.name, plan.model.bug)
+    check_roles(plan, model, where)
     if is_file(plan.workload):
         check_arguments(plan, where)
     return model

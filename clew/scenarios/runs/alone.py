@@ -290,7 +290,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
     make: MakeProcess = SimulatedProcess if isolation is None else isolation.process
     cluster = Cluster(
         plan.seed,
-        model.node_class,
+        model.program,
         plan.node_ids,
         make_process=_telling(make, script),
         services=SERVICES,
@@ -299,6 +299,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         invariants=(),
         clock_error_ns=plan.clock_error_ns,
         regions=plan.regions,
+        roles=plan.roles,
     )
     host = cluster.hosts[part.node]
     host.incarnation = part.incarnation - 1

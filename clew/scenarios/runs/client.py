@@ -17,8 +17,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import NoneType
-from typing import Any
+from types import MappingProxyType, NoneType
+from typing import Any, NamedTuple
 
 import simpy
 
@@ -39,6 +39,30 @@ ELSEWHERE = frozenset({1, 10, 11})
 
 AWAY_MAX = 8
 """After so many operations at other nodes a client goes back to its own."""
+
+
+class Post(NamedTuple):
+    """Where a client stands for what it asks of one role: its nodes, and the link to one of them.
+
+    Attributes:
+        node: the node it talks to.
+        home: the node it begins at, and comes back to.
+        away: how many operations ago it left that.
+        others: where it may go, in order; empty where it stays.
+        core: after healing the nodes that are up, of `others`; empty for all.
+        link: to `node`.
+        native: the node it began at first.
+        near: the nodes of a region that it has come to, until it asks there.
+    """
+
+    node: str
+    home: str
+    away: int
+    others: tuple[str, ...]
+    core: tuple[str, ...]
+    link: Link
+    native: str
+    near: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -137,6 +161,8 @@ class Client:
         timeout_ns: when it gives up.
         core: after healing the nodes that are up, of `others`; empty for all.
         travels: a fault may take it to another region.
+        role: whose node that is; None for any.
+        asks: by function the role that it goes to; empty where all go to one.
     """
 
     paused = False
@@ -154,6 +180,8 @@ class Client:
         others: tuple[str, ...] = (),
         core: tuple[str, ...] = (),
         travels: bool = False,
+        role: str | None = None,
+        asks: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
         self.id = f"c{rank}"
         self.rank = rank
@@ -176,6 +204,27 @@ class Client:
         self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
         self._link = self._link_to(node)
+        self._asks = asks
+        self._role = role
+        self._posts: dict[str | None, Post] = {}
+
+    def serve_at(
+        self, role: str | None, node: str, others: tuple[str, ...], core: tuple[str, ...]
+    ) -> None:
+        """Ask the operations of another role elsewhere; the arguments are as of a `Client`."""
+        self._posts[role] = Post(node, node, 0, others, core, self._link_to(node), node)
+
+    def _turn_to(self, role: str | None) -> None:
+        """Stand where the operations of a role are asked; remember where those before were."""
+        self._posts[self._role] = Post(
+            self.node, self._home, self._away, self._others, self._core, self._link,
+            self._native, self._near,
+        )  # fmt: skip
+        (
+            self.node, self._home, self._away, self._others, self._core, self._link,
+            self._native, self._near,
+        ) = self._posts[role]  # fmt: skip
+        self._role = role
 
     def _link_to(self, node: str) -> Link:
         link = self._cluster.network.link(self._endpoint, node)
@@ -261,6 +310,8 @@ class Client:
 
     def _asked(self, planned: PlannedOperation) -> Request | None:
         """What is asked now, where the client must ask it; it has gone to the node then."""
+        if self._posts and self._asks[planned.f] != self._role:
+            self._turn_to(self._asks[planned.f])
         if self._near is not None:
             self._arrive(self._near)
         if planned.phase == "recover" and self._core and self.node not in self._core:
@@ -311,6 +362,7 @@ class Client:
     def _moved(self, near: Sequence[str]) -> None:
         """Note that it is in another region, of these nodes; what it has asked goes on first."""
         self._near = near
+        self._posts = {role: post._replace(near=near) for role, post in self._posts.items()}
 
     def _arrive(self, near: Sequence[str]) -> None:
         """Ask the nodes of the region where it is now; one that stays at its node asks that."""

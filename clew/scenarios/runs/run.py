@@ -15,7 +15,7 @@ from clew.machine import wall
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
-from clew.node.node import Node
+from clew.node.system import Program
 from clew.node.timer import NS_PER_SECOND
 from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
@@ -23,9 +23,9 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
-from clew.scenarios.runs.client import Attempts, Client, Recorder
+from clew.scenarios.runs.client import Attempts, Recorder
+from clew.scenarios.runs.clientele import clients_of, patience_ns
 from clew.scenarios.runs.lives import Lives, Noted
-from clew.scenarios.runs.retries import Policy, RetryingClient
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
@@ -128,7 +128,7 @@ def make_workload(
     effects: Mapping[int, int] | None = None,
 ) -> Workload:
     """The workload of a plan, for one run or for judging it."""
-    setting = Setting(model.node_class.functions, nodes, effects or {})
+    setting = Setting(model.program.functions, nodes, effects or {})
     return load_workload(plan.workload)(plan.options, setting)
 
 
@@ -136,13 +136,13 @@ class _How(NamedTuple):
     """How a plan is run; what `simulate` takes is as there.
 
     Attributes:
-        node_class: what runs on the nodes.
+        program: what runs on the nodes.
         isolation: gives each process a memory of its own; None where all share one.
         invariants: the ranks of those of the class's that are watched; None for all.
         lives: True notes what nodes find and do.
     """
 
-    node_class: type[Node]
+    program: Program
     keep_trace: bool = True
     handler_seconds: float = HANDLER_SECONDS
     isolation: Isolation | None = None
@@ -176,7 +176,7 @@ def simulate(
     Nodes share the memory of this process only as long as that can't be noticed: where a run
     changed something that all of them see, it is run with a memory for each process instead.
     """
-    how = _How(model.node_class, keep_trace, handler_seconds, tick=tick, lives=lives)
+    how = _How(model.program, keep_trace, handler_seconds, tick=tick, lives=lives)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
         return _simulated(plan, model, how, copy_context())
@@ -208,7 +208,7 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
         return None
     isolation = isolation_of(model, sharing.changes)
     # Invariants compare objects of several nodes.
-    how = _How(model.node_class, isolation=isolation, invariants=())
+    how = _How(model.program, isolation=isolation, invariants=())
     run = _simulated(plan, model, how, Context())
     sharing.update()
     return run
@@ -221,7 +221,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     a class with invariants is run in one memory, and its run stands if it is the same in many.
     ``together`` is that run, if there was one and the modules had run nothing before.
     """
-    own = not model.node_class.invariants
+    own = not model.program.invariants
     left: tuple[str, ...] = ()
     for _ in range(_TRIES):  # what changes in a memory of its own may be more
         known = sharing.changes
@@ -271,7 +271,7 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
         isolation.put(isolation.memory())
         context = Context()
         copy = context.run(isolation.executed)
-        run = _simulated(plan, model, how._replace(node_class=copy.node_class), context)
+        run = _simulated(plan, model, how._replace(program=copy.program), context)
     sharing.update()
     return run
 
@@ -279,9 +279,9 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
 def without_invariants(run: Run, model: Model) -> Run | None:
     """The run with none of its class's invariants; None where there are none of a user's."""
     sharing = Sharing.of(model.node_class)
-    if sharing is None or not model.node_class.invariants:
+    if sharing is None or not model.program.invariants:
         return None
-    return _together(run.plan, model, _How(model.node_class, invariants=()), sharing)
+    return _together(run.plan, model, _How(model.program, invariants=()), sharing)
 
 
 def meddler(plain: Run, model: Model) -> str:
@@ -293,11 +293,11 @@ def meddler(plain: Run, model: Model) -> str:
     """
     sharing = Sharing.of(model.node_class)
     assert sharing is not None
-    return _meddler(plain.plan, model, _How(model.node_class), sharing, plain)
+    return _meddler(plain.plan, model, _How(model.program), sharing, plain)
 
 
 def _meddler(plan: Plan, model: Model, how: _How, sharing: Sharing, plain: Run) -> str:
-    declared = model.node_class.invariants
+    declared = model.program.invariants
     for ranks in [*((rank,) for rank in range(len(declared))), tuple(range(len(declared)))]:
         watched = how._replace(keep_trace=True, invariants=ranks)
         if is_another(_together(plan, model, watched, sharing), plain):
@@ -314,7 +314,7 @@ def is_another(run: Run, plain: Run) -> bool:
 def isolation_of(model: Model, known: Changes) -> Isolation:
     """A memory for each process of a run, with its own of what runs are known to change."""
     return Isolation(
-        partial(copy_of, model.node_class),
+        partial(copy_of, model.program),
         own_names(model.node_class),
         is_own,
         known.spots,
@@ -330,7 +330,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     lives = Lives()
     cluster = Cluster(
         plan.seed,
-        how.node_class,
+        how.program,
         plan.node_ids,
         latency=Latency(plan.latency_ns, plan.latency_shape),
         services=SERVICES,
@@ -344,6 +344,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         clock_error_ns=plan.clock_error_ns,
         regions=plan.regions,
         bandwidth=plan.bandwidth,
+        roles=plan.roles,
     )
     recorder = Recorder(cluster.world, cluster.trace)
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
@@ -409,9 +410,9 @@ def surroundings(
 def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:
     """The acts of a run: boot, faults and operations, healing, recovery, final reads."""
     world = cluster.world
-    clients = _clients(cluster, plan, workload, recorder)
+    clients = clients_of(cluster, plan, workload, recorder)
     cluster.boot()
-    neighbours = topology(plan.topology, list(plan.node_ids), Entropy(plan.seed))
+    neighbours = topology(plan.topology, list(plan.homes.first), Entropy(plan.seed))
     by_client: dict[int, list[PlannedOperation]] = {}
     for operation in plan.operations:
         by_client.setdefault(operation.client, []).append(operation)
@@ -430,7 +431,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
     last_ns = max((operation.at_ns for operation in plan.operations), default=0)
-    for _ in range(max(SETTLE_NS, 2 * _patience_ns(plan)) // NS_PER_SECOND):
+    for _ in range(max(SETTLE_NS, 2 * patience_ns(plan)) // NS_PER_SECOND):
         if world.now > last_ns and not any(client.waiting for client in clients.values()):
             break
         world.advance(world.now + NS_PER_SECOND)
@@ -449,57 +450,6 @@ def _closing_ns(plan: Plan) -> dict[Phase, int]:
         "recover": healed_ns - converging_ns,
         "final": healed_ns + SETTLE_NS,
     }
-
-
-def timeout_ns(plan: Plan) -> int:
-    """When a client of the plan gives a request up, ns."""
-    if plan.request_timeout_ns is not None:
-        return plan.request_timeout_ns
-    return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
-
-
-def _patience_ns(plan: Plan) -> int:
-    """When a client gives an operation up, with all retries, at the latest, ns."""
-    return Policy.of(plan).patience_ns(timeout_ns(plan))
-
-
-def _clients(
-    cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
-) -> dict[int, Client]:
-    """The plan's clients by rank: client i begins at node i modulo the number of nodes."""
-    ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
-    stride = max(ranks) + 1
-    nodes = plan.node_ids
-    others = () if workload.every_node else nodes
-    core = () if workload.every_node else plan.core
-    policy = Policy.of(plan)
-    make = partial(RetryingClient, policy) if policy.asks_again else Client
-    travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
-    return {
-        rank: make(
-            cluster,
-            recorder,
-            workload,
-            rank,
-            stride,
-            plan.home(rank),
-            timeout_ns(plan),
-            others=_near_first(plan, plan.home(rank), others),
-            core=core,
-            travels=rank in travellers,
-        )
-        for rank in sorted(ranks)
-    }
-
-
-def _near_first(plan: Plan, home: str, others: tuple[str, ...]) -> tuple[str, ...]:
-    """Where a client may go, in order: with regions, its own node, its own region, then others."""
-    if plan.regions is None or home not in others:
-        return others
-    start = others.index(home)
-    around = (*others[start:], *others[:start])
-    own = plan.regions.nodes[plan.regions.of_node(home)]
-    return tuple(sorted(around, key=lambda node: node not in own))
 
 
 def _effects(cluster: Cluster, recorder: Recorder) -> dict[int, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew.errors import NodeError, UsageError
-from clew.node.node import handlers_of
+from clew.node.node import Node, handlers_of
 from clew.scenarios.code.models import Model, load_model, reference_of
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.names import wrong_names
 from clew.scenarios.options.scenario import Scenario, check_options
 from clew.scenarios.options.table import declared
 from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.roles import asks_of
 from clew.sim.entropy import Entropy
 from clew.sim.topology import topology
 
@@ -47,7 +48,7 @@ def _check_functions(model: Model, workload: str) -> None:
         UsageError: there is no such workload.
     """
     known = load_workload(workload).functions
-    named = model.node_class.functions
+    named = model.program.functions
     if named is None:
         _check_handlers(model, workload, known)
         return
@@ -55,7 +56,7 @@ def _check_functions(model: Model, workload: str) -> None:
     if unknown and (workload == model.workload or len(unknown) == len(named)):
         raise NodeError(
             f"'functions' names what the workload {workload} does not have",
-            where=f"{model.name}: class {model.node_class.__name__}",
+            where=f"{model.name}: {model.title}",
             expected=f"some of {', '.join(known)}",
             found=", ".join(map(repr, unknown)),
         )
@@ -63,21 +64,41 @@ def _check_functions(model: Model, workload: str) -> None:
 
 
 def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
-    """Do nothing for a class with a handler for each function of a workload.
+    """Do nothing where each function of a workload has a handler in each class that it goes to.
 
     Raises:
         NodeError: there is none for some.
     """
-    answered = handlers_of(model.node_class)
-    asked = [*load_workload(workload).setup_types, *known]
+    spoken = load_workload(workload)
+    asks = asks_of(model.system, spoken)
+    if model.system is None:
+        _check_class(model, workload, model.node_class, [*spoken.setup_types, *known], known)
+        return
+    first = next(role for role in (None, *model.system.roles) if role in asks.values())
+    for role, each in model.system.roles.items():
+        asked = [f for f in known if asks[f] in {role, None}]
+        setup = spoken.setup_types if first in {role, None} else ()
+        _check_class(model, workload, each.node_class, [*setup, *asked], asked)
+
+
+def _check_class(
+    model: Model,
+    workload: str,
+    node_class: type[Node],
+    asked: Sequence[str],
+    known: Sequence[str],
+) -> None:
+    answered = handlers_of(node_class)
     missing = [name for name in asked if name not in answered]
     if not missing:
         return
     some = [name for name in known if name in answered]
     narrow = f", or say functions = {tuple(some)} in the class" if some else ""
+    if model.system is not None:
+        narrow = ", or say which role clients ask, as in System(asks=...)"
     raise NodeError(
         f"this node does not speak the workload {workload}",
-        where=f"{model.name}: class {model.node_class.__name__}",
+        where=f"{model.name}: class {node_class.__name__}",
         expected=f"handlers of {', '.join(asked)}",
         found=f"handlers of {', '.join(answered)}" if answered else "no handler at all",
         fix=f"Write @on({missing[0]!r}){narrow}, or choose another workload",

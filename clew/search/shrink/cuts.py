@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.history import History
+from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.sim.faults import Fault
 from clew.sim.faults.kinds import params_among
@@ -83,7 +84,7 @@ def healed_at(plan: Plan, limit_ns: int) -> Plan:
 
 
 def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None:
-    """Keep some of the nodes; None where a core would be left without any.
+    """Keep some of the nodes; None where a core or a role would be left without any.
 
     Clients stay with their nodes, which gives them other numbers. Final reads of a node go with
     it.
@@ -95,24 +96,28 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     """
     node_ids = tuple(name for name in plan.node_ids if name in kept)
     core = tuple(name for name in plan.core if name in kept)
-    if not node_ids or (plan.core and not core):
+    roles = {role: tuple(n for n in names if n in kept) for role, names in plan.roles.items()}
+    if not node_ids or (plan.core and not core) or not all(roles.values()):
         return None
+    before, after = plan.homes, Homes(node_ids, roles, plan.asks)
     clients: dict[int, int] = {}
     taken: set[int] = set()
     operations = []
     for one in plan.operations:
-        home = plan.node_ids[one.client % len(plan.node_ids)]
+        old, new = before.for_function(one.f), after.for_function(one.f)
+        home = old[one.client % len(old)]
         if home not in kept and (one.phase == "final" or not moved):
             continue
         if one.client not in clients:
-            home = home if home in kept else node_ids[one.client % len(node_ids)]
-            clients[one.client] = _free(taken, node_ids.index(home), len(node_ids))
+            home = home if home in kept else new[one.client % len(new)]
+            clients[one.client] = _free(taken, new.index(home), len(new))
         operations.append(one._replace(client=clients[one.client]))
     return replace(
         plan,
         node_ids=node_ids,
+        roles=roles,
         core=core,
-        clients=_client_count(plan, len(node_ids)),
+        clients=_client_count(plan, len(after.first)),
         faults=tuple(f for f in (_fault_among(f, node_ids) for f in plan.faults) if f),
         operations=tuple(operations),
     )
@@ -129,7 +134,8 @@ def _free(taken: set[int], node: int, count: int) -> int:
 
 def _client_count(plan: Plan, node_count: int) -> int:
     """Count the clients that it takes for nodes to be told their neighbours as before."""
-    return min(plan.clients, max(node_count, 1)) if plan.clients >= len(plan.node_ids) else 1
+    told = len(plan.homes.first)
+    return min(plan.clients, max(node_count, 1)) if plan.clients >= told else 1
 
 
 def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
@@ -146,13 +152,14 @@ def with_clients_renamed(plan: Plan) -> Plan:
     """Give the clients the least numbers, each at the node that it had."""
     clients: dict[int, int] = {}
     taken: set[int] = set()
-    count = len(plan.node_ids)
+    homes = plan.homes
     # Of those that only read at the end none may be one that worked before.
     for one in sorted(plan.operations, key=lambda one: one.phase == "final"):
         if one.client not in clients:
+            count = len(homes.for_function(one.f))
             clients[one.client] = _free(taken, one.client % count, count)
     renamed = tuple(one._replace(client=clients[one.client]) for one in plan.operations)
-    return replace(plan, clients=_client_count(plan, count), operations=renamed)
+    return replace(plan, clients=_client_count(plan, len(homes.first)), operations=renamed)
 
 
 def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:

@@ -20,6 +20,7 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.judgement.signature import finding_kind, kind_of
 from clew.scenarios.plans.plan import Plan, plan_text
+from clew.scenarios.plans.roles import allows
 from clew.scenarios.runs.run import Run, simulate
 from clew.sim.faults import FaultReport
 
@@ -197,6 +198,8 @@ class Oracle:
             self.bounds = None
 
     def _sight(self, plan: Plan) -> Sight | None:
+        if not allows(self.model.system, plan):
+            return None
         bounded = replace(plan, events_max=min(plan.events_max, self.events_max))
         try:
             run = simulate(bounded, self.model, keep_trace=False)

@@ -193,7 +193,8 @@ def few_nodes(plan: Plan, stream: Stream) -> Plan:
     """Keep as many nodes as are enough, or, as often, all."""
     if len(plan.node_ids) <= NODES_ENOUGH or stream.chance(1, 2):
         return plan
-    kept = stream.sample(plan.node_ids, NODES_ENOUGH)
+    groups = plan.roles.values() or (plan.node_ids,)
+    kept = [n for names in groups for n in stream.sample(names, min(len(names), NODES_ENOUGH))]
     return cuts.with_nodes(plan, kept, moved=True) or plan
 
 

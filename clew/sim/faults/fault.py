@@ -23,8 +23,8 @@ class Fault:
         until_ns: when it ends; the same as `at_ns` for what happens at an instant. A fault that
             aims at a server state waits until then for a node to be in it.
         target: node ids, or a symbol that is resolved when the fault strikes (see
-            `clew.sim.faults.targets.SYMBOLS`; any other word is a server state); None for the
-            kind's own default.
+            `clew.sim.faults.targets.SYMBOLS`; any other word is a server state), perhaps with
+            a role; None for the kind's own default.
         params: the kind's parameters by name, JSON values; those left out have their defaults.
     """
 

@@ -9,7 +9,7 @@ leaves the others as they were.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from clew.errors import ScenarioError
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
 from clew.sim.faults.kinds import check_fault, check_regions, injection_of, nodes_of
-from clew.sim.faults.targets import SYMBOLS, resolve, whom
+from clew.sim.faults.targets import SYMBOLS, parted, resolve, whom
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -107,6 +107,7 @@ class Injector:
             check_fault(fault)
             check_regions(fault, there)
             _check_nodes(fault, cluster.node_ids)
+            _check_role(fault, cluster.roles)
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
             seen.add(fault.id)
@@ -207,10 +208,21 @@ def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
             )  # fmt: skip
 
 
+def _check_role(fault: Fault, roles: Collection[str]) -> None:
+    """The role that a fault aims at, if any, exists."""
+    role = parted(fault.target)[1] if isinstance(fault.target, str) else None
+    if role is not None and role not in roles:
+        raise ScenarioError(
+            "no such role", where=f"faults: fault {fault.id!r}",
+            expected=f"one of {', '.join(roles)}" if roles else "none: there is one kind of node",
+            found=repr(role),
+        )  # fmt: skip
+
+
 def _named(target: Target) -> tuple[str, ...]:
     """The node ids in a target; a word that looks like ``n7`` is taken for one."""
     if isinstance(target, tuple):
         return target
-    if target is None or target in SYMBOLS or not re.fullmatch(r"[A-Za-z]+\d+", target):
+    if target is None or target in SYMBOLS or not re.fullmatch(r"[A-Za-z_-]+\d+", target):
         return ()
     return (target,)

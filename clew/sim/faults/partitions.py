@@ -81,12 +81,14 @@ class Partition(CutLinks):
     _detail = ""
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """What to cut, and the words for it; `ids` are all nodes in order."""
+        """What to cut, and the words for it; `ids` are all nodes in order, or a role's."""
         raise NotImplementedError
 
     def begin(self) -> str:
         """Cut the links; return how."""
         ids = list(self.cluster.node_ids)
+        if not self.aims and isinstance(self.fault.target, str):  # all of a role: it alone is cut
+            ids = [host.id for host in self.targets]
         pairs, self._detail = self.shape(ids)
         self.cut(pairs)
         return self._detail

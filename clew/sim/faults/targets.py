@@ -18,7 +18,23 @@ SYMBOLS: dict[str, str] = {
     "majority": "drawn nodes that are up, one more than half of all nodes",
     "all": "every node",
 }
-"""Any other word is a server state, such as ``leader``: a drawn node that reports this state."""
+"""Any other word is a server state, such as ``leader``: a drawn node that reports this
+state.
+
+Each may name a role of a system after a colon, as in ``minority:shard`` and ``leader:controller``:
+then only the nodes of that role count.
+"""
+
+
+def parted(word: str) -> tuple[str, str | None]:
+    """A symbol, a state or a kind of fault, and the role that it is about; None for any."""
+    name, colon, role = word.partition(":")
+    return name, role if colon else None
+
+
+def of_role(word: str, role: str | None) -> str:
+    """A symbol or a state that is about a role only."""
+    return word if role is None else f"{word}:{role}"
 
 
 def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
@@ -32,7 +48,12 @@ def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
         return [host for host in hosts if host.id in target]
     if target in cluster.hosts:
         return [cluster.hosts[target]]
-    if target is None or target == "all":
+    if target is None:
+        return hosts
+    target, role = parted(target)
+    if role is not None:
+        hosts = [cluster.hosts[name] for name in cluster.roles[role]]
+    if target == "all":
         return hosts
     stream = cluster.entropy.stream("fault", fault.id, "target")
     size = _size(target, len(hosts), stream)
@@ -61,6 +82,6 @@ def whom(target: Target) -> str:
     """A target in words, for a sentence that says that no node fitted it."""
     if isinstance(target, tuple):
         return ", ".join(target)
-    if target in SYMBOLS:
-        return f"node for the target {target!r}"
-    return str(target)
+    word, role = parted(str(target))
+    told = f"node for the target {target!r}" if word in SYMBOLS else word
+    return told if role is None or word in SYMBOLS else f"{told} of the role {role}"

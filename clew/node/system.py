@@ -1,0 +1,239 @@
+"""A system of several kinds of node: which roles there are, how many nodes each, what must hold.
+
+A *role* is the kind of a node within its system, such as controller or shard, as FoundationDB and
+Kubernetes use the word. What a node is at a moment, such as leader, is its server state; see
+`clew.node.node.Node.server_state`.
+
+A file that has a `System` at its top level is run as that system. One class alone needs none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from clew.errors import NodeError
+from clew.node.message import in_words
+from clew.node.node import Node
+from clew.node.tolerates import Tolerates
+
+ROLE_NODES_MAX = 1000
+"""So many nodes a role may have, as a cluster of one class."""
+
+_NAME = re.compile(r"[A-Za-z]([A-Za-z_-]*[A-Za-z])?")
+
+_MEANT = frozenset({"c", "one", "random", "minority", "majority", "all"})
+"""Names that mean something else: a client's begins with c, the others are targets of faults."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """One kind of node of a system.
+
+    Attributes:
+        node_class: what its nodes run.
+        nodes: how many there are where nobody says otherwise.
+        least: the fewest that ``--nodes`` may ask for and a swarm draws.
+        most: the most; None for no bound of the system's own.
+
+    Raises:
+        NodeError: the class is no node, or a count can't be used.
+    """
+
+    node_class: type[Node]
+    nodes: int
+    least: int = field(default=1, kw_only=True)
+    most: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        given: Any = self.node_class
+        if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
+            raise NodeError(
+                "the class of a Role can't be used",
+                expected="a class that derives from clew.Node",
+                found=getattr(given, "__name__", in_words(given)),
+            )
+        for name in ("nodes", "least", "most"):
+            count: Any = getattr(self, name)
+            if name == "most" and count is None:
+                continue
+            if type(count) is not int or not 1 <= count <= ROLE_NODES_MAX:
+                raise NodeError(
+                    f"{name!r} of a Role can't be used",
+                    where=f"Role({given.__name__}, ...)",
+                    expected=f"a whole number from 1 to {ROLE_NODES_MAX}",
+                    found=repr(count),
+                )
+        if not self.holds(self.nodes):
+            raise NodeError(
+                "'nodes' of a Role can't be used",
+                where=f"Role({given.__name__}, ...)",
+                expected=f"{self.span} nodes, as it says itself",
+                found=str(self.nodes),
+            )
+
+    def holds(self, count: int) -> bool:
+        """Say whether so many nodes are within the bounds."""
+        return self.least <= count <= (self.most or ROLE_NODES_MAX)
+
+    @property
+    def span(self) -> str:
+        """The bounds in words, such as ``1 to 3``, ``2 or more`` or ``3``."""
+        if self.most is None:
+            return f"{self.least} or more"
+        return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
+class System:
+    """Several node classes that make one system.
+
+        system = System(
+            roles={"controller": Role(Controller, 3), "shard": Role(Shard, 6)},
+            workload="lin-kv",
+            asks="shard",
+        )
+
+    Attributes:
+        roles: the kinds of node by name, in the order in which their nodes are named: the nodes of
+            the role shard are shard1, shard2 and so on.
+        workload: what ``clew test`` asks where nothing is named, as for a node class.
+        invariants: predicates over the whole cluster; those of the node classes come on top.
+        asks: the role that clients talk to; None for any node. An operation of the workload may
+            name another.
+        functions: what of the workload it answers; None for all.
+        tolerates: what the system promises to withstand; where None, what all of its classes that
+            say something do.
+
+    Raises:
+        NodeError: there is no role, a name or a value can't be used.
+    """
+
+    roles: Mapping[str, Role]
+    workload: Any = None
+    invariants: tuple[Any, ...] = ()
+    asks: str | None = None
+    functions: tuple[str, ...] | None = None
+    tolerates: Tolerates | None = None
+
+    def __post_init__(self) -> None:
+        _check_roles(self.roles)
+        object.__setattr__(self, "roles", dict(self.roles))
+        if self.asks is not None and self.asks not in self.roles:
+            raise _unusable(
+                "asks", f"one of its roles, {', '.join(self.roles)}, or None", in_words(self.asks)
+            )
+        declared: Any = self.invariants
+        if not isinstance(declared, tuple | list):
+            found = f"{getattr(declared, '__name__', in_words(declared))} by itself"
+            raise _unusable("invariants", "a tuple of Invariant classes or functions", found)
+        of_all = [*declared, *(one for each in self.classes for one in each.invariants)]
+        object.__setattr__(self, "invariants", tuple(dict.fromkeys(of_all)))
+        if self.tolerates is None:
+            object.__setattr__(self, "tolerates", _together(self.classes))
+
+    def __hash__(self) -> int:
+        """Tell systems apart as objects: two with the same roles are two."""
+        return id(self)
+
+    @property
+    def classes(self) -> tuple[type[Node], ...]:
+        """The node classes, each once, in the order of the roles."""
+        return tuple(dict.fromkeys(role.node_class for role in self.roles.values()))
+
+    def class_of(self, role: str) -> type[Node]:
+        """What the nodes of a role run."""
+        return self.roles[role].node_class
+
+
+Program: TypeAlias = type[Node] | System
+"""What runs on a cluster: one class on every node, or a system.
+
+Both have ``invariants``, ``tolerates``, ``functions`` and ``workload``.
+"""
+
+
+def classes_of(program: Program) -> tuple[type[Node], ...]:
+    """The node classes of a program, each once."""
+    return program.classes if isinstance(program, System) else (program,)
+
+
+def tells_state(program: Program) -> bool:
+    """Say whether any node of a program says what it is, such as leader."""
+    return any(each.server_state is not Node.server_state for each in classes_of(program))
+
+
+def classes_by_node(
+    program: Program, node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
+) -> dict[str, type[Node]]:
+    """What runs on each node, in the nodes' order.
+
+    Args:
+        program: of the cluster.
+        node_ids: its nodes.
+        roles: the nodes of each role of a system; empty for one class.
+    """
+    if not isinstance(program, System):
+        return dict.fromkeys(node_ids, program)
+    classes = {name: program.class_of(role) for role, names in roles.items() for name in names}
+    return {name: classes[name] for name in node_ids}
+
+
+def _check_roles(roles: Any) -> None:
+    """Hold the roles of a system to names that nodes can be called after, and to `Role`."""
+    if not isinstance(roles, Mapping) or not roles:
+        found = "none" if roles == {} else in_words(roles)
+        expected = 'at least one role by name, as in {"shard": Role(Shard, 3)}'
+        raise _unusable("roles", expected, found)
+    for name, role in roles.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _MEANT:
+            expected = (
+                "names of letters, perhaps with _ or - between them, that mean nothing else in a "
+                f"test ({', '.join(sorted(_MEANT))} do)"
+            )
+            raise _unusable("roles", expected, repr(name))
+        if not isinstance(role, Role):
+            raise NodeError(
+                f"the role {name!r} of the System can't be used",
+                expected=f'a Role, as in {{"{name}": Role(Class, 3)}}',
+                found=getattr(role, "__name__", in_words(role)),
+            )
+
+
+def _unusable(name: str, expected: str, found: str) -> NodeError:
+    return NodeError(f"{name!r} of the System can't be used", expected=expected, found=found)
+
+
+def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:
+    """What all of some classes withstand that say something; None where none does.
+
+    How many nodes there may be is said by roles.
+    """
+    said = [each.tolerates for each in classes if each.tolerates is not None]
+    if not said:
+        return None
+    errors = [one.clock_error for one in said if one.clock_error is not None]
+    kinds = [one.faults for one in said if one.faults is not None]
+    return Tolerates(
+        nodes=1,
+        latency=min(one.latency for one in said),
+        clock_error=min(errors, default=None),
+        faults=_faults_of_all(kinds),
+    )
+
+
+def _faults_of_all(said: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """The faults that each of several lists names, itself or by its group; None for no list.
+
+    The name of a kind begins with its group's.
+    """
+    if not said:
+        return None
+    names = dict.fromkeys(name for one in said for name in one)
+    return tuple(
+        name
+        for name in names
+        if all(any(f"{name}-".startswith(f"{other}-") for other in one) for one in said)
+    )

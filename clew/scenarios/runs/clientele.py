@@ -1,0 +1,93 @@
+"""The clients of a run: where each begins, where it may go, and how long it waits."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.plans.plan import Plan
+from clew.scenarios.runs.client import Client, Recorder
+from clew.scenarios.runs.retries import Policy, RetryingClient
+from clew.sim.cluster import Cluster
+from clew.workloads.workload import Workload
+
+
+def timeout_ns(plan: Plan) -> int:
+    """When a client of the plan gives a request up, ns."""
+    if plan.request_timeout_ns is not None:
+        return plan.request_timeout_ns
+    return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
+
+
+def patience_ns(plan: Plan) -> int:
+    """When a client gives an operation up, with all retries, at the latest, ns."""
+    return Policy.of(plan).patience_ns(timeout_ns(plan))
+
+
+def clients_of(
+    cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
+) -> dict[int, Client]:
+    """The plan's clients by rank: client i begins at node i modulo the number of nodes.
+
+    Of a system these are the nodes of the role that it asks; it has a node of each such role.
+    """
+    ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
+    stride = max(ranks) + 1
+    role, *further = plan.homes.asked
+    nodes = plan.homes.first
+    others, core = _elsewhere(plan, workload, nodes)
+    policy = Policy.of(plan)
+    make = partial(RetryingClient, policy) if policy.asks_again else Client
+    travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
+    clients = {
+        rank: make(
+            cluster,
+            recorder,
+            workload,
+            rank,
+            stride,
+            plan.home(rank),
+            timeout_ns(plan),
+            others=_near_first(plan, plan.home(rank), others),
+            core=core,
+            travels=rank in travellers,
+            role=role,
+            asks=plan.asks,
+        )
+        for rank in sorted(ranks)
+    }
+    for role in further:
+        nodes = plan.homes.of(role)
+        others, core = _elsewhere(plan, workload, nodes)
+        for rank, client in clients.items():
+            near = _beside(plan, plan.home(rank), nodes)
+            home = near[rank % len(near)]
+            client.serve_at(role, home, _near_first(plan, home, others), core)
+    return clients
+
+
+def _beside(plan: Plan, home: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some nodes that stand in the region of another; all where none does."""
+    if plan.regions is None:
+        return nodes
+    own = plan.regions.nodes[plan.regions.of_node(home)]
+    return tuple(node for node in nodes if node in own) or nodes
+
+
+def _elsewhere(
+    plan: Plan, workload: Workload, nodes: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where clients of some nodes may go, and which of them are up once a core has healed."""
+    if workload.every_node:
+        return (), ()
+    return nodes, tuple(name for name in plan.core if name in nodes)
+
+
+def _near_first(plan: Plan, home: str, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a client may go, in order: with regions, its own node, its own region, then others."""
+    if plan.regions is None or home not in others:
+        return others
+    start = others.index(home)
+    around = (*others[start:], *others[:start])
+    own = plan.regions.nodes[plan.regions.of_node(home)]
+    return tuple(sorted(around, key=lambda node: node not in own))
