@@ -17,6 +17,7 @@ from clew.checkers.verdict import Anomaly, Verdict
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, script_json
 from clew.report import layout
+from clew.report.regions import lanes_of
 from clew.report.run import when
 from clew.scenarios.judgement.outcome import Outcome
 from clew.trace import words
@@ -66,8 +67,10 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
     nearest = sorted(messages, key=lambda one: abs(one.sent_ns - focus[1]))[:MESSAGES_MAX]
     senders = (end for one in messages for end in (one.src, one.dest))
     clients = sorted({end for end in senders if is_client(end)}, key=lambda name: int(name[1:]))
+    places = lanes_of(run.plan, [*clients, *run.plan.node_ids])
     return {
-        "lanes": [*clients, *run.plan.node_ids],
+        "lanes": list(places),
+        "labels": {name: f"{region} {name}".strip() for name, region in places.items()},
         "end": end,
         "focus": focus,
         "messages": [

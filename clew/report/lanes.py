@@ -7,10 +7,13 @@ turned so that time runs down. Plain ASCII, so that it reads everywhere.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from itertools import groupby
 
 from clew.checkers.verdict import Anomaly
 from clew.machine.text import one_line
 from clew.report import layout
+from clew.report.regions import lanes_of
 from clew.scenarios.runs.run import Run
 from clew.search.shrink.oracle import blamed, moment_of
 from clew.trace import words
@@ -31,7 +34,8 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
     if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
         return ""
     timeline = run.timeline()
-    drawing = _Lanes(["clients", *run.plan.node_ids], timeline)
+    places = {"clients": "", **lanes_of(run.plan, run.plan.node_ids)}
+    drawing = _Lanes(places, timeline)
     for event in timeline.events(until_ns=end):
         drawing.take(event)
     drawing.end_row()
@@ -42,10 +46,15 @@ class _Lanes:
     """Draws a row for each event that a person would want to see.
 
     What happens to several nodes at one instant shares a row.
+
+    Args:
+        places: the region of each lane, in order; empty for none.
+        timeline: of the run.
     """
 
-    def __init__(self, columns: list[str], timeline: Timeline) -> None:
-        self._columns = columns
+    def __init__(self, places: Mapping[str, str], timeline: Timeline) -> None:
+        self._columns = columns = list(places)
+        self._regions = list(places.values())
         self._timeline = timeline
         # An even number, so that all lanes fit into a line.
         fitting = (layout.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2
@@ -58,7 +67,12 @@ class _Lanes:
     def rows(self) -> list[str]:
         """The last rows, below a head; empty where there are none."""
         head = " " * TIME_WIDTH + "".join(name.center(self._width) for name in self._columns)
-        return [head.rstrip(), *self._rows] if self._rows else []
+        above = " " * TIME_WIDTH
+        for name, lanes in groupby(self._regions):
+            width = self._width * len(list(lanes))
+            above += name[: width - 2].center(width)
+        heads = [line.rstrip() for line in (above, head) if line.strip()]
+        return [*heads, *self._rows] if self._rows else []
 
     def take(self, event: TraceEvent) -> None:
         """Draw another event, in order."""

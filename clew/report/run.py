@@ -12,6 +12,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.lanes import lanes
 from clew.report.load import load_tables
+from clew.report.regions import region_rows, region_table
 from clew.report.screen import Style
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
@@ -67,6 +68,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     rows: list[tuple[str, str | int]] = [
         ("nodes", _nodes(plan)),
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned{_loop(plan)}"),
+        *region_rows(plan),
         *_patience(plan),
         (
             "time",
@@ -278,9 +280,7 @@ def statistics(outcome: Outcome, style: Style) -> str:
         for f, part in [*operations["by_f"].items(), ("all", operations)]
     ]
     parts = [style.heading("Figures"), layout.table(rows, right=(1, 2, 3, 4)), _measures(outcome)]
-    load = load_tables(figures)
-    if load:
-        parts.append(load)
+    parts += filter(None, (region_table(figures), load_tables(figures)))
     if outcome.run.faults:
         parts.append("  what each fault did\n" + fault_table(outcome.run.faults, "    "))
     return "\n".join(parts)

@@ -17,6 +17,7 @@ from clew.history import Operation
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import one_line
 from clew.report import layout
+from clew.report.regions import Places
 from clew.report.steps import PHASE, Arrivals, Losses, Mishaps, Step
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
@@ -97,6 +98,7 @@ class _Teller:
         self._outcome, self._timeline = outcome, timeline
         self._losses, self._mishaps = Losses(), mishaps
         self._arrivals = Arrivals(timeline, outcome.run.plan)
+        self._places = Places(outcome.run.plan)
         self._booted: list[str] = []
         self._steps: list[Step] = []
         self._begun: dict[str, int] = {}
@@ -112,8 +114,7 @@ class _Teller:
                 break  # what was broken is mended at the same moment
         self._steps.extend(self._losses.steps())
         if self._booted:
-            verb = "starts" if len(self._booted) == 1 else "start"
-            self._steps.append(Step(0, f"{layout.listed(self._booted)} {verb}.", PHASE))
+            self._steps.append(Step(0, self._places.start(self._booted), PHASE))
         late = [step.arrival for step in self._steps if step.arrival is not None]
         if late and anomaly is not None and run.events <= EVENTS_MAX:
             past = causal_past(self._timeline, anomaly)
@@ -131,7 +132,7 @@ class _Teller:
             self._losses.add(event.time, self._mishaps.names.get(why, why), *ends)
         elif event.kind == "start" and event.time == 0:
             self._booted.append(str(fields["node"]))
-        for step in _of_event(event, self._timeline):
+        for step in _of_event(event, self._timeline, self._places):
             self._add(step)
         for step in (*self._arrivals.take(event), *self._mishaps.take(event)):
             self._add(step)
@@ -146,13 +147,13 @@ class _Teller:
         self._steps.append(step)
 
 
-def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
+def _of_event(event: TraceEvent, timeline: Timeline, places: Places) -> Iterator[Step]:
     """Make the step of what a client asks or hears, or a node does; none for routine."""
     fields = event.fields
     match event.kind:
         case "invoke":
             one = timeline.operation(event)
-            who = f"Process {fields['process']} at {fields['node']}"
+            who = places.who(fields["process"], fields["node"])
             asked = f"{who}: asks for {words.asked(one)}."
             yield Step(event.time, asked, operation=one.number)
         case "retry" | "hedge":
@@ -161,7 +162,11 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
         case "ok" | "fail" | "info":
             one = timeline.operation(event)
             by_way = words.way(timeline.cause(event)) if event.kind == "ok" else ""
-            yield Step(event.time, _answered(one, by_way), operation=one.number)
+            yield Step(
+                event.time,
+                _answered(places.who(one.process, one.node), one, by_way),
+                operation=one.number,
+            )
         case "state" if fields["state"]["role"] in _LEADING:
             # What made a node the leader: the last messages before.
             by_way = words.way(timeline.cause(event))
@@ -173,12 +178,12 @@ def _of_event(event: TraceEvent, timeline: Timeline) -> Iterator[Step]:
             yield Step(event.time, f"{fields['node']} logs: {fields['text']}", 4)
 
 
-def _answered(one: Operation, by_way: str) -> str:
+def _answered(who: str, one: Operation, by_way: str) -> str:
     """Say what came of an operation, and which messages brought the answer about."""
     told = words.operation(one)
     if one.type == "ok" and " -> " not in told:
         told += " is done"
-    return f"{_who(one)}: {told}{f', by way of {by_way}' if by_way else ''}."
+    return f"{who}: {told}{f', by way of {by_way}' if by_way else ''}."
 
 
 # What the nodes held.
@@ -310,7 +315,3 @@ def _promise(outcome: Outcome, check: Result, anomaly: Anomaly) -> str:
     if check.name in {"nodes", *WHOLE_RUN}:
         return ""
     return f"The promise: {load_workload(outcome.run.plan.workload).summary}."
-
-
-def _who(one: Operation) -> str:
-    return f"Process {one.process} at {one.node}"

@@ -60,7 +60,7 @@ class Availability:
         operations = history.operations
         if not operations:
             return Result(self.name, Verdict.UNKNOWN, "The history has no operations.")
-        unanswered = [one for one in operations if not _answered(one)]
+        unanswered = [one for one in operations if not answered(one)]
         answered = len(operations) - len(unanswered)
         least = Fraction(1) if self.required == "total" else Fraction(str(self.required))
         wanted = "all" if least == 1 else f"at least {self.required}"
@@ -85,7 +85,8 @@ def _is_fraction(value: Any) -> bool:
     return bool(0 <= value <= 1)
 
 
-def _answered(operation: Operation) -> bool:
+def answered(operation: Operation) -> bool:
+    """True for an operation that counts as answered."""
     if operation.type == "ok":
         return True
     return operation.type == "fail" and _code(operation.error) in REFUSALS

@@ -180,7 +180,7 @@ def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
 
 def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:
     """True if one client sent two requests: they may have gone to two nodes."""
-    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    stride = plan.stride
     clients = [int(one.process) % stride for each in tried for one in each]
     return len({*clients}) < len(clients)
 

@@ -23,6 +23,7 @@ from clew.scenarios.judgement.liveness import (
 from clew.scenarios.judgement.load import load_figures
 from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
+from clew.scenarios.judgement.regions import region_figures
 from clew.scenarios.judgement.remarks import (
     answered_again,
     kept_apart,
@@ -181,6 +182,7 @@ def run_statistics(run: Run) -> dict[str, Any]:
         "network": {"messages": run.messages, "dropped": dict(sorted(run.dropped.items()))},
         "events": run.events,
         "virtual_seconds": run.virtual_ns / NS_PER_SECOND,
+        **region_figures(run),
     } | load_figures(run)
 
 

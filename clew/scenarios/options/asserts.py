@@ -44,6 +44,13 @@ FIGURES: Mapping[str, str] = {
     "servers.msgs_per_ok": "the same for each operation that happened",
     "network.messages": "all messages that were sent, including those of clients",
     "network.dropped.WHY": "messages that did not arrive, by reason",
+    "regions.R.count": "operations that clients of the region R began; these and the following are "
+    "there where there are regions",
+    "regions.R.ok": "of them, those that happened",
+    "regions.R.fail": "those that surely did not happen",
+    "regions.R.info": "those of which nobody knows",
+    "regions.R.availability": "the share of them that was answered, as `--availability` counts",
+    "regions.R.latency_ms.Q": "the quantile Q of the time that those took that are ok, virtual ms",
     "load.offered": "operations that clients began, per second, before final reads",
     "load.goodput": "of them those that happened, per second",
     "load.PHASE.offered": "operations that clients began per second: `main` is the time of faults, "
@@ -78,6 +85,7 @@ SERIES: Mapping[str, str] = {
 _OPEN = re.compile(
     r"operations\.by_f\..+\.(count|ok|fail|info)|latency_ms\.[\d.]+|network\.dropped\..+"
     r"|load\.(main|recovery)\.(offered|goodput)|nodes\..+\.(utilisation|queue\.(mean|max|refused))"
+    r"|regions\.[\w-]+\.(count|ok|fail|info|availability|latency_ms\.[\d.]+)"
 )
 """The figures whose names depend on the run."""
 

@@ -153,6 +153,14 @@ class Plan:
         """Which nodes clients ask for what."""
         return Homes(self.node_ids, self.roles, self.asks)
 
+    @property
+    def stride(self) -> int:
+        """How many clients there are: a process of one is its rank plus a multiple of that.
+
+        O(operations).
+        """
+        return max([self.clients - 1, *(one.client for one in self.operations)]) + 1
+
     def home(self, client: int) -> str:
         """The node at which a client of this rank begins."""
         nodes = self.homes.first if self.roles else self.node_ids

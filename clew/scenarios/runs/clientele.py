@@ -32,7 +32,7 @@ def clients_of(
     Of a system these are the nodes of the role that it asks; it has a node of each such role.
     """
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
-    stride = max(ranks) + 1
+    stride = plan.stride
     role, *further = plan.homes.asked
     nodes = plan.homes.first
     others, core = _elsewhere(plan, workload, nodes)

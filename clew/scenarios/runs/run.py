@@ -117,8 +117,7 @@ class Run:
         Args:
             changes: what nodes showed of themselves, where somebody looked.
         """
-        ranks = [self.plan.clients - 1, *(one.client for one in self.plan.operations)]
-        return Timeline(self.trace, self.history.operations, max(ranks) + 1, changes)
+        return Timeline(self.trace, self.history.operations, self.plan.stride, changes)
 
 
 def make_workload(

@@ -45,7 +45,7 @@ def asked_at(plan: Plan, history: History) -> Plan:
     A client that waits for an answer asks late. Once its operations stand where they were asked,
     one of them can go without those behind it coming earlier.
     """
-    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    stride = plan.stride
     starts: dict[int, deque[tuple[str, int]]] = {}
     for asked in history.operations:
         again = "attempt" in (history[asked.invoked].extra or {})  # a retry is no planned operation

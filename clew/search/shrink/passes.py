@@ -129,7 +129,7 @@ def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
 
     A client's operations stand in the plan in the order in which it asks them.
     """
-    stride = max([plan.clients - 1, *(one.client for one in plan.operations)]) + 1
+    stride = plan.stride
     found: list[PlannedOperation] = []
     for one in sight.evidence:
         if not isinstance(one.process, int):
