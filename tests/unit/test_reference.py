@@ -79,7 +79,7 @@ def test_every_figure_of_a_run_is_explained(generate: ModuleType, tmp_path: Path
     paths = set[str]()
     for name in ("gossip", str(tmp_path / "working.py")):
         scenario = make_scenario({"model": name, "nemesis": "partition", "time_limit": 5,
-                                  "allow_inert": True})  # fmt: skip
+                                  "allow_inert": True, "regions": "eu,us"})  # fmt: skip
         model = load_model(name)
         run = simulate(draw_plan(scenario, 0, model), model)
         paths |= {*_paths(judge(run, model).statistics)}
@@ -92,6 +92,8 @@ def test_every_figure_of_a_run_is_explained(generate: ModuleType, tmp_path: Path
     named = set()
     for path in paths:
         path = re.sub(r"^nodes\.n\d\.", "nodes.N.", path)  # noqa: PLW2901
+        path = re.sub(r"^regions\.(eu|us)\.", "regions.R.", path)  # noqa: PLW2901
+        path = re.sub(r"^regions\.R\.latency_ms\..*", "regions.R.latency_ms.Q", path)  # noqa: PLW2901
         path = re.sub(r"^load\.(main|recovery)\.", "load.PHASE.", path)  # noqa: PLW2901
         named.add(next((name for start, name in wildcards if path.startswith(start)), path))
     assert named == {*generate.FIGURES, *generate.SERIES}
