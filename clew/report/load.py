@@ -53,11 +53,15 @@ def _over_time(load: dict[str, Any], nodes: dict[str, Any]) -> Iterator[str]:
         )
     yield layout.table(
         [
-            (name, spark(values), f"at most {max(values):.3g} {unit}")
+            (name, spark(values), f"at most {_short(max(values))} {unit}")
             for name, values, unit in series
         ],
         "    ",
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - no exponents
 
 
 def spark(values: Sequence[float]) -> str:

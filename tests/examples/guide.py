@@ -242,7 +242,12 @@ def gist(output: str) -> str:
             evidence = [block, "", blocks[rank + 1], ""]
             break
     more = ["..."] if shrunk else []
-    return "\n".join(["...", verdicts, "", *evidence, "...", digest[0], "", last, *more]) + "\n"
+    load = re.search(r"^  node +busy .*\n(?: .*\n)*?    .* busy .*$", output, re.MULTILINE)
+    figures = [digest[0]]
+    if load is not None:  # what a chapter on load is about
+        latency = re.search(r"^  latency .*$", output, re.MULTILINE)
+        figures = [*([latency[0], "..."] if latency else []), digest[0], load[0]]
+    return "\n".join(["...", verdicts, "", *evidence, "...", *figures, "", last, *more]) + "\n"
 
 
 def refreshed(page: str) -> str:

@@ -19,6 +19,7 @@ TESTS = sorted(path.stem for path in EXAMPLES.glob("test_*.py"))
 
 VERDICTS = {
     # node file: the verdict of each command in its docstring, in order
+    "busy_echo": ["valid", "invalid", "valid"],
     "copied_register": ["invalid"],
     "echo": ["valid"],
     "first_raft": ["valid", "invalid"],
