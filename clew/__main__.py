@@ -22,7 +22,7 @@ class _Answer:
     def __getattr__(self, name: str) -> Any:
         if self._guards is None:  # kept: at exit the modules are gone
             self._guards = sys.modules.get("clew.sim.guards.caller")  # not before a file is loaded
-        frame = sys._getframe().f_back  # noqa: SLF001 - None where Python flushes at its exit
+        frame = sys._getframe().f_back  # noqa: SLF001 - None if Python flushes at its exit
         while frame is not None and frame.f_globals.get("__name__") == "clew.report.screen":
             frame = frame.f_back
         known = self._guards is not None and frame is not None

@@ -60,8 +60,8 @@ class Operation(NamedTuple):
         type: ``ok``, ``fail`` or ``info``; one that was never answered is ``info``.
         argument: the value of the invocation.
         result: the value of the completion; None if there is none.
-        start: time of the invocation, ns; None where the source has no times.
-        end: time of the completion, ns; None where there is none.
+        start: time of the invocation, ns; None if the source has no times.
+        end: time of the completion, ns; None if there is none.
     """
 
     number: int

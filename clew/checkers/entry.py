@@ -136,7 +136,7 @@ class CheckerEntry:
         one_object: whether it knows no keys, so that a keyed history is judged key by key.
         timeless: whether a history of completions alone can be judged: no order of real time or
             of sessions is needed, but where the consistency models need one.
-        leaves_out: what VALID does not promise, though a reader may think so; empty where the
+        leaves_out: what VALID does not promise, though a reader may think so; empty if the
             summary says it all.
         also: other names, parted by blanks, that tools and papers have for it.
         signs: what in a history tells that it asks for this checker.

@@ -223,7 +223,7 @@ def of_each_key(checker: Checker, history: History, *, keyed: bool | None = None
 
 @dataclass(frozen=True, slots=True)
 class EachReading:
-    """Judges each of the ways in which a history can be read; UNKNOWN where they differ.
+    """Judges each of the ways in which a history can be read; UNKNOWN if they differ.
 
     Args:
         of: the ways, and for each the checker that reads the history so.

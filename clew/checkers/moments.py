@@ -33,7 +33,7 @@ class Foremost(Generic[T]):
         self._foremost: T | None = None
 
     def before(self, moment: int) -> T | None:
-        """It, or None where none was over; the moments that are asked for never go back."""
+        """It, or None if none was over; the moments that are asked for never go back."""
         # Invariant: what does not wait was over before the moments so far, and none of it ranks
         # above the foremost.
         while self._waiting and self._end(self._waiting[-1]) < moment:

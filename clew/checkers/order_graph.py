@@ -45,7 +45,7 @@ class OrderGraph(Generic[Label]):
         return len(self.successors) - 1
 
     def add(self, first: int, second: int, label: Label) -> bool:
-        """Put one node before another; False where that was known."""
+        """Put one node before another; False if that was known."""
         if second in self.successors[first]:
             return False
         if first in self._shared:
@@ -55,7 +55,7 @@ class OrderGraph(Generic[Label]):
         return True
 
     def order(self) -> list[int] | None:
-        """All nodes so that each comes after its predecessors; None where there is a cycle. O(n).
+        """All nodes so that each comes after its predecessors; None if there is a cycle. O(n).
 
         Real nodes that may come in any order come by number.
         """

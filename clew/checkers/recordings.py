@@ -270,7 +270,7 @@ def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: H
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
-    """What to say of reads of nil in Jepsen's EDN; empty where they are read as they stand.
+    """What to say of reads of nil in Jepsen's EDN; empty if they are read as they stand.
 
     Knossos, for which such files are made, takes a completed read of nil as one whose value was
     not recorded, and so do we there, openly; elsewhere nil is a value like any other.
@@ -289,7 +289,7 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
 
 
 def _answers_note(history: History) -> str:
-    """What to say of changes that were answered with another value; empty where none was."""
+    """What to say of changes that were answered with another value; empty if none was."""
     other = sum(
         each.type == "ok"
         and each.f in _ECHOED

@@ -90,7 +90,7 @@ def _as_a_checker(name: str) -> str:
 
 
 def _as_an_option(part: str) -> str | None:
-    """How to name a consistency model where an option is expected; None where it is none."""
+    """How to name a consistency model where an option is expected; None if it is none."""
     model = import_module(_CONSISTENCY_MODELS).known_model(part)
     return None if model is None else f"Say consistency-models={model}"
 

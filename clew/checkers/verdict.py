@@ -85,7 +85,7 @@ def concluded(
     engine: str = "",
     figures: Mapping[str, Any] | None = None,
 ) -> Result:
-    """INVALID where something was found, else UNKNOWN where there is a reason for it, else VALID.
+    """INVALID if something was found, else UNKNOWN if there is a reason for it, else VALID.
 
     The reason for INVALID is that of the first anomaly, where nothing else is said.
     """
@@ -120,7 +120,7 @@ class OutOfBudget(Exception):  # noqa: N818 - not an error: the checker stops an
 
     Args:
         bound: what was passed, as a clause.
-        more: what of the bound would help, such as ``more steps``; empty where nothing would.
+        more: what of the bound would help, such as ``more steps``; empty if nothing would.
     """
 
     def __init__(self, bound: str, more: str = "") -> None:
@@ -220,7 +220,7 @@ def helps(checker: Checker) -> tuple[str, ...]:
 
 
 def within(checker: Checker, history: History, budget: Budget) -> Result:
-    """A checker's result; UNKNOWN where the budget is spent, with what would decide it.
+    """A checker's result; UNKNOWN if the budget is spent, with what would decide it.
 
     Raises:
         HistoryError: as the checker does.

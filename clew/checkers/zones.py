@@ -38,7 +38,7 @@ class Interval(NamedTuple):
 class Zone(NamedTuple):
     """The zone of one value: its bounds, with the operations that set them.
 
-    The operations are None where the bound is the initial value's.
+    The operations are None if the bound is the initial value's.
     """
 
     first_end: float
@@ -70,13 +70,13 @@ def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
 
 
 def conflicts(found: Sequence[Zone]) -> list[tuple[Zone, Zone]]:
-    """Pairs of zones that can't both be; empty where there is none. O(n log n)."""
+    """Pairs of zones that can't both be; empty if there is none. O(n log n)."""
     pairs = clashes([zone.first_end for zone in found], [zone.last_start for zone in found])
     return [(found[one], found[other]) for one, other in pairs]
 
 
 def clashes(first_ends: Sequence[float], last_starts: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """The places of zones that can't both be; nothing where there is none. O(n log n).
+    """The places of zones that can't both be; nothing if there is none. O(n log n).
 
     Forward zones are compared with their neighbour alone, so that of many that overlap only
     some pairs are reported, but always one.

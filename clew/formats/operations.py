@@ -49,7 +49,7 @@ _PAIR = 2
 
 
 class _Timed(NamedTuple):
-    """An operation with its times; ``end`` is None where it was never answered."""
+    """An operation with its times; ``end`` is None if it was never answered."""
 
     line: int
     client: int | None

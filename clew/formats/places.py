@@ -40,7 +40,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pat
     """Make sure that files can be written, and that nothing which a person has written is lost.
 
     Args:
-        outputs: by the name of the option that names each; None where it was not given.
+        outputs: by the name of the option that names each; None if it was not given.
         inputs: what the command reads: files, or references such as ``file.py:Class``.
 
     Raises:

@@ -58,7 +58,7 @@ _ELLE = re.compile(r'"(?::\w+|index)"\s*:')
 
 
 def detect(head: str) -> str | None:
-    """The name of the format that a text starts in, or None where it is none of them."""
+    """The name of the format that a text starts in, or None if it is none of them."""
     start = _COMMENTS.match(head)
     text = head[start.end() :] if start else head
     if text.startswith(("{", "[")) and _CALL.search(text) and is_operation(text):

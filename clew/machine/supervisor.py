@@ -41,7 +41,7 @@ _ALIVE, _DONE = b"alive\n", b"done\n"
 
 
 class _Here:
-    """The pipe to the process that looks after this one; None where none does."""
+    """The pipe to the process that looks after this one; None if none does."""
 
     pipe: int | None = None
 
@@ -102,7 +102,7 @@ class Lost(NamedTuple):
 
     Attributes:
         doing: what a user's code was run for; empty for nothing.
-        stuck: True where it had to be ended.
+        stuck: True if it had to be ended.
         place: where it was stuck, if known.
         status: its exit status; minus the number of the signal that ended it.
         ended: the signal that this process was sent, or None.

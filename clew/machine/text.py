@@ -64,7 +64,7 @@ def brief(text: str, most: int, rest: str = "...") -> str:
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Find the known word that a misspelt one is nearest to; None where none is near."""
+    """Find the known word that a misspelt one is nearest to; None if none is near."""
     return next(iter(nearest_of(word, known, 1, cutoff)), None)
 
 

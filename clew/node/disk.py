@@ -27,7 +27,7 @@ class _Value(NamedTuple):
 
 
 class _Write(NamedTuple):
-    """One unsynced write: what a path holds after it; None where it is deleted."""
+    """One unsynced write: what a path holds after it; None if it is deleted."""
 
     path: str
     content: bytes | _Value | None
@@ -233,7 +233,7 @@ class Disk(MutableMapping[str, Any]):
         return len(self._unsynced)
 
     def attach(self, on_sync: Callable[[bool], Any]) -> None:
-        """Tell whom a sync concerns: called with True where it is awaited; the kernel's call."""
+        """Tell whom a sync concerns: called with True if it is awaited; the kernel's call."""
         self._on_sync = on_sync
 
     def mark(self) -> int:

@@ -129,7 +129,7 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def unhandled(self, message: Message) -> bool:
-        """Report a message that the class has no handler for; False where that is no fault."""
+        """Report a message that the class has no handler for; False if that is no fault."""
 
     @abstractmethod
     def unslept(self, place: str, reason: str) -> None:

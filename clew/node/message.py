@@ -72,7 +72,7 @@ def is_answer(message_type: str) -> bool:
 
 
 def is_flat(body: dict[str, Any]) -> bool:
-    """True where every key is a str and no value is a container."""
+    """True if every key is a str and no value is a container."""
     for key in body:  # noqa: PLC0206, SIM110 - half the time of items(), and of all()
         if type(key) is not str or type(body[key]) not in _FLAT:
             return False
@@ -124,7 +124,7 @@ def thawed(value: Any) -> Any:
 
 
 def has_long_integer(value: Any) -> bool:
-    """True where an integer in a value that `frozen` made has more digits than text may hold."""
+    """True if an integer in a value that `frozen` made has more digits than text may hold."""
     kind = type(value)
     if kind is int:
         return not -_LONG < value < _LONG

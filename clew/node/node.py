@@ -46,7 +46,7 @@ ONLY_ROLE = "node"
 
 
 def is_definite(code: int) -> bool:
-    """True where an error of this code says the operation did not happen."""
+    """True if an error of this code says the operation did not happen."""
     return ERROR_CODES.get(code, ("", False))[1]
 
 
@@ -138,7 +138,7 @@ def on(message_type: str) -> Callable[[F], F]:
 
 
 def _only_one(message_type: str, function: Any, names: Mapping[str, Any]) -> None:
-    """Do nothing where no other function of a class body handles the type, nor this one another.
+    """Do nothing if no other function of a class body handles the type, nor this one another.
 
     Raises:
         NodeError: one does.
@@ -204,8 +204,8 @@ class Node:
         id: this node's name, such as ``n1``.
         node_ids: all nodes of the cluster, in order.
         peers: the others, in order.
-        region: the region that it stands in, such as ``eu``; None where there are none.
-        regions: the ids of each region's nodes, by its name, in order; empty where there are none.
+        region: the region that it stands in, such as ``eu``; None if there are none.
+        regions: the ids of each region's nodes, by its name, in order; empty if there are none.
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
         workload: what ``clew test`` asks where nothing is named: the name of a workload, which may
             stand in this file, ``file.py:Class``, or the class; None for the only one of this file.
@@ -316,7 +316,7 @@ class Node:
         Args:
             requests: what `rpc`, `sleep`, `work` and `spawn` return, futures, or coroutines,
                 which run.
-            count: how many must succeed; all where None.
+            count: how many must succeed; all if None.
 
         Returns (when awaited):
             The results of the first that succeeded, in the order in which they came. What comes

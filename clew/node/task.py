@@ -194,7 +194,7 @@ def gather(
     Args:
         spawn: runs a coroutine.
         requests: futures, tasks or coroutines.
-        count: how many must succeed; all where None.
+        count: how many must succeed; all if None.
         tolerated: what a request may fail with, as long as enough others succeed.
 
     Raises:

@@ -29,7 +29,7 @@ class NodeTimer:
         args: with what.
         period_ns: how far apart; 0 for once.
         name: what the trace calls it.
-        cancelled: True where it must not fire again.
+        cancelled: True if it must not fire again.
     """
 
     __slots__ = ("args", "callback", "cancelled", "name", "period_ns")

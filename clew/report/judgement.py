@@ -35,7 +35,7 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
 
 
 def judgement_story(judgement: Judgement) -> str:
-    """Report every anomaly with its operations; empty where there is none."""
+    """Report every anomaly with its operations; empty if there is none."""
     return "\n\n".join(["", *map(_anomaly, judgement.result.anomalies)]).lstrip("\n")
 
 

@@ -29,7 +29,7 @@ _MARKS = {"crash": "CRASH", "start": "START", "pause": "PAUSE", "resume": "RESUM
 
 
 def lanes(run: Run, anomaly: Anomaly) -> str:
-    """Draw what happened just before an anomaly; empty where it has no one moment."""
+    """Draw what happened just before an anomaly; empty if it has no one moment."""
     end = moment_of(anomaly, at_once=blamed(anomaly) is not None)
     if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
         return ""
@@ -65,7 +65,7 @@ class _Lanes:
 
     @property
     def rows(self) -> list[str]:
-        """The last rows, below a head; empty where there are none."""
+        """The last rows, below a head; empty if there are none."""
         head = " " * TIME_WIDTH + "".join(name.center(self._width) for name in self._columns)
         above = " " * TIME_WIDTH
         for name, lanes in groupby(self._regions):

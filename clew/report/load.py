@@ -12,7 +12,7 @@ NODES_SHOWN = 5
 
 
 def load_tables(figures: dict[str, Any]) -> str:
-    """Show the load of a run whose nodes worked; empty where none did.
+    """Show the load of a run whose nodes worked; empty if none did.
 
     Args:
         figures: of the outcome.

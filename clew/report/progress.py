@@ -23,9 +23,9 @@ class Progress(LiveLine):
     """Seeds done, their rate, what they found so far and the time left; a context.
 
     Args:
-        total: how many seeds there will be at most; None where time ends it.
+        total: how many seeds there will be at most; None if time ends it.
         stream: where to show it.
-        seconds: when time ends it, from now; None where it does not.
+        seconds: when time ends it, from now; None if it does not.
     """
 
     def __init__(self, total: int | None, stream: TextIO, seconds: float | None = None) -> None:
@@ -82,7 +82,7 @@ class Progress(LiveLine):
         return f"{sum(self._groups.values()):,} failed: " + ", ".join(told + more)
 
     def _left(self, rate: float) -> float | None:
-        """Estimate the seconds until the end; None where nobody can know."""
+        """Estimate the seconds until the end; None if nobody can know."""
         ends = []
         if self._total is not None and rate:
             ends.append((self._total - self._done) / rate)

@@ -48,10 +48,10 @@ class RunResult:
         outcome: the run that is shown, in full.
         met: whether the runs are as expected.
         scenario: what was run; None for a plan.
-        repro: the file for ``clew replay``; None where there is none.
-        verification: whether the run that is shown was the same again; None where not asked.
+        repro: the file for ``clew replay``; None if there is none.
+        verification: whether the run that is shown was the same again; None if not asked.
         seconds: wall seconds of all runs.
-        shrunk: how the plan was made small; None where it was not.
+        shrunk: how the plan was made small; None if it was not.
     """
 
     runs: tuple[SeedResult, ...]

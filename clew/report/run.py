@@ -45,8 +45,8 @@ def run_report(
 
     Args:
         outcome: the run, judged.
-        verification: whether it came out the same again; None where that was not asked.
-        repro: the file that replays it; None where none was written.
+        verification: whether it came out the same again; None if that was not asked.
+        repro: the file that replays it; None if none was written.
         style: colour or none.
     """
     outcome = verified(outcome, verification)
@@ -131,7 +131,7 @@ def _own(plan: Plan) -> Iterator[tuple[str, str | int]]:
 
 
 def _names(names: Sequence[str]) -> str:
-    """List names: all where they are few, else the first and the last."""
+    """List names: all if they are few, otherwise the first and the last."""
     return ", ".join(names) if len(names) <= NAMES_SHOWN else f"{names[0]} to {names[-1]}"
 
 
@@ -159,7 +159,7 @@ def verdicts(outcome: Outcome, style: Style) -> str:
 
 
 def remarks(told: Sequence[str], style: Style) -> str:
-    """List what is worth knowing and counts in no verdict; empty where there is nothing."""
+    """List what is worth knowing and counts in no verdict; empty if there is nothing."""
     if not told:
         return ""
     lines = (layout.hanging("  - ", remark) for remark in told)

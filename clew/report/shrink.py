@@ -22,7 +22,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
 
     Args:
         shrunk: what was found.
-        repro_path: its repro file, or None where none was written.
+        repro_path: its repro file, or None if none was written.
         style: colour or none.
     """
     plan = shrunk.plan

@@ -20,8 +20,8 @@ class Failure(NamedTuple):
     Attributes:
         first: its result.
         runs: how many ended so, this one included.
-        again: the command that brings it back; empty where there is none.
-        story: what happened, as text of several lines; empty where there is none.
+        again: the command that brings it back; empty if there is none.
+        story: what happened, as text of several lines; empty if there is none.
     """
 
     first: SeedResult
@@ -70,7 +70,7 @@ def suite_of(
         source: where it comes from; None for flags.
         summary: all of its runs.
         stories: by repro file the text of what happened, as far as there is one.
-        again: gives the command that runs a seed again; None where there is none.
+        again: gives the command that runs a seed again; None if there is none.
     """
     expectation = parse_expect(scenario.expect or "valid")
     failures = [

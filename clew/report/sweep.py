@@ -33,7 +33,7 @@ def sweep_report(
         summary: all of its runs.
         seconds: wall seconds.
         style: colour or none.
-        again: gives the command that runs a seed again; None where there is none.
+        again: gives the command that runs a seed again; None if there is none.
     """
     model = layout.titled(scenario.model, scenario.bug)
     seeds = (
@@ -41,7 +41,7 @@ def sweep_report(
         if summary.first == summary.last
         else f"seeds {summary.first} to {summary.last}"
     )
-    seen = len(summary.behaviours)  # none where they were not counted
+    seen = len(summary.behaviours)  # none if they were not counted
     took = speed(summary.virtual_ns, seconds)
     parts = [
         style.heading(f"Clew {__version__}: {model}, {seeds}"),
@@ -64,7 +64,7 @@ def counts(summary: Summary, style: Style) -> str:
 
 
 def expectation(expect: str | None, summary: Summary, style: Style) -> str:
-    """Say whether the runs showed what was expected; empty where nothing was said of that."""
+    """Say whether the runs showed what was expected; empty if nothing was said of that."""
     if expect is None:
         return ""
     met = summary.met

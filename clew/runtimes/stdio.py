@@ -353,7 +353,7 @@ def parse(line: str) -> Message:
 
 
 def _shape(found: Any) -> str | None:
-    """What was expected of a JSON value that is no message; None where it is one."""
+    """What was expected of a JSON value that is no message; None if it is one."""
     if not isinstance(found, dict):
         return "expected a JSON object"
     if not isinstance(found.get("src"), str) or not isinstance(found.get("dest"), str):

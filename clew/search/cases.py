@@ -30,7 +30,7 @@ class Case:
         before: seeds that run before those; none runs twice.
         source: where the scenario comes from; None for flags.
         shard: which part of the seeds.
-        perilous: True where a seed of the scenario has ended its worker before.
+        perilous: True if a seed of the scenario has ended its worker before.
         known: a seed's result from before, or None.
         sweep: the number in the database.
         summary: the results so far.
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def total(self) -> int | None:
-        """How many seeds there are; None where that is not known."""
+        """How many seeds there are; None if that is not known."""
         if self.runs is None:
             return None
         own = len(range(self.shard.number - 1, self.runs, self.shard.of))

@@ -56,7 +56,7 @@ CREATE TABLE results (
     verdict TEXT NOT NULL,            -- valid, invalid or unknown
     signature TEXT NOT NULL,          -- the way of failing; empty for a valid run
     reason TEXT NOT NULL,
-    digest TEXT NOT NULL,             -- of the trace; empty where the worker was lost
+    digest TEXT NOT NULL,             -- of the trace; empty if the worker was lost
     events INTEGER NOT NULL,
     messages INTEGER NOT NULL,
     virtual_ns INTEGER NOT NULL,
@@ -211,7 +211,7 @@ class Database:
         self._rows.clear()
 
     def known(self, sweep: int, seed: int) -> SeedResult | None:
-        """Find a seed's result from before; None where there is none or its worker was lost."""
+        """Find a seed's result from before; None if there is none or its worker was lost."""
         rows = self._rows_of(
             "SELECT verdict, signature, reason, digest, events, messages, virtual_ns, faults, "
             "repro, wall_seconds, scenario FROM results JOIN sweeps ON sweep = id "

@@ -44,8 +44,8 @@ class FreshRun(NamedTuple):
     """What a plan gave in a fresh process.
 
     Attributes:
-        same: True where its digest is the one that was expected.
-        trace: what happened instead; None where the digest is the same or the run did not end.
+        same: True if its digest is the one that was expected.
+        trace: what happened instead; None if the digest is the same or the run did not end.
         failure: why there was no run at all: the last line of what the process said.
         alone: what a node by itself says otherwise first; None for nothing, or where the run is
             another anyway.
@@ -86,7 +86,7 @@ class _Server:
             _send(self._requests.fileno(), request)
 
     def answer(self) -> bytes | None:
-        """Wait for its answer, see `_compared`; None where it died."""
+        """Wait for its answer, see `_compared`; None if it died."""
         return _receive(self._answers.fileno())
 
     def last_words(self) -> str:

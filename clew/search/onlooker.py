@@ -129,7 +129,7 @@ def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """Write a plain value as JSON; empty where it is another."""
+    """Write a plain value as JSON; empty if it is another."""
     try:
         return json.dumps(_sorted(value), ensure_ascii=False)
     except Exception:  # noqa: BLE001 - no plain value: a repr of a user's, or a cycle

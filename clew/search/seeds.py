@@ -30,11 +30,11 @@ class SeedResult:
 
     Attributes:
         seed: which.
-        verdict: of the run, or UNKNOWN where it did not come out the same again.
+        verdict: of the run, or UNKNOWN if it did not come out the same again.
         json: as ``clew test --json`` prints it.
         signature: the kind of failure; empty for a valid run.
         reason: why it is not valid, in one sentence; empty for a valid run.
-        repro: the repro file, or None where none was written.
+        repro: the repro file, or None if none was written.
         verification: of a run that was run again, or None.
         behaviours: those of the run that its worker has not told before, where the job asks.
     """
@@ -50,7 +50,7 @@ class SeedResult:
 
     @property
     def digest(self) -> str:
-        """Of the run's trace; empty where the seed gave no run, because its worker was lost."""
+        """Of the run's trace; empty if the seed gave no run, because its worker was lost."""
         return str(self.json.get("digest", ""))
 
 
@@ -145,7 +145,7 @@ def run_seed(
     Args:
         job: what to do.
         seed: of which.
-        bench: what is kept from seed to seed; None where there is but one.
+        bench: what is kept from seed to seed; None if there is but one.
         listener: hears how it gets on; None for nobody.
     """
     scenario = job.scenario

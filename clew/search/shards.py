@@ -12,5 +12,5 @@ class Shard(NamedTuple):
     of: int = 1
 
     def holds(self, index: int) -> bool:
-        """True where this part takes the seed, or the scenario, of this index."""
+        """True if this part takes the seed, or the scenario, of this index."""
         return index % self.of == self.number - 1

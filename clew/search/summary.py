@@ -32,7 +32,7 @@ class Summary:
     """The results of one scenario, added up.
 
     Args:
-        expect: what the runs must show; None where the worst verdict is the verdict.
+        expect: what the runs must show; None if the worst verdict is the verdict.
 
     Attributes:
         counts: how many runs had each verdict.

@@ -42,12 +42,12 @@ class Verification(NamedTuple):
     """Whether a run came out the same again.
 
     Attributes:
-        same: True where all digests are equal, or are so for each hash seed.
-        where: which second run differed, in words; empty where none did.
-        difference: the first event that differs, in words; empty where none does.
-        failure: why there was no second run to compare with; empty where there was one.
-        hash_order: True where the run is another under another hash seed, and the same under one.
-        shared: True where the run is another once each process has a memory of its own.
+        same: True if all digests are equal, or are so for each hash seed.
+        where: which second run differed, in words; empty if none did.
+        difference: the first event that differs, in words; empty if none does.
+        failure: why there was no second run to compare with; empty if there was one.
+        hash_order: True if the run is another under another hash seed, and the same under one.
+        shared: True if the run is another once each process has a memory of its own.
         meddler: the invariant that changes what nodes do, with its line; empty for none.
     """
 
@@ -97,7 +97,7 @@ def _loaded(plan: Plan) -> Model:
 
 
 def _meddling(run: Run, model: Model) -> Verification | None:
-    """Say where the run is another once no invariant looks; None where it is not."""
+    """Say where the run is another once no invariant looks; None if it is not."""
     plain = without_invariants(run, model)
     if plain is None or not is_another(run, plain):
         return None
@@ -106,7 +106,7 @@ def _meddling(run: Run, model: Model) -> Verification | None:
 
 
 def _sharing(run: Run, model: Model) -> Verification | None:
-    """Say where the run is another once processes share no memory; None where it is not.
+    """Say where the run is another once processes share no memory; None if it is not.
 
     A finding of a class with invariants is taken as it is: without them there is none to compare.
     """
@@ -185,7 +185,7 @@ SHARED = (
 
 
 def determinism(verification: Verification | None) -> Result | None:
-    """Judge determinism: UNKNOWN with the first difference, or None where nothing differs."""
+    """Judge determinism: UNKNOWN with the first difference, or None if nothing differs."""
     if verification is None or verification.same:
         return None
     if verification.failure:

@@ -159,7 +159,7 @@ class Pool:
             self._hand(worker, place)
 
     def _take(self) -> int | None:
-        """Take the place of the next seed to run; None where there is none, or no room for it."""
+        """Take the place of the next seed to run; None if there is none, or no room for it."""
         if self._again:
             return heappop(self._again)
         # Before every taken seed lies the one to be reported next: that bounds what waits.

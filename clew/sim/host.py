@@ -71,7 +71,7 @@ class Host(Endpoint):
         strike: set by a disk fault: called at a sync that has something to lose; it may crash the
             host, and then returns True.
         slowness: how many times as long as at full speed work takes here.
-        load: what its workers did; None where its nodes never worked.
+        load: what its workers did; None if its nodes never worked.
     """
 
     __slots__ = (

@@ -27,7 +27,7 @@ class Observer:
 
     Attributes:
         nodes: the live instances by name.
-        watch: called with a node after its code ran; None where nothing is watched.
+        watch: called with a node after its code ran; None if nothing is watched.
     """
 
     def __init__(

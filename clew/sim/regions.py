@@ -61,7 +61,7 @@ class Regions:
         return max((each.whole_mean_ns for each in self.latency.values()), default=0)
 
     def among(self, node_ids: Collection[str]) -> Regions | None:
-        """What is left with some of the nodes; None where less than two regions have any."""
+        """What is left with some of the nodes; None if less than two regions have any."""
         nodes = {
             name: tuple(node for node in ids if node in node_ids)
             for name, ids in self.nodes.items()
@@ -69,7 +69,7 @@ class Regions:
         return self._of({name: ids for name, ids in nodes.items() if ids})
 
     def merged(self, kept: str, gone: str, order: Iterable[str]) -> Regions | None:
-        """One region in the place of two; None where it is the only one.
+        """One region in the place of two; None if it is the only one.
 
         Args:
             kept: whose name and latencies it has.

@@ -97,7 +97,7 @@ class RegressionItem(pytest.Item):
         return replace(plan, model=replace(plan.model, name=name), workload=workload)
 
     def _check_place(self, plan: Plan) -> None:
-        """Do nothing where the model's file, which is about to be imported, is the project's.
+        """Do nothing if the model's file, which is about to be imported, is the project's.
 
         Raises:
             ScenarioError: it lies elsewhere.
@@ -112,13 +112,13 @@ class RegressionItem(pytest.Item):
             )
 
     def _fixed(self, outcome: Outcome) -> str:
-        """Say why the bug is not fixed; empty where the run is not invalid."""
+        """Say why the bug is not fixed; empty if the run is not invalid."""
         if outcome.verdict is not Verdict.INVALID:
             return ""
         return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command(outcome)}"
 
     def _reproduced(self, repro: Repro, outcome: Outcome) -> str:
-        """Say why the bug no longer shows as the file expects; empty where it does."""
+        """Say why the bug no longer shows as the file expects; empty if it does."""
         if outcome.verdict is Verdict.INVALID and outcome.signature == repro.signature:
             return ""
         return (

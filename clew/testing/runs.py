@@ -107,7 +107,7 @@ class Runs:
 
 
 class Said(NamedTuple):
-    """What the command line says to every test; None where it says nothing.
+    """What the command line says to every test; None if it says nothing.
 
     Attributes:
         seed: the first.

@@ -24,7 +24,7 @@ class Kind(NamedTuple):
 _NUMBER = "the message's number in the run, from 1"
 _PROCESS = "the number of the client's process"
 _FUNCTION = "the operation, such as `read`"
-_ERROR = "why, with the code and text of an error; null where nothing is known"
+_ERROR = "why, with the code and text of an error; null if nothing is known"
 _NODE = "the node's name"
 _FAULT = {
     "id": "the fault's id in the plan",
@@ -159,7 +159,7 @@ KINDS: dict[str, Kind] = {
     "finding": _kind(
         "something is wrong in itself, such as an exception or a broken invariant",
         finding="its kind, such as `invariant`",
-        node="the node's name; empty where it is about the cluster",
+        node="the node's name; empty if it is about the cluster",
         reason="what is wrong, in words",
     ),
 }

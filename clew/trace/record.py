@@ -105,7 +105,7 @@ class Trace:
         return self._hash.hexdigest()
 
     def records(self) -> Iterator[Record]:
-        """Go through all records in order, none of them short; nothing where `keep` is False."""
+        """Go through all records in order, none of them short; nothing if `keep` is False."""
         for record in self.whole_records():
             yield record[:-2] if record[1] in OF_MESSAGES else record
 
@@ -172,7 +172,7 @@ class Trace:
 
 
 def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
-    """Find the first record that differs: its rank and both; None where all are equal."""
+    """Find the first record that differs: its rank and both; None if all are equal."""
     for number, (a, b) in enumerate(zip_longest(ours.records(), theirs.records())):
         if a != b:
             return number, a, b

@@ -14,7 +14,7 @@ class Change(NamedTuple):
     Attributes:
         time_ns: when, virtual ns.
         node: which.
-        state: what its server state is now, such as ``leader``; None where it names none.
+        state: what its server state is now, such as ``leader``; None if it names none.
         was: its server state before; None for a node that has just started.
         fields: by name the values that are new, as JSON text; all of a node that has started.
         shown: all values, by name.
@@ -48,19 +48,19 @@ class States:
             self._of.setdefault(change.node, []).append(change)
 
     def at(self, node: str, time_ns: int) -> Change | None:
-        """Find the last change of a node up to a moment; None where it had shown nothing yet."""
+        """Find the last change of a node up to a moment; None if it had shown nothing yet."""
         changes = self._of.get(node, [])
         rank = bisect_right(changes, time_ns, key=_TIME)
         return changes[rank - 1] if rank else None
 
     def next(self, node: str, field: str, time_ns: int) -> Change | None:
-        """Find the first change of a node's field after a moment; None where there is none."""
+        """Find the first change of a node's field after a moment; None if there is none."""
         changes = self._of.get(node, [])
         later = changes[bisect_right(changes, time_ns, key=_TIME) :]
         return next((change for change in later if change.changed(field)), None)
 
     def previous(self, node: str, field: str, time_ns: int) -> Change | None:
-        """Find the last change of a node's field before a moment; None where there is none."""
+        """Find the last change of a node's field before a moment; None if there is none."""
         changes = self._of.get(node, [])
         earlier = changes[: bisect_left(changes, time_ns, key=_TIME)]
         return next((change for change in reversed(earlier) if change.changed(field)), None)

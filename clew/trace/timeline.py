@@ -33,10 +33,10 @@ class Message:
         body: what it says.
         sent: the number of the event at which it was sent.
         sent_ns: when, virtual ns.
-        cause: the message whose arrival made its sender send it; None where that was a timer, a
+        cause: the message whose arrival made its sender send it; None if that was a timer, a
             start, or a client of its own accord.
         fate: the kind of the event that ended it, ``deliver`` or ``drop``; empty while under way.
-        why: why it was lost; empty where it was not.
+        why: why it was lost; empty if it was not.
         ended: the number of the event that ended it; None while under way.
         ended_ns: when, virtual ns; None while under way.
     """
@@ -103,8 +103,8 @@ class Life(NamedTuple):
         node: whose.
         incarnation: its rank among the node's, from 1.
         began_ns: when it began, virtual ns.
-        ended_ns: when it crashed; None where it lived to the end.
-        why: why it crashed; empty where it did not.
+        ended_ns: when it crashed; None if it lived to the end.
+        why: why it crashed; empty if it did not.
     """
 
     node: str
@@ -120,7 +120,7 @@ class Outage(NamedTuple):
     Attributes:
         node: whose.
         since_ns: when it crashed or was paused, whichever came first; virtual ns.
-        until_ns: when it went on; None where it never did.
+        until_ns: when it went on; None if it never did.
         why: ``crash`` or ``pause``.
     """
 
@@ -175,7 +175,7 @@ class Timeline:
         return f"c{process % self._clients}" if isinstance(process, int) else ""
 
     def place_of(self, event: TraceEvent) -> str:
-        """Name the node or client at which an event happens; empty where it is at none."""
+        """Name the node or client at which an event happens; empty if it is at none."""
         fields = event.fields
         if event.kind == "send":
             return str(fields["src"])
@@ -203,7 +203,7 @@ class Timeline:
         return self._tables.outages
 
     def cause(self, event: TraceEvent) -> Message | None:
-        """Find the message that made a place do what it does now; None where no message did.
+        """Find the message that made a place do what it does now; None if no message did.
 
         Known of what is sent, of a node's change of state, and of an operation's end.
         """

@@ -144,7 +144,7 @@ def asked(one: Operation) -> str:
 
 
 def _told(one: Operation) -> tuple[str, str]:
-    """Say the question and the answer; the answer is empty where it says no more."""
+    """Say the question and the answer; the answer is empty if it says no more."""
     asked, result = one.argument, one.result
     if isinstance(asked, list) and (one.f == "txn" or _is_parts(asked)):
         done = result if isinstance(result, list) and one.type == "ok" else asked

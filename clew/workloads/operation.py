@@ -50,9 +50,9 @@ class Declared:
         value: the pattern of the operation's argument.
         result: the pattern of its result, of the fields of both messages.
         planned: the shape of the argument as a plan has it; `...` where it is the pattern's.
-        readonly: True where it may always ``fail``, because it changes nothing.
-        idempotent: True where asking twice is the same as asking once.
-        repeatable: False where it must not be asked again once it may have taken effect.
+        readonly: True if it may always ``fail``, because it changes nothing.
+        idempotent: True if asking twice is the same as asking once.
+        repeatable: False if it must not be asked again once it may have taken effect.
         weight: how often it is drawn, beside the others'.
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
@@ -123,7 +123,7 @@ class Declared:
         )
 
     def answer_of(self, value: Any, code: int) -> Any:
-        """The result that an error of this code is; None where it is just an error."""
+        """The result that an error of this code is; None if it is just an error."""
         if code not in self._answers:
             return None
         return self._answers[code](self.fields(value))
@@ -160,11 +160,11 @@ def operation(
         result: that of the result: by default the reply's fields in the same way, and the argument
             where the reply has none.
         planned: the shape of what is drawn, where `Workload.resolve` makes the argument of it.
-        readonly: True where it changes nothing: one without an answer then surely did not happen.
-        idempotent: True where nodes promise that it happens once, though it is asked twice and
+        readonly: True if it changes nothing: one without an answer then surely did not happen.
+        idempotent: True if nodes promise that it happens once, though it is asked twice and
             whatever comes between: its argument carries an id, or it adds to a set. A client that
             retries it then has one operation in the history, else one for each request.
-        repeatable: False where a client that retries must not ask for it once more as long as an
+        repeatable: False if a client that retries must not ask for it once more as long as an
             earlier request may have taken effect: its checker needs values that are written once.
         weight: how often it is drawn: so many times of the sum of all weights.
         answers: which error codes are answers, each with the pattern of the result.

@@ -70,7 +70,7 @@ class Option:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The names that it may hold; none where any will do."""
+        """The names that it may hold; none if any will do."""
         return tuple(self.names() if callable(self.names) else self.names)
 
     def __iter__(self) -> Iterator[Any]:

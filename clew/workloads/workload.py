@@ -87,7 +87,7 @@ class Search:
     find: Callable[[History], Iterable[Anomaly]]
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where an anomaly was found."""
+        """INVALID if an anomaly was found."""
         budget.spend(len(history.operations))
         found = tuple(self.find(history) or ())
         strange = next((one for one in found if not isinstance(one, Anomaly)), None)
@@ -134,8 +134,8 @@ class Workload:
         summary: what must hold, in one line.
         checks: what judges the history: each a `Check`, or just what that is made ``by``.
         setup_types: of the messages that `setup` gives; all others have a function's name as type.
-        final_reads: True where each node is read once more at the end.
-        every_node: True where each node must serve its clients; else the cluster must, and a
+        final_reads: True if each node is read once more at the end.
+        every_node: True if each node must serve its clients; else the cluster must, and a
             client whose node refuses goes to another.
         template: the node that ``clew new`` writes, with ``my_node`` and ``MyNode`` for its names;
             None for one with a handler for each operation.
@@ -222,7 +222,7 @@ class Workload:
     def resolve(self, asked: Request, client: int) -> Request | None:
         """The request as a client really sends it: what the plan left open is filled in.
 
-        None where the client must not ask this now: a lock that it does not hold is not released.
+        None if the client must not ask this now: a lock that it does not hold is not released.
         """
         del client
         return asked
@@ -249,7 +249,7 @@ class Workload:
         return declared.answer(asked.value, reply)
 
     def answer_of(self, asked: Request, code: int) -> Any:
-        """The result that an error reply of this code is; None where it is just an error."""
+        """The result that an error reply of this code is; None if it is just an error."""
         return self.operations[asked.f].answer_of(asked.value, code)
 
     def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
@@ -310,7 +310,7 @@ class Workload:
 
     @classmethod
     def template_text(cls) -> str | None:
-        """The node that ``clew new`` writes; None where the workload brings none."""
+        """The node that ``clew new`` writes; None if the workload brings none."""
         place = files("clew.workloads").joinpath("templates", f"{cls.name}.py.txt")
         if cls.template is None and cls.__module__.startswith("clew.") and place.is_file():
             return place.read_text(encoding="utf-8")

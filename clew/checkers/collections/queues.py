@@ -39,17 +39,17 @@ from clew.history import History, Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalQueue:
-    """INVALID where an element is lost, invented, or comes out twice. O(n).
+    """INVALID if an element is lost, invented, or comes out twice. O(n).
 
     Args:
-        at_least_once: True where an element may come out more than once.
+        at_least_once: True if an element may come out more than once.
     """
 
     at_least_once: bool = False
     name: str = "total-queue"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where elements are left in a queue that was never seen empty at the end."""
+        """UNKNOWN if elements are left in a queue that was never seen empty at the end."""
         budget.spend(0)
         traffic = _Traffic.of(history.operations)
         anomalies = [*traffic.phantoms(), *traffic.lost()]
@@ -60,7 +60,7 @@ class TotalQueue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoQueue:
-    """INVALID where elements are lost, invented, doubled, or out of order. O(n log n).
+    """INVALID if elements are lost, invented, doubled, or out of order. O(n log n).
 
     Order is judged where each value is enqueued once.
     """
@@ -68,7 +68,7 @@ class FifoQueue:
     name: str = "fifo-queue"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where elements are left in a queue that was never seen empty at the end."""
+        """UNKNOWN if elements are left in a queue that was never seen empty at the end."""
         budget.spend(0)
         traffic = _Traffic.of(history.operations)
         passages = traffic.passages()

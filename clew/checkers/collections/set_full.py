@@ -80,7 +80,7 @@ class Element(NamedTuple):
 
     @property
     def latency_ns(self) -> int | None:
-        """Time from known to stable or to lost; None where there is neither, or no times."""
+        """Time from known to stable or to lost; None if there is neither, or no times."""
         turn = {"stable": self.absent, "lost": self.present}.get(self.outcome)
         known = None if self.known is None else self.known.end
         if self.outcome in {"never-read", "unsettled"} or known is None:
@@ -92,11 +92,11 @@ class Element(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetFull:
-    """INVALID where an element is lost; UNKNOWN where none is stable. O(total size of the reads).
+    """INVALID if an element is lost; UNKNOWN if none is stable. O(total size of the reads).
 
     Args:
         f_add: the operation that adds its argument; reads are called ``read`` and show a list.
-        linearizable: True where stale reads are wrong too.
+        linearizable: True if stale reads are wrong too.
         by_replica: True to judge the reads of each replica on their own.
     """
 
@@ -159,7 +159,7 @@ class SetFull:
 
 
 def _unstable(tally: Counter[str]) -> str:
-    """That nothing is known to stay; empty where something is."""
+    """That nothing is known to stay; empty if something is."""
     if tally["stable"]:
         return ""
     if not tally["unsettled"]:

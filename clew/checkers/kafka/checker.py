@@ -55,7 +55,7 @@ from clew.history import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kafka:
-    """INVALID with each anomaly of the module; UNKNOWN where acknowledged messages stay unread.
+    """INVALID with each anomaly of the module; UNKNOWN if acknowledged messages stay unread.
 
     O(n log n) in the number of messages sent and polled. For the operations' forms see
     `clew.checkers.kafka.steps`.

@@ -19,7 +19,7 @@ from clew.history import Operation
 class Gap(NamedTuple):
     """A poll stepped from offset ``low`` to ``high``: what lies strictly between was passed over.
 
-    ``earlier`` is the operation that had read ``low``; None where the step starts at the offset
+    ``earlier`` is the operation that had read ``low``; None if the step starts at the offset
     that was asked for, or at the beginning of the log (``low`` is then -1). Where it is not
     ``sure`` that the client had to go on from ``low``, only a write that nobody ever reads can
     count as passed over.

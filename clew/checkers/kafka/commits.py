@@ -108,7 +108,7 @@ class _Offsets:
             tried.last = commit
 
     def before(self, shown: Committed) -> _Tried | None:
-        """The commits of the offset that a list shows; None where none was begun by then."""
+        """The commits of the offset that a list shows; None if none was begun by then."""
         tried = None if shown.offset is None else self.tried.get((shown.key, shown.offset))
         begun = tried is not None and tried.first.operation.invoked < end_of(shown.operation)
         return tried if begun else None

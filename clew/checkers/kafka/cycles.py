@@ -34,7 +34,7 @@ _Edge = tuple[int, int, _Polled | None]
 
 
 def cycles(logs: Logs) -> list[Anomaly]:
-    """One anomaly for each knot of transactions; O(n log n), nothing where none sends and polls."""
+    """One anomaly for each knot of transactions; O(n log n), nothing if none sends and polls."""
     senders = {send.operation.number for send in logs.sends}
     if not any(poll.operation.number in senders for poll in logs.polls):
         return []  # no cycle: a single send or poll only begins or ends a chain

@@ -34,7 +34,7 @@ from clew.history import History, Operation
 
 
 class Send(NamedTuple):
-    """One message sent; ``offset`` is None where no answer tells it.
+    """One message sent; ``offset`` is None if no answer tells it.
 
     A transaction of unknown outcome may tell offsets too. They count where it took effect.
     """
@@ -78,7 +78,7 @@ class Moved(NamedTuple):
 class Commit(NamedTuple):
     """The operation says that a key is worked off up to an offset.
 
-    Both are None where it does not say which: it may be any.
+    Both are None if it does not say which: it may be any.
     """
 
     operation: Operation
@@ -87,9 +87,9 @@ class Commit(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What one list of committed offsets shows of one key; None where it shows none.
+    """What one list of committed offsets shows of one key; None if it shows none.
 
-    ``final`` is True where the history marks the list as one at the end.
+    ``final`` is True if the history marks the list as one at the end.
     """
 
     operation: Operation
@@ -212,7 +212,7 @@ def _assigned(one: Operation, history: History) -> Moved:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    """The keys in ``[key, ...]`` or ``{"keys": [key, ...]}``; None where they are not said."""
+    """The keys in ``[key, ...]`` or ``{"keys": [key, ...]}``; None if they are not said."""
     if isinstance(value, Mapping):
         value = value.get("keys")
     return frozenset(map(str, value)) if isinstance(value, list | tuple) else None
@@ -225,7 +225,7 @@ def _keys(rebalances: Any) -> frozenset[str]:
 
 
 def _offsets(value: Any) -> Mapping[Any, Any] | None:
-    """``{key: offset}``, bare or under ``offsets``; None where it is neither."""
+    """``{key: offset}``, bare or under ``offsets``; None if it is neither."""
     if isinstance(value, Mapping) and set(value) == {"offsets"}:
         value = value["offsets"]
     return value if isinstance(value, Mapping) else None
@@ -321,7 +321,7 @@ def _send(one: Operation) -> Send:
 
 
 def _acknowledged(result: Any) -> int | None:
-    """The offset in the reply of a send, None where the reply has none."""
+    """The offset in the reply of a send, None if the reply has none."""
     if isinstance(result, dict):
         result = result.get("offset")
     elif isinstance(result, list | tuple) and len(result) == 2:  # noqa: PLR2004 - a pair

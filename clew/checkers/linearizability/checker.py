@@ -147,7 +147,7 @@ class Linearizability:
         return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
-        """A short search of a register; None where it needs more, or is of something else."""
+        """A short search of a register; None if it needs more, or is of something else."""
         if type(self.specification) not in ZONED:
             return None
         share = Share(budget, SHORT_CONFIGURATIONS + 2 * len(partition.entries))

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
     Attributes:
         invoked: position of the invocation in the history.
-        completed: position of the completion; None where it is pending.
+        completed: position of the completion; None if it is pending.
         f: the function.
         argument: the frozen argument, without its key.
         result: the frozen result, without its key; `UNANSWERED` where it is pending.
@@ -64,7 +64,7 @@ class Partition(NamedTuple):
     """Operations whose linearizability does not depend on any others.
 
     Attributes:
-        key: the key that they share; None where the history is one partition.
+        key: the key that they share; None if the history is one partition.
         entries: in order of invocation.
     """
 

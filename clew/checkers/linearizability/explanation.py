@@ -140,7 +140,7 @@ def _states(machine: Machine, reached: Sequence[int], unseen: Sequence[str]) -> 
 
 
 def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str]:
-    """The values behind `UNSEEN` at the response, described; empty where they are too many.
+    """The values behind `UNSEEN` at the response, described; empty if they are too many.
 
     They are what the updates wrote that no operation sees, without those that another update
     followed in real time and those in flight that no try has in its order. A store to which

@@ -30,7 +30,7 @@ def shortcut(
     among: int = 0,
     budget: Budget | None = None,
 ) -> PartitionResult | None:
-    """What the engine for unique values found; None where none applies.
+    """What the engine for unique values found; None if none applies.
 
     The partition is one of a history of so many operations, ``among``.
 
@@ -50,7 +50,7 @@ def shortcut(
 
 
 def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
-    """True where the order of the effect points is a linearization of the entries.
+    """True if the order of the effect points is a linearization of the entries.
 
     Every completed operation needs a point, by its number; a pending one without did not happen.
     Points that do not compare with each other explain nothing.

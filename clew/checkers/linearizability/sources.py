@@ -88,7 +88,7 @@ class _Sweep:
         self._other: tuple[Any, Entry | None] = (_NOTHING, None)
 
     def find(self) -> tuple[Entry, ...]:
-        """The evidence; empty where there is none."""
+        """The evidence; empty if there is none."""
         between: dict[int, Entry | None] = {}
         moments = [(each.entry.invoked, index) for index, each in enumerate(self._all_done)]
         moments += [(end(each.entry), index) for index, each in enumerate(self._all_done)]

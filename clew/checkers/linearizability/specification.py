@@ -54,7 +54,7 @@ class Truth(Enum):
 
 
 def truth_of(value: Any) -> bool | None:
-    """The truth value, frozen or not, as Python's; None where it is none."""
+    """The truth value, frozen or not, as Python's; None if it is none."""
     kind = type(value)
     return bool(value) if kind is Truth or kind is bool else None
 
@@ -169,7 +169,7 @@ class Specification:
         return f in self.settling
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The part of the object that the operation touches; None where it may touch all of it.
+        """The part of the object that the operation touches; None if it may touch all of it.
 
         Parts must be independent: the history is linearizable exactly where each part's is.
         One None in a history keeps it whole. ``result`` is `UNANSWERED` for a pending operation.

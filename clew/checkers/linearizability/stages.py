@@ -70,7 +70,7 @@ class PartitionResult(NamedTuple):
         broken: entries that no order explains, where an engine other than a search found them.
         configurations: explored by a search; 0 for the others.
         failed: the search that failed, where one did.
-        reason: why it is UNKNOWN; empty where it is not.
+        reason: why it is UNKNOWN; empty if it is not.
     """
 
     engine: str

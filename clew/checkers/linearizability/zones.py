@@ -37,7 +37,7 @@ def broken_zones(
     *,
     vectors: bool | None = None,
 ) -> tuple[Entry, ...] | None:
-    """Entries that break the rule of zones; empty where none do, None where it does not apply.
+    """Entries that break the rule of zones; empty if none do, None if it does not apply.
 
     It applies to registers and key-value stores whose operations are reads and writes, and whose
     values are written once each and never equal to the initial one.
@@ -90,7 +90,7 @@ Suspects: TypeAlias = tuple[int, ...]
 def _writes_and_reads(
     specification: Register | KeyValue, entries: Sequence[Entry]
 ) -> tuple[list[Entry], list[Entry]] | None:
-    """The writes and the completed reads; None where there are other operations."""
+    """The writes and the completed reads; None if there are other operations."""
     names = set(map(itemgetter(2), entries))
     if not names <= {"read", "write", "get", "put"}:
         return None
@@ -113,7 +113,7 @@ def _empty_reads(
 ) -> list[Any] | None:
     """What the reads returned, where a get of the empty string found a missing key nil.
 
-    None where it may have found either.
+    None if it may have found either.
     """
     results = list(map(itemgetter(4), reads))
     if not isinstance(specification, KeyValue) or None not in values:

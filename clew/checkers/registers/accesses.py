@@ -132,7 +132,7 @@ class OfRegisters:
     name: str = "registers"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where a value is written twice, or an operation is no read or write."""
+        """UNKNOWN if a value is written twice, or an operation is no read or write."""
         found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
@@ -153,7 +153,7 @@ class _Raw(NamedTuple):
 def accesses_of(
     name: str, history: History, initial: Any = None, *, repeated: bool = False
 ) -> Accesses | Result:
-    """The accesses of a history, or UNKNOWN where this kind of check can't decide it. O(n).
+    """The accesses of a history, or UNKNOWN if this kind of check can't decide it. O(n).
 
     Where ``repeated``, a value may be written more than once; `Accesses.repeated` says whether one
     was.

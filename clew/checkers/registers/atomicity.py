@@ -27,7 +27,7 @@ from clew.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Atomicity(OfRegisters):
-    """INVALID where no order of the operations keeps reads within the last k values.
+    """INVALID if no order of the operations keeps reads within the last k values.
 
     O(n log n) for an atomic history; else the search is exponential in the number of operations in
     flight at once, and linear in the length of the history.
@@ -111,7 +111,7 @@ class _Search:
         self.open: dict[int, int] = {}
 
     def run(self, budget: Budget) -> Anomaly | None:
-        """An anomaly at the first response that no configuration explains; None where all are."""
+        """An anomaly at the first response that no configuration explains; None if all are."""
         moments = []
         for index in self.ours:
             one = self.found.all[index]

@@ -48,7 +48,7 @@ MODELS: dict[Model, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Causal(OfRegisters):
-    """INVALID where a bad pattern shows that the model is broken.
+    """INVALID if a bad pattern shows that the model is broken.
 
     O(nk log n) with k sessions for CC and CCv; for PRAM and CM O(nk) for each session besides, and
     what saturation changes.

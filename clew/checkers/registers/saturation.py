@@ -170,7 +170,7 @@ class Order:
 
         Args:
             budget: one step per read and per clock that changes.
-            total: True where reads are placed in the order of all accesses, and not only in
+            total: True if reads are placed in the order of all accesses, and not only in
                 their own session's.
         """
         if not self.clocks:
@@ -198,7 +198,7 @@ class Order:
         return None
 
     def _hidden(self, read: int) -> int | None:
-        """A write that comes before a read of the initial value; None where all is well."""
+        """A write that comes before a read of the initial value; None if all is well."""
         if self.found.all[read].source != INITIAL:
             return None
         return next(self.latest_writes(read), None)
@@ -214,7 +214,7 @@ class Order:
                 yield read, write, Why("not-yet", read)
 
     def _take_in(self, fresh: list[tuple[int, int]], watch: _Watch, budget: Budget) -> bool:
-        """Bring the clocks up to date with new edges; False where they close a circle."""
+        """Bring the clocks up to date with new edges; False if they close a circle."""
         if len(fresh) * _FEW < len(self.clocks):
             # Late edges first: what early ones change then soon meets what is known already.
             return all(self._move_on(*edge, watch, budget) for edge in reversed(fresh))
@@ -227,7 +227,7 @@ class Order:
         return True
 
     def _move_on(self, first: int, second: int, watch: _Watch, budget: Budget) -> bool:
-        """Move on all clocks that an edge changes; False where it closes a circle."""
+        """Move on all clocks that an edge changes; False if it closes a circle."""
         queue = deque([(first, second)])
         # Invariant: a clock may be behind only at the end of an edge in the queue, or of a fresh
         # one whose turn comes.

@@ -46,7 +46,7 @@ from clew.history import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequential:
-    """INVALID where no order of the accesses keeps all sessions' orders.
+    """INVALID if no order of the accesses keeps all sessions' orders.
 
     O(nk) with k sessions where the first try succeeds; else O(nk log n) a round of saturation, then
     a search bounded by the budget.
@@ -61,7 +61,7 @@ class Sequential:
     helps: ClassVar[tuple[str, ...]] = ("fewer sessions", "a shorter history")
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where an operation is no read or write.
+        """UNKNOWN if an operation is no read or write.
 
         Inserts of subkeys in order, and reads of all of them, are read and written registers too;
         see `clew.checkers.registers.subkeys`.

@@ -6,7 +6,7 @@
 - *Writes follow reads*: what a client writes takes effect after whatever it had read before.
 
 "Older" speaks of an order of all writes, the arbitration order, which nobody sees. A history is
-INVALID where no such order exists: each guarantee puts constraints on it, each register's initial
+INVALID if no such order exists: each guarantee puts constraints on it, each register's initial
 value is its oldest, and the constraints together have a cycle. Which sets of guarantees contradict
 each other is reported too: a smallest one. So monotonic writes, or writes follow reads, alone can't
 be seen to break: it takes readers who read monotonically.
@@ -47,7 +47,7 @@ class Because(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions(OfRegisters):
-    """INVALID where no order of the writes gives all sessions what they were promised.
+    """INVALID if no order of the writes gives all sessions what they were promised.
 
     O(n) for a valid history; for an invalid one that for each set of guarantees tried.
 

@@ -24,7 +24,7 @@ from clew.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staleness(OfRegisters):
-    """INVALID where some read was staler than allowed. O(n log n log t), t the span of time in ns.
+    """INVALID if some read was staler than allowed. O(n log n log t), t the span of time in ns.
 
     Args:
         bound_ns: how stale a read may be, ns; 0 asks for an atomic register.

@@ -48,7 +48,7 @@ class Registers(NamedTuple):
 
 
 def as_registers(history: History) -> Registers | None:
-    """The history as reads and writes of its subkeys, or None where it is none of these. O(size).
+    """The history as reads and writes of its subkeys, or None if it is none of these. O(size).
 
     What a read shows at its place from the end is the subkey that was inserted so many before it.
     """

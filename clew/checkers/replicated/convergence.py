@@ -51,7 +51,7 @@ class Convergence:
         f_add: the operation that sends a value, ``broadcast`` or ``add``; its argument is the
             value. Reads are called ``read`` and their result is the list of values.
         nodes: the replicas, where the history does not name all of them.
-        monotonic: False where a replica may forget acknowledged values and learn them again.
+        monotonic: False if a replica may forget acknowledged values and learn them again.
     """
 
     f_add: str = "broadcast"
@@ -60,7 +60,7 @@ class Convergence:
     name: str = "convergence"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with each anomaly; UNKNOWN where a replica has no final read.
+        """INVALID with each anomaly; UNKNOWN if a replica has no final read.
 
         The statistics show how long convergence took, where the history has times:
         ``convergence_ns`` by quantile, for each value from its acknowledgement until every

@@ -59,7 +59,7 @@ class Counter:
     name: str = "counter"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with each anomaly; UNKNOWN where a final read is missing.
+        """INVALID with each anomaly; UNKNOWN if a final read is missing.
 
         UNKNOWN also where the unknown adds are so large that their sums can't be listed and a
         final read lies between the least and the largest of them.
@@ -201,7 +201,7 @@ class _Totals:
         certain: the sum of the acknowledged adds.
         least, most: the least and the largest possible total.
         step: all possible totals are ``least`` plus a multiple of it.
-        sums: bit i set where ``least + i * step`` is possible; None where they are too many.
+        sums: bit i set where ``least + i * step`` is possible; None if they are too many.
         unknown_count: how many adds may or may not have happened.
     """
 
@@ -230,14 +230,14 @@ class _Totals:
         return cls(certain, least, most, step, sums, len(unknown))
 
     def allow(self, total: int) -> bool:
-        """Whether a total is possible; True where that is not known and it is within bounds."""
+        """Whether a total is possible; True if that is not known and it is within bounds."""
         if not self.least <= total <= self.most:
             return False
         offset, rest = divmod(total - self.least, self.step)
         return not rest and (self.sums is None or bool(self.sums >> offset & 1))
 
     def unlisted(self) -> str:
-        """That the sums are too many to be listed; empty where they are not."""
+        """That the sums are too many to be listed; empty if they are not."""
         if self.sums is not None:
             return ""
         return (

@@ -25,7 +25,7 @@ from clew.history import History, Operation
 
 
 class FinalReads(NamedTuple):
-    """The final read of each replica, and why there is none where there is none.
+    """The final read of each replica, and why there is none if there is none.
 
     Attributes:
         reads: replica to its final read, in order of replica names.
@@ -37,7 +37,7 @@ class FinalReads(NamedTuple):
 
     @property
     def absence(self) -> str:
-        """One sentence on the replicas without a final read; empty where all have one."""
+        """One sentence on the replicas without a final read; empty if all have one."""
         if not self.reads and not self.missing:
             return "No replica was ever read, so nobody knows what any of them held in the end."
         if not self.missing:
@@ -69,7 +69,7 @@ class ReplicaNames:
         self.names = sorted(names, key=lambda name: (len(name), name))
 
     def of(self, operation: Operation) -> str:
-        """The name of the replica that was asked; empty where nothing is said."""
+        """The name of the replica that was asked; empty if nothing is said."""
         if self.by_node:
             return operation.node or ""
         return f"process {operation.process}"

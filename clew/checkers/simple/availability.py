@@ -34,7 +34,7 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """INVALID where fewer operations were answered than required. O(n).
+    """INVALID if fewer operations were answered than required. O(n).
 
     Args:
         required: ``total``, or the least fraction of answered operations, from 0 to 1.

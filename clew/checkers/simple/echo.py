@@ -14,7 +14,7 @@ from clew.history import History, Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echo:
-    """INVALID where a reply carries another value than its request. O(n).
+    """INVALID if a reply carries another value than its request. O(n).
 
     Args:
         f: the operation; its result is the value that came back, or the whole body of the reply
@@ -25,7 +25,7 @@ class Echo:
     name: str = "echo"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """One anomaly ``mismatch`` for each wrong reply; UNKNOWN where nothing was answered."""
+        """One anomaly ``mismatch`` for each wrong reply; UNKNOWN if nothing was answered."""
         budget.spend(0)
         answered = [one for one in history.operations if one.f == self.f and one.type == "ok"]
         anomalies = [_mismatch(one) for one in answered if not _matches(one)]

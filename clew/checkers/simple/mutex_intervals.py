@@ -46,17 +46,17 @@ class Hold(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutexIntervals:
-    """INVALID where two clients held the lock at once, or a token did not grow. O(n log n).
+    """INVALID if two clients held the lock at once, or a token did not grow. O(n log n).
 
     Args:
-        leases: True where a lock may expire, so that only tokens are judged.
+        leases: True if a lock may expire, so that only tokens are judged.
     """
 
     leases: bool = False
     name: str = "mutex-intervals"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN where nobody ever held the lock."""
+        """UNKNOWN if nobody ever held the lock."""
         budget.spend(0)
         holds = _holds(history.operations)
         anomalies = [] if self.leases else _overlaps(holds)

@@ -37,7 +37,7 @@ def statistics(history: History) -> dict[str, Any]:
 
     Returns:
         ``count``, ``ok``, ``fail``, ``info``, ``latency_ns`` (`quantiles` over the ``ok``
-        operations, ns; empty where the history has no times), and under ``by_f`` the same for
+        operations, ns; empty if the history has no times), and under ``by_f`` the same for
         each ``f``, in order of name. Operations that were never answered count as ``info``.
         O(n log n).
     """
@@ -60,7 +60,7 @@ def _summary(operations: Sequence[Operation]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Counts operations; UNKNOWN where some kind of operation never succeeded, never INVALID."""
+    """Counts operations; UNKNOWN if some kind of operation never succeeded, never INVALID."""
 
     name: str = "statistics"
 

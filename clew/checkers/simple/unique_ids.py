@@ -17,7 +17,7 @@ from clew.history import History, Operation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniqueIds:
-    """INVALID where two operations were given one id. O(n).
+    """INVALID if two operations were given one id. O(n).
 
     Args:
         f: the operation that asks for an id; the id is its result.

@@ -43,7 +43,7 @@ class ModelRow(NamedTuple):
         forbids: the anomalies that its own definition adds to those of the weaker models.
         implies: the models next weaker than it.
         source: where it is defined.
-        decided: True where a history of these workloads that breaks the model always shows one of
+        decided: True if a history of these workloads that breaks the model always shows one of
             the forbidden anomalies; only such models are said to stand.
     """
 
@@ -187,12 +187,12 @@ def resolve_models(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def known_model(name: str) -> str | None:
-    """The own name of the model that is called so; None where none is."""
+    """The own name of the model that is called so; None if none is."""
     return _NAMES.get(plain_name(name))
 
 
 def nearest_model(name: str) -> str | None:
-    """The own name of a model that is called much like this; None where none is."""
+    """The own name of a model that is called much like this; None if none is."""
     near = nearest(plain_name(name), _NAMES, cutoff=0.8)
     return _NAMES[near] if near else None
 

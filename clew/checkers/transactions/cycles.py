@@ -72,7 +72,7 @@ class Cycle(NamedTuple):
 
 
 class Cycles(NamedTuple):
-    """All that was found; ``whole`` is False where the budget ended the search.
+    """All that was found; ``whole`` is False if the budget ended the search.
 
     All cycles lie among the nodes of ``core``, ascending.
     """
@@ -260,7 +260,7 @@ class _Search:
         return found
 
     def _has_enough(self, kinds: Sequence[_Kind], level: Level) -> bool:
-        """True where no more witnesses are looked for at this level or a narrower one."""
+        """True if no more witnesses are looked for at this level or a narrower one."""
         return all(
             self.counts.get(name, 0) >= WITNESSES_MAX or not self.wanted(name)
             for kind in kinds

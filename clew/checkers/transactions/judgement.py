@@ -50,9 +50,9 @@ class TransactionChecker(ABC):
         self.consistency_models = resolve_models(consistency_models)
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where an anomaly was found that one of the models forbids.
+        """INVALID if an anomaly was found that one of the models forbids.
 
-        UNKNOWN where the order of versions is open and none was found in time.
+        UNKNOWN if the order of versions is open and none was found in time.
 
         Raises:
             HistoryError: a transaction is malformed, or a value is written to a key twice.
@@ -73,9 +73,9 @@ def judge(
     find: Callable[[DependencyGraph, Budget], Cycles] = find_cycles,
     silent: Callable[[Cycles], frozenset[str]] = lambda _: frozenset(),
 ) -> Result:
-    """The verdict: INVALID where an anomaly breaks a model that was asked for.
+    """The verdict: INVALID if an anomaly breaks a model that was asked for.
 
-    ``search`` gives what completes the order of versions where that is open; None where it is not.
+    ``search`` gives what completes the order of versions where that is open; None if it is not.
     ``silent`` gives the models of which a workload says nothing unless a stronger one stands.
     """
     graph, models = evidence.graph, checker.consistency_models
@@ -118,7 +118,7 @@ def _told(finding: Cycles, evidence: Explainer) -> tuple[list[Anomaly], dict[str
 
 
 def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[str]) -> bool:
-    """True where nothing else that is reported says as much of some model that was asked for."""
+    """True if nothing else that is reported says as much of some model that was asked for."""
     return any(
         violates(missed.kind, model)
         and not any(violates(anomaly.kind, model) for anomaly in anomalies)
@@ -132,7 +132,7 @@ class _Case:
     Attributes:
         broken: the models that were asked for and fall.
         undecided: those of which nothing is known.
-        advised: what would decide them, as a sentence; empty where no budget was spent.
+        advised: what would decide them, as a sentence; empty if no budget was spent.
         strongest: the strongest models that are known to stand.
         forbidden: the anomalies because of which models fall.
         others: the anomalies that all of them allow.

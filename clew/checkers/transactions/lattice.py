@@ -189,12 +189,12 @@ def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
 
 
 def is_kind(name: str) -> bool:
-    """True where an anomaly is called so."""
+    """True if an anomaly is called so."""
     return name in _ANOMALY
 
 
 def violates(kind: str, model: str) -> bool:
-    """True where one anomaly of this kind rules the model out."""
+    """True if one anomaly of this kind rules the model out."""
     return not _FORBIDDEN[model].isdisjoint(implied_anomalies([kind]))
 
 

@@ -228,7 +228,7 @@ def _lengthen(record: AppendKey, number: int, value: list[object]) -> None:
 
 
 def _same(one: list[object], other: list[object]) -> bool:
-    """True where two lists have the same JSON values; to Python, true is 1."""
+    """True if two lists have the same JSON values; to Python, true is 1."""
     if {*map(type, one), *map(type, other)} <= _PLAIN:
         return one == other
     return [*map(key_of, one)] == [*map(key_of, other)]

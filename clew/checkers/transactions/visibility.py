@@ -34,7 +34,7 @@ from clew.checkers.verdict import Budget
 def find_missed(
     versions: Explainer, core: Sequence[int], level: Level, budget: Budget
 ) -> Cycle | None:
-    """The gravest of the three kinds, with one witness; None where there is none.
+    """The gravest of the three kinds, with one witness; None if there is none.
 
     All that is missed closes a cycle, so that only the nodes of ``core`` need be looked at.
     """
@@ -98,7 +98,7 @@ class Causes:
     Args:
         nodes: the transactions that count, in order of invocation.
         read_from: for a transaction those whose writes it read.
-        session: for each transaction the number of its session; None where sessions don't count.
+        session: for each transaction the number of its session; None if sessions don't count.
 
     Attributes:
         sources: for each transaction those that it read from, then the one before it in its

@@ -333,7 +333,7 @@ class Explainer(Protocol):
 
 
 def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
-    """The textbooks' name of a cycle, turned so that an rw comes last; None where it has none."""
+    """The textbooks' name of a cycle, turned so that an rw comes last; None if it has none."""
     if any(link.chain for link in links):
         return None  # an order that other transactions make says nothing of how these two met
     kinds = [link.kind for link in links]

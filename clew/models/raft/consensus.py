@@ -38,8 +38,8 @@ class Progress:
         round: the latest round it answered.
         sent_round: the latest round sent to it.
         in_flight: True while the answer to the latest message is out.
-        quiet: True where nothing was sent to it since the last heartbeat was due.
-        heard: True where it answered since the leader last looked.
+        quiet: True if nothing was sent to it since the last heartbeat was due.
+        heard: True if it answered since the leader last looked.
     """
 
     next: int
@@ -108,7 +108,7 @@ class Consensus(Elections):
         """A follower answered, or a round began: reads may have been waiting for it."""
 
     def awaits_round(self) -> bool:
-        """True where a follower's answer to the latest round is wanted, with or without entries."""
+        """True if a follower's answer to the latest round is wanted, with or without entries."""
         return False
 
     def server_state(self) -> str:
@@ -144,7 +144,7 @@ class Consensus(Elections):
         self.draw_timeout()
 
     def hears_majority(self) -> bool:
-        """True where a majority answered this leader since it last looked (thesis, 6.2).
+        """True if a majority answered this leader since it last looked (thesis, 6.2).
 
         A leader that others hear but that hears nobody would otherwise hold up the cluster.
         """
@@ -288,13 +288,13 @@ class Consensus(Elections):
             self.replicate(msg.src, progress)
 
     def is_due(self, progress: Progress) -> bool:
-        """True where a follower lacks entries, or its answer to the latest round is wanted."""
+        """True if a follower lacks entries, or its answer to the latest round is wanted."""
         return progress.next <= self.durable or (
             self.awaits_round() and progress.round < self.round
         )
 
     def is_of_this_term(self, term: int) -> bool:
-        """True where an answer is to this leadership, not to one of an earlier term."""
+        """True if an answer is to this leadership, not to one of an earlier term."""
         return term == self.term
 
     def note_match(self, progress: Progress, match: int | None, retry: int | None) -> None:

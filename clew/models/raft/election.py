@@ -67,7 +67,7 @@ class Elections(Node):
         raise NotImplementedError
 
     def hears_majority(self) -> bool:
-        """True where a majority answered this leader since it last looked."""
+        """True if a majority answered this leader since it last looked."""
         raise NotImplementedError
 
     def leader_found(self) -> None:
@@ -102,7 +102,7 @@ class Elections(Node):
                 self.leader_found()
 
     def accept_leader(self, leader: str, term: int) -> bool:
-        """Follow the leader of this term or a newer one; False where the term is over."""
+        """Follow the leader of this term or a newer one; False if the term is over."""
         if term < self.term:
             return False
         if term > self.term:
@@ -178,7 +178,7 @@ class Elections(Node):
             self.lead()
 
     def is_up_to_date(self, last_term: int, last: int) -> bool:
-        """True where a candidate's log holds all that this node's may have committed (5.4.1)."""
+        """True if a candidate's log holds all that this node's may have committed (5.4.1)."""
         mine = self.raft_log.last
         return (last_term, last) >= (self.raft_log.term_at(mine), mine)
 
@@ -224,7 +224,7 @@ class Elections(Node):
         self.send(msg.src, {"type": "vote", "term": self.term, "granted": granted})
 
     def may_vote_for(self, candidate: str) -> bool:
-        """True where this term's vote is free, or the candidate's already."""
+        """True if this term's vote is free, or the candidate's already."""
         return self.voted_for in (None, candidate)
 
     @on("vote")

@@ -78,7 +78,7 @@ class Log:
         return self._entries[start : start + count]
 
     def agrees(self, index: int, term: int) -> bool:
-        """True where this log has an entry of that term there, or a snapshot past it.
+        """True if this log has an entry of that term there, or a snapshot past it.
 
         What a snapshot covers is committed, so a leader's log cannot differ there.
         """
@@ -130,7 +130,7 @@ class Log:
     # Snapshots.
 
     def snapshot(self) -> dict[str, Any] | None:
-        """The latest snapshot: its ``index``, ``term`` and ``state``; None where there is none."""
+        """The latest snapshot: its ``index``, ``term`` and ``state``; None if there is none."""
         found: dict[str, Any] | None = self._disk.get("snapshot")
         return found
 

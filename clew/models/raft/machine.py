@@ -48,7 +48,7 @@ class KVMachine:
             operation: ``["write", key, value]`` or ``["cas", key, from, to, create]``.
 
         Returns:
-            The answer; None where the client has since made a later request, so that nobody
+            The answer; None if the client has since made a later request, so that nobody
             waits for this one.
         """
         latest, answer = self.sessions.get(client, (-1, None))

@@ -42,7 +42,7 @@ class Talk(NamedTuple):
 
     Attributes:
         told: how much, per operation and per second, and what they sent.
-        beyond: True where it is beyond what any cluster sends.
+        beyond: True if it is beyond what any cluster sends.
     """
 
     told: str
@@ -55,7 +55,7 @@ class _Heard(NamedTuple):
     Attributes:
         type: the commonest type of message between servers.
         share: the percentage of messages that are of this type.
-        cycle: types that lead to each other without end; empty where none was seen.
+        cycle: types that lead to each other without end; empty if none was seen.
     """
 
     type: str

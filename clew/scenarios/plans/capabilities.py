@@ -131,12 +131,12 @@ def unfelt(program: Program) -> frozenset[str]:
 
 
 def unfelt_group(program: Program, asked: str) -> bool:
-    """True where nodes of a program can notice nothing of what a name asks for."""
+    """True if nodes of a program can notice nothing of what a name asks for."""
     return unfelt(program).issuperset(GROUPS.get(asked, (asked,)))
 
 
 def _all_names(program: Program) -> set[str] | None:
-    """Every name and text in the files of a program; None where not all of it can be read."""
+    """Every name and text in the files of a program; None if not all of it can be read."""
     names: set[str] = set()
     for module in _modules(program):
         file = getattr(module, "__file__", None)

@@ -204,7 +204,7 @@ def _one(
 
 
 def _draws_kinds(scenario: Scenario) -> bool:
-    """True where kinds of faults are drawn, not asked for by name: none is owed in each seed."""
+    """True if kinds of faults are drawn, not asked for by name: none is owed in each seed."""
     return scenario.swarm or "all" in scenario.nemesis
 
 

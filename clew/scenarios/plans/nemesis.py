@@ -80,7 +80,7 @@ def draw_faults(
         node_ids: the cluster.
         interval_ns: the mean gap.
         time_limit_ns: the length of the run before everything heals.
-        leads: True where the nodes tell who leads, so that faults can aim at the leader.
+        leads: True if the nodes tell who leads, so that faults can aim at the leader.
         unfelt: kinds that a group's name does not mean here, where it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
@@ -326,7 +326,7 @@ def draw_swarm(
         kinds: the pool, such as `kinds_for` gives, or groups.
         entropy: the run's seed.
         time_limit_ns: the length of the run before everything heals.
-        leads: True where the nodes tell who leads.
+        leads: True if the nodes tell who leads.
         promise: what the nodes tolerate.
         node_ids: the cluster, fixed by the user; of a size within the promise where None.
         latency: fixed by the user; drawn within the promise where None.

@@ -27,7 +27,7 @@ _LATENCIES_MS: tuple[int, ...] = (1, 5, 20, 100)
 def placed(
     scenario: Scenario, node_ids: Sequence[str], entropy: Entropy, promise: Tolerates
 ) -> Regions | None:
-    """The regions of a plan with these nodes; None where the scenario asks for none.
+    """The regions of a plan with these nodes; None if the scenario asks for none.
 
     Raises:
         UsageError: a region would be empty, names a node that is not there or another's, or has no

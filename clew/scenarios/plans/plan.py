@@ -58,7 +58,7 @@ class ModelReference:
     Attributes:
         name: a shipped model, or ``file.py`` or ``file.py:Class``.
         bug: a planted bug of it, or None.
-        digest: SHA-256 of its source when the plan was drawn; empty where unknown.
+        digest: SHA-256 of its source when the plan was drawn; empty if unknown.
     """
 
     name: str

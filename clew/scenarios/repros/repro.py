@@ -209,7 +209,7 @@ def _seen(what: str, reference: str, path: Path) -> str:
 
 
 def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:
-    """An object of texts; empty where the file has none of this name.
+    """An object of texts; empty if the file has none of this name.
 
     Raises:
         ScenarioError: it is something else.
@@ -254,7 +254,7 @@ def model_of(plan: Plan, where: str = "the plan") -> Model:
 def changed_sources(repro: Repro, model: Model) -> list[str]:
     """The model's source files that are not what they were when a repro file was written.
 
-    Each with how; empty where all are the same. A file without a list of them, or a model in
+    Each with how; empty if all are the same. A file without a list of them, or a model in
     memory, can only tell that something has changed.
     """
     if not repro.sources:
@@ -272,7 +272,7 @@ def changed_sources(repro: Repro, model: Model) -> list[str]:
 
 
 def differences(repro: Repro, outcome: Outcome) -> list[str]:
-    """What came out otherwise than the file says, and what may be why; empty where nothing."""
+    """What came out otherwise than the file says, and what may be why; empty if nothing."""
     told = []
     if outcome.verdict.value != repro.verdict:
         told.append(f"the verdict is {outcome.verdict.value}, the file says {repro.verdict}")

@@ -103,7 +103,7 @@ def _gate(path: Path, files: Iterable[Path], sources: Iterable[Path], say: Say) 
 
 
 def check_inside(path: Path, *references: str | None) -> None:
-    """Do nothing where the users' files that a file names lie in one of its projects.
+    """Do nothing if the users' files that a file names lie in one of its projects.
 
     Args:
         path: the file.
@@ -130,7 +130,7 @@ def _check_inside(path: Path, file: Path, what: str) -> None:
 
 
 def announced(path: Path, references: Iterable[str | None]) -> str:
-    """The line that names what is imported for the references in a file; empty where nothing is."""
+    """The line that names what is imported for the references in a file; empty if nothing is."""
     named = (file for each in references if each and (file := _users_file(each)) is not None)
     files = [file for file in named if file.is_file()]
     places = dict.fromkeys(
@@ -162,7 +162,7 @@ def _refuse(changed: list[str], path: Path, *, changed_model: bool) -> None:
 
 
 def is_outside(path: Path, *references: str) -> bool:
-    """True where one names a user's file that lies in none of the projects of a repro file.
+    """True if one names a user's file that lies in none of the projects of a repro file.
 
     Args:
         path: the repro file.
@@ -249,7 +249,7 @@ def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
 
 
 def _in_one_folder(plan: Plan) -> bool:
-    """True where the model's and the workload's files share what lies beside them."""
+    """True if the model's and the workload's files share what lies beside them."""
     model, workload = _users_file(plan.model.name), _users_file(plan.workload)
     if model is None or workload is None:
         return False

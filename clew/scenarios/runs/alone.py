@@ -394,7 +394,7 @@ class _Play:
             repeat_change(self._host.clock, time_ns, told)
 
     def _is_due_now(self) -> bool:
-        """True where something of the node's own, and no message, is due at this instant."""
+        """True if something of the node's own, and no message, is due at this instant."""
         return any(
             entry[TIME] == self._world.now and 0 <= entry[PRIORITY] < MESSAGE
             for entry in self._world.order.pending

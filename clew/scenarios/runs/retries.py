@@ -86,7 +86,7 @@ class Policy(NamedTuple):
 
     @property
     def asks_again(self) -> bool:
-        """False where each operation is one request."""
+        """False if each operation is one request."""
         return self.retries > 0 or self.hedge_ns is not None
 
     def wait_max_ns(self, attempt: int) -> int:
@@ -214,7 +214,7 @@ class RetryingClient(Client):
     # The budget.
 
     def _affords(self) -> bool:
-        """Take a retry out of the budget; False where it holds none."""
+        """Take a retry out of the budget; False if it holds none."""
         if self._policy.budget_ppm is None:
             return True
         if self._saved < _WHOLE:
@@ -308,7 +308,7 @@ class RetryingClient(Client):
     def _wait_ns(
         self, planned: PlannedOperation, reply: dict[str, Any] | None, attempt: int, *, unsure: bool
     ) -> int | None:
-        """How long to wait before an operation is asked again, ns; None where it is not."""
+        """How long to wait before an operation is asked again, ns; None if it is not."""
         declared = self._workload.operations[planned.f]
         if unsure and not (declared.idempotent or declared.repeatable):
             return None

@@ -65,7 +65,7 @@ class Run:
         shared: names of what the run changed and all nodes shared.
         apart: names of what nodes would have shared, and each process had of its own; none where
             it was seen to make no difference, as with what only remembers what was computed.
-        talked: True where a node sent something to another.
+        talked: True if a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         again: replies to what had been answered: their type, their senders, and how many.
         unsynced: the lines of syncs that nothing waited for.
@@ -136,7 +136,7 @@ class _How(NamedTuple):
 
     Attributes:
         program: what runs on the nodes.
-        isolation: gives each process a memory of its own; None where all share one.
+        isolation: gives each process a memory of its own; None if all share one.
         invariants: the ranks of those of the class's that are watched; None for all.
         lives: True notes what nodes find and do.
     """
@@ -200,7 +200,7 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
         model: the plan's model, loaded.
 
     Returns:
-        The run; None where `simulate` gives each process its own anyway, or none can have one.
+        The run; None if `simulate` gives each process its own anyway, or none can have one.
     """
     sharing = Sharing.of(model.node_class)
     if sharing is None or sharing.changes or sharing.asked:
@@ -276,7 +276,7 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
 
 
 def without_invariants(run: Run, model: Model) -> Run | None:
-    """The run with none of its class's invariants; None where there are none of a user's."""
+    """The run with none of its class's invariants; None if there are none of a user's."""
     sharing = Sharing.of(model.node_class)
     if sharing is None or not model.program.invariants:
         return None
@@ -284,7 +284,7 @@ def without_invariants(run: Run, model: Model) -> Run | None:
 
 
 def meddler(plain: Run, model: Model) -> str:
-    """Name the invariant that changes what nodes do, with its line; empty where none does.
+    """Name the invariant that changes what nodes do, with its line; empty if none does.
 
     Args:
         plain: a run without invariants.
@@ -305,7 +305,7 @@ def _meddler(plan: Plan, model: Model, how: _How, sharing: Sharing, plain: Run) 
 
 
 def is_another(run: Run, plain: Run) -> bool:
-    """True where a run without invariants parts from one with some before one is broken."""
+    """True if a run without invariants parts from one with some before one is broken."""
     difference = first_difference(run.trace, plain.trace)
     return difference is not None and (difference[1] is None or difference[1][1] != "finding")
 

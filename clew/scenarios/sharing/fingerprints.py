@@ -246,7 +246,7 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
 
 
 def equal(one: object, other: object) -> bool:
-    """True where two fingerprints are the same; False where they are too deep to be compared."""
+    """True if two fingerprints are the same; False if they are too deep to be compared."""
     try:
         return one == other
     except RecursionError:

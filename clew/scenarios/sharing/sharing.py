@@ -88,7 +88,7 @@ class Sharing:
 
     Attributes:
         changes: what its runs were seen to change so far.
-        noticed: False where a run was the same whether nodes shared what it changed or not.
+        noticed: False if a run was the same whether nodes shared what it changed or not.
         asked: the names of modules that asked for the time or for chance when they were imported,
             which each process does for itself.
     """

@@ -38,7 +38,7 @@ def rehearse(scenario: Scenario, seed: int) -> None:
 
 
 def _check_functions(model: Model, workload: str) -> None:
-    """Do nothing where the functions that a class says it answers are the workload's.
+    """Do nothing if the functions that a class says it answers are the workload's.
 
     Of a workload that is not the class's own it must know one; of its own, all. It has a handler
     for each.

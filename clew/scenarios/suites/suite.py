@@ -51,7 +51,7 @@ def scenario_files(path: Path) -> list[Path]:
 
 
 def scenario_source(name: str) -> Source | None:
-    """The one scenario that a name means, of a user's or shipped; None where it is a model."""
+    """The one scenario that a name means, of a user's or shipped; None if it is a model."""
     if name.endswith(".toml"):
         return Path(name)
     known = name not in MODELS and not is_file(name) and name in shipped()

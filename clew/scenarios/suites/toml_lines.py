@@ -52,7 +52,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def first_table(text: str, known: Collection[str] = ()) -> tuple[str, int] | None:
-    """The name and the line of the first ``[table]`` or ``[[table]]``; None where there is none.
+    """The name and the line of the first ``[table]`` or ``[[table]]``; None if there is none.
 
     Args:
         text: the document.

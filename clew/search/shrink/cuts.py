@@ -84,7 +84,7 @@ def healed_at(plan: Plan, limit_ns: int) -> Plan:
 
 
 def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None:
-    """Keep some of the nodes; None where a core or a role would be left without any.
+    """Keep some of the nodes; None if a core or a role would be left without any.
 
     Clients stay with their nodes, which gives them other numbers. Final reads of a node go with
     it.
@@ -139,7 +139,7 @@ def _client_count(plan: Plan, node_count: int) -> int:
 
 
 def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
-    """Cut a fault down to some nodes; None where it does not concern them."""
+    """Cut a fault down to some nodes; None if it does not concern them."""
     target = fault.target
     if isinstance(target, tuple):
         target = tuple(name for name in target if name in node_ids)

@@ -33,7 +33,7 @@ from clew.trace.words import time
 def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
     """Find the nearest plan that passes, and the first event where the runs part, in words.
 
-    One whose run parts in the causal past of the failure is nearer than any other. None where no
+    One whose run parts in the causal past of the failure is nearer than any other. None if no
     candidate passes.
     """
     run = simulate(hunt.best, hunt.oracle.model)
@@ -81,7 +81,7 @@ class Candidate(NamedTuple):
 
 
 def _passing(hunt: Hunt, plan: Plan) -> Run | None:
-    """Run a plan; None where it fails in any way."""
+    """Run a plan; None if it fails in any way."""
     oracle = hunt.oracle
     if oracle.runs >= oracle.runs_max:
         raise Spent

@@ -43,7 +43,7 @@ class Target(NamedTuple):
 
 
 def target_of(outcome: Outcome) -> Target | None:
-    """Find what went wrong first; None where nothing did.
+    """Find what went wrong first; None if nothing did.
 
     What went wrong inside a node comes before what clients saw of it, and figures come last. A
     broken invariant comes before an exception: a promise is easier to follow than a line of code,
@@ -73,7 +73,7 @@ class Sight(NamedTuple):
     """What a failing run showed, for the next cuts.
 
     Attributes:
-        moment_ns: when it had failed; None where only the whole run shows it.
+        moment_ns: when it had failed; None if only the whole run shows it.
         faults: what each fault did.
         evidence: the operations that show it.
         events: how many there were.
@@ -97,7 +97,7 @@ class FiguresError(UsageError):
 
 
 def whole_figures(outcome: Outcome) -> str:
-    """Say why a failing run can't be made small, as a clause; empty where it can.
+    """Say why a failing run can't be made small, as a clause; empty if it can.
 
     Nothing that happened is wrong where only a figure is, such as a share of operations or a
     latency: of fewer operations the figure is another one.
@@ -109,7 +109,7 @@ def whole_figures(outcome: Outcome) -> str:
 
 
 def blamed(anomaly: Anomaly) -> int | None:
-    """Name the operation whose answer is wrong, by number; None where no evidence does."""
+    """Name the operation whose answer is wrong, by number; None if no evidence does."""
     response = anomaly.data.get("response")
     return response.get("number") if isinstance(response, dict) else None
 

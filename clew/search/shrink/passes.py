@@ -120,7 +120,7 @@ def keep_the_evidence(hunt: Hunt) -> None:
 
 
 def _key(one: PlannedOperation) -> Any:
-    """Name the key that an operation is on, as text; None where there is none."""
+    """Name the key that an operation is on, as text; None if there is none."""
     return repr(one.value[0]) if isinstance(one.value, list | tuple) and one.value else None
 
 
@@ -298,7 +298,7 @@ def _names(
 
 
 def _fields(one: PlannedOperation, declared: Mapping[str, Declared]) -> dict[str, Any]:
-    """List the fields of a planned argument; none where the client makes another of it."""
+    """List the fields of a planned argument; none if the client makes another of it."""
     each = declared[one.f]
     return each.fields(one.value) if each.planned is ... else {}
 

@@ -98,7 +98,7 @@ def nearly_short(plan: Plan) -> bool:
 
 
 def _sketched(hunt: Hunt, turn: int) -> bool:
-    """Try sketches of the best plan; False where none fails.
+    """Try sketches of the best plan; False if none fails.
 
     Args:
         hunt: where it stands.

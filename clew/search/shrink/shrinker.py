@@ -71,10 +71,10 @@ class Shrunk:
         runs: how many runs it took, those for the nearest passing plan included.
         seed: of the plan that it came from.
         before: the sizes of that plan.
-        passing: the nearest plan that does not fail; None where none was found.
+        passing: the nearest plan that does not fail; None if none was found.
         parting: what the two runs do first that differs, in words; None without `passing`.
-        complete: False where it was interrupted or the runs were spent.
-        interrupted: True where Ctrl-C ended it.
+        complete: False if it was interrupted or the runs were spent.
+        interrupted: True if Ctrl-C ended it.
     """
 
     outcome: Outcome

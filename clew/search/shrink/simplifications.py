@@ -91,7 +91,7 @@ def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
 
 
 def reason_of(fault: Fault) -> str:
-    """Say why the trace has it that a fault's messages are lost; empty where it loses none."""
+    """Say why the trace has it that a fault's messages are lost; empty if it loses none."""
     if fault.kind in {*LOSSES, "drop"}:
         return LOSSES.get(fault.kind, fault.kind)
     return "partition" if fault.kind.startswith("partition") else ""

@@ -95,7 +95,7 @@ class Injection:
     Class attributes describe the kind: `group` is its family on the command line, `aims` the
     symbolic targets a generator may draw (the first is the default; without any the fault
     concerns all nodes), `least_nodes` the smallest cluster it can harm, `least_regions` how many
-    regions there must be, `instant` True where it
+    regions there must be, `instant` True if it
     has no duration, `does` what it does to links, as a verb before the detail that names them,
     `lingers` True if a short one would mostly strike nothing. `needs` is what
     a node must do to notice it.

@@ -69,7 +69,7 @@ def has_order(kind: Kind, entries: Sequence[Entry]) -> bool:
 def broken_values(
     kind: Kind, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty where one does, None where that does not apply.
+    """Entries that no order explains; empty if one does, None if that does not apply.
 
     It applies where each value was put in once. Without a budget it has a bound of its own.
     """

@@ -9,7 +9,7 @@ response on, if no removal took it before:
 - A removal takes its value where it is present: the same moment without the insert that is still in
   flight has less in the way. Else it takes the insert of its value that responds first; in a
   solution that takes another one, the two can change places.
-- It is legal where nothing smaller is present, and one that found the queue empty where nothing is.
+- It is legal where nothing smaller is present, and one that found the queue empty if nothing is.
 - A removal without an answer is kept until something must go: right before a removal that what is
   present would forbid. What must go then was there before, or an answered removal has taken it,
   which leaves the more.
@@ -124,7 +124,7 @@ class LazyPriorityQueue(Specification):
         return None
 
     def _helped(self, state: Any, field: int) -> Any:
-        """The state once all values below a field are gone; None where there is no help for it."""
+        """The state once all values below a field are gone; None if there is no help for it."""
         present, flying, helpers, over = state
         low = present & ((1 << field * self._width) - 1)
         if not low:

@@ -38,7 +38,7 @@ REDUCTION_CONFIGURATIONS = 50_000
 def broken_lazily(
     specification: Specification, entries: Sequence[Entry], budget: Budget
 ) -> PartitionResult | None:
-    """What the search of a partition found; None where it does not apply.
+    """What the search of a partition found; None if it does not apply.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
@@ -110,7 +110,7 @@ def _searched(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Searched:
 
 
 def _fails(kind: Kind, entries: Sequence[Entry], budget: Budget) -> bool:
-    """Whether no order explains the entries; False where that takes more than the budget."""
+    """Whether no order explains the entries; False if that takes more than the budget."""
     try:
         return not _searched(kind, entries, budget).outcome.linearizable
     except ShareSpentError:
@@ -135,6 +135,6 @@ def _fewest_values(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Sequ
 
 
 def _value(kind: Kind, entry: Entry) -> Any:
-    """The value that is put in or taken out; None where there is none, or nobody knows it."""
+    """The value that is put in or taken out; None if there is none, or nobody knows it."""
     value = entry.argument if entry.f in kind.puts else entry.result
     return None if value is UNANSWERED else value

@@ -215,7 +215,7 @@ class LazySet(Specification):
 
 
 def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry, ...], int] | None:
-    """Entries that no order explains, none where one does, and steps; None where it does not apply.
+    """Entries that no order explains, none if one does, and steps; None if it does not apply.
 
     Reads in the evidence are cut to its elements.
 

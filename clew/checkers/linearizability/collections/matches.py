@@ -64,7 +64,7 @@ def matched(specification: Specification, entries: Sequence[Entry], budget: Budg
 
 
 def _first_matching(kind: Kind, entries: Sequence[Entry]) -> dict[int, Entry] | None:
-    """For each put whose value is taken its take; None where there are too few puts."""
+    """For each put whose value is taken its take; None if there are too few puts."""
     moments = [(each.invoked, each) for each in entries]
     moments += [(end(each), each) for each in entries if each.f not in kind.puts]
     left: dict[Any, list[Entry]] = {}
@@ -148,7 +148,7 @@ class _Matching:
         return not chains and broken_traffic(self._traffic(), self._kind.faults, self._budget) == ()
 
     def _better(self, chains: list[tuple[Entry, ...]]) -> list[tuple[Entry, ...]] | None:
-        """The faults after an exchange that leaves fewer, or as many; None where there is none."""
+        """The faults after an exchange that leaves fewer, or as many; None if there is none."""
         level: tuple[tuple[Passage, Passage], list[tuple[Entry, ...]]] | None = None
         # Invariant: at each turn the matching is as it was; what is tried is taken back.
         for chain in chains:

@@ -38,7 +38,7 @@ class Traffic(NamedTuple):
         passages: of each value that was surely put in, in order of invocation. A pending
             operation put its value in only where the value was taken out.
         empties: the operations that found the object empty.
-        unfounded: operations that took out what can't have been there; empty where none did.
+        unfounded: operations that took out what can't have been there; empty if none did.
         pending: operations without an answer that may have taken something out.
     """
 
@@ -49,14 +49,14 @@ class Traffic(NamedTuple):
 
 
 Faults: TypeAlias = Callable[[Traffic], Iterator[tuple[Entry, ...]]]
-"""Finds entries that no order explains, then more without these; nothing where one explains all.
+"""Finds entries that no order explains, then more without these; nothing if one explains all.
 
 Takes without an answer are not looked at.
 """
 
 
 def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
-    """The values' passages in O(n); None where a value was put in twice, or is nil."""
+    """The values' passages in O(n); None if a value was put in twice, or is nil."""
     puts: dict[Any, Entry] = {}
     takes: list[Entry] = []
     empties: list[Entry] = []

@@ -42,7 +42,7 @@ def comparable(values: Iterable[Any]) -> bool:
 
 
 def _kind(value: Any) -> Any:
-    """What one may compare the value with; None where that is not known."""
+    """What one may compare the value with; None if that is not known."""
     if type(value) is str:
         return "text"
     if type(value) is tuple:

@@ -31,7 +31,7 @@ from clew.checkers.linearizability.specification import truth_of
 
 
 def broken_set(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Entries of a set that no order explains; empty where one does, None where it is not told."""
+    """Entries of a set that no order explains; empty if one does, None if it is not told."""
     adds: dict[Any, Entry] = {}
     for entry in entries:
         element = entry.argument
@@ -69,7 +69,7 @@ TESTS_MAX = 1_000_000
 
 
 def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Operations on one element that no order explains; None where there may be none."""
+    """Operations on one element that no order explains; None if there may be none."""
     by_element: dict[Any, list[Entry]] = {}
     reads = []
     for entry in entries:
@@ -123,7 +123,7 @@ def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
 
 
 def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
-    """Where an operation belongs; None where its result is none that it may have."""
+    """Where an operation belongs; None if its result is none that it may have."""
     if entry.f == "add":
         return seen.adds
     if entry.f == "remove":
@@ -141,7 +141,7 @@ def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
 
 
 def _unordered(seen: _Seen) -> tuple[Entry, ...]:
-    """What does not fit the best places of the add and the removal; nothing where all fits."""
+    """What does not fit the best places of the add and the removal; nothing if all fits."""
     (add,) = seen.adds
     # A moment is named by the end of an interval that it comes right after.
     last_begun = max([*seen.present, add], key=attrgetter("invoked"))

@@ -41,7 +41,7 @@ STEPS_EACH = 1
 def broken_traffic(
     found: Traffic, faults: Faults, budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty where one does, None where the budget's share is spent.
+    """Entries that no order explains; empty if one does, None if the budget's share is spent.
 
     Raises:
         OutOfBudget: the whole budget is spent.
@@ -71,7 +71,7 @@ class _Choice:
         self._open = [each.value for each in found.passages if each.taken == NEVER]
 
     def broken(self) -> tuple[Entry, ...] | None:
-        """The entries that no choice explains; empty where one does, None where that stays open."""
+        """The entries that no choice explains; empty if one does, None if that stays open."""
         try:
             soonest = self._judge(self._found, dict.fromkeys(self._open, 0))
             return self._with_takes(soonest) if soonest else self._search()

@@ -129,7 +129,7 @@ class IdGenerator(Specification):
         self.first = None if increasing else frozenset()
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The identifier; None where they increase."""
+        """The identifier; None if they increase."""
         return None if self.increasing else (result,)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002

@@ -148,7 +148,7 @@ class MultiRegister(Specification):
         self._nil_fits = _fits_any(nil_reads)
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True where every part reads."""
+        """True if every part reads."""
         return all(part[0] in _READS for part in _parts(argument))
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002

@@ -37,9 +37,9 @@ class Bank:
         self.negative_balances = negative_balances
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where a read shows another total, a negative balance, none or other accounts.
+        """INVALID if a read shows another total, a negative balance, none or other accounts.
 
-        UNKNOWN where no read succeeded.
+        UNKNOWN if no read succeeded.
 
         Raises:
             HistoryError: a read's result is neither an object nor a list of whole numbers and nils.
@@ -128,7 +128,7 @@ _NONE_NEGATIVE = ", none with a negative balance"
 
 
 def _whole(balances: Mapping[str, int | None]) -> dict[str, int] | None:
-    """The balances; None where one is nil."""
+    """The balances; None if one is nil."""
     whole = {account: balance for account, balance in balances.items() if balance is not None}
     return whole if len(whole) == len(balances) else None
 

@@ -33,9 +33,9 @@ class CausalReverse:
     name = "causal-reverse"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where a read saw a write without one that ended before it began, or can't be.
+        """INVALID if a read saw a write without one that ended before it began, or can't be.
 
-        UNKNOWN where no read succeeded.
+        UNKNOWN if no read succeeded.
 
         Raises:
             HistoryError: a read's result is no list, or a value is written twice.

@@ -1,7 +1,7 @@
 """Long fork: two readers that saw two independent writes in opposite orders.
 
 Each key is written at most once. Operations: ``write`` with value ``[["w", key, value]]`` and
-``read`` with value ``[["r", key, value], ...]``, null where nothing was written yet (``txn`` is
+``read`` with value ``[["r", key, value], ...]``, null if nothing was written yet (``txn`` is
 accepted for both). Of two reads that share keys, one must have seen everything there that the other
 saw. Besides, every value that is read must have been written by a transaction that did not abort,
 and no transaction may contradict itself.
@@ -45,9 +45,9 @@ class LongFork:
     name = "long-fork"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID where two reads each saw a write that the other missed, or a read can't be.
+        """INVALID if two reads each saw a write that the other missed, or a read can't be.
 
-        UNKNOWN where no two reads cover the same two keys.
+        UNKNOWN if no two reads cover the same two keys.
 
         Raises:
             HistoryError: a value is no list of micro-operations, or a key is written twice.

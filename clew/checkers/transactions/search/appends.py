@@ -57,7 +57,7 @@ class AppendSearcher(Searcher):
 
 
 def unseen_appends(orders: AppendOrders, finding: Cycles) -> AppendSearcher | None:
-    """A search over the appends that nobody saw; None where their order can't matter.
+    """A search over the appends that nobody saw; None if their order can't matter.
 
     O(nodes + edges) where there is a cycle and a key with two such appends, else O(keys).
     """

@@ -31,8 +31,8 @@ class _Sight(NamedTuple):
 
     Attributes:
         kind: the anomaly where no order explains that.
-        transitive: True where it sees what those saw that it sees.
-        sessions: True where it sees what came before it in its session.
+        transitive: True if it sees what those saw that it sees.
+        sessions: True if it sees what came before it in its session.
     """
 
     kind: str
@@ -106,7 +106,7 @@ class CommitOrders:
                 self.written.setdefault(writer, {})[key] = None
 
     def violation(self, model: str, budget: Budget) -> Anomaly | None:
-        """Why no order of commits satisfies the model; None where one does.
+        """Why no order of commits satisfies the model; None if one does.
 
         O(reads * keys of a transaction) for read atomic, O(edges * n / 64) for causal models.
         """
@@ -236,7 +236,7 @@ class CommitOrders:
 
 
 def _circle(before: dict[int, dict[int, _Why]], budget: Budget) -> list[tuple[int, int, _Why]]:
-    """A short circle, the shortest where the work allows; empty where there is none."""
+    """A short circle, the shortest where the work allows; empty if there is none."""
     nodes = [*before]
     place = {node: index for index, node in enumerate(nodes)}
     successors = [[place[later] for later in laters] for laters in before.values()]

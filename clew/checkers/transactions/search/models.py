@@ -105,13 +105,13 @@ class _Found:
                 self.settle(quick, budget)
 
     def is_searched(self, models: Iterable[str]) -> bool:
-        """True where one of the models is open and needs a search."""
+        """True if one of the models is open and needs a search."""
         return any(self.is_open(model) and self.searcher.is_hard(model) for model in models)
 
     def settle(self, model: str, budget: Budget, cost: int = 0) -> bool:
         """Search for an order that satisfies the model, unless it is settled already.
 
-        False where the budget ended the search.
+        False if the budget ended the search.
         """
         if not self.is_open(model):
             return True

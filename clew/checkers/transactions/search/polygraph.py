@@ -98,7 +98,7 @@ class Polygraph:
         among: the nodes that count; None for all.
 
     Attributes:
-        is_split: True where a transaction's beginning and its commit are two nodes.
+        is_split: True if a transaction's beginning and its commit are two nodes.
         targets: for each node where its edges lead.
     """
 
@@ -233,7 +233,7 @@ class Polygraph:
         before: int,
         among: Container[int] | None = None,
     ) -> list[Step]:
-        """A shortest path over edges that were drawn before a moment; empty where there is none.
+        """A shortest path over edges that were drawn before a moment; empty if there is none.
 
         It has one step at least. With ``among`` it keeps to these nodes.
         """

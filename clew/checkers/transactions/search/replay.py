@@ -29,7 +29,7 @@ class _Touch(NamedTuple):
 def replay(
     graph: DependencyGraph, records: Sequence[RegisterKey], committed: bytearray, budget: Budget
 ) -> bool:
-    """True where a serial order in real time explains every read; False decides nothing.
+    """True if a serial order in real time explains every read; False decides nothing.
 
     O(n log n + n * concurrency), steps taken back included.
     """

@@ -57,7 +57,7 @@ class Searcher:
     Args:
         graph: the edges that are certain.
         records: every key, or every one whose order is open.
-        orders: what is known of registers; None where the records are not all that was read and
+        orders: what is known of registers; None if the records are not all that was read and
             written, so that no serial order is looked for.
         among: the nodes among which a completion may close a forbidden cycle; None for all.
     """
@@ -89,7 +89,7 @@ class Searcher:
         return sum(not record.known for record in self.records)
 
     def concerns(self, model: str) -> bool:  # noqa: ARG002 - the search over appends looks at it
-        """True where a model may hold or not according to the orders that are open."""
+        """True if a model may hold or not according to the orders that are open."""
         return self.open_keys > 0
 
     def is_hard(self, model: str) -> bool:
@@ -112,7 +112,7 @@ class Searcher:
         return Scheduler(self.records, self.graph.completed)
 
     def decide(self, model: str, budget: Budget) -> tuple[bool | None, Anomaly | None]:
-        """True where a completion satisfies the model, False where none does, None where open.
+        """True if a completion satisfies the model, False if none does, None if open.
 
         With False comes the evidence.
         """
@@ -220,7 +220,7 @@ class _Search:
         self.conflicts: dict[Conflict, None] = {}
 
     def succeeds(self, budget: Budget) -> bool:
-        """True where ``chains`` closes no forbidden cycle; False where nothing could."""
+        """True if ``chains`` closes no forbidden cycle; False if nothing could."""
         # A model that this one stands in for may fall by what is certain.
         if not self.propagation.circles() and not self._doubts(budget):
             return True

@@ -62,7 +62,7 @@ class AppendKey(WrittenKey):
         self.unseen: list[int] = []
 
     def needs_keys(self) -> bool:
-        """True where the values that were read can't be compared as they are.
+        """True if the values that were read can't be compared as they are.
 
         A read that shows true for a 1, or false for a 0, is a prefix to Python and none in JSON.
         """

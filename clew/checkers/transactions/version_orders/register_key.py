@@ -46,14 +46,14 @@ class RegisterKey(WrittenKey):
             value it first read, the value it last wrote; `ABSENT` where it did not.
         rereads: the further reads that show something else than their transaction had left, but not
             a value that it had itself written before.
-        met: for each transaction with rereads the versions it read, in order (None where what it
+        met: for each transaction with rereads the versions it read, in order (None if what it
             read is no version), each with the place of the read: `BEFORE` its first write, `AMID`
             its writes, `AFTER` the last.
         explicit: the values in the order they were installed, where it was given.
         final: for each committed writer the value that it installed.
         readers: for each version the committed transactions that read it, itself not among them.
         after: for each version those known to come later, each with the reason; not closed.
-        known: True where the order of the versions is total.
+        known: True if the order of the versions is total.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class RegisterKey(WrittenKey):
         return self.values.get(token, token)
 
     def version(self, token: Key) -> int | None:
-        """Who installed the version that shows this value; None where it is no version."""
+        """Who installed the version that shows this value; None if it is no version."""
         if token == self.start:
             return INITIAL
         writer = self.writers.get(token)

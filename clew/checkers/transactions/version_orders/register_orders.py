@@ -179,7 +179,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
                         record.after.setdefault(earlier, {}).setdefault(later, why)
 
     def _topological(self) -> list[int]:
-        """The nodes in an order that the edges drawn so far allow; empty where there is none."""
+        """The nodes in an order that the edges drawn so far allow; empty if there is none."""
         order = in_order([[packed >> 2 for packed in edges] for edges in self.graph.successors])
         return order if len(order) == len(self.graph.successors) else []
 
@@ -331,7 +331,7 @@ _BLOCK = 4096
 
 
 def _total(record: RegisterKey) -> bool:
-    """True where each version but the last has its next one among those known to follow it."""
+    """True if each version but the last has its next one among those known to follow it."""
     if len(record.final) <= 1:
         return True
     after = {version: record.after.get(version, {}) for version in record.final}
