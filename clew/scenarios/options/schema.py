@@ -1,8 +1,8 @@
 """The JSON schema of a scenario file (draft 2020-12), for editors and other programs.
 
-It is pydantic's own schema of the options, in the words of a TOML file: what a validator accepts
-beside its type is said too, names that form a closed list are listed, and there is no null, which
-TOML does not have. The package holds it as a file, so that an editor can be pointed there.
+It is pydantic's own schema of the options, adapted to TOML files: it also describes what validators
+accept besides a field's type, lists names that form a closed list, and has no null, which TOML
+lacks. The package holds it as a file, so that an editor can be pointed there.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _property(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
-    """What an option may hold, where pydantic's own schema does not say it."""
+    """What an option may hold, if pydantic's own schema does not say it."""
     option = one.option
     text: dict[str, Any] = {"type": "string"}
     known = [{**text, "enum": list(option.known)}] if option.names else []
@@ -76,7 +76,7 @@ def _either(forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def made_text(*own: type[Workload]) -> str:
-    """The schema as the file holds it, made anew."""
+    """The text of the schema file, made from the table."""
     return json.dumps(scenario_schema(*own), indent=2) + "\n"
 
 

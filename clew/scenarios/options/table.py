@@ -1,8 +1,8 @@
-"""What a table of options is, and what is said of a value that an option can't hold.
+"""Tables of options, and the words for a value that an option can't hold.
 
 The options of a test are fields of `clew.scenarios.options.scenario.Scenario`, those of a workload
 are attributes of its class; each carries its `Option`. Everything else that names them is made from
-that: `declared` gives the table.
+these: `declared` gives the table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Options(BaseModel):
     @classmethod
     def _plain(cls, value: Any, field: ValidationInfo) -> Any:
         kind = cls.model_fields[str(field.field_name)].annotation
-        # True and false are numbers to Python, but nobody means 1 by them.
+        # True and false are numbers to Python, but nobody means 1 or 0 by them.
         if isinstance(value, bool) and kind is not bool:
             raise ValueError("a value other than true and false")
         if kind is bool and not isinstance(value, bool):
@@ -90,7 +90,7 @@ def _extended(base: Any, *workloads: Any) -> Any:
 
 
 def near_option(owner: type[BaseModel], name: str) -> str:
-    """What was perhaps meant by a name that no option has."""
+    """The option that was perhaps meant by an unknown name."""
     known = list(declared(owner))
     return meant(name, known) or f"Known options: {', '.join(known) or 'none'}"
 
@@ -121,7 +121,7 @@ def plain_kind(kind: Any) -> type:
 
 
 def _near_word(one: Row, value: str) -> str | None:
-    """Ask whether a word was meant, of an option that takes few; None without a near one."""
+    """Return "Did you mean ..." for an option that takes few words; None without a near one."""
     known = get_args(one.kind) if get_origin(one.kind) is Literal else ()
     for form in one.option.forms:
         known = (*known, *form.get("enum", ()))
@@ -140,7 +140,7 @@ def fix_of(owner: type[BaseModel], error: Any) -> str | None:
 
 
 def found(value: Any) -> str:
-    """A value as a message shows it: all of it where it is short."""
+    """A value as a message shows it: in full if it is short."""
     return brief(shown(value), 83)
 
 

@@ -1,1 +1,1 @@
-"""What does happen: plans, drawn from a seed and a scenario or read from files."""
+"""Plans: what does happen, drawn from a seed and a scenario or read from files."""

@@ -1,8 +1,9 @@
-"""Which faults a node class can feel, found in its code before anything runs.
+"""Which faults a node class can notice, found in its code before anything runs.
 
-Two questions with different burdens. `kinds_for` asks what is worth drawing: a class that reaches
-a call by roundabout means is taken not to have it. `unfelt` asks what a class can't feel for
-certain, so that asking for it is refused: there any doubt speaks for the class.
+There are two questions, with different burdens of proof. `kinds_for` finds what is worth drawing: a
+class that reaches a call by roundabout means counts as not having it. `unfelt` finds what a class
+certainly can't notice, so that a request for it is refused: there any doubt is in favour of the
+class.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from clew.scenarios.code.userfiles import BESIDE
 from clew.sim.faults import GROUPS, KINDS
 
 CAPABILITIES: dict[str, frozenset[str]] = {
-    # what a kind of fault may need: the names in a node's code that show it is there
+    # what a kind of fault may need: the names in a node's code that show that the node has it
     "peers": frozenset({"send", "rpc"}),
     "disk": frozenset({"disk", "open", "write_text", "write_bytes"}),
     "clock": frozenset(
@@ -106,7 +107,7 @@ def kinds_for(program: Program) -> list[str]:
 
 
 def withstands(promise: Tolerates, kind: str) -> bool:
-    """True for a kind of fault that a promise speaks of."""
+    """True for a kind of fault that a promise covers."""
     group = KINDS[kind].group if kind in KINDS else kind
     if group == "clock" and promise.clock_error == 0:
         return False
@@ -116,9 +117,9 @@ def withstands(promise: Tolerates, kind: str) -> bool:
 def unfelt(program: Program) -> frozenset[str]:
     """The kinds of fault that no node of a program can notice, for certain.
 
-    Of a shipped model that is what its code does not mention. Of a user's class it is that no
-    file of it or beside it mentions the call, even as a text, and none has means to reach it
-    otherwise: an installed package, ``getattr`` and the like.
+    For a shipped model these are the kinds whose needs its code does not mention. For a user's
+    class, no file of it or beside it may mention the call, even as a text, or have other means to
+    reach it: an installed package, ``getattr`` and the like.
     """
     if all(each.__module__.startswith("clew.models") for each in classes_of(program)):
         able = capabilities(program)
@@ -149,7 +150,7 @@ def _all_names(program: Program) -> set[str] | None:
         if not all(_is_known(name, Path(file).parent) for name in imported):
             return None
         names |= found
-    # A class that some program made elsewhere does not stand in its module's file.
+    # A class that a program made elsewhere is not in its module's file.
     written = names.issuperset(base.__name__ for base in _own(program))
     return names if written else None
 

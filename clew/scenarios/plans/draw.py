@@ -37,15 +37,15 @@ from clew.workloads.workload import Draw, Request, Setting, Workload, finals
 _NS_PER_MS = 1_000_000
 
 _FINAL_NS = 100 * _NS_PER_MS
-"""Final reads begin within so long of each other."""
+"""The time within which all final reads begin."""
 
 
 def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
     """The plan that a seed draws from a scenario.
 
     Raises:
-        UsageError: the model has no workload of its own and none is named, or a fault that was
-            asked for can't bite here.
+        UsageError: the model has no workload of its own and none is named, or a requested fault
+            can't have an effect here.
     """
     entropy = Entropy(seed)
     workload_name = reference_of(model, scenario.workload)
@@ -120,7 +120,7 @@ def _majority(
 ) -> tuple[str, ...]:
     """A drawn majority whose nodes reach each other, in the nodes' order.
 
-    Reach means through the topology: neighbours that stay broken for good must not come between.
+    They reach each other through the topology, without nodes in between that stay broken for good.
     """
     neighbours = topology(scenario.topology, list(node_ids), entropy)
     stream = entropy.stream("core", *key)
@@ -146,14 +146,14 @@ def _operations(
             think_ns = arrivals.think_ns(client, number)
             drawn.append(_one(workload, entropy, client, number, at_ns, "main", think_ns))
             number += 1
-        # At least four a client, so that one lost answer does not look like no progress.
+        # At least four per client, so that one lost answer does not look like no progress.
         window_ns = recovery_ns
         if workload.final_reads:
             window_ns -= recover_margin_ns(recovery_ns)
         step_ns = max(min(arrivals.gap_ns, window_ns // 4), 1)
         late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
         for rank, late_ns in enumerate(late):
-            # Clients that all asked at one instant would keep out of step with nobody.
+            # Clients that all began at one instant would stay in step.
             jitter_ns = entropy.stream("recover", client, rank).below(step_ns)
             at_ns = min(late_ns + jitter_ns, healed_ns + window_ns - 1)
             think_ns = arrivals.think_ns(client, number + rank)
@@ -204,14 +204,14 @@ def _one(
 
 
 def _draws_kinds(scenario: Scenario) -> bool:
-    """True if kinds of faults are drawn, not asked for by name: none is owed in each seed."""
+    """True if kinds of faults are drawn, not requested by name: then none has to take effect."""
     return scenario.swarm or "all" in scenario.nemesis
 
 
 def _shape(
     scenario: Scenario, entropy: Entropy, model: Model, roles: Mapping[str, tuple[str, ...]]
 ) -> Swarm:
-    """What a swarm draws and a plain scenario states: nodes, network and faults."""
+    """The nodes, network and faults that a swarm draws and a plain scenario states."""
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
     promise = promised(model.program)
     names = tuple(name for each in roles.values() for name in each)
@@ -259,9 +259,9 @@ def _shape(
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:
-    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` where a count is given: as Maelstrom names them.
+    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` if a count is given: as Maelstrom names them.
 
-    Where a class says that five are too many or too few, there are as many as it says.
+    If a class states that five are too many or too few, the number is the nearest that it allows.
     """
     if count is not None:
         return tuple(f"n{rank}" for rank in range(count))
@@ -273,10 +273,10 @@ _NODES = 5
 
 
 def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
-    """How far clocks may be off: as the user says, else as far as the class tolerates.
+    """How far clocks may be off: as the user says, otherwise as far as the class tolerates.
 
-    A class that tolerates nothing gets clock faults only where somebody asks for them by name;
-    those are not held to that.
+    A class that tolerates nothing gets clock faults only if the user requests them by name; those
+    are not bounded.
     """
     if scenario.clock_error is not None:
         return bound_ns(scenario.clock_error)
@@ -284,7 +284,7 @@ def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
 
 
 def _check_felt(scenario: Scenario, model: Model) -> None:
-    """Every kind that is asked for by name is one that the nodes can notice.
+    """Make sure that every kind requested by name is one that the nodes can notice.
 
     Raises:
         UsageError: one is not.

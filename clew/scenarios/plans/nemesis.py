@@ -1,9 +1,8 @@
 """Drawing faults: which, when, at whom and how hard, for a plan.
 
-Every kind that was asked for draws from a stream of its own, so asking for one more leaves the
-faults of the others as they were. Magnitudes are drawn by order of magnitude first: most bugs
-need a fault that is either short or long beside some timeout of the system, and an even draw
-would give long ones only.
+Every requested kind draws from a stream of its own, so one more leaves the faults of the others as
+they were. Magnitudes are drawn by order of magnitude first: most bugs need a fault that is either
+short or long beside some timeout of the system, and an even draw would give long ones only.
 
 Swarm: each seed draws its own configuration, some kinds off entirely, the rest at very different
 rates (Groce, Zhang, Eide, Chen, Regehr, "Swarm testing", ISSTA 2012).
@@ -28,12 +27,12 @@ from clew.sim.latency import SHAPES, Latency
 from clew.sim.regions import Regions
 
 SERVER_STATES: tuple[str, ...] = ("leader",)
-"""The server states that faults aim at by themselves, where nodes tell theirs."""
+"""The server states that drawn faults aim at, if nodes report theirs."""
 
 _SHORTEST_NS = 10_000_000
 
 _DOWN = frozenset({"kill", "pause"})
-"""Families of which one strike is enough, and a long one keeps others from striking."""
+"""Families of which one strike is enough; a long one would keep others from striking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,10 @@ def draw_faults(
     regions: Regions | None = None,
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[Fault]:
-    """Faults for a plan, in order of their begin: at least one for each name asked for.
+    """Faults for a plan, in order of their beginnings: at least one for each requested name.
 
-    Between two faults of one name, and as long as each of them lasts, is a time drawn from
-    [0, 2 x interval). All end before the time limit.
+    The time between two faults of one name, and the time that each lasts, are drawn from [0, 2 x
+    interval). All end before the time limit.
 
     Args:
         kinds: kinds or groups of them, such as ``kill`` or ``partition``, each perhaps with a role
@@ -81,7 +80,7 @@ def draw_faults(
         interval_ns: the mean gap.
         time_limit_ns: the length of the run before everything heals.
         leads: True if the nodes tell who leads, so that faults can aim at the leader.
-        unfelt: kinds that a group's name does not mean here, where it means others.
+        unfelt: kinds that a group's name leaves out here, if it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
         roles: the nodes of each role of a system.
@@ -162,7 +161,7 @@ def _fitting(asked: str, counts: int | tuple[int, int], region_count: int = 0) -
 
 
 class _Draw(NamedTuple):
-    """The faults of one asked name; what is not said here is as for `draw_faults`.
+    """The faults of one requested name; everything else is as for `draw_faults`.
 
     Attributes:
         asked: the name.
@@ -182,14 +181,14 @@ class _Draw(NamedTuple):
     role: str | None = None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
-        """A sequence of them that fits into the time."""
+        """A sequence of faults that fits into the time."""
         found: list[Fault] = []
         time_ns = self.stream.below(max(2 * interval_ns, 1))
         while time_ns + _SHORTEST_NS < time_limit_ns:
             until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
             found.append(self._fault(len(found), time_ns, until_ns))
             time_ns = until_ns + self.stream.below(max(2 * interval_ns, 1))
-        # A late or short one alone may strike nothing: nodes that are down can't be cut off.
+        # A single late or short fault may strike nothing: nodes that are down can't be cut off.
         least_ns = min(interval_ns // 2, time_limit_ns // 8)
         enough = any(
             fault.at_ns < time_limit_ns // 2
@@ -207,7 +206,7 @@ class _Draw(NamedTuple):
     def _length_ns(self, interval_ns: int) -> int:
         """How long a fault lasts: half of them drawn evenly, half by order of magnitude.
 
-        Those that need time to strike anything are drawn evenly, and none is very short.
+        Kinds that need time to strike anything are drawn evenly, and none is very short.
         """
         longest_ns = max(2 * interval_ns - 1, _SHORTEST_NS)
         if all(KINDS[name].lingers for name in self.fitting):
@@ -238,7 +237,7 @@ class _Draw(NamedTuple):
 
 
 def _aim(kind: type[Injection], stream: Stream, node_count: int, *, leads: bool) -> str | None:
-    """A symbolic target that means somebody in this cluster."""
+    """A symbolic target that some node of this cluster fits."""
     aims = [
         aim
         for aim in kind.aims
@@ -286,21 +285,21 @@ def _groups(stream: Stream, node_ids: list[str]) -> list[list[str]]:
 
 
 NODE_COUNTS: tuple[int, ...] = (3, 5, 3, 5, 3, 5, 7, 7, 3, 5, 4, 6, 2, 1)
-"""What a swarm picks from: mostly small odd clusters, now and then a degenerate one."""
+"""The sizes that a swarm picks from: mostly small odd clusters, occasionally a degenerate one."""
 
 LATENCIES_NS: tuple[int, ...] = (0, 0, 1_000_000, 5_000_000, 20_000_000, 100_000_000)
 """Mean latencies a swarm picks from, ns."""
 
 
 def node_counts(promise: Tolerates) -> tuple[int, ...]:
-    """What a swarm picks from for a class of this promise."""
+    """The sizes that a swarm picks from for a class with this promise."""
     fewest, most = promise.fewest, promise.most
     within = [count for count in NODE_COUNTS if fewest <= count <= (most or count)]
     return tuple(within) or tuple(range(fewest, (most or fewest) + 1))
 
 
 def latencies_ns(promise: Tolerates) -> tuple[int, ...]:
-    """Mean latencies that a swarm picks from for a class of this promise, ns."""
+    """Mean latencies that a swarm picks from for a class with this promise, ns."""
     return tuple(latency for latency in LATENCIES_NS if latency <= promise.latency_ns)
 
 
@@ -372,7 +371,7 @@ def draw_swarm(
 
 
 def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str, ...]:
-    """The nodes of a cluster whose size a seed draws, of what its class promises.
+    """The nodes of a cluster whose size a seed draws, within what its class promises.
 
     Args:
         entropy: the run's seed.
@@ -395,11 +394,11 @@ def _least(name: str, roles: Mapping[str, Sequence[str]]) -> int:
 
 
 SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
-"""What does something also where little goes on: each swarm has one, so that none is vacuous."""
+"""Groups that do something even if little goes on: each swarm has one, so that none is vacuous."""
 
 
 def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
-    """A seed's subset of kinds, one of `SURE_GROUPS` among them where `names` has any.
+    """A seed's subset of kinds, with one of `SURE_GROUPS` if `names` has any.
 
     Whole groups are on or off first: with five kinds of partition on, the network would hardly
     ever be whole.

@@ -1,4 +1,4 @@
-"""A plan: what does happen in a run, complete and plain.
+"""A plan: everything that happens in a run, complete and plain.
 
 A run is a function of the plan alone. Everything a shrinker may delete is an element of a list
 here: faults and operations. A plan is JSON in and out; `clew.scenarios.plans.planfile` checks one
@@ -18,7 +18,7 @@ from clew.sim.regions import Regions, regions_from_json
 from clew.workloads.workload import TIMEOUT_NS
 
 SCHEMA = 2
-"""The format of plans. One of format 1 has its workload's options beside its own fields."""
+"""The format of plans. A plan of format 1 has its workload's options beside its own fields."""
 
 Phase: TypeAlias = Literal["main", "recover", "final"]
 Liveness: TypeAlias = Literal["all", "core", "off"]
@@ -77,13 +77,13 @@ class Plan:
         roles: the nodes of each role of a system, which together are `node_ids`; empty where all
             are of one class.
         asks: by function the role that it goes to, None for any node; empty for one class.
-        nemesis: the fault kinds that were asked for by name: each must bite.
+        nemesis: the fault kinds that were requested by name: each must take effect.
         options: what the workload declares, by name.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
         schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
             where nobody knows it.
-        allow_inert: a kind that was asked for by name need not bite.
+        allow_inert: a kind that was requested by name need not take effect.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
         bandwidth: how many bytes per second each link carries; 0 for any number.
@@ -93,7 +93,7 @@ class Plan:
         retry_budget_ppm: for a million operations of a client, how many retries and hedges there
             may be; None for no bound.
         hedge_ns: after so long a read is asked of a second node too; None for never.
-        swarm: the seed drew which kinds of fault there are: none of them is owed.
+        swarm: the seed drew which kinds of fault there are: none of them has to take effect.
         regions: where the nodes stand; a client stands in the region of the node where it begins.
             None for one place; a plan's text says nothing of it then.
     """
@@ -188,7 +188,7 @@ _UNSAID = ("retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "h
 
 
 def trusted_plan(data: dict[str, Any]) -> Plan:
-    """The plan of what `Plan.to_json` gave, taken at its word: for our own other processes."""
+    """The plan of what `Plan.to_json` gave, unchecked: for other processes of this run."""
     plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
     plain["roles"] = _in_order(_tuples(data.get("roles", {})), plain["node_ids"])
     plain["model"] = ModelReference(**data["model"])
@@ -220,7 +220,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def recover_margin_ns(recovery_ns: int) -> int:
-    """How long before final reads the last other operation begins, ns.
+    """The time between the last other operation's beginning and final reads, ns.
 
     It is the time for replicas to converge, and for the last answers.
     """

@@ -1,4 +1,4 @@
-"""Plans from files, checked in full: a plan is edited by people, and must not run half-understood.
+"""Plans from files, checked in full: people edit plans, and none must run half-understood.
 
 What a plan's operations may carry is what their workload declares.
 """
@@ -40,7 +40,7 @@ _TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
 _IN_NS = {"seconds": NS_PER_SECOND, "milliseconds": NS_PER_SECOND // 1000}
 
 _OWN_BOUNDS = {
-    # of a field that no option of a scenario becomes, the least and the most
+    # the least and the most of each field that comes from no option of a scenario
     "seed": (0, 2**64),
     "clients": (1, CLIENTS_MAX),
     "retry_budget_ppm": (0, 10**6),
@@ -48,7 +48,7 @@ _OWN_BOUNDS = {
 
 
 def bounds() -> dict[str, tuple[int, int]]:
-    """Of each number in a plan the least and the most: those of the option that it comes from."""
+    """The least and the most of each number in a plan: those of the option that it comes from."""
     options = declared(Scenario)
     found = dict(_OWN_BOUNDS)
     for name in (field.name for field in fields(Plan) if field.name not in _OWN_BOUNDS):
@@ -59,7 +59,7 @@ def bounds() -> dict[str, tuple[int, int]]:
 
 
 def _integers(option: Option, scale: int) -> tuple[int, int]:
-    """The bounds of an option in so many parts of its unit."""
+    """The bounds of an option, converted to a part of its unit."""
     assert option.most is not None
     least = option.least if option.above is None else option.above
     return round((least or 0) * scale) + (option.above is not None), round(option.most * scale)
@@ -68,14 +68,15 @@ def _integers(option: Option, scale: int) -> tuple[int, int]:
 def plan_from_json(data: Any, where: str) -> Plan:
     """The plan of a JSON value.
 
-    What a user's workload says of its operations is left to `check_arguments`: no file is imported.
+    What a user's workload declares about its operations is left to `check_arguments`: no file is
+    imported.
 
     Args:
         data: what `Plan.to_json` gave.
         where: the file, for messages.
 
     Raises:
-        ScenarioError: it is no plan, or one of another schema, or a field of it can't be used;
+        ScenarioError: it is not a plan, or has another schema, or a field of it can't be used;
             the message names the field.
     """
     if not isinstance(data, dict) or "operations" not in data:
@@ -106,7 +107,7 @@ def plan_from_json(data: Any, where: str) -> Plan:
 
 
 def _of_today(data: dict[str, Any]) -> dict[str, Any]:
-    """A plan of format 1 in the present one: options of its workload stood beside its fields."""
+    """A plan of format 1 in the present one: its workload's options were beside its fields."""
     if data.get("schema") != 1:
         return data
     rest = {name: value for name, value in data.items() if name not in _OPTIONS_OF_1}
@@ -150,7 +151,7 @@ def _options(plan: Plan, where: str) -> dict[str, Any]:
 
 @contextmanager
 def _named(name: str, where: str) -> Iterator[None]:
-    """Report with its field what is wrong with a name in a plan."""
+    """Report what is wrong with a name in a plan, with its field."""
     try:
         yield
     except UsageError as bad:
@@ -164,7 +165,7 @@ def _bad(where: str, name: str, expected: str, found: Any) -> ScenarioError:
 
 
 def shortened(value: Any) -> str:
-    """A JSON value as a message shows it: all of it where it is short."""
+    """A JSON value as a message shows it: in full if it is short."""
     return brief(json_text(value), 83)
 
 
@@ -180,7 +181,7 @@ def _check_names(data: dict[str, Any], where: str) -> None:
 
 
 def _check_types(data: dict[str, Any], where: str) -> None:
-    """Hold all fields but faults and operations to their types, without converting any."""
+    """Check the types of all fields but faults and operations, without converting any."""
     try:
         TypeAdapter(Plan).validate_json(
             json.dumps({**data, "operations": [], "faults": []}), strict=True
@@ -342,7 +343,7 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
 
 
 def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
-    """Every name of a node in a fault, with the place where it stands."""
+    """Every name of a node in a fault, with its place."""
     target = fault.target
     if isinstance(target, tuple):
         yield from (("the target", name) for name in target)
@@ -355,12 +356,12 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
 
 
 def check_arguments(plan: Plan, where: str) -> None:
-    """Hold the operations and the options of a plan to what their workload declares.
+    """Check the operations and the options of a plan against what their workload declares.
 
     A user's workload is imported for that, so it must be trusted by then.
 
     Raises:
-        ScenarioError: one is none of the workload's.
+        ScenarioError: one is not the workload's.
     """
     _options(plan, where)
     known = load_workload(plan.workload).operations

@@ -1,6 +1,6 @@
 """Repro files: a plan with the verdict and digest to expect, as readable JSON.
 
-Replay consumes the plan, never the seed, so a change of a generator does not break old files. A
+Replay reads the plan, never the seed, so a changed generator does not break old files. A
 file names each source file of its model with its digest, so that what has changed can be named
 (`clew.scenarios.code.sources`).
 """
@@ -36,17 +36,17 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Repro:
-    """What a repro file says.
+    """The content of a repro file.
 
     Attributes:
         plan: what to run.
-        verdict: the word to expect.
+        verdict: the verdict to expect, as a word.
         signature: the kind of failure to expect.
         digest: the trace's digest to expect.
         versions: what wrote the file.
         sources: digests of the model's source files by name; empty in a file that has none.
-        shrunk_from: of a shrunk plan the seed and the sizes that it came from and the runs that
-            it took, by name; empty for another.
+        shrunk_from: for a shrunk plan, the seed and the sizes that it came from and the runs that
+            it took, by name; empty for others.
     """
 
     plan: Plan
@@ -59,12 +59,12 @@ class Repro:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a digest may depend on, for people to compare."""
+    """The versions that a digest may depend on, to be compared by people."""
     return {"clew": __version__, "python": platform.python_version()}
 
 
 def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | None = None) -> None:
-    """Write a run's repro file, whole or not at all; ``shrunk_from`` is that of `Repro`."""
+    """Write a run's repro file, whole or not at all; ``shrunk_from`` is as in `Repro`."""
     data: dict[str, Any] = {
         "clew_repro": SCHEMA,
         "expect": {
@@ -117,7 +117,7 @@ def read_repro(path: Path) -> Repro:
             "this is not JSON", where=f"{path}:{bad.lineno}", found=bad.msg
         ) from None
     except (ValueError, RecursionError) as bad:
-        # A number of too many digits, or lists in lists in lists.
+        # a number with too many digits, or lists nested too deeply
         raise unreadable(path, ScenarioError, bad) from None
     _check_schema(data, str(path))
     try:
@@ -170,7 +170,7 @@ def _check_schema(data: Any, where: str) -> None:
 
 
 def _check_model(plan: Plan, where: str) -> None:
-    """Hold the names of a model and its bug to those that ship, where it is no file."""
+    """Check that a model and its bug that are not in a file are among those that ship."""
     for wrong in wrong_model(plan.model.name, plan.model.bug):
         problem = f"this is no plan: {wrong.option} can't be used"
         raise ScenarioError(problem, where=where, **wrong.details)
@@ -179,11 +179,11 @@ def _check_model(plan: Plan, where: str) -> None:
 def _placed(plan: Plan, path: Path) -> Plan:
     """The plan with the files of its model and workload as seen from the working directory.
 
-    A relative path is looked for from there, then from the folders above the repro file: it was
-    written from the one in which the test ran, and that mostly holds the repro file.
+    A relative path is looked for from there, then from the folders above the repro file: the path
+    starts at the folder in which the test ran, which is usually above the repro file.
 
     Raises:
-        ScenarioError: it is in none of them.
+        ScenarioError: the file is in none of them.
     """
     name = _seen("model", plan.model.name, path)
     workload = _seen("workload", plan.workload, path)
@@ -203,7 +203,7 @@ def _seen(what: str, reference: str, path: Path) -> str:
             expected=name + (f" in {Path.cwd()} or a folder above the repro file" if tried else ""),
             fix="Run it in the folder in which the test ran, or put the file back",
         )
-    # Not shortened: what is written beside the repro file, to be found from other folders too.
+    # Not shortened: it is written beside the repro file, and must be found from other folders too.
     seen = Path(relpath(root)) / name
     return f"{seen}{colon}{class_name}"
 
@@ -239,10 +239,10 @@ def _origin(data: dict[str, Any], where: str) -> dict[str, int]:
 
 
 def model_of(plan: Plan, where: str = "the plan") -> Model:
-    """The model of a plan, loaded; a user's workload is too, and holds the operations to its own.
+    """The model of a plan, loaded; a user's workload is loaded too, and checks the operations.
 
     Raises:
-        ClewError: one of them can't be loaded, or an operation is none of the workload's.
+        ClewError: one of them can't be loaded, or an operation is not the workload's.
     """
     model = load_model(plan.model.name, plan.model.bug)
     check_roles(plan, model, where)
@@ -252,10 +252,10 @@ def model_of(plan: Plan, where: str = "the plan") -> Model:
 
 
 def changed_sources(repro: Repro, model: Model) -> list[str]:
-    """The model's source files that are not what they were when a repro file was written.
+    """The model's source files that have changed since a repro file was written.
 
-    Each with how; empty if all are the same. A file without a list of them, or a model in
-    memory, can only tell that something has changed.
+    Each has a word on how; empty if all are the same. With a file without such a list, or a model
+    in memory, only the fact that something has changed is known.
     """
     if not repro.sources:
         known = repro.plan.model.digest
@@ -272,7 +272,7 @@ def changed_sources(repro: Repro, model: Model) -> list[str]:
 
 
 def differences(repro: Repro, outcome: Outcome) -> list[str]:
-    """What came out otherwise than the file says, and what may be why; empty if nothing."""
+    """What came out differently from what the file says, and possible reasons; empty if nothing."""
     told = []
     if outcome.verdict.value != repro.verdict:
         told.append(f"the verdict is {outcome.verdict.value}, the file says {repro.verdict}")

@@ -1,16 +1,16 @@
-"""What a file that names code may import: its own project's files, as they were at its writing.
+"""What a file that names code may import: its own project's files, as they were when written.
 
-A repro file names code, and whoever sends one names it for somebody else to run. So nothing that it
-names is imported before this has been decided from the files' bytes alone: the files of the model
-and of the workload lie in the file's project, every source has the digest that the repro file
-states, and nothing that they import from their own folders is missing from that list. What ships
-is Clew's own code, and needs no such look. A database of sweeps, which may come from a cache, names
-code as well, without digests; a person's own commands run what lies in the project as it is now.
+A repro file names code, and whoever sends one makes somebody else run that code. So nothing that it
+names is imported before the following has been established from the files' bytes alone: the files
+of the model and of the workload lie in the file's project, every source has the digest that the
+repro file states, and nothing that they import from their own folders is missing from that list.
+What ships is Clew's own code, and needs no such check. A database of sweeps, which may come from a
+cache, names code as well, without digests; the user's own commands run what is in the project as it
+is now.
 
-What code imports by names that it computes is met when it does: `clew.scenarios.code.gate` stands
-then.
+What code imports by computed names is checked when it does so, by `clew.scenarios.code.gate`.
 
-Left out: what installed packages hold. It is the environment's, as for any program.
+Left out: what installed packages hold, which is the environment's, as for any program.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.repro import Repro, changed_sources, model_of
 
 MARKERS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
-"""What the top folder of a project holds."""
+"""The names by which the top folder of a project is recognised."""
 
 OUT = "out"
-"""The folder of artefacts, as `clew test` names it where nothing else is said."""
+"""The default folder of artefacts of `clew test`."""
 
 
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ def trusted_model(
     changed_model: bool = False,
     allow_outside: bool = False,
 ) -> Iterator[tuple[Model, list[str]]]:
-    """Import a repro file's model once that is known to be safe; what has changed stands beside it.
+    """Import a repro file's model once that is known to be safe; yield it with what has changed.
 
     It runs inside this context, in which nothing is imported that was not announced.
 
@@ -86,7 +86,7 @@ def trusted_model(
         say(f"{path} names code, which is imported now: {names} ({state})")
     with standing_by(gate if files else None):
         model = model_of(plan, str(path))
-        if not repro.sources or "" not in files:  # else each has been compared
+        if not repro.sources or "" not in files:  # otherwise each has been compared
             changed = changed_sources(repro, model)
             _refuse(changed, path, changed_model=changed_model)
         yield model, changed
@@ -142,7 +142,7 @@ def announced(path: Path, references: Iterable[str | None]) -> str:
 
 
 def _users_files(plan: Plan) -> dict[str, Path]:
-    """The users' files that a plan names, by what stands before them in a list of sources."""
+    """The users' files that a plan names, by their prefix in a list of sources."""
     model, workload = _users_file(plan.model.name), _users_file(plan.workload)
     found = {} if model is None else {"": model}
     if workload is not None and not in_one_file(plan.model.name, plan.workload):
@@ -162,7 +162,7 @@ def _refuse(changed: list[str], path: Path, *, changed_model: bool) -> None:
 
 
 def is_outside(path: Path, *references: str) -> bool:
-    """True if one names a user's file that lies in none of the projects of a repro file.
+    """True if one names a user's file that is in none of the projects of a repro file.
 
     Args:
         path: the repro file.
@@ -186,9 +186,9 @@ def replay_command(file: str, *references: str) -> str:
 def projects_of(path: Path) -> list[Path]:
     """The folders in which a repro file's model may lie: its project, and the working directory.
 
-    The project is the nearest folder above the file that holds one of `MARKERS`; where there is
-    none, the one that holds the artefacts' folder, else the file's own. A working directory that
-    is the root of the file system says nothing.
+    The project is the nearest folder above the file that holds one of `MARKERS`; without one, it is
+    the folder that holds the artefacts' folder, or else the file's own. A working directory that is
+    the root of the file system does not count.
     """
     above = path.resolve().parents
     marked = next((one for one in above if any((one / name).exists() for name in MARKERS)), None)
@@ -214,18 +214,18 @@ def _listed(repro: Repro, prefix: str) -> dict[str, str]:
 
 
 def _sources(repro: Repro, prefix: str, file: Path) -> list[Path]:
-    """The files that are there of a user's file: itself, what is listed, and what they import."""
+    """The existing files of a user's file: itself, those listed, and what they import."""
     root = file.resolve().parent
     places = (root / name for name in (file.resolve().name, *_listed(repro, prefix)))
     return reached([each for each in places if each.is_file()], root)
 
 
 def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
-    """The sources that are not what a repro file says, by name with how, from their bytes alone.
+    """The sources that differ from a repro file's list, by name with how, from their bytes alone.
 
     Args:
         repro: what the file says.
-        prefix: what stands before the names of these sources.
+        prefix: the prefix of the names of these sources.
         file: the user's file that is imported.
     """
     file = file.resolve()

@@ -1,1 +1,1 @@
-"""A plan made to happen: the cluster, its clients, and what came of it."""
+"""Running a plan: the cluster, its clients, and what came of it."""

@@ -1,17 +1,16 @@
-"""Each node by itself, with what it got in a run: does it do the same?
+"""Each node alone, with what it got in a run: a check that it does the same.
 
-A node is a function of its messages, its clock, its chance, and the disk that it begins on.
-Whatever else it hears of the others by is memory that real processes do not share: of the user's
-modules, of a library, of Python's own, of Clew; and a process that starts anew finds nothing of
-such memory that the one before it left. So each life of a node is lived once more with nobody else
-there, in a process that has run nothing. The messages that reached it are given to it when they
-did, its clock and its pauses are what they were, and what it sends, writes and marks is compared
-with the run's.
+A node is a function of its messages, its clock, its random values, and the disk that it begins on.
+Any other way to learn of the others is memory that real processes do not share: of the user's
+modules, of a library, of Python itself, of Clew; and a restarted process finds nothing that its
+predecessor left in such memory. So each life of a node is repeated with no other node there, in a
+process that has run nothing. It gets the messages that reached it when they did, its clock and its
+pauses are what they were, and what it sends, writes and marks is compared with the run's.
 
-In time order alone: of what happens at one instant messages come last, in the order in which they
-were sent. A life is looked at up to its end, and not at that instant. It is left where a pause or a
-change of its clock came at the very instant of something of its own, in an order that the trace
-does not tell.
+This works in time order alone: of what happens at one instant, messages come last, in the order in
+which they were sent. A life is compared up to its end, and not at that instant. It is left off
+where a pause or a change of its clock came at the very instant of something of its own, in an order
+that the trace does not show.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ Sent: TypeAlias = tuple[int, str, Any]
 """What a node sends: when, ns; to whom; the frozen body."""
 
 Change: TypeAlias = tuple[int, bool, str, Any]
-"""What becomes of a host: when, ns; whether something of the node's own came before it at that
-instant; the kind of event, and what its record says."""
+"""A change of a host: when, ns; whether something of the node's own came before it at that instant;
+the kind of event, and the fields of its record."""
 
 _OF_A_HOST = frozenset({"clock", "slow"})
-"""The kinds of event that change what a machine is, whoever runs there."""
+"""The kinds of event that change a machine, whatever runs on it."""
 
 _OF_A_LIFE = frozenset({"pause", "resume"})
 
@@ -56,17 +55,17 @@ _FIRST, _LAST = -1, MESSAGE + 1
 """Priorities before and after all else that happens at an instant."""
 
 _NO_REQUEST = 1 << 62
-"""Where the numbers of requests begin that the node did not make in the run."""
+"""The first number for requests that the node did not make in the run."""
 
 
 class Part(NamedTuple):
-    """What one life of a node found, got and did in a run.
+    """What one life of a node found, received and did in a run.
 
     Attributes:
         node: its name.
         incarnation: which of its lives, from 1.
         from_ns: when it began.
-        until_ns: up to this time, and not at it, it is looked at.
+        until_ns: it is compared up to this time, and not at it.
         stored: what its disk held.
         syncs: how many syncs had been awaited on its host.
         before: the changes of its host, such as of its clock, before that, in order.
@@ -90,7 +89,7 @@ class Part(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Where a node by itself does something else.
+    """A point at which a node alone does something else.
 
     Attributes:
         node: its name.
@@ -104,9 +103,9 @@ class Difference(NamedTuple):
 
 
 def parts_of(run: Run, model: Model) -> list[Part]:
-    """What each life of a node of a user's class found, got and did in a run, up to a finding.
+    """What each life of a node of a user's class found, received and did, up to a finding.
 
-    A run in another order than time's is made once more in that.
+    A run in an order other than time order is repeated in time order.
 
     Args:
         run: it must have kept its trace, and notes of all lives.
@@ -135,12 +134,12 @@ class _Reader:
         self._open: dict[str, Part] = {}
         self._ended: list[Part] = []
         self._changed: dict[str, list[Change]] = {}
-        """Of each host so far."""
+        """The life of each host so far."""
         self._acted: dict[str, int] = {}
-        """When something of a node's own last happened."""
+        """The time at which something of a node's own last happened."""
 
     def parts(self, events: Iterable[TraceEvent]) -> list[Part]:
-        """All of them, in the order in which they ended."""
+        """All lives, in the order in which they ended."""
         for event in events:
             if event.time >= self._end_ns:
                 break
@@ -174,7 +173,7 @@ class _Reader:
     def _begin(self, event: TraceEvent) -> None:
         node, incarnation = event.fields["node"], event.fields["incarnation"]
         life = self._noted.get((node, incarnation))
-        if life is not None:  # else a service
+        if life is not None:  # otherwise a service
             self._act(node, event.time)
             self._open[node] = Part(
                 node, incarnation, event.time, self._end_ns, life.stored, life.syncs,
@@ -188,9 +187,9 @@ class _Reader:
             self._ended.append(_up_to(part, part.until_ns))
 
     def _act(self, node: str, time_ns: int) -> None:
-        """Something of the node's own happens: after a change, at one instant, is anybody's guess.
+        """Note an event of the node's own: its order with a change at the same instant is unknown.
 
-        One that came first is repeated first, and one that came last is repeated last.
+        A change that came first is repeated first, and one that came last is repeated last.
         """
         self._acted[node] = time_ns
         part = self._open.get(node)
@@ -215,7 +214,7 @@ class _Reader:
 
 
 def _up_to(part: Part, until_ns: int) -> Part:
-    """A part of what is left before a time."""
+    """The part of a sequence that is before a time."""
     return part._replace(
         until_ns=until_ns,
         changes=[one for one in part.changes if one[0] < until_ns],
@@ -227,7 +226,7 @@ def _up_to(part: Part, until_ns: int) -> Part:
 
 @dataclass
 class _Script:
-    """One life, as it is lived again.
+    """One life, as it is repeated.
 
     Attributes:
         part: what it got and did.
@@ -252,7 +251,7 @@ class _Script:
         return self._own_requests
 
     def difference(self) -> Difference | None:
-        """The first thing that it did otherwise."""
+        """The first thing that it did differently."""
         part = _up_to(self.part, self.until_ns)
         told, did = (
             [one for one in each if one[0] < self.until_ns] for each in (self.told, self.did)
@@ -273,10 +272,10 @@ def _time_of(found: Difference) -> int:
 
 
 def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
-    """What one node by itself does first that it did not do in the run; None for nothing.
+    """The first thing that a node alone does and did not do in the run; None for nothing.
 
-    To be called where nothing was run before: what an earlier run left in a library's memory is
-    found there again.
+    It must be called in a process that has run nothing: what an earlier run left in a library's
+    memory would be found there again.
 
     Args:
         part: what one life of it got and did in the run.
@@ -312,14 +311,14 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
 
 
 def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
-    """Makes processes that send nothing, and note what they would."""
+    """Makes processes that send nothing, and note what they would send."""
 
     def made(setting: Setting, host: Host) -> Process:
         process = noted(make, setting, host, script.did)
         bits = setting.sync_bits(host.id)
         for _ in range(script.part.syncs):
             bits(32)
-        told: Any = process  # two methods of this one alone are others
+        told: Any = process  # two methods of this process alone are replaced
         told.send = _noting(process, script, setting)
         told._request_id = script.request_id  # noqa: SLF001
         return process
@@ -341,7 +340,7 @@ def _noting(process: Any, script: _Script, setting: Setting) -> Callable[..., No
 
 
 class _Play:
-    """The life of a node, lived again on a host where nobody else is.
+    """The life of a node, repeated on a host without any others.
 
     Args:
         cluster: the host's.
@@ -355,7 +354,7 @@ class _Play:
         self._script = script
 
     def act(self) -> None:
-        """Give it what it got, when it got it, to the end."""
+        """Give it what it received, at the time it did, to the end."""
         world, part = self._world, self._script.part
         for time_ns, _, kind, told in part.before:
             self._repeat(kind, told, time_ns)
@@ -382,7 +381,7 @@ class _Play:
         elif process is not None and kind == "pause":
             process.pause()
         elif process is not None:
-            if self._is_due_now():  # held as well in the run, or not: nobody knows
+            if self._is_due_now():  # it may have been held in the run too: nobody knows
                 self._script.until_ns = min(self._script.until_ns, now)
             process.resume()
 
@@ -394,7 +393,7 @@ class _Play:
             repeat_change(self._host.clock, time_ns, told)
 
     def _is_due_now(self) -> bool:
-        """True if something of the node's own, and no message, is due at this instant."""
+        """True if something of the node's own, not a message, is due at this instant."""
         return any(
             entry[TIME] == self._world.now and 0 <= entry[PRIORITY] < MESSAGE
             for entry in self._world.order.pending

@@ -1,8 +1,8 @@
-"""What each life of a node found when it began, and did, beside what stands in the trace.
+"""What each life of a node found at its beginning, and did, beyond what the trace records.
 
-A life begins on the disk that the one before it left. What is written there can matter to the next
-one alone, so it is noted as it is made, with when it was made durable, the marks of effects and the
-lines of logs. A run is noted in this way only where somebody asks; nothing of it changes the run.
+A life begins on the disk that the one before it left. What is written there may matter only to the
+next one, so it is noted as it is written, with when it was made durable, the marks of effects and
+the lines of logs. A run is noted in this way only on request; doing so does not change the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from clew.sim.host import Host, MakeProcess, Process
 from clew.sim.setting import Setting
 
 Done: TypeAlias = tuple[int, str, str]
-"""What a node did beside sending: when, ns; in words; and what tells it from others alike."""
+"""What a node did besides sending: when, ns; in words; and what distinguishes it from similar
+acts."""
 
 Stored: TypeAlias = tuple[str, bool, Any]
 """What a disk holds under a name: its bytes, or where that is True a frozen JSON value."""
@@ -33,7 +34,7 @@ class Noted(NamedTuple):
         incarnation: which of the node's lives, from 1.
         stored: what its disk held when it began.
         syncs: how many syncs were awaited on its host before.
-        did: what it did beside sending, in order; it grows as the life goes on.
+        did: what it did besides sending, in order; it grows as the life goes on.
         held: when each message came that a pause held back, ns, by its number.
     """
 
@@ -46,7 +47,7 @@ class Noted(NamedTuple):
 
 
 class Lives:
-    """Notes of all lives of a run's nodes.
+    """The notes on all lives of a run's nodes.
 
     Attributes:
         all: in the order in which they began.
@@ -57,7 +58,7 @@ class Lives:
         self._syncs: dict[str, int] = {}
 
     def noting(self, make: MakeProcess) -> MakeProcess:
-        """Make processes of which notes are kept."""
+        """Make processes on which notes are kept."""
 
         def made(setting: Setting, host: Host) -> Process:
             if not host.is_node:
@@ -83,7 +84,7 @@ def noted(
     held: dict[int, int] | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> Process:
-    """Make a process of which notes are kept.
+    """Make a process on which notes are kept.
 
     Args:
         make: makes it.
@@ -98,7 +99,7 @@ def noted(
         did.append((setting.world.now, what, gist))
 
     host.disk = _NotedDisk(host.disk, note, synced)
-    process: Any = make(setting, host)  # some methods of this one alone are others
+    process: Any = make(setting, host)  # some methods of this process alone are replaced
     effect, log, hold = process.effect, process.log, process.hold
 
     def effect_noted(msg: Message) -> None:
@@ -120,7 +121,7 @@ def noted(
 
 
 class _NotedDisk(Disk):
-    """A disk that goes on from another, and notes what is done to it."""
+    """A disk that continues another, and notes what is done to it."""
 
     __slots__ = ("_note", "_synced")
 

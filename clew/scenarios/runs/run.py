@@ -46,7 +46,7 @@ from clew.trace.timeline import Timeline
 from clew.workloads.workload import Setting, Workload, held
 
 SETTLE_NS = 6 * NS_PER_SECOND
-"""After the recovery, and when final reads are asked for, so long is waited for last answers."""
+"""How long last answers are awaited, after the recovery and after final reads."""
 
 Replies: TypeAlias = tuple[tuple[str, tuple[str, ...], int], ...]
 """Replies by type: the type, the nodes that have to do with them, and how many there were."""
@@ -58,7 +58,7 @@ HANDLER_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What happened.
+    """What happened in a run.
 
     Attributes:
         digest: of the trace; identifies the run.
@@ -69,7 +69,7 @@ class Run:
         unawaited: replies that nobody waited for: their type, the nodes, and how many.
         again: replies to what had been answered: their type, their senders, and how many.
         unsynced: the lines of syncs that nothing waited for.
-        looked_at: what of the machine the nodes' own code looked at, by name.
+        looked_at: what the nodes' own code read of the machine, by name.
         attempts: what clients did beside asking each thing once.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
@@ -80,7 +80,7 @@ class Run:
         server_messages: those between nodes and services.
         virtual_ns: how long it took in virtual time.
         wall_seconds: how long it took.
-        lives: what is noted of each life of a node, where that was asked for.
+        lives: the notes on each life of a node, if requested.
         meddler: the invariant that was seen to change what nodes do, with its line; empty for none.
     """
 
@@ -112,10 +112,10 @@ class Run:
     meddler: str = ""
 
     def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
-        """What happened, put together for whoever looks at it; the run must have kept its trace.
+        """The events of the run, related to each other; the run must have kept its trace.
 
         Args:
-            changes: what nodes showed of themselves, where somebody looked.
+            changes: what nodes showed of their state, if an onlooker was there.
         """
         return Timeline(self.trace, self.history.operations, self.plan.stride, changes)
 
@@ -132,7 +132,7 @@ def make_workload(
 
 
 class _How(NamedTuple):
-    """How a plan is run; what `simulate` takes is as there.
+    """How a plan is run; what `simulate` takes has its meaning.
 
     Attributes:
         program: what runs on the nodes.
@@ -167,13 +167,13 @@ def simulate(
         model: the plan's model, loaded.
         keep_trace: False keeps only the trace's digest.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
-        tick: told several times a second, in another thread, how far the run has come.
+        tick: called several times per second, in another thread, with how far the run has come.
         lives: True notes what nodes find and do, for `clew.scenarios.runs.alone`.
 
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
 
-    Nodes share the memory of this process only as long as that can't be noticed: where a run
-    changed something that all of them see, it is run with a memory for each process instead.
+    Nodes share the memory of this process only as long as that can't be noticed: if a run changed
+    something that all of them see, it is run again with separate memory for each process.
     """
     how = _How(model.program, keep_trace, handler_seconds, tick=tick, lives=lives)
     sharing = Sharing.of(model.node_class)
@@ -190,10 +190,10 @@ def simulate(
 
 @blamed()
 def simulate_apart(plan: Plan, model: Model) -> Run | None:
-    """The run with a memory for each process, though nothing was seen to need that.
+    """The run with separate memory for each process, though nothing was seen to need it.
 
-    What nodes share may be as it was when a run ends, as a lock that all have released. Then
-    only a run in which they don't share it is another.
+    What nodes share may be unchanged when a run ends, such as a lock that all have released. Then
+    only a run in which they don't share it differs.
 
     Args:
         plan: what happens.
@@ -214,15 +214,16 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
 
 
 def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run | None) -> Run:
-    """The run with a memory for each process, where that can be.
+    """The run with separate memory for each process, if possible.
 
-    Invariants compare objects of several nodes, and a class of one process is none of another's. So
-    a class with invariants is run in one memory, and its run stands if it is the same in many.
-    ``together`` is that run, if there was one and the modules had run nothing before.
+    Invariants compare objects of several nodes, and a class of one process is not that of another.
+    So a class with invariants is run in one memory, and its run counts if it is the same with
+    separate memories. ``together`` is that run, if there was one and the modules had run nothing
+    before.
     """
     own = not model.program.invariants
     left: tuple[str, ...] = ()
-    for _ in range(_TRIES):  # what changes in a memory of its own may be more
+    for _ in range(_TRIES):  # more may change in a memory of its own
         known = sharing.changes
         common = _common(model, sharing)
         isolation = isolation_of(model, known)
@@ -240,7 +241,7 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     if together.digest == apart.digest:
         return replace(together, shared=left, apart=names)
     plain = _together(plan, model, how._replace(keep_trace=True, invariants=()), sharing)
-    if plain.digest == apart.digest:  # only the invariants make another run of it
+    if plain.digest == apart.digest:  # only the invariants make the run differ
         meddler = _meddler(plan, model, how, sharing, plain)
         return replace(together, shared=left, apart=names, meddler=meddler)
     return replace(together, shared=tuple(sorted({*left, *names, *sharing.asked})))
@@ -311,7 +312,7 @@ def is_another(run: Run, plain: Run) -> bool:
 
 
 def isolation_of(model: Model, known: Changes) -> Isolation:
-    """A memory for each process of a run, with its own of what runs are known to change."""
+    """Separate memory for each process of a run, with its own copy of what runs may change."""
     return Isolation(
         partial(copy_of, model.program),
         own_names(model.node_class),
@@ -322,8 +323,8 @@ def isolation_of(model: Model, known: Changes) -> Isolation:
 
 
 def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
-    """One run in a context, as it is told to be run."""
-    load_workload(plan.workload)  # now: what its file imports is not the model's
+    """One run in a context, in the way that is given."""
+    load_workload(plan.workload)  # at once: what its file imports is not the model's
     started = wall.seconds()
     make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
     lives = Lives()
@@ -394,7 +395,7 @@ def surroundings(
     handler_seconds: float = HANDLER_SECONDS,
     tick: Tick | None = None,
 ) -> Iterator[None]:
-    """What stands around the nodes of a cluster while their code runs; as for `simulate`."""
+    """The guards and watchers around a cluster while its nodes' code runs; as for `simulate`."""
     with (
         collected_rarely(),
         importing_beside(model.node_class),
@@ -439,7 +440,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
 
 
 def _closing_ns(plan: Plan) -> dict[Phase, int]:
-    """When it is too late to begin an operation of each phase."""
+    """When it is too late to begin an operation, for each phase."""
     healed_ns = plan.time_limit_ns + plan.recovery_ns
     converging_ns = 0
     if load_workload(plan.workload).final_reads:

@@ -1,1 +1,1 @@
-"""What the nodes of one process share: found, and told apart from what they may."""
+"""What the nodes of one process share, and whether they may."""

@@ -1,7 +1,7 @@
-"""What values are now, so that it can be compared with what they are later.
+"""Fingerprints of values, to be compared with what they are later.
 
-A value of plain data is itself; of any other object what hangs on it is looked at, and the object
-is known by its identity: attributes, contents, defaults, closures, what a cache has done. What
+A value of plain data is its own fingerprint. Any other object is known by its identity, and what it
+holds is inspected: attributes, contents, defaults, closures, what a cache has done. An object that
 hides its state, such as an iterator or a lock, is noted as such: nobody knows whether it changes.
 """
 
@@ -44,7 +44,7 @@ AS_THEY_ARE = (
     type(list.append), type(list.__len__), type(CellType.cell_contents),
     type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
 )  # fmt: skip
-"""These are what they are: one is changed where another stands in its place."""
+"""Types of values that never change; a change puts another value in the place."""
 
 NO_STATE = frozenset({
     "__doc__", "__module__", "__dict__", "__weakref__", "__annotations__", "__qualname__",
@@ -61,7 +61,7 @@ _CACHE = type(lru_cache(len))
 
 
 def named(module: ModuleType) -> Iterator[tuple[str, object]]:
-    """Globals as ``module.name``, and what hangs on its classes and functions as ``Class.name``."""
+    """Globals as ``module.name``, and what its classes and functions hold as ``Class.name``."""
     title = module.__name__.removeprefix(USERS)
     for name, value in list(vars(module).items()):
         if name in NO_STATE:
@@ -76,23 +76,23 @@ def named(module: ModuleType) -> Iterator[tuple[str, object]]:
 
 
 class Eye:
-    """Sees values as they are now: equal where nothing that hangs on them has changed.
+    """Takes fingerprints of values, which are equal if nothing that they hold has changed.
 
     Attributes:
-        blind: the names under which something can't be looked into.
+        blind: the names of what can't be inspected.
         results: what was seen of each object, by its id.
     """
 
     def __init__(self, modules: Iterable[ModuleType]) -> None:
         self._own = frozenset(module.__name__ for module in modules)
         self._seen: dict[int, tuple[str, Any]] = {}
-        """By id, and so kept alive: no id is used twice."""
+        """The objects by id, which keeps them alive: no id is used twice."""
         self.blind: set[str] = set()
         self.results: dict[int, object] = {}
         self._name = ""
 
     def look_at(self, modules: Iterable[ModuleType]) -> dict[str, object]:
-        """What can be compared of all that hangs on some modules, by name."""
+        """The comparable fingerprint of all that some modules hold, by name."""
         return {name: self.look(name, value) for module in modules for name, value in named(module)}
 
     def objects(self) -> list[tuple[str, Any]]:
@@ -163,7 +163,7 @@ class Eye:
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
-    """What hangs on a function, and is not its code."""
+    """What a function holds besides its code."""
     yield function.__code__
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
@@ -176,14 +176,14 @@ def _of_function(function: FunctionType) -> Iterator[Any]:
 
 
 def _attributes(value: Any) -> Iterator[Any]:
-    """An object's ``__dict__``, where it has one."""
+    """An object's ``__dict__``, if it has one."""
     held = getattr(value, "__dict__", None)
     if held:
         yield held
 
 
 def _slots(value: Any) -> Iterator[Any]:
-    """What the slots of an object hold, which it may leave out where it is asked for its state."""
+    """What the slots of an object hold, which its ``__getstate__`` may leave out."""
     for kind in type(value).__mro__:
         for name, slot in vars(kind).items():
             if isinstance(slot, MemberDescriptorType) and name not in NO_STATE:
@@ -194,13 +194,13 @@ def _slots(value: Any) -> Iterator[Any]:
 
 
 def _of_module(module: ModuleType) -> Iterator[Any]:
-    """What a module holds that a user's file has made; one that was imported is what it is."""
+    """What a module made by a user's file holds; an imported module is taken as it is."""
     if sys.modules.get(module.__name__) is not module and module.__spec__ is None:
         yield {name: part for name, part in vars(module).items() if name not in NO_STATE}
 
 
 def _of_logger(logger: logging.Logger) -> Iterator[Any]:
-    """What a logger holds; of handlers that the user's file did not make, which they are."""
+    """What a logger holds; handlers that the user's file did not make count by identity."""
     for name, part in vars(logger).items():
         if name == "handlers":
             for handler in part:
@@ -211,14 +211,14 @@ def _of_logger(logger: logging.Logger) -> Iterator[Any]:
 
 
 def _of_handler(handler: logging.Handler) -> Iterator[Any]:
-    """What a handler of log records keeps, but for its lock and a stream of the process."""
+    """What a handler of log records keeps, except its lock and a stream of the process."""
     for name, part in vars(handler).items():
         if name != "lock" and not isinstance(part, TextIOWrapper | Stream):
             yield part
 
 
 def _default(variable: ContextVar[Any]) -> Any:
-    """What a context variable is where nobody has set it."""
+    """The value of a context variable that nobody has set."""
     try:
         return variable.get()
     except LookupError:
@@ -226,7 +226,7 @@ def _default(variable: ContextVar[Any]) -> Any:
 
 
 _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
-    # what is an instance of the first holds what the second gives
+    # an instance of the first holds what the second returns
     (FunctionType, _of_function),
     (AS_THEY_ARE, lambda _: ()),
     (ModuleType, _of_module),

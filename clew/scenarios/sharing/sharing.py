@@ -1,15 +1,15 @@
 """What nodes share that real processes would not: memory that a run changed outside its nodes.
 
-What hangs on the user's modules is compared before and after a run: globals, class attributes,
-defaults, closures, objects of any class, caches, iterators. Of installed modules that these use the
-attributes are compared, what their public collections hold, and their thread-locals; then what
-context variables hold, and the environment. An object that can't be looked into counts as changed.
+What the user's modules hold is compared before and after a run: globals, class attributes,
+defaults, closures, objects of any class, caches, iterators. Of the installed modules that they use,
+the attributes, the contents of public collections and the thread-locals are compared; then what
+context variables hold, and the environment. An object that can't be inspected counts as changed.
 
-Where nothing changed, that nodes share it can't be noticed. Where something did,
-`clew.scenarios.runs.run` gives each process its own: `Changes` says of what. What then is left is
-said of the run.
+If nothing changed, nodes can't notice that they share it. If something did,
+`clew.scenarios.runs.run` gives each process its own: `Changes` lists it. What can't be given to
+each is reported with the run.
 
-Left out: what an installed package keeps inside its own objects and private collections.
+Left out: what an installed package keeps in its own objects and private collections.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Changes(NamedTuple):
         return bool(self.own or self.spots or self.kept)
 
     def joined(self, other: Changes) -> Changes:
-        """Both, each thing once."""
+        """Both changes together, each thing once."""
         return Changes(
             _once(self.own + other.own),
             _once(self.spots + other.spots),
@@ -127,7 +127,7 @@ class Sharing:
 
     @classmethod
     def of(cls, node_class: type[Node]) -> Sharing | None:
-        """That of a class: the same as long as its file is not loaded anew; None for no file."""
+        """The one of a class, the same until its file is loaded again; None without a file."""
         modules = own_modules(node_class)
         if not modules:
             return None
@@ -138,11 +138,11 @@ class Sharing:
         return sharing
 
     def context(self) -> Context:
-        """One for a run: with what the modules set when they were imported."""
+        """The one for a run, with what the modules set when they were imported."""
         return context_of(self._node_class).copy()
 
     def update(self, context: Context | None = None) -> Changes:
-        """What a run changed, in this context too if there is one; what can be is put back."""
+        """What a run changed, in this context too if there is one; undone as far as possible."""
         self._after, now = self._look()
         own = [
             name
@@ -154,7 +154,7 @@ class Sharing:
         for each, before in self._attached:
             each[:] = before
         if self._names & sys.modules.keys() != self._known:
-            own.append(_IMPORTS)  # nobody knows what became of them before they were watched
+            own.append(_IMPORTS)  # nobody knows what happened to them before they were watched
             self._watch_installed()
         seen = {module.__name__ for module in self._modules}
         own += {module.__name__ for module in own_modules(self._node_class)} - seen
@@ -174,12 +174,12 @@ class Sharing:
         ]
 
     def _watch_installed(self) -> None:
-        """Let what is installed be as it is now."""
+        """Take the installed modules as they are now for the state to compare with."""
         self._known = self._names & sys.modules.keys()
         self._owners = _Installed(_installed(self._modules, self._names))
 
     def _look(self) -> tuple[Eye, dict[str, object]]:
-        """What hangs on the user's modules, by name, as values that can be compared."""
+        """What the user's modules hold, by name, as values that can be compared."""
         eye = Eye(self._modules)
         seen = eye.look_at(self._modules)
         for name, value in own_objects(self._node_class).items():
@@ -187,7 +187,7 @@ class Sharing:
         return eye, seen
 
     def common(self, copy: Iterable[ModuleType]) -> Common:
-        """What a copy of the modules holds that is the modules' own object, and so a library's."""
+        """What a copy of the modules shares with the modules themselves, and so is a library's."""
         eye = Eye(self._modules)
         eye.look_at([each for each in copy if isinstance(each, ModuleType)])
         objects = [
@@ -198,7 +198,7 @@ class Sharing:
         for name, value in objects:
             now = self._after.results.get(id(value))
             if isinstance(value, logging.Logger):
-                continue  # what is attached to it is each process's own
+                continue  # what is attached to it belongs to each process
             if now is not None and not equal(self._eye.results[id(value)], now):
                 self._lent.add(name)
         return Common(objects, self._contents, self._lent)
@@ -223,12 +223,12 @@ _NOT_LENT = (
 
 
 class Common:
-    """Objects of libraries that no copy of the user's modules makes anew, as they are now.
+    """Objects of libraries that no copy of the user's modules makes again, as they are now.
 
     Args:
         objects: with the names under which they are found.
         contents: what collections among them held, by id.
-        known: the names of those that a run has changed before.
+        known: the names of those that a run has already changed.
     """
 
     def __init__(
@@ -244,16 +244,16 @@ class Common:
         self._before = list(map(_seen_alone, self._objects))
 
     def restore(self) -> None:
-        """Let collections hold again what they held when the modules were loaded."""
+        """Restore what collections held when the modules were loaded."""
         for _, value in self._objects:
             content = self._contents.get(id(value))
             if content is not None and value != content:
                 _fill(value, content)
 
     def changed(self) -> tuple[str, ...]:
-        """The names of those that are others now, or can't be looked into, sorted.
+        """The names of those that have changed or can't be inspected, sorted.
 
-        Of those that can be, all is put back.
+        Changes are undone as far as possible.
         """
         names = {
             name
@@ -273,7 +273,7 @@ def _seen_alone(item: tuple[str, Any]) -> tuple[Eye, object]:
 
 
 _ATTACHED = frozenset({"handlers", "filters", "parent", "manager", "_cache"})
-"""Of a logger: what each process has of its own, and what is others'."""
+"""What each process has of its own in a logger, and what belongs to others."""
 
 
 # What is installed.
@@ -294,7 +294,7 @@ class _Installed:
         ]
 
     def restore(self) -> tuple[list[Spot], list[str]]:
-        """The attributes that differ, and the names of collections that do; all is put back."""
+        """The attributes that differ, and the names of collections that do; all are restored."""
         spots: list[Spot] = []
         for owner, names in self._before:
             if vars(owner) != names:
@@ -324,7 +324,7 @@ def _fill(collection: Any, content: Any) -> None:
 
 
 def _differing(owner: Any, before: dict[str, Any]) -> list[Spot]:
-    """The attributes of a module or a class that are others than before; they are put back."""
+    """The attributes of a module or a class that have changed; they are restored."""
     now = dict(vars(owner))
     found = []
     for name in {**before, **now}:
@@ -348,7 +348,7 @@ _OF_A_RUN = frozenset({"stdout", "stderr", "stdin", "last_type", "last_value", "
 
 
 def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
-    """The modules that the user's own name, and what they name of those: functions and classes."""
+    """The modules that the user's modules name, and the functions and classes they name there."""
     mine = {module.__name__: module for module in own}
     owners: dict[int, Any] = {id(Node): Node}
     names = {"builtins", *named}
@@ -386,7 +386,7 @@ def _values(module: ModuleType) -> list[Any]:
 
 
 def _names_in(module: ModuleType) -> Iterator[str]:
-    """All names, and texts that may be one, in the code of a module's functions."""
+    """All names, and texts that may be names, in the code of a module's functions."""
     for value in _values(module):
         for code in _codes(value, module.__name__):
             yield from _named_in(code)
@@ -402,7 +402,7 @@ def _codes(value: Any, home: str) -> Iterator[CodeType]:
 
 
 def _codes_of(value: Any) -> Iterator[CodeType]:
-    """The code of a function, and of what it or a method or property stands for."""
+    """The code of a function, and of what it, a method or a property wraps."""
     if isinstance(value, FunctionType):
         yield value.__code__
     for name in _STANDS_FOR.get(type(value), ()):

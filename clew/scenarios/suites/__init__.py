@@ -1,1 +1,1 @@
-"""Scenarios that stand in files, in folders of them and in the catalogue; new ones for a node."""
+"""Scenarios in files, in folders of files and in the catalogue; new ones for a node."""

@@ -1,8 +1,8 @@
-"""The scenarios that ship: families that hold for many models, one for each planted bug, exercises.
+"""The scenarios that ship: families for many models, one for each planted bug, exercises.
 
-A model's row says which families it has, what it is called in their descriptions, and how large
-and how busy its cluster is; a planted bug's row says what shows it. Nothing else is written down
-for either. The exercises of Gossip Glomers (fly.io/dist-sys) stand as they are.
+A model's row says which families it has, its name in their descriptions, and how large and how busy
+its cluster is; a planted bug's row says what shows it. Nothing else is written down for either. The
+exercises of Gossip Glomers (fly.io/dist-sys) are listed one by one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clew.models.registry import MODELS, Bug, ModelEntry, bugs_of
 
 
 class Family(NamedTuple):
-    """What scenarios of several models have in common.
+    """What the scenarios of a family have in common.
 
     Attributes:
         description: goes on after the model's subject.
@@ -78,7 +78,7 @@ FAMILIES: Mapping[str, Mapping[str, Family]] = {
     "replicated": _REPLICATED,
     "merged": {
         **_REPLICATED,
-        # whole states are sent, at intervals: order means nothing, and faults need time to matter
+        # whole states are sent at intervals: order does not matter, and faults need time to matter
         "messages": Family(
             "while messages between nodes are lost, doubled and late",
             {
@@ -116,7 +116,7 @@ EXERCISES: Mapping[str, Mapping[str, Any]] = {
         "time_limit": 30,
         "availability": "total",
         "nemesis": ["partition"],
-        "allow_inert": True,  # ids are given without a word between nodes: no cut is noticed
+        "allow_inert": True,  # nodes give ids without messages to each other: no cut is noticed
         "expect": "valid",
     },
     "glomers-3a-single-node-broadcast": {

@@ -1,4 +1,4 @@
-"""Scenario files: TOML with an option a line. What is wrong in one is told with its line."""
+"""Scenario files: TOML with one option per line. Mistakes are reported with their lines."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_scenario(path: Path) -> dict[str, Any]:
     """The options of a TOML scenario file, checked.
 
     Raises:
-        ScenarioError: it can't be read, is no TOML, or an option is unknown or wrong; the
-            message names the line.
+        ScenarioError: it can't be read, is not TOML, or an option is unknown or wrong; the message
+            names the line.
     """
     text = read_regular(path, ScenarioError)
     try:
@@ -88,7 +88,7 @@ _TABLES = tuple(
 def _field_error(
     kind: type[Scenario], path: Path, text: str, bad: ValidationError
 ) -> ScenarioError:
-    """The mistake that stands first in the file, told with its line."""
+    """The first mistake in the file, with its line."""
     placed = [(_line(text, *error["loc"][:2]), error) for error in bad.errors()]
     line, first = min(placed, key=lambda item: item[0])
     name = str(first["loc"][0])
@@ -107,7 +107,7 @@ def _field_error(
 
 
 def _line(text: str, name: int | str, index: int | str | None = None) -> int:
-    """Where an option, or an element of its list, stands; past the end where it does not."""
+    """The line of an option, or of an element of its list; past the end if it is not there."""
     lines = lines_of(text)
     end = text.count("\n") + 1
     return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))

@@ -1,4 +1,4 @@
-"""All of a run that needs no simulation, done before any runs."""
+"""The parts of a run that need no simulation, done before anything runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.sim.topology import topology
 
 
 def rehearse(scenario: Scenario, seed: int) -> None:
-    """Do all of a run that needs no simulation, so that what is wrong is reported before any runs.
+    """Do whatever needs no simulation, so that mistakes are reported before anything runs.
 
     Raises:
         ClewError: a name or a condition of the scenario is wrong.
@@ -31,7 +31,7 @@ def rehearse(scenario: Scenario, seed: int) -> None:
     plan = draw_plan(scenario, seed, model)
     topology(plan.topology, plan.node_ids, Entropy(seed))
     for wrong in wrong_names(scenario):
-        # All other options of every test have been tried by now, more closely.
+        # All other options of every test have been checked by now, more closely.
         if wrong.option == "expect" or wrong.option not in declared(Scenario):
             flag = f"--{wrong.option.replace('_', '-')}"
             raise UsageError(f"{flag} can't be used", **wrong.details)
@@ -40,8 +40,8 @@ def rehearse(scenario: Scenario, seed: int) -> None:
 def _check_functions(model: Model, workload: str) -> None:
     """Do nothing if the functions that a class says it answers are the workload's.
 
-    Of a workload that is not the class's own it must know one; of its own, all. It has a handler
-    for each.
+    It must answer at least one function of a workload that is not its own, and all of its own. It
+    has a handler for each.
 
     Raises:
         NodeError: it names a function that the workload does not have, or has no handler for one.

@@ -1,7 +1,8 @@
-"""A node, a scenario and a test to begin with, for ``clew new``.
+"""A node, a scenario and a test to start from, for ``clew new``.
 
-A workload brings the node, with the names ``my_node`` and ``MyNode`` in it: simple and right under
-its scenario. One that brings none gets a handler for each of its messages, to be filled in.
+A workload brings the node, with the names ``my_node`` and ``MyNode`` in it: simple, and correct
+under its scenario. For a workload without one, the node gets a handler for each message, to be
+filled in.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from clew.workloads.workload import Workload
 
 
 def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
-    """Write ``NAME.py``, ``NAME.toml`` and ``test_NAME.py``; their paths.
+    """Write ``NAME.py``, ``NAME.toml`` and ``test_NAME.py``; return their paths.
 
     Raises:
-        UsageError: the name can't be one of a module, there is no such workload, or a file is
-            there already; then nothing is written.
+        UsageError: the name can't be a module's, there is no such workload, or a file exists
+            already; then nothing is written.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise UsageError(
@@ -66,7 +67,7 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
 
 
 def pytest_command(test: Path) -> str:
-    """The command that runs a test file, with what it needs that is not there."""
+    """The command that runs a test file, with what it needs that is not installed."""
     needs = "" if find_spec("pytest") else "   (needs: pip install pytest)"
     return f"python -m pytest {test}{needs}"
 
@@ -77,7 +78,7 @@ def _seen_from(directory: Path, reference: str) -> str:
 
 
 def skeleton(workload: type[Workload], reference: str) -> str:
-    """A node with a handler for each message of a workload, which has still to do the work."""
+    """A node with a handler for each message of a workload, which has yet to do the work."""
     parts = [_HEAD.replace("@WORKLOAD@", reference)]
     parts += [_handler(each, (), "") for each in workload.setup_types]
     for f, one in workload.operations.items():
@@ -113,7 +114,7 @@ def _handler(message_type: str, answer: Iterable[str], fields: str) -> str:
 
 
 def _explained(scenario: str) -> str:
-    """A scenario's text with what each option means above it."""
+    """A scenario's text with the meaning of each option above it."""
     rows = declared(scenario_class())
     lines = []
     for line in scenario.splitlines():

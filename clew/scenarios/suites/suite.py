@@ -26,7 +26,7 @@ Source: TypeAlias = Path | str
 def scenario_files(path: Path) -> list[Path]:
     """The scenario files that a path means: itself, or the ``*.toml`` of a folder and those in it.
 
-    They come in the order of their paths; what begins with a dot is left out.
+    They come in the order of their paths; names that begin with a dot are left out.
 
     Raises:
         ScenarioError: there is no such path, or no scenario file in the folder.
@@ -59,9 +59,9 @@ def scenario_source(name: str) -> Source | None:
 
 
 def artefact_names(sources: Iterable[Source]) -> dict[Source, str]:
-    """What the artefacts of scenarios' runs are called after; no two of them the same.
+    """The names for the artefacts of scenarios' runs, all different.
 
-    Each is a path as one word; where that is the same for two, a digest of each path is added.
+    Each is a path as one word; if two are the same, a digest of each path is added.
     """
     names = {source: _artefact_name(source) for source in sources}
     many = Counter(names.values())
@@ -80,7 +80,7 @@ def _artefact_name(source: Source) -> str:
 
 
 def options_of(source: Source) -> dict[str, Any]:
-    """The options of a scenario; a user's file that it names is meant beside it.
+    """The options of a scenario; a user's file that it names is relative to it.
 
     Raises:
         ScenarioError: it can't be read, or something in it is wrong.
@@ -100,13 +100,13 @@ def _beside(folder: Path, name: str) -> Path:
     """A file as seen from a folder, without the ``..`` that mean nothing."""
     seen = folder / name
     short = Path(normpath(seen))
-    # Behind a link to a folder, the way back is another one.
+    # Behind a link to a folder, the way back is a different one.
     same = short.is_file() and seen.is_file() and short.samefile(seen)
     return short if same else seen
 
 
 def scenario_from(options: Mapping[str, Any]) -> Scenario:
-    """The scenario of options; where it plants a bug, the bug's own stand where none are given.
+    """The scenario of options; if it plants a bug, the bug's own options are the defaults.
 
     Raises:
         UsageError: an option is unknown or wrong.

@@ -1,7 +1,8 @@
 """Where each value of a TOML document begins: `tomllib` gives values without their places.
 
-It reads documents that `tomllib` has accepted, so it need not find mistakes. Source: the TOML 1.0
-specification. Tables in square brackets and dotted keys are found as well, under their first name.
+It reads only documents that `tomllib` has accepted, so it need not find mistakes. Source: the TOML
+1.0 specification. Tables in square brackets and dotted keys are found as well, under their first
+name.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HEAD = re.compile(r"\[+[^\]\n]*\]+")
 def lines_of(text: str) -> dict[Path, int]:
     """The line, from 1, of each top-level key and of each element of an array under it.
 
-    ``("nemesis",)`` is where the key stands, ``("nemesis", 1)`` where its second element begins.
+    ``("nemesis",)`` is the place of the key, ``("nemesis", 1)`` that of its second element.
     Elements of nested arrays and keys of inline tables have no entry of their own.
     """
     found: dict[Path, int] = {}
