@@ -1,1 +1,1 @@
-"""How seeds are spent."""
+"""How seeds are spent: sweeps, workers, verification, coverage and shrinking."""

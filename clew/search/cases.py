@@ -1,4 +1,4 @@
-"""Several scenarios in one stream: which seeds of which run when, and which are known already."""
+"""Several scenarios in one stream: in which order their seeds run, and which are known already."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Case:
     """One scenario and its seeds.
 
     Attributes:
-        name: how it is called, such as the file's path.
+        name: its name in reports, such as the file's path.
         job: what to do with each seed.
         first: the first seed.
-        runs: how many; None for as many as there is time for.
-        before: seeds that run before those; none runs twice.
+        runs: how many seeds; None for as many as there is time for.
+        before: seeds that run before these; none runs twice.
         source: where the scenario comes from; None for flags.
         shard: which part of the seeds.
         perilous: True if a seed of the scenario has ended its worker before.
@@ -51,8 +51,8 @@ class Case:
     def seeds(self) -> Iterator[int]:
         """Give the seeds in the order in which they run.
 
-        Which part a seed is in does not depend on what failed before: each part may remember that
-        for itself.
+        A seed's part does not depend on what failed before, which each part may remember
+        differently.
         """
         yield from self._held()
         done = frozenset(self.before)
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def total(self) -> int | None:
-        """How many seeds there are; None if that is not known."""
+        """The number of seeds; None if unknown."""
         if self.runs is None:
             return None
         own = len(range(self.shard.number - 1, self.runs, self.shard.of))
@@ -72,7 +72,7 @@ class Case:
         return own - twice + len(held)
 
     def _held(self) -> Iterator[int]:
-        """Give those seeds of before that are in this part."""
+        """Give the seeds of `before` that are in this part."""
         return (seed for seed in self.before if self.shard.holds(seed - self.first))
 
 
@@ -81,12 +81,12 @@ def stream(
 ) -> Generator[tuple[Case, SeedResult], None, None]:
     """Run all cases and give the results in an order that does not depend on who runs them.
 
-    Case after case; where time ends it, a seed of each in turn.
+    Case after case; if time ends the sweep, one seed of each in turn.
 
     Args:
         cases: what to run.
         run: runs the seeds that are not known.
-        seconds: no seed begins after that many; None for no end.
+        seconds: no seed begins after that many; None for no limit.
     """
     listed = tuple(cases)
     order = (

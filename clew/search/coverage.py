@@ -1,14 +1,14 @@
-"""What a run did, as a set of small numbers, so that two runs can be told apart without a person.
+"""What a run did, as a set of small numbers, so that a program can tell two runs apart.
 
-A behaviour is something that happened in a run, without the names and the times that make each
-run its own: a message of a type came to a node in a server state; two types came to a node one
-after the other; a number in a message was below what the node had seen; a fault began while another
-stood. How often something happened counts by orders of magnitude, as in American Fuzzy Lop
+A behaviour is something that happened in a run, without the names and the times that make each run
+its own: a message of a type came to a node in a server state; two types came to a node one after
+the other; a number in a message was below what the node had seen; a fault began while another was
+active. The count of each behaviour matters by order of magnitude, as in American Fuzzy Lop
 (Zalewski, "Technical whitepaper for afl-fuzz": hit counts in buckets).
 
-All of it is read from the trace: what a run covers is a function of its plan, in every process
-and Python version. Lines of the node's code are left out for that reason: tracing them is cheap
-from Python 3.12 on alone (`sys.monitoring`), and which lines there are depends on the compiler.
+All of it is read from the trace: what a run covers is a function of its plan, in every process and
+Python version. Lines of the node's code are left out for that reason: tracing them is cheap only
+from Python 3.12 on (`sys.monitoring`), and which lines there are depends on the compiler.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from clew.trace.record import Record
 Behaviour: TypeAlias = tuple[Any, ...]
 
 KINDS: dict[str, str] = {
-    # kinds of behaviour, and what each is
+    # kinds of behaviour, and what each means
     "start": "a node started: for the first time or again, and after which message",
     "role": "a node went from one server state to another",
     "deliver": "a message of a type came to an endpoint in a server state",
@@ -75,7 +75,7 @@ def _number(what: Behaviour) -> int:
 
 
 class _End:
-    """What is known of an endpoint.
+    """What is known about an endpoint.
 
     Attributes:
         state: what its node was last, such as ``leader``.
@@ -118,8 +118,8 @@ class _Reader:
         self.counts[what] = self.counts.get(what, 0) + 1
 
     def _deliver(self, record: Record) -> None:
-        # Once a message: this only packs what came into one key; `_count_arrivals` takes each
-        # key apart once.
+        # Once per message: this only packs what came into one key; `_count_arrivals` takes each key
+        # apart once.
         _, _, _, link, body = record
         end = self._links[link]
         highest = end.highest
@@ -150,7 +150,7 @@ class _Reader:
                 counts[what] = counts.get(what, 0) + times
 
     def _other(self, kind: str, record: Record) -> None:
-        """Count what happened on links and to nodes, but for sends and deliveries."""
+        """Count what happened on links and to nodes, except sends and deliveries."""
         what = record[2]
         match kind:
             case "timer":

@@ -1,8 +1,9 @@
 """The same sweep on a Dask cluster: dask.distributed, an extra of the package.
 
-Seeds go out in small batches, so many at a time that memory stays bounded; results come back in
-the order of the seeds. A worker runs one seed at a time, however many threads it has: a simulation
-guards what its process shares. A user's node file must lie at the same path on every worker.
+Seeds go out in small batches, a bounded number at a time, so that memory stays bounded; results
+come back in the order of the seeds. A worker runs one seed at a time, however many threads it has:
+a simulation guards what its process shares. A user's node file must lie at the same path on every
+worker.
 
 Leaves out: a seed that hangs in C code holds its worker; only worker processes of our own are
 killed for that.
@@ -73,7 +74,7 @@ def _client(address: str) -> Iterator[Any]:
     if address == LOCAL:
         import dask  # noqa: PLC0415 - comes with distributed
 
-        # A cluster in place would else give a worker up for good that dies several times in a row.
+        # Otherwise a cluster in place would give up for good on a worker that dies repeatedly.
         patient = {"distributed.deploy.lost-worker-timeout": "1 hour"}
         with (
             dask.config.set(patient),
@@ -103,7 +104,7 @@ def _client(address: str) -> Iterator[Any]:
 
 
 def _deaf(distributed: Any) -> Any:
-    """Make the plugin by which a worker leaves Ctrl-C to the process that a person started."""
+    """Make the plugin by which a worker leaves Ctrl-C to the process that the user started."""
 
     class Deaf(distributed.WorkerPlugin):  # type: ignore[misc]
         def setup(self, worker: Any) -> None:
@@ -145,7 +146,7 @@ def _results(client: Any, batch: Sequence[Task], future: Any) -> Iterator[SeedRe
 
 
 def _waited(client: Any, future: Any) -> list[Answer]:
-    """Wait for the answers, unless there is nobody left to give them."""
+    """Wait for the answers, unless no worker is left to give them."""
     alone = 0.0
     while alone < LOST_SECONDS:
         try:
@@ -162,6 +163,6 @@ def _waited(client: Any, future: Any) -> list[Answer]:
 
 
 def _work(batch: Sequence[Task], folder: str) -> list[Answer]:
-    """Run a batch: in the folder where the sweep was started, where the worker has it."""
+    """Run a batch, in the folder where the sweep was started if the worker has it."""
     with _ALONE, chdir(folder if Path(folder).is_dir() else "."), Bench() as bench:
         return [answer_of(task.job, task.seed, bench) for task in batch]

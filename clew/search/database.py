@@ -1,8 +1,8 @@
 """The results of sweeps, in an SQLite file beside the artefacts.
 
-A sweep is known by its scenario, the digest of its model's source and Clew's version: results of
-another source stand beside each other, and a seed that ever failed stays known as one. Rows say
-what is a function of scenario, source and seed; wall time has a column of its own.
+A sweep is identified by its scenario, the digest of its model's source and Clew's version: results
+of different sources stand beside each other, and a seed that ever failed stays known as failed.
+Rows hold functions of scenario, source and seed; wall time has a column of its own.
 
 Several sweeps may write to one file: each commits about once a second, in SQLite's own rollback
 journal, which needs no shared memory and so works on network folders too. A process that is
@@ -36,7 +36,7 @@ ROWS_MAX = 1000
 BUSY_SECONDS = 60.0
 
 _OF_THE_SWEEP = frozenset({"runs", "seed", "expect", "description"})
-"""Fields of a scenario that say which seeds run and what is expected, not what a seed does."""
+"""Fields of a scenario that decide which seeds run and what is expected, not what a seed does."""
 
 _TABLES = (
     """
@@ -84,7 +84,7 @@ class Recorded(NamedTuple):
 
     Attributes:
         scenario: its options, as they were.
-        digest: a short one of them.
+        digest: a short digest of them.
         seeds: those that ever failed, in order.
     """
 
@@ -168,7 +168,7 @@ class Database:
             ) from None
 
     def sweep_of(self, scenario: Scenario, model_digest: str) -> int:
-        """Find the number of a sweep, a new one where nothing of it was recorded before.
+        """Find the number of a sweep; a new one if nothing of it was recorded before.
 
         Args:
             scenario: what is run.
@@ -204,7 +204,7 @@ class Database:
                 self._file.execute("BEGIN IMMEDIATE")
                 self._file.executemany(_RECORD, self._rows)
                 self._file.execute("COMMIT")
-            except BaseException:  # Ctrl-C is one; the rows are there for another try
+            except BaseException:  # Ctrl-C is one; the rows are kept for another try
                 if self._file.in_transaction:
                     self._file.execute("ROLLBACK")
                 raise
@@ -222,11 +222,11 @@ class Database:
         return _result(seed, rows[0], self.path.parent) if rows else None
 
     def failed(self, scenario: Scenario) -> list[int]:
-        """List the seeds of a scenario that ever failed, under whatever source, in order."""
+        """List the seeds of a scenario that ever failed, with any source, in order."""
         return self._failed_of(_digest(scenario_text(scenario)))
 
     def perilous(self, scenario: Scenario) -> bool:
-        """Say whether a seed of a scenario has ended its worker, under whatever source."""
+        """Return whether a seed of a scenario has ended its worker, with any source."""
         found = self._rows_of(
             "SELECT 1 FROM results JOIN sweeps ON sweep = id "
             "WHERE scenario_digest = ? AND digest = '' LIMIT 1",
@@ -279,7 +279,7 @@ def _text(text: str) -> str:
 
 
 def _is_in(file: Path, folder: Path) -> bool:
-    """Say whether a file is there, below a folder; a database may name any, and is not ours."""
+    """Return whether a file exists below a folder; a foreign database may name any file."""
     return file.is_file() and folder.resolve() in file.resolve().parents
 
 

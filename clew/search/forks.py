@@ -1,8 +1,8 @@
 """Fresh processes at a low price: a server under another hash seed, which forks for each run.
 
-The server has imported Clew and nothing of a user's, and has run nothing itself, so each fork of
-it is as fresh as a new interpreter, without the time that one takes to start. Where a system
-can't fork, each run gets a new interpreter.
+The server has imported Clew and no user code, and has run nothing itself, so each fork of it is as
+fresh as a new interpreter, without the time that one takes to start. If a system can't fork, each
+run gets a new interpreter.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ from clew.workloads import workloads
 _LENGTH_BYTES = 8
 _LAST_SECONDS = 1.0
 _TRIES = 2
-"""A server may be killed from outside; a run that ends two of them is to blame itself."""
+"""A server may be killed from outside; a run that ends two of them is itself to blame."""
 
 
 class FreshRun(NamedTuple):
     """What a plan gave in a fresh process.
 
     Attributes:
-        same: True if its digest is the one that was expected.
+        same: True if its digest is the expected one.
         trace: what happened instead; None if the digest is the same or the run did not end.
         failure: why there was no run at all: the last line of what the process said.
-        alone: what a node by itself says otherwise first; None for nothing, or where the run is
-            another anyway.
+        alone: the first difference of a node alone; None for none, or if the run differs anyway.
     """
 
     same: bool
@@ -66,7 +65,7 @@ class _Server:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
-        # A group of its own: Ctrl-C is for the process that a person started.
+        # A group of its own: Ctrl-C is for the process that the user started.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
             _python("forks", "serve(int(sys.argv[2]))", str(os.getpid())),
             env=environ,
@@ -81,7 +80,7 @@ class _Server:
         self._requests, self._answers = self._process.stdin, self._process.stdout
 
     def ask(self, request: bytes) -> None:
-        """Give it a request; where it has died, its silence will show it."""
+        """Send it a request; if it has died, its silence will show it."""
         with suppress(OSError):
             _send(self._requests.fileno(), request)
 
@@ -90,7 +89,7 @@ class _Server:
         return _receive(self._answers.fileno())
 
     def last_words(self) -> str:
-        """Say why it, or its last fork, has ended."""
+        """Return why it, or its last fork, has ended."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_LAST_SECONDS)
         self._said.seek(0)
@@ -110,7 +109,7 @@ class FreshRuns:
     """Runs in fresh processes; a context, whose server starts with the first run.
 
     Args:
-        hash_seed: of the fresh processes; None for another than this process's.
+        hash_seed: of the fresh processes; None for one that differs from this process's.
     """
 
     def __init__(self, hash_seed: int | None = None) -> None:
@@ -140,9 +139,9 @@ class FreshRuns:
             server.close()
 
     def run(self, plan: Plan, digest: str) -> FreshRun:
-        """Run a plan in a fresh process; ``digest`` is to be expected of it.
+        """Run a plan in a fresh process; ``digest`` is the expected one.
 
-        The process stands where this one does now: in its folder, with its environment and path.
+        The process has this one's current folder, environment and path.
         """
         with self.asked(plan, digest) as answer:
             return answer()
@@ -151,7 +150,7 @@ class FreshRuns:
     def asked(self, plan: Plan, digest: str) -> Iterator[Callable[[], FreshRun]]:
         """Have a plan run in a fresh process, as `run`, while this one does something else.
 
-        What is yielded waits for the answer; it is to be called once.
+        The yielded function waits for the answer; call it once.
         """
         if not hasattr(os, "fork"):
             yield lambda: _in_an_interpreter(plan, digest, self._environ)
@@ -172,10 +171,10 @@ class FreshRuns:
                 yield answer
             finally:
                 if not answered:
-                    self.close()  # its answer would be taken for the next one's
+                    self.close()  # its answer would be taken for the next request's
 
     def _answer(self, request: bytes) -> FreshRun:
-        """Wait for what the fresh process says to a request that it was given."""
+        """Wait for the fresh process's answer to a request."""
         failure = ""
         for rest in reversed(range(_TRIES)):
             server = self._started()
@@ -197,7 +196,7 @@ class FreshRuns:
 def fresh_runs_of(_process: int) -> FreshRuns:
     """Return the one server that a process, `os.getpid()`, compares all its runs with.
 
-    A process that was forked has one of its own.
+    A forked process has one of its own.
     """
     runs = FreshRuns()
     atexit.register(_close, runs, os.getpid())
@@ -210,7 +209,7 @@ def _close(runs: FreshRuns, process: int) -> None:
 
 
 def _environ(seed: int | None) -> dict[str, str]:
-    """Make the environment of a process with a hash seed; None for another than this one's."""
+    """Make the environment of a process with a hash seed; None for one other than this one's."""
     if seed is None:
         seed = 2 if hash_seed() == 1 else 1
     return {**os.environ, VARIABLE: str(seed)}
@@ -223,7 +222,7 @@ _PARENT = str(Path(__file__).resolve().parents[2])
 def _python(module: str, call: str, *arguments: str) -> list[str]:
     """Write the command of a fresh interpreter that calls a function of `clew.search`.
 
-    The current folder, where a person's files lie, is not on its path: one may be called
+    The current folder, which holds the user's files, is not on its path: one may be called
     ``random.py``. Clew's own folder comes last, for a Clew that is not installed.
     """
     return [sys.executable, "-P", "-c", _CALL.format(module, call), _PARENT, *arguments]
@@ -280,9 +279,9 @@ def serve(parent: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):  # what a node prints was printed by its first run
         os.dup2(nowhere, standard)
-    # numpy may have started threads; none of them holds what a fork needs.
+    # numpy may have started threads; none of them holds a lock that a fork needs.
     warnings.simplefilter("ignore", DeprecationWarning)
-    gc.freeze()  # no fork of it need copy what it never changes
+    gc.freeze()  # so that no fork has to copy what it never changes
     server = os.getpid()
     while (request := _receive(requests)) is not None:
         asked = json.loads(request)
@@ -292,11 +291,11 @@ def serve(parent: int) -> None:
         if child == 0:
             _answer_and_exit(asked, answers, complaints, server)
         if os.waitpid(child, 0)[1] != 0:
-            return  # half an answer may stand in the pipe; its end says so
+            return  # half an answer may be in the pipe; its end shows that
 
 
 def warm(model: str, bug: str | None) -> None:
-    """Import all that runs of a model need, but for users' files."""
+    """Import everything that runs of a model need, except users' files."""
     if model in MODELS:
         load_model(model, bug)
     workloads()
@@ -307,10 +306,10 @@ class _InAFork(Exception):  # noqa: N818 - it carries another's words
 
 
 def _compared(asked: dict[str, Any]) -> bytes:
-    """The answer to a request: a trace, empty for the digest that is expected, and a difference.
+    """The answer to a request: a trace, empty for the expected digest, and a difference.
 
-    The latter is what a node by itself says otherwise. This process runs nothing itself, so that
-    each of its forks is one that has run nothing.
+    The latter is what a node alone does differently. This process runs nothing itself, so that each
+    of its forks has run nothing before.
     """
     plan = trusted_plan(asked["plan"])
 
@@ -338,7 +337,7 @@ def _compared(asked: dict[str, Any]) -> bytes:
 def _in_a_fork(function: Callable[[], Any]) -> Any:
     """What a function gives in a fork of this process, as `marshal` can carry it.
 
-    This process ends where the fork does without a word.
+    This process ends if the fork ends without a word.
 
     Raises:
         _InAFork: the function raised, with what.
@@ -387,5 +386,5 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
 
 
 def _words(error: BaseException) -> str:
-    """An error of this process, or of a fork of it that has put it in words already."""
+    """An error of this process, or of a fork of it, which has put it in words already."""
     return str(error) if isinstance(error, _InAFork) else f"{type(error).__name__}: {error}"

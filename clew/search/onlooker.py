@@ -1,7 +1,7 @@
-"""What nodes showed of themselves in a run: `Node.observe`, whenever it changed, and their disks.
+"""What nodes showed of their state in a run: `Node.observe`, when it changed, and their disks.
 
-A trace keeps messages and no state, so the run is done once more with an onlooker, which is an
-invariant that never breaks. It is looked at only, never shown to a node, and reaches no digest.
+A trace keeps messages and no state, so the run is repeated with an onlooker, which is an invariant
+that is never broken. What it sees is never shown to a node, and reaches no digest.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from clew.sim.invariants import Invariant, Violation
 from clew.trace.states import Change
 
 EVENTS_MAX = 50_000
-"""A run of more events is too long to be looked at again."""
+"""A run of more events is too long to be repeated."""
 
 TEXT_MAX = 160
-"""A longer value says nothing in a sentence."""
+"""A longer value is no use in a sentence."""
 
 
 class Observed(NamedTuple):
@@ -77,7 +77,7 @@ def _subclass(base: type[Node], **members: Any) -> type[Node]:
 
 
 def _look_at_disk(host: Host, seen: Observed) -> None:
-    """Note what the last crash left, under the process that went down in it."""
+    """Note what the last crash left, under the process that it ended."""
     if host.disk.aftermath is not None:
         died = host.incarnation - (host.process is not None)
         seen.disks.setdefault((host.id, died), host.disk.aftermath)
@@ -96,7 +96,7 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
         def after(self, node: Node) -> Violation | None:
             process = process_of(node)
             if stops and process.setting.findings:
-                return None  # the run is over: only what was down comes back
+                return None  # the run is over: only nodes that were down come back
             state, fields = _shown(node)
             before = self._seen.get(node.id)
             fresh = before is None or before[0] is not node
@@ -116,7 +116,7 @@ def _onlooker(seen: Observed, hosts: dict[str, Host], *, stops: bool) -> type[In
 
 
 def _shown(node: Node) -> tuple[str | None, dict[str, str]]:
-    """Ask a node for its server state and what it shows, as far as that is plain."""
+    """Get a node's server state and what it shows, as far as it is plain data."""
     try:
         state, shown = node.server_state(), dict(node.observe())
     except (Unwinding, KeyboardInterrupt):
@@ -137,7 +137,7 @@ def _text(value: Any) -> str:
 
 
 def _sorted(value: Any) -> Any:
-    """Copy a value without sets, whose order is no one's."""
+    """Copy a value without sets, whose order is arbitrary."""
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
     if isinstance(value, dict):

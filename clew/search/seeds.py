@@ -35,8 +35,8 @@ class SeedResult:
         signature: the kind of failure; empty for a valid run.
         reason: why it is not valid, in one sentence; empty for a valid run.
         repro: the repro file, or None if none was written.
-        verification: of a run that was run again, or None.
-        behaviours: those of the run that its worker has not told before, where the job asks.
+        verification: of a run that was repeated, or None.
+        behaviours: those of the run that its worker has not reported before, if the job wants them.
     """
 
     seed: int
@@ -50,7 +50,7 @@ class SeedResult:
 
     @property
     def digest(self) -> str:
-        """Of the run's trace; empty if the seed gave no run, because its worker was lost."""
+        """The digest of the run's trace; empty if the worker was lost, so that there is no run."""
         return str(self.json.get("digest", ""))
 
 
@@ -63,13 +63,13 @@ class Job:
         keep_all: write the artefacts of valid runs too.
         keep_failing: write the artefacts of runs that are not valid.
         verify_all: run every run again, not the failing ones alone.
-        verify_failing: run failing runs again; who reports them must else do it.
+        verify_failing: run failing runs again; otherwise the caller that reports them must do it.
         handler_seconds: wall seconds after which a handler that does not end is stopped.
         seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
             for `seed_seconds_of` the scenario.
         behaviours: count the run's behaviours.
-        name: what artefacts are called after, where several scenarios may have the same model;
-            None for the model, the bug and the workload.
+        name: the name of artefacts, if several scenarios may have the same model; None for the
+            model, the bug and the workload.
     """
 
     scenario: Scenario
@@ -95,7 +95,7 @@ class Bench:
     """What a process needs to run seeds, and keeps from one to the next; a context.
 
     Args:
-        fresh: where fresh processes come from, for longer than this; None for a server of its own.
+        fresh: the source of fresh processes, which outlives this; None for a server of its own.
     """
 
     def __init__(self, fresh: FreshRuns | None = None) -> None:
@@ -111,7 +111,7 @@ class Bench:
             self.fresh.close()
 
     def new_behaviours(self, run: Run) -> tuple[int, ...]:
-        """Find those behaviours of a run that were not told before, sorted."""
+        """Find the behaviours of a run that were not reported before, sorted."""
         from clew.search.coverage import behaviours  # noqa: PLC0415 - few ask for it
 
         new = tuple(each for each in behaviours(run) if each not in self._told)
@@ -123,18 +123,18 @@ LEAST_SEED_SECONDS = 300.0
 
 
 def seed_seconds_of(scenario: Scenario) -> float:
-    """Say how long a seed may take, in wall seconds: far more than a run that gets on does."""
+    """Return how long a seed may take, in wall seconds: far longer than a run that progresses."""
     return max(LEAST_SEED_SECONDS, 10 * (scenario.time_limit + scenario.recovery))
 
 
 class Listener(Protocol):
-    """Hears how one seed gets on."""
+    """Gets reports on the progress of one seed."""
 
     def stage(self, what: str) -> None:
-        """Hear that something else begins, in words."""
+        """Called when another stage begins, with the words for it."""
 
     def update(self, virtual_ns: int, events: int) -> None:
-        """Hear how far the simulation is; from another thread, several times a second."""
+        """Called with how far the simulation is; from another thread, several times per second."""
 
 
 def run_seed(
@@ -145,8 +145,8 @@ def run_seed(
     Args:
         job: what to do.
         seed: of which.
-        bench: what is kept from seed to seed; None if there is but one.
-        listener: hears how it gets on; None for nobody.
+        bench: what is kept from seed to seed; None if there is only one seed.
+        listener: gets reports on its progress; None for nobody.
     """
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
@@ -173,16 +173,16 @@ def run_seed(
 
 
 LONG = ("endless-loop", "message-loop")
-"""Kinds of findings of runs that take long, so that nobody wants hundreds more of them."""
+"""Kinds of findings of runs that take long, so that hundreds more of them would be a waste."""
 
 
 def is_long(outcome: Outcome) -> bool:
-    """Say whether one of `LONG` was found."""
+    """Return whether one of `LONG` was found."""
     return any(finding.kind in LONG for finding in outcome.run.findings)
 
 
 def is_endless(outcome: Outcome) -> bool:
-    """Say whether a wall clock stopped a handler: how far it got depends on the machine."""
+    """Return whether a wall clock stopped a handler: how far it got depends on the machine."""
     return any(finding.kind == "endless-loop" for finding in outcome.run.findings)
 
 
@@ -196,9 +196,9 @@ def seed_result(
 
     Args:
         outcome: of the run.
-        repro: its repro file, where one was written.
-        verification: whether it came out the same again, where that was asked.
-        new: those of its behaviours that are to be told.
+        repro: its repro file, if one was written.
+        verification: whether it came out the same again, if that was checked.
+        new: those of its behaviours that are to be reported.
     """
     reason = next((c.reason for c in outcome.checks if c.verdict is outcome.verdict), "")
     result = SeedResult(
@@ -215,7 +215,7 @@ def seed_result(
 
 
 def held(result: SeedResult, verification: Verification) -> SeedResult:
-    """Add to a result that its run was run again: a check of determinism, where that failed."""
+    """Add to a result that its run was repeated, with a check of determinism if that failed."""
     json = {**result.json, "deterministic": verification.same}
     remark = hash_order_remark(verification)
     if remark:
@@ -236,7 +236,7 @@ def held(result: SeedResult, verification: Verification) -> SeedResult:
 
 
 def is_unverified(result: SeedResult) -> bool:
-    """Say whether a valid run of this process or its workers has not been made again yet."""
+    """Return whether a valid run of this process or its workers has not been repeated yet."""
     known = result.verification is not None or result.json.get("resumed")
     return result.verdict is Verdict.VALID and bool(result.digest) and not known
 
@@ -244,15 +244,15 @@ def is_unverified(result: SeedResult) -> bool:
 def made_again(
     job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
 ) -> SeedResult:
-    """Make a valid run again, here and in a fresh process, and return its result.
+    """Repeat a valid run, here and in a fresh process, and return its result.
 
-    Only what is to be said of it is added: the same run is reported as it was.
+    Only what this shows is added: the same run is reported as it was.
 
     Args:
         job: its job.
         result: of the run.
-        fresh: where fresh processes come from.
-        outcome: of the run, where it was made in this process.
+        fresh: the source of fresh processes.
+        outcome: of the run, if it was made in this process.
     """
     if outcome is not None:
         verification = verify(outcome.run, fresh)
@@ -296,7 +296,7 @@ def artefacts_of(outcome: Outcome, out: Path, name: str | None = None) -> Path:
 
 
 def write_artefacts(outcome: Outcome, out: Path, name: str | None = None) -> Path:
-    """Write a run's repro file and history into a folder of its own; the repro file's path."""
+    """Write a run's repro file and history into their folder; return the repro file's path."""
     folder = artefacts_of(outcome, out, name)
     write_text(folder / "history.jsonl", history_text(outcome))
     write_repro(outcome, folder / "repro.json")
@@ -311,7 +311,7 @@ def history_text(outcome: Outcome) -> str:
 
 
 def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
-    """Run a seed of many; its result is UNKNOWN with the reason where Clew itself fails.
+    """Run one seed of many; its result is UNKNOWN with the reason if Clew itself fails.
 
     Raises:
         ClewError: what the seed refused to run with.

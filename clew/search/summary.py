@@ -1,4 +1,4 @@
-"""What many seeds gave, added up as they come: only the failing seeds' numbers are all kept."""
+"""The results of many seeds, added up as they come: of all seeds only failing ones are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.scenarios.options.expectation import Met, Tally
 from clew.search.seeds import SeedResult
 
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
-"""What differs between remarks that say alike: numbers, and lists of nodes."""
+"""What differs between remarks that say the same: numbers, and lists of nodes."""
 
 
 @dataclass(slots=True)
@@ -42,11 +42,11 @@ class Summary:
         virtual_ns: over all runs.
         wall_seconds: over all runs, added up.
         tally: counts the runs for what was expected of them.
-        behaviours: those of all runs, where they were counted.
-        newest: the seed that was the last to show a new one.
+        behaviours: those of all runs, if they were counted.
+        newest: the last seed that showed a new one.
         planned: how often each kind of fault was planned.
-        bit: how often each kind of fault really bit.
-        remarks: of those that say alike the first, and in how many runs one of them stood.
+        bit: how often each kind of fault really took effect.
+        remarks: the first of those that say the same, and the number of runs with one of them.
     """
 
     def __init__(self, expect: str | None = None) -> None:
@@ -78,12 +78,12 @@ class Summary:
         return self.tally.met()
 
     def is_new(self, result: SeedResult) -> bool:
-        """Say whether a seed is the first that fails its way."""
+        """Return whether a seed is the first to fail in its way."""
         failed = result.verdict is not Verdict.VALID
         return failed and (result.verdict, result.signature) not in self.groups
 
     def add(self, result: SeedResult) -> None:
-        """Add one up."""
+        """Add a result."""
         self.first = min(result.seed, self.first) if self.runs else result.seed
         self.last = max(result.seed, self.last)
         self.counts[result.verdict] += 1

@@ -10,7 +10,7 @@ from clew.search.seeds import Bench, Job, SeedResult, Task, result_in
 def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, None, None]:
     """Run many seeds; the results come in their order, whatever the number of workers.
 
-    With one job all happens in this process. The seeds may be without end: they are asked for as
+    With one job everything happens in this process. The seeds may be without end: they are taken as
     there is room. See `clew.search.workers` for what happens to a worker that dies or hangs.
     """
     return run_tasks((Task(job, seed) for seed in seeds), jobs)

@@ -1,11 +1,10 @@
-"""Is a run a function of its plan? Run it again, and compare.
+"""Whether a run is a function of its plan: it is run again, and compared.
 
-Once more in this process, which shows module globals and warm caches, and once in a fresh
-process under another hash seed, which shows the order of sets and ``hash()``. Either alone
-misses several kinds of leak. A third run, whose processes have their own copies of the user's
-modules, shows what nodes shared of these and left as they found it; and each node is run once more
-by itself, which shows what they shared of anything else. Where digests differ, the first event that
-differs is named.
+It runs once more in this process, which shows module globals and warm caches, and once in a fresh
+process under another hash seed, which shows the order of sets and ``hash()``. Either alone misses
+several kinds of leak. A third run, whose processes have their own copies of the user's modules,
+shows what nodes shared in these and left as they found it; and each node is run once more alone,
+which shows any other sharing. If digests differ, the first event that differs is named.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ class Verification(NamedTuple):
     """Whether a run came out the same again.
 
     Attributes:
-        same: True if all digests are equal, or are so for each hash seed.
+        same: True if all digests are equal, or are equal for each hash seed.
         where: which second run differed, in words; empty if none did.
         difference: the first event that differs, in words; empty if none does.
         failure: why there was no second run to compare with; empty if there was one.
-        hash_order: True if the run is another under another hash seed, and the same under one.
-        shared: True if the run is another once each process has a memory of its own.
+        hash_order: True if the run differs between hash seeds, and is the same under one.
+        shared: True if the run differs once each process has separate memory.
         meddler: the invariant that changes what nodes do, with its line; empty for none.
     """
 
@@ -63,11 +62,11 @@ class Verification(NamedTuple):
 def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     """Run a plan again, in this process and in a fresh one; the run must have kept its trace.
 
-    Both at the same time, where this machine can.
+    Both at the same time, if this machine can.
 
     Args:
         run: the first.
-        fresh: where fresh processes come from; None makes and ends one, which takes longer.
+        fresh: the source of fresh processes; None makes and ends one, which takes longer.
     """
     if fresh is None:
         with FreshRuns() as own:
@@ -90,14 +89,14 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
 
 
 def _loaded(plan: Plan) -> Model:
-    """Load a plan's model, and its workload's file, which is imported before a run, not in it."""
+    """Load a plan's model, and its workload's file, which must be imported before a run."""
     model = load_model(plan.model.name, plan.model.bug)
     load_workload(plan.workload)
     return model
 
 
 def _meddling(run: Run, model: Model) -> Verification | None:
-    """Say where the run is another once no invariant looks; None if it is not."""
+    """Return where the run differs once no invariant is watched; None if it does not."""
     plain = without_invariants(run, model)
     if plain is None or not is_another(run, plain):
         return None
@@ -106,9 +105,10 @@ def _meddling(run: Run, model: Model) -> Verification | None:
 
 
 def _sharing(run: Run, model: Model) -> Verification | None:
-    """Say where the run is another once processes share no memory; None if it is not.
+    """Return where the run differs once processes share no memory; None if it does not.
 
-    A finding of a class with invariants is taken as it is: without them there is none to compare.
+    A finding of a class with invariants is taken as it is: without them there is nothing to
+    compare.
     """
     if run.findings and model.program.invariants:
         return None
@@ -143,14 +143,15 @@ def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns)
     """Add whether hash order alone makes the difference.
 
     Args:
-        run: one that is another in a fresh process, and the same again in this one.
-        told: that, in words.
+        run: a run that differs in a fresh process, and is the same again in this one.
+        told: the difference, in words.
         trace: of the fresh process's run.
-        fresh: where it came from.
+        fresh: the source of that process.
     """
     own = hash_seed()
     if own is None:
-        # Nobody can start a process with this one's seed; but each may be the same by itself.
+        # Nobody can start a process with this one's seed; but each seed may give the same run
+        # again.
         return told._replace(hash_order=fresh.run(run.plan, trace.close()).same)
     with FreshRuns(own) as alike_runs:
         if alike_runs.run(run.plan, run.digest).same:
@@ -161,7 +162,7 @@ def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns)
 def hash_order_remark(verification: Verification | None) -> str:
     """Remark on a run that depends on its plan and the hash seed; empty for others.
 
-    That seed stands in the plan, so that the same seed gives the same run everywhere.
+    The hash seed is in the plan, so that the same seed gives the same run everywhere.
     """
     if verification is None or not (verification.same and verification.hash_order):
         return ""
@@ -224,7 +225,7 @@ def _event(number: int, record: tuple[object, ...] | None) -> str:
 
 
 def main(planned: str, traced: str, gate: str = "null") -> None:
-    """Run the plan in one file and write its trace to another: a fresh process, with its gate."""
+    """Run a file's plan and write its trace to another file: for a fresh process, with its gate."""
     plan = trusted_plan(json.loads(Path(planned).read_text(encoding="utf-8")))
     with standing_by(from_json(json.loads(gate))):
         run = simulate(plan, _loaded(plan))

@@ -1,10 +1,10 @@
 """Worker processes that run seeds; results come in the order in which the seeds were given.
 
-A worker holds a few seeds and answers them one by one. Memory is bounded: so many seeds at most
+A worker holds a few seeds and answers them one by one. Memory is bounded: a limited number of seeds
 are given out or wait for an earlier one to be reported.
 
 A worker that dies takes no seed with it: the one that it ran is run again by a fresh worker, the
-others by anybody. A seed that ends its worker again and again is reported itself, with verdict
+others by any worker. A seed that ends its worker again and again is reported itself, with verdict
 UNKNOWN; so is one that does not come back within its job's time, whose worker is killed. Workers
 end with the process that started them.
 """
@@ -38,22 +38,23 @@ from clew.search.forks import warm
 from clew.search.seeds import Bench, Job, SeedResult, Task, lost_result, result_in, seed_seconds_of
 
 HELD = 3
-"""A worker holds at most this many seeds, with the one it runs: it never waits for the next."""
+"""A worker holds at most this many seeds, including the one it runs: it never waits for the
+next."""
 
 WINDOW = 64
 """A worker may be at most this many seeds ahead of the one that is reported next."""
 
 DEATHS_MAX = 3
-"""A seed that this many workers died of is to blame: one may have died of what ran before."""
+"""A seed that this many workers died of is to blame: one may have died of what it ran before."""
 
 KILLS_MAX = 5
-"""The same where the last was killed, which others than the seed may do: people, the system."""
+"""The same if the last was killed, which the user or the system may have done."""
 
 STARTS_MAX = 3
-"""Where this many workers in a row die before they are ready, none can be started here."""
+"""If this many workers in a row die before they are ready, none can be started here."""
 
 KILLED_STARTS_MAX = 30
-"""The same where the last was killed."""
+"""The same if the last was killed."""
 
 _KILLED = tuple(-getattr(signal, name, 0) for name in ("SIGKILL", "SIGTERM"))
 _LOOK_SECONDS = 0.5
@@ -61,7 +62,7 @@ _END_SECONDS = 1.0
 
 
 Answer: TypeAlias = SeedResult | ClewError
-"""What a worker has to say of a seed."""
+"""A worker's answer for a seed."""
 
 
 def result_of(answer: Answer) -> SeedResult:
@@ -81,9 +82,10 @@ class _Worker:
 
     Attributes:
         held: the places of the seeds that it holds, in the order that it runs them.
-        waited: for how long it was waited for since it began to run the first of them; seconds.
+        waited: how long the sweep has waited for it since it began to run the first of them;
+            seconds.
         ready: False until it says so.
-        job: the job that it was told last.
+        job: the last job that it was sent.
     """
 
     process: BaseProcess
@@ -98,9 +100,9 @@ class Pool:
     """Workers, and the seeds that they are given.
 
     Args:
-        tasks: may be without end; they are asked for as there is room.
+        tasks: may be without end; they are taken as there is room.
         jobs: how many workers, at most.
-        tick: called at least twice a second while there is nothing to report.
+        tick: called at least twice per second while there is nothing to report.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Pool:
         self._tick = tick
         self._workers: list[_Worker] = []
         self._tasks: dict[int, Task] = {}  # taken from the iterator and not done
-        self._again: list[int] = []  # of those, the ones that no worker holds; a heap
+        self._again: list[int] = []  # those of them that no worker holds; a heap
         self._deaths: dict[int, int] = {}
         self._done: dict[int, Answer] = {}
         self._next = 0
@@ -141,7 +143,7 @@ class Pool:
     # Giving.
 
     def _give(self) -> None:
-        """Give seeds to whom holds the fewest, until everybody has enough."""
+        """Give seeds to the worker that holds the fewest, until every worker has enough."""
         while True:
             worker = min(
                 (each for each in self._workers if len(each.held) < HELD),
@@ -162,7 +164,7 @@ class Pool:
         """Take the place of the next seed to run; None if there is none, or no room for it."""
         if self._again:
             return heappop(self._again)
-        # Before every taken seed lies the one to be reported next: that bounds what waits.
+        # Every taken seed is at or after the one to be reported next, which bounds what waits.
         if len(self._tasks) + len(self._done) >= WINDOW * self._jobs:
             return None
         place, task = next(self._left, (None, None))
@@ -195,7 +197,7 @@ class Pool:
     # Collecting.
 
     def _collect(self) -> None:
-        """Take what the workers have to say, or look after them where that is nothing."""
+        """Take the workers' answers, or check on the workers if there are none."""
         ready = set(wait([worker.connection for worker in self._workers], _LOOK_SECONDS))
         for worker in [each for each in self._workers if each.connection in ready]:
             try:
@@ -204,7 +206,7 @@ class Pool:
                 self._died(worker)
                 continue
             self._answered(worker, answer)
-        # Time in which this process was stopped, or busy elsewhere, is nobody's fault.
+        # Time in which this process was stopped, or busy elsewhere, does not count.
         now = wall.seconds()
         step, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
         for worker in [each for each in self._workers if each.held and each.ready]:
@@ -269,7 +271,7 @@ class Pool:
         self._finish(place, lost_result(self._tasks[place], signature, reason))
 
     def _replace(self, worker: _Worker) -> None:
-        """Take a dead worker's seeds back; a fresh worker begins with the one it died of."""
+        """Take back a dead worker's seeds; a fresh worker begins with the one it died of."""
         worker.connection.close()
         self._workers.remove(worker)
         job = worker.job

@@ -1,1 +1,1 @@
-"""Failing plans cut down to the smallest that fail the same way, and told."""
+"""Failing plans cut down to the smallest that fail the same way."""

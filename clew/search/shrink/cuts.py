@@ -1,6 +1,6 @@
 """Smaller plans from a plan: each function takes something away and leaves the rest alone.
 
-All are pure. None looks whether what is left still fails; `clew.search.shrink.passes` asks that.
+All are pure. None checks whether what is left still fails; `clew.search.shrink.passes` does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clew.sim.faults.kinds import params_among
 
 
 def cut_at(plan: Plan, moment_ns: int) -> Plan:
-    """Cut the plan off at a moment: no healing phases, no progress owed."""
+    """Cut the plan off at a moment: no healing phases, no progress required."""
     limit_ns = max(moment_ns + 1, 1)
     return replace(
         plan,
@@ -40,15 +40,15 @@ def cut_at(plan: Plan, moment_ns: int) -> Plan:
 
 
 def asked_at(plan: Plan, history: History) -> Plan:
-    """Move each operation to when a run came to ask it; drop those never asked.
+    """Move each operation to when it was invoked in a run; drop those never invoked.
 
-    A client that waits for an answer asks late. Once its operations stand where they were asked,
-    one of them can go without those behind it coming earlier.
+    A client that waits for an answer sends late. Once its operations stand where they were invoked,
+    one of them can go without the later ones moving forward.
     """
     stride = plan.stride
     starts: dict[int, deque[tuple[str, int]]] = {}
     for asked in history.operations:
-        again = "attempt" in (history[asked.invoked].extra or {})  # a retry is no planned operation
+        again = "attempt" in (history[asked.invoked].extra or {})  # a retry is not planned
         if isinstance(asked.process, int) and not again:
             starts.setdefault(asked.process % stride, deque()).append((asked.f, asked.start or 0))
     kept = []
@@ -56,8 +56,8 @@ def asked_at(plan: Plan, history: History) -> Plan:
         if one.phase != "main":
             kept.append(one)
             continue
-        # A client asks in the plan's order, but may leave one out: the next that it asked is of
-        # another function then.
+        # A client follows the plan's order, but may leave one out: the next is then of another
+        # function.
         next_asked = starts.get(one.client)
         if next_asked and next_asked[0][0] == one.f:
             kept.append(one._replace(at_ns=next_asked.popleft()[1], think_ns=None))
@@ -65,7 +65,7 @@ def asked_at(plan: Plan, history: History) -> Plan:
 
 
 def healed_at(plan: Plan, limit_ns: int) -> Plan:
-    """Shorten the time of faults; recovery and final reads come so much earlier."""
+    """Shorten the time of faults; recovery and final reads come that much earlier."""
     earlier_ns = plan.time_limit_ns - limit_ns
     return replace(
         plan,
@@ -92,7 +92,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     Args:
         plan: the plan.
         kept: the nodes that stay.
-        moved: give other operations of a node that goes to one that stays, else drop them.
+        moved: give other operations of a removed node to one that stays; otherwise drop them.
     """
     node_ids = tuple(name for name in plan.node_ids if name in kept)
     core = tuple(name for name in plan.core if name in kept)
@@ -124,7 +124,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
 
 
 def _free(taken: set[int], node: int, count: int) -> int:
-    """Take the least number of a client of a node that nobody has."""
+    """Find the least number of a client of a node that no client has."""
     rank = node
     while rank in taken:
         rank += count
@@ -133,7 +133,7 @@ def _free(taken: set[int], node: int, count: int) -> int:
 
 
 def _client_count(plan: Plan, node_count: int) -> int:
-    """Count the clients that it takes for nodes to be told their neighbours as before."""
+    """Count the clients that it takes for nodes to be sent their neighbours as before."""
     told = len(plan.homes.first)
     return min(plan.clients, max(node_count, 1)) if plan.clients >= told else 1
 
@@ -149,11 +149,11 @@ def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
 
 
 def with_clients_renamed(plan: Plan) -> Plan:
-    """Give the clients the least numbers, each at the node that it had."""
+    """Give the clients the least numbers, each at its former node."""
     clients: dict[int, int] = {}
     taken: set[int] = set()
     homes = plan.homes
-    # Of those that only read at the end none may be one that worked before.
+    # A client that only reads at the end may not be one that worked before.
     for one in sorted(plan.operations, key=lambda one: one.phase == "final"):
         if one.client not in clients:
             count = len(homes.for_function(one.f))
@@ -163,7 +163,7 @@ def with_clients_renamed(plan: Plan) -> Plan:
 
 
 def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:
-    """Bring everything from a time on so much earlier."""
+    """Move everything from a time on earlier by an amount."""
 
     def moved(time_ns: int) -> int:
         return time_ns - by_ns if time_ns >= after_ns else time_ns
@@ -172,7 +172,7 @@ def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:
 
 
 def retimed(plan: Plan, moved: Callable[[int], int]) -> Plan:
-    """Change every time by a function that never goes down."""
+    """Change every time by a non-decreasing function."""
     return replace(
         plan,
         time_limit_ns=max(moved(plan.time_limit_ns), 1),
@@ -194,7 +194,7 @@ def times(plan: Plan) -> list[int]:
 
 
 def with_fault(plan: Plan, rank: int, fault: Fault) -> Plan:
-    """Put another fault in the place of one."""
+    """Replace one fault by another."""
     return replace(plan, faults=(*plan.faults[:rank], fault, *plan.faults[rank + 1 :]))
 
 

@@ -2,11 +2,11 @@
 
 `minimised` is the ddmin algorithm of Zeller and Hildebrandt, "Simplifying and Isolating
 Failure-Inducing Input" (IEEE TSE 28(2), 2002), section 3: whole parts go first, single elements
-last. What is left is 1-minimal: no single element can go. `least` does the same for a number.
+last. The result is 1-minimal: no single element can go. `least` does the same for a number.
 
-Both know nothing of what they minimise. The test they are given must be a function: the same
-answer for the same question. It is never asked about what is known to fail, but may be asked
-twice about what does not: let it remember.
+Both know nothing about what they minimise. The test they are given must be a function: the same
+answer for the same argument. It is never called with what is known to fail, but may be called twice
+with what does not: let it remember.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def minimised(
     Args:
         items: what fails.
         fails: whether a part of it, in order, still does.
-        parts_max: into so many parts it is split at most; None for as many as there are
-            elements. With fewer the result need not be 1-minimal.
+        parts_max: the most parts that it is split into; None for as many as there are elements.
+            With fewer the result need not be 1-minimal.
 
-    O(n^2) tests at worst, O(k log n) where k single elements each decide for themselves.
+    O(n^2) tests at worst, O(k log n) if k single elements each decide for themselves.
     """
     kept = list(items)
     if not kept or fails([]):
@@ -48,7 +48,7 @@ def minimised(
 
 
 def _reduced(kept: list[T], parts: int, fails: Callable[[list[T]], bool]) -> list[T] | None:
-    """Find the first smaller list that fails: one part alone, or all but one; else None."""
+    """Find the first smaller list that fails: one part alone, or all but one; or None."""
     bounds = [rank * len(kept) // parts for rank in range(parts + 1)]
     chunks = [(bounds[rank], bounds[rank + 1]) for rank in range(parts)]
     for start, end in chunks:
@@ -69,7 +69,7 @@ def least(low: int, high: int, fails: Callable[[int], bool], tries: int = 8) -> 
         low: the least number that makes sense; it is tried first.
         high: what fails.
         fails: whether a number does.
-        tries: how many numbers are asked about at most.
+        tries: how many numbers are tried at most.
     """
     if low >= high:
         return high

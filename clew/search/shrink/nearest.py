@@ -1,10 +1,10 @@
 """The nearest plan that passes, and where its run parts from the failing one.
 
-What a failure hangs on is best seen beside a run in which it does not happen. Candidates are the
+What a failure depends on is best seen beside a run in which it does not happen. Candidates are the
 failing plan with one fault weakened or taken away, one crash that loses nothing, or one message
 that arrives; then with two operations that do not overlap, with one operation taken away, and with
-nothing changed but its luck. Of those that pass, the one whose run agrees longest with the failing
-run in the failure's causal past is the nearest.
+only its seed changed. Of those that pass, the one whose run agrees longest with the failing run in
+the failure's causal past is the nearest.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Candidate(NamedTuple):
 
     Attributes:
         plan: a failing one with a change.
-        family: once one of a family passes the others need not be tried; None for no family.
-        parting: where its run parts from the failing one, where that is known beforehand.
+        family: once one of a family passes, the others need not be tried; None for no family.
+        parting: where its run parts from the failing one, if that is known beforehand.
     """
 
     plan: Plan
@@ -110,7 +110,7 @@ def _weakened(plan: Plan) -> Iterator[Candidate]:
 
 
 def _kept(hunt: Hunt) -> Iterator[Candidate]:
-    """Let one crash lose nothing of what was not synced."""
+    """Let one crash lose no unsynced writes."""
     for rank, fault in enumerate(hunt.best.faults):
         report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
         if fault.kind != "kill" or report is None or not _LOST.search(report.detail):
@@ -121,7 +121,7 @@ def _kept(hunt: Hunt) -> Iterator[Candidate]:
             f"In the failing run at {time(fault.at_ns)} what {nodes} had not "
             "synced is lost; in the passing one it is on the disk."
         )
-        # Up to the crash all agrees: nothing that is nearer can pass.
+        # Up to the crash everything agrees: nothing nearer can pass.
         yield Candidate(
             cuts.with_fault(hunt.best, rank, kept),
             parting=Parting(causal=True, agreed=hunt.sight.events, text=text),
@@ -147,7 +147,7 @@ ARRIVING_MAX = 8
 
 
 def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
-    """Of two operations that overlap, ask one only when the other is answered."""
+    """Of two operations that overlap, invoke one only when the other is answered."""
     timeline = run.timeline()
     asked: dict[str, list[Operation]] = {}
     for one in timeline.operations:
@@ -172,7 +172,7 @@ def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator
 
 
 def _wrong(plan: Plan, anomaly: Anomaly) -> list[PlannedOperation]:
-    """Find the operation whose answer is wrong: without it nobody would look."""
+    """Find the operation whose answer is wrong: it shows the failure, so it must stay."""
     number = blamed(anomaly)
     ended = [one for one in anomaly.operations if one.end is not None]
     wrong = [one for one in ended if one.number == number] or sorted(
@@ -189,7 +189,7 @@ def _bereft(plan: Plan, kept: Collection[PlannedOperation]) -> Iterator[Candidat
 
 
 def _redrawn(plan: Plan) -> Iterator[Candidate]:
-    """Change the seed: what is left where a plan has nothing to take away."""
+    """Change the seed: the last resort if a plan has nothing to take away."""
     for seed in range(plan.seed + 1, plan.seed + 1 + SEEDS):
         yield Candidate(replace(plan, seed=seed))
 

@@ -1,8 +1,8 @@
-"""Does a plan still fail the same way? Asked of a shrinker's candidates, one run each.
+"""Whether a plan still fails the same way: for a shrinker's candidates, one run each.
 
-What counts as the same is one check and one kind of what it found, such as the invariant that
-broke first: once that is so, all else that went wrong in the run is a consequence or noise.
-Answers are remembered by the plan's text.
+What must stay the same is one check and one kind of what it found, such as the invariant that broke
+first: everything else that went wrong in the run is a consequence or noise. Answers are remembered
+by the plan's text.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from clew.sim.faults import FaultReport
 
 EVENTS_FACTOR = 2
 EVENTS_LEAST = 20_000
-"""A candidate is stopped after this many times the events of the run that fails, and not before
-the least number: one that fails much later is no simpler."""
+"""A candidate is stopped after this many times the events of the failing run, and not before the
+least number: a candidate that fails much later is no simpler."""
 
 
 class Target(NamedTuple):
@@ -47,7 +47,7 @@ def target_of(outcome: Outcome) -> Target | None:
 
     What went wrong inside a node comes before what clients saw of it, and figures come last. A
     broken invariant comes before an exception: a promise is easier to follow than a line of code,
-    and an exception that brought it about stays in the run anyway.
+    and an exception that caused it stays in the run anyway.
     """
     failed = [
         check for check in outcome.checks if check.verdict is Verdict.INVALID and check.anomalies
@@ -86,7 +86,7 @@ class Sight(NamedTuple):
 
 
 FIGURES: tuple[str, ...] = ("availability", "assert")
-"""Checks of figures that mean something for a whole run only."""
+"""Checks of figures that mean something only for a whole run."""
 
 WHOLE_RUN: tuple[str, ...] = ("liveness", *FIGURES)
 """Checks of a whole run."""
@@ -97,10 +97,10 @@ class FiguresError(UsageError):
 
 
 def whole_figures(outcome: Outcome) -> str:
-    """Say why a failing run can't be made small, as a clause; empty if it can.
+    """Return why a failing run can't be made small, as a clause; empty if it can.
 
-    Nothing that happened is wrong where only a figure is, such as a share of operations or a
-    latency: of fewer operations the figure is another one.
+    If only a figure is wrong, such as a share of operations or a latency, nothing that happened is
+    wrong by itself, and with fewer operations the figure differs.
     """
     target = target_of(outcome)
     if target is None or target.check not in FIGURES:
@@ -109,7 +109,7 @@ def whole_figures(outcome: Outcome) -> str:
 
 
 def blamed(anomaly: Anomaly) -> int | None:
-    """Name the operation whose answer is wrong, by number; None if no evidence does."""
+    """Return the number of the operation whose answer is wrong; None if no evidence shows one."""
     response = anomaly.data.get("response")
     return response.get("number") if isinstance(response, dict) else None
 
@@ -119,8 +119,8 @@ def moment_of(anomaly: Anomaly, *, at_once: bool) -> int | None:
 
     Args:
         anomaly: what went wrong.
-        at_once: whether an answer is wrong when it comes; None is the moment else, because it
-            is wrong only by what came, or never came, after it.
+        at_once: whether an answer is wrong when it comes; otherwise the moment is None, because the
+            answer is wrong only by what came, or never came, after it.
     """
     if "time_ns" in anomaly.data:
         return int(anomaly.data["time_ns"])
@@ -136,7 +136,7 @@ class Spent(Exception):  # noqa: N818 - not an error: the shrinker stops with th
 
 
 class Bounded(Exception):  # noqa: N818 - not an error: a part of the search ends
-    """What a part of the search may spend is spent; `Oracle.bounded` ends with it."""
+    """The budget of a part of the search is spent; `Oracle.bounded` ends with it."""
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class Oracle:
         at_once: whether a wrong answer is wrong when it comes, see `moment_of`.
         known: the answers so far, by the plan's digest.
         events: how many there were in all runs.
-        bounds: once there were so many events, or runs, a part of the search ends; None for no
+        bounds: the numbers of events and of runs at which a part of the search ends; None for no
             bounds.
     """
 
@@ -169,11 +169,11 @@ class Oracle:
     bounds: tuple[int, int] | None = None
 
     def ask(self, plan: Plan) -> Sight | None:
-        """Run a plan, unless it is known; what it shows where it fails the same way, else None.
+        """Run a plan, unless it is known; return what it shows if it fails the same way, or None.
 
         Raises:
             Spent: the answer is not known, and no run is left.
-            Bounded: nor is one left to this part of the search.
+            Bounded: no run is left to this part of the search.
         """
         key = blake2b(plan_text(plan).encode(), digest_size=16).digest()
         if key not in self.known:
@@ -188,7 +188,7 @@ class Oracle:
 
     @contextmanager
     def bounded(self, events: int, runs: int) -> Iterator[None]:
-        """End a part of the search by itself once there were so many events or runs in it."""
+        """Bound the events and runs of a part of the search, which ends by itself then."""
         self.bounds = self.events + events, self.runs + runs
         try:
             yield
@@ -204,12 +204,12 @@ class Oracle:
         try:
             run = simulate(bounded, self.model, keep_trace=False)
         except ClewError:
-            return None  # what is left makes no plan, such as a fault without nodes to strike
+            return None  # what is left is not a plan, such as a fault without nodes to strike
         self.events += run.events
         return self._of_findings(run) if self.target.check == "nodes" else self._of_checks(run)
 
     def _of_findings(self, run: Run) -> Sight | None:
-        """Look at the findings alone: what nodes did wrong is known without the checkers."""
+        """Check the findings alone: what nodes did wrong is known without the checkers."""
         for finding in run.findings:
             if finding_kind(finding) == self.target.kind:
                 return Sight(finding.time_ns, run.faults, (), run.events)

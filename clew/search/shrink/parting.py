@@ -1,8 +1,8 @@
 """Where a run that passes parts from one that fails: the first difference in the failure's past.
 
-Of two runs that differ somewhere many events differ soon. What can have made the one fail lies in
+In two runs that differ somewhere, many events soon differ. What can have made the one fail is in
 the failure's causal past, so the first event there that the passing run does not have is shown,
-with what happens in its stead: to the same message, or at the same place.
+with what happens instead: to the same message, or at the same place.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ UNSEEN = frozenset(
         "resume", "clock", "slow", "state", "finding",
     }
 )  # fmt: skip
-"""What the change of a plan itself brings about, says nothing, or follows from what is shown."""
+"""The kinds of event that the change of a plan itself causes, that say nothing, or that follow from
+what is shown."""
 
 Key: TypeAlias = tuple[int, str]
 """When and what."""
@@ -35,7 +36,7 @@ Sent: TypeAlias = tuple[str, str, str, int, bool]
 
 
 def causal_past(timeline: Timeline, anomaly: Anomaly) -> frozenset[int]:
-    """Collect the numbers of the events that happened before what shows an anomaly, or with it.
+    """Collect the numbers of the events that happened before or with what shows an anomaly.
 
     O(events) time and space.
     """
@@ -57,7 +58,7 @@ class Parting(NamedTuple):
 
     Attributes:
         causal: whether the difference lies in the failure's causal past.
-        agreed: how many events agree before, of those in the past where it is causal.
+        agreed: how many events agree before it; only those in the past if it is causal.
         text: the difference, in words.
     """
 
@@ -99,7 +100,7 @@ class Failing:
     def _told(self, key: Key, event: TraceEvent, theirs: _Events) -> str:
         sent = self._events.sent.get(event.number)
         stead = None if sent is None else theirs.fates.get(sent)
-        # What a client does not ask, or nothing copies, has nothing in its stead.
+        # What a client does not invoke, or nothing copies, has no counterpart.
         if stead is None and not (sent and (is_client(sent[0]) or sent[-1])):
             known = {one for one, _ in self._events.seen}
             place = self._events.timeline.place_of(event) or str(event.fields.get("dest", ""))
@@ -115,7 +116,7 @@ class Failing:
         return f"In the failing run {_words(key)}; in the passing one {instead}."
 
     def _first(self, theirs: _Events) -> Parting:
-        """Find the first difference anywhere, where the past shows none."""
+        """Find the first difference anywhere, if the past shows none."""
         ours = [key for key, _ in self._events.seen]
         others = [key for key, _ in theirs.seen]
         agreed = next(
@@ -133,7 +134,7 @@ class Failing:
 
 
 class _Events:
-    """What is compared of a run.
+    """The parts of a run that are compared.
 
     Attributes:
         timeline: the run's.
@@ -170,7 +171,7 @@ class _Events:
 def _what(event: TraceEvent, *, copy: bool) -> str:
     what = told(event)
     if event.kind == "drop":
-        # Whatever lost a message, a fault of another name or a cut: it is lost.
+        # The cause of a loss does not matter, be it a fault of another name or a cut.
         what = what.rpartition(" (")[0]
         return f"a copy of {what}" if copy else what
     return what.replace(" receives ", " receives a copy of ", 1) if copy else what

@@ -1,7 +1,7 @@
 """What a shrinker tries, in order: the biggest cuts first, words and round numbers last.
 
-Each pass takes a `Hunt`, asks it about smaller plans, and leaves the smallest that still fails
-in it. Later passes make way for earlier ones, so they are all done again until none finds more.
+Each pass takes a `Hunt`, tries smaller plans on it, and leaves the smallest that still fails in it.
+Later passes may let earlier ones find more, so all are repeated until none does.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ T = TypeVar("T")
 MS = 1_000_000
 
 SINGLY = 24
-"""At most this many operations are tried one by one; of more, one of `PARTS_MAX` parts at once."""
+"""At most this many operations are tried one by one; more are tried in `PARTS_MAX` parts."""
 
 PARTS_MAX = 16
 
 GAPS_MAX = 16
-"""At most this many waits are shortened, the longest of them."""
+"""At most this many waits are shortened, the longest ones."""
 
 
 @dataclass(slots=True)
 class Hunt:
-    """The smallest failing plan so far, and whom to ask about smaller ones.
+    """The smallest failing plan so far, and the oracle for smaller ones.
 
     Attributes:
-        oracle: who knows.
+        oracle: runs candidates.
         best: the plan.
         sight: what its run showed.
     """
@@ -47,7 +47,7 @@ class Hunt:
     sight: Sight
 
     def attempt(self, plan: Plan | None) -> bool:
-        """Say whether a plan still fails; it is the best then."""
+        """Return whether a plan still fails; if so, it is the best."""
         if plan is None or plan == self.best:
             return False
         sight = self.oracle.ask(plan)
@@ -62,12 +62,12 @@ class Hunt:
         plan_of: Callable[[Sequence[T]], Plan | None],
         parts_max: int | None = None,
     ) -> None:
-        """Keep the least part of a list without which the plan does not fail."""
+        """Keep a minimal part of a list with which the plan still fails."""
         minimised(items, lambda part: self.attempt(plan_of(part)), parts_max)
 
 
 def cut_the_end(hunt: Hunt) -> None:
-    """Take away what comes after the failure, and what else was to be checked."""
+    """Take away what comes after the failure, and all other checks."""
     hunt.attempt(replace(hunt.best, schedule="time"))
     if hunt.oracle.target.check not in WHOLE_RUN:
         hunt.attempt(replace(hunt.best, nemesis=(), availability=None, asserts=()))
@@ -97,13 +97,13 @@ def _cut_behind(hunt: Hunt, moment_ns: int) -> None:
 
 
 def as_asked(hunt: Hunt) -> None:
-    """Ask each operation when it was asked in fact: none waits for another of its client."""
+    """Move each operation to when it was in fact invoked: none waits for another of its client."""
     run = simulate(hunt.best, hunt.oracle.model, keep_trace=False)
     hunt.attempt(cuts.asked_at(hunt.best, run.history))
 
 
 def keep_the_evidence(hunt: Hunt) -> None:
-    """Keep only the operations that show the failure, or those on their keys, or the last."""
+    """Keep only the operations that show the failure, or those on their keys, or the last ones."""
     plan = hunt.best
     shown = planned_evidence(plan, hunt.sight)
     if shown and hunt.attempt(cuts.with_operations(plan, shown)):
@@ -120,14 +120,14 @@ def keep_the_evidence(hunt: Hunt) -> None:
 
 
 def _key(one: PlannedOperation) -> Any:
-    """Name the key that an operation is on, as text; None if there is none."""
+    """Return the key that an operation is on, as text; None if there is none."""
     return repr(one.value[0]) if isinstance(one.value, list | tuple) and one.value else None
 
 
 def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
     """Find the plan's operations that its failing run showed as evidence.
 
-    A client's operations stand in the plan in the order in which it asks them.
+    A client's operations are in the plan in the order in which it invokes them.
     """
     stride = plan.stride
     found: list[PlannedOperation] = []
@@ -146,7 +146,7 @@ def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
 
 
 def _agree(planned: Any, asked: Any) -> bool:
-    """Say whether an argument may be the planned one, whose open parts the client filled in."""
+    """Return whether an argument may be the planned one, whose open parts the client filled in."""
     if planned is None:
         return True
     if isinstance(planned, list | tuple) and isinstance(asked, list | tuple):
@@ -161,7 +161,7 @@ def fewer_faults(hunt: Hunt) -> None:
 
 
 def fewer_clients(hunt: Hunt) -> None:
-    """Keep the least part of the clients, each with all that it asks."""
+    """Keep the least part of the clients, each with all its operations."""
     clients = list(dict.fromkeys(one.client for one in hunt.best.operations))
     hunt.fewer(
         clients,
@@ -182,7 +182,7 @@ def fewer_operations(hunt: Hunt) -> None:
 
 
 def fewer_nodes(hunt: Hunt) -> None:
-    """Take one node away, and again, whichever can be spared."""
+    """Take away one node after another, whichever can be spared."""
     again = True
     while again and len(hunt.best.node_ids) > 1:
         again = any(
@@ -200,7 +200,7 @@ def fewer_names(hunt: Hunt) -> None:
 
 
 def quiet_network(hunt: Hunt) -> None:
-    """Make latencies nothing, or constant, or lower, and links as fast as can be."""
+    """Make latencies zero, constant or lower, and links as fast as possible."""
     if hunt.best.bandwidth:
         hunt.attempt(replace(hunt.best, bandwidth=0))
     hunt.attempt(replace(hunt.best, latency_ns=0, latency_shape="constant"))
@@ -247,7 +247,7 @@ def less_time(hunt: Hunt) -> None:
 
 
 def _shorten(hunt: Hunt, rank: int) -> None:
-    """Bring what comes at the rank-th point of time, and all after it, closer to the one before."""
+    """Move the rank-th point of time, and all after it, closer to the one before."""
     points = cuts.times(hunt.best)
     if rank >= len(points):
         return
@@ -269,7 +269,7 @@ def round_times(hunt: Hunt) -> None:
 
 
 def plain_values(hunt: Hunt) -> None:
-    """Use one key where one does, small numbers for names, and a workload's simpler values."""
+    """Use one key if one is enough, small numbers for names, and a workload's simpler values."""
     declared = load_workload(hunt.best.workload).operations
     names = {kind: _names(hunt.best.operations, declared, kind) for kind in Renamed}
     if any(names.values()):
@@ -298,7 +298,7 @@ def _names(
 
 
 def _fields(one: PlannedOperation, declared: Mapping[str, Declared]) -> dict[str, Any]:
-    """List the fields of a planned argument; none if the client makes another of it."""
+    """List the fields of a planned argument; none if the client turns it into another."""
     each = declared[one.f]
     return each.fields(one.value) if each.planned is ... else {}
 
@@ -319,7 +319,7 @@ def _renamed(plan: Plan, declared: Mapping[str, Declared], names: _Names) -> Pla
 
 
 def _replaced(hunt: Hunt, declared: Mapping[str, Declared], f: str, name: str, value: Any) -> None:
-    """Give a field its simplest value, in all operations of a function or as many as may."""
+    """Give a field its simplest value, in all operations of a function or as many as possible."""
 
     def with_it(ranks: Iterable[int]) -> Plan:
         operations = [*hunt.best.operations]

@@ -1,10 +1,10 @@
-"""Thinning: drawn parts of a failing plan taken away, the others moved by a little.
+"""Thinning: drawn parts of a failing plan are taken away, the others moved a little.
 
-Where a failure needs a rare order of messages, every single cut that delta debugging tries may
-lose it. What nodes draw for themselves hangs on the seed, so under the same seed a plan without
-some drawn operations, the others a few milliseconds earlier or later, still fails as often as
-not, though each of its messages takes another latency. How many go at once follows how often it
-works, which keeps about one attempt in six successful.
+If a failure needs a rare order of messages, every single cut that delta debugging tries may lose
+it. What nodes draw for themselves depends on the seed, so under the same seed a plan without some
+drawn operations, the others a few milliseconds earlier or later, still fails as often as not,
+though each of its messages takes another latency. The number that go at once depends on how often
+it works, which keeps about one attempt in six successful.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from clew.sim.faults import Fault
 T = TypeVar("T")
 
 OPERATIONS_ENOUGH, FAULTS_ENOUGH, NODES_ENOUGH = 8, 3, 3
-"""A story of so few is short enough; of three nodes any two are a majority."""
+"""The sizes of a story that is short enough; of three nodes any two are a majority."""
 
 LEAD_NS, TAIL_NS = 1_000_000_000, 250_000_000
-"""Time for a cluster to find itself before anything happens, and for the failure to come later."""
+"""Time for a cluster to settle before anything happens, and for the failure to come later."""
 
 NEAR_NS = (5_000_000, 30_000_000, 100_000_000)
-"""By so much, drawn from these, what stays may come earlier or later."""
+"""The amounts, to draw from, by which what stays may come earlier or later."""
 
 WHOLE = 1 << 20
-"""The whole of a plan, as the number that parts of it are given in."""
+"""The whole of a plan, in the unit in which parts of it are given."""
 
 SLOW = 90
 """This many attempts that together leave seven eighths or more are enough."""
@@ -42,7 +42,7 @@ less than is short enough."""
 
 
 def short_enough(plan: Plan) -> bool:
-    """Say whether a plan needs no bold cuts."""
+    """Return whether a plan needs no bold cuts."""
     return len(plan.operations) <= OPERATIONS_ENOUGH and len(plan.faults) <= FAULTS_ENOUGH
 
 
@@ -52,14 +52,14 @@ def weight(plan: Plan) -> int:
 
 
 def thin(hunt: Hunt, turn: int) -> None:
-    """Take drawn operations and faults away, the others moved by a little, while that still fails.
+    """Take drawn operations and faults away and move the others a little, while it still fails.
 
-    The seed stays mostly, and with it what nodes draw for themselves, so a plan with slightly
-    fewer operations fails as often as not. How many go at once follows how often it works. Where
+    The seed mostly stays, and with it what nodes draw for themselves, so a plan with slightly fewer
+    operations fails as often as not. The number that go at once depends on how often it works. If
     hardly one can go, the plan wanders among those that are no bigger.
 
     Args:
-        hunt: where it stands.
+        hunt: the state of the search.
         turn: another number draws other cuts.
     """
     size = len(hunt.best.operations), len(hunt.best.faults)
@@ -88,7 +88,7 @@ def thin(hunt: Hunt, turn: int) -> None:
 
 
 def _ended(hunt: Hunt) -> Plan:
-    """Cut the best plan's end to what another failure may need."""
+    """Cut the best plan's end down to what another failure may need."""
     plan, moment_ns = hunt.best, hunt.sight.moment_ns
     if moment_ns is None or plan.recovery_ns:
         return plan
@@ -96,7 +96,7 @@ def _ended(hunt: Hunt) -> Plan:
 
 
 def _thinner(plan: Plan, shown: Collection[PlannedOperation], part: int, stream: Stream) -> Plan:
-    """Take some operations or faults away, the others at slightly other times."""
+    """Take some operations or faults away and move the others to slightly different times."""
     faults, operations = plan.faults, plan.operations
     if stream.chance(1, 8):
         plan = _later_part(plan, part, stream)
@@ -115,14 +115,14 @@ def _thinner(plan: Plan, shown: Collection[PlannedOperation], part: int, stream:
 
 
 def _fault_odds(plan: Plan) -> tuple[int, int]:
-    """Choose how often faults go instead of operations, which are of use to many faults."""
+    """Choose how often faults go instead of operations, which serve many faults."""
     if len(plan.faults) <= FAULTS_ENOUGH:
         return 1, 6
     return (2, 3) if len(plan.operations) > SINGLY else (9, 10)
 
 
 def _less(items: Sequence[T], part: int, always: Collection[object], stream: Stream) -> list[T]:
-    """Take a part of a list away: some in a row, or drawn ones."""
+    """Take a part of a list away: consecutive elements, or drawn ones."""
     gone = max(len(items) * part // WHOLE, 1)
     if stream.chance(1, 2):
         return sample(items, len(items) - gone, stream, always)
@@ -133,7 +133,7 @@ def _less(items: Sequence[T], part: int, always: Collection[object], stream: Str
 
 
 def _later_part(plan: Plan, part: int, stream: Stream) -> Plan:
-    """Take away what comes first; the rest is perhaps so much earlier."""
+    """Take away what comes first; the rest perhaps moves earlier by as much."""
     starts = sorted([one.at_ns for one in plan.operations] + [one.at_ns for one in plan.faults])
     if not starts:
         return plan
@@ -149,7 +149,7 @@ def _later_part(plan: Plan, part: int, stream: Stream) -> Plan:
 
 
 def _hurried(plan: Plan, stream: Stream) -> Plan:
-    """Cut one of the waits to a half."""
+    """Halve one of the waits."""
     points = cuts.times(plan)
     rank = stream.below(len(points))
     gap = points[rank] - points[rank - 1] if rank else 0
@@ -157,7 +157,7 @@ def _hurried(plan: Plan, stream: Stream) -> Plan:
 
 
 def _moved(plan: Plan, stream: Stream) -> Plan:
-    """Move the operations or the faults by a little."""
+    """Move the operations or the faults a little."""
     by_ns = stream.pick(NEAR_NS)
     if plan.faults and stream.chance(1, 3):
         faults = [_near_fault(fault, by_ns, stream) for fault in plan.faults]
@@ -206,7 +206,7 @@ def in_order(operations: Iterable[PlannedOperation]) -> list[PlannedOperation]:
 def sample(
     items: Sequence[T], count: int, stream: Stream, always: Collection[object] = ()
 ) -> list[T]:
-    """Draw some elements, in their order, with those that are always wanted."""
+    """Draw some elements, in their order, with those that must stay."""
     ranks = {rank for rank, item in enumerate(items) if item in always}
     rest = [rank for rank in range(len(items)) if rank not in ranks]
     ranks.update(stream.sample(rest, max(count - len(ranks), 0)))
@@ -216,7 +216,7 @@ def sample(
 def with_less(hunt: Hunt) -> None:
     """Take one fault or operation away under another seed, again until it is short enough.
 
-    Some faults, such as a restart of all nodes at once, do no more than deal the luck anew.
+    Some faults, such as a restart of all nodes at once, only change the draws.
     """
     while not short_enough(hunt.best):
         plan = _ended(hunt)
@@ -232,7 +232,7 @@ def with_less(hunt: Hunt) -> None:
 def without_spare(hunt: Hunt) -> None:
     """Keep the evidence alone, then take one element away, under other seeds, and again.
 
-    What no cut under the same seed could take away may be there for its luck only.
+    What no cut under the same seed could take away may matter only for its draws.
     """
     again = True
     while again:

@@ -1,12 +1,12 @@
-"""Plans in which chance is dealt anew: for failures that hang on the luck of a thousand draws.
+"""Plans under other seeds: for failures that depend on the luck of a thousand draws.
 
-Taking one operation away leaves the draws of all others as they were, but not what they are spent
-on: the next message of a link takes the latency that was drawn for its rank. Where a failure needs
-a rare order of messages, delta debugging ends with far too much. Then sketches of the plan are
-tried under other seeds: some faults in a row with what is asked around them, the end of the plan,
-or some of its faults and operations close together. A plan that fails often enough to have been
-found at all is likely to have a sketch that does, and sketches run for milliseconds. The first
-that fails is thinned.
+Taking one operation away leaves the draws of all others as they were, but not what they are used
+for: the next message of a link takes the latency that was drawn for its rank. If a failure needs a
+rare order of messages, delta debugging leaves far too much. Then sketches of the plan are tried
+under other seeds: a few consecutive faults with the operations around them, the end of the plan, or
+some of its faults and operations close together. A plan that fails often enough to have been found
+at all is likely to have a sketch that does, and sketches run for milliseconds. The first that fails
+is thinned.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ from clew.sim.faults import Fault
 from clew.sim.faults.targets import SYMBOLS
 
 TURNS, SKETCHES = 20, 400
-"""Luck is tried at most this often, and each time with at most this many sketches."""
+"""The number of rounds at most, and of sketches in each."""
 
 SMALL_OPERATIONS, SMALL_FAULTS = 100, 6
 """A plan of at most this many is as good as a sketch of it."""
 
 LAST_FAULTS, STRETCH_FAULTS = 6, 12
-"""The last faults before the failure that are the likely ones, and how many in a row suffice."""
+"""The number of last faults before the failure that are likely causes, and how many in a row
+suffice."""
 
 
 def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:
     """Sketch the whole plan and thin the sketch, again and again, until the best is short.
 
-    A plan that is small already is as good as a sketch. Where the thinned plan is small but not
-    short, other cuts of the same sketch are tried before the next one.
+    A plan that is small already is as good as a sketch. If the thinned plan is small but not short,
+    other cuts of the same sketch are tried before the next one.
     """
     best, seen = hunt.best, hunt.sight
     small = len(best.operations) <= SMALL_OPERATIONS and len(best.faults) <= SMALL_FAULTS
@@ -79,7 +80,7 @@ def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:
 
 
 def _finish(hunt: Hunt, turn: int) -> None:
-    """Make a small plan short, where that can be done."""
+    """Make a small plan short, if possible."""
     for each in passes.CUTS:
         if short_enough(hunt.best):
             return
@@ -90,7 +91,7 @@ def _finish(hunt: Hunt, turn: int) -> None:
 
 
 def nearly_short(plan: Plan) -> bool:
-    """Say whether operations are few and faults hardly too many, or the other way round."""
+    """Return whether operations are few and faults hardly too many, or the other way round."""
     operations, faults = len(plan.operations), len(plan.faults)
     if faults <= FAULTS_ENOUGH:
         return operations <= 2 * OPERATIONS_ENOUGH
@@ -101,7 +102,7 @@ def _sketched(hunt: Hunt, turn: int) -> bool:
     """Try sketches of the best plan; False if none fails.
 
     Args:
-        hunt: where it stands.
+        hunt: the state of the search.
         turn: another number draws others.
     """
     whole, shown = hunt.best, planned_evidence(hunt.best, hunt.sight)
@@ -129,7 +130,7 @@ def _ending(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Pl
 
 
 def _stretch(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan:
-    """Keep many faults in a row with some of what is asked around them."""
+    """Keep many consecutive faults with some of the operations around them."""
     if not plan.faults:
         return _ending(plan, shown, stream)
     count = stream.between(1, min(len(plan.faults), STRETCH_FAULTS))

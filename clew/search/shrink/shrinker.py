@@ -40,7 +40,7 @@ RUNS_MAX = 3000
 
 
 class Sizes(NamedTuple):
-    """How big a plan is: what is in it, how many of its clients ask anything, how long it runs."""
+    """The size of a plan: what is in it, how many of its clients do anything, how long it runs."""
 
     operations: int
     faults: int
@@ -68,11 +68,11 @@ class Shrunk:
 
     Attributes:
         outcome: of its run, whose trace is kept.
-        runs: how many runs it took, those for the nearest passing plan included.
+        runs: how many runs it took, including those for the nearest passing plan.
         seed: of the plan that it came from.
         before: the sizes of that plan.
         passing: the nearest plan that does not fail; None if none was found.
-        parting: what the two runs do first that differs, in words; None without `passing`.
+        parting: the first difference of the two runs, in words; None without `passing`.
         complete: False if it was interrupted or the runs were spent.
         interrupted: True if Ctrl-C ended it.
     """
@@ -104,13 +104,13 @@ Progress: TypeAlias = Callable[[int, Plan], None]
 def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = None) -> Shrunk:
     """Find the smallest plan that fails as this one does.
 
-    What is kept is the failure that comes first: one check and the kind of what it found. Ctrl-C
+    It keeps the failure that comes first: one check and the kind of what it found. Ctrl-C
     ends the search with the best so far.
 
     Args:
         plan: one whose run is INVALID.
         runs_max: how many runs may be spent.
-        progress: called with how it goes.
+        progress: called before each run.
 
     Raises:
         UsageError: the plan does not fail.
@@ -192,11 +192,11 @@ def _search(hunt: Hunt) -> None:
 
 
 EFFORT, EFFORT_LEAST = 5, 80_000
-"""How many times the events of the run that it shrinks a part of the search may take, and how many
-at least: what is not short by then is not going to be without luck."""
+"""The events that a part of the search may take, as a multiple of those of the run that it shrinks,
+and the least number: a plan that is not short by then needs luck to become so."""
 
 BOLD_EFFORT = 2_000_000
-"""Sketches and what can be made of them may take at most this many events."""
+"""Sketches, and the search from them, may take at most this many events."""
 
 
 ROUNDS_MAX = 4
@@ -213,7 +213,7 @@ def _settle(hunt: Hunt, tried: tuple[Callable[[Hunt], None], ...]) -> None:
 
 
 SHRUNK, PASSING = "shrunk.json", "passing.json"
-"""What is written beside the repro file: the smallest plan, and the nearest that passes."""
+"""The files written beside the repro file: the smallest plan, and the nearest that passes."""
 
 
 def write_shrunk(shrunk: Shrunk, out: Path, repro: Repro | None = None) -> None:
@@ -222,7 +222,7 @@ def write_shrunk(shrunk: Shrunk, out: Path, repro: Repro | None = None) -> None:
     Args:
         shrunk: what was found.
         out: the file.
-        repro: what it came from, where that may have been shrunk itself.
+        repro: the file that it came from, which may have been shrunk itself.
     """
     origin = dict(repro.shrunk_from) if repro is not None else {}
     origin = {

@@ -28,7 +28,7 @@ CUT = re.compile(r"cut ([^;]+ \| [^;]+?)(;.*)?")
 
 
 def explicit_faults(hunt: Hunt) -> None:
-    """Name whom each fault struck, not how it chose: a node less changes nothing in that."""
+    """Name the nodes that each fault struck: then removing another changes nothing."""
     for rank in range(len(hunt.best.faults)):
         fault = hunt.best.faults[rank]
         report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
@@ -44,7 +44,7 @@ def explicit_faults(hunt: Hunt) -> None:
 
 
 def plain_faults(hunt: Hunt) -> None:
-    """Leave restarts out where none matters, and bring figures closer to nothing."""
+    """Leave restarts out if none matters, and bring figures closer to zero."""
     for rank in range(len(hunt.best.faults)):
         fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
         if fault.kind == "kill" and fault.until_ns < end_ns:
@@ -68,7 +68,7 @@ def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
 
 
 def named_losses(hunt: Hunt) -> None:
-    """Name the messages that had to be lost, instead of chance, where they are few."""
+    """Name the messages that had to be lost, instead of losing by chance, if they are few."""
     for rank, fault in enumerate(hunt.best.faults):
         if fault.kind not in LOSSES:
             continue
@@ -82,7 +82,7 @@ def named_losses(hunt: Hunt) -> None:
 
 
 def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
-    """Say whether it still fails where a fault loses just these messages."""
+    """Return whether it still fails if a fault loses just these messages."""
     if not messages:
         return False
     fault = hunt.best.faults[rank]
@@ -91,16 +91,16 @@ def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
 
 
 def reason_of(fault: Fault) -> str:
-    """Say why the trace has it that a fault's messages are lost; empty if it loses none."""
+    """Return the reason that the trace gives for a fault's losses; empty if it loses nothing."""
     if fault.kind in {*LOSSES, "drop"}:
         return LOSSES.get(fault.kind, fault.kind)
     return "partition" if fault.kind.startswith("partition") else ""
 
 
 def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
-    """List what was lost for a reason while a fault stood: sender, receiver and rank.
+    """List what was lost for a reason while a fault was active: sender, receiver and rank.
 
-    The rank counts what the link was given since the fault began.
+    The rank counts the messages on the link since the fault began.
     """
     timeline, nodes = run.timeline(), frozenset(run.plan.node_ids)
     sent: Counter[tuple[str, str]] = Counter()
