@@ -182,6 +182,13 @@ def test_bad_input_is_one_clear_message(args, capsys):
     assert len(said.splitlines()) <= 3
 
 
+def test_in_a_file_it_has_its_own_name(tmp_path, capsys):
+    path = tmp_path / "x.toml"
+    path.write_text('model = "echo"\nclients = 3\n')
+    assert main(["test", str(path)]) == 64
+    assert "Did you mean 'concurrency'" in capsys.readouterr().err
+
+
 def test_clients_is_a_name_for_concurrency(capsys):
     assert main(["test", "echo", "--clients", "3", "--time-limit", "1", "--json"]) == 0
     three = capsys.readouterr().out

@@ -92,6 +92,9 @@ def _extended(base: Any, *workloads: Any) -> Any:
 def near_option(owner: type[BaseModel], name: str) -> str:
     """The option that was perhaps meant by an unknown name."""
     known = list(declared(owner))
+    for own, row in declared(owner).items():
+        if f"--{name.replace('_', '-')}" in (row.option.flags or "").split():
+            return f"Did you mean {own!r}"
     return meant(name, known) or f"Known options: {', '.join(known) or 'none'}"
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, count
 
 from clew.errors import UsageError
 from clew.node.timer import NS_PER_SECOND, to_ns
@@ -51,8 +51,8 @@ class Arrivals:
             last = self._pieces[-1].rate
             self.gap_ns = clients * _OPERATION // last if last else self._limit_ns
 
-    def times(self, client: int) -> Iterator[int]:
-        """When a client asks, ns, in order; in a closed loop not before that."""
+    def times(self, client: int) -> Iterator[tuple[int, int | None]]:
+        """When a client asks, ns, in order, each with its think time where the loop is closed."""
         if self._think_ns is not None:
             return self._thinking(client)
         if self._pieces:
@@ -69,22 +69,24 @@ class Arrivals:
         draw = self._entropy.stream("think", client, number).bits64() >> 32
         return exponential_ns(draw, self._think_ns)
 
-    def _steady(self, client: int) -> Iterator[int]:
-        timing = self._entropy.stream("timing", client)
-        at_ns = timing.below(2 * self.gap_ns + 1)
+    def _steady(self, client: int) -> Iterator[tuple[int, None]]:
+        timing, bound = self._entropy.stream("timing", client), 2 * self.gap_ns + 1
+        at_ns = timing.below(bound)
         while at_ns < self._limit_ns:
-            yield at_ns
-            at_ns += timing.below(2 * self.gap_ns + 1) + 1
+            yield at_ns, None
+            at_ns += timing.below(bound) + 1
 
-    def _thinking(self, client: int) -> Iterator[int]:
-        number, at_ns = 0, self.think_ns(client, 0) or 0
-        # Invariant: `at_ns` is the sum of the think times up to and with that of `number`.
-        while at_ns < self._limit_ns:
-            yield at_ns
-            number += 1
-            at_ns += self.think_ns(client, number) or 0
+    def _thinking(self, client: int) -> Iterator[tuple[int, int | None]]:
+        at_ns = 0
+        # Invariant: `at_ns` is the sum of the think times before that of `number`.
+        for number in count():
+            think_ns = self.think_ns(client, number)
+            at_ns += think_ns or 0
+            if at_ns >= self._limit_ns:
+                return
+            yield at_ns, think_ns
 
-    def _shaped(self, client: int, pieces: Pieces) -> Iterator[int]:
+    def _shaped(self, client: int, pieces: Pieces) -> Iterator[tuple[int, None]]:
         timing = self._entropy.stream("timing", client)
         areas = [(piece.until_ns - piece.from_ns) * piece.rate for piece in pieces]
         edges = [0, *accumulate(areas)]
@@ -94,7 +96,7 @@ class Arrivals:
         # last piece that does not begin beyond it, which has a rate then.
         while load < edges[-1]:
             rank = bisect_right(edges, load) - 1
-            yield pieces[rank].from_ns + (load - edges[rank]) // pieces[rank].rate
+            yield pieces[rank].from_ns + (load - edges[rank]) // pieces[rank].rate, None
             load += timing.below(2 * gap + 1) + 1
 
 

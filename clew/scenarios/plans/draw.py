@@ -142,8 +142,7 @@ def _operations(
     drawn: list[PlannedOperation] = []
     for client in range(clients):
         number = 0
-        for at_ns in arrivals.times(client):
-            think_ns = arrivals.think_ns(client, number)
+        for at_ns, think_ns in arrivals.times(client):
             drawn.append(_one(workload, entropy, client, number, at_ns, "main", think_ns))
             number += 1
         # At least four per client, so that one lost answer does not look like no progress.

@@ -142,11 +142,6 @@ class Recorder:
         self.trace.add(now, kind, process, asked.f, value, error)
 
 
-def extra_of(planned: PlannedOperation) -> dict[str, Any] | None:
-    """What the history says of an operation besides: whether it is one of the final reads."""
-    return {"final": True} if planned.phase == "final" else None
-
-
 class Client:
     """One client: an endpoint of the network, and the process that works its operations off.
 
@@ -332,7 +327,8 @@ class Client:
         process = self._process
         body = self._workload.request(asked)
         request = (self.id, self._msg_id + 1)
-        self._recorder.invoke(process, asked, self.node, request, extra_of(planned))
+        extra = {"final": True} if planned.phase == "final" else None
+        self._recorder.invoke(process, asked, self.node, request, extra)
         reply = yield self.ask(body)
         kind, value, error = self._read(asked, reply)
         self._recorder.complete(process, kind, asked, value, error, self.node)

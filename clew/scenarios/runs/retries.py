@@ -48,7 +48,7 @@ from clew.history import EventType
 from clew.node.message import Message, sealed
 from clew.node.node import is_definite
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation
-from clew.scenarios.runs.client import ELSEWHERE, Client, extra_of
+from clew.scenarios.runs.client import ELSEWHERE, Client
 from clew.workloads.workload import Request
 
 BACKOFF_MAX_NS = 20_000_000_000
@@ -242,7 +242,8 @@ class RetryingClient(Client):
         have taken effect unseen. Only what is idempotent stays open while it is true.
         """
         once = self._workload.operations[first.f].idempotent
-        place = self._begin(first, extra_of(planned))
+        said = {"final": True} if planned.phase == "final" else {}
+        place = self._begin(first, said)
         unsure = False
         for attempt in count(1):
             reply = yield self._send(planned, first)
@@ -266,7 +267,7 @@ class RetryingClient(Client):
             self._note_retry(process, first.f, attempt + 1, apart=closed)
             if closed:
                 unsure = False
-                place = self._begin(first, {**(extra_of(planned) or {}), "attempt": attempt + 1})
+                place = self._begin(first, {**said, "attempt": attempt + 1})
             else:
                 again = self.id, self._msg_id + 1
                 self._recorder.moved(*place, self._process, self.node, again)
@@ -287,12 +288,12 @@ class RetryingClient(Client):
         now = self._world.now
         recorder.trace.add(now, "retry", process, self._process, f, self.node, attempt)
 
-    def _begin(self, asked: Request, extra: dict[str, Any] | None) -> tuple[int, int]:
+    def _begin(self, asked: Request, extra: dict[str, Any]) -> tuple[int, int]:
         """Invoke an operation; the place of its event in the history, and its number."""
         recorder = self._recorder
         place = len(recorder.events), len(recorder.requests)
         request = (self.id, self._msg_id + 1)
-        recorder.invoke(self._process, asked, self.node, request, extra)
+        recorder.invoke(self._process, asked, self.node, request, extra or None)
         return place
 
     def _send(self, planned: PlannedOperation, asked: Request) -> simpy.Event:
