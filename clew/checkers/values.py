@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any, TypeAlias
 
-from clew.machine.text import brief
+from clew.machine.text import first_parts
 
 Key: TypeAlias = Hashable
 
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value as a report prints it: JSON, cut at 60 characters."""
-    return brief(json.dumps(value, default=_plain, ensure_ascii=False), _LONGEST)
+    return first_parts(json.dumps(value, default=_plain, ensure_ascii=False), _LONGEST)
 
 
 _LONGEST = 60

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 from clew.errors import HistoryError
 from clew.history import EVENT_TYPES, Event, EventType, History
-from clew.machine.text import brief
+from clew.machine.text import first_parts
 
 _TYPES: dict[str, EventType] = {word: word for word in EVENT_TYPES}
 UNNAMED = ""
@@ -81,7 +81,7 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         text = type(value).__name__
-    return brief(text, _SHOWN)
+    return first_parts(text, _SHOWN)
 
 
 def event_from(record: dict[str, Any], source: str, line: int) -> Event:

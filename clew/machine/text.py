@@ -63,6 +63,35 @@ def brief(text: str, most: int, rest: str = "...") -> str:
     return text if len(text) <= most else f"{text[: most - len(rest)]}{rest}"
 
 
+def first_parts(text: str, most: int) -> str:
+    """Keep the beginning of a JSON value longer than ``most``, cut between two of its parts.
+
+    A part that takes more than half of that is cut itself, and so is a text, which has none.
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[: _parted(text, most - 3)]}..."
+
+
+def outer_parts(text: str, most: int) -> str:
+    """Keep the two ends of a JSON value longer than ``most``, cut between two of its parts."""
+    if len(text) <= most:
+        return text
+    left = most - 5  # for what stands between the two
+    end = _parted(text, left * 2 // 3)
+    start = len(text) - (left - left * 2 // 3)
+    parted = -1 if text[0] == '"' else text.find(", ", start)
+    head, tail = text[:end], text[start:] if parted < 0 else text[parted:]
+    head += "..." if head.endswith(", ") else " ..."
+    return head + (tail if parted >= 0 else f" {tail}")
+
+
+def _parted(text: str, end: int) -> int:
+    """Where the last part begins that a cut at ``end`` goes through; ``end`` if that is far."""
+    parted = -1 if text[0] == '"' else text.rfind(", ", 0, end)
+    return parted + 2 if parted >= end // 2 else end
+
+
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Find the known word that a misspelt one is nearest to; None if none is near."""
     return next(iter(nearest_of(word, known, 1, cutoff)), None)

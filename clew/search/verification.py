@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
 from clew.machine.hashing import hash_seed
-from clew.machine.text import brief, shown
+from clew.machine.text import first_parts, shown
 from clew.scenarios.code.gate import from_json, standing_by
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
@@ -136,7 +136,7 @@ def _done(done: Sent | Done | None) -> str:
     at_ns, what, told = done
     if isinstance(told, str):
         return f"{what} at {time(at_ns)}"
-    return f"send at {time(at_ns)} to {what} ({brief(shown(told), 200)})"
+    return f"send at {time(at_ns)} to {what} ({first_parts(shown(told), 200)})"
 
 
 def _by_hash_order(run: Run, told: Verification, trace: Trace, fresh: FreshRuns) -> Verification:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from clew.machine.text import TEXT_MAX, brief, cut, said, shown
+from clew.machine.text import TEXT_MAX, cut, first_parts, said, shown
 from clew.node.life import Refused
 from clew.node.message import Message, is_answer
 from clew.sim.finding import Finding, is_raised, users_place, users_traceback
@@ -155,4 +155,5 @@ def cause_text(cause: Message | str) -> str:
     """A message or timer in words, short."""
     if isinstance(cause, str):
         return cause
-    return brief(f"{shown(cause.body)} from {cause.src}", BRIEF)
+    sender = f" from {cause.src}"
+    return first_parts(shown(cause.body), BRIEF - len(sender)) + sender

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from clew.machine.text import Unwinding, brief, shown
+from clew.machine.text import Unwinding, first_parts, shown
 from clew.node.node import Node
 from clew.sim.finding import Finding
 from clew.sim.findings import BRIEF, Findings
@@ -138,7 +138,9 @@ def observed(node: Node) -> str:
         raise
     except BaseException:  # noqa: BLE001 - a user's hook, and only for show
         return ""
-    return ", ".join(f"{name} {brief(_plain(value), BRIEF)}" for name, value in values.items())
+    return ", ".join(
+        f"{name} {first_parts(_plain(value), BRIEF)}" for name, value in values.items()
+    )
 
 
 def _plain(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clew.history import Operation
-from clew.machine.text import brief, json_words, one_line
+from clew.machine.text import first_parts, json_words, one_line, outer_parts
 from clew.node.timer import NS_PER_SECOND
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Message, is_client
@@ -96,7 +96,7 @@ _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 def short(value: Any) -> str:
     """Write a value as JSON, cut at its end where it is long."""
-    return brief(json_words(value), BODY_WIDTH)
+    return first_parts(json_words(value), BODY_WIDTH)
 
 
 # Operations, values and times.
@@ -121,11 +121,7 @@ def span(start: int | None, end: int | None) -> str:
 
 def value(any_value: Any, width: int = VALUE_WIDTH) -> str:
     """Write a value of a history as JSON, cut in the middle where it is long."""
-    text = json_words(any_value)
-    if len(text) <= width:
-        return text
-    head = (width - 5) * 2 // 3
-    return f"{text[:head]} ... {text[-(width - 5 - head) :]}"
+    return outer_parts(json_words(any_value), width)
 
 
 def operation(one: Operation) -> str:

@@ -70,7 +70,7 @@ def test_an_operation_in_words(one: Operation, told: str):
 
 def test_a_long_value_is_shown_by_its_ends():
     told = words.value(list(range(1000)))
-    assert len(told) == words.VALUE_WIDTH
+    assert len(told) <= words.VALUE_WIDTH
     assert told.startswith("[0, 1, 2")
     assert told.endswith("998, 999]")
 

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
 
-from clew.machine.text import brief
+from clew.machine.text import first_parts
 
 
 class _Unknown(Enum):
@@ -251,7 +251,7 @@ def show(value: Any) -> str:
     if value is UNANSWERED:
         return "?"
     text = _ENCODER.encode(_thawed(value))
-    return brief(text, SHOWN_LENGTH, " ...")
+    return first_parts(text, SHOWN_LENGTH)
 
 
 def _thawed(value: Any) -> Any:

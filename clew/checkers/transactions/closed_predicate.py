@@ -57,6 +57,7 @@ from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine.text import first_parts
 
 _EXPECTED = (
     '["insert" or "w", key, value], ["delete", key], ["r", key, value] or '
@@ -112,7 +113,9 @@ def _start(history: History) -> Operation | None:
             "the initial state is not clear",
             where=history.place(found[-1].invoked),
             expected="one operation init whose value maps each key to its first value",
-            found=f"{found[-1].argument!r:.80}" if len(found) == 1 else f"{len(found)} of them",
+            found=first_parts(repr(found[-1].argument), 80)
+            if len(found) == 1
+            else f"{len(found)} of them",
             fix="Record the initial state once, before all transactions",
         )
     return found[0] if found else None

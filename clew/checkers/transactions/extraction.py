@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine.text import first_parts
 
 NEVER = 1 << 62
 """The completion of an operation that may take effect at any later time."""
@@ -71,7 +72,7 @@ def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
             f"{operation.f} by process {operation.process} is no transaction",
             where=history.place(completed or operation.invoked),
             expected='a list of micro-operations such as ["r", key, null]',
-            found=f"{value!r:.80}",
+            found=first_parts(repr(value), 80),
             fix="Record each transaction as one operation, with its reads filled in when it is ok",
         )
     return value
@@ -92,7 +93,7 @@ def malformed(
         f"a micro-operation of process {operation.process} is malformed",
         where=history.place(operation.invoked if completed is None else completed),
         expected=expected,
-        found=f"{micro!r:.80}",
+        found=first_parts(repr(micro), 80),
         fix="Write each micro-operation as a list of its name, its key and its value",
     )
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator
 
 from clew.errors import UsageError
-from clew.machine.text import brief, meant, shown
+from clew.machine.text import first_parts, meant, shown
 from clew.scenarios.options.expectation import nearest_expect
 from clew.workloads.options import Option, Row, own_options
 from clew.workloads.workload import Workload
@@ -144,7 +144,7 @@ def fix_of(owner: type[BaseModel], error: Any) -> str | None:
 
 def found(value: Any) -> str:
     """A value as a message shows it: in full if it is short."""
-    return brief(shown(value), 83)
+    return first_parts(shown(value), 83)
 
 
 _KINDS: Mapping[type, str] = {

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from clew.errors import ScenarioError, UsageError
 from clew.machine.hashing import SEED_MAX
-from clew.machine.text import brief, json_text, meant
+from clew.machine.text import first_parts, json_text, meant
 from clew.models.services import SERVICES
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.workload_files import is_file, load_workload
@@ -166,7 +166,7 @@ def _bad(where: str, name: str, expected: str, found: Any) -> ScenarioError:
 
 def shortened(value: Any) -> str:
     """A JSON value as a message shows it: in full if it is short."""
-    return brief(json_text(value), 83)
+    return first_parts(json_text(value), 83)
 
 
 def _check_names(data: dict[str, Any], where: str) -> None:

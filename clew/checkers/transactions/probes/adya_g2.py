@@ -17,6 +17,7 @@ from clew.checkers.values import Key, counted, key_of
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine.text import first_parts
 
 _ANOMALIES_MAX = 8
 _PARTS = 2
@@ -63,7 +64,7 @@ def _key(history: History, operation: Operation) -> Key:
             "an insert has no key",
             where=history.place(operation.invoked),
             expected="[key, [a_id, b_id]]",
-            found=f"{value!r:.80}",
+            found=first_parts(repr(value), 80),
             fix="Record the key that both inserts of a pair look for",
         )
     return key_of(value[0])

@@ -18,6 +18,7 @@ from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine.text import first_parts
 
 _ANOMALIES_MAX = 8
 
@@ -146,7 +147,7 @@ def _balances(history: History, operation: Operation) -> dict[str, int | None]:
             "a bank read has no balances",
             where=history.place(operation.completed or operation.invoked),
             expected="an object from account to whole number or nil, or a list of them",
-            found=f"{result!r:.80}",
+            found=first_parts(repr(result), 80),
             fix="Record the balances of all accounts as the read's result",
         )
     return balances

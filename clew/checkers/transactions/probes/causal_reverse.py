@@ -19,6 +19,7 @@ from clew.checkers.values import Key, counted, key_of, listed
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.errors import HistoryError
 from clew.history import History, Operation
+from clew.machine.text import first_parts
 
 _ANOMALIES_MAX = 8
 
@@ -156,7 +157,7 @@ def _values(history: History, operation: Operation) -> list[object]:
             "a read has no list of values",
             where=history.place(operation.completed or operation.invoked),
             expected="the list of all values that are there",
-            found=f"{result!r:.80}",
+            found=first_parts(repr(result), 80),
             fix="Record every value that the read saw as its result",
         )
     return result
