@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 TEXT_MAX = 2_000
@@ -121,12 +122,21 @@ def said(error: BaseException, most: int = TEXT_MAX) -> str:
     """Write the type and the text of an exception, whose ``__str__`` may fail itself."""
     name = _type_name(error)
     try:
-        text = str(error)
+        text = _text_of(error)
     except (Unwinding, KeyboardInterrupt):
         raise
     except BaseException as failed:  # noqa: BLE001 - a user's code
         return f"{name}, whose __str__ raised {_type_name(failed)}"
     return f"{name}: {cut(_settled(text), most)}"
+
+
+def _text_of(error: BaseException) -> str:
+    """Its ``str``, and no more than the ends of that where it would be huge."""
+    kind = type(error)
+    if kind.__str__ is BaseException.__str__ and len(error.args) == 1 and _is_huge(error.args):
+        [value] = error.args
+        return str.__str__(value) if isinstance(value, str) else shown(value)
+    return str(error)
 
 
 def _type_name(value: object) -> str:
@@ -135,6 +145,8 @@ def _type_name(value: object) -> str:
 
 def shown(value: Any, most: int = TEXT_MAX) -> str:
     """Write the ``repr`` of a value, which may be long or fail."""
+    if _is_huge(value):
+        return cut(_piecewise(value, 0), most)
     try:
         return cut(_settled(repr(value)), most)
     except (Unwinding, KeyboardInterrupt):
@@ -143,27 +155,72 @@ def shown(value: Any, most: int = TEXT_MAX) -> str:
         return cut(_piecewise(value, 0), most)
 
 
+HUGE = 50 * TEXT_MAX
+"""What would be longer as a text, in characters, is not written as one first."""
+
+_HOLDERS: tuple[type, ...] = (list, tuple, set, frozenset)
+_TEXTS: tuple[type, ...] = (str, bytes, bytearray)
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether the ``repr`` of plain data, or of an exception with such, is longer than `HUGE`.
+
+    It is not made to find that out: the parts are counted, and no more of them than that takes.
+    """
+    left, waiting = HUGE, [value]
+    while waiting and left > 0:
+        one = waiting.pop()
+        kind = type(one)
+        if kind in _TEXTS:
+            left -= len(one)
+        elif kind in _HOLDERS or kind is dict:
+            left -= 2 * len(one)
+            if left > 0:
+                waiting += [*one, *one.values()] if kind is dict else one
+        elif _is_plain(one):
+            waiting.append(one.args)
+    return left <= 0
+
+
+def _is_plain(value: Any) -> bool:
+    """True for an exception that is written with its arguments."""
+    written: Any = type(value).__repr__
+    return isinstance(value, BaseException) and written is BaseException.__repr__
+
+
 _ITEMS, _LEVELS = 20, 5
 
 
 def _piecewise(value: Any, level: int) -> str:
-    """Write a value whose ``repr`` fails: its parts, each by itself."""
+    """Write a value whose ``repr`` fails, or is huge: its parts, each by itself."""
+    if _is_plain(value):
+        args = [_piecewise(each, level + 1) for each in value.args[:_ITEMS]]
+        return f"{_type_name(value)}({', '.join(args)})"
+    if type(value) in _TEXTS and len(value) > TEXT_MAX:
+        return repr(cut(value) if isinstance(value, str) else bytes(value[:TEXT_MAX]))
     if isinstance(value, int) and value.bit_length() > BITS_MAX:
         return hex(value)
-    if isinstance(value, list | tuple | dict) and level < _LEVELS:
-        parts = [_piecewise(item, level + 1) for item in [*value][:_ITEMS]]
-        if isinstance(value, dict):
-            values = [_piecewise(item, level + 1) for item in [*value.values()][:_ITEMS]]
-            parts = [f"{key}: {item}" for key, item in zip(parts, values, strict=True)]
-        more = [", ..."] if len(value) > _ITEMS else []
-        open_, close = ("{", "}") if isinstance(value, dict) else ("[", "]")
-        return "".join([open_, ", ".join(parts), *more, close])
+    if isinstance(value, list | tuple | dict):
+        return _parts_of(value, level)
     try:
         return cut(_settled(repr(value)))
     except (Unwinding, KeyboardInterrupt):
         raise
     except BaseException:  # noqa: BLE001 - a user's code
         return f"<{_type_name(value)}, whose __repr__ fails>"
+
+
+def _parts_of(value: Any, level: int) -> str:
+    """Write a list or an object with its first parts, to some depth."""
+    open_, close = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    if level >= _LEVELS:
+        return f"{open_}...{close}"
+    parts = [_piecewise(item, level + 1) for item in islice(value, _ITEMS)]
+    if isinstance(value, dict):
+        values = [_piecewise(item, level + 1) for item in islice(value.values(), _ITEMS)]
+        parts = [f"{key}: {item}" for key, item in zip(parts, values, strict=True)]
+    more = [", ..."] if len(value) > _ITEMS else []
+    return "".join([open_, ", ".join(parts), *more, close])
 
 
 def json_words(value: Any) -> str:

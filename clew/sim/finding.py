@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from clew.errors import ClewError, NodeError
-from clew.machine.text import TEXT_MAX, Unwinding, cut, said
+from clew.machine.text import HUGE, TEXT_MAX, Unwinding, cut, said
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 """The folder of Clew's own code."""
@@ -132,36 +132,46 @@ def users_place(frame: FrameType | None = None) -> str:
     return librarys
 
 
-def users_traceback(error: BaseException) -> tuple[str, str]:
-    """The place of the user's innermost frame in a traceback, and the traceback's text.
+def place_of(error: BaseException) -> str:
+    """``file:line`` of the user's innermost frame in a traceback; empty if there is none."""
+    frames = _frames_of(error)
+    return f"{frames[-1].tb_frame.f_code.co_filename}:{frames[-1].tb_lineno}" if frames else ""
 
-    Frames of Clew itself are left out: the user's story begins at the user's handler.
-    """
+
+def _frames_of(error: BaseException) -> list[TracebackType]:
+    """Those of the user, the outermost first."""
     frames: list[TracebackType] = []
     step = error.__traceback__
     while step is not None:
         if is_users(step.tb_frame.f_code.co_filename):
             frames.append(step)
         step = step.tb_next
+    return frames
+
+
+def users_traceback(error: BaseException) -> str:
+    """The text of a traceback without Clew's own frames.
+
+    The user's story begins at the user's handler.
+    """
+    frames = _frames_of(error)
     if not frames:
-        return "", _cut("".join(traceback.format_exception_only(error)))
+        return _cut("".join(traceback.format_exception_only(error)))
     summary = [
         traceback.FrameSummary(
             tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name
         )
         for tb in frames
     ]
-    last = frames[-1]
-    text = "".join(
-        [
-            "Traceback (most recent call last):\n",
-            *traceback.format_list(summary),
-            *traceback.format_exception_only(error),
-        ]
-    )
-    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}", _cut(text)
+    parts = [
+        "Traceback (most recent call last):\n",
+        *traceback.format_list(summary),
+        *traceback.format_exception_only(error),
+    ]
+    return _cut("".join(parts))
 
 
 def _cut(text: str) -> str:
     """A traceback's text with long lines cut, and with lines left out if they are many."""
+    text = cut(text, HUGE)  # it may have millions of lines
     return cut("\n".join(cut(line) for line in text.split("\n")), 4 * TEXT_MAX)

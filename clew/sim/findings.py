@@ -11,7 +11,7 @@ from typing import Protocol
 from clew.machine.text import TEXT_MAX, cut, first_parts, said, shown
 from clew.node.life import Refused
 from clew.node.message import Message, is_answer
-from clew.sim.finding import Finding, is_raised, users_place, users_traceback
+from clew.sim.finding import Finding, is_raised, place_of, users_place, users_traceback
 from clew.sim.world import World
 from clew.trace.record import Trace
 
@@ -84,14 +84,16 @@ class Findings(list[Finding]):
         """Report that a node's code raised."""
         if isinstance(error, Refused):
             return  # reported already
-        place, text = users_traceback(error)
+        place = place_of(error)
+        if place and ("exception", place, node) in self._seen:
+            return  # a text of it may take long to make
         world = self._world
         if any((one.kind, one.place, one.time_ns) == ("refused", place, world.now) for one in self):
             return  # a library turned a refusal into something else
         self.add(
             Finding(
                 "exception", said(error), node, world.now, world.events, cause_text(cause), place,
-                text,
+                users_traceback(error),
             )
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from clew.errors import NodeError
 from clew.machine.text import Unwinding, said, shown
 from clew.node.message import in_words
 from clew.node.node import Node
-from clew.sim.finding import users_traceback
+from clew.sim.finding import place_of
 
 
 class Violation(NamedTuple):
@@ -132,7 +132,7 @@ def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, No
     except BaseException as error:  # noqa: BLE001 - whatever a user's class raises
         raise NodeError(
             "an invariant can't be made",
-            where=users_traceback(error)[0] or f"class {declared.__name__}",
+            where=place_of(error) or f"class {declared.__name__}",
             expected="a class that takes the live nodes by id",
             found=said(error),
         ) from None

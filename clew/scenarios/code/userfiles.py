@@ -27,7 +27,7 @@ from clew.runtimes.isolated import Attached, Copy
 from clew.scenarios.code.gate import GIVEN, is_below
 from clew.scenarios.code.loggers import attached, loggers_of_module
 from clew.scenarios.code.programs import check_program
-from clew.sim.finding import is_raised, is_users, users_traceback
+from clew.sim.finding import is_raised, is_users, place_of
 from clew.sim.guards import importing
 from clew.sim.watchdog import ImportEndless, watched_import
 
@@ -108,7 +108,7 @@ def import_file(path: Path, *, beside_a_model: bool = False) -> ModuleType:
     except BaseException as bad:
         if isinstance(bad, KeyboardInterrupt) and not is_raised(bad):
             raise  # the user's Ctrl-C
-        place, _ = users_traceback(bad)
+        place = place_of(bad)
         raise NodeError(
             "the file can't be imported",
             where=place or str(path),

@@ -20,7 +20,7 @@ from clew.checkers.registry import find, parse_model
 from clew.errors import ClewError, UsageError, WorkloadError
 from clew.machine.text import Unwinding, meant, said, shown
 from clew.scenarios.code.userfiles import BESIDE, import_file
-from clew.sim.finding import users_traceback
+from clew.sim.finding import place_of
 from clew.workloads import workloads
 from clew.workloads.workload import Workload
 
@@ -234,7 +234,7 @@ def mistakes_of(reference: str) -> Iterator[None]:
         bad = cause if type(cause) is type(raised) else raised  # SimPy raises a copy
         if isinstance(bad, ClewError):
             raise bad from None
-        place, _ = users_traceback(bad)
+        place = place_of(bad)
         if not place or reference in workloads():
             raise
         raise WorkloadError(
