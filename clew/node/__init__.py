@@ -1,1 +1,1 @@
-"""What a user writes, and what a running node is made of: written once, for every runtime."""
+"""What a user writes, and what a running node consists of: written once, for every runtime."""

@@ -1,4 +1,4 @@
-"""How much a node can do at a time, in a node class's own words: its workers and their queue."""
+"""How much a node can do at a time, as its class declares it: its workers and their queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Capacity:
 
     Args:
         workers: how many `Node.work` calls are under way at a time; at least 1.
-        queue: how many more may wait for a worker; None for any number, 0 for none.
+        queue: how many more calls may wait for a worker; None for any number, 0 for none.
 
     Raises:
         NodeError: one of them can't be used.

@@ -21,7 +21,7 @@ Unsynced: TypeAlias = Literal["lost", "kept", "torn"]
 
 
 class _Value(NamedTuple):
-    """A dict entry's content: a JSON value of which nobody else holds a part."""
+    """A dict entry's content: a JSON value that shares nothing with others."""
 
     json: Any
 
@@ -40,13 +40,13 @@ class _Write(NamedTuple):
 
 
 class Aftermath(NamedTuple):
-    """What a crash left on a disk, for whoever tells of it later.
+    """What a crash left on a disk, to be reported later.
 
     Attributes:
         image: what the next process finds.
-        writes: what was not synced, in order.
-        kept: how many of these are there all the same, the first ones.
-        torn: 1 where a part of the next one is there, else 0.
+        writes: the unsynced writes, in order.
+        kept: how many of these, from the first on, survived all the same.
+        torn: 1 if a part of the next one survived, otherwise 0.
     """
 
     image: Mapping[str, bytes | _Value]
@@ -62,7 +62,7 @@ class Aftermath(NamedTuple):
     def fates(self) -> Iterator[tuple[str, str, Any]]:
         """What became of each unsynced write: kept, torn or lost, its name, and what it wrote.
 
-        Of a file that is what was new; None is a name removed.
+        For a file, it wrote what was new; None stands for a removed name.
         """
         for rank, write in enumerate(self.writes):
             fate = "kept" if rank < self.kept else "lost"
@@ -79,11 +79,11 @@ class Disk(MutableMapping[str, Any]):
     """What a node sees of its disk: files of bytes, and a dict of JSON values beside them.
 
     ``disk["term"] = 3`` replaces an entry atomically; `write`, `append`, `truncate` and `rename`
-    work on files of bytes. Nothing survives a crash for certain before `fsync` returned or
-    ``await sync()`` ended.
+    work on files of bytes. Nothing is certain to survive a crash before `fsync` has returned or
+    ``await sync()`` has ended.
 
-    Two writes are two: a crash before the sync may keep the first and lose the second. What must
-    change together goes into one entry, or into one `update`.
+    Two writes are separate: a crash before the sync may keep the first and lose the second. Put
+    what must change together into one entry, or into one `update`.
 
     Attributes:
         writes: how many writes were made, for statistics.
@@ -117,7 +117,7 @@ class Disk(MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         """Replace an entry atomically with a copy of a JSON value.
 
-        Of several such writes a crash before the next sync keeps the first few, in order: see
+        A crash before the next sync keeps the first few of several such writes, in order: see
         `update` for all or none.
         """
         self._put(key, _copied(key, value), 0)
@@ -135,7 +135,7 @@ class Disk(MutableMapping[str, Any]):
             named: further entries.
 
         Raises:
-            TypeError: a value is none that JSON can say; nothing is written.
+            TypeError: JSON can't express a value; nothing is written.
         """
         entries = [(key, _copied(key, value)) for key, value in dict(*given, **named).items()]
         if not entries:
@@ -161,7 +161,7 @@ class Disk(MutableMapping[str, Any]):
         return [name for name, held in self._cache.items() if isinstance(held, bytes)]
 
     def read(self, path: str) -> bytes:
-        """A file's bytes, or a dict entry's as JSON; FileNotFoundError where there is none."""
+        """A file's bytes, or a dict entry's as JSON; FileNotFoundError if there is none."""
         content = self._cache.get(path)
         if content is None:
             raise FileNotFoundError(path)
@@ -192,7 +192,7 @@ class Disk(MutableMapping[str, Any]):
             self._put(new, content, len(content) if isinstance(content, bytes) else 0, old)
 
     def delete(self, path: str) -> None:
-        """Remove a file or entry; FileNotFoundError where there is none."""
+        """Remove a file or entry; FileNotFoundError if there is none."""
         if path not in self._cache:
             raise FileNotFoundError(path)
         self._put(path, None, 0)

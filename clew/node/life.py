@@ -1,10 +1,10 @@
-"""One life of a node, from its start to its crash or its end: what every runtime does alike.
+"""One life of a node, from its start to its crash or its end: the same in every runtime.
 
-Who runs a node calls `Life.begin`, then `Life.receive` for each message and `Life.fire` for each
-timer that is due. Which handler a message goes to, which request a reply completes, what becomes
-of a coroutine, what is answered where the node's code fails, and whose error nobody claimed are
-decided here, so that a class does the same wherever it runs. A runtime is a subclass that says how
-a message travels, how time passes, and who is told of what goes wrong.
+Whatever runs a node calls `Life.begin`, then `Life.receive` for each message and `Life.fire` for
+each timer that is due. Which handler a message goes to, which request a reply completes, what
+becomes of a coroutine, what is answered when the node's code fails, and which error nobody claimed
+are decided here, so that a class does the same wherever it runs. A runtime is a subclass that
+defines how a message travels, how time passes, and how mistakes are reported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
 from clew.node.workers import Job, Workers, work_ns
 
 CLAIM_NS = 5 * NS_PER_SECOND
-"""A spawned coroutine's error is reported where nobody awaited it for so long."""
+"""A spawned coroutine's error is reported if nobody has awaited it for this long."""
 
 
 class PowerCut(Unwinding):
@@ -48,7 +48,7 @@ class Refused(Exception):  # noqa: N818 - raised in the user's code, reported al
 
 
 class Stage(Protocol):
-    """Where lives run, one at a time.
+    """The place where lives run, one at a time.
 
     Attributes:
         current: the life whose code is running, or None.
@@ -58,20 +58,20 @@ class Stage(Protocol):
 
 
 class Life(Runtime, ABC):
-    """A node from its start to its end; the `Runtime` its `Node` stands on.
+    """A node from its start to its end; the `Runtime` that its `Node` uses.
 
     Args:
         node_class: what lives.
         name: the node's id.
         node_ids: all nodes of the cluster, in order.
         disk: its own.
-        stage: where it runs; what it sets there says to others whose code runs.
-        request_id: gives a ``msg_id`` that no request had.
+        stage: where it runs; what it sets there shows others whose code runs.
+        request_id: gives a ``msg_id`` that no other request has.
         watch: called with the node after its code ran; None for nobody.
 
     Attributes:
         node: the instance.
-        alive: False once it has ended; its calls do nothing then.
+        alive: False once it has ended; then its calls do nothing.
         cause: the message or timer whose code runs, or ran last.
     """
 
@@ -105,7 +105,7 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def send(self, dest: str, body: Mapping[str, Any]) -> None:
-        """See `Node.send`; what `checked` gives can travel."""
+        """See `Node.send`; what `checked` returns can travel."""
 
     @abstractmethod
     def arm(self, timer: NodeTimer, local_ns: int) -> None:
@@ -113,11 +113,11 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
-        """Call ``callback(argument)`` after a while; no timer of the node's."""
+        """Call ``callback(argument)`` after a while; not a timer of the node's."""
 
     @abstractmethod
     def hired(self) -> Workers:
-        """The workers of this life; asked for when its node works for the first time."""
+        """The workers of this life; called when its node works for the first time."""
 
     @abstractmethod
     def raised(self, error: BaseException, cause: Message | str) -> None:
@@ -125,11 +125,11 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def malformed(self, reason: str) -> None:
-        """Report a body that no message can carry; it is not sent."""
+        """Report a body that no message can carry, and that is not sent."""
 
     @abstractmethod
     def unhandled(self, message: Message) -> bool:
-        """Report a message that the class has no handler for; False if that is no fault."""
+        """Report a message that the class has no handler for; False if that is not a fault."""
 
     @abstractmethod
     def unslept(self, place: str, reason: str) -> None:
@@ -137,21 +137,21 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def stray(self, message: Message) -> None:
-        """A reply came that nothing waits for, and no handler takes."""
+        """Report a reply for which nothing waits, and that no handler takes."""
 
     @abstractmethod
     def unrun(self, name: str, place: str) -> None:
         """Report a handler that is a generator, of which nothing runs."""
 
     def worked(self, job: Job) -> None:
-        """A worker has done a job; whoever waits for it goes on next."""
+        """Note that a worker has done a job; whatever waits for it goes on next."""
 
     def instance(self, node_class: type[Node]) -> Node:
-        """Make the instance, of which nothing runs yet."""
+        """Make the instance; none of its code has run yet."""
         return object.__new__(node_class)
 
     def started(self, cause: Message | str) -> Any:
-        """Call the node's ``start``, and say that it is there; what it returned."""
+        """Call the node's ``start``, and report that it is there; return what it returned."""
         del cause
         return self.node.start()
 
@@ -168,7 +168,7 @@ class Life(Runtime, ABC):
 
         Args:
             node_ids: all nodes of the cluster, in order.
-            cause: what it is started by.
+            cause: what starts it.
             regions: the nodes of each region, where there are regions.
             roles: the nodes of each role; without roles all are of one.
         """
@@ -185,7 +185,7 @@ class Life(Runtime, ABC):
         self.run(partial(self._construct, cause), cause)
 
     def _place(self, fields: dict[str, Any], regions: Mapping[str, Sequence[str]]) -> None:
-        """Give the node its place; not where its class means something else by the name."""
+        """Give the node its region, unless its class uses the name for something else."""
         of_node = {node: name for name, ids in regions.items() for node in ids}
         if type(self.node).region is Node.region:
             fields["region"] = of_node.get(self.id)
@@ -219,14 +219,14 @@ class Life(Runtime, ABC):
         for task in tasks:
             task.close()
 
-    # What happens to the node.
+    # What happens to a node.
 
     def receive(self, message: Message) -> None:
         """Complete the request that a reply answers, or call the handler of its type."""
         body = message.body
         if self._waiting and "in_reply_to" in body:
             reply_to = body["in_reply_to"]
-            # A bool is no int here: True would find the request 1.
+            # A bool does not count as an int: True would find the request 1.
             waiting = self._waiting.pop(reply_to, None) if type(reply_to) is int else None
             if waiting is not None:
                 self._complete(waiting, message)
@@ -267,7 +267,7 @@ class Life(Runtime, ABC):
         except PowerCut:
             stage.current = before
             if before is not None:
-                raise  # unwind the code around as well: its machine is gone
+                raise  # unwind the surrounding code as well: its machine is gone
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure
@@ -277,7 +277,7 @@ class Life(Runtime, ABC):
         stage.current = before
 
     def fire(self, timer: NodeTimer) -> None:
-        """Call what a timer that is due calls; the next time it is `arm` that decides when."""
+        """Call the callback of a timer that is due; `arm` schedules its next time."""
         if timer.period_ns:
             self.arm(timer, timer.period_ns)
         self.run(partial(self._call, timer), f"timer {timer.name}")
@@ -315,7 +315,7 @@ class Life(Runtime, ABC):
     # Coroutines.
 
     def _follow(self, result: Any, cause: Message | str) -> None:
-        """Run on what a handler returned, if it is a coroutine."""
+        """Run what a handler returned, if it is a coroutine."""
         if type(result) is CoroutineType:
             self._start_task(result, cause)
         elif isgenerator(result) or isasyncgen(result):
@@ -342,7 +342,7 @@ class Life(Runtime, ABC):
     def _unclaimed(
         self, cause: Message | str, owner: Task | None, result: Future, error: BaseException
     ) -> None:
-        """A spawned coroutine failed: reported, unless its owner comes to await it."""
+        """Report that a spawned coroutine failed, unless its owner comes to await it."""
         if owner is None or owner.result.done:
             self._give_up(cause, (result, error))
             return
@@ -361,7 +361,7 @@ class Life(Runtime, ABC):
     # The calls of a node: see `Node`.
 
     def checked(self, dest: str, body: Any) -> dict[str, Any] | None:
-        """A copy of a body that can travel; None, and reported, where it can't."""
+        """A copy of a body that can travel; if it can't, it is reported, and the result is None."""
         try:
             copy = frozen(body if isinstance(body, dict) else dict(body))
         except (NotJson, TypeError, ValueError) as bad:
@@ -459,7 +459,7 @@ class Life(Runtime, ABC):
 
 
 def yielding(name: str) -> str:
-    """What is wrong with a handler that is a generator, in words."""
+    """The mistake of a handler that is a generator, in words."""
     return (
         f"{name}() has a yield, so that a call of it runs nothing; "
         "write async def and await instead"
@@ -470,20 +470,20 @@ UNSLEPT = (
     "sleep() was called without await, so nothing waited for it; write await self.sleep(...) in an "
     "async def, or self.after(seconds, callback)"
 )
-"""What is wrong with a sleep that nothing waits for."""
+"""The mistake of a sleep that nothing waits for, in words."""
 
 UNWORKED = (
     "work() was called without await, so nothing waited for it; write await self.work(...) in an "
     "async def, which self.spawn(...) runs beside the handlers"
 )
-"""What is wrong with work that nothing waits for."""
+"""The mistake of work that nothing waits for, in words."""
 
 
 def capacity_of(node_class: type[Node]) -> Capacity:
-    """What a class says of its capacity.
+    """The capacity that a class declares.
 
     Raises:
-        NodeError: it says something else.
+        NodeError: it declares something else.
     """
     capacity: Any = node_class.capacity
     if not isinstance(capacity, Capacity):

@@ -1,8 +1,8 @@
 """Messages, and the copies that keep a receiver from sharing an object with its sender.
 
-A body is what JSON can say: a dict with str keys whose values are str, int, float, bool, None,
-lists and dicts. Tuples become lists and subclasses become their base, as ``json.dumps`` does;
-anything else is refused, because a real network could not carry it.
+A body holds what JSON can express: it is a dict with str keys whose values are str, int, float,
+bool, None, lists and dicts. Tuples become lists and subclasses become their base, as ``json.dumps``
+does; anything else is refused, because a real network could not carry it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from clew.machine.text import BITS_MAX, cut, shown
 
 _NONE = type(None)
 SCALARS = frozenset({str, int, bool, _NONE})
-"""The types whose every value JSON can say; of a float it can't where that is NaN or infinite."""
+"""The types of which JSON can express every value; not so for float, with NaN and infinity."""
 
 _FLAT = SCALARS | {float}
 
 DEPTH_MAX = 100
-"""Values nested deeper are no message: other programs' readers of JSON give up as well."""
+"""Values nested deeper are refused: other programs' JSON readers give up on them as well."""
 
 
 ERROR_MAX = 1_000
@@ -32,7 +32,7 @@ class NotJson(Exception):  # noqa: N818 - it is told as a finding, with the line
 
     Args:
         path: where in the body, such as ``entries[3].op``.
-        found: what stands there.
+        found: what is there.
     """
 
     def __init__(self, path: str, found: str) -> None:
@@ -67,7 +67,7 @@ class Message:
 
 
 def is_answer(message_type: str) -> bool:
-    """True for the type of a reply, by its name: whoever sent one can't know if it is awaited."""
+    """True for the type of a reply, by its name: its sender can't know if it is awaited."""
     return message_type == "error" or message_type.endswith("_ok")
 
 
@@ -80,7 +80,7 @@ def is_flat(body: dict[str, Any]) -> bool:
 
 
 def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
-    """A deep copy of a JSON value, which nobody else holds.
+    """A deep copy of a JSON value, which shares nothing with the original.
 
     Raises:
         NotJson: the value holds something JSON has no word for.
@@ -170,11 +170,11 @@ def _base(value: Any, path: str, depth: int) -> Any:
 
 
 _WAY_MAX = 1_000
-"""A circle is looked for so many levels down: what is nested deeper is no circle of a person's."""
+"""A cycle is searched for this many levels down: nobody writes a cycle that is nested deeper."""
 
 
 def _too_deep(value: Any) -> str:
-    """Why a value is nested so deep: the first value in it, a way down, that is inside itself."""
+    """Why a value is nested so deep: the first value below it, if any, that contains itself."""
     above: set[int] = set()
     while isinstance(value, list | tuple | dict) and value and len(above) < _WAY_MAX:
         if id(value) in above:
@@ -186,9 +186,9 @@ def _too_deep(value: Any) -> str:
 
 
 def in_words(value: Any) -> str:
-    """A value that is out of place, for a message: the same words in every process.
+    """The words for a value that is out of place, the same in every process.
 
-    The order of a set and an object's address are not told, since they differ.
+    The order of a set and an object's address are left out, since they differ.
     """
     kind = type(value)
     if kind in _FLAT:
@@ -200,5 +200,5 @@ def in_words(value: Any) -> str:
 
 
 def bounded(text: Any) -> Any:
-    """The text of a node's error, which may be none: then it is told as what is no message."""
+    """The text of a node's error; if it is not a text, it is described like any misplaced value."""
     return cut(text, ERROR_MAX) if isinstance(text, str) else text

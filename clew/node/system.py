@@ -1,10 +1,10 @@
-"""A system of several kinds of node: which roles there are, how many nodes each, what must hold.
+"""A system of several kinds of node: its roles, how many nodes each has, and what must hold.
 
 A *role* is the kind of a node within its system, such as controller or shard, as FoundationDB and
 Kubernetes use the word. What a node is at a moment, such as leader, is its server state; see
 `clew.node.node.Node.server_state`.
 
-A file that has a `System` at its top level is run as that system. One class alone needs none.
+A file with a `System` at its top level is run as that system. A single class needs none.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from clew.node.node import Node
 from clew.node.tolerates import Tolerates
 
 ROLE_NODES_MAX = 1000
-"""So many nodes a role may have, as a cluster of one class."""
+"""The most nodes that a role may have, as for a cluster of one class."""
 
 _NAME = re.compile(r"[A-Za-z]([A-Za-z_-]*[A-Za-z])?")
 
 _MEANT = frozenset({"c", "one", "random", "minority", "majority", "all"})
-"""Names that mean something else: a client's begins with c, the others are targets of faults."""
+"""Names with other meanings: a client's begins with c, the others are targets of faults."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Role:
     """One kind of node of a system.
 
     Attributes:
-        node_class: what its nodes run.
-        nodes: how many there are where nobody says otherwise.
+        node_class: the class of its nodes.
+        nodes: how many there are by default.
         least: the fewest that ``--nodes`` may ask for and a swarm draws.
         most: the most; None for no bound of the system's own.
 
     Raises:
-        NodeError: the class is no node, or a count can't be used.
+        NodeError: the class is not a node class, or a count can't be used.
     """
 
     node_class: type[Node]
@@ -75,7 +75,7 @@ class Role:
             )
 
     def holds(self, count: int) -> bool:
-        """Say whether so many nodes are within the bounds."""
+        """Return whether a number of nodes is within the bounds."""
         return self.least <= count <= (self.most or ROLE_NODES_MAX)
 
     @property
@@ -99,13 +99,13 @@ class System:
     Attributes:
         roles: the kinds of node by name, in the order in which their nodes are named: the nodes of
             the role shard are shard1, shard2 and so on.
-        workload: what ``clew test`` asks where nothing is named, as for a node class.
+        workload: the default workload of ``clew test``, as for a node class.
         invariants: predicates over the whole cluster; those of the node classes come on top.
         asks: the role that clients talk to; None for any node. An operation of the workload may
             name another.
-        functions: what of the workload it answers; None for all.
-        tolerates: what the system promises to withstand; where None, what all of its classes that
-            say something do.
+        functions: the functions of the workload that it answers; None for all.
+        tolerates: what the system promises to withstand; if None, what all of its classes that
+            declare something withstand.
 
     Raises:
         NodeError: there is no role, a name or a value can't be used.
@@ -135,7 +135,7 @@ class System:
             object.__setattr__(self, "tolerates", _together(self.classes))
 
     def __hash__(self) -> int:
-        """Tell systems apart as objects: two with the same roles are two."""
+        """Compare systems as objects: two with the same roles are different."""
         return id(self)
 
     @property
@@ -144,7 +144,7 @@ class System:
         return tuple(dict.fromkeys(role.node_class for role in self.roles.values()))
 
     def class_of(self, role: str) -> type[Node]:
-        """What the nodes of a role run."""
+        """The class of the nodes of a role."""
         return self.roles[role].node_class
 
 
@@ -161,14 +161,14 @@ def classes_of(program: Program) -> tuple[type[Node], ...]:
 
 
 def tells_state(program: Program) -> bool:
-    """Say whether any node of a program says what it is, such as leader."""
+    """Return whether any node of a program reports a server state, such as leader."""
     return any(each.server_state is not Node.server_state for each in classes_of(program))
 
 
 def classes_by_node(
     program: Program, node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
 ) -> dict[str, type[Node]]:
-    """What runs on each node, in the nodes' order.
+    """The class of each node, in the nodes' order.
 
     Args:
         program: of the cluster.
@@ -182,7 +182,7 @@ def classes_by_node(
 
 
 def _check_roles(roles: Any) -> None:
-    """Hold the roles of a system to names that nodes can be called after, and to `Role`."""
+    """Check that the roles of a system are `Role` objects, with names that nodes can have."""
     if not isinstance(roles, Mapping) or not roles:
         found = "none" if roles == {} else in_words(roles)
         expected = 'at least one role by name, as in {"shard": Role(Shard, 3)}'
@@ -207,9 +207,9 @@ def _unusable(name: str, expected: str, found: str) -> NodeError:
 
 
 def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:
-    """What all of some classes withstand that say something; None where none does.
+    """What all classes withstand that declare something; None if none does.
 
-    How many nodes there may be is said by roles.
+    The roles state how many nodes there may be.
     """
     said = [each.tolerates for each in classes if each.tolerates is not None]
     if not said:
@@ -225,7 +225,7 @@ def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:
 
 
 def _faults_of_all(said: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
-    """The faults that each of several lists names, itself or by its group; None for no list.
+    """The faults that each of several lists names, directly or by group; None for no list.
 
     The name of a kind begins with its group's.
     """

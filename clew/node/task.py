@@ -1,7 +1,7 @@
 """Coroutines in virtual time: a future, and what drives a coroutine over futures.
 
-There is no event loop of its own: a task runs until its coroutine awaits a future that is not
-done, and goes on inside the event that completes it.
+There is no separate event loop: a task runs until its coroutine awaits a future that is not done,
+and goes on inside the event that completes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clew.machine.text import Unwinding
 from clew.node.message import in_words
 
 CLOSES_MAX = 100
-"""A coroutine that awaits so often while it is closed is left as it is."""
+"""A coroutine that awaits this often while it is being closed is left as it is."""
 
 
 class Future:
@@ -53,7 +53,7 @@ class Future:
             callback()
 
     def when_done(self, callback: Callable[[], None]) -> None:
-        """Call back inside the event that completes it, or at once where it is done."""
+        """Call back inside the event that completes it, or at once if it is done."""
         if self.done:
             callback()
         else:
@@ -69,10 +69,10 @@ class Future:
 
 
 class Due:
-    """A future that the end of a wait will complete, and where it was asked for.
+    """A future that the end of a wait will complete, and the place that made it.
 
     Args:
-        frame: the code that asked.
+        frame: the code that made it.
 
     Attributes:
         future: None once it is completed.
@@ -86,9 +86,9 @@ class Due:
         self._instruction = frame.f_lasti
 
     def complete(self) -> str | None:
-        """Complete it with None; ``file:line`` where nobody ever held it to wait for it.
+        """Complete it with None; return ``file:line`` if nobody ever held it to wait for it.
 
-        What nobody but this held is gone once this lets go of it. One that somebody holds may
+        A future that only this held is gone once this drops it. One that is held elsewhere may
         still be awaited.
         """
         future, self.future = self.future, None
@@ -107,7 +107,7 @@ class Due:
 
 
 class ForeignAwaitError(Exception):
-    """A coroutine awaited something that virtual time knows nothing of, such as asyncio's."""
+    """A coroutine awaited something unknown to virtual time, such as a future of asyncio."""
 
 
 class Task:
@@ -116,11 +116,11 @@ class Task:
     Args:
         coroutine: what to run; it runs at once, up to its first wait.
         guard: called with the task; it calls `step` where exceptions become findings.
-        unclaimed: called with a failure that nobody awaits yet; where None, a failure goes on to
-            the guard.
+        unclaimed: called with a failure that nobody awaits yet; if None, a failure goes on to the
+            guard.
 
     Attributes:
-        result: a future of what the coroutine returns or raises.
+        result: a future for what the coroutine returns or raises.
     """
 
     __slots__ = ("_coroutine", "_guard", "_unclaimed", "result")
@@ -145,13 +145,13 @@ class Task:
         self._guard(self)
 
     def close(self) -> None:
-        """Drop the coroutine where it stands.
+        """Drop the coroutine where it is.
 
-        Its ``finally`` blocks run, but the process is dead: it can't send, and its disk is an
-        object that the host has let go of, so nothing they do or raise has an effect.
+        Its ``finally`` blocks run, but the process is dead: it can't send, and the host has dropped
+        its disk object, so nothing they do or raise has an effect.
         """
-        # Each time round ends one await in a ``finally``. A crash can strike inside this very
-        # coroutine, which then can't be closed but unwinds.
+        # Each turn ends one await in a ``finally``. A crash can strike inside this very coroutine,
+        # which then can't be closed but unwinds.
         for _ in range(CLOSES_MAX):
             try:
                 self._coroutine.close()
@@ -199,7 +199,7 @@ def gather(
 
     Raises:
         ValueError: `count` is below 0, or more than there are requests.
-        TypeError: a request is none.
+        TypeError: a request is none of these.
     """
     futures = [_future_of(spawn, request) for request in requests]
     wanted = len(futures) if count is None else count

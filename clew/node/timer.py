@@ -1,4 +1,4 @@
-"""Timers of a node. What a user writes is in seconds; all else is in integer nanoseconds."""
+"""Timers of a node. Users write seconds; everything else is in integer nanoseconds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def to_ns(seconds: float) -> int:
 
 
 def bound_ns(seconds: float) -> int:
-    """A bound in seconds as integer nanoseconds: as `to_ns`, but 0 for 0 seconds alone.
+    """A bound in seconds as integer nanoseconds: as `to_ns`, but 0 only for 0 seconds.
 
-    Where 0 has a meaning of its own, such as "not at all", a tiny bound does not become it.
+    If 0 has a meaning of its own, such as "not at all", a tiny bound must not become 0.
     """
     return max(to_ns(seconds), 1) if seconds else 0
 
@@ -26,9 +26,9 @@ class NodeTimer:
 
     Attributes:
         callback: what to call.
-        args: with what.
+        args: its arguments.
         period_ns: how far apart; 0 for once.
-        name: what the trace calls it.
+        name: its name in the trace.
         cancelled: True if it must not fire again.
     """
 

@@ -1,7 +1,7 @@
-"""What a node class promises to withstand, in its own words.
+"""What a node class promises to withstand, as it declares it.
 
-A swarm draws within it, and progress after healing is asked for within it. Safety is asked for
-everywhere: whatever happens, a system may stand still but not answer wrongly.
+A swarm draws within these limits, and progress after healing is required only within them. Safety
+is required everywhere: beyond its limits a system may stop, but must never answer wrongly.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from clew.node.timer import bound_ns
 class Tolerates:
     """A promise: ``tolerates = Tolerates(nodes=3, latency=0.05)`` in a node class.
 
-    What is left out is as mild as for a class that says nothing.
+    What is left out is as mild as for a class that declares nothing.
 
     Args:
         nodes: the fewest nodes with which it works; or the fewest and the most.
         latency: the longest mean latency of a link with which it makes progress, seconds.
         clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None where
             it works with clocks that show anything.
-        faults: the kinds and groups of faults that it recovers from; None for all that it feels.
+        faults: the kinds and groups of faults that it recovers from; None for all that it notices.
 
     Raises:
         NodeError: one of them can't be used.
@@ -70,7 +70,7 @@ class Tolerates:
         return None if self.clock_error is None else bound_ns(self.clock_error)
 
     def __str__(self) -> str:
-        """Say it in words, for reports."""
+        """Describe it in words, for reports."""
         parts = [_span(self.fewest, self.most), f"links of at most {self.latency * 1e3:g} ms"]
         if self.clock_error is not None:
             parts.append(f"clocks that are off by at most {self.clock_error:g} s")
@@ -104,4 +104,4 @@ def _bad(name: str, expected: str, found: Any) -> NodeError:
 
 
 MILD = Tolerates()
-"""What is taken to be promised by a class that says nothing."""
+"""What a class that declares nothing is taken to promise."""

@@ -1,10 +1,10 @@
 """The workers of one life of a node: jobs, first come first served, and a queue that may be full.
 
-This is the multi-server queue of the textbooks (G/G/c, or G/G/c/K where the queue is bounded). It
-is written once for every runtime, and knows time only as what it is handed. A job is an entry of
-the runtime's queue when it ends, and nothing else: SimPy's Resource, which does the same, takes
-three events per job, knows no machine that slows down or stands still in the middle of one, and
-could not serve a real process.
+This is the multi-server queue of the textbooks (G/G/c, or G/G/c/K if the queue is bounded). It is
+written once for every runtime, and knows time only as an argument. The end of a job is an entry of
+the runtime's queue, and nothing else is needed: SimPy's Resource, which does the same, takes three
+events per job, knows no machine that slows down or stops in the middle of one, and could not
+serve a real process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Job:
         began_ns: when a worker took it.
         left_ns: how much of it is left, at full speed, as of `since_ns`.
         since_ns: when its worker last began, went on, or changed its speed.
-        turn: how often its end was scheduled; an end of an earlier turn is none.
+        turn: how often its end was scheduled; an end of an earlier turn does not count.
     """
 
     __slots__ = ("asked_ns", "began_ns", "done", "left_ns", "since_ns", "turn")
@@ -41,7 +41,7 @@ class Job:
 
 
 class Watcher(Protocol):
-    """Who is told what workers do."""
+    """An observer of what workers do."""
 
     def changed(self, now_ns: int, busy: int, waiting: int) -> None:
         """Take how many jobs are under way and how many wait from now on."""
@@ -50,11 +50,11 @@ class Watcher(Protocol):
         """A job was refused, since the queue is full."""
 
     def lengthened(self, by_ns: int) -> None:
-        """A job under way took so much longer, because its machine is slow."""
+        """A job under way took longer by this much, because its machine is slow."""
 
 
 class Workers:
-    """The workers of a life, and who waits for them.
+    """The workers of a life, and the jobs that wait for them.
 
     A job is either in `_under_way`, of which there are never more than workers, or waits in order
     in `_waiting`, which is empty while a worker is free.
@@ -63,7 +63,7 @@ class Workers:
         capacity: how many, and how many jobs may wait.
         now: the time, ns.
         later: calls something with an argument after a while, ns.
-        watcher: is told of each change; None for nobody.
+        watcher: called at each change; None for nobody.
         slowness: how many times as long a job takes.
     """
 
@@ -85,7 +85,7 @@ class Workers:
         self._waiting: deque[Job] = deque()
 
     def take(self, work_ns: int, done: Callable[[Job], None]) -> bool:
-        """Begin a job, or let it wait for a worker; False, and nothing, where the queue is full."""
+        """Begin a job, or let it wait for a worker; False, without effect, if the queue is full."""
         job = Job(done, self._now(), work_ns)
         if len(self._under_way) < self._capacity.workers:
             self._begin(job)
@@ -114,14 +114,14 @@ class Workers:
             return
         self._account(job)
         del self._under_way[job]
-        # Who waits longest comes before what the job's own code asks for next.
+        # The job that waits longest comes before what the finished job's own code requests next.
         if self._waiting:
             self._begin(self._waiting.popleft())
         self._tell()
         job.done(job)
 
     def _account(self, job: Job) -> None:
-        """Take off what was done of a job since its worker last began, went on or changed."""
+        """Subtract what was done of a job since its worker last began, went on or changed."""
         now = self._now()
         spent_ns = now - job.since_ns
         done_ns = min(spent_ns // self._slowness, job.left_ns)
@@ -132,7 +132,7 @@ class Workers:
         job.since_ns = now
 
     def pace(self, slowness: int) -> None:
-        """From now on a job takes so many times as long, also what is left of one under way."""
+        """Make jobs, and what is left of those under way, take so many times as long."""
         for job in self._under_way:
             self._account(job)
         self._slowness = slowness
@@ -140,14 +140,14 @@ class Workers:
             self._schedule(job)
 
     def halt(self) -> None:
-        """Stand still: nothing is done until `go_on`."""
+        """Stop: nothing is done until `go_on`."""
         for job in self._under_way:
             self._account(job)
             job.turn += 1
         self._halted = True
 
     def go_on(self) -> None:
-        """End a halt: each job under way has left what it had."""
+        """End a halt: each job under way has as much left as before."""
         for job in self._under_way:
             self._account(job)
         self._halted = False
@@ -171,7 +171,7 @@ def work_ns(seconds: Any) -> int:
     """Seconds of work as integer nanoseconds.
 
     Raises:
-        TypeError: they are no number.
+        TypeError: they are not a number.
         ValueError: they are negative, infinite or not a number.
     """
     try:

@@ -1,1 +1,1 @@
-"""What nodes stand on: each runtime is thin, and runs the same node classes."""
+"""What runs nodes: each runtime is thin, and runs the same node classes."""

@@ -1,16 +1,16 @@
 """Processes that share no memory: each has modules, a context and an environment of its own.
 
-A node's module is one object in this process, and so is all that hangs on it: globals, class
+A node's module is one object in this process, and so is all that it holds: globals, class
 attributes, defaults, closures, caches, iterators. Real nodes are processes, and share none of it.
 Here each incarnation executes the user's modules anew, and what it may change of the rest of the
 interpreter is put in place before its code runs: its modules in `sys.modules`, its context (what
 context variables hold), its environment, what it attached to loggers, and its own values of named
-attributes of installed modules. A restart is a new process, so all of it starts anew.
+attributes of installed modules. A restart is a new process, so all of this starts anew.
 
-That costs some microseconds for each event, so it is only done where nodes do share something;
+That costs some microseconds per event, so it is only done if nodes do share something;
 `clew.scenarios.runs.run` decides.
 
-Divergence: what an installed package keeps inside its own objects stays shared.
+Divergence: what an installed package keeps in its own objects stays shared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from clew.sim.setting import Setting
 
 
 class Copy(NamedTuple):
-    """A user's modules, executed once more.
+    """A user's modules, executed again.
 
     Attributes:
         program: the class or the system, as the copy has it.
@@ -48,7 +48,7 @@ class Copy(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A place in the interpreter that a run was seen to change: an attribute of what is installed.
+    """A place in the interpreter that a run changed: an attribute of an installed module or class.
 
     Attributes:
         owner: a module or a class.
@@ -63,11 +63,11 @@ Attached: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """The handlers and the filters of a logger."""
 
 _ABSENT = object()
-"""The value of an attribute that is not there."""
+"""The value of a missing attribute."""
 
 
 class _Memory:
-    """What one incarnation sees where it is in place."""
+    """What one incarnation sees while it is in place."""
 
     def __init__(self, modules: dict[str, ModuleType], values: list[Any], environ: Any) -> None:
         self.modules = modules
@@ -79,11 +79,11 @@ class Isolation:
     """The memories of a run's processes, of which one at a time is in place.
 
     Args:
-        copy: executes the user's modules once more; called in the process that they are for.
+        copy: executes the user's modules again; called in the process that they are for.
         modules: the names of the user's modules.
         is_users: whether a module that was imported since is the user's as well.
-        spots: what else each process has its own value of.
-        loggers: each process attaches to these what it likes; with what is attached to begin with.
+        spots: the attributes of which each process has its own value.
+        loggers: each process has its own attachments to these; with what is attached at first.
     """
 
     def __init__(
@@ -110,13 +110,13 @@ class Isolation:
         self.running: IsolatedProcess | None = None
 
     def process(self, setting: Setting, host: Host) -> Process:
-        """A new incarnation on a host; a service, which is ours, shares nothing anyway."""
+        """A new incarnation on a host; a service, which is Clew's own, shares nothing anyway."""
         if not host.is_node:
             return SimulatedProcess(setting, host)
         return IsolatedProcess(setting, host, self)
 
     def memory(self) -> _Memory:
-        """That of a new process: no module of the user's, and all else as it was before the run."""
+        """The memory of a new process: no user modules, and all else as it was before the run."""
         attached = [list(part) for part in self._attached]
         values = [*attached, *self._outer.values[len(attached) :]]
         memory = _Memory({}, values, dict(self._outer.environ))
@@ -124,7 +124,7 @@ class Isolation:
         return memory
 
     def executed(self) -> Copy:
-        """The user's modules executed once more, for the memory that is in place."""
+        """The user's modules executed again, for the memory that is in place."""
         copy = self._copy()
         self._names += [name for name in copy.modules if name not in self._names]
         self._known.update(copy.modules)
@@ -132,7 +132,7 @@ class Isolation:
         return copy
 
     def put(self, memory: _Memory) -> None:
-        """Let this memory be in place; the one that was there is kept as it has become."""
+        """Put this memory in place; the one that was there is kept in its present state."""
         if memory is self._in_place:
             return
         left = self._in_place
@@ -146,13 +146,13 @@ class Isolation:
         self._in_place = memory
 
     def _here(self) -> _Memory:
-        """What is in place without any process."""
+        """The memory that is in place without any process."""
         modules = {name: sys.modules[name] for name in self._names if name in sys.modules}
         values = [vars(owner).get(name, _ABSENT) for owner, name in self._spots]
         return _Memory(modules, values, environment())
 
     def _taken(self) -> dict[str, ModuleType]:
-        """The user's modules, taken out of `sys.modules`; those that are new are the user's too."""
+        """The user's modules, taken out of `sys.modules`; new modules are the user's too."""
         if len(sys.modules) != self._count:
             new = [name for name in sys.modules if name not in self._known]
             self._known.update(new)
@@ -161,7 +161,7 @@ class Isolation:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Have all as it was before, afterwards."""
+        """A context after which everything is as it was before."""
         try:
             yield
         finally:
@@ -178,7 +178,7 @@ def _differing(one: _Memory, other: _Memory) -> set[Any]:
 
 
 def tell_c(keys: Iterable[Any]) -> None:
-    """Let the C library's environment be what Python's is: an assignment told it of the node's."""
+    """Make the C library's environment match Python's: an assignment has changed it."""
     for key in keys:
         value = environment().get(key)
         if value is None:
@@ -199,12 +199,12 @@ class IsolatedProcess(SimulatedProcess):
         self._within(self._import)
 
     def instance(self, node_class: type[Node]) -> Node:
-        """See `Life.instance`: one of this process's own class comes when that is there."""
+        """See `Life.instance`: it is of this process's own class once that exists."""
         del node_class
         return object.__new__(Node)
 
     def _import(self) -> None:
-        """Execute the user's modules: what they draw and read is this process's."""
+        """Execute the user's modules, which draw and read as this process."""
         world = self._world
         before, world.current = world.current, self
         host = self.host
@@ -222,7 +222,7 @@ class IsolatedProcess(SimulatedProcess):
 
     def _within(self, call: Callable[..., None], *args: Any) -> None:
         """Call something with this process's memory in place."""
-        if self._entered:  # a node's code may end in its own process's end
+        if self._entered:  # a node's code may end its own process
             call(*args)
             return
         isolation = self._isolation

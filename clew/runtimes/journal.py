@@ -1,8 +1,8 @@
 """A node's disk on a real one: a journal of its writes in one file, for ``clew serve-node``.
 
-Each sync appends the writes since the last one, a JSON line each, and syncs the file, so what a
-crash leaves is a prefix of the writes, as on the simulated disk. A last line that a crash cut
-short is dropped when the file is opened; then the file is rewritten without what was replaced.
+Each sync appends the writes since the last one, one JSON line each, and syncs the file, so a crash
+leaves a prefix of the writes, as on the simulated disk. A last line that a crash cut short is
+dropped when the file is opened; the file is then rewritten without what was replaced.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class JournalDisk(Disk):
     """A disk whose synced writes are in a file.
 
     Args:
-        path: the file; made where it is not there, and its directory with it.
+        path: the file; made if it does not exist, and its directory with it.
 
     Raises:
-        NodeError: the file can't be used, or is no journal.
+        NodeError: the file can't be used, or is not a journal.
     """
 
     __slots__ = ("_file", "_path")
@@ -68,14 +68,14 @@ class JournalDisk(Disk):
         self._file.close()
 
     def _load(self, data: bytes) -> None:
-        """Make every write of the file again; one that was cut short has no line's end."""
+        """Repeat every write of the file; one that was cut short has no end of line."""
         *lines, rest = data.split(b"\n")
         for number, line in enumerate(lines, 1):
             try:
                 _redo(self, json.loads(line))
             except (ValueError, TypeError, KeyError, FileNotFoundError) as bad:
                 raise self._no_line(number, line, f" ({bad})") from None
-        if not rest.startswith(_BEGINNING[: len(rest)]):  # somebody's file, not a line cut short
+        if not rest.startswith(_BEGINNING[: len(rest)]):  # a foreign file, not a line cut short
             raise self._no_line(len(lines) + 1, rest)
 
     def _no_line(self, number: int, line: bytes, why: str = "") -> NodeError:
@@ -87,9 +87,9 @@ class JournalDisk(Disk):
         )
 
     def _compact(self) -> None:
-        """Replace the file by the shortest one that says the same, atomically."""
+        """Replace the file by the shortest one with the same content, atomically."""
         lines = [_line(path, content, 0) for path, content in self._cache.items()]
-        fresh = self._path.with_name(f".{self._path.name}.part")  # no name that a person gives
+        fresh = self._path.with_name(f".{self._path.name}.part")  # a name that no user gives
         with fresh.open("wb") as file:
             file.write(b"".join(lines))
             file.flush()
@@ -99,7 +99,7 @@ class JournalDisk(Disk):
 
 
 _BEGINNING = b'{"path": "'
-"""How a line begins."""
+"""The beginning of a line."""
 
 
 def _shared(before: Any, content: Any, start: int) -> int:
@@ -123,7 +123,7 @@ def _line(
     """A write as a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
 
     A rename is one line too: what the new name holds, and the old name as what is gone; so is an
-    update of several entries. Bytes are told as text in Latin-1, in which each is one character.
+    update of several entries. Bytes are written as text in Latin-1, in which each is one character.
     """
     record: dict[str, Any] = {"path": path}
     if isinstance(content, bytes):

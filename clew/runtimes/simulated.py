@@ -30,15 +30,15 @@ SYNC_SPAN_NS = 900_000
 
 
 def process_of(node: Node) -> SimulatedProcess:
-    """The process of a node that is simulated; no node asks for it."""
+    """The process of a simulated node; no node can reach it."""
     return cast("SimulatedProcess", vars(node)["_runtime"])
 
 
 class SimulatedProcess(Life):
-    """One life of a node on a host; the `Runtime` its `Node` stands on in the simulation.
+    """One life of a node on a host; the `Runtime` that its `Node` uses in the simulation.
 
     Attributes:
-        setting: what it shares with the others of the run.
+        setting: what it shares with the others in the run.
         host: where it runs.
         paused: True while a pause fault holds it.
         held: how many callbacks pauses have kept back so far.
@@ -83,18 +83,18 @@ class SimulatedProcess(Life):
     # Pauses.
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
-        """Keep a callback for when the pause ends."""
+        """Keep a callback until the pause ends."""
         self.held += 1
         self._backlog.append((callback, argument))
 
     def pause(self) -> None:
-        """Let nothing run from here on."""
+        """Stop everything from running from here on."""
         self.paused = True
         if self._workers is not None:
             self._workers.halt()
 
     def resume(self) -> int:
-        """End a pause: all that piled up happens now, in order; how much that is."""
+        """End a pause: all that piled up happens now, in order; return how much it was."""
         self.paused = False
         if self._workers is not None:
             self._workers.go_on()
@@ -161,7 +161,7 @@ class SimulatedProcess(Life):
         return Workers(capacity, lambda: world.now, self.later, host.load, slowness=host.slowness)
 
     def pace(self, slowness: int) -> None:
-        """Work takes so many times as long as at full speed from here on."""
+        """Make work take so many times as long as at full speed from here on."""
         if self._workers is not None:
             self._workers.pace(slowness)
 

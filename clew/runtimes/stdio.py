@@ -1,6 +1,6 @@
 """A node class as a real process: Maelstrom's protocol on stdin and stdout, in real time.
 
-One JSON message a line comes in, one goes out, free text goes to stderr. The first message is
+Messages come in and go out as JSON, one per line; free text goes to stderr. The first message is
 ``init``. Handlers, timers and coroutines run one at a time on one thread, as in the simulation;
 another thread does nothing but wait for lines.
 
@@ -38,14 +38,14 @@ from clew.runtimes.journal import JournalDisk
 from clew.sim.entropy import Entropy
 
 SHOWN = 200
-"""At most so many characters of a bad line are shown."""
+"""The most characters of a bad line that are shown."""
 
 WAIT_SECONDS_MAX = 3600.0
-"""A wait for a line is no longer: a queue takes no wait of centuries."""
+"""The longest wait for a line: a queue refuses a wait of centuries."""
 
 
 class ReaderGone(Unwinding):
-    """Unwinds all when whoever reads what this process writes is gone."""
+    """Unwinds everything when the reader of this process's output is gone."""
 
 
 def serve(
@@ -58,29 +58,29 @@ def serve(
 ) -> None:
     """Run a node until its stdin ends.
 
-    A line that is no message is reported on stderr, with its number, and skipped.
+    A line that is not a message is reported on stderr, with its number, and skipped.
 
     Args:
         node_class: what to run.
-        stdin: where messages come from, one JSON object a line.
+        stdin: where messages come from, one JSON object per line.
         stdout: where messages go; each line is flushed.
         stderr: logs, tracebacks and complaints.
-        directory: where the disks of nodes are kept, a file each; a temporary one where None.
+        directory: where the disks of nodes are kept, one file each; None for a temporary one.
 
     Raises:
         NodeError: the directory can't be used, or holds a damaged disk.
     """
     if isinstance(stdin, TextIOWrapper):
-        stdin.reconfigure(errors="replace")  # bytes that are no text make a bad line, not an end
+        stdin.reconfigure(errors="replace")  # bytes that are not text make a bad line, not an end
     with TemporaryDirectory(prefix="clew-") as temporary:
         server = Server(node_class, stdout, stderr, directory or Path(temporary))
         lines: Queue[str | None] = Queue()
         Thread(target=_pump, args=(stdin, lines), daemon=True).start()
         try:
-            with redirect_stdout(stderr):  # what a node prints is no message
+            with redirect_stdout(stderr):  # what a node prints is not a message
                 server.run(lines)
         except (ReaderGone, KeyboardInterrupt):
-            pass  # whoever started this process wants no more of it
+            pass  # the parent process wants no more output
         finally:
             server.close()
 
@@ -135,7 +135,7 @@ class Server:
             self._call_due()
 
     def close(self) -> None:
-        """End the node's life, and let go of its disk."""
+        """End the node's life, and close its disk."""
         if self.life is not None:
             self.life.end()
         if self._disk is not None:
@@ -154,7 +154,7 @@ class Server:
         return min(max(0.0, self._due[0][0] - wall.seconds()), WAIT_SECONDS_MAX)
 
     def _call_due(self) -> None:
-        """Call what is due now; what that adds is due later, even where it is due at once."""
+        """Call what is due now; what this adds is due later, even if it is due at once."""
         until = wall.seconds()
         while self._due and self._due[0][0] <= until:
             _, _, callback, argument = heappop(self._due)
@@ -276,7 +276,7 @@ class RealLife(Life):
         self._server.say(text)
 
     def effect(self, msg: Message) -> None:
-        """See `Node.effect`: there is no checker that would use it."""
+        """See `Node.effect`: no checker would use it here."""
 
     def raised(self, error: BaseException, cause: Message | str) -> None:
         """See `Life.raised`."""
@@ -340,7 +340,7 @@ def parse(line: str) -> Message:
     """The message of a line.
 
     Raises:
-        ValueError: it is none; says what was expected.
+        ValueError: it is not a message; the text says what was expected.
     """
     try:
         found = _DECODER.decode(line)
@@ -353,7 +353,7 @@ def parse(line: str) -> Message:
 
 
 def _shape(found: Any) -> str | None:
-    """What was expected of a JSON value that is no message; None if it is one."""
+    """What was expected of a JSON value that is not a message; None if it is one."""
     if not isinstance(found, dict):
         return "expected a JSON object"
     if not isinstance(found.get("src"), str) or not isinstance(found.get("dest"), str):

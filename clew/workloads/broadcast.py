@@ -31,9 +31,9 @@ class BroadcastWorkload(Workload):
 
     @operation(request={"message": Scalar}, idempotent=True)
     def broadcast(self, draw: Draw) -> int:
-        """A new value."""
+        """Draw a new value."""
         return draw.unique()
 
     @operation(reply={"messages": list}, readonly=True)
     def read(self, draw: Draw) -> None:
-        """Nothing to draw."""
+        """Draw nothing."""

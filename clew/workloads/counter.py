@@ -18,12 +18,12 @@ class GCounterWorkload(Workload):
 
     @operation(request={"delta": int})
     def add(self, draw: Draw) -> int:
-        """A delta from `least` to 4."""
+        """Draw a delta from `least` to 4."""
         return draw.stream.between(self.least, 4)
 
     @operation(reply={"value": int}, readonly=True)
     def read(self, draw: Draw) -> None:
-        """Nothing to draw."""
+        """Draw nothing."""
 
 
 class PNCounterWorkload(GCounterWorkload):

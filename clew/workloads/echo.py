@@ -18,5 +18,5 @@ class EchoWorkload(Workload):
 
     @operation(request={"echo": Scalar}, reply={"echo": object}, readonly=True)
     def echo(self, draw: Draw) -> str:
-        """A text nobody else sends."""
+        """Draw a text that no other operation sends."""
         return f"please echo {draw.unique()}"

@@ -23,9 +23,9 @@ class GSetWorkload(Workload):
 
     @operation(request={"element": Scalar}, idempotent=True)
     def add(self, draw: Draw) -> int:
-        """A new element."""
+        """Draw a new element."""
         return draw.unique()
 
     @operation(reply={"value": list}, readonly=True)
     def read(self, draw: Draw) -> None:
-        """Nothing to draw."""
+        """Draw nothing."""

@@ -1,4 +1,4 @@
-"""A log in the way of Kafka: clients send messages to keys and poll them by offset."""
+"""A log like Kafka's: clients send messages to keys and poll them by offset."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from clew.workloads.workload import Check, Draw, Malformed, Request, Workload
 class KafkaWorkload(Workload):
     """``send{key, msg}``, ``poll{offsets}``, ``commit_offsets`` and ``list_committed_offsets``.
 
-    In the history a send is ``[key, message]``, answered with ``[key, [offset, message]]``; a
-    poll is the offsets it asks from, answered with ``{key: [[offset, message], ...]}``. A client
-    polls on from where its last poll of a key ended, and commits what it has polled.
+    In the history a send is ``[key, message]``, answered with ``[key, [offset, message]]``; a poll
+    is the offsets to poll from, answered with ``{key: [[offset, message], ...]}``. A client polls
+    on from where its last poll of a key ended, and commits what it has polled.
     """
 
     name = "kafka"
     summary = "no message lost, repeated, reordered or skipped; no committed offset forgotten"
-    checks = (Check("kafka", "a log, or who polls it, broke a promise"),)
+    checks = (Check("kafka", "the log, or a poll of it, broke a promise"),)
     final_reads = True
     key_count: KeyCount = 4
 
@@ -34,20 +34,20 @@ class KafkaWorkload(Workload):
         weight=8,
     )
     def send(self, draw: Draw) -> list[Any]:
-        """A key and a message nobody else sends."""
+        """Draw a key, and a message that no other operation sends."""
         return [draw.stream.pick(self._keys()), draw.unique()]
 
     @operation(
         request={"offsets": dict}, reply={"msgs": dict}, planned=list[str], readonly=True, weight=6
     )
     def poll(self, draw: Draw) -> list[str]:
-        """Every key; from where is the client's affair."""
+        """Draw every key; the client fills in from where."""
         del draw
         return self._keys()
 
     @operation(request={"offsets": dict}, planned=dict[str, int])
     def commit_offsets(self, draw: Draw) -> dict[str, int]:
-        """Nothing yet: a client commits as far as it has polled."""
+        """Draw nothing yet: a client commits as far as it has polled."""
         del draw
         return {}
 
@@ -61,13 +61,13 @@ class KafkaWorkload(Workload):
         return [str(key) for key in range(self.key_count)]
 
     def final(self) -> tuple[Request, ...]:
-        """Poll every key from the beginning, and list what is committed where nodes know that."""
+        """Poll every key from the beginning, and list what is committed if nodes know it."""
         keys = self._keys()
         asked = (Request("poll", keys), Request("list_committed_offsets", keys))
         return tuple(one for one in asked if self.asks(one.f))
 
     def resolve(self, asked: Request, client: int) -> Request:
-        """A poll asks from where the client's last one ended; a commit says how far that is."""
+        """Fill in where the client's last poll ended: a poll begins there, and a commit says so."""
         reached = self.memory[client]
         if asked.f == "poll":
             return Request("poll", {key: reached.get(key, 0) for key in asked.value})

@@ -42,7 +42,7 @@ class LinKVWorkload(Workload):
         simpler={"key": KEY},
     )
     def read(self, draw: Draw) -> list[Any]:
-        """A key."""
+        """Draw a key."""
         return [self._key(draw), None]
 
     @operation(
@@ -51,7 +51,7 @@ class LinKVWorkload(Workload):
         simpler={"key": KEY, "value": FRESH},
     )
     def write(self, draw: Draw) -> list[Any]:
-        """A key and a value nobody else writes."""
+        """Draw a key, and a value that no other operation writes."""
         return [self._key(draw), draw.unique()]
 
     @operation(
@@ -60,14 +60,14 @@ class LinKVWorkload(Workload):
         simpler={"key": KEY, "to": FRESH},
     )
     def cas(self, draw: Draw) -> list[Any]:
-        """A key and a value nobody else writes; what it replaces is left open."""
+        """Draw a key, and a value that no other operation writes; what it replaces is left open."""
         return [self._key(draw), [None, draw.unique()]]
 
     def _key(self, draw: Draw) -> int:
         return draw.stream.below(self.key_count)
 
     def resolve(self, asked: Request, client: int) -> Request:
-        """A cas whose ``from`` is open compares with the value last seen."""
+        """Fill in the value last seen for a cas whose ``from`` is open."""
         del client
         if asked.f != "cas" or asked.value[1][0] is not None:
             return asked

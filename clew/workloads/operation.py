@@ -1,11 +1,11 @@
-"""An operation of a workload, said once: its messages, its value, how it is drawn and made simpler.
+"""An operation of a workload, declared once: messages, value, how it is drawn and simplified.
 
     @operation(request={"key": int, "value": Scalar}, value=("key", "value"))
     def write(self, draw):
         return [draw.stream.below(4), draw.unique()]
 
-A *pattern* says how fields stand in a history: the name of a field is its value, a tuple is a list,
-a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from, to]]``.
+A *pattern* says how fields appear in a history: the name of a field is its value, a tuple is a
+list, a dict is an object, None is null. ``("key", ("from", "to"))`` is ``[key, [from, to]]``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ KEY, FRESH = Renamed.KEY, Renamed.FRESH
 
 @dataclass(eq=False)
 class Declared:
-    """What a workload says of one operation.
+    """What a workload declares about one operation.
 
     Attributes:
         f: the function's name in the history, and the request's type.
@@ -49,20 +49,20 @@ class Declared:
         reply: the fields of the reply, whose type is the function's name and ``_ok``.
         value: the pattern of the operation's argument.
         result: the pattern of its result, of the fields of both messages.
-        planned: the shape of the argument as a plan has it; `...` where it is the pattern's.
+        planned: the shape of the argument as a plan has it; `...` if it is the pattern's.
         readonly: True if it may always ``fail``, because it changes nothing.
         idempotent: True if asking twice is the same as asking once.
         repeatable: False if it must not be asked again once it may have taken effect.
-        weight: how often it is drawn, beside the others'.
+        weight: how often it is drawn, relative to the others.
         answers: the pattern of the result that an error of this code is.
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
         draw: the method that draws the argument.
-        role: the role of a system that it goes to; None for the one that the system says.
-        is_argument: whether a value may stand in a plan as the argument.
-        fill: gives the argument of the request's fields.
-        answer: gives the result of an argument and its reply.
+        role: the role of a system that it goes to; None for the one that the system names.
+        is_argument: whether a plan may have a value as the argument.
+        fill: makes the argument from the request's fields.
+        answer: makes the result from an argument and its reply.
 
-    What follows from patterns and shapes is made once, since it is asked for each operation.
+    What follows from patterns and shapes is made once, since each operation uses it.
     """
 
     f: str
@@ -81,7 +81,7 @@ class Declared:
     role: str | None = None
 
     def __post_init__(self) -> None:
-        """Hold it to what the rest relies on, and make what follows from it."""
+        """Check what the rest relies on, and make what follows from the declaration."""
         _check(self)
         self.fill, self._take, test, self._words = _form(self.value, self.request)
         self.is_argument = test if self.planned is ... else test_of(self.planned)
@@ -112,7 +112,7 @@ class Declared:
         return True
 
     def _make_answer(self) -> Callable[[Any, Mapping[str, Any]], Any]:
-        """What gives the result, in the shortest way that its pattern allows."""
+        """The function that makes the result, in the shortest way that its pattern allows."""
         if not self.reply and self.result == self.value:
             return lambda value, _: value
         fill, names = _form(self.result, {**self.request, **self.reply}).fill, [*self.reply]
@@ -129,7 +129,7 @@ class Declared:
         return self._answers[code](self.fields(value))
 
     def argument_words(self) -> str:
-        """What the argument is, in words."""
+        """The argument's form, in words."""
         return self._words if self.planned is ... else in_words(self.planned)
 
 
@@ -152,25 +152,25 @@ def operation(
     """Declare an operation of a workload; the method below draws its argument.
 
     Args:
-        f: the function's name, where it is not the method's.
-        request: the request's fields and their shapes, beside its type.
-        reply: the reply's fields and their shapes; others may be there.
-        value: the pattern of the argument: by default null without fields, the field itself where
-            there is one, and an object of them where there are several.
-        result: that of the result: by default the reply's fields in the same way, and the argument
-            where the reply has none.
-        planned: the shape of what is drawn, where `Workload.resolve` makes the argument of it.
-        readonly: True if it changes nothing: one without an answer then surely did not happen.
-        idempotent: True if nodes promise that it happens once, though it is asked twice and
-            whatever comes between: its argument carries an id, or it adds to a set. A client that
-            retries it then has one operation in the history, else one for each request.
-        repeatable: False if a client that retries must not ask for it once more as long as an
-            earlier request may have taken effect: its checker needs values that are written once.
-        weight: how often it is drawn: so many times of the sum of all weights.
+        f: the function's name, if it is not the method's.
+        request: the request's fields and their shapes, besides its type.
+        reply: the reply's fields and their shapes; it may have others.
+        value: the pattern of the argument: by default null without fields, the field itself if
+            there is one, and an object of them if there are several.
+        result: the pattern of the result: by default the reply's fields in the same way, and the
+            argument if the reply has none.
+        planned: the shape of what is drawn, if `Workload.resolve` makes the argument from it.
+        readonly: True if it changes nothing: then one without an answer surely did not happen.
+        idempotent: True if nodes promise that it happens once even if it is requested twice,
+            whatever comes in between: its argument carries an id, or it adds to a set. A client
+            that retries it then has one operation in the history, otherwise one for each request.
+        repeatable: False if a client must not retry it as long as an earlier request may have taken
+            effect: its checker needs values that are written once.
+        weight: how often it is drawn: its share of the sum of all weights.
         answers: which error codes are answers, each with the pattern of the result.
         simpler: what the shrinker tries for a field of the request: `KEY`, `FRESH` or a value.
-        role: in a system of several kinds of node, the role that it goes to; where it names none,
-            the one that the system's ``asks`` names, else any node.
+        role: in a system of several kinds of node, the role that it goes to; if None, the one that
+            the system's ``asks`` names, or any node.
 
     Raises:
         WorkloadError: a shape, a pattern or a weight can't be used.
@@ -191,7 +191,7 @@ def operation(
 
 
 def _check(made: Declared) -> None:
-    """Hold a declaration to what the rest relies on."""
+    """Check that a declaration is what the rest relies on."""
     code = getattr(made.draw, "__code__", None)
     where = f"{code.co_filename}:{code.co_firstlineno}" if code else made.f
     whole = [] if made.planned is ... else [("planned", made.planned)]
@@ -248,8 +248,8 @@ class _Form(NamedTuple):
 
     Attributes:
         fill: gives the value with these fields.
-        take: puts the fields of a value into a dict, in the pattern's order; it raises where the
-            value has no such form.
+        take: puts the fields of a value into a dict, in the pattern's order; it raises if the value
+            has no such form.
         test: whether a value has this form, with fields of their shapes.
         words: what it is, in words.
     """
@@ -278,7 +278,7 @@ def _form(pattern: Pattern, shapes: Mapping[str, Shape]) -> _Form:
 def _list_form(pattern: tuple[Pattern, ...], parts: list[_Form]) -> _Form:
     test, words = list_of([part.test for part in parts]), ", ".join(part.words for part in parts)
     if len(parts) > 1 and all(isinstance(part, str) for part in pattern):
-        values = itemgetter(*pattern)  # fields and nothing else, as most are: that is done in C
+        values = itemgetter(*pattern)  # only fields, as in most patterns: this is done in C
         return _Form(
             lambda fields: [*values(fields)],
             lambda value, into: into.update(zip(pattern, value, strict=True)),

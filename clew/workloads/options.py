@@ -1,7 +1,7 @@
-"""Options: each is declared once, beside the value that it stands for, with all that is said of it.
+"""Options: each is declared once, beside its value, with everything that there is to say of it.
 
 A record `Option` in a field's annotation holds its meaning, bounds, unit and examples. Functions in
-it have names: an annotation is a text, and what a lambda in it speaks of is not found there::
+it have names: an annotation is a text, in which the names inside a lambda are not found::
 
     class Bank(Workload):
         account_count: Annotated[int, Option("N", "How many accounts there are.", least=2)] = 8
@@ -19,32 +19,33 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get
 from typing import get_type_hints as hints_of
 
 COUNT_MAX = 10**12
-"""More of anything than this is a mistake."""
+"""The most of anything: more is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is said of an option where it is declared.
+    """The declaration of an option.
 
-    It groups the bounds for pydantic, as `annotated_types.GroupedMetadata` describes.
+    It presents the bounds to pydantic, as `annotated_types.GroupedMetadata` describes.
 
     Attributes:
-        metavar: what stands for its value in a help text; empty for a flag without one.
-        meaning: what it says, as a sentence.
+        metavar: the word for its value in a help text; empty for a flag without one.
+        meaning: its meaning, as a sentence.
         more: further sentences, for the schema and the reference.
-        default: the default in words, where the value does not say it.
+        default: the default in words, if the value does not show it.
         unit: of a number, in the plural.
         least: a number is this or more.
         above: a number is more than this.
         most: a number is this or less.
         below: a number is less than this.
-        examples: what a file may say; none for an example of the default.
-        names: those that it may hold, or what gives them; a `check` may know others too.
-        check: of a value, raises UsageError where it holds what it may not.
-        forms: JSON schemas of what it may hold, where the type does not say it.
-        flags: of the command line, where it is not the option's name; None for no flag.
-        repeated: a flag has one element of the list, and may be given again.
-        use: who uses it: a run, or only the sweep that makes runs.
+        examples: values that a file may have; none for the default as an example.
+        names: the names that it may hold, or a function that returns them; a `check` may allow
+            others.
+        check: called with a value; raises UsageError if it is not allowed.
+        forms: JSON schemas of what it may hold, if the type does not show it.
+        flags: of the command line, if they differ from the option's name; None for no flag.
+        repeated: the flag takes one element of the list, and may be given again.
+        use: what uses it: a run, or only the sweep that makes runs.
         label: its name in a run's report; empty for the option's own.
     """
 
@@ -74,7 +75,7 @@ class Option:
         return tuple(self.names() if callable(self.names) else self.names)
 
     def __iter__(self) -> Iterator[Any]:
-        """The bounds, as pydantic holds a value to them."""
+        """The bounds, in the form that pydantic checks."""
         from pydantic import Field  # noqa: PLC0415 - slow to import
 
         held: Any = Field(ge=self.least, gt=self.above, le=self.most, lt=self.below)
@@ -88,13 +89,13 @@ KeyCount: TypeAlias = Annotated[
 
 
 class Row(NamedTuple):
-    """An option where it is declared.
+    """An option, as it is declared in a class.
 
     Attributes:
         name: of the attribute.
-        option: what is said of it.
-        kind: the type of its value, without what is said of it.
-        default: its value where nothing else is asked for.
+        option: its declaration.
+        kind: the type of its value, without the declaration.
+        default: its default value.
     """
 
     name: str

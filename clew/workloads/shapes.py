@@ -1,8 +1,8 @@
-"""Shapes: what a field of a message may hold, as a Python type, checked and said in words.
+"""Shapes: what a field of a message may hold, as a Python type, checked and put into words.
 
 A shape is ``int``, ``float``, ``str``, ``bool``, ``list`` or ``dict``; `object` for anything;
-`Scalar`, `Present`; ``list[int]``, ``dict[str, int]``, ``tuple[int, str]`` (a list of just these),
-``Literal["a", "b"]``, and unions of all of these. A boolean is no integer.
+`Scalar`, `Present`; ``list[int]``, ``dict[str, int]``, ``tuple[int, str]`` (a list of exactly
+these), ``Literal["a", "b"]``, and unions of these. A boolean is not an integer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def fits(value: Any, shape: Shape) -> bool:
 
 @cache
 def test_of(shape: Shape) -> Test:
-    """What tells whether a value is of a shape; made once, since it is asked for each message."""
+    """The test whether a value is of a shape; made once, since it is used for each message."""
     kind: Any = get_origin(shape)
     return _plain(shape) if kind is None else _MADE[kind](get_args(shape))
 
@@ -67,7 +67,7 @@ def _plain(kind: Shape) -> Test:
 
 def _some(parts: tuple[Shape, ...]) -> Test:
     plain = all(isinstance(part, type) and get_origin(part) is None for part in parts)
-    if plain and bool in parts:  # then a boolean fits, though it is no integer
+    if plain and bool in parts:  # then a boolean fits, though it is not an integer
         kinds = (*parts, int) if float in parts else parts
         return lambda value: isinstance(value, kinds)
     tests = [*map(test_of, parts)]
@@ -94,7 +94,7 @@ def _tuple(parts: tuple[Shape, ...]) -> Test:
 
 
 def list_of(tests: Sequence[Test]) -> Test:
-    """What tells whether a value is a list of just as many items, each as its test says."""
+    """The test whether a value is a list with one item for each test, which fits it."""
     count = len(tests)
     return lambda value: (
         isinstance(value, _LISTS) and len(value) == count and all(map(call, tests, value))
@@ -113,7 +113,7 @@ def _dict(parts: tuple[Shape, ...]) -> Test:
 
 
 _MADE: dict[Any, Callable[[tuple[Any, ...]], Test]] = {
-    # what a shape is made with: what makes its test of its parts
+    # the constructor of a shape: the function that makes its test from its parts
     Union: _some,
     UnionType: _some,
     Literal: _word,
@@ -124,7 +124,7 @@ _MADE: dict[Any, Callable[[tuple[Any, ...]], Test]] = {
 
 
 def in_words(shape: Shape) -> str:
-    """A shape as what may be expected, such as "an integer" or "a list, each item a string"."""
+    """A shape in words, such as "an integer" or "a list, each item a string"."""
     if shape in _WORDS:
         return _WORDS[shape]
     kind: Any = get_origin(shape)

@@ -58,7 +58,7 @@ class _Transactions(Workload):
         return txn
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The micro-operations, with what was read."""
+        """The micro-operations, with the values read."""
         done = super().result(asked, reply, client)
         if len(done) != len(asked.value):
             raise Malformed(
@@ -73,7 +73,7 @@ class _Transactions(Workload):
         return done
 
     def _is_answer(self, wanted: list[Any], found: Any) -> bool:
-        """Whether a micro-operation is the one that was asked for; a write comes back as it was."""
+        """Whether a micro-operation is the requested one; a write comes back unchanged."""
         if not isinstance(found, list) or len(found) != len(wanted) or found[0] != wanted[0]:
             return False
         (_, key, value), (_, own, answer) = wanted, found
@@ -82,7 +82,7 @@ class _Transactions(Workload):
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether JSON has two values as one, where Python takes true and 1.0 for 1."""
+    """Whether two values are the same in JSON; Python takes true and 1.0 for 1."""
     return type(one) is type(other) and bool(one == other)
 
 
@@ -101,7 +101,7 @@ class ListAppendWorkload(_Transactions):
         repeatable=False,
     )
     def txn(self, draw: Draw) -> list[list[Any]]:
-        """Reads and appends."""
+        """Draw reads and appends."""
         return self.transaction(draw)
 
 
@@ -120,5 +120,5 @@ class RwRegisterWorkload(_Transactions):
         repeatable=False,
     )
     def txn(self, draw: Draw) -> list[list[Any]]:
-        """Reads and writes."""
+        """Draw reads and writes."""
         return self.transaction(draw)

@@ -17,4 +17,4 @@ class UniqueIdsWorkload(Workload):
 
     @operation(reply={"id": Present})
     def generate(self, draw: Draw) -> None:
-        """Nothing to draw."""
+        """Draw nothing."""

@@ -1,7 +1,7 @@
-"""What clients ask of a cluster, and what must hold of the answers.
+"""What clients request from a cluster, and what must hold of the answers.
 
 A workload is one class: what it promises, its operations (`clew.workloads.operation`), what a
-client does beside asking, and its checks. Nothing else knows its name.
+client does besides sending requests, and its checks. Nothing else knows its name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from clew.workloads.options import own_options
 from clew.workloads.shapes import Shape, fits, in_words
 
 TIMEOUT_NS = 5_000_000_000
-"""When a client gives up, where its workload says nothing else."""
+"""When a client gives up, by default."""
 
 
 class Malformed(Exception):  # noqa: N818 - told as a finding
@@ -34,19 +34,19 @@ class Malformed(Exception):  # noqa: N818 - told as a finding
 
 
 class Request(NamedTuple):
-    """What a client asks: the function and its argument, as they stand in the history."""
+    """What a client requests: the function and its argument, as in the history."""
 
     f: str
     value: Any = None
 
 
 class Draw(NamedTuple):
-    """Where a generator stands when it draws one operation.
+    """What a generator needs to draw one operation.
 
     Attributes:
         stream: this operation's own draws.
         client: the client's rank.
-        number: how many operations this client had before.
+        number: how many operations of this client come before.
     """
 
     stream: Stream
@@ -54,19 +54,19 @@ class Draw(NamedTuple):
     number: int
 
     def unique(self) -> int:
-        """An integer that no other operation of the plan gets, small enough to read."""
+        """Return an integer that no other operation of the plan gets, small enough to read."""
         return self.client + 1 + 1000 * (self.number + 1)
 
 
 class Check(NamedTuple):
-    """What judges a history.
+    """A check of a history.
 
     Attributes:
-        by: a checker as ``clew check --model`` names it, such as ``bank:total=100``; or a function
-            of one's own, which takes the history and gives each `Anomaly` in it; or a class with
-            a ``name`` and ``check(history, budget)``.
-        broken: what it means where it fails, as a clause.
-        name: its name in reports; the checker's own where empty.
+        by: a checker as ``clew check --model`` names it, such as ``bank:total=100``; or your own
+            function, which takes the history and yields each `Anomaly` in it; or a class with a
+            ``name`` and ``check(history, budget)``.
+        broken: what its failure means, as a clause.
+        name: its name in reports; if empty, the checker's own.
     """
 
     by: Any
@@ -76,11 +76,11 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A checker of a function that finds what is wrong in a history.
+    """A checker made from a function that finds what is wrong in a history.
 
     Attributes:
         name: the word in the report.
-        find: takes the history, gives the anomalies in it; none for a valid one.
+        find: takes the history, yields the anomalies in it; none for a valid one.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a workload has to do with: facts that nobody chooses for it.
+    """The surroundings of a workload: facts that are not options.
 
     Attributes:
         functions: the functions that the model answers; None for all.
@@ -123,27 +123,28 @@ class Workload:
     """Base class of every workload; one object lives for one run.
 
     A subclass may declare options of its own, see `clew.workloads.options`: they are flags of
-    ``clew test``, stand in scenario files and in plans, and are attributes of each object.
+    ``clew test``, keys of scenario files and plans, and attributes of each object.
 
     Args:
         options: the values of its own options by name; the others have their defaults.
-        setting: what it has to do with.
+        setting: its surroundings.
 
     Attributes:
         name: as on the command line.
         summary: what must hold, in one line.
-        checks: what judges the history: each a `Check`, or just what that is made ``by``.
-        setup_types: of the messages that `setup` gives; all others have a function's name as type.
+        checks: the checks of the history: each a `Check`, or just what goes into its ``by``.
+        setup_types: the types of the messages that `setup` returns; all others have a function's
+            name as type.
         final_reads: True if each node is read once more at the end.
-        every_node: True if each node must serve its clients; else the cluster must, and a
+        every_node: True if each node must serve its clients; otherwise the cluster must, and a
             client whose node refuses goes to another.
         template: the node that ``clew new`` writes, with ``my_node`` and ``MyNode`` for its names;
             None for one with a handler for each operation.
-        template_nemesis: the faults that such a node survives and feels.
-        operations: what a class declares with `operation`, by function; its bases' come first.
+        template_nemesis: the faults that such a node notices and survives.
+        operations: the operations that a class declares, by function; its bases' come first.
         functions: their names.
         readonly: those that may always ``fail``, because they change nothing.
-        setting: what this object has to do with.
+        setting: this object's surroundings.
         memory: what each client remembers, by its rank; empty before its first operation.
     """
 
@@ -183,25 +184,25 @@ class Workload:
         self._drawn = [
             each for each in self.operations.values() if each.weight and self.asks(each.f)
         ]
-        # Of those that ship, a test holds what they draw to what they declare.
+        # For shipped workloads, a test checks what they draw against what they declare.
         self._is_users = not type(self).__module__.startswith("clew.")
         self._ranks = [*accumulate(each.weight for each in self._drawn)]
 
     def asks(self, f: str) -> bool:
-        """Whether a function is asked for: one that the node class answers."""
+        """Return whether a function is requested: the node class must answer it."""
         return self.setting.functions is None or f in self.setting.functions
 
     # The generator.
 
     def drawn(self, draw: Draw) -> Request:
-        """One operation of the plan.
+        """Return one operation of the plan.
 
         Raises:
             WorkloadError: its argument is not what the operation declares.
         """
         declared = self._drawn[0]
         if len(self.operations) > 1:
-            # Each takes as many of the ranks as it weighs.
+            # Each takes as many of the ranks as its weight.
             declared = self._drawn[bisect(self._ranks, draw.stream.below(self._ranks[-1]))]
         value = declared.draw(self, draw)
         if self._is_users and not declared.is_argument(value):
@@ -209,26 +210,26 @@ class Workload:
         return Request(declared.f, value)
 
     def final(self) -> tuple[Request, ...]:
-        """What each node is asked at the end, in this order, where `final_reads` is True."""
+        """Return the requests to each node at the end, in order, if `final_reads` is True."""
         return (Request("read"),) if self.asks("read") else ()
 
     # A client.
 
     def setup(self, node: str, topology: dict[str, list[str]]) -> dict[str, Any] | None:
-        """A body that `node` must acknowledge before the first operation; None for none."""
+        """Return a body that `node` must acknowledge before the first operation, or None."""
         del node, topology
         return None
 
     def resolve(self, asked: Request, client: int) -> Request | None:
-        """The request as a client really sends it: what the plan left open is filled in.
+        """Return the request as a client really sends it: what the plan left open is filled in.
 
-        None if the client must not ask this now: a lock that it does not hold is not released.
+        None if the client must not send it now: a lock that it does not hold is not released.
         """
         del client
         return asked
 
     def request(self, asked: Request) -> dict[str, Any]:
-        """The body that asks for an operation, without its ``msg_id``."""
+        """Return the body that requests an operation, without its ``msg_id``."""
         declared = self.operations[asked.f]
         try:
             return declared.body(asked.value)
@@ -237,7 +238,7 @@ class Workload:
             raise self._wrong(declared, "is asked with", wanted, asked.value) from None
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """An operation's result from a reply that is no error.
+        """Return an operation's result from a reply that is not an error.
 
         Raises:
             Malformed: the reply is not what the protocol says.
@@ -249,7 +250,7 @@ class Workload:
         return declared.answer(asked.value, reply)
 
     def answer_of(self, asked: Request, code: int) -> Any:
-        """The result that an error reply of this code is; None if it is just an error."""
+        """Return the result that this error code stands for; None for a mere error."""
         return self.operations[asked.f].answer_of(asked.value, code)
 
     def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
@@ -257,14 +258,14 @@ class Workload:
 
     @classmethod
     def timeout_ns(cls, latency_ns: int) -> int:
-        """When a client gives up, ns, in a network of this mean latency."""
+        """Return when a client gives up, ns, in a network of this mean latency."""
         del latency_ns
         return TIMEOUT_NS
 
     # The checks.
 
     def checkers(self) -> Sequence[Checker]:
-        """What judges the history: of `checks`, each with what it takes of the run.
+        """Return the checkers of the history, made from `checks` with what they need of the run.
 
         Raises:
             WorkloadError: one can't be made.
@@ -273,7 +274,7 @@ class Workload:
 
     @classmethod
     def judged_by(cls) -> list[Check]:
-        """The checks, each as a `Check`."""
+        """Return the checks, each as a `Check`."""
         return [one if isinstance(one, Check) else Check(one) for one in cls.checks]
 
     def _checker(self, check: Check) -> Checker:
@@ -310,7 +311,7 @@ class Workload:
 
     @classmethod
     def template_text(cls) -> str | None:
-        """The node that ``clew new`` writes; None if the workload brings none."""
+        """Return the node that ``clew new`` writes; None if the workload brings none."""
         place = files("clew.workloads").joinpath("templates", f"{cls.name}.py.txt")
         if cls.template is None and cls.__module__.startswith("clew.") and place.is_file():
             return place.read_text(encoding="utf-8")
@@ -318,7 +319,7 @@ class Workload:
 
 
 def _malformed(reply: dict[str, Any], kind: str, fields: Mapping[str, Shape]) -> Malformed:
-    """What is wrong with a message that is not the reply of a type and of fields."""
+    """What is wrong with a message that is not the reply with a type and fields."""
     found = reply.get("type")
     if found != kind:
         return Malformed(
@@ -334,7 +335,7 @@ def _malformed(reply: dict[str, Any], kind: str, fields: Mapping[str, Shape]) ->
 
 
 def held(workload: Workload, method: str, value: Any, kind: type | UnionType, words: str) -> Any:
-    """What a workload's method returned, which is of a kind.
+    """What a workload's method returned, checked to be of a kind.
 
     Raises:
         WorkloadError: it is something else.
@@ -349,10 +350,10 @@ def held(workload: Workload, method: str, value: Any, kind: type | UnionType, wo
 
 
 def finals(workload: Workload) -> tuple[Request, ...]:
-    """What each node is asked at the end.
+    """The requests to each node at the end.
 
     Raises:
-        WorkloadError: one is no request of the workload's.
+        WorkloadError: one is not a request of the workload's.
     """
     asked = held(workload, "final", workload.final(), tuple | list, "a tuple of Request")
     for one in asked:

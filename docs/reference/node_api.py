@@ -61,7 +61,7 @@ def node_api() -> str:
         _paragraphs(clew.Invariant),
         *_entries("", clew.Invariant),
         _paragraphs(clew.Violation),
-        "# What a workload says",
+        "# What a workload declares",
         _paragraphs(clew.Workload),
         "## Operations",
         _entry("@operation", operation),
