@@ -41,7 +41,8 @@ def sizes(shrunk: Shrunk) -> str:
     before, after = shrunk.before, shrunk.after
     rows = [
         (name, f"{getattr(before, name):,}", "->", f"{getattr(after, name):,}")
-        for name in ("operations", "faults", "nodes", "clients")
+        for name in ("operations", "faults", "nodes", "clients", "regions")
+        if name != "regions" or before.regions
     ]
     was, now = (f"{each.virtual_ns / NS_PER_SECOND:.6g} s" for each in (before, after))
     rows.append(("virtual time", was, "->", now))

@@ -33,6 +33,7 @@ VERDICTS = {
     "slow_echo": ["invalid"],
     "steady_bank": ["valid"],
     "summing_counter": ["invalid"],
+    "three_regions": ["valid", "invalid", "invalid", "valid"],
 }
 STATUS = {"valid": 0, "invalid": 1, "unknown": 2}
 
@@ -58,7 +59,7 @@ def test_a_test_passes(name: str, tmp_path: Path) -> None:
 def commands(name: str) -> list[str]:
     """The commands that a file's docstring offers, without the word ``clew``."""
     text = (EXAMPLES / f"{name}.py").read_text().split('"""')[1]
-    return re.findall(r"^\$ clew (.*)$", text, re.MULTILINE)
+    return re.findall(r"^\$ clew (.*)$", text.replace("\\\n", ""), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", sorted(VERDICTS))

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from clew.history import History
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.sim.faults import Fault
-from clew.sim.faults.kinds import params_among
+from clew.sim.faults.kinds import has_regions, params_among, region_params
+from clew.sim.latency import Latency
+from clew.sim.regions import Regions
 
 
 def cut_at(plan: Plan, moment_ns: int) -> Plan:
@@ -112,7 +115,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
             home = home if home in kept else new[one.client % len(new)]
             clients[one.client] = _free(taken, new.index(home), len(new))
         operations.append(one._replace(client=clients[one.client]))
-    return replace(
+    left = replace(
         plan,
         node_ids=node_ids,
         roles=roles,
@@ -121,6 +124,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         faults=tuple(f for f in (_fault_among(f, node_ids) for f in plan.faults) if f),
         operations=tuple(operations),
     )
+    return left if plan.regions is None else with_regions(left, plan.regions.among(node_ids))
 
 
 def _free(taken: set[int], node: int, count: int) -> int:
@@ -136,6 +140,65 @@ def _client_count(plan: Plan, node_count: int) -> int:
     """Count the clients that it takes for nodes to be sent their neighbours as before."""
     told = len(plan.homes.first)
     return min(plan.clients, max(node_count, 1)) if plan.clients >= told else 1
+
+
+def with_regions(
+    plan: Plan, regions: Regions | None, renamed: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """Place the nodes in other regions; faults of regions that are not there any more go.
+
+    Args:
+        plan: the plan.
+        regions: where the nodes stand now; None for one place.
+        renamed: of regions that have another name now, that name.
+    """
+    names = () if regions is None else regions.names
+    faults = [replace(fault, params=_in_regions(fault, renamed)) for fault in plan.faults]
+    return replace(
+        plan, regions=regions, faults=tuple(fault for fault in faults if has_regions(fault, names))
+    )
+
+
+def with_merged(plan: Plan, kept: str, gone: str) -> Plan:
+    """Let the nodes of one region stand in another."""
+    assert plan.regions is not None
+    merged = plan.regions.merged(kept, gone, plan.node_ids)
+    return with_regions(plan, merged, {gone: kept})
+
+
+def with_distances(plan: Plan, change: Callable[[Latency], Latency]) -> Plan:
+    """Change every latency between regions."""
+    assert plan.regions is not None
+    latency = {key: change(each) for key, each in plan.regions.latency.items()}
+    return replace(plan, regions=Regions(plan.regions.nodes, latency))
+
+
+def in_one_place(plan: Plan) -> Plan:
+    """Let all nodes stand in one place; faults of regions become those of their nodes."""
+    assert plan.regions is not None
+    faults = tuple(_of_nodes(fault, plan.regions) for fault in plan.faults)
+    return with_regions(replace(plan, faults=faults), None)
+
+
+def _of_nodes(fault: Fault, regions: Regions) -> Fault:
+    """Say a fault of a region with the region's nodes, where there is such a kind."""
+    nodes = regions.nodes.get(fault.params.get("region", ""))
+    if nodes is None:
+        return fault
+    match fault.kind:
+        case "region-kill":
+            params = {name: each for name, each in fault.params.items() if name != "region"}
+            return replace(fault, kind="kill", target=nodes, params=params)
+        case "region-cut":
+            groups = {"groups": [list(nodes)]}
+            return replace(fault, kind="partition-groups", target=None, params=groups)
+        case _:
+            return fault
+
+
+def _in_regions(fault: Fault, renamed: Mapping[str, str]) -> dict[str, Any]:
+    named = {name: fault.params[name] for name in region_params(fault) if name in fault.params}
+    return {**fault.params, **{name: renamed.get(each, each) for name, each in named.items()}}
 
 
 def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:

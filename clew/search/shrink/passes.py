@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, TypeAlias, TypeVar
 
 from clew.scenarios.code.workload_files import load_workload
@@ -16,6 +17,7 @@ from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
 from clew.search.shrink.oracle import WHOLE_RUN, Oracle, Sight
+from clew.sim.latency import Latency
 from clew.workloads.operation import KEY, Declared, Renamed
 from clew.workloads.workload import Workload
 
@@ -192,6 +194,37 @@ def fewer_nodes(hunt: Hunt) -> None:
         )
 
 
+def fewer_regions(hunt: Hunt) -> None:
+    """Let all nodes stand in one place, or those of two regions in one, and again."""
+    plan = hunt.best
+    if plan.regions is None:
+        return
+    if hunt.attempt(cuts.in_one_place(plan)):
+        return
+    again = True
+    while again and hunt.best.regions is not None:
+        again = any(
+            hunt.attempt(cuts.with_merged(hunt.best, kept, gone))
+            for kept, gone in combinations(hunt.best.regions.names, 2)
+        )
+
+
+def plain_distances(hunt: Hunt) -> None:
+    """Make latencies between regions nothing, or constant and alike, and then lower."""
+    if hunt.best.regions is None or hunt.attempt(_apart(hunt.best, 0)):
+        return
+    hunt.attempt(cuts.with_distances(hunt.best, lambda each: Latency(each.whole_mean_ns)))
+    high = -(-hunt.best.regions.slowest_ns // MS)
+    alike = _apart(hunt.best, high)
+    if alike == hunt.best or hunt.attempt(alike):
+        least(0, high, tries=4, fails=lambda ms: hunt.attempt(_apart(hunt.best, ms)))
+
+
+def _apart(plan: Plan, ms: int) -> Plan:
+    """Give all regions one latency between them."""
+    return cuts.with_distances(plan, lambda _: Latency(ms * MS))
+
+
 def fewer_names(hunt: Hunt) -> None:
     """Give clients the least numbers, and keep only as many as work."""
     hunt.attempt(cuts.with_clients_renamed(hunt.best))
@@ -336,11 +369,12 @@ def _replaced(hunt: Hunt, declared: Mapping[str, Declared], f: str, name: str, v
 
 CUTS: tuple[Callable[[Hunt], None], ...] = (
     cut_the_end, as_asked, keep_the_evidence, fewer_faults, fewer_clients, fewer_operations,
-    fewer_nodes, cut_the_end,
+    fewer_nodes, fewer_regions, cut_the_end,
 )  # fmt: skip
 """What makes a plan smaller."""
 
 WORDS: tuple[Callable[[Hunt], None], ...] = (
-    quiet_network, plain_clients, fewer_names, less_time, plain_values, round_times,
+    quiet_network, plain_distances, plain_clients, fewer_names, less_time, plain_values,
+    round_times,
 )  # fmt: skip
 """What makes it simpler."""

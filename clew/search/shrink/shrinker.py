@@ -40,13 +40,18 @@ RUNS_MAX = 3000
 
 
 class Sizes(NamedTuple):
-    """The size of a plan: what is in it, how many of its clients do anything, how long it runs."""
+    """The size of a plan: what is in it, how many of its clients do anything, how long it runs.
+
+    Attributes:
+        regions: how many there are; 0 for one place.
+    """
 
     operations: int
     faults: int
     nodes: int
     clients: int
     virtual_ns: int
+    regions: int = 0
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -59,6 +64,7 @@ class Sizes(NamedTuple):
             len(plan.node_ids),
             len(clients),
             run.virtual_ns,
+            0 if plan.regions is None else len(plan.regions.names),
         )
 
 

@@ -47,7 +47,7 @@ def plain_faults(hunt: Hunt) -> None:
     """Leave restarts out if none matters, and bring figures closer to zero."""
     for rank in range(len(hunt.best.faults)):
         fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
-        if fault.kind == "kill" and fault.until_ns < end_ns:
+        if fault.kind in {"kill", "region-kill"} and fault.until_ns < end_ns:
             hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
         for parameter in KINDS[fault.kind].parameters if fault.kind in KINDS else ():
             value = fault.params.get(parameter.name)

@@ -79,10 +79,21 @@ def nodes_of(fault: Fault) -> list[str]:
     ]
 
 
+def region_params(fault: Fault) -> list[str]:
+    """Those of a fault's parameters that name regions, in order."""
+    return [each.name for each in injection_of(fault.kind).parameters if each.region]
+
+
 def regions_of(fault: Fault) -> list[str]:
     """Every region that a fault's parameters name, in order."""
-    known = [each.name for each in injection_of(fault.kind).parameters if each.region]
-    return [fault.params[name] for name in known if fault.params.get(name)]
+    return [fault.params[name] for name in region_params(fault) if fault.params.get(name)]
+
+
+def has_regions(fault: Fault, there: Collection[str]) -> bool:
+    """True for a fault that finds all regions that it needs and names."""
+    named = regions_of(fault)
+    enough = injection_of(fault.kind).least_regions <= len(there)
+    return enough and {*named} <= {*there} and len({*named}) == len(named)
 
 
 def check_regions(fault: Fault, there: Collection[str], where: str = "faults") -> None:
