@@ -53,6 +53,7 @@ from clew.search.seeds import (
     write_artefacts,
 )
 from clew.search.sweep import sweep
+from clew.search.valid_runs import found_valid
 from clew.search.verification import Verification, verify
 
 __all__ = ["PlanError", "Result", "RunResult", "assert_valid", "run"]
@@ -121,6 +122,7 @@ def spend(
     *,
     jobs: int = 1,
     until_failure: bool = False,
+    repeat: bool = True,
 ) -> RunResult:
     """The result of some seeds, at least one.
 
@@ -130,6 +132,7 @@ def spend(
         out: the folder for the artefacts of the run that is shown.
         jobs: worker processes; with one, all happens in this process.
         until_failure: stop at the first invalid run.
+        repeat: whether the first valid run is repeated, to compare.
 
     Raises:
         UsageError: nothing can be written into the folder.
@@ -140,7 +143,7 @@ def spend(
     started = wall.seconds()
     in_memory = scenario.model.endswith(IN_MEMORY)
     job = Job(scenario, out, keep_failing=False, verify_failing=not in_memory)
-    runs, told = _collected(job, seeds, jobs, until_failure=until_failure)
+    runs, told = _collected(job, seeds, jobs, until_failure=until_failure, repeat=repeat)
     if not told[0].digest:
         raise NodeError(
             f"no seed gave a run: {told[0].signature}",
@@ -161,9 +164,9 @@ def spend(
 
 
 def _collected(
-    job: Job, seeds: Iterable[int], jobs: int, *, until_failure: bool
+    job: Job, seeds: Iterable[int], jobs: int, *, until_failure: bool, repeat: bool
 ) -> tuple[list[SeedResult], _Told]:
-    """The results of seeds, the first valid one repeated; and the one most worth showing."""
+    """The results of seeds, the first valid one repeated if asked; and the one worth showing."""
     expected = parse_expect(job.scenario.expect or "valid")
     told: _Told | None = None
     valid: _Told | None = None
@@ -173,7 +176,7 @@ def _collected(
             runs.append(result)
             if told is None or _weight(result, expected) > _weight(told[0], expected):
                 told = result, outcome
-            if valid is None and is_unverified(result):
+            if repeat and valid is None and is_unverified(result):
                 valid = result, outcome
             if until_failure and result.verdict is Verdict.INVALID:
                 break
@@ -273,8 +276,9 @@ def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResul
     """The result of a plan's run, which is not invalid.
 
     An unknown run passes: a plan of a few operations may show nothing, and many plans together
-    decide. Under hypothesis the verdicts are counted as events of the test
-    (``--hypothesis-show-statistics``).
+    decide. The plugin for pytest repeats the largest valid run of each test once it has passed, and
+    fails the test if it comes out otherwise. Under hypothesis the verdicts are counted as events of
+    the test (``--hypothesis-show-statistics``).
 
     Args:
         plan: what to run.
@@ -294,4 +298,17 @@ def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResul
     result = RunResult(runs, outcome, met(None, runs))
     if outcome.verdict is Verdict.INVALID:
         raise PlanError(result, Path(out))
+    if outcome.verdict is Verdict.VALID:
+        found_valid(outcome)
     return result
+
+
+def repeated(outcome: Outcome) -> Verification | None:
+    """How a run differs if it is repeated: in a fresh process, unless only this one has its class.
+
+    None if it does not, or is unknown in one process.
+    """
+    if outcome.run.plan.model.name.endswith(IN_MEMORY):
+        return _same_here(outcome)
+    verification = verify(outcome.run, fresh_runs_of(os.getpid()))
+    return None if verification.same else verification

@@ -2,9 +2,9 @@
 
 A regression file keeps a plan that failed once. The test fails while the plan's run is invalid, in
 whatever way. It passes once the check that failed is valid, and is skipped where that check is
-unknown, for then the plan shows nothing. The file of a bug that is to stay, such as a planted one,
-says so with ``"regression": "reproduces"``: then the run must be invalid in the way that the file
-expects.
+unknown, or the run does not repeat, for then the plan shows nothing. The file of a bug that is to
+stay, such as a planted one, says so with ``"regression": "reproduces"``: then the run must be
+invalid in the way that the file expects.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.api import repeated
 from clew.checkers.verdict import Result, Verdict
 from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular
@@ -27,7 +28,8 @@ from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.repro import Repro, model_of, read_repro
 from clew.scenarios.repros.trust import is_outside, replay_command
 from clew.scenarios.runs.run import simulate
-from clew.testing.runs import located, runs_of, shown
+from clew.search.verification import determinism
+from clew.testing.runs import located, repeats, runs_of, shown
 
 REGRESSIONS = {
     # what a file may say of its bug: what its test asks for
@@ -84,6 +86,8 @@ class RegressionItem(pytest.Item):
         if text:
             pytest.fail(drawn(text), pytrace=False)
         doubt = _doubt(repro, outcome)
+        if doubt is None and outcome.verdict is Verdict.VALID and repeats(self.config):
+            doubt = determinism(repeated(outcome))
         if doubt is not None:
             pytest.skip(f"{doubt.name} is unknown: {doubt.reason}")
 

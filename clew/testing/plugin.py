@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clew.search.valid_runs import listening
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -52,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--clew-{name}", metavar=metavar, help=meaning)
     group.addoption(
         "--clew-no-shrink", action="store_true", help="Report a failing run as it was found."
+    )
+    group.addoption(
+        "--clew-no-verify",
+        action="store_true",
+        help="Do not repeat a valid run of each test to compare, which takes three more runs.",
     )
     parser.addini("clew_paths", "Folders whose repro files and scenarios are tests.", "args", PATHS)
     parser.addini("clew_out", "The folder for artefacts of failing runs.", default="out")
@@ -84,16 +91,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> RunsFile |
     return RunsFile.from_parent(parent, path=file_path)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> None:
-    """Run what a test's markers ask for before its body."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Run what a test's markers ask for, then its body, then one of its valid runs once more."""
     markers = list(item.iter_markers("clew"))
-    if not markers:
-        return
-    from clew.testing.runs import runs_of  # noqa: PLC0415 - this module must load quickly
+    if markers:
+        from clew.testing.runs import runs_of  # noqa: PLC0415 - this module must load quickly
 
-    for marker in reversed(markers):
-        runs_of(item).run_marked(marker)
+        for marker in reversed(markers):
+            runs_of(item).run_marked(marker)
+    with listening() as largest:
+        done = yield
+    if largest.outcome is not None and not item.config.getoption("clew_no_verify"):
+        from clew.testing.runs import check_repeated  # noqa: PLC0415 - as above
+
+        check_repeated(largest.outcome)
+    return done
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -12,13 +12,16 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from clew.api import RunResult, scenario_for, spend
+from clew.api import RunResult, repeated, scenario_for, spend
 from clew.checkers.verdict import Verdict
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
 from clew.node.system import Program
+from clew.report.run import not_deterministic
+from clew.report.screen import Style, drawn
+from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.options.expectation import may_be_split, parse_expect
 from clew.scenarios.options.scenario import Scenario
 from clew.search.shards import Shard
@@ -57,6 +60,7 @@ class Runs:
                 self._seeds(scenario),
                 self.out,
                 until_failure=parse_expect(scenario.expect or "valid").verdict is Verdict.VALID,
+                repeat=repeats(self._item.config),
             )
             text = "" if result.ok else result.explain(small=self.shrinks)
         except ClewError as bad:
@@ -104,6 +108,21 @@ class Runs:
             part = seeds if said.shard.holds(rank_of(self._item.nodeid)) else ()
         some = _some(part, said.shard)
         return some if said.seconds is None else _until(some, said.seconds)
+
+
+def repeats(config: pytest.Config) -> bool:
+    """Whether a valid run of each test is repeated, to compare."""
+    return not config.getoption("clew_no_verify")
+
+
+def check_repeated(outcome: Outcome) -> None:
+    """Fail the test if a valid run of its `clew.assert_valid` comes out otherwise."""
+    __tracebackhide__ = True
+    found = repeated(outcome)
+    if found is not None:
+        plan = outcome.run.plan
+        head = f"{plan.model.name}, workload {plan.workload}: a valid run does not repeat."
+        pytest.fail(drawn(f"{head}\n\n{not_deterministic(found, Style())}"), pytrace=False)
 
 
 class Said(NamedTuple):

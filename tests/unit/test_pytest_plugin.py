@@ -298,7 +298,7 @@ import sys
 
 def pytest_sessionfinish():
     loaded = sorted(name for name in sys.modules if name.partition(".")[0] == "clew")
-    assert loaded == ["clew", "clew.testing", "clew.testing.plugin"], loaded
+    assert loaded == ["clew", "clew.search", "clew.search.valid_runs", "clew.testing", "clew.testing.plugin"], loaded
 """
     )
     project.makepyfile(test_it="def test_it(): pass")
@@ -309,3 +309,54 @@ def pytest_sessionfinish():
 def test_what_clew_new_makes_passes(project: pytest.Pytester):
     assert main(["new", "my_node", "--directory", str(project.path)]) == 0
     project.runpytest("-q", "test_my_node.py").assert_outcomes(passed=1)
+
+
+# Valid runs are repeated.
+
+SHARING = """
+import csv
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+
+    def start(self):
+        csv.register_dialect(f"zz{self.id}")
+
+    @on("echo")
+    def echo(self, msg):
+        others = [each for each in csv.list_dialects() if each.startswith("zz")]
+        self.log(str(len(others)))
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+"""
+ASSERTING = """
+from clew import assert_valid
+from clew.scenarios.code.models import load_model
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
+
+def test_it():
+    model = load_model("MODEL")
+    for limit in (1, 2, 1):
+        given = {"model": "MODEL", "time_limit": limit, "recovery": 1, "node_count": 2}
+        assert_valid(draw_plan(make_scenario(given), 0, model))
+"""
+
+
+def test_the_largest_valid_run_of_a_test_is_repeated(project: pytest.Pytester):
+    project.makepyfile(sharing=SHARING)
+    test = ASSERTING.replace("MODEL", "sharing.py")
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    assert "sharing.py, workload echo: a valid run does not repeat." in shown(result)
+    assert "SHARED MEMORY: The nodes share memory outside of themselves" in shown(result)
+    assert not OURS.search(shown(result)), shown(result)
+    run(project, test, "--clew-no-verify").assert_outcomes(passed=1)
+    run(project, ASSERTING.replace("MODEL", "good.py")).assert_outcomes(passed=1)
+
+
+def test_a_run_of_the_fixture_is_not_repeated_where_that_is_asked(project: pytest.Pytester):
+    project.makepyfile(sharing=SHARING)
+    test = f"def test_it(clew): clew.run('sharing.py', {SMALL})"
+    run(project, test).assert_outcomes(failed=1)
+    run(project, test, "--clew-no-verify").assert_outcomes(passed=1)
