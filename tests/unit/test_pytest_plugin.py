@@ -166,7 +166,7 @@ def test_it(clew):
 WRONG = {
     # what a test runs: what it is told
     'clew.run("good.py", node_cuont=3)': "Did you mean 'node_count'",
-    "clew.run(3)": "expected the name of a model, or a class that derives from clew.Node",
+    "clew.run(3)": "expected the name of a model, a class that derives from clew.Node, or a clew.System",
     'clew.run("gone.py")': "gone.py: there is no such file",
     'clew.run("rafd")': "Did you mean 'raft'",
     'clew.run("gone.toml")': "gone.toml: there is no such file",
