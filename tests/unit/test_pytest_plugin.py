@@ -166,7 +166,7 @@ def test_it(clew):
 WRONG = {
     # what a test runs: what it is told
     'clew.run("good.py", node_cuont=3)': "Did you mean 'node_count'",
-    "clew.run(3)": "expected the name of a model, a class that derives from clew.Node, or a clew.System",
+    "clew.run(3)": "a class that derives from clew.Node, or a clew.System, found 3",
     'clew.run("gone.py")': "gone.py: there is no such file",
     'clew.run("rafd")': "Did you mean 'raft'",
     'clew.run("gone.toml")': "gone.toml: there is no such file",
@@ -298,7 +298,8 @@ import sys
 
 def pytest_sessionfinish():
     loaded = sorted(name for name in sys.modules if name.partition(".")[0] == "clew")
-    assert loaded == ["clew", "clew.search", "clew.search.valid_runs", "clew.testing", "clew.testing.plugin"], loaded
+    rooms = ["search", "search.valid_runs", "testing", "testing.plugin"]
+    assert loaded == ["clew", *(f"clew.{each}" for each in rooms)], loaded
 """
     )
     project.makepyfile(test_it="def test_it(): pass")
