@@ -1,9 +1,10 @@
 """A retry storm: a server is slow for ten seconds, and its clients keep it down for good.
 
 The server can do 50 requests per second and is asked for 25. From the fifth to the fifteenth second
-each takes it ten times as long. A client gives a request up after half a second and asks again. That
-makes a metastable failure (Bronson and others, HotOS 2021): its cause is over, and its effects keep
-each other going. A budget for retries ends it, and so does a server that refuses what it can't do.
+each takes it ten times as long. A client gives a request up after half a second, and asks again.
+That makes a metastable failure (Bronson and others, HotOS 2021): its cause is over, and its effects
+keep each other going. A budget for retries ends it, and so does a server that refuses what it can't
+do in time.
 """
 
 from dataclasses import replace
