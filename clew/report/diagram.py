@@ -16,6 +16,7 @@ from typing import Any
 from clew.checkers.verdict import Anomaly, Verdict
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, script_json
+from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.regions import lanes_of
 from clew.report.run import when
@@ -91,8 +92,17 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
             for one in run.faults
             if one.bit
         ],
+        "load": list(_load(outcome.statistics)),
         "findings": [[one.time_ns, one.node, one.reason] for one in run.findings],
     }
+
+
+def _load(figures: dict[str, Any]) -> Iterator[list[Any]]:
+    """Lay the queue and the utilisation of each node that worked on its lane, window by window."""
+    window_ns = figures["load"]["over_time"]["seconds"] * NS_PER_SECOND
+    for name, node in figures.get("nodes", {}).items():
+        over = node["over_time"]
+        yield [name, window_ns, over["queue"], over["utilisation"]]
 
 
 def _ended(message: Message) -> tuple[bool, int]:

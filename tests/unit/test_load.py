@@ -1,5 +1,8 @@
 """Figures of load: utilisation, queues, offered load and goodput, as wholes and over time."""
 
+import json
+import re
+
 import pytest
 
 import clew
@@ -7,6 +10,7 @@ from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.node.capacity import Capacity
 from clew.node.node import Node, on
+from clew.report.diagram import diagram
 from clew.report.load import load_tables, spark
 from clew.report.run import run_report
 from clew.report.screen import Style
@@ -143,6 +147,18 @@ def test_a_report_shows_load_where_nodes_work(overloaded):
 def test_of_many_nodes_the_busiest_are_shown():
     result = clew.run(Single, node_count=8, rate=100, time_limit=2, recovery=0)
     assert "  and 3 nodes less busy" in load_tables(result.statistics)
+
+
+def test_the_page_of_a_run_draws_load_on_the_lanes_of_nodes_that_work(overloaded):
+    (drawn,) = _drawn(overloaded)
+    over = overloaded.statistics["nodes"]["n0"]["over_time"]
+    assert drawn == ["n0", S, over["queue"], over["utilisation"]]
+    assert _drawn(clew.run("echo", time_limit=1, recovery=0)) == []
+
+
+def _drawn(result):
+    page = diagram(result.outcome)
+    return json.loads(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["load"]
 
 
 def test_a_line_over_time():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from io import StringIO
 from queue import Queue
 from threading import Thread
@@ -9,9 +10,11 @@ from threading import Thread
 import pytest
 
 import clew
+from clew.checkers.verdict import Verdict
 from clew.errors import NodeError, UsageError
 from clew.node.capacity import Capacity
 from clew.node.node import Node, RPCError, on
+from clew.report.story import story
 from clew.runtimes.simulated import simulated
 from clew.runtimes.stdio import serve
 from clew.scenarios.code.models import load_model
@@ -250,6 +253,73 @@ def test_a_node_by_itself_works_as_in_the_run(made, nemesis):
     parts = parts_of(simulate(plan, model, lives=True), model)
     assert sum(len(part.sent) for part in parts) > 50
     assert [alone(part, plan, model) for part in parts] == [None] * len(parts)
+
+
+BROKEN = """
+from clew import Node, on
+
+class Losing(Node):
+    workload = "lin-kv"
+
+    def start(self):
+        self.values = {}
+
+    @on("write")
+    async def write(self, msg):
+        await self.work(0.05)
+        if not self.values:
+            self.values[msg.body["key"]] = msg.body["value"]
+        self.reply(msg, {"type": "write_ok"})
+
+    @on("read")
+    async def read(self, msg):
+        await self.work(0.02)
+        value = self.values.get(msg.body["key"])
+        if value is None:
+            raise __import__("clew").RPCError(20)
+        self.reply(msg, {"type": "read_ok", "value": value})
+
+    @on("cas")
+    def cas(self, msg):
+        raise __import__("clew").RPCError(22)
+"""
+
+
+def test_a_failing_run_of_nodes_that_work_shrinks_and_replays(tmp_path):
+    path = tmp_path / "losing.py"
+    path.write_text(BROKEN)
+    result = clew.run(path, node_count=1, time_limit=1, recovery=0, nemesis="slow", rate=40,
+                      concurrency=5, out=str(tmp_path))  # fmt: skip
+    assert result.verdict is Verdict.INVALID
+    assert "work" in {event.kind for event in result.outcome.run.trace.events()}
+    small = result.shrink()
+    assert small.outcome.verdict is Verdict.INVALID
+    assert len(small.plan.operations) <= 6
+    assert not small.plan.faults
+    again = simulate(small.plan, load_model(str(path)))
+    assert again.digest == small.outcome.run.digest
+
+
+class Shouting(Node):
+    """Answers its third request in another voice."""
+
+    workload = "echo"
+    answers = 0
+
+    @on("echo")
+    async def echo(self, msg):
+        await self.work(0.1)
+        self.answers += 1
+        said = msg.body["echo"].upper() if self.answers == 3 else msg.body["echo"]
+        self.reply(msg, {"type": "echo_ok", "echo": said})
+
+
+def test_a_story_says_who_waited_for_a_worker_longer_than_for_the_work():
+    result = clew.run(Shouting, node_count=1, concurrency=6, rate=100, time_limit=0.06, recovery=0)
+    told = story(result.outcome)
+    assert re.findall(r"n0 has worked .*", told) == [
+        "n0 has worked 0.1 s, having waited 0.183589 s."
+    ]
 
 
 def test_an_answer_after_work_is_due_to_its_request(made):
