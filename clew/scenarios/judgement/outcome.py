@@ -25,11 +25,10 @@ from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
 from clew.scenarios.judgement.regions import region_figures
 from clew.scenarios.judgement.remarks import (
-    answered_again,
     kept_apart,
     mildly_drawn,
     of_this_machine,
-    unawaited,
+    stray_replies,
     unsynced,
 )
 from clew.scenarios.judgement.signature import finding_kind, signature_of
@@ -108,7 +107,7 @@ def judge(run: Run, model: Model) -> Outcome:
     if run.meddler:
         checks.append(meddled(run.meddler))
     remarks = [
-        *kept_apart(run), *unawaited(run), *answered_again(run), *unsynced(run),
+        *kept_apart(run), *stray_replies(run), *unsynced(run),
         *of_this_machine(run, model), *mildly_drawn(run, model),
     ]  # fmt: skip
     remarks += real_dates(model.node_class)

@@ -30,26 +30,23 @@ def few(names: Sequence[str]) -> str:
 _NAMES_SHOWN = 8
 
 
-def unawaited(run: Run) -> Iterator[str]:
-    """Remarks on replies to nodes for which nothing waited, one for each type."""
-    for kind, nodes, count in run.unawaited:
-        came = "1 reply" if count == 1 else f"{count:,} replies"
-        yield (
-            f"{came} of type {kind!r} came to {', '.join(nodes)}, where nothing waits for them and "
-            "no handler takes them. What is sent with send() has no reply: use rpc(), or do not "
-            "answer. --strict-replies makes it a finding."
-        )
+def stray_replies(run: Run) -> Iterator[str]:
+    """Remarks on replies for which nothing waited, and on second ones, one for each type."""
+    for told, replies in ((_UNAWAITED, run.unawaited), (_AGAIN, run.again)):
+        for kind, nodes, count in replies:
+            came = "1 reply" if count == 1 else f"{count:,} replies"
+            words = told.format(nodes=", ".join(nodes))
+            yield f"{came} of type {kind!r} {words} --strict-replies makes it a finding."
 
 
-def answered_again(run: Run) -> Iterator[str]:
-    """Remarks on replies to requests that had been answered, one for each type."""
-    for kind, nodes, count in run.again:
-        came = "1 reply" if count == 1 else f"{count:,} replies"
-        yield (
-            f"{came} of type {kind!r} from {', '.join(nodes)} answered a request that had been "
-            "answered already: only the first reply counts, so reply to a request once. "
-            "--strict-replies makes it a finding."
-        )
+_UNAWAITED = (
+    "came to {nodes}, where nothing waits for them and no handler takes them. What is sent with "
+    "send() has no reply: use rpc(), or do not answer."
+)
+_AGAIN = (
+    "from {nodes} answered a request that had been answered already: only the first reply counts, "
+    "so reply to a request once."
+)
 
 
 def unsynced(run: Run) -> Iterator[str]:
