@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from clew.machine.text import brief
 from clew.report import layout
 from clew.scenarios.plans.plan import Plan
 from clew.sim.latency import Latency
 from clew.sim.regions import ONE_WAY, way
 
-PAIRS_SHOWN = 6
-"""Of more pairs of regions the nearest and the farthest are shown."""
+ROW_WIDTH = 84
+"""Where a row would be longer, nodes are counted, and only the nearest and the farthest regions are
+shown."""
 
 
 class Places:
@@ -70,12 +72,16 @@ def region_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.regions is None:
         return
     nodes = plan.regions.nodes
-    yield "regions", "; ".join(f"{name}: {', '.join(ids)}" for name, ids in nodes.items())
-    told = list(_distances(plan))
-    if len(told) > PAIRS_SHOWN:
-        told.sort(key=lambda each: each[0])
-        told = [told[0], told[-1]]
-    yield "between them", ", ".join(text for _, text in told)
+    told = "; ".join(f"{name}: {', '.join(ids)}" for name, ids in nodes.items())
+    if len(told) > ROW_WIDTH:
+        told = "; ".join(f"{name}: {len(ids)}" for name, ids in nodes.items())
+    yield "regions", brief(told, ROW_WIDTH)
+    pairs = list(_distances(plan))
+    told = ", ".join(text for _, text in pairs)
+    if len(told) > ROW_WIDTH:
+        pairs.sort(key=lambda each: each[0])
+        told = f"from {pairs[0][1]} to {pairs[-1][1]}"
+    yield "between them", told
 
 
 def _distances(plan: Plan) -> Iterator[tuple[int, str]]:

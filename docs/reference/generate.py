@@ -31,6 +31,7 @@ from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.injection import NEEDS
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
+from clew.sim.regions import PRESETS, Preset
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads as shipped_workloads
 
@@ -63,6 +64,10 @@ def options() -> str:
         default = "" if name == "model" else option.default or _default(one.default)
         shown = code(flag) if flag in {"MODEL", *flags("test")} else "none"
         rows.append((shown, code(name), default, f"{option.meaning} {option.more}".strip()))
+    presets = [
+        (code(name), each.summary, ", ".join(map(code, _named(each))), each.source)
+        for name, each in PRESETS.items()
+    ]
     return f"""# Options of a test
 
 A flag of `clew test`, or a key of a scenario file in TOML; if both are given, the flag counts.
@@ -75,10 +80,23 @@ option.
 
 {table(("name", "meaning"), ((code(name), text) for name, text in SHAPES.items()))}
 
+## Latencies between regions
+
+Half of a round trip is the latency one way. Where no other is named, the first counts.
+
+{table(("name", "meaning", "regions", "source"), presets)}
+
 ## Topologies
 
 {table(("name", "meaning"), ((code(name), text) for name, text in TOPOLOGIES.items()))}
 """
+
+
+def _named(preset: Preset) -> list[str]:
+    """The regions of a preset, and which of them the short names mean."""
+    short = {long: each for each, long in preset.short.items()}
+    long = [name for name in preset.known if name not in preset.short]
+    return [f"{name} ({short[name]})" if name in short else name for name in long]
 
 
 def _default(value: Any) -> str:

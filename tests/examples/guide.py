@@ -75,6 +75,7 @@ STATUS = {
     "clew new store --workload lin-kv": 0,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json --diagram run.html": 1,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json": 1,
+    "clew replay out/three_regions-lin-kv-seed-0/shrunk.json": 1,
     "clew serve-node examples/echo.py": 0,
     "clew serve-node examples/my_counter.py": 0,
     "clew shrink out/abd-reads-one-lin-kv-seed-0/repro.json": 0,
@@ -247,6 +248,9 @@ def gist(output: str) -> str:
     if load is not None:  # what a chapter on load is about
         latency = re.search(r"^  latency .*$", output, re.MULTILINE)
         figures = [*([latency[0], "..."] if latency else []), digest[0], load[0]]
+    regions = re.search(r"^  region +asked .*(?:\n  \S+ +\d.*)+$", output, re.MULTILINE)
+    if regions is not None:
+        figures.append(regions[0])
     return "\n".join(["...", verdicts, "", *evidence, "...", *figures, "", last, *more]) + "\n"
 
 

@@ -106,7 +106,15 @@ def test_the_distances_are_told_as_they_were_stated(latency, told):
 def test_of_many_regions_the_nearest_and_the_farthest_are_told():
     options = {"regions": "us-east-1,eu-west-1,eu-central-1,sa-east-1,ap-southeast-1"}
     told = run_report(outcome_of(time_limit=0.5, **options), None, None, Style())
-    assert "eu-west-1 - eu-central-1 9.78 ms, sa-east-1 - ap-southeast-1 164.05 ms" in told
+    assert "from eu-west-1 - eu-central-1 9.78 ms to sa-east-1 - ap-southeast-1 164.05 ms" in told
+    assert max(map(len, told.splitlines())) <= 100
+
+
+def test_of_many_nodes_they_are_counted():
+    told = run_report(
+        outcome_of("echo", node_count=60, regions="eu,us,asia", time_limit=0.1), None, None, Style()
+    )
+    assert "  regions       eu: 20; us: 20; asia: 20\n" in told
 
 
 def test_a_story_says_the_regions():
