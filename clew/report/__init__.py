@@ -1,1 +1,1 @@
-"""What a person looks at."""
+"""What people see: reports, stories, diagrams and files for CI."""

@@ -6,7 +6,7 @@ too (GitHub, "Workflow commands for GitHub Actions"). GitHub shows ten errors of
 the rest to its log.
 
 An exception is shown at the line of the user's file that raised it, everything else at the
-scenario's file, or at the model's where there is none.
+scenario's file, or at the model's if there is none.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The lists of ``clew list``, read off the tables: models, bugs, workloads, faults and so on."""
+"""The lists of ``clew list``, read from the tables: models, bugs, workloads, faults and so on."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bugs() -> Iterator[Row]:
 
 
 def workloads() -> Iterator[Row]:
-    """List the workloads: what clients may ask, and what must hold."""
+    """List the workloads: what clients may request, and what must hold."""
     for name in known_workloads():
         workload = load_workload(name)
         yield {
@@ -88,7 +88,7 @@ def checkers() -> Iterator[Row]:
 
 
 def consistency_models() -> Iterator[Row]:
-    """What transactions can be held to: first what keeps no order besides, weakest first."""
+    """List the consistency models: first those without session or time order, weakest first."""
     orders = {row.name: order_of(row.name) for row in CONSISTENCY_MODELS}
     for row in sorted(CONSISTENCY_MODELS, key=lambda row: _ORDERS.index(orders[row.name])):
         yield {

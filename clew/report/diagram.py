@@ -1,4 +1,4 @@
-"""A run as a space-time diagram in one web page, without anything to fetch.
+"""A run as a space-time diagram in one web page that loads nothing else.
 
 Lanes for clients and nodes, time to the right (Lamport, "Time, Clocks, and the Ordering of Events
 in a Distributed System", 1978): every message with what it carried, those that were lost and why,
@@ -43,7 +43,7 @@ def diagram(outcome: Outcome) -> str:
         "@REASON@": html_text(reason),
         "@DATA@": script_json(_data(outcome, anomaly)),
     }
-    # All at once: what fills one hole may look like another.
+    # All at once: what fills one placeholder may look like another.
     return _HOLE.sub(lambda hole: holes[hole[0]], page)
 
 
@@ -106,7 +106,7 @@ def _load(figures: dict[str, Any]) -> Iterator[list[Any]]:
 
 
 def _ended(message: Message) -> tuple[bool, int]:
-    """Sort messages by when they arrived or were lost; what is under way comes last."""
+    """Sort messages by when they arrived or were lost; those under way come last."""
     return (True, message.number) if message.ended is None else (False, message.ended)
 
 
@@ -117,7 +117,7 @@ def _message(one: Message, timeline: Timeline) -> list[Any]:
 
 
 def _operations(timeline: Timeline, shown: set[int], end_ns: int) -> Iterator[list[Any]]:
-    """Lay operations on the lane of the client that asked."""
+    """Put operations on the lane of their client."""
     for one in timeline.operations:
         if one.start is not None:
             end = end_ns if one.end is None else one.end

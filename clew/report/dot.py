@@ -9,15 +9,15 @@ from clew.machine.text import dot_text
 from clew.trace import words
 
 OPERATIONS_DRAWN = 40
-"""Of more operations only the last are drawn: nobody can read a larger graph."""
+"""If there are more operations, only the last are drawn: nobody can read a larger graph."""
 
 
 def anomaly_dot(anomaly: Anomaly) -> str:
     """Draw an anomaly as a digraph in the DOT language.
 
-    Where the anomaly has transactions, they are its nodes and their dependencies its edges; else
-    its operations are, with an edge from each to those that began after it ended (only where no
-    other lies between), the last `OPERATIONS_DRAWN` of them.
+    If the anomaly has transactions, they are the nodes and their dependencies the edges; otherwise
+    its operations are the nodes, with an edge from each to those that began after it ended (only
+    where no other lies between), the last `OPERATIONS_DRAWN` of them.
     """
     if "transactions" in anomaly.data:
         return to_dot(anomaly)
@@ -37,5 +37,5 @@ def anomaly_dot(anomaly: Anomaly) -> str:
 
 
 def _before(first: Operation, second: Operation) -> bool:
-    """Say whether the first was over when the second began."""
+    """Return whether the first was over when the second began."""
     return not first.pending and first.completed is not None and first.completed < second.invoked

@@ -1,4 +1,4 @@
-"""What was found of a recorded history, in plain words."""
+"""What was found in a recorded history, in plain words."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """A JUnit report of scenarios, as CI servers read it: Jenkins, GitLab and others.
 
-A suite is a scenario. It has one case for each kind of failure, with the first seed that showed it,
-and one case for all other runs, if there are: a sweep of ten thousand seeds does not make ten
+Each scenario is a suite. It has one case for each kind of failure, with the first seed that showed
+it, and one case for all other runs, if there are: a sweep of ten thousand seeds does not make ten
 thousand cases. A run that is invalid is a ``failure``; one that is unknown is an ``error``, because
-nothing can be said of it and a report must not look green then. What was expected to fail and did
-is a case that passed. A scenario without any run is ``skipped``.
+nothing is known about it and a report must not look green then. A run that was expected to fail and
+did is a case that passed. A scenario without any run is ``skipped``.
 
 The elements and their order are those of the Jenkins xunit plugin's schema, ``junit-10.xsd``.
 """
@@ -35,7 +35,7 @@ def junit_xml(suites: Sequence[Suite], crash: str = "") -> str:
 
 
 def lost_xml(verdict: Verdict, signature: str, reason: str) -> str:
-    """Write the report of a command of which nothing but this is known."""
+    """Write the report of a command of which only a crash is known."""
     root = Element("testsuites", name="clew")
     root.append(_whole(_tag(verdict), signature, reason))
     return _document(root)
@@ -133,7 +133,7 @@ def _case(one: Suite, name: str) -> Element:
 
 
 def _class(source: Source | None) -> str:
-    """Name where a scenario stands, as servers group cases: its path from here, dotted."""
+    """Return the place of a scenario, as servers group cases: its path from here, dotted."""
     if source is None:
         return "clew"
     file = Path(source)

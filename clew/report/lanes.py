@@ -29,7 +29,7 @@ _MARKS = {"crash": "CRASH", "start": "START", "pause": "PAUSE", "resume": "RESUM
 
 
 def lanes(run: Run, anomaly: Anomaly) -> str:
-    """Draw what happened just before an anomaly; empty if it has no one moment."""
+    """Draw what happened just before an anomaly; empty if it has no single moment."""
     end = moment_of(anomaly, at_once=blamed(anomaly) is not None)
     if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
         return ""
@@ -43,7 +43,7 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
 
 
 class _Lanes:
-    """Draws a row for each event that a person would want to see.
+    """Draws a row for each event that is worth seeing.
 
     What happens to several nodes at one instant shares a row.
 

@@ -1,4 +1,4 @@
-"""How text for a person is laid out: lines, lists and tables."""
+"""The layout of text for people: lines, lists and tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def several(count: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """List names as a sentence has them, such as ``n1, n2 and n3``."""
+    """List names as in a sentence, such as ``n1, n2 and n3``."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
@@ -60,7 +60,7 @@ def table(rows: Iterable[Sequence[Any]], indent: str = "  ", right: Sequence[int
     Args:
         rows: the cells; a float is shown to three digits, an integer with separators.
         indent: before each line.
-        right: the ranks of the columns that end evenly, such as numbers.
+        right: the ranks of the right-aligned columns, such as numbers.
     """
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not cells:

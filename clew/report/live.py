@@ -1,4 +1,4 @@
-"""Where a long command stands: a live line on a terminal, one plain line per second elsewhere."""
+"""The progress of a long command: a live line on a terminal, otherwise a plain line per second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LiveLine:
 
     Args:
         stream: where to show it.
-        plain_seconds: a plain line comes so seldom.
+        plain_seconds: the time between two plain lines.
     """
 
     def __init__(self, stream: TextIO, plain_seconds: float = PLAIN_SECONDS) -> None:
@@ -40,7 +40,7 @@ class LiveLine:
         return wall.seconds() - self._started
 
     def show(self, line: Callable[[], str]) -> None:
-        """Show the line, where that was not done just now; a terminal cuts it to its width."""
+        """Show the line, unless it was shown just now; a terminal cuts it to its width."""
         now = wall.seconds()
         if now - self._shown < (LIVE_SECONDS if self._live else self._plain_seconds):
             return

@@ -1,4 +1,4 @@
-"""How busy the nodes were and what came of what was asked, as tables and as lines over time."""
+"""How busy the nodes were and what came of the requests, as tables and as lines over time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from clew.report import layout
 
 NODES_SHOWN = 5
-"""Of more nodes the busiest are shown."""
+"""If there are more nodes, the busiest are shown."""
 
 
 def load_tables(figures: dict[str, Any]) -> str:
@@ -65,9 +65,9 @@ def _short(value: float) -> str:
 
 
 def spark(values: Sequence[float]) -> str:
-    """Draw numbers from 0 as a line of signs: a dot for 0, else a digit in ninths of the highest.
+    """Draw numbers from 0 as a line: a dot for 0, otherwise a digit in ninths of the highest.
 
-    What is above 0 is never drawn as nothing.
+    A number above 0 is never drawn as a dot.
     """
     highest = max(values, default=0)
     return "".join("." if one <= 0 else str(max(1, round(9 * one / highest))) for one in values)

@@ -1,4 +1,4 @@
-"""How a sweep, a run and a shrinker get on."""
+"""The progress of a sweep, a run and a shrinker."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Progress(LiveLine):
     """Seeds done, their rate, what they found so far and the time left; a context.
 
     Args:
-        total: how many seeds there will be at most; None if time ends it.
+        total: how many seeds there will be at most; None if time ends the sweep.
         stream: where to show it.
-        seconds: when time ends it, from now; None if it does not.
+        seconds: after how long time ends it, from now; None if it does not.
     """
 
     def __init__(self, total: int | None, stream: TextIO, seconds: float | None = None) -> None:
@@ -39,7 +39,7 @@ class Progress(LiveLine):
         self._groups: dict[str, int] = {}
 
     def update(self, result: SeedResult, name: str = "") -> None:
-        """Note that a seed is done, of a scenario that needs a name where there are several."""
+        """Note that a seed is done, of a scenario that needs a name if there are several."""
         self._done += 1
         if result.json.get("resumed"):
             self._known += 1
@@ -55,11 +55,11 @@ class Progress(LiveLine):
         self.tick()
 
     def tick(self) -> None:
-        """Show where it stands, unless that was shown just now."""
+        """Show the progress, unless it was shown just now."""
         self.show(self.line)
 
     def line(self) -> str:
-        """Say where it stands, on one line, of which a narrow terminal shows the beginning."""
+        """Describe the progress on one line, of which a narrow terminal shows the beginning."""
         seconds = max(self.seconds, 1e-9)
         rate = (self._done - self._known) / seconds
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
@@ -92,7 +92,7 @@ class Progress(LiveLine):
 
 
 class RunProgress(LiveLine):
-    """How one run gets on: nothing for a short one, then a live line, elsewhere a line each 10 s.
+    """The progress of a run: nothing if it is short, then a live line, or a line every 10 s.
 
     Args:
         limit_ns: the virtual time that it may take.
@@ -104,7 +104,7 @@ class RunProgress(LiveLine):
         self._limit_ns = limit_ns
 
     def stage(self, what: str) -> None:
-        """Show that something else begins, in words."""
+        """Show which stage begins, in words."""
         if self.seconds >= RUN_QUIET_SECONDS:
             self.show(lambda: what)
 
@@ -136,7 +136,7 @@ class ShrinkProgress(LiveLine):
         self.show(lambda: self.line(runs, plan))
 
     def line(self, runs: int, plan: Plan) -> str:
-        """Say where it stands, on one line."""
+        """Describe the progress on one line."""
         return (
             f"shrinking: {runs:,} of at most {layout.several(self._runs_max, 'run')}, "
             f"{layout.several(len(plan.operations), 'operation')}, "
@@ -154,7 +154,7 @@ def _span(seconds: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Write a time that a person waits: ``45 s``, ``3:20 min`` or ``2:05 h``."""
+    """Write a waiting time: ``45 s``, ``3:20 min`` or ``2:05 h``."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - a minute
         return f"{whole} s"

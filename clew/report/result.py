@@ -238,7 +238,7 @@ class RunResult:
 
     def _notes(self) -> list[str]:
         """List the seeds that gave no run, and what can't be done for a class without a file."""
-        if not self.in_memory:  # else no worker has run it
+        if not self.in_memory:  # otherwise no worker has run it
             return [layout.indented(line, "") for line in self._lost()]
         return [
             layout.indented(

@@ -41,11 +41,11 @@ VALUES_SHOWN = 20
 def run_report(
     outcome: Outcome, verification: Verification | None, repro: str | None, style: Style
 ) -> str:
-    """Report all there is to say about one run.
+    """Report everything about one run.
 
     Args:
         outcome: the run, judged.
-        verification: whether it came out the same again; None if that was not asked.
+        verification: whether it came out the same again; None if that was not checked.
         repro: the file that replays it; None if none was written.
         style: colour or none.
     """
@@ -97,7 +97,7 @@ def _loop(plan: Plan) -> str:
 
 
 def _patience(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Show what clients do about answers that do not come, where the plan says anything of it."""
+    """Show what clients do about answers that do not come, if the plan says anything about it."""
     told = []
     if plan.request_timeout_ns is not None:
         told.append(f"a request is given up after {_seconds(plan.request_timeout_ns)}")
@@ -159,7 +159,7 @@ def verdicts(outcome: Outcome, style: Style) -> str:
 
 
 def remarks(told: Sequence[str], style: Style) -> str:
-    """List what is worth knowing and counts in no verdict; empty if there is nothing."""
+    """List what is worth knowing and changes no verdict; empty if there is nothing."""
     if not told:
         return ""
     lines = (layout.hanging("  - ", remark) for remark in told)
@@ -195,7 +195,7 @@ def _anomaly(outcome: Outcome, anomaly: Anomaly) -> str:
 
 
 def _operations(anomaly: Anomaly) -> str:
-    """List the operations that show an anomaly; of many, the last, where the story ends."""
+    """List the operations that show an anomaly; if there are many, only the last."""
     count = len(anomaly.operations)
     shown = anomaly.operations[-OPERATIONS_SHOWN:]
     left = count - len(shown)
@@ -205,7 +205,7 @@ def _operations(anomaly: Anomaly) -> str:
 
 
 def _finding(anomaly: Anomaly) -> Iterator[str]:
-    """Show what a finding knows besides its reason."""
+    """Show what a finding holds besides its reason."""
     data = anomaly.data
     if data.get("cause"):
         doing = "starting" if data["cause"] == "start" else f"handling {data['cause']}"
@@ -241,7 +241,7 @@ def _moments(anomaly: Anomaly) -> list[tuple[int, int]]:
 
 
 def _faults_then(reports: Sequence[FaultReport], moments: Sequence[tuple[int, int]]) -> str:
-    """Show the faults that were active at any of these times, else the last one before them."""
+    """Show the faults that were active at any of these times, or the last one before them."""
     if not reports:
         return ""
     ended = max(end for _, end in moments)
@@ -329,7 +329,7 @@ def speed(virtual_ns: int, wall_seconds: float) -> str:
 
 
 def footer(plan: Plan, verification: Verification | None, repro: str | None, style: Style) -> str:
-    """Say whether the run is the same each time, and which command runs it again."""
+    """Report whether the run is the same each time, and which command runs it again."""
     lines = []
     if verification is not None and verification.same and not verification.hash_order:
         lines.append("Run twice more, here and in a fresh process: the same run, event for event.")
@@ -344,9 +344,9 @@ def footer(plan: Plan, verification: Verification | None, repro: str | None, sty
 
 
 def not_deterministic(verification: Verification, style: Style) -> str:
-    """Say loudly that a run is no function of its plan, and where that shows first.
+    """Report loudly that a run is not a function of its plan, and where that first shows.
 
-    Where there was no second run, say that nobody knows.
+    If there was no second run, report that nobody knows.
     """
     if verification.failure:
         return f"{style.paint('NOT VERIFIED', 'yellow')}: {verification.failure}"
@@ -371,7 +371,7 @@ def not_deterministic(verification: Verification, style: Style) -> str:
 
 
 def verified(outcome: Outcome, verification: Verification | None) -> Outcome:
-    """Add a check of its determinism to an outcome, where that failed."""
+    """Add a check of determinism to an outcome, if it failed."""
     remark = hash_order_remark(verification)
     if remark and remark not in outcome.remarks:
         outcome = replace(outcome, remarks=(*outcome.remarks, remark))

@@ -1,14 +1,14 @@
-"""What a person's terminal or a pipe gets: our own colours and cursor moves, and no others.
+"""What a terminal or a pipe gets: Clew's own colours and cursor moves, and no others.
 
 CI servers read a log's lines for commands of their own (GitHub: ``::`` after any blanks; GitHub,
 Azure Pipelines and TeamCity: ``##[``, ``##vso[`` and their like anywhere), so one sign of each is
-escaped where the command is not ours, also where it comes in pieces.
+escaped if the command is not Clew's, even if it comes in pieces.
 
 Colour goes to a terminal alone, plain text elsewhere; https://no-color.org is respected.
 
-`Style` and `LiveLine` write a mark where a terminal is to get a control sequence. A `Screen` turns
+`Style` and `LiveLine` write a mark in place of a control sequence for a terminal. A `Screen` turns
 marks into sequences and escapes every other control, whatever text it came in. The mark holds an
-address of this process, so that no text that was made elsewhere can hold it.
+address of this process, so that no text from elsewhere can contain it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from clew.machine.text import printable
 _MARK = f"\ufdd0{id(object()):x}."
 _MARKED = re.compile(f"{re.escape(_MARK)}(\\[[0-9;]*m|[rc])")
 _A_COMMAND = re.compile(r"(?m)^[^\S\n]*(::)|(##\w{0,20}\[)")
-_LINE_KEPT = 32  # more than the longest beginning of a command that the end of a line may be
+_LINE_KEPT = 32  # longer than the longest beginning of a command that a line may end with
 
 RETURN = f"{_MARK}r"
 """The mark for the beginning of the line."""
@@ -51,7 +51,7 @@ _OF_VERDICT = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALI
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How text is dressed.
+    """How text is styled.
 
     Attributes:
         colour: False leaves every text as it is.
@@ -84,7 +84,7 @@ def drawn(text: str, line: str = "") -> str:
 
     Args:
         text: what is to be written.
-        line: what the line that it goes on holds so far.
+        line: what the current line holds so far.
     """
     if _MARK not in text:
         return _harmless(text, line)
@@ -99,7 +99,7 @@ def drawn(text: str, line: str = "") -> str:
 
 
 def _harmless(text: str, line: str) -> str:
-    """The text without what would move a cursor, or be taken for a command."""
+    """The text without anything that would move a cursor, or be taken for a command."""
     text = printable(text)
     if ":" not in text and "[" not in text:
         return text
@@ -114,18 +114,18 @@ def _harmless(text: str, line: str) -> str:
 
 
 def _last_line(line: str, text: str) -> str:
-    """What a line holds after a text: as much as may be the beginning of a command."""
+    """The end of a line after a text: as much as may be the beginning of a command."""
     last = text.rpartition("\n")[2] if "\n" in text else line + text
     last = last.lstrip()
     return last if len(last) <= _LINE_KEPT else f"-{last[-_LINE_KEPT:]}"
 
 
 class Screen(io.TextIOBase):
-    """A stream that draws what is written to it.
+    """A stream that escapes what is written to it.
 
     Args:
         stream: where it goes.
-        aside: what is written is no answer: where it can't be written, nothing changes.
+        aside: what is written is not an answer: if it can't be written, nothing changes.
     """
 
     def __init__(self, stream: TextIO, *, aside: bool = False) -> None:
@@ -134,7 +134,7 @@ class Screen(io.TextIOBase):
         self._writing = partial(suppress, OSError) if aside else _unwritable
         self._line = ""
 
-    # Libraries write around a stream that seems to have no encoding.
+    # Libraries bypass a stream that seems to have no encoding.
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -143,11 +143,11 @@ class Screen(io.TextIOBase):
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """What the stream below does with letters that it does not have."""
+        """What the stream below does with characters that it can't encode."""
         return getattr(self._stream, "errors", None) or "strict"
 
     def write(self, text: str) -> int:
-        """Write what can be shown, and return the number of characters that were taken."""
+        """Write what can be shown, and return the number of characters taken."""
         shown = drawn(text, self._line)
         self._line = _last_line(self._line, shown)
         with self._writing():
@@ -161,11 +161,11 @@ class Screen(io.TextIOBase):
                 self._stream.flush()
 
     def writable(self) -> bool:
-        """Say whether it can be written: always."""
+        """Return whether it can be written: always."""
         return True
 
     def isatty(self) -> bool:
-        """Say whether the stream below is a terminal."""
+        """Return whether the stream below is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
@@ -178,7 +178,7 @@ class Screen(io.TextIOBase):
 
 @contextmanager
 def _unwritable() -> Iterator[None]:
-    """Let an output that takes no more be a person's affair; a reader who has left is neither's.
+    """Report an output that takes no more as the user's error; a reader who left is no error.
 
     Raises:
         UsageError: it takes no more.
@@ -196,7 +196,7 @@ def _unwritable() -> Iterator[None]:
 
 
 def put(stream: TextIO, text: str) -> None:
-    """Write text with marks to a stream, drawn once, and flush it."""
+    """Write text with marks to a stream, escaped once, and flush it."""
     stream.write(text if isinstance(stream, Screen) else drawn(text))
     stream.flush()
 
@@ -208,7 +208,7 @@ def echo(text: str = "", *, err: bool = False) -> None:
 
 @contextmanager
 def screened() -> Iterator[None]:
-    """Let stdout and stderr be screens: what nodes and libraries print is drawn too."""
+    """Make stdout and stderr screens, so that what nodes and libraries print is escaped too."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Screen(before[0]), Screen(before[1], aside=True)
     try:

@@ -1,4 +1,4 @@
-"""What a shrinker found: how small it got, the story of what is left, and a run that passes."""
+"""What a shrinker found: the sizes, the story of what is left, and a run that passes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
 
 
 def sizes(shrunk: Shrunk) -> str:
-    """Show what is left of what there was, and what it cost."""
+    """Show the sizes before and after, and the cost."""
     before, after = shrunk.before, shrunk.after
     rows = [
         (name, f"{getattr(before, name):,}", "->", f"{getattr(after, name):,}")
@@ -54,7 +54,7 @@ def sizes(shrunk: Shrunk) -> str:
 
 
 def nearest(shrunk: Shrunk) -> str:
-    """Say how the nearest plan that passes differs, and where its run parts from the other."""
+    """Describe how the nearest passing plan differs, and where its run parts from the other."""
     if shrunk.passing is None or shrunk.parting is None:
         return ""
     change = difference(shrunk.plan, shrunk.passing)
@@ -64,7 +64,7 @@ def nearest(shrunk: Shrunk) -> str:
 
 
 def difference(failing: Plan, passing: Plan) -> str:
-    """Say what a passing plan changes, to end a sentence that begins with 'It does not fail'."""
+    """Describe a passing plan's change, to end a sentence that begins with 'It does not fail'."""
     for fault in failing.faults:
         other = next((one for one in passing.faults if one.id == fault.id), None)
         if other is None:
@@ -84,7 +84,7 @@ def difference(failing: Plan, passing: Plan) -> str:
 
 
 def _moved_or_gone(gone: PlannedOperation, new: Sequence[PlannedOperation]) -> str:
-    """Say what became of an operation, where some are new."""
+    """Describe what became of an operation, if some are new."""
     moved = next((one for one in new if one._replace(at_ns=gone.at_ns) == gone), None)
     if moved is None:
         asked = f"the {_request(gone)} that client {gone.client} asks for"
@@ -110,7 +110,7 @@ def _weaker(fault: Fault, other: Fault) -> str:
 
 
 def _request(one: PlannedOperation) -> str:
-    """Say what a client asks, as a story has it."""
+    """Describe a request of a client, as in a story."""
     return words.asked(Operation(0, one.client, one.f, "info", one.value, None, 0, None))
 
 

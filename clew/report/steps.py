@@ -1,7 +1,7 @@
 """The steps of a story that are not an operation's: faults, crashes, and messages lost or late.
 
-Each class follows a trace, event by event. What a node's disk holds after a crash is shown where
-the node starts again on it.
+Each class follows a trace, event by event. What a node's disk holds after a crash is shown when the
+node starts on it again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Step:
     Attributes:
         time: virtual ns.
         text: what happened.
-        weight: 1 is shown whatever else there is; the greatest are left out first.
+        weight: steps of weight 1 are always shown; the greatest weights are left out first.
         operation: the number of the operation that begins or ends here, or None.
-        fault: the fault that begins here, or empty; a later step of the same takes its place.
+        fault: the fault that begins here, or empty; a later step of the same fault replaces it.
         arrival: the number of the event at which a message comes late here, or None.
     """
 
@@ -48,7 +48,7 @@ _UNSYNCED = re.compile(r"; (\d+) unsynced writes? lost, (\d+) torn$")
 
 
 class Mishaps:
-    """What faults did: their begin and end, and who went down.
+    """What faults did: their beginning and end, and which nodes went down.
 
     Args:
         left: what crashes left on disks, see `clew.search.onlooker.Observed`.
@@ -89,7 +89,7 @@ class Mishaps:
         self.names[fault] = id
         unsynced = _UNSYNCED.search(detail)
         if unsynced and (self._left or unsynced.groups() == ("0", "0")):
-            detail = detail[: unsynced.start()]  # told of each disk by itself, or nothing
+            detail = detail[: unsynced.start()]  # reported with each disk, or nothing
         verb = injection_of(fault).does if detail.startswith("on ") else ""
         told = Step(now_ns, f"Fault {id}: {f'{verb} {detail}' if verb else detail}.", fault=id)
         self._begun[id] = told
@@ -114,7 +114,7 @@ class Mishaps:
 # What a crash left on a node's disk.
 
 DISK_SHOWN = 4
-"""At most this many names and writes are shown; of a longer list, the last ones."""
+"""At most this many names and writes are shown; the last ones of a longer list."""
 
 DISK_WIDTH = 40
 
@@ -126,7 +126,7 @@ _FATES = {
 
 
 def _disk(node: str, after: Aftermath) -> str:
-    """Say what is on a disk after a crash, and what became of what was not synced."""
+    """Describe what is on a disk after a crash, and what became of unsynced writes."""
     held = [_entry(name, value) for name, value in after.left.items()]
     parts = [f"{node}'s disk holds {_some(held) if held else 'nothing'}"]
     fates: dict[str, list[str]] = {}
@@ -163,12 +163,13 @@ def _name(name: str) -> str:
 # What became of messages.
 
 LATE_NS = 100_000_000
-"""A message that takes at least this long, and `LATE_TIMES` the plan's latency, is news."""
+"""A message that takes at least this long, and `LATE_TIMES` the plan's latency, is worth
+showing."""
 
 LATE_TIMES = 4
 
 OVERTAKEN_NS = 1_000_000
-"""What was sent within this time may come in any order; nobody is surprised."""
+"""Messages sent within this time may come in any order without being worth showing."""
 
 
 class Arrivals:
@@ -183,7 +184,7 @@ class Arrivals:
         self._down: dict[str, int] = {}
 
     def take(self, event: TraceEvent) -> Iterator[Step]:
-        """Make the step of another event, in order of the trace; none of most."""
+        """Make the step of another event, in order of the trace; most events have none."""
         fields = event.fields
         if event.kind == "crash":
             self._down[str(fields["node"])] = event.time
@@ -220,7 +221,7 @@ _WHY = {"partition": "to the cut", "down": "because the receiver is down"}
 
 
 class Losses:
-    """Lost messages; of one reason, sender, receiver and type only the first counts."""
+    """Lost messages; only the first of each reason, sender, receiver and type counts."""
 
     def __init__(self) -> None:
         self._known: set[tuple[str, str, str, str]] = set()
@@ -236,7 +237,7 @@ class Losses:
             self._new.setdefault(why, {}).setdefault((kind, src), []).append(dest)
 
     def steps(self) -> Iterator[Step]:
-        """Make a step for each reason for which messages were lost since this was last asked."""
+        """Make a step for each reason for which messages were lost since the last call."""
         for why, lost in self._new.items():
             shown = [
                 f"{kind} from {src} to {layout.listed(dests)}"

@@ -1,8 +1,8 @@
 """The story of a failing run, in numbered steps: what happened, when, where, and what it broke.
 
-Of a run of a thousand events it shows the few that matter to a person: what clients asked and
-heard, what faults did to whom, who came to lead, what nodes hold, which messages were lost, and
-at last what is wrong. Heartbeats, and whatever else is routine, are left out.
+From a run of a thousand events it shows the few that matter to people: what clients requested and
+received, what faults did to whom, who became leader, what nodes hold, which messages were lost, and
+finally what is wrong. Heartbeats and other routine are left out.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from clew.trace.states import Change
 from clew.trace.timeline import Timeline
 
 STEPS_MAX = 24
-"""A longer story is cut down to what weighs most."""
+"""A longer story is cut down to what matters most."""
 
 CHANGES_MAX = 8
-"""A number that a node changes more often is a count or a clock, no news."""
+"""A number that a node changes more often is a count or a clock, and not worth showing."""
 
 FIRST = 3
-"""Of anything else that it changes more often, this many changes are shown."""
+"""If it changes anything else more often, this many changes are shown."""
 
 ARRIVALS_MAX = 6
-"""Of more late messages, the last ones are shown."""
+"""If there are more late messages, the last ones are shown."""
 
 _LEADING = ("leader", "primary")
 
 
 @collected_rarely()
 def story(outcome: Outcome) -> str:
-    """Tell the run in numbered steps, of which the last is what is wrong, if anything is.
+    """Write the run in numbered steps, of which the last is what is wrong, if anything is.
 
-    They are `STEPS_MAX` and one at most. It is a function of the outcome; a short run is done once
-    more to see what its nodes held.
+    There are at most `STEPS_MAX` and one. It is a function of the outcome; a short run is repeated
+    to see what its nodes held.
     """
     seen = observed(outcome.run, outcome.model)
     target = target_of(outcome)
@@ -73,12 +73,12 @@ def _line(rank: int, time_ns: int, text: str) -> str:
 
 
 def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
-    """Find when all had happened that shows an anomaly, virtual ns."""
+    """Find when everything that shows an anomaly had happened, virtual ns."""
     if "time_ns" in anomaly.data:
         return int(anomaly.data["time_ns"])
     ends = [one.end for one in anomaly.operations if one.end is not None]
     end_ns = max(ends, default=outcome.run.virtual_ns)
-    # An answer may be wrong only because another operation is told later that it failed.
+    # An answer may be wrong only because another operation fails later.
     refused = [
         one.end
         for one in outcome.run.history.operations
@@ -102,10 +102,10 @@ class _Teller:
         self._booted: list[str] = []
         self._steps: list[Step] = []
         self._begun: dict[str, int] = {}
-        """Where the beginning of each fault stands in the steps."""
+        """The place of each fault's beginning in the steps."""
 
     def told(self, anomaly: Anomaly | None) -> list[Step]:
-        """Collect the steps up to an anomaly, in order; of late messages, those in its past."""
+        """Collect the steps up to an anomaly, in order; late messages only if in its past."""
         run = self._outcome.run
         end_ns = run.virtual_ns if anomaly is None else _ended(self._outcome, anomaly)
         for event in self._timeline.events(until_ns=end_ns):
@@ -148,7 +148,7 @@ class _Teller:
 
 
 def _of_event(event: TraceEvent, timeline: Timeline, places: Places) -> Iterator[Step]:
-    """Make the step of what a client asks or hears, or a node does; none for routine."""
+    """Make the step of what a client sends or receives, or a node does; none for routine."""
     fields = event.fields
     match event.kind:
         case "invoke":
@@ -179,7 +179,7 @@ def _of_event(event: TraceEvent, timeline: Timeline, places: Places) -> Iterator
 
 
 def _answered(who: str, one: Operation, by_way: str) -> str:
-    """Say what came of an operation, and which messages brought the answer about."""
+    """Describe what came of an operation, and which messages led to the answer."""
     told = words.operation(one)
     if one.type == "ok" and " -> " not in told:
         told += " is done"
@@ -201,7 +201,7 @@ def _of_nodes(changes: Sequence[Change]) -> Iterator[Step]:
 
 
 def _in_state(change: Change) -> Step | None:
-    """Show a change of server state that matters, with all that the node shows of itself."""
+    """Show a change of server state that matters, with all that the node shows of its state."""
     state = json.dumps(change.state, ensure_ascii=False)
     shown = {name: text for name, text in change.shown.items() if text != state}
     if change.state == change.was:
@@ -243,7 +243,7 @@ def _fields(fields: Mapping[str, str]) -> str:
 
 
 def _merged(steps: Sequence[Step]) -> list[Step]:
-    """Join a question and its answer where nothing comes between them."""
+    """Join a request and its answer if nothing comes between them."""
     merged: list[Step] = []
     for step in steps:
         if merged and step.operation is not None and merged[-1].operation == step.operation:
@@ -254,7 +254,7 @@ def _merged(steps: Sequence[Step]) -> list[Step]:
 
 
 def _trimmed(steps: Sequence[Step]) -> list[Step]:
-    """Keep at most `STEPS_MAX` steps: of those that matter least, the earliest go first."""
+    """Keep at most `STEPS_MAX` steps: those that matter least go first, the earliest of them."""
     kept = list(steps)
     for weight in (5, 4, 3, 2, 1):
         while len(kept) > STEPS_MAX:
@@ -268,7 +268,7 @@ def _trimmed(steps: Sequence[Step]) -> list[Step]:
 def _moral(
     outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline, rank: int
 ) -> Iterator[str]:
-    """Write the last step: what is wrong, what shows it, and which promise that breaks."""
+    """Write the last step: what is wrong, what shows it, and which promise it breaks."""
     yield _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
     indent = " " * (len(f"{rank:>3}. ") + 12 + 2)
     for line in (
@@ -280,7 +280,7 @@ def _moral(
 
 
 def _wrong(anomaly: Anomaly) -> str:
-    """Say what is wrong, without the time, which stands before it already."""
+    """Describe what is wrong, without the time, which is shown before it."""
     reason = anomaly.reason
     if "time_ns" in anomaly.data:
         reason = reason.partition(" s: ")[2] or reason
@@ -291,7 +291,7 @@ def _wrong(anomaly: Anomaly) -> str:
 
 
 def _evidence(anomaly: Anomaly, timeline: Timeline, end_ns: int) -> Iterator[str]:
-    """Say what shows it beside the reason: among others, what nodes held at the end."""
+    """Describe what else shows it: among others, what nodes held at the end."""
     data = anomaly.data
     if data.get("cause"):
         yield f"{data['node']} was handling {data['cause']}."

@@ -1,4 +1,4 @@
-"""What the sweep of one scenario gave, as reports for machines have it."""
+"""The results of the sweep of one scenario, for JUnit and JSON reports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from clew.search.summary import Summary
 
 
 class Failure(NamedTuple):
-    """A run that is not as expected, the first of those that ended alike.
+    """A run that is not as expected, the first of those that ended in the same way.
 
     Attributes:
         first: its result.
-        runs: how many ended so, this one included.
+        runs: how many ended so, including this one.
         again: the command that brings it back; empty if there is none.
         story: what happened, as text of several lines; empty if there is none.
     """
@@ -34,7 +34,7 @@ class Suite(NamedTuple):
     """One scenario and what its runs showed.
 
     Attributes:
-        name: what it is called: the name of its file, or its model.
+        name: the name of its file, or its model.
         source: where the scenario comes from; None for flags.
         scenario: what was run.
         summary: all of its runs, added up with the scenario's expectation.
@@ -49,7 +49,7 @@ class Suite(NamedTuple):
 
 
 def command(result: SeedResult, again: Callable[[int], str] | None) -> str:
-    """Name the command that brings a run back: its repro file's, or its seed's; or nothing."""
+    """Return the command that brings a run back: its repro file's, or its seed's; or nothing."""
     if result.repro is not None:
         named = (result.json.get(name) or "" for name in ("model", "workload"))
         return replay_command(result.repro, *named)
@@ -69,7 +69,7 @@ def suite_of(
         scenario: what was run.
         source: where it comes from; None for flags.
         summary: all of its runs.
-        stories: by repro file the text of what happened, as far as there is one.
+        stories: the texts of what happened, by repro file, for those that have one.
         again: gives the command that runs a seed again; None if there is none.
     """
     expectation = parse_expect(scenario.expect or "valid")

@@ -1,4 +1,4 @@
-"""The end of many runs: how many failed and how, each way of failing once."""
+"""The report at the end of many runs: how many failed and how, each way of failing once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clew.search.summary import Summary
 SEEDS_SHOWN = 8
 
 BESIDE_A_RUN = frozenset({"model", "bug", "runs", "seed", "expect", "description"})
-"""The options of a scenario that are shown elsewhere than with the others."""
+"""The options of a scenario that are not shown with the others."""
 
 
 def sweep_report(
@@ -64,7 +64,7 @@ def counts(summary: Summary, style: Style) -> str:
 
 
 def expectation(expect: str | None, summary: Summary, style: Style) -> str:
-    """Say whether the runs showed what was expected; empty if nothing was said of that."""
+    """Report whether the runs showed what was expected; empty without an expectation."""
     if expect is None:
         return ""
     met = summary.met
@@ -82,14 +82,14 @@ def _options(scenario: Scenario) -> list[tuple[str, str]]:
 
 
 def _shown(option: object) -> str:
-    """Write an option's value as it follows its name; a flag says enough by itself."""
+    """Write an option's value as it follows its name; a flag needs none."""
     if option is True:
         return ""
     return " " + (",".join(map(str, option)) if isinstance(option, tuple) else str(option))
 
 
 def failures(summary: Summary, style: Style, again: Callable[[int], str] | None = None) -> str:
-    """List each way of failing with its seeds: the worst first, of these the most frequent."""
+    """List each way of failing with its seeds: the worst first, then the most frequent."""
     lines = []
     for (verdict, signature), group in sorted(
         summary.groups.items(), key=lambda item: (_WORST.index(item[0][0]), -len(item[1].seeds))
@@ -110,7 +110,7 @@ _WORST = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)
 
 
 def _faults(summary: Summary) -> str:
-    """Say how often each kind of fault was planned and took effect, over all runs."""
+    """Report how often each kind of fault was planned and took effect, over all runs."""
     told = ", ".join(
         f"{kind} {summary.bit[kind]:,} of {planned:,}"
         for kind, planned in sorted(summary.planned.items())
@@ -119,7 +119,7 @@ def _faults(summary: Summary) -> str:
 
 
 def _remarks(summary: Summary) -> str:
-    """List what is worth knowing and counts in no verdict; of remarks alike, the first."""
+    """List what is worth knowing and changes no verdict; the first of similar remarks."""
     told = [
         layout.hanging("  ", f"remark on {layout.several(runs, 'run')}: {remark}")
         for remark, runs in summary.remarks.values()

@@ -1,1 +1,1 @@
-"""Clew inside other tests: what a test of pytest runs, and plans and histories for hypothesis."""
+"""Clew inside other tests: runs in tests of pytest, and plans and histories for hypothesis."""

@@ -1,10 +1,10 @@
-"""Files that are tests: a repro file is a regression test, a scenario a test of its own.
+"""Files that are tests: repro files as regression tests, and scenarios.
 
 A regression file keeps a plan that failed once. The test fails while the plan's run is invalid, in
-whatever way. It passes once the check that failed is valid, and is skipped where that check is
-unknown, or the run does not repeat, for then the plan shows nothing. The file of a bug that is to
-stay, such as a planted one, says so with ``"regression": "reproduces"``: then the run must be
-invalid in the way that the file expects.
+any way. It passes once the check that failed is valid, and is skipped where that check is unknown,
+or the run does not repeat, for then the plan shows nothing. The file of a bug that is to stay, such
+as a planted one, says so with ``"regression": "reproduces"``: then the run must be invalid in the
+way that the file expects.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from clew.search.verification import determinism
 from clew.testing.runs import located, repeats, runs_of, shown
 
 REGRESSIONS = {
-    # what a file may say of its bug: what its test asks for
+    # what a file may say about its bug: what its test requires
     "fixed": "the run must not be invalid",
     "reproduces": "the run must be invalid as the file expects",
 }
@@ -58,7 +58,7 @@ class ScenarioItem(pytest.Item):
         runs_of(self).run(self.path)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return the file, and how it is called in a report."""
+        """Return the file, and its name in a report."""
         return self.path, None, f"scenario {shown(self.path)}"
 
 
@@ -101,7 +101,7 @@ class RegressionItem(pytest.Item):
         return replace(plan, model=replace(plan.model, name=name), workload=workload)
 
     def _check_place(self, plan: Plan) -> None:
-        """Do nothing if the model's file, which is about to be imported, is the project's.
+        """Do nothing if the model's file, which is about to be imported, is in the project.
 
         Raises:
             ScenarioError: it lies elsewhere.
@@ -116,13 +116,13 @@ class RegressionItem(pytest.Item):
             )
 
     def _fixed(self, outcome: Outcome) -> str:
-        """Say why the bug is not fixed; empty if the run is not invalid."""
+        """Return why the bug is not fixed; empty if the run is not invalid."""
         if outcome.verdict is not Verdict.INVALID:
             return ""
         return f"{self._headline(outcome)}\n\n{story(outcome)}\n\n{self._command(outcome)}"
 
     def _reproduced(self, repro: Repro, outcome: Outcome) -> str:
-        """Say why the bug no longer shows as the file expects; empty if it does."""
+        """Return why the bug no longer shows as the file expects; empty if it does."""
         if outcome.verdict is Verdict.INVALID and outcome.signature == repro.signature:
             return ""
         return (
@@ -139,12 +139,12 @@ class RegressionItem(pytest.Item):
         return f"Replay: {replay_command(str(shown(self.path)), plan.model.name, plan.workload)}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return the file, and how it is called in a report."""
+        """Return the file, and its name in a report."""
         return self.path, None, f"regression {shown(self.path)}"
 
 
 def _doubt(repro: Repro, outcome: Outcome) -> Result | None:
-    """Find a check that failed in the file's run, and of which nothing is known in this one.
+    """Find a check that failed in the file's run, and is unknown in this one.
 
     Others may well be unknown: a small plan shows little.
     """
@@ -154,7 +154,7 @@ def _doubt(repro: Repro, outcome: Outcome) -> Result | None:
 
 
 def _mode(path: Path) -> str:
-    """Read what a repro file says of its bug.
+    """Read what a repro file says about its bug.
 
     Raises:
         ScenarioError: it says something else.

@@ -10,8 +10,8 @@
 Under the folders of the ini option ``clew_paths``, or named on the command line, a repro file
 (``*.json``) is a regression test and a scenario (``*.toml``) a test of its own.
 
-This module is loaded with pytest whether a project uses it or not: what runs anything is imported
-when a test asks for it.
+This module is loaded with pytest whether a project uses it or not: the modules that run anything
+are imported when a test needs them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from clew.testing.runs import Runs
 
 MARKER = "clew(model, **options): run a cluster of the model before the test, with the options \
-of a scenario, such as workload, nemesis and runs; the test fails where the runs are not valid"
+of a scenario, such as workload, nemesis and runs; the test fails if the runs are not valid"
 
 OPTIONS = {
-    # options of the command line that have a value: its name, and what they say
+    # options of the command line that have a value: its name, and their meaning
     "seed": ("N", "The first seed of every clew test."),
     "runs": ("N", "How many seeds every clew test runs."),
-    "for": ("TIME", "Run seeds for so long in every clew test, such as 30s."),
+    "for": ("TIME", "Run seeds for this long in every clew test, such as 30s."),
     "shard": ("I/N", "Run the I-th of N parts of the seeds, such as 3/10."),
 }
 
@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, also to ``--strict-markers``; check the command line's options.
+    """Register the marker, also for ``--strict-markers``; check the command line's options.
 
     Raises:
         pytest.UsageError: one of them is wrong.
@@ -121,11 +121,11 @@ def pytest_runtest_makereport(
         report.outcome, report.longrepr = "failed", str(call.excinfo.value)
         vars(report).pop("wasxfail", None)
         if report.when == "call":
-            report.when = "setup"  # what fails there is an error to pytest, in all its reports
+            report.when = "setup"  # a failure there is an error to pytest, in all its reports
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many runs there were: with a time or a shard nobody knows it beforehand."""
+    """Report how many runs there were: with a time or a shard nobody knows it beforehand."""
     counts = [
         value
         for reports in terminalreporter.stats.values()
@@ -143,7 +143,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def clew(request: pytest.FixtureRequest) -> Runs:
-    """Runs seeds, ``clew.run(model, **options)``, and fails the test where they are not valid.
+    """Runs seeds, ``clew.run(model, **options)``, and fails the test if they are not valid.
 
     What the markers of the test ran is in ``clew.results``, the last of it in ``clew.result``.
     """

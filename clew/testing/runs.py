@@ -1,4 +1,4 @@
-"""What a test of pytest runs, and how it fails: with the story, not with a traceback of ours."""
+"""What a test of pytest runs, and how it fails: with the story, not with Clew's traceback."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FOLDER_LENGTH_MAX = 120
 
 
 class Runs:
-    """What one test runs; the fixture ``clew``.
+    """The runs of one test; the fixture ``clew``.
 
     Attributes:
-        results: of what the test's markers and its body ran so far, in this order.
+        results: of what the test's markers and its body have run so far, in this order.
     """
 
     def __init__(self, item: pytest.Item) -> None:
@@ -46,7 +46,7 @@ class Runs:
         return self.results[-1]
 
     def run(self, model: str | os.PathLike[str] | Program, **options: Any) -> RunResult:
-        """Run a scenario's seeds; the test fails where they are not as expected.
+        """Run a scenario's seeds; the test fails if they are not as expected.
 
         Args:
             model: as for `clew.run`; a file is looked for beside the test's first.
@@ -76,7 +76,7 @@ class Runs:
         return result
 
     def run_marked(self, marker: pytest.Mark) -> RunResult:
-        """Run what a marker asks for, as `run`."""
+        """Run what a marker requests, as `run`."""
         __tracebackhide__ = True
         if len(marker.args) != 1:
             pytest.fail("@pytest.mark.clew takes a model, and options by name.", pytrace=False)
@@ -126,7 +126,7 @@ def check_repeated(outcome: Outcome) -> None:
 
 
 class Said(NamedTuple):
-    """What the command line says to every test; None if it says nothing.
+    """What the command line sets for every test; None if it sets nothing.
 
     Attributes:
         seed: the first.
@@ -172,7 +172,7 @@ def check_options(config: pytest.Config) -> None:
 
 
 def rank_of(nodeid: str) -> int:
-    """Number a test, for a shard that takes it whole; the same in every process."""
+    """Return a number for a test, for a shard that takes it whole; the same in every process."""
     return int.from_bytes(blake2b(nodeid.encode(), digest_size=8).digest())
 
 
@@ -187,7 +187,7 @@ def runs_of(item: pytest.Item) -> Runs:
 def folder_of(nodeid: str) -> str:
     """Name a folder for a test's artefacts; different for different tests.
 
-    A test's parameters may hold anything, so what stands for them ends in a digest.
+    A test's parameters may hold anything, so a digest replaces them.
     """
     name = re.sub(r"[^\w.]+", "-", nodeid).strip("-")
     if "[" not in nodeid and len(name) <= _FOLDER_LENGTH_MAX:
@@ -197,7 +197,7 @@ def folder_of(nodeid: str) -> str:
 
 
 def _until(seeds: Iterable[int], seconds: float) -> Iterator[int]:
-    """Give seeds until that many wall seconds are over; one at least."""
+    """Give seeds until that many wall seconds are over; at least one."""
     end = wall.seconds() + seconds
     for seed in seeds:
         yield seed
@@ -216,7 +216,7 @@ def _some(seeds: Iterable[int], shard: Shard | None) -> Iterable[int]:
 
 
 def located(model: str | os.PathLike[str] | Program, folders: Sequence[Path]) -> str | Program:
-    """Look for the model's file in folders first; relative to here where it can be."""
+    """Look for the model's file in folders first; give it relative to here if possible."""
     if not isinstance(model, str | os.PathLike):
         return model
     name = os.fspath(model)

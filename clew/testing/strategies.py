@@ -50,19 +50,20 @@ __all__ = ["PHASES", "faults", "histories", "operations", "plans"]
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 """Phases for `hypothesis.settings` that suit plans: all but the one that traces which lines of code
-a failure runs. They are lines of the simulation, and tracing it takes most of the time."""
+a failure runs. They would be lines of the simulation, and tracing them takes most of the time."""
 
 SEED_END = 2**32
-"""Seeds are drawn below it."""
+"""Seeds are drawn below this."""
 
 _NS_PER_MS = 1_000_000
 _NS_PER_SECOND = 1_000_000_000
 _NEVER_HZ = 1e-6
 _SIZES = (1, 8, 20)
-"""The least numbers of operations that are drawn first: lists by themselves are mostly short."""
+"""The least numbers of operations, which are drawn first: drawn lists alone are mostly short."""
 
 _PARTS = (16, 4, 1)
-"""All that is drawn happens in such a part of the time before healing: much at once, or spread."""
+"""Everything drawn happens in such a part of the time before healing: much at once, or spread
+out."""
 
 
 def plans(
@@ -74,11 +75,11 @@ def plans(
 ) -> SearchStrategy[Plan]:
     """Draw plans of a scenario, each of them valid.
 
-    hypothesis draws the seed, the operations under faults and the faults; where the scenario is a
-    swarm, also the nodes and the latency, as far as they are not stated. What is asked after
-    healing comes from the seed. No kind of fault is owed: a plan without any is as good as another.
-    Conditions on figures, and a share of operations that must be answered, are left out: they hold
-    of a scenario's load, and not of each plan.
+    hypothesis draws the seed, the operations under faults and the faults; if the scenario is a
+    swarm, also the nodes and the latency, unless they are stated. Operations after healing come
+    from the seed. No kind of fault has to take effect: a plan without any is as good as another.
+    Conditions on figures, and a share of operations that must be answered, are left out: they apply
+    to a scenario's load, and not to each plan.
 
     Args:
         scenario: a scenario, or a model, a file or a class as `clew.run` takes them.
@@ -113,7 +114,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
     )
     span_ms = max(span_ns // _NS_PER_MS, 1)
     calls = _calls(make_workload(base, model), base.clients, span_ms, operations_max)
-    # What the seed draws comes after healing; numbers are each client's own, so ours go on.
+    # What the seed draws comes after healing; each client has its own numbers, which continue here.
     late = tuple(each for each in base.operations if each.phase != "main")
     first: dict[int, int] = {}
     for each in late:
@@ -123,7 +124,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
 
 
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
-    """Draw a plan without faults, and with what the clients ask after healing only."""
+    """Draw a plan without faults, and only with the clients' operations after healing."""
     shape: dict[str, Any] = {}
     stated, promise = scenario.model_fields_set, promised(model.program)
     if scenario.swarm and "node_count" not in stated:
@@ -161,7 +162,7 @@ def faults(
         kinds: kinds or groups of them; those that need more nodes are left out.
         node_ids: the cluster.
         time_limit: virtual seconds.
-        leads: whether the nodes say who leads, so that faults may aim at the leader.
+        leads: whether the nodes report who leads, so that faults may aim at the leader.
         max_size: how many there are at most.
         regions: the names of the regions; none for one place.
 
@@ -219,7 +220,7 @@ def _faults(
 
 
 def _targets(kind: type[Injection], node_count: int, *, leads: bool) -> SearchStrategy[str | None]:
-    """Draw a symbol that means somebody in this cluster."""
+    """Draw a symbol that some node of this cluster fits."""
     least = {"minority": 3}
     aims = [
         aim
@@ -263,9 +264,9 @@ def operations(
     """Draw the operations of a plan under faults, by time: at least one.
 
     Args:
-        workload: what is asked; its own generator makes each operation of hypothesis's draws.
-        clients: how many may ask.
-        time_limit: virtual seconds; all are asked before.
+        workload: the workload, whose own generator makes each operation from hypothesis's draws.
+        clients: how many there may be.
+        time_limit: virtual seconds; all are invoked before.
         options: those that the workload declares, by name; the others have their defaults.
         max_size: how many there are at most.
 
@@ -291,7 +292,7 @@ class _Call(NamedTuple):
 
 
 class _Bounded(Stream):
-    """A stream of which only `below` is to be written."""
+    """A stream of which a subclass writes only `below`."""
 
     def bits64(self) -> int:
         """Draw an integer in [0, 2**64)."""
@@ -313,7 +314,7 @@ class _Drawn(_Bounded):
 
 
 class _Played(_Bounded):
-    """A stream that gives the same again."""
+    """A stream that repeats recorded draws."""
 
     def __init__(self, tape: Sequence[int]) -> None:
         super().__init__(0)
@@ -344,7 +345,7 @@ def _call(draw: DrawFn, workload: Workload, clients: int, limit_ms: int) -> _Cal
 def _numbered(
     calls: list[_Call], workload: Workload, first: dict[int, int]
 ) -> tuple[PlannedOperation, ...]:
-    """Number the operations in order; ``first`` is the first number that each client has left."""
+    """Number the operations in order; ``first`` is the first free number of each client."""
     numbers = {client: count(number) for client, number in first.items()}
     made = []
     for at_ms, client, tape in sorted(calls):
@@ -357,12 +358,12 @@ def _numbered(
 def histories(
     calls: SearchStrategy[tuple[str, Any, Any]], *, processes: int = 3, max_size: int = 10
 ) -> SearchStrategy[History]:
-    """Draw histories that are well formed, and right or wrong as it comes: to try checkers on.
+    """Draw histories that are well formed, and right or wrong by chance: to try checkers on.
 
-    Each process has one operation open at a time, and one whose end nobody knows is its last.
+    Each process has one operation open at a time; an operation of unknown outcome is its last.
 
     Args:
-        calls: one operation as ``(f, argument, result)``; the result stands where it is ``ok``.
+        calls: one operation as ``(f, argument, result)``; the result is used if it is ``ok``.
         processes: how many work at a time.
         max_size: how many operations there are at most.
     """
@@ -376,7 +377,7 @@ def _histories(
     events: list[Event] = []
     open_calls: dict[int, tuple[str, Any, Any]] = {}
     working = list(range(processes))
-    # A step lets one place go on: it asks something, or what it asked ends.
+    # A step lets one process go on: it invokes an operation, or its operation ends.
     steps = st.tuples(st.integers(0, processes - 1), st.sampled_from(("ok", "fail", "info")), calls)
     for place, ending, call in draw(st.lists(steps, max_size=2 * max_size)):
         process = working[place]

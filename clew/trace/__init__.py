@@ -1,1 +1,1 @@
-"""The trace of a run: its records, what they add up to, and the words for them."""
+"""The trace of a run: its records, what they show together, and the words for them."""

@@ -1,7 +1,8 @@
 """A trace as a file: one JSON object per line, one line per event, in order.
 
-Each line holds ``number``, ``time`` and ``kind``, and then what `clew.trace.kinds.KINDS` says of
-its kind; of a message also its ends and its body. The bytes are a function of the run alone.
+Each line holds ``number``, ``time`` and ``kind``, and then the fields that `clew.trace.kinds.KINDS`
+lists for its kind; for a message also its ends and its body. The bytes are a function of the run
+alone.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ OF_A_MESSAGE: dict[str, str] = {
     "dest": "its receiver",
     "body": "what it says",
 }
-"""What the line of an event of a message holds besides."""
+"""The additional fields of a line about a message."""
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """Write a trace in one step; packed with gzip where the name ends in ``.gz``.
+    """Write a trace in one step; packed with gzip if the name ends in ``.gz``.
 
     Raises:
         UsageError: the place can't be written.

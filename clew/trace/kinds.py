@@ -1,4 +1,4 @@
-"""The kinds of event that a trace holds, and what each field of theirs says.
+"""The kinds of event that a trace holds, and what each of their fields means.
 
 The reference page and the fields of every reader come from this table.
 """
@@ -14,7 +14,7 @@ class Kind(NamedTuple):
 
     Attributes:
         meaning: what happened.
-        fields: by name what each says, in the order in which a record holds them.
+        fields: the meaning of each by name, in the order in which a record holds them.
     """
 
     meaning: str
@@ -53,23 +53,23 @@ KINDS: dict[str, Kind] = {
     "drop": _kind(
         "a message is lost, and why",
         message=_NUMBER,
-        why="`partition`: the link is cut; `down`: its receiver is down, or was restarted "
-        "since; else the kind of the fault that lost it",
+        why="`partition`: the link is cut; `down`: its receiver is down, or has restarted since; "
+        "otherwise the kind of the fault that lost it",
     ),
     "duplicate": _kind(
-        "a message will arrive once more, as a message of that number",
+        "a message will arrive once more, as the message with the number `copy`",
         message=_NUMBER,
-        copy="the copy's number; what becomes of it goes by that",
+        copy="the copy's number, under which later events refer to it",
     ),
     "start": _kind(
         "an incarnation of a node begins",
         node=_NODE,
-        incarnation="its rank among the node's, from 1",
+        incarnation="its rank among the node's incarnations, from 1",
     ),
     "crash": _kind(
         "a node's process ends, and what became of its unsynced writes",
         node=_NODE,
-        why="the kind of the fault that ended it, or `not in the core` where a core alone heals",
+        why="the kind of the fault that ended it, or `not in the core` if only a core heals",
         unsynced="what was to become of unsynced writes (`lost`, `torn` or `kept`), how "
         "many were lost, and how many were torn",
     ),
@@ -81,18 +81,20 @@ KINDS: dict[str, Kind] = {
         times="how many times as long as at full speed its work takes from here on",
     ),
     "work": _kind(
-        "a worker of a node has done what `work()` asked for",
+        "a worker of a node has done what a `work()` call requested",
         node=_NODE,
         waited_ns="how long it waited for a worker, ns",
         took_ns="how long the worker took, ns",
     ),
     "timer": _kind("a timer of a node fires", node=_NODE, name="the timer's name"),
     "sync": _kind(
-        "a node's writes become durable", node=_NODE, writes="how many were not durable before"
+        "a node's writes become durable",
+        node=_NODE,
+        writes="how many writes were not durable before",
     ),
     "log": _kind("a node wrote a line", node=_NODE, text="the line"),
     "state": _kind(
-        "a node's server state, as it tells it",
+        "a node's server state, as it reports it",
         node=_NODE,
         state="an object whose `role` is the node's server state, such as `leader`, or null",
     ),
@@ -119,15 +121,15 @@ KINDS: dict[str, Kind] = {
         node="the node that is asked",
     ),
     "retry": _kind(
-        "a client asks again for what was not answered",
-        process="the process that asked before",
+        "a client repeats a request that was not answered",
+        process="the process that sent it before",
         now="the process under which it goes on",
         f=_FUNCTION,
-        node="the node that is asked now",
+        node="the node that gets the request now",
         attempt="which try this is, from 2",
     ),
     "hedge": _kind(
-        "a client asks a second node for what another has not answered",
+        "a client sends a second node a request that another has not answered",
         process=_PROCESS,
         now="the process whose operation it is if this node's answer counts",
         f=_FUNCTION,
@@ -165,7 +167,7 @@ KINDS: dict[str, Kind] = {
 }
 
 OF_MESSAGES = frozenset({"deliver", "drop", "duplicate"})
-"""What happens to a message: a reader is given its sender, its receiver and its body too."""
+"""The events of a message: a reader also gets its sender, its receiver and its body."""
 
 ARRIVALS = frozenset({"deliver", "drop"})
 """How a message or a copy of one ends."""

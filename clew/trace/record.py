@@ -1,12 +1,12 @@
-"""What happened in a run, event by event, and the digest that identifies it.
+"""The record of what happened in a run, event by event, and the digest that identifies it.
 
 A record is a tuple ``(time_ns, kind, ...)`` of JSON scalars and frozen bodies; `KINDS` says what
 follows each kind. Links are numbered, and a record names them by number. The two kinds that come
 once per message are stored short: a send as ``(time_ns, arrival_ns, message, link, body)``, where
-the arrival is 0 if it can't be foretold, and a delivery at the foretold time as the bare number
-of the message. Records are packed in batches: marshal's format 2 has no references and is the same
-in every Python version, is four times faster than JSON, and its bytes take a fifth of the memory of
-the objects. The digest is the SHA-256 of the packed records.
+the arrival is 0 if it is not known in advance, and a delivery at the recorded arrival as the bare
+number of the message. Records are packed in batches: marshal's format 2 has no references, is the
+same in every Python version and is four times faster than JSON, and its bytes take a fifth of the
+memory of the objects. The digest is the SHA-256 of the packed records.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TraceEvent(NamedTuple):
         number: its rank in the trace, from 0.
         time: virtual nanoseconds.
         kind: a key of `KINDS`.
-        fields: what `KINDS` says follows.
+        fields: those that `KINDS` lists.
     """
 
     number: int
@@ -56,7 +56,7 @@ class Trace:
         on_batch: called after each full batch; the world checks its budgets there.
 
     Attributes:
-        tap: sees the records of each full batch, as they are stored; None for nobody.
+        tap: gets the records of each full batch, as they are stored; None for nobody.
     """
 
     __slots__ = ("_chunks", "_hash", "_length", "_on_batch", "batch", "keep", "tap")
@@ -112,7 +112,7 @@ class Trace:
     def whole_records(self) -> Iterator[Record]:
         """Do as `records`; those of `OF_MESSAGES` end with the link and the body of the message.
 
-        This is where what was sent is remembered, and no longer than the message is under way.
+        What was sent is remembered here, as long as the message is under way.
         """
         sent: dict[int, tuple[int, int, Any]] = {}
         for record in self._stored() if self.keep else ():
@@ -141,8 +141,8 @@ class Trace:
     def events(self) -> Iterator[TraceEvent]:
         """Go through all records in order, with the names of their fields.
 
-        What happens to a message, or to a copy of one, has its ``src``, ``dest`` and ``body``
-        besides, so that no reader need remember what was sent.
+        Events of a message, or of a copy, also have its ``src``, ``dest`` and ``body``, so that no
+        reader need remember what was sent.
         """
         ends: dict[int, dict[str, str]] = {}
         for number, record in enumerate(self.whole_records()):

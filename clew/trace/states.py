@@ -1,4 +1,4 @@
-"""What nodes showed of themselves: at a moment, and when a field of it changed."""
+"""What nodes showed of their state: at a moment, and when a field changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 
 class Change(NamedTuple):
-    """A node shows something else than before.
+    """A node shows something new.
 
     Attributes:
         time_ns: when, virtual ns.
         node: which.
-        state: what its server state is now, such as ``leader``; None if it names none.
+        state: its server state now, such as ``leader``; None if it reports none.
         was: its server state before; None for a node that has just started.
-        fields: by name the values that are new, as JSON text; all of a node that has started.
+        fields: the new values by name, as JSON text; all of them for a node that has started.
         shown: all values, by name.
     """
 
@@ -28,7 +28,7 @@ class Change(NamedTuple):
     shown: Mapping[str, str]
 
     def changed(self, field: str) -> bool:
-        """Say whether a field is new; ``state``, the server state, is one, too."""
+        """Return whether a field is new; ``state``, the server state, counts as one."""
         return field in self.fields or (field == "state" and self.state != self.was)
 
 

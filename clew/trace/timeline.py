@@ -1,8 +1,8 @@
-"""A run's trace, put together: what became of each message, who was up when, and what led to what.
+"""A run's trace, put together: the fate of each message, who was up when, and what led to what.
 
 Everything that looks at a run reads it here. Events come one after the other, from the first; what
-takes several of them to know stands in tables, which are made when they are first asked for, in one
-pass over the trace: O(events) time, and space for the messages.
+takes several of them to know is in tables, which are made when they are first needed, in one pass
+over the trace: O(events) time, and space for the messages.
 
 Causes are Lamport's happened-before (Communications of the ACM 21(7), 1978): what a place did
 earlier comes before what it does later, and what was sent before what was received.
@@ -19,22 +19,22 @@ from clew.trace.record import Trace, TraceEvent
 from clew.trace.states import Change, States
 
 KEPT_MAX = 1 << 17
-"""The events of a trace of at most this many are kept once they were read; others are read anew."""
+"""The events of a trace with at most this many are kept after reading; others are read again."""
 
 
 class Message:
     """A message or a copy of one, and what became of it.
 
     Attributes:
-        number: its own, by which the trace calls it.
+        number: its own, which is its name in the trace.
         copied: the number of the message that it is a copy of; None for no copy.
         src: the sender.
         dest: the receiver.
         body: what it says.
         sent: the number of the event at which it was sent.
         sent_ns: when, virtual ns.
-        cause: the message whose arrival made its sender send it; None if that was a timer, a
-            start, or a client of its own accord.
+        cause: the message whose arrival made its sender send it; None for a timer, a start, or a
+            client's own decision.
         fate: the kind of the event that ended it, ``deliver`` or ``drop``; empty while under way.
         why: why it was lost; empty if it was not.
         ended: the number of the event that ended it; None while under way.
@@ -59,7 +59,7 @@ class Message:
         self.ended_ns: int | None = None
 
     def copy(self, number: int) -> Message:
-        """Make another of the same, that was sent with it."""
+        """Make a copy of it, sent at the same time."""
         other = object.__new__(Message)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
@@ -73,7 +73,7 @@ class Message:
 
     @property
     def type(self) -> str:
-        """What the body says of its type."""
+        """The type in the body."""
         return str(self.body.get("type", "message"))
 
     def end(self, event: TraceEvent) -> None:
@@ -85,7 +85,7 @@ class Message:
         """Follow what led to this message, the first cause first and itself last.
 
         Args:
-            hops_max: of a longer chain, only the last ones, this many; None for all.
+            hops_max: only this many last ones of a longer chain; None for all.
         """
         hops: list[Message] = []
         message: Message | None = self
@@ -131,13 +131,13 @@ class Outage(NamedTuple):
 
 
 class Timeline:
-    """A run as those who look at it need it.
+    """A run in the form that its readers need.
 
     Args:
         trace: of the run, kept.
         operations: of its history, in the order of their invocations.
-        clients: how many there are: the processes of one client are so far apart.
-        changes: what nodes showed of themselves, in order of time, where somebody looked.
+        clients: how many there are, which is the step between the processes of one client.
+        changes: what nodes showed of their state, in order of time, if an onlooker was there.
 
     Attributes:
         operations: as above.
@@ -161,7 +161,7 @@ class Timeline:
         """Go through the events in order.
 
         Args:
-            kinds: only those of these kinds; of all where there are none.
+            kinds: only those of these kinds; without any, all.
             until_ns: only those up to this time, virtual ns.
         """
         for event in self._events():
@@ -171,11 +171,11 @@ class Timeline:
                 yield event
 
     def client_of(self, process: Any) -> str:
-        """Name the client whose process this is; empty for what is no number."""
+        """Return the client whose process this is; empty for what is not a number."""
         return f"c{process % self._clients}" if isinstance(process, int) else ""
 
     def place_of(self, event: TraceEvent) -> str:
-        """Name the node or client at which an event happens; empty if it is at none."""
+        """Return the node or client at which an event happens; empty if it is at none."""
         fields = event.fields
         if event.kind == "send":
             return str(fields["src"])
@@ -199,13 +199,13 @@ class Timeline:
 
     @property
     def outages(self) -> Sequence[Outage]:
-        """When nodes were down or stood still, in the order in which that ended."""
+        """The times in which nodes were down or paused, in the order in which these ended."""
         return self._tables.outages
 
     def cause(self, event: TraceEvent) -> Message | None:
         """Find the message that made a place do what it does now; None if no message did.
 
-        Known of what is sent, of a node's change of state, and of an operation's end.
+        Known for a sending, for a node's change of state, and for an operation's end.
         """
         return self._tables.causes.get(event.number)
 
@@ -220,8 +220,8 @@ class Timeline:
     def past(self, ends: Mapping[str, int]) -> frozenset[int]:
         """Collect the numbers of the events that happened before what some places did, or with it.
 
-        A message that never arrived happened before nothing; yet its receiver would have done
-        otherwise with it, so it is counted where the receiver still does something in the past.
+        A message that never arrived happened before nothing; yet with it its receiver would have
+        acted differently, so it is included if the receiver still does something in the past.
 
         Args:
             ends: the places, and until when, virtual ns.
@@ -240,7 +240,7 @@ class Timeline:
             before[event.number], places[event.number] = (*parents,), place
             latest[place] = event.number
             if place in ends and event.time <= ends[place]:
-                roots[place] = event.number  # the last one has all earlier ones of its place behind
+                roots[place] = event.number  # all earlier ones of its place are before it
         past = _backwards(roots.values(), before)
         last: dict[str, int] = {}
         for number in past:
@@ -267,10 +267,10 @@ class Timeline:
 
 
 class _Tables:
-    """What a pass over the trace collects.
+    """The tables that a pass over the trace collects.
 
     A node sends at the very moment at which something makes it: a message that arrives, a timer,
-    its start. So what an event is due to is known from the trace: what stirred its place last, if
+    its start. So the cause of an event is known from the trace: what last triggered its place, if
     that was at the same time.
     """
 
@@ -286,7 +286,7 @@ class _Tables:
         self._open: dict[Any, Operation] = {}
         self._stirred: dict[str, tuple[int, Message | None]] = {}
         self._came: dict[tuple[str, int], Message] = {}
-        """What came to a node last at an instant: work that was asked for then is due to it."""
+        """What came to a node last at an instant: work requested then is due to it."""
         self._life: dict[str, int] = {}
         self._down: dict[str, tuple[int, str]] = {}
 
@@ -298,7 +298,7 @@ class _Tables:
             case "timer":
                 self._stirred[event.fields["node"]] = event.time, None
             case "sync":
-                # What waited for the disk goes on; it was last asked by a message.
+                # What waited for the disk goes on; a message caused it last.
                 node = event.fields["node"]
                 self._stirred[node] = event.time, self._stirred.get(node, (0, None))[1]
             case "work":
@@ -313,7 +313,7 @@ class _Tables:
                 self._again(event)
 
     def _worked(self, event: TraceEvent) -> None:
-        """What waited for a worker goes on; a message that came when it asked led to it."""
+        """Let what waited for a worker go on; a message that came when it asked led to it."""
         node, fields = event.fields["node"], event.fields
         asked_ns = event.time - fields["waited_ns"] - fields["took_ns"]
         message = self._came.get((node, asked_ns))
@@ -370,7 +370,7 @@ class _Tables:
         self.operations[event.number] = one
 
     def _again(self, event: TraceEvent) -> None:
-        """Note that a client asks again: the request goes out at this very moment."""
+        """Note that a client sends again: the request goes out at this very moment."""
         fields = event.fields
         one = self._open.get(fields["process"])
         if one is not None:  # it goes on under another number, and may be answered under either
@@ -399,5 +399,5 @@ def _backwards(roots: Iterable[int], before: Mapping[int, tuple[int, ...]]) -> s
 
 
 def is_client(name: str) -> bool:
-    """Say whether an endpoint's name is a client's, such as ``c1``."""
+    """Return whether an endpoint's name is a client's, such as ``c1``."""
     return name.startswith("c") and name[1:].isdigit()

@@ -16,7 +16,7 @@ VALUE_WIDTH = 60
 BODY_WIDTH = 90
 
 HOPS_MAX = 9
-"""Of a longer chain of messages the last ones are named."""
+"""A longer chain of messages is cut to its last ones."""
 
 
 _WORDS = {
@@ -46,7 +46,7 @@ _WORDS = {
 
 
 def told(event: TraceEvent) -> str:
-    """Say what happens, without the time."""
+    """Describe what happens, without the time."""
     fields = {**event.fields}
     match event.kind:
         case "send" | "deliver" | "duplicate" | "drop":
@@ -71,16 +71,16 @@ def told(event: TraceEvent) -> str:
 
 
 def body_words(body: dict[str, Any]) -> str:
-    """Say what a message says: its type, and its fields where they are few."""
+    """Describe a message: its type, and its fields if they are few."""
     fields = {name: value for name, value in body.items() if name not in _ROUTINE}
     kind = one_line(str(body.get("type", "message")))
     return f"{kind} {short(fields)}" if fields else kind
 
 
 def way(message: Message | None) -> str:
-    """Name the messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
+    """List the messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
 
-    Empty where a node did what it did by itself.
+    Empty if a node acted by itself.
     """
     chain = message.chain(HOPS_MAX) if message is not None else []
     hops = [hop for hop in chain if not is_client(hop.src) and not is_client(hop.dest)]
@@ -95,7 +95,7 @@ _ROUTINE = frozenset({"type", "msg_id", "in_reply_to"})
 
 
 def short(value: Any) -> str:
-    """Write a value as JSON, cut at its end where it is long."""
+    """Write a value as JSON, cut at its end if it is long."""
     return first_parts(json_words(value), BODY_WIDTH)
 
 
@@ -103,7 +103,7 @@ def short(value: Any) -> str:
 
 
 def time(ns: int | None) -> str:
-    """Write a virtual time in seconds, to the microsecond; ``?`` where there is none."""
+    """Write a virtual time in seconds, to the microsecond; ``?`` if there is none."""
     return "?" if ns is None else f"{ns / NS_PER_SECOND:.6f} s"
 
 
@@ -120,12 +120,12 @@ def span(start: int | None, end: int | None) -> str:
 
 
 def value(any_value: Any, width: int = VALUE_WIDTH) -> str:
-    """Write a value of a history as JSON, cut in the middle where it is long."""
+    """Write a value of a history as JSON, cut in the middle if it is long."""
     return outer_parts(json_words(any_value), width)
 
 
 def operation(one: Operation) -> str:
-    """Say what was asked and what came of it, such as ``read key 3 -> 17``."""
+    """Write a request and what came of it, such as ``read key 3 -> 17``."""
     asked, answer = _told(one)
     if one.type == "ok":
         return one_line(f"{asked} -> {answer}" if answer else asked)
@@ -135,12 +135,12 @@ def operation(one: Operation) -> str:
 
 
 def asked(one: Operation) -> str:
-    """Say what was asked, such as ``read key 3``."""
+    """Write a request, such as ``read key 3``."""
     return one_line(_told(one._replace(type="info"))[0])
 
 
 def _told(one: Operation) -> tuple[str, str]:
-    """Say the question and the answer; the answer is empty if it says no more."""
+    """Write the request and the answer; the answer is empty if it adds nothing."""
     asked, result = one.argument, one.result
     if isinstance(asked, list) and (one.f == "txn" or _is_parts(asked)):
         done = result if isinstance(result, list) and one.type == "ok" else asked
@@ -165,16 +165,16 @@ def _told(one: Operation) -> tuple[str, str]:
 
 
 _ASKS = frozenset({"read", "dequeue", "pop", "remove"})
-"""Functions that are answered with nil where there is nothing; others with nil say nothing."""
+"""Functions that are answered with nil if there is nothing; for others nil means nothing."""
 
 
 def _is_keyed(f: str, asked: Any) -> bool:
-    """Say whether the argument is ``[key, value]``; a cas without a key has ``[from, to]``."""
+    """Return whether the argument is ``[key, value]``; a cas without a key has ``[from, to]``."""
     return _is_pair(asked) and (f in {"read", "write"} or (f == "cas" and _is_pair(asked[1])))
 
 
 def _is_parts(asked: list[Any]) -> bool:
-    """Say whether the argument is a list of micro-operations."""
+    """Return whether the argument is a list of micro-operations."""
     return bool(asked) and all(
         isinstance(part, list) and part[:1] in (["r"], ["w"], ["append"]) for part in asked
     )
@@ -185,12 +185,12 @@ def _is_pair(any_value: Any) -> bool:
 
 
 def _error(error: Any) -> str:
-    """Say why, as a completion has it: its text, or the value as it is."""
+    """Write the reason of a completion: its text, or the value as it is."""
     if isinstance(error, dict):
         return str(error.get("text") or error.get("name") or value(error))
     return "" if error is None else value(error)
 
 
 def who(one: Operation) -> str:
-    """Name the client and the node it asked, such as ``process 3 at n4``."""
+    """Name the client and the node of its request, such as ``process 3 at n4``."""
     return one_line(f"process {one.process}" + (f" at {one.node}" if one.node else ""))
