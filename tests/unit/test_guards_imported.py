@@ -111,22 +111,23 @@ LEFT_FOR_THE_END = {
 
 
 @pytest.mark.parametrize("form", LEFT_FOR_THE_END)
-def test_what_runs_after_the_run_touches_nothing(tmp_path, form):
-    top, inside = (part.format(does="open('x', 'w')") for part in LEFT_FOR_THE_END[form])
-    path = tmp_path / "n.py"
-    path.write_text(f"{top}\n{ECHOES.format(inside=inside or 'pass')}")
-    assert told_of(path)["verdict"] == "valid"
+def test_what_runs_after_the_run_writes_no_file_and_no_answer(tmp_path, form):
+    does = "(print('BYE'), open('x', 'w'))"
+    assert answer_after(tmp_path, does, *LEFT_FOR_THE_END[form])["verdict"] == "valid"
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("form", [*LEFT_FOR_THE_END, "a generator"])
-def test_what_is_printed_after_the_run_is_no_answer(tmp_path, form):
+def test_what_a_generator_prints_after_the_run_is_no_answer(tmp_path):
     generator = "def g():\n    try: yield\n    finally: {does}\nG = g()\nnext(G)"
-    top, inside = LEFT_FOR_THE_END.get(form, (generator, ""))
-    path = tmp_path / "n.py"
-    top, inside = (part.replace("{does}", "print('BYE')") for part in (top, inside))
+    assert answer_after(tmp_path, "print('BYE')", generator, "")["verdict"] == "valid"
+
+
+def answer_after(folder, does, top, inside):
+    """What the command line answers where a node file does something when all is over."""
+    top, inside = (part.replace("{does}", does) for part in (top, inside))
+    path = folder / "n.py"
     path.write_text(f"{top}\n{ECHOES.format(inside=inside or 'pass')}")
-    assert told_of(path)["verdict"] == "valid"
+    return told_of(path)
 
 
 def test_an_environment_that_is_emptied_is_the_nodes(tmp_path):

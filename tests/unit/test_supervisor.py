@@ -52,8 +52,8 @@ from clew.commands import test
 from clew.machine import supervisor
 from clew.sim import watchdog
 
-test.Job = partial(test.Job, handler_seconds=1.0)
-watchdog.IMPORT_SECONDS, watchdog.STRIKE_SECONDS, watchdog.SAY_SECONDS = 1.0, 0.2, 0.5
+test.Job = partial(test.Job, handler_seconds=0.5)
+watchdog.IMPORT_SECONDS, watchdog.STRIKE_SECONDS, watchdog.SAY_SECONDS = 0.5, 0.2, 0.3
 supervisor.LOOK_SECONDS, supervisor.STUCK_LOOKS = 0.2, 2
 
 from clew.__main__ import main

@@ -162,6 +162,21 @@ for _row in MODELS:
     )
 
 
+def _closed(kind: str) -> frozenset[str]:
+    """A kind and all that it is a special case of."""
+    closed: set[str] = set()
+    waiting = [kind]
+    while waiting:  # what is closed has its implied kinds closed or waiting
+        one = waiting.pop()
+        if one not in closed:
+            closed.add(one)
+            waiting.extend(_ANOMALY[one].implies)
+    return frozenset(closed)
+
+
+_CLOSED = {kind: _closed(kind) for kind in _ANOMALY}
+
+
 class Standing(NamedTuple):
     """What a set of anomalies says of the models.
 
@@ -178,14 +193,7 @@ class Standing(NamedTuple):
 
 def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
     """The kinds and all that they are special cases of."""
-    closed: dict[str, None] = {}
-    waiting = list(kinds)
-    while waiting:
-        kind = waiting.pop()
-        if kind not in closed:
-            closed[kind] = None
-            waiting.extend(_ANOMALY[kind].implies)
-    return frozenset(closed)
+    return frozenset().union(*(_CLOSED[kind] for kind in kinds))
 
 
 def is_kind(name: str) -> bool:
@@ -195,7 +203,7 @@ def is_kind(name: str) -> bool:
 
 def violates(kind: str, model: str) -> bool:
     """True if one anomaly of this kind rules the model out."""
-    return not _FORBIDDEN[model].isdisjoint(implied_anomalies([kind]))
+    return not _FORBIDDEN[model].isdisjoint(_CLOSED[kind])
 
 
 def weaker(model: str) -> frozenset[str]:
