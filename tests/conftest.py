@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,3 +29,14 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded histories at {folder}; set CLEW_CORPUS to their folder")
     return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n``: a worker that has nothing left takes tests from one that has.
+
+    Else a worker may end with a row of long tests while the other waits for it.
+    """
+    from xdist.scheduler import WorkStealingScheduling  # noqa: PLC0415 - without xdist no call
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None

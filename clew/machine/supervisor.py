@@ -37,6 +37,8 @@ SILENT_LOOKS = 10
 END_SECONDS = 30.0
 """The time that a process may take to end after a signal."""
 
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+
 _ALIVE, _DONE = b"alive\n", b"done\n"
 
 
@@ -127,10 +129,17 @@ def supervise() -> int | Lost | None:
     readable, writable = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    # A signal that came before there is who passes it on would end this process alone.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     child = os.fork()
     if child:
         os.close(writable)
-        return _Watch(child, readable).wait()
+        watch = _Watch(child, readable)
+        for each in _PASSED_ON:
+            signal.signal(each, lambda signum, _: watch.pass_on(signum))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return watch.wait()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(readable)
     _Here.pipe = writable
     return None
@@ -151,8 +160,6 @@ class _Watch:
 
     def wait(self) -> int | Lost:
         """Wait for the exit status of the process, or how it was lost."""
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda signum, _: self._pass_on(signum))
         killed = False
         while True:
             self._hear()
@@ -163,7 +170,7 @@ class _Watch:
                 os.kill(self._child, signal.SIGKILL)
                 killed = True
 
-    def _pass_on(self, signum: int) -> None:
+    def pass_on(self, signum: int) -> None:
         """Pass a signal on: Ctrl-C reaches both processes, a signal by number only this one."""
         self._ended = signum
         self._since = self._since or wall.seconds()
