@@ -96,6 +96,47 @@ class Busy(Late):
         super().count(body)
 
 
+def reads_never_go_back(history):
+    """In a session, which is a process, no read shows less than the one before."""
+    seen = {}
+    for one in history.operations:
+        if one.type == "ok":
+            if one.result < seen.get(one.process, one.result):
+                yield Anomaly("went-back", f"Process {one.process} saw {one.result}.", (one,))
+            seen[one.process] = one.result
+
+
+class Ticks(Workload):
+    """What a node shows only grows; nodes need not agree."""
+
+    name = "ticks"
+    summary = "no session goes back"
+    checks = (Check(reads_never_go_back, "a session went back", "sessions"),)
+
+    @operation(reply={"value": int}, readonly=True)
+    def read(self, draw):
+        return None
+
+
+class Ticking(Node):
+    """Shows its time in ms; each node is a second behind the one before, and often late."""
+
+    workload = "Ticks"
+
+    def start(self):
+        self.asked = 0
+
+    @on("read")
+    async def read(self, msg):
+        self.asked += 1
+        if self.asked % 3 == 0:
+            await self.sleep(LATE_S)
+        if self.asked % 7 == 0:
+            raise RPCError(11)
+        behind = 1000 * self.node_ids.index(self.id)
+        self.reply(msg, {"type": "read_ok", "value": int(1000 * self.monotonic()) - behind})
+
+
 class OneSlow(Node):
     """A store at every node that never changes; the first node is slow."""
 

@@ -152,6 +152,23 @@ def test_processes_of_a_history_with_retries_and_hedges_have_one_operation_open(
     assert len(outcome.run.timeline().messages) > len(operations)
 
 
+def test_an_answer_of_another_node_is_a_session_of_its_own():
+    outcome = outcome_of(
+        "Ticking", node_count=3, hedge=0.05, retries=3, request_timeout=0.2, rate=60
+    )
+    assert outcome.verdict.value == "valid"
+    assert requests(outcome)["hedges"] > 5
+    assert requests(outcome)["retries"] > 5
+    nodes = {}
+    for one in outcome.run.history.operations:
+        nodes.setdefault(one.process, set()).add(one.node)
+    assert {len(each) for each in nodes.values()} == {1}
+    by_client = {}
+    for one in outcome.run.history.operations:
+        by_client.setdefault(one.process % 6, []).append(one.result)
+    assert any(values != sorted(values) for values in by_client.values())
+
+
 def test_waits_double_up_to_a_bound():
     policy = Policy(retries=500, backoff_ns=100)
     assert [policy.wait_max_ns(attempt) for attempt in (1, 2, 3)] == [100, 200, 400]

@@ -51,9 +51,9 @@ Think: TypeAlias = Annotated[
     float | None,
     Option(
         "SECONDS",
-        "Closed loop: a client asks again so long after an answer, on average.",
-        more="In place of --rate: times are drawn from an exponential distribution. A plan lists "
-        "every operation that may come, so this is a millisecond at least.",
+        "Closed loop: the mean time between an answer and the client's next request.",
+        more="It takes the place of --rate; times are drawn from an exponential distribution. A "
+        "plan lists every operation that may come, so this is at least a millisecond.",
         default="open loop, at --rate",
         unit="seconds",
         least=0.001,
@@ -66,10 +66,10 @@ Retries: TypeAlias = Annotated[
     int,
     Option(
         "N",
-        "How often a client asks again for what was not answered, at most.",
-        more="It does after a timeout, an error that leaves open whether it happened, and one that "
-        "is for now (11 and 30). What is neither read-only nor idempotent is then a further "
-        "operation of the history, for both may take effect.",
+        "How many times at most a client asks again for what was not answered.",
+        more="It does so after a timeout, after an error that leaves open whether the operation "
+        "happened, and after one that may pass (11 and 30). If the operation may have happened, "
+        "and is neither read-only nor idempotent, the retry is another operation of the history.",
         least=0,
         most=1000,
         examples=(3,),
@@ -80,8 +80,8 @@ Backoff: TypeAlias = Annotated[
     float,
     Option(
         "SECONDS",
-        "The longest wait before a first retry; it doubles with each.",
-        more="The wait is drawn evenly from 0 to that (full jitter), and 20 s at most.",
+        "The longest wait before the first retry; it doubles with each.",
+        more="The wait is drawn evenly from 0 to that bound (full jitter), which is at most 20 s.",
         unit="seconds",
         least=0,
         most=20,
@@ -93,7 +93,7 @@ RequestTimeout: TypeAlias = Annotated[
     float | None,
     Option(
         "SECONDS",
-        "When a client gives a request up.",
+        "After how long a client gives up a request.",
         default="what the workload says",
         unit="seconds",
         above=0,
@@ -106,9 +106,9 @@ RetryBudget: TypeAlias = Annotated[
     float | None,
     Option(
         "FRACTION",
-        "How many retries and hedges a client may send for each operation, on average.",
-        more="Each operation puts so much into a bucket that begins empty and holds ten; a retry "
-        "takes one out.",
+        "How many retries and hedges a client may send per operation, on average.",
+        more="Each operation puts this fraction of a retry into a bucket, which begins empty and "
+        "holds ten; a retry or a hedge takes a whole one out.",
         default="no bound",
         least=0,
         most=1,
@@ -120,7 +120,7 @@ Hedge: TypeAlias = Annotated[
     float | None,
     Option(
         "SECONDS",
-        "Ask a second node too for a read that is unanswered after so long.",
+        "After how long a read that has no answer is asked of a second node too.",
         more="The first answer counts. Only what changes nothing is asked twice.",
         default="never",
         unit="seconds",
