@@ -207,7 +207,9 @@ def test_a_bad_value_is_one_clear_message(flag, capsys):
     ("args", "said"),
     [
         (["echo", "--hedge", "0.1"], "each node serves clients of its own"),
-        (["raft", "--node-count", "1", "--hedge", "0.1"], "there is one node"),
+        (["raft", "--node-count", "1", "--hedge", "0.1"], "no read goes to one of several nodes"),
+        (["abd", "--hedge", "1"], "less than the 1 s after which a request is given up"),
+        (["abd", "--hedge", "0.5", "--request-timeout", "0.2"], "less than the 0.2 s"),
         (["raft", "--retry-budget", "0.1"], "--retries or --hedge"),
         (["raft", "--backoff", "0.1"], "--retries"),
     ],

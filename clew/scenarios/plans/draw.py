@@ -96,10 +96,14 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         swarm=scenario.swarm,
         regions=shape.regions,
         bandwidth=scenario.bandwidth,
-        **asked_again(scenario, workload, homes.first),
+        **asked_again(scenario, workload, homes, _slowest_ns(shape)),
         faults=shape.faults,
         operations=operations,
     )
+
+
+def _slowest_ns(shape: Swarm) -> int:
+    return max(shape.latency.mean_ns, shape.regions.slowest_ns if shape.regions else 0)
 
 
 def _core(
