@@ -15,6 +15,7 @@ from clew.report.load import load_tables, spark
 from clew.report.run import run_report
 from clew.report.screen import Style
 from clew.scenarios.judgement.load import WINDOWS_MAX
+from clew.search.shrink.oracle import whole_figures
 
 S = 1_000_000_000
 
@@ -94,9 +95,9 @@ def test_figures_over_time_add_up(overloaded):
     assert load["goodput"] < load["offered"]
 
 
-@pytest.mark.parametrize(("limit", "window"), [(1, 1), (50, 1), (53, 2), (200, 4)])
+@pytest.mark.parametrize(("limit", "window"), [(1, 1), (50, 1), (53, 2), (120, 3)])
 def test_there_are_few_windows_whatever_the_run(limit, window):
-    result = clew.run("echo", time_limit=limit, recovery=9, rate=10, node_count=1)
+    result = clew.run("echo", time_limit=limit, recovery=9, rate=5, node_count=1)
     over = result.statistics["load"]["over_time"]
     assert over["seconds"] == window
     assert len(over["offered"]) <= WINDOWS_MAX
@@ -159,6 +160,35 @@ def test_the_page_of_a_run_draws_load_on_the_lanes_of_nodes_that_work(overloaded
 def _drawn(result):
     page = diagram(result.outcome)
     return json.loads(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["load"]
+
+
+DROWNED = {"node_count": 1, "concurrency": 100, "rate": 100, "time_limit": 3, "recovery": 3,
+           "request_timeout": 1}  # fmt: skip
+
+
+def test_work_in_vain_is_remarked_and_not_made_small():
+    result = clew.run(Single, **DROWNED)
+    (remark,) = result.outcome.remarks
+    assert re.match(r"After healing n0 \(with \d{3} jobs waiting on average\) worked all", remark)
+    assert "0 of 100 operations per second were answered in time" in remark
+    assert result.verdict is Verdict.INVALID
+    assert whole_figures(result.outcome).startswith("the nodes were overloaded")
+    assert not result.shrinkable
+
+
+@pytest.mark.parametrize(
+    ("node_class", "options"),
+    [
+        (Small, {}),  # it refuses what it can't do
+        (Single, {"request_timeout": 20}),  # all are answered, though late
+        (Single, {"concurrency": 10, "rate": 10}),
+        (Single, {"recovery": 0}),
+    ],
+)
+def test_no_work_in_vain_is_no_remark(node_class, options):
+    result = clew.run(node_class, **(DROWNED | options))
+    assert result.outcome.remarks == ()
+    assert whole_figures(result.outcome) == ""
 
 
 def test_a_line_over_time():

@@ -51,6 +51,41 @@ def load_figures(run: Run) -> dict[str, Any]:
     }
 
 
+BUSY = 0.98
+"""A node whose workers are busy for this share of the recovery is overloaded in it."""
+
+
+def overload(run: Run) -> str:
+    """Return which nodes worked in vain after all had healed, in a sentence; empty if none did.
+
+    Such a node's workers are busy all the time and it refuses nothing, while clients get less than
+    half of what they ask for: it works on what they have given up.
+    """
+    begin = -(-run.plan.time_limit_ns // WINDOW_NS)
+    end_ns = min(run.plan.time_limit_ns + run.plan.recovery_ns, run.virtual_ns)
+    seconds = end_ns // WINDOW_NS - begin
+    if not run.loads or seconds < 1:
+        return ""
+    rates = _rates(*_moments(run), run.plan.time_limit_ns, end_ns)
+    if 2 * rates["goodput"] >= rates["offered"]:
+        return ""
+    queues = [
+        f"{name} (with {_waiting(windows, seconds * WINDOW_NS):,.0f} jobs waiting on average)"
+        for name, load in run.loads.items()
+        if (windows := load.windows[begin : begin + seconds])
+        and _busy(windows, load.workers * seconds * WINDOW_NS) >= BUSY
+        and not any(window.refused for window in windows)
+    ]
+    if not queues:
+        return ""
+    return (
+        f"After healing {', '.join(queues)} worked all the time, and {rates['goodput']:.3g} of "
+        f"{rates['offered']:.3g} operations per second were answered in time: what is worked on, "
+        "clients have given up. A bound on the queue, such as Capacity(queue=20), ends that, and "
+        "so do clients that ask again less often."
+    )
+
+
 def _moments(run: Run) -> tuple[list[int], list[int]]:
     """When each operation began, and when each that happened was answered; ns."""
     history, operations = run.history, run.history.operations

@@ -20,7 +20,7 @@ from clew.scenarios.judgement.liveness import (
     final_nodes,
     not_judged,
 )
-from clew.scenarios.judgement.load import load_figures
+from clew.scenarios.judgement.load import load_figures, overload
 from clew.scenarios.judgement.real_dates import real_dates
 from clew.scenarios.judgement.refusals import refused_for_ever
 from clew.scenarios.judgement.regions import region_figures
@@ -114,6 +114,8 @@ def judge(run: Run, model: Model) -> Outcome:
     beyond_any, busy = _talk(run, model)
     checks += beyond_any
     remarks += busy
+    overloaded = overload(run)
+    remarks += [overloaded] if overloaded else []
     remarks += refused_for_ever(run, every_node=workload.every_node)
     if run.plan.liveness != "off":
         progress = check_liveness(run, every_node=workload.every_node)

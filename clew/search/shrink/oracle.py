@@ -17,6 +17,7 @@ from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.errors import ClewError, UsageError
 from clew.history import Operation
 from clew.scenarios.code.models import Model
+from clew.scenarios.judgement.load import overload
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.judgement.signature import finding_kind, kind_of
 from clew.scenarios.plans.plan import Plan, plan_text
@@ -100,9 +101,12 @@ def whole_figures(outcome: Outcome) -> str:
     """Return why a failing run can't be made small, as a clause; empty if it can.
 
     If only a figure is wrong, such as a share of operations or a latency, nothing that happened is
-    wrong by itself, and with fewer operations the figure differs.
+    wrong by itself, and with fewer operations the figure differs. So it is with progress that an
+    overload prevents: it is all operations together that are too many.
     """
     target = target_of(outcome)
+    if target is not None and target.check == "liveness" and overload(outcome.run):
+        return "the nodes were overloaded, and fewer operations are less load"
     if target is None or target.check not in FIGURES:
         return ""
     return f"{target.check} judges figures of the whole run, and fewer operations change them"
