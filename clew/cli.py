@@ -332,8 +332,12 @@ def new(
         str, typer.Argument(metavar="NAME", help="A name for the files, such as my_node.")
     ],
     workload: Annotated[
-        str, typer.Option("-w", "--workload", metavar="NAME", help="What clients ask of it.")
-    ] = "echo",
+        str | None,
+        option("-w --workload", "What clients ask of it.", "echo, or lin-kv with --roles", "NAME"),
+    ] = None,
+    roles: Annotated[
+        bool | None, option("--roles", "Write a system of two kinds of node: routers and shards.")
+    ] = None,
     directory: Annotated[
         Path | None, option("--directory", "Where to write.", "here", "DIR")
     ] = None,

@@ -101,8 +101,9 @@ class System:
             the role shard are shard1, shard2 and so on.
         workload: the default workload of ``clew test``, as for a node class.
         invariants: predicates over the whole cluster; those of the node classes come on top.
-        asks: the role that clients talk to; None for any node. An operation of the workload may
-            name another.
+        asks: the role that clients talk to, or by function of the workload the role that it goes
+            to, as in ``{"read": "cache", "write": "store"}``; None for any node. An operation of
+            the workload that names a role itself goes to that.
         functions: the functions of the workload that it answers; None for all.
         tolerates: what the system promises to withstand; if None, what all of its classes that
             declare something withstand.
@@ -114,17 +115,14 @@ class System:
     roles: Mapping[str, Role]
     workload: Any = None
     invariants: tuple[Any, ...] = ()
-    asks: str | None = None
+    asks: str | Mapping[str, str] | None = None
     functions: tuple[str, ...] | None = None
     tolerates: Tolerates | None = None
 
     def __post_init__(self) -> None:
         _check_roles(self.roles)
         object.__setattr__(self, "roles", dict(self.roles))
-        if self.asks is not None and self.asks not in self.roles:
-            raise _unusable(
-                "asks", f"one of its roles, {', '.join(self.roles)}, or None", in_words(self.asks)
-            )
+        _check_asks(self.asks, self.roles)
         declared: Any = self.invariants
         if not isinstance(declared, tuple | list):
             found = f"{getattr(declared, '__name__', in_words(declared))} by itself"
@@ -142,6 +140,10 @@ class System:
     def classes(self) -> tuple[type[Node], ...]:
         """The node classes, each once, in the order of the roles."""
         return tuple(dict.fromkeys(role.node_class for role in self.roles.values()))
+
+    def role_for(self, f: str) -> str | None:
+        """The role that a function of the workload goes to; None for any node."""
+        return self.asks.get(f) if isinstance(self.asks, Mapping) else self.asks
 
     def class_of(self, role: str) -> type[Node]:
         """The class of the nodes of a role."""
@@ -200,6 +202,17 @@ def _check_roles(roles: Any) -> None:
                 expected=f'a Role, as in {{"{name}": Role(Class, 3)}}',
                 found=getattr(role, "__name__", in_words(role)),
             )
+
+
+def _check_asks(asks: Any, roles: Mapping[str, Role]) -> None:
+    """Hold what a system says of its clients to its roles."""
+    whole = isinstance(asks, Mapping)
+    for role in asks.values() if whole else [asks]:
+        if not (isinstance(role, str) and role in roles) and (whole or role is not None):
+            expected = f"one of its roles, {', '.join(roles)}"
+            expected += " for each function" if whole else ", or None"
+            found = repr(role) if isinstance(role, str) else in_words(role)
+            raise _unusable("asks", expected, found)
 
 
 def _unusable(name: str, expected: str, found: str) -> NodeError:

@@ -20,6 +20,7 @@ TESTS = sorted(path.stem for path in EXAMPLES.glob("test_*.py"))
 VERDICTS = {
     # node file: the verdict of each command in its docstring, in order
     "busy_echo": ["valid", "invalid", "valid"],
+    "cache_store": ["invalid", "valid", "valid"],
     "copied_register": ["invalid"],
     "echo": ["valid"],
     "first_raft": ["valid", "invalid"],
@@ -30,6 +31,7 @@ VERDICTS = {
     "my_counter": ["valid"],
     "patient_gossip": ["valid", "invalid"],
     "quorum_register": ["valid"],
+    "sharded_counter": ["valid", "valid", "invalid"],
     "slow_echo": ["invalid"],
     "steady_bank": ["valid"],
     "summing_counter": ["invalid"],

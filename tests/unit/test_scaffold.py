@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.cli import main
 from clew.errors import UsageError
 from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.table import declared
@@ -31,3 +32,21 @@ def test_the_tests_command_says_what_is_missing(monkeypatch):
     assert pytest_command(Path("test_x.py")) == (
         "python -m pytest test_x.py   (needs: pip install pytest)"
     )
+
+
+def test_a_system_of_two_roles_is_written_and_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "my_store", "--roles"]) == 0
+    text = (tmp_path / "my_store.toml").read_text()
+    meaning = declared(scenario_class())["nodes"].option.meaning
+    assert f"# {meaning}\nnodes = {{ router = 3, shard = 2 }}\n" in text
+    assert main(["test", "my_store.toml", "--time-limit", "5", "--runs", "3"]) == 0
+    assert "3 valid" in capsys.readouterr().out
+    assert "def test_my_store" in (tmp_path / "test_my_store.py").read_text()
+
+
+def test_a_system_is_written_for_one_workload(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "my_store", "--roles", "-w", "echo"]) == 64
+    assert "expected --workload lin-kv, or none, found echo" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

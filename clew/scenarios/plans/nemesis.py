@@ -115,7 +115,7 @@ def _nodes_of(role: str, roles: Mapping[str, Sequence[str]], asked: str) -> Sequ
             if roles
             else "no role: all nodes are of one kind",
             found=repr(role),
-            fix=meant(role, list(roles)) or None,
+            fix=meant(role, list(roles)),
         )
     return roles[role]
 

@@ -72,7 +72,7 @@ def _check_count(system: System, name: str, count: int) -> None:
         raise UsageError(
             f"--nodes can't be used: there is no role {name!r}",
             expected=f"some of {', '.join(system.roles)}",
-            fix=meant(name, list(system.roles)) or None,
+            fix=meant(name, list(system.roles)),
         )
     if not role.holds(count):
         raise UsageError(
@@ -107,11 +107,20 @@ def asks_of(system: System | None, workload: type[Workload]) -> dict[str, str | 
     """The role that each function of a workload goes to; None for any node. Empty for one class.
 
     Raises:
-        UsageError: an operation names a role that the system does not have.
+        UsageError: an operation names a role that the system does not have, or the system speaks of
+            a function that the workload does not have.
     """
     if system is None:
         return {}
-    asks = {f: each.role or system.asks for f, each in workload.operations.items()}
+    for f in system.asks if isinstance(system.asks, Mapping) else ():
+        if f not in workload.operations:
+            raise UsageError(
+                f"'asks' of the System names a function that {workload.name} does not have",
+                expected=f"some of {', '.join(workload.operations)}",
+                found=repr(f),
+                fix=meant(f, list(workload.operations)),
+            )
+    asks = {f: each.role or system.role_for(f) for f, each in workload.operations.items()}
     for f, role in asks.items():
         if role is not None and role not in system.roles:
             raise UsageError(

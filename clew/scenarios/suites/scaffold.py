@@ -24,13 +24,22 @@ from clew.scenarios.options.table import declared
 from clew.workloads.shapes import in_words
 from clew.workloads.workload import Workload
 
+ROLES_WORKLOAD = "lin-kv"
+"""What the system of two kinds of node speaks that is written."""
 
-def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
+
+def scaffold(name: str, workload: str, directory: Path, *, roles: bool = False) -> list[Path]:
     """Write ``NAME.py``, ``NAME.toml`` and ``test_NAME.py``; return their paths.
 
+    Args:
+        name: of the files.
+        workload: what clients ask.
+        directory: where they are written.
+        roles: write a system of two kinds of node instead of one class.
+
     Raises:
-        UsageError: the name can't be a module's, there is no such workload, or a file exists
-            already; then nothing is written.
+        UsageError: the name can't be one of a module, there is no such workload, there is no
+            system for it, or a file is there already; then nothing is written.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise UsageError(
@@ -43,13 +52,24 @@ def scaffold(name: str, workload: str, directory: Path) -> list[Path]:
             expected="another name, such as my_node",
         )
     spoken = load_workload(workload)
+    if roles and workload != ROLES_WORKLOAD:
+        raise UsageError(
+            "--roles can't be used with this workload",
+            expected=f"--workload {ROLES_WORKLOAD}, or none",
+            found=workload,
+            fix="Begin with that, and give the System another workload",
+        )
     workload = _seen_from(directory, canonical(workload))
-    template = spoken.template_text()
+    template = _text("roles.py.txt") if roles else spoken.template_text()
     faults = spoken.template_nemesis if template else ("kill",)  # a skeleton sends nothing
+    scenario = _text("scenario.toml.txt")
+    if roles:
+        faults = ("partition", "kill:shard", "kill:router")
+        scenario = scenario.replace("node_count = 3", "nodes = { router = 3, shard = 2 }")
     nemesis = ", ".join(f'"{kind}"' for kind in faults)
     texts = {
         directory / f"{name}.py": _filled(template or skeleton(spoken, workload), name),
-        directory / f"{name}.toml": _filled(_explained(_text("scenario.toml.txt")), name)
+        directory / f"{name}.toml": _filled(_explained(scenario), name)
         .replace("@WORKLOAD@", workload)
         .replace("@NEMESIS@", f"[{nemesis}]"),
         directory / f"test_{name}.py": _filled(_text("test.py.txt"), name),
