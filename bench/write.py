@@ -1,7 +1,8 @@
 """Runs every benchmark and writes their tables into docs/benchmarks.md.
 
 Run: ``python bench/write.py [NAME ...]`` on a machine that does nothing else. It takes some
-minutes; a name runs that one alone and leaves the other tables as they are.
+minutes; with names, only those run, and the rest of the page stays as it is. Each table names the
+commit at which it was measured.
 """
 
 import platform
@@ -31,33 +32,43 @@ HEAD = """\
 # Benchmarks
 
 Printed by `python bench/write.py`. Machines differ and are noisy: read the ratios, each of which
-was measured side by side in one run. No test asserts a time.
+was measured side by side in one run. A table holds for the commit that it names; later ones may
+differ. No test asserts a time.
 """
 
 
+def commit():
+    """The commit of the working tree, short."""
+    asked = ["git", "-C", HERE, "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def section(name):
+    """A benchmark's section of the page, measured now."""
     done = subprocess.run(
         [sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=True
     )
     table = done.stdout.strip()
     if "|---" not in table:
         table = f"```text\n{table}\n```"
-    where = f"CPython {platform.python_version()}, {platform.machine()}"
+    where = f"CPython {platform.python_version()}, {platform.machine()}, at {commit()}"
     return f"## {TABLES[name]}\n\n`python bench/{name}.py`, {where}.\n\n{table}\n"
 
 
-def main(names):
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    parts = {
-        name: found[0].rstrip() + "\n"
-        for name, title in TABLES.items()
-        if (found := re.findall(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", old, re.DOTALL))
+def page(old, parts):
+    """The page with these sections, by title; new ones come last, all others stay as they are."""
+    kept = {
+        found.partition("\n")[0].removeprefix("## "): found.rstrip() + "\n"
+        for found in re.findall(r"^## .*?(?=\n## |\Z)", old, re.DOTALL | re.MULTILINE)
     }
+    return "\n".join([HEAD, *(kept | parts).values()])
+
+
+def main(names):
     for name in names:
         print(f"bench/{name}.py ...", file=sys.stderr, flush=True)
-        parts[name] = section(name)
-        known = [parts[each] for each in TABLES if each in parts]
-        PAGE.write_text("\n".join([HEAD, *known]), encoding="utf-8")
+        old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(page(old, {TABLES[name]: section(name)}), encoding="utf-8")
 
 
 if __name__ == "__main__":
