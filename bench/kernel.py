@@ -109,7 +109,7 @@ def main(messages):
     median = {name: sorted(one[name] for one in rounds)[ROUNDS // 2] for name in contestants}
     ours = median["Clew, full Node API"]
     print(f"{messages:,} messages in {ROUNDS} rounds, the three in turn; medians.\n")
-    print("| exchange | us a message | Clew / it |")
+    print("| exchange | us per message | Clew / it |")
     print("|---|---|---|")
     for name, seconds in median.items():
         print(f"| {name} | {seconds * 1e6:.2f} | {ours / seconds:.2f} |")

@@ -438,7 +438,7 @@ def main() -> None:
         print(measure(options.row))
         return
     print(
-        "Figures of other checkers were taken once, on a machine of this kind and on other "
+        "Figures of other checkers were measured once, on a machine of this kind and on other "
         "histories of the same kind: read them as orders of magnitude.\n"
     )
     print(

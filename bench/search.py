@@ -35,7 +35,7 @@ WAYS = {
     "random": "every kind of fault in each seed, at one rate; five nodes, no latency",
     "swarm": "`--swarm`: each seed draws its configuration",
     "swarm, pct": "`--swarm --schedule pct`",
-    "guided": "swarm plans and mutants of those that did what few did, see bench/guided.py",
+    "guided": "swarm plans, and mutants of those that did what few others did; see bench/guided.py",
 }
 
 
