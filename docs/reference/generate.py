@@ -28,7 +28,7 @@ from clew.scenarios.options.schema import SCHEMA_FILE, made_text
 from clew.scenarios.options.table import declared
 from clew.scenarios.runs.client import ELSEWHERE
 from clew.sim.faults import GROUPS, KINDS, PLANNED
-from clew.sim.faults.injection import NEEDS
+from clew.sim.faults.injection import NEEDS, Injection
 from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.regions import PRESETS, Preset
@@ -107,10 +107,15 @@ def _default(value: Any) -> str:
     return code(",".join(value) if isinstance(value, tuple) else value)
 
 
+def _aims(kind: type[Injection]) -> str:
+    regions = sum(parameter.region for parameter in kind.parameters)
+    return ("", "a region", "two regions")[regions] or ", ".join(kind.aims) or "all"
+
+
 def faults() -> str:
     """The kinds of fault."""
     kinds = [
-        (code(name), kind.summary, kind.bites, kind.least_nodes, ", ".join(kind.aims) or "all")
+        (code(name), kind.summary, kind.bites, kind.least_nodes, _aims(kind))
         for name, kind in KINDS.items()
     ]
     planned = [(code(name), kind.summary, kind.bites) for name, kind in PLANNED.items()]

@@ -59,13 +59,13 @@ class Listener:
         self.got += 1
 
 
-def struck_by(kind, at=1.0, until=2.0, **params):
+def struck_by(kind, target=None, at=1.0, until=2.0, **params):
     """A cluster of three regions after a fault, with its report and what a client got.
 
     The client stands in eu and asks each node ten times while the fault lasts.
     """
     cluster = simulated(1, Chatter, NODES, regions=REGIONS)
-    fault = Fault("f", kind, int(at * S), int(until * S), None, params)
+    fault = Fault("f", kind, int(at * S), int(until * S), target, params)
     injector = Injector(cluster, [fault])
     cluster.boot()
     clients = {}
@@ -141,6 +141,20 @@ def test_a_region_that_is_killed_starts_again():
     assert {host.id: host.incarnation for host in cluster.hosts.values()} == {
         "n1": 1, "n2": 2, "n3": 1, "n4": 1, "n5": 2,
     }  # fmt: skip
+
+
+def test_a_fault_that_aims_at_some_nodes_strikes_those_of_the_region():
+    cluster, report, got = struck_by("region-cut", ("n1", "n2"), region="eu")
+    assert silent(cluster) == between(["n1"], US + ASIA) | between(US + ASIA, ["n1"])
+    assert (report.target, set(got.values())) == (("n1",), {10})
+    _, report, _ = struck_by("region-kill", ("n1", "n2"), region="us")
+    assert report.target == ("n2",)
+    cluster, report, _ = struck_by("region-one-way", ("n1", "n2"), region="eu", other="us")
+    assert silent(cluster) == between(EU, US) - {("n4", "n5")}
+    for kind, told in (("cut", "cut nothing off"), ("kill", "killed nothing")):
+        _, report, _ = struck_by(f"region-{kind}", ("n1", "n2"), region="asia")
+        assert report.bit == 0
+        assert report.detail.startswith(f"{told}: no node of that role is in the region asia")
 
 
 def test_regions_that_are_not_named_are_drawn_and_differ():

@@ -1,6 +1,7 @@
 """Regions: how they are asked for, what a plan holds of them, and what nodes and clients see."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +143,17 @@ REFUSED = [
 def test_what_is_wrong_is_one_message(options, told):
     with pytest.raises(UsageError, match=told):
         plan_of(**options)
+
+
+def test_a_table_may_name_a_role_for_its_nodes():
+    model = load_model(str(Path(__file__).with_name("two_kinds.py")))
+    table = {"eu": ["store", "front2"], "us": ["front1", "front3"]}
+    given = {**BASE, "model": model.name, "regions": table}
+    nodes = draw_plan(make_scenario(given), 0, model).regions.nodes
+    assert nodes == {"eu": ("front2", "store1"), "us": ("front1", "front3")}
+    wrong = make_scenario({**given, "regions": {"eu": ["store"], "us": ["fronts"]}})
+    with pytest.raises(UsageError, match="there is no node 'fronts'"):
+        draw_plan(wrong, 0, model)
 
 
 def test_the_command_ends_with_64(capsys):

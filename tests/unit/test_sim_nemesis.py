@@ -113,7 +113,11 @@ def test_unknown_fault():
 def test_groups_draw_only_kinds_that_bite(count):
     for seed in range(30):
         for asked in GROUPS:
-            able = [name for name in GROUPS[asked] if KINDS[name].least_nodes <= count]
+            able = [
+                name
+                for name in GROUPS[asked]
+                if KINDS[name].least_nodes <= count and KINDS[name].least_regions <= count
+            ]
             if able:
                 assert {fault.kind for fault in draw([asked], seed, count)} <= set(able)
 

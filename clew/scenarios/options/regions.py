@@ -197,7 +197,7 @@ RegionsOption: TypeAlias = Annotated[
     Option(
         "A,B",
         "Regions in which nodes stand in turn, such as eu,us,asia.",
-        more="In a file it may be a table that says which nodes stand in which.",
+        more="In a file it may be a table that says which nodes, or which roles, stand in which.",
         default="one place",
         forms=REGION_FORMS,
         examples=(["eu", "us"], {"eu": ["n1", "n2"], "us": ["n3", "n4", "n5"]}),

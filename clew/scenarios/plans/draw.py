@@ -228,7 +228,7 @@ def _shape(
     sized = bool(roles) or "node_count" in stated or isinstance(scenario.regions, dict)
     if scenario.swarm and not sized:
         names = draw_size(entropy, promise, len(scenario.regions))
-    regions = placed(scenario, names, entropy, promise)
+    regions = placed(scenario, names, entropy, promise, roles)
     if not _draws_kinds(scenario):
         faults = draw_faults(
             scenario.nemesis,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from clew.errors import UsageError
@@ -25,9 +26,20 @@ _LATENCIES_MS: tuple[int, ...] = (1, 5, 20, 100)
 
 
 def placed(
-    scenario: Scenario, node_ids: Sequence[str], entropy: Entropy, promise: Tolerates
+    scenario: Scenario,
+    node_ids: Sequence[str],
+    entropy: Entropy,
+    promise: Tolerates,
+    roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Regions | None:
     """The regions of a plan with these nodes; None if the scenario asks for none.
+
+    Args:
+        scenario: what may happen.
+        node_ids: the cluster.
+        entropy: the run's seed.
+        promise: what the nodes tolerate.
+        roles: the nodes of each role of a system; a table may name a role for its nodes.
 
     Raises:
         UsageError: a region would be empty, names a node that is not there or another's, or has no
@@ -43,7 +55,10 @@ def placed(
                 fix="Add --regions eu,us (regions in a file)",
             )
         return None
-    nodes = _from_table(asked, node_ids) if isinstance(asked, dict) else _in_turn(asked, node_ids)
+    if isinstance(asked, dict):
+        nodes = _from_table(asked, node_ids, roles)
+    else:
+        nodes = _in_turn(asked, node_ids)
     value: Any = scenario.region_latency
     if value is None and scenario.swarm:
         value = _drawn(tuple(nodes), entropy, promise)
@@ -62,10 +77,14 @@ def _in_turn(names: Collection[str], node_ids: Sequence[str]) -> dict[str, tuple
 
 
 def _from_table(
-    table: Mapping[str, Sequence[str]], node_ids: Sequence[str]
+    named: Mapping[str, Sequence[str]], node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
     """The table, with each region's nodes in the cluster's order."""
     there = f"each of {', '.join(node_ids)} in one region"
+    table = {
+        region: [node for name in names for node in roles.get(name, (name,))]
+        for region, names in named.items()
+    }
     owner: dict[str, str] = {}
     for name, ids in table.items():
         for node in ids:

@@ -1,7 +1,8 @@
 """What goes wrong between regions: one is cut off, far away, deaf one way, or down altogether.
 
 A region is all that stands in it when the fault strikes: its nodes and its clients. What is in no
-region, as a service, is near to all and no part of any of this.
+region, as a service, is near to all and no part of any of this. A fault that aims at a role of a
+system strikes nodes of that role only, and what is sent from and to them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class RegionFault(Injection):
     """Base of the faults of regions: who stands where."""
 
     group: ClassVar[str] = "region"
-    least_nodes: ClassVar[int] = 2
+    least_nodes: ClassVar[int] = 1  # where there are two regions there are two nodes
     least_regions: ClassVar[int] = 2
 
     def named(self) -> list[str]:
@@ -39,20 +40,19 @@ class RegionFault(Injection):
         return [name or next(free) for name in asked]
 
     def nodes_in(self, *regions: str) -> list[Host]:
-        """The hosts of some regions, in the cluster's order."""
+        """Those of the targets that stand in some regions, in the cluster's order."""
         places = self.cluster.network.places
-        return [host for host in self.cluster.hosts.values() if places[host.id] in regions]
+        return [host for host in self.targets if places[host.id] in regions]
 
     def ways(self, src: Iterable[str], dest: Iterable[str]) -> Cut:
-        """What may be sent from some regions to others, as pairs of endpoints; clients too."""
+        """What the targets and clients may send from some regions to others, as pairs of ends."""
         cluster, froms, tos = self.cluster, {*src}, {*dest}
+        struck = {host.id for host in self.targets}
         there = [*cluster.hosts, *cluster.clients]
         places = cluster.network.places
         senders = [name for name in there if places.get(name) in froms]
         receivers = [name for name in there if places.get(name) in tos]
-        return [
-            (a, b) for a in senders for b in receivers if a in cluster.hosts or b in cluster.hosts
-        ]
+        return [(a, b) for a in senders for b in receivers if a in struck or b in struck]
 
     def others(self, region: str) -> list[str]:
         """All regions but one."""
@@ -65,6 +65,7 @@ class CutRegions(CutLinks, RegionFault):
     """Base of the cuts between regions."""
 
     group: ClassVar[str] = "region"
+    least_nodes: ClassVar[int] = 1
 
     def cut_off(self, pairs: Cut, targets: list[Host]) -> None:
         """Cut what is sent between these, and say whom it concerns."""
@@ -84,10 +85,17 @@ class RegionCut(CutRegions):
     parameters: ClassVar[tuple[Parameter, ...]] = (_REGION,)
 
     def begin(self) -> str:
-        """Cut all links between the region and the others."""
+        """Cut all links between the region and the others; of some of its nodes, only theirs."""
         [region] = self.named()
         inside, rest = self.nodes_in(region), self.others(region)
-        self.cut_off([*self.ways([region], rest), *self.ways(rest, [region])], inside)
+        if not inside:
+            self.targets = []
+            return f"cut nothing off: no node of that role is in the region {region}"
+        there = [*self.ways([region], rest), *self.ways(rest, [region])]
+        if len(self.targets) < len(self.cluster.hosts):
+            struck = {host.id for host in inside}
+            there = [pair for pair in there if struck & {*pair}]
+        self.cut_off(there, inside)
         return f"cut the region {region} ({names(inside)}) off from {', '.join(rest)}"
 
 
@@ -108,6 +116,7 @@ class RegionSlow(RegionFault, ConstantDelay):
     """Two regions are farther from each other."""
 
     group: ClassVar[str] = "region"
+    least_nodes: ClassVar[int] = 1
     summary: ClassVar[str] = "every message between two regions takes the same time longer"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _REGION,
@@ -119,10 +128,10 @@ class RegionSlow(RegionFault, ConstantDelay):
     def begin(self) -> str:
         """Hang itself on all links between the two."""
         two = self.named()
-        self.targets = self.nodes_in(*two)
         for src, dest in (two, two[::-1]):
             for a, b in self.ways([src], [dest]):
                 self._hang(Tampering(self, self.cluster.link(a, b)))
+        self.targets = self.nodes_in(*two)
         by = seconds(int(self.param("mean_ns")))
         return f"on all links between the regions {two[0]} and {two[1]} (by {by})"
 
@@ -141,6 +150,8 @@ class RegionKill(RegionFault, Kill):
         """Kill those of the region that run."""
         [region] = self.named()
         self.targets = self.nodes_in(region)
+        if not self.targets:
+            return f"killed nothing: no node of that role is in the region {region}"
         return f"in the region {region} {super().begin()}"
 
 
