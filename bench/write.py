@@ -18,6 +18,7 @@ TABLES = {
     # script: what its table shows
     "kernel": "The kernel: a ping-pong of 1,000,000 messages",
     "raft": "A Raft cluster, checking included",
+    "work": "Work: two workers that always have a queue",
     "memory": "Memory of 1,000,000 trace events",
     "startup": "The command line",
     "linearizability": "Linearizability",
