@@ -309,10 +309,22 @@ def list_(
 
 \b
   clew schema > scenario.schema.json
+  clew schema my_bank.py > scenario.schema.json
 """,
 )
-def schema() -> None:
-    """Print the JSON schema of scenario files, for editors and other tools."""
+def schema(
+    workloads: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORKLOAD",
+            help="Workloads in files, whose options are in it too: file.py or file.py:Class.",
+        ),
+    ] = None,
+) -> None:
+    """Print the JSON schema of scenario files, for editors and other tools.
+
+    It has the options of every test, and of the workloads that ship, are installed or are named.
+    """
     _run("schema", locals())
 
 

@@ -12,6 +12,5 @@ from clew.scenarios.options.schema import schema_text
 
 def run(options: Mapping[str, Any]) -> int:
     """Print the schema; return the exit status."""
-    del options
-    echo(schema_text().removesuffix("\n"))
+    echo(schema_text(*options.get("workloads") or ()).removesuffix("\n"))
     return EXIT_VALID

@@ -26,6 +26,20 @@ def test_the_schema_is_printed(capsys):
     assert json.loads(capsys.readouterr().out) == scenario_schema()
 
 
+def test_the_schema_has_the_options_of_a_workload_in_a_file(capsys):
+    assert main(["schema", "examples/hasty_bank.py"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    options = {"model": "hasty_bank.py", "amount_max": 1}
+    assert _faults(options, told) == []
+    assert _faults(options | {"amount_max": 0}, told)
+    assert _faults(options, scenario_schema())
+
+
+def test_the_schema_of_a_file_without_a_workload_is_refused(capsys):
+    assert main(["schema", "examples/echo.py"]) == 64
+    assert "there is no Workload class" in capsys.readouterr().err
+
+
 def test_every_option_has_a_meaning_and_an_example_that_the_schema_and_the_model_accept():
     schema = scenario_schema()
     for name, field in schema["properties"].items():

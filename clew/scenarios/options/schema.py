@@ -80,11 +80,15 @@ def made_text(*own: type[Workload]) -> str:
     return json.dumps(scenario_schema(*own), indent=2) + "\n"
 
 
-def schema_text() -> str:
-    """The schema as the package holds it; with the options of installed workloads, made anew.
+def schema_text(*workloads: str) -> str:
+    """The schema as the package holds it; with options of other workloads, made again.
+
+    Args:
+        workloads: references to them; those of installed packages need not be named.
 
     Raises:
-        ClewError: an installed workload can't be loaded, or is none.
+        ClewError: a workload can't be loaded, or is none.
     """
-    own = [load_workload(name) for name in plugins.installed(plugins.WORKLOADS)]
+    names = dict.fromkeys([*plugins.installed(plugins.WORKLOADS), *workloads])
+    own = [load_workload(name) for name in names]
     return made_text(*own) if own else SCHEMA_FILE.read_text(encoding="utf-8")
