@@ -83,6 +83,13 @@ class LateOnce(Late):
             super().count(body)
 
 
+class Never(Late):
+    """Answers, long after anybody waits."""
+
+    async def wait(self):
+        await self.sleep(LATE_S)
+
+
 class Busy(Late):
     """Refuses every second request for now, and loses nothing."""
 

@@ -169,6 +169,20 @@ def test_an_answer_of_another_node_is_a_session_of_its_own():
     assert any(values != sorted(values) for values in by_client.values())
 
 
+@pytest.mark.parametrize(("timeout", "verdict"), [(0.005, "unknown"), (0.3, "valid")])
+def test_who_gives_up_sooner_than_a_message_comes_accuses_nobody(timeout, verdict):
+    outcome = outcome_of("Busy", "Blind", latency=10, request_timeout=timeout, retries=2)
+    assert outcome.verdict.value == verdict
+    if verdict == "unknown":
+        [check] = [check for check in outcome.checks if check.name == "liveness"]
+        assert "clients gave each request up after 5 ms" in check.reason
+
+
+def test_who_gives_up_before_a_long_queue_is_worked_off_still_sees_no_progress():
+    outcome = outcome_of("Never", "Blind", retries=1)
+    assert outcome.signature.startswith("liveness: invalid")
+
+
 def test_waits_double_up_to_a_bound():
     policy = Policy(retries=500, backoff_ns=100)
     assert [policy.wait_max_ns(attempt) for attempt in (1, 2, 3)] == [100, 200, 400]

@@ -50,7 +50,37 @@ def final_nodes(plan: Plan) -> tuple[str, ...]:
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
-    """INVALID if the healed nodes made no progress in the recovery time."""
+    """INVALID if the healed nodes made no progress in the recovery time.
+
+    UNKNOWN if they answered, and clients had been told to give up sooner than any system answers.
+    """
+    result = _progress(run, every_node=every_node)
+    hasty = _hasty(run) if result.verdict is Verdict.INVALID else ""
+    return Result("liveness", Verdict.UNKNOWN, f"{result.reason}; {hasty}") if hasty else result
+
+
+PROMPT_TIMES = 10
+PROMPT_NS = 100_000_000
+"""An answer within ten mean latencies and a tenth of a second is prompt."""
+
+
+def _hasty(run: Run) -> str:
+    """Say that clients gave up too soon, if most late answers after healing were prompt ones."""
+    plan = run.plan
+    if plan.request_timeout_ns is None:
+        return ""
+    waits = [done - sent for sent, done in run.attempts.late if sent >= plan.time_limit_ns]
+    prompt = [ns for ns in waits if ns <= PROMPT_NS + PROMPT_TIMES * plan.slowest_ns]
+    if 2 * len(prompt) <= len(waits):
+        return ""
+    return (
+        f"but clients gave each request up after {plan.request_timeout_ns / 1e6:g} ms, and "
+        f"{len(prompt):,} of {len(waits):,} late answers came within {max(prompt) / 1e6:.3g} ms: "
+        "give a longer --request-timeout."
+    )
+
+
+def _progress(run: Run, *, every_node: bool) -> Result:
     plan = run.plan
     if not plan.recovery_ns:
         return Result("liveness", Verdict.VALID, "There is no recovery time: no progress was due.")

@@ -75,6 +75,7 @@ class Attempts:
         apart: of those, the ones that are an operation of the history by themselves.
         hedges: requests that asked a second node for what another had not answered.
         held_back: retries and hedges that a budget did not allow.
+        late: of each request that was answered after all, when it was sent and when answered, ns.
     """
 
     timeouts: int = 0
@@ -82,6 +83,7 @@ class Attempts:
     apart: int = 0
     hedges: int = 0
     held_back: int = 0
+    late: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -195,7 +197,8 @@ class Client:
         self._timeout_ns = timeout_ns
         self._msg_id = 0
         self._reply: simpy.Event | None = None
-        self._late: set[int] = set()
+        self._late: dict[int, int | None] = {}
+        """By its number, when each request was sent that was given up; None for a hedge's loser."""
         self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
         self._link = self._link_to(node)
@@ -246,7 +249,9 @@ class Client:
         if type(number) is not int or not 0 < number <= self._msg_id:
             self._cluster.findings.stray(self.id, message, number)
         elif number in self._late:
-            self._late.remove(number)
+            sent_ns = self._late.pop(number)
+            if sent_ns is not None:
+                self._recorder.attempts.late.append((sent_ns, self._world.now))
         elif not self._cluster.network.duplicated:
             self._cluster.findings.answered_again(message)
 
@@ -257,7 +262,7 @@ class Client:
     def _expire(self, msg_id: int) -> None:
         if self._reply is not None and msg_id == self._msg_id:
             reply, self._reply = self._reply, None
-            self._late.add(msg_id)
+            self._late[msg_id] = self._world.now - self._timeout_ns
             self._recorder.attempts.timeouts += 1
             reply.succeed(None)
 

@@ -181,7 +181,7 @@ class RetryingClient(Client):
         """End the wait; what is still open may be answered late."""
         assert self._reply is not None
         self._counted = number, asked
-        self._late.update(self._open)
+        self._late.update(dict.fromkeys(self._open))
         self._open.clear()
         reply, self._reply = self._reply, None
         reply.succeed(body)
@@ -190,7 +190,8 @@ class RetryingClient(Client):
         if self._reply is not None and msg_id == self._first:
             if self._refused is None:
                 self._recorder.attempts.timeouts += 1
-                self._counted = msg_id, self._open[msg_id]
+                self._counted = msg_id, self._open.pop(msg_id)
+                self._late[msg_id] = self._world.now - self._timeout_ns
             self._end(self._refused, *self._counted)
 
     def _hedge(self, msg_id: int) -> None:
