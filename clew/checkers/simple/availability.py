@@ -61,13 +61,13 @@ class Availability:
         if not operations:
             return Result(self.name, Verdict.UNKNOWN, "The history has no operations.")
         unanswered = [one for one in operations if not answered(one)]
-        answered = len(operations) - len(unanswered)
+        count = len(operations) - len(unanswered)
         least = Fraction(1) if self.required == "total" else Fraction(str(self.required))
         wanted = "all" if least == 1 else f"at least {self.required}"
-        reason = f"{answered} of {len(operations)} operations were answered; {wanted} must be."
-        figures = {"operations": len(operations), "answered": answered}
+        reason = f"{count} of {len(operations)} operations were answered; {wanted} must be."
+        figures = {"operations": len(operations), "answered": count}
         figures["unanswered"] = len(unanswered)
-        enough = Fraction(answered, len(operations)) >= least
+        enough = Fraction(count, len(operations)) >= least
         return Result(
             self.name,
             Verdict.VALID if enough else Verdict.INVALID,
