@@ -81,7 +81,9 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     ]
     promise = model.program.tolerates
     if promise is not None and model.name not in MODELS:
-        rows.append(("tolerates", str(promise)))
+        told = str(promise)
+        # Of a system each role has bounds of its own.
+        rows.append(("tolerates", told.partition(", ")[2] if model.system else told))
     head = f"Clew {__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + layout.table(rows)
 

@@ -163,7 +163,11 @@ Only shrunk plans hold these; no seed draws them:
 
 {table(("target", "who"), ((code(name), text) for name, text in SYMBOLS.items()))}
 
-Any other word is a server state that a node tells, such as `leader`. Node ids may be named too.
+Any other word is a server state that a node tells, such as `leader`. Node ids may be named too. In
+a system of several kinds of node each of these words may name a role after a colon, as in
+`minority:shard` or `leader:controller`: then only the nodes of that role count. Such targets are
+drawn for `--nemesis kill:shard`. A kind without a target of its own, such as
+`partition-halves:shard`, then concerns the links between the nodes of the role.
 
 ## Parameters
 
@@ -252,6 +256,10 @@ another node after an error that says "not here": one of the codes {elsewhere}, 
 It sends its next operation there, under a new process number: a session does not span nodes. Eight
 operations later it returns to its own node: what followers answer must be right as well. A client
 whose node does not answer stays.
+
+A real process is told of its cluster by `init`, with `node_id` and `node_ids`. In a system of
+several kinds of node a field `roles` may name the nodes of each role, as in
+`"roles": {{"cache": ["cache1", "cache2"], "store": ["store1"]}}`.
 
 A reply (of type `error`, or of a type that ends in `_ok`) that reaches a node where nothing waits
 for it and no handler takes it is a remark of the run; with `--strict-replies` it is a finding. So

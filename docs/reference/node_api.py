@@ -13,7 +13,7 @@ from tables import code, table
 
 import clew
 from clew.models import services
-from clew.node.node import ERROR_CODES, Node, on
+from clew.node.node import ERROR_CODES, Given, Node, on
 from clew.workloads.operation import operation
 from clew.workloads.shapes import in_words
 
@@ -57,6 +57,9 @@ def node_api() -> str:
         _paragraphs(clew.Capacity),
         "## Tolerates",
         _paragraphs(clew.Tolerates),
+        "## System",
+        _paragraphs(clew.System),
+        _paragraphs(clew.Role),
         "## Invariant",
         _paragraphs(clew.Invariant),
         *_entries("", clew.Invariant),
@@ -143,7 +146,7 @@ def _members(owner: type) -> list[tuple[str, Any]]:
 
 
 def _is_value(member: Any) -> bool:
-    return isinstance(member, property)
+    return isinstance(member, property | Given)
 
 
 def _entries(owner: str, described: type) -> list[str]:

@@ -284,9 +284,13 @@ def _beyond_counts(plan: Plan, model: Model) -> Iterator[str]:
             yield f"{several(count, 'node')}{which}"
 
 
+def _says(model: Model) -> str:
+    return "the class" if model.system is None else "the system, or a class of it,"
+
+
 def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
     """The remark that replaces a check."""
     return (
-        f"No progress was asked for: {' and '.join(beyond)}: outside what the class says that "
+        f"No progress was asked for: {' and '.join(beyond)}: outside what {_says(model)} says that "
         f"it tolerates ({model.program.tolerates}). Else this would count: {progress.reason}."
     )

@@ -72,8 +72,16 @@ def of_this_machine(run: Run, model: Model) -> Iterator[str]:
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
     """The remark that a swarm was drawn mildly, and how a class states what it tolerates."""
     if run.plan.swarm and model.program.tolerates is None:
+        who, place = (
+            "class",
+            "A line such as tolerates = Tolerates(nodes=1, latency=0.1) in the class",
+        )
+        if model.system is not None:
+            who, place = (
+                "system",
+                "An argument such as tolerates=Tolerates(latency=0.1) of the System",
+            )
         yield (
-            f"The class does not say what it tolerates, so the swarm drew mildly: {MILD}. "
-            "A line such as tolerates = Tolerates(nodes=1, latency=0.1) in the class makes it "
-            "draw from all that is promised, and nothing else."
+            f"The {who} does not say what it tolerates, so the swarm drew mildly: {MILD}. "
+            f"{place} makes it draw from all that is promised, and nothing else."
         )
