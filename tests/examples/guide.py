@@ -4,11 +4,11 @@ A document's commands are run in order, in a folder like a fresh clone, with the
 programs on the path. Every command that is printed is run, or stands in `NOT_RUN` with the reason.
 Its exit status is known exactly: from the verdict that the page shows, or from `STATUS`.
 
-Run this file to make the transcripts of the guide anew after a change that changes runs:
+Run this file to print the transcripts of the guide again after a change that changes runs:
 ``python tests/examples/guide.py``. A transcript is the gist of what the command prints: the
 verdicts, the first piece of evidence, the digest and how to replay it. What is left out shows as
-three dots: wall times are among it, and what is told of a failure made small, which chapter 7
-shows. Where a verdict is another than before, the text around it would be wrong: nothing is
+three dots: wall times are among it, and what is shown of a failure made small, which chapter 7
+shows. If a verdict differs from before, the text around it would be wrong: nothing is
 rewritten then, and another seed must be chosen by hand.
 """
 
@@ -68,6 +68,7 @@ STATUS = {
     "clew list scenarios": 0,
     "clew list workloads": 0,
     "clew test -w examples/hasty_bank.py --help": 0,
+    "clew schema examples/hasty_bank.py": 0,
     "clew test examples/small_bank.toml": 0,
     "clew new my_broadcast --workload broadcast": 0,
     "clew new my_bank -w examples/hasty_bank.py": 0,
