@@ -111,8 +111,7 @@ class _Stopper(Thread):
     def finish(self) -> None:
         """Stop watching; nothing is raised after this returns."""
         try:
-            self._over.set()
-            self.join()
+            self._end()
             faulthandler.cancel_dump_traceback_later()
             if self._stopping:
                 # What was raised may not have struck yet. Taking it back with None would leave
@@ -122,10 +121,15 @@ class _Stopper(Thread):
                 for _ in range(1000):
                     pass
         except EndlessLoop:
-            self.join()
+            self._end()
         finally:
             if self._strikes:
                 signal.signal(signal.SIGURG, self._before or signal.SIG_DFL)
+
+    def _end(self) -> None:
+        self._over.set()
+        if self.ident is not None:  # otherwise what began it was ended itself
+            self.join()
 
 
 class ImportEndless(Exception):  # noqa: N818 - told by who imports
@@ -221,8 +225,8 @@ def watched_import(path: Path, seconds: float | None = None) -> Iterator[None]:
     """
     watch = _ImportWatch(get_ident(), IMPORT_SECONDS if seconds is None else seconds)
     with supervisor.during(f"import {path}"):
-        watch.begin()
         try:
+            watch.begin()
             with _quietly():
                 yield
         except EndlessLoop:
@@ -284,8 +288,8 @@ def watched(
     watchdog = _Watchdog(cluster, thread, wall_seconds, tick)
     around, _runs[thread] = _runs.get(thread), watchdog
     with supervisor.during("run"):
-        watchdog.begin()
-        try:
+        try:  # what watches an import around this run may raise anywhere
+            watchdog.begin()
             with _quietly():
                 yield
         except EndlessLoop:
@@ -340,8 +344,8 @@ class _Watchdog(_Stopper):
 
     def _halt(self, late: float) -> None:
         place = self.place()
-        if place is None:
-            return
+        if place is None or _runs.get(self._watched) is not self:
+            return  # what runs there is another run's, which has a watchdog of its own
         process: Running | None = self._cluster.world.current
         if self._found is None:
             self._found = self._finding(process, place)

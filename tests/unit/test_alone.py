@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from clew.models.registry import MODELS
 from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.runs import alone as alone_module
 from clew.scenarios.runs.alone import Difference, alone, parts_of
 from clew.scenarios.runs.run import simulate
 from clew.search.forks import FreshRuns
@@ -314,3 +316,15 @@ def test_a_right_node_says_the_same_by_itself(tmp_path, name, setting):
     for seed in range(2):
         run, model = run_of(path, seed, time_limit=5, rate=20, **SETTINGS[setting])
         assert first_alone(run, model) is None
+
+
+def test_a_life_that_a_wall_clock_stops_shows_nothing(tmp_path, monkeypatch):
+    slow = "for _ in range(10 ** (2 if others else 7)):\n    pass"
+    path = registered(tmp_path, f"{slow}\n{RIGHT}")
+    run, model = run_of(path, node_count=2)
+    csv.unregister_dialect("zzn0")
+    csv.unregister_dialect("zzn1")
+    short = partial(alone_module.surroundings, handler_seconds=0.01)
+    monkeypatch.setattr(alone_module, "surroundings", short)
+    part = parts_of(run, model)[0]
+    assert alone(part, run.plan, model) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.machine import wall
 from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
 from clew.sim import watchdog
@@ -398,3 +399,22 @@ def test_a_loop_that_waits_for_a_clock_is_found_without_a_watchdog(node_class):
 def lines_of(function):
     first = function.__code__.co_firstlineno
     return first, first + 4
+
+
+class Busy(Node):
+    def start(self):
+        end = wall.seconds() + 5 * SHORT
+        while wall.seconds() < end:
+            pass
+
+
+def test_a_watchdog_that_was_left_behind_strikes_no_other_run():
+    """What raises in a run's thread may do so just before its watchdog is told to end."""
+    left = watched(simulated(1, Good, ["n1"]), SHORT)
+    left.__enter__()
+    try:
+        cluster, _ = run(Busy, seconds=60)
+    finally:
+        left.__exit__(None, None, None)
+    assert cluster.findings == []
+    assert cluster.world.now == 2 * S
