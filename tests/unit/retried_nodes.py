@@ -103,6 +103,32 @@ class Busy(Late):
         super().count(body)
 
 
+class Lists(Node):
+    """Lists in one place; each third answer is late, and each fourth request is in conflict."""
+
+    workload = "txn-list-append"
+
+    def start(self):
+        self.lists = {}
+        self.asked = 0
+
+    @on("txn")
+    async def txn(self, msg):
+        self.asked += 1
+        asked = self.asked
+        if asked % 4 == 0:
+            raise RPCError(30)
+        done = []
+        for f, key, value in msg.body["txn"]:
+            found = self.lists.setdefault(key, [])
+            if f == "append":
+                found.append(value)
+            done.append([f, key, value if f == "append" else [*found]])
+        if asked % 3 == 0:
+            await self.sleep(LATE_S)
+        self.reply(msg, {"type": "txn_ok", "txn": done})
+
+
 def reads_never_go_back(history):
     """In a session, which is a process, no read shows less than the one before."""
     seen = {}

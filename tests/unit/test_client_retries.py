@@ -69,6 +69,17 @@ def test_a_story_shows_what_was_asked_again():
     assert "attempt 2" in told
 
 
+def test_what_must_be_written_once_is_asked_again_only_if_it_was_surely_refused():
+    outcome = outcome_of("Lists", retries=3, rate=60)
+    assert outcome.verdict.value == "valid"
+    transactions = asked(outcome, "txn")
+    assert requests(outcome)["retries"] > 5
+    assert requests(outcome)["timeouts"] > 5
+    assert {one.type for one in transactions} == {"ok", "info"}
+    appended = [part[2] for one in transactions for part in one.argument if part[0] == "append"]
+    assert len(appended) == len(set(appended))
+
+
 def test_a_read_is_one_operation_from_its_first_request_to_its_answer():
     outcome = outcome_of("Late", "Blind", retries=3)
     reads = asked(outcome, "read")
