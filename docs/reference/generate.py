@@ -223,6 +223,10 @@ the cluster. In a cluster a node may refuse them with a definite error, such as 
 and its clients go to another node; see [protocol.md](protocol.md). A node that answers nothing has
 not healed, nor has a function of which no request is answered.
 
+With `--retries` an operation that only reads, or is idempotent, stays one operation of the history
+however often it is requested. One that is not repeatable is not requested again once it may have
+happened; any other is another operation then.
+
 {table(("workload", "functions", "what must hold", "final reads", "progress"), rows)}
 
 {body}

@@ -14,7 +14,7 @@ from tables import code, table
 import clew
 from clew.models import services
 from clew.node.node import ERROR_CODES, Given, Node, on
-from clew.workloads.operation import operation
+from clew.workloads.operation import Declared, operation
 from clew.workloads.shapes import in_words
 
 _LEFT_OUT = {"server_state", "observe", "start"}
@@ -83,7 +83,7 @@ def operations_of(workload: type[clew.Workload]) -> str:
     """The operations of a workload: their messages, and their values in a history."""
     rows = [
         (
-            code(f) + (" (reads only)" if each.readonly else ""),
+            code(f) + _nature(each),
             _shapes(each.request),
             _shapes(each.reply),
             _pattern(each.value),
@@ -92,6 +92,15 @@ def operations_of(workload: type[clew.Workload]) -> str:
         for f, each in workload.operations.items()
     ]
     return table(("operation", "request", "reply", "argument", "result"), rows)
+
+
+def _nature(each: Declared) -> str:
+    """What an operation's declaration says of asking it again."""
+    if each.readonly:
+        return " (reads only)"
+    if each.idempotent:
+        return " (idempotent)"
+    return "" if each.repeatable else " (not repeatable)"
 
 
 def _shapes(fields: Mapping[str, Any]) -> str:
