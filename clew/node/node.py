@@ -55,8 +55,8 @@ class RPCError(Exception):
 
     Args:
         code: a key of `ERROR_CODES`, or 1000 and up for the node's own.
-        text: what a person should know.
-        leader: the node to ask instead, where that is known; clients go there.
+        text: for people to read.
+        leader: the node to use instead, if known; clients go there.
     """
 
     def __init__(self, code: int, text: str = "", leader: str | None = None) -> None:
@@ -73,7 +73,7 @@ class RPCError(Exception):
 
 
 def error_of(body: Mapping[str, Any]) -> RPCError:
-    """The error that an error reply says; a crash where its code is none."""
+    """The error in an error reply; a crash if its code is none."""
     code, leader = body.get("code", 13), body.get("leader")
     return RPCError(
         code if type(code) is int else 13,
@@ -90,7 +90,7 @@ class RPCTimeout(RPCError):  # noqa: N818 - the field's word
 
 
 class Runtime(Protocol):
-    """What a running node stands on: the simulation's process, or a real one."""
+    """What runs a node: the simulation's process, or a real one."""
 
     disk: Disk
 
@@ -138,7 +138,7 @@ def on(message_type: str) -> Callable[[F], F]:
 
 
 def _only_one(message_type: str, function: Any, names: Mapping[str, Any]) -> None:
-    """Do nothing if no other function of a class body handles the type, nor this one another.
+    """Refuse a second handler of a type in a class body, or a second type for this handler.
 
     Raises:
         NodeError: one does.
@@ -179,9 +179,9 @@ R = TypeVar("R")
 
 
 class Given(Generic[R]):
-    """A value that every node has and that no class or instance is kept from calling its own.
+    """A value that every node has, under a name that classes and instances may still use.
 
-    As a property without a setter, but for that: who assigns to the name has what was assigned.
+    It is like a property without a setter, except that assigning to the name replaces it.
     """
 
     def __init__(self, function: Callable[[Any], R]) -> None:
@@ -204,15 +204,16 @@ class Node:
         id: this node's name, such as ``n1``.
         node_ids: all nodes of the cluster, in order.
         peers: the others, in order.
-        region: the region that it stands in, such as ``eu``; None if there are none.
+        region: the region that it is in, such as ``eu``; None if there are none.
         regions: the ids of each region's nodes, by its name, in order; empty if there are none.
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
-        workload: what ``clew test`` asks where nothing is named: the name of a workload, which may
-            stand in this file, ``file.py:Class``, or the class; None for the only one of this file.
-        functions: what of the workload it answers, such as ``("read", "write")``; None for all.
+        workload: the default workload of ``clew test``: the name of a workload, which may be in
+            this file, ``file.py:Class``, or the class; None for the only one of this file.
+        functions: the functions of the workload that it answers, such as ``("read", "write")``;
+            None for all.
         tolerates: what it promises to withstand; a swarm draws within it.
         capacity: how many `work` calls are under way at a time, and how many more may wait: one,
-            and any number, where a class says nothing.
+            and any number, by default.
     """
 
     id: str
@@ -229,7 +230,7 @@ class Node:
     _runtime: Runtime
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Hold a class's ``invariants`` to their type; NodeError where they are no tuple."""
+        """Check the type of a class's ``invariants``; NodeError if they are not a tuple."""
         super().__init_subclass__(**named)
         _accept_former_name(cls)
         declared: Any = cls.__dict__.get("invariants", ())
@@ -250,7 +251,7 @@ class Node:
 
         Args:
             dest: a node's id, a client's, or a service's.
-            body: what JSON can say, with a str ``type``; it is copied.
+            body: what JSON can express, with a str ``type``; it is copied.
         """
         self._runtime.send(dest, body)
 
@@ -282,9 +283,9 @@ class Node:
     def work(self, seconds: float) -> Future:
         """Await this to keep one of this node's workers busy for `seconds` of true time.
 
-        It says what something costs. Where all workers are busy (see `Capacity`), it waits for
-        one, first come, first served. Other handlers run meanwhile. A crash loses what is under
-        way and what waits; a pause holds it; the fault `slow` makes it take longer.
+        It states what something costs. If all workers are busy (see `Capacity`), it waits for one,
+        first come, first served. Other handlers run meanwhile. A crash loses what is under way and
+        what waits; a pause holds it; the fault `slow` makes it take longer.
 
             @on("read")
             async def read(self, msg):
@@ -292,19 +293,19 @@ class Node:
                 self.reply(msg, {"type": "read_ok", "value": self.value})
 
         Raises (when awaited):
-            RPCError: 11, since the queue is full; a handler that does not catch it answers so.
+            RPCError: 11, if the queue is full; a handler that does not catch it answers with it.
 
         Raises:
             ValueError: `seconds` is negative, infinite or NaN.
-            TypeError: it is no number.
+            TypeError: it is not a number.
         """
         return self._runtime.work(seconds)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Task:
         """Run a coroutine beside the handlers; it ends with the process. It can be awaited.
 
-        What it raises goes to whoever awaits it, and is a finding where nobody does within 5 s;
-        it never answers a message by itself, not even with `RPCError`.
+        What it raises goes to whoever awaits it, and is a finding if nobody does within 5 s; it
+        never answers a message by itself, not even with `RPCError`.
         """
         return self._runtime.spawn(coroutine)
 
@@ -323,8 +324,8 @@ class Node:
             later is dropped.
 
         Raises (when awaited):
-            RPCError: so many failed that `count` can't be reached; that of the last.
-            Exception: what a request raised that is no `RPCError`.
+            RPCError: the last of so many failures that `count` can't be reached.
+            Exception: what a request raised other than `RPCError`.
 
         Raises:
             ValueError: `count` is below 0, or more than there are requests.
@@ -341,11 +342,11 @@ class Node:
 
     @Given
     def roles(self) -> dict[str, list[str]]:
-        """The nodes of each role of its system, in order; of a class alone all are a `node`."""
+        """The nodes of each role of its system, in order; without a system, all are a `node`."""
         return self._runtime.roles
 
     def role_of(self, name: str) -> str | None:
-        """The role of a node by its name, its own too; None for what is no node, as a client."""
+        """The role of a node by its name, also its own; None for others, such as a client."""
         return next((role for role, names in self.roles.items() if name in names), None)
 
     @property
@@ -363,9 +364,9 @@ class Node:
         self._runtime.log(text)
 
     def effect(self, msg: Message) -> None:
-        """Mark this instant as where the operation that `msg` asks for takes effect.
+        """Mark this instant as where the operation that `msg` requests takes effect.
 
-        The checkers try the order of these marks first. A wrong mark costs time, nothing else.
+        The checkers try the order of these marks first. A wrong mark only costs time.
         """
         self._runtime.effect(msg)
 
@@ -379,7 +380,7 @@ class Node:
         return None
 
     def observe(self) -> Mapping[str, Any]:
-        """What of its state to show in traces and findings."""
+        """The part of its state to show in traces and findings."""
         return {
             name: value
             for name, value in vars(self).items()
@@ -388,7 +389,7 @@ class Node:
 
 
 def _accept_former_name(cls: type[Node]) -> None:
-    """Take a method ``role`` of a class for its `Node.server_state`, as it was once called."""
+    """Use a class's method ``role`` as its `Node.server_state`, which was once called so."""
     former = cls.__dict__.get("role")
     if (
         isfunction(former)
@@ -399,7 +400,7 @@ def _accept_former_name(cls: type[Node]) -> None:
 
 
 _GIVEN = frozenset({"id", "node_ids", "peers", "region", "regions", "send"})
-"""What a runtime gives each node: no state of its own."""
+"""The names that a runtime sets on each node, which are not its own state."""
 
 
 def handlers_of(node_class: type[Node]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from clew.trace.record import BATCH, Trace
 
 
 class Cluster:
-    """Nodes, the network between them, and all that was seen.
+    """Nodes, the network between them, and everything that was observed.
 
     Args:
         seed: every draw of the run comes from it.
@@ -36,7 +36,7 @@ class Cluster:
         node_ids: the hosts' names, in order.
         latency: of every link.
         services: classes of further endpoints by name, started when first sent to.
-        order: which pending event happens next; time order where None.
+        order: which pending event happens next; time order if None.
         keep_trace: False keeps the trace's digest only.
         stop_on_finding: end the run at the first finding.
         events_max: a run of more events is stopped with a finding; None for no bound.
@@ -56,7 +56,7 @@ class Cluster:
         effects: rank of the first effect mark of a request, by (client, msg_id).
         movers: called with the nodes of a client's region when it has come to another, by its name.
         limits: what ends a run that does not end by itself.
-        looked_at: what of the machine the nodes' own code looked at, by name, each once.
+        looked_at: what the nodes' own code read of the machine, by name, each once.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Cluster:
         self.services: dict[str, Host] = {}
         self._service_classes = dict(services or {})
         self._make_process = make_process
-        # From what knows nothing to what knows it: each part is handed to those that come after.
+        # In order of dependence: each part is passed to those that come after it.
         self.world = world = World(order)
         self.entropy = Entropy(seed)
         self.trace = trace = Trace(keep=keep_trace, on_batch=self._check)
@@ -128,7 +128,7 @@ class Cluster:
         """True once a node has sent something to another."""
         return self._setting.talked
 
-    # Who is there.
+    # The members.
 
     def boot(self) -> None:
         """Start every node."""
@@ -136,7 +136,7 @@ class Cluster:
 
     def restart(self, hosts: Sequence[Host]) -> None:
         """Start a process on each of some hosts that are down."""
-        # All are there before the first begins: what it sends at once finds its receiver.
+        # All exist before the first begins, so that what it sends at once finds its receiver.
         try:
             for process in [host.loaded() for host in hosts]:
                 process.boot()
@@ -152,7 +152,7 @@ class Cluster:
             raise
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """The node, client or service of a name; None where there is none."""
+        """The node, client or service of a name; None if there is none."""
         found = self.hosts.get(name) or self.clients.get(name) or self.services.get(name)
         if found is None and name in self._service_classes:
             found = host = Host(
@@ -169,7 +169,7 @@ class Cluster:
 
         Args:
             name: its id.
-            node: the node in whose region it stands, where there are regions.
+            node: the node in whose region it stands, if there are regions.
             moved: called with the nodes of its region when it has come to another.
         """
         if moved is not None:
@@ -181,7 +181,7 @@ class Cluster:
         return endpoint
 
     def move_client(self, name: str, region: str) -> None:
-        """Let a client stand in another region: its messages take as long as from there."""
+        """Move a client to another region: its messages then take as long as from there."""
         network, regions = self.network, self.network.regions
         assert regions is not None
         network.places[name] = region
@@ -191,7 +191,7 @@ class Cluster:
         self.movers[name](regions.nodes[region])
 
     def link(self, src: str, dest: str) -> Link:
-        """The link between two that are there."""
+        """The link between two endpoints that exist."""
         sender = self.endpoint(src)
         assert sender is not None
         found = self.network.link(sender, dest)
@@ -207,7 +207,7 @@ class Cluster:
         ]
 
     def hosts_in_state(self, state: str) -> list[Host]:
-        """The live hosts whose node says it is in this server state, in order."""
+        """The live hosts whose node reports this server state, in order."""
         before, found = self.world.current, []
         for host in self.live_hosts():
             self.world.current = host.process  # the hook is the node's code
@@ -217,25 +217,25 @@ class Cluster:
         return found
 
     def loads(self) -> dict[str, Load]:
-        """What the workers of each host did so far; of hosts whose nodes never worked, nothing."""
+        """What the workers of each host did so far, without hosts whose nodes never worked."""
         found = {host.id: host.load for host in self.hosts.values() if host.load is not None}
         for load in found.values():
             load.settle(self.world.now)
         return found
 
     def _check(self) -> None:
-        """Called once a batch of trace records: the limits come after the trace."""
+        """Called once per batch of trace records: the limits come after the trace."""
         self.limits.check()
 
     def _cut(self) -> None:
-        """How much a call had sent when it was stopped is chance: the digest tells a part."""
+        """Keep only a fixed part of what a stopped call sent: how much it was is chance."""
         del self.trace.batch[BATCH:]
 
     def close(self) -> str:
-        """End every process and the trace; its digest. What a node does while it ends is nothing.
+        """End every process and the trace; return the digest. Nodes' last acts are ignored.
 
-        Without this the coroutines that are still open would run their ``finally`` blocks when
-        the collector finds them, in the middle of something else.
+        Without this, coroutines that are still open would run their ``finally`` blocks when the
+        garbage collector finds them, in the middle of something else.
         """
         digest = self.trace.close()
         for host in [*self.hosts.values(), *self.services.values()]:

@@ -33,8 +33,8 @@ FIGURES: Mapping[str, str] = {
     "operations.info": "those of which nobody knows whether they happened",
     "operations.by_f.F": "the same four figures for each function F",
     "requests.attempts": "requests that clients sent for their operations",
-    "requests.retries": "of them, those that asked again for what was not answered",
-    "requests.hedges": "those that asked a second node for what another had not answered",
+    "requests.retries": "those of them that repeated a request that was not answered",
+    "requests.hedges": "those that went to a second node because another had not answered",
     "requests.timeouts": "those whose answer did not come in time",
     "requests.held_back": "retries and hedges that a client's budget did not allow",
     "latency_ms.Q": "the quantile Q (0, 0.5, 0.95, 0.99, 1) of the time from invocation to "
@@ -44,20 +44,21 @@ FIGURES: Mapping[str, str] = {
     "servers.msgs_per_ok": "the same for each operation that happened",
     "network.messages": "all messages that were sent, including those of clients",
     "network.dropped.WHY": "messages that did not arrive, by reason",
-    "regions.R.count": "operations that clients of the region R began; these and the following are "
-    "there where there are regions",
-    "regions.R.ok": "of them, those that happened",
+    "regions.R.count": "operations that clients of the region R began; this and the following "
+    "need regions",
+    "regions.R.ok": "those of them that happened",
     "regions.R.fail": "those that surely did not happen",
-    "regions.R.info": "those of which nobody knows",
+    "regions.R.info": "those of which nobody knows whether they happened",
     "regions.R.availability": "the share of them that was answered, as `--availability` counts",
-    "regions.R.latency_ms.Q": "the quantile Q of the time that those took that are ok, virtual ms",
+    "regions.R.latency_ms.Q": "the quantile Q of the time that those that happened took, virtual "
+    "ms",
     "load.offered": "operations that clients began, per second, before final reads",
     "load.goodput": "of them those that happened, per second",
     "load.PHASE.offered": "operations that clients began per second: `main` is the time of faults, "
     "`recovery` the time after it",
     "load.PHASE.goodput": "operations that ended well in that time, per second",
-    "nodes.N.utilisation": "the share of the run in which the workers of node N were busy; these "
-    "and the following are there where nodes call `work`",
+    "nodes.N.utilisation": "the share of the run in which the workers of node N were busy; this "
+    "and the following need nodes that call `work`",
     "nodes.N.queue.mean": "how many jobs waited for a worker of N, on average over time",
     "nodes.N.queue.max": "how many waited at most",
     "nodes.N.queue.refused": "how many N refused because its queue was full",

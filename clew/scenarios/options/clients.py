@@ -52,7 +52,7 @@ Think: TypeAlias = Annotated[
     Option(
         "SECONDS",
         "Closed loop: the mean time between an answer and the client's next request.",
-        more="It takes the place of --rate; times are drawn from an exponential distribution. A "
+        more="It replaces --rate; times are drawn from an exponential distribution. A "
         "plan lists every operation that may come, so this is at least a millisecond.",
         default="open loop, at --rate",
         unit="seconds",
@@ -66,7 +66,7 @@ Retries: TypeAlias = Annotated[
     int,
     Option(
         "N",
-        "How many times at most a client asks again for what was not answered.",
+        "How many times, at most, a client repeats a request that was not answered.",
         more="It does so after a timeout, after an error that leaves open whether the operation "
         "happened, and after one that may pass (11 and 30). If the operation may have happened, "
         "and is neither read-only nor idempotent, the retry is another operation of the history.",
@@ -94,7 +94,7 @@ RequestTimeout: TypeAlias = Annotated[
     Option(
         "SECONDS",
         "After how long a client gives up a request.",
-        default="what the workload says",
+        default="the workload's own",
         unit="seconds",
         above=0,
         most=1000,
@@ -120,8 +120,8 @@ Hedge: TypeAlias = Annotated[
     float | None,
     Option(
         "SECONDS",
-        "After how long a read that has no answer is asked of a second node too.",
-        more="The first answer counts. Only what changes nothing is asked twice.",
+        "After how long a read without an answer is also sent to a second node.",
+        more="The first answer counts. Only operations that change nothing are sent twice.",
         default="never",
         unit="seconds",
         above=0,

@@ -1,4 +1,4 @@
-"""The options of a network beside its latencies."""
+"""The options of a network besides its latencies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BandwidthOption = Annotated[
     int,
     Option(
         "BYTES",
-        "How many bytes of messages a link carries per second; 0 for any number.",
+        "How many bytes of messages a link carries per second; 0 for no limit.",
         more="A message is as long as its body in compact JSON; it leaves after those that were "
         "sent before it on its link, and its latency comes on top.",
         unit="bytes per second",

@@ -15,7 +15,7 @@ from clew.sim.regions import ONE_WAY, PRESETS, way
 from clew.workloads.options import Option
 
 BOTH_WAYS = "<->"
-"""Between the names of two regions, of which each sends to the other."""
+"""The sign between the names of two regions for both ways."""
 
 NAME = r"[A-Za-z][\w-]*"
 """A region's name: it stands in the paths of figures and between the signs of `ways_of`."""
@@ -196,8 +196,8 @@ RegionsOption: TypeAlias = Annotated[
     BeforeValidator(read_regions),
     Option(
         "A,B",
-        "Regions in which nodes stand in turn, such as eu,us,asia.",
-        more="In a file it may be a table that says which nodes, or which roles, stand in which.",
+        "Regions to which nodes are assigned in turn, such as eu,us,asia.",
+        more="In a file it may be a table of the nodes, or the roles, in each.",
         default="one place",
         forms=REGION_FORMS,
         examples=(["eu", "us"], {"eu": ["n1", "n2"], "us": ["n3", "n4", "n5"]}),
@@ -210,8 +210,8 @@ LatencyOption: TypeAlias = Annotated[
     BeforeValidator(read_latency),
     Option(
         "NAME|MS",
-        f"Latency one way between regions: {', '.join(PRESETS)}, or milliseconds for all.",
-        more="In a file it may be a table with a value for each two regions: milliseconds, "
+        f"One-way latency between regions: {', '.join(PRESETS)}, or milliseconds for all.",
+        more="In a file it may be a table with a value for each pair of regions: milliseconds, "
         "[least, most] or {mean, dist}; both ways for 'eu<->us', one way for 'eu->us'.",
         default=f"{next(iter(PRESETS))}, where it knows the regions",
         unit="milliseconds",

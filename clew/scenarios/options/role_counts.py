@@ -45,8 +45,8 @@ NodesOption: TypeAlias = Annotated[
     tuple[str, ...],
     Option(
         "ROLE=N,...",
-        "How many nodes of each role, of a system of several kinds of node.",
-        more="A table in a file may say it too: nodes = { controller = 3, shard = 6 }.",
+        "How many nodes of each role, in a system of several kinds of node.",
+        more="In a file it may also be a table: nodes = { controller = 3, shard = 6 }.",
         default="the system's own",
         check=parse_counts,
         forms=(

@@ -1,7 +1,7 @@
 """A scenario: what may happen. Its fields are the one table of the options of a test.
 
-Each says of itself, in its `Option`, all that flags and their help, the schema, the bounds of plan
-files and the reference need to know. The options of workloads come on top, see `scenario_class`.
+Each declares, in its `Option`, everything that flags and their help, the schema, the bounds of plan
+files and the reference need. The options of workloads come on top; see `scenario_class`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _check_asserts(conditions: tuple[str, ...]) -> None:
 
 
 class Scenario(Options):
-    """Every option of a test; names and defaults are Maelstrom's where it has the option.
+    """Every option of a test; names and defaults are Maelstrom's if it has the option.
 
     Times are seconds, latencies milliseconds. `make_scenario` makes one that has the options of
     workloads as well.
@@ -145,7 +145,7 @@ class Scenario(Options):
         float,
         Option(
             "SECONDS",
-            "Mean seconds between faults of a kind, and that they last.",
+            "Mean seconds between faults of a kind, and mean length of each.",
             unit="seconds",
             above=0,
             most=1e6,
@@ -156,7 +156,7 @@ class Scenario(Options):
         float | None,
         Option(
             "SECONDS",
-            "How far a node's clock may be off at most, either way.",
+            "The most that a node's clock may be off, either way.",
             default="what the class tolerates",
             unit="seconds",
             above=0,
@@ -168,8 +168,8 @@ class Scenario(Options):
         bool,
         Option(
             "",
-            "Take faults that the nodes can't notice, and a run in which one that was asked for "
-            "did nothing.",
+            "Allow faults that the nodes can't notice, and runs in which a requested kind did "
+            "nothing.",
             examples=(True,),
         ),
     ] = False
@@ -177,7 +177,7 @@ class Scenario(Options):
         str,
         Option(
             "NAME",
-            "Who is whose neighbour.",
+            "Which nodes are neighbours.",
             names=TOPOLOGIES,
             examples=("tree4",),
         ),
@@ -186,7 +186,7 @@ class Scenario(Options):
         str | float | None,
         Option(
             "SHARE",
-            "total, or the least fraction of operations that must be answered.",
+            "The least fraction of operations that must be answered, or total.",
             default="none",
             forms=(
                 {"type": "string", "enum": ["total", "none"]},
@@ -210,7 +210,7 @@ class Scenario(Options):
         Literal["all", "core", "off"],
         Option(
             "WHO",
-            "What heals and must then make progress: all, or core (a quorum); or off.",
+            "What heals and must then make progress: all, core (a quorum) or off.",
             examples=("core",),
         ),
     ] = "all"
@@ -218,7 +218,7 @@ class Scenario(Options):
         int,
         Option(
             "N",
-            "Stop a run of more events, with a finding.",
+            "Stop a run that has more events, with a finding.",
             default="50 million",
             least=1,
             most=COUNT_MAX,
@@ -237,7 +237,7 @@ class Scenario(Options):
         bool,
         Option(
             "",
-            "A reply that reaches a node and nobody waits for is a finding, not a remark.",
+            "Make a reply that nobody waits for a finding, not a remark.",
             examples=(True,),
         ),
     ] = False
@@ -245,8 +245,8 @@ class Scenario(Options):
         bool,
         Option(
             "",
-            "Each seed draws fault kinds, their rates, latency and node count, within what the "
-            "class tolerates.",
+            "Let each seed draw fault kinds, rates, latency and node count, within what the class "
+            "tolerates.",
             examples=(True,),
         ),
     ] = False
@@ -254,10 +254,10 @@ class Scenario(Options):
         str,
         Option(
             "ORDER",
-            "The order of what is due at about the same time: time, pct or pct:D.",
-            more="That is which of the messages under way comes first: with time the one that is "
-            "due, with pct that of the link with the highest of random priorities, of which three "
-            f"change per second; with pct:D, D of them, from 1 to {CHANGES_MAX}.",
+            "The order of messages that are under way at the same time: time, pct or pct:D.",
+            more="With time, the first that is due comes first; with pct, the one on the link "
+            "with the highest of random priorities, of which three change per second; with pct:D, "
+            f"D of them, from 1 to {CHANGES_MAX}.",
             forms=({"type": "string", "enum": _SCHEDULES}, {"type": "string", "pattern": PATTERN}),
             examples=("pct", "pct:3"),
         ),
@@ -266,8 +266,8 @@ class Scenario(Options):
         str | None,
         Option(
             "NAME",
-            "Plant a mistake in a shipped model, and use the options that show it where none are "
-            "given; see 'clew list bugs'.",
+            "Plant a mistake in a shipped model; its own options are the defaults. See 'clew list "
+            "bugs'.",
             names=_bugs,
             examples=("forgets-vote",),
         ),
@@ -287,7 +287,7 @@ class Scenario(Options):
         Option(
             "WHAT",
             "What the runs must show: valid, unknown, invalid or invalid:KIND.",
-            more="KIND is such as G-single.",
+            more="KIND is, for example, G-single.",
             default="valid",
             forms=({"type": "string", "pattern": f"^(valid|unknown|invalid|{_WAYS})$"},),
             examples=("valid", "invalid:G-single", "invalid:election-safety,nonlinearizable"),
@@ -298,7 +298,7 @@ class Scenario(Options):
         int,
         Option(
             "N",
-            "The first seed. The default is always the same, so that a command says all.",
+            "The first seed. The default is fixed, so a command gives the same runs each time.",
             least=0,
             below=SEEDS_END,
             examples=(42,),
@@ -337,7 +337,7 @@ class Scenario(Options):
     @field_validator("rate")
     @classmethod
     def _rate(cls, value: float) -> float:
-        if value < RATE_MIN:  # the time between two operations must be a number of nanoseconds
+        if value < RATE_MIN:  # the time between two operations must be at least a nanosecond
             raise ValueError(f"at least {RATE_MIN:g} operations per second")
         return value
 
@@ -394,7 +394,7 @@ class Scenario(Options):
         return fraction
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what was stated: the class of a scenario is made in each process anew."""
+        """Pickle what was stated: each process makes the class of a scenario again."""
         return make_scenario, (self.model_dump(by_alias=True, exclude_unset=True),)
 
     def options_for(self, workload: type[Workload]) -> dict[str, Any]:
@@ -404,7 +404,7 @@ class Scenario(Options):
         }
 
     def client_count(self, node_count: int) -> int:
-        """How many clients there are for so many nodes.
+        """How many clients there are for a number of nodes.
 
         Raises:
             UsageError: they are too many.
@@ -432,9 +432,9 @@ def scenario_class(*own: type[Workload]) -> type[Scenario]:
 
 
 def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
-    """The options that there are beside those given.
+    """The class with the options that can be given beside these.
 
-    A user's file is loaded only where an option is given that no workload that ships has.
+    A user's file is loaded only if an option is given that no shipped workload has.
 
     Args:
         options: as for `make_scenario`.
@@ -445,12 +445,12 @@ def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
         return known
     try:
         return scenario_class(*workload_of(options, folder))
-    except UsageError:  # what is wrong with a name is told where names are looked up
+    except UsageError:  # what is wrong with a name is reported where names are looked up
         return known
 
 
 def workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]]:
-    """The workload that options name, or their model; none where they don't."""
+    """The workload that options or their model name, if any."""
     name = str(options.get("model"))
     model = load_model(str(folder / name) if is_file(name) else name)
     reference = reference_of(model, options.get("workload"))
@@ -480,7 +480,7 @@ def make_scenario(options: Mapping[str, Any]) -> Scenario:
 
 
 def check_options(scenario: Scenario) -> None:
-    """Do nothing where each option holds what it may, as far as that takes more than its type.
+    """Do nothing if each option holds an allowed value, in checks beyond its type.
 
     Raises:
         UsageError: one does not.

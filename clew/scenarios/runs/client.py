@@ -1,15 +1,16 @@
-"""Clients: each asks one thing at a time, and writes down what it asked and what it heard.
+"""Clients: each has one operation at a time, and records requests and answers.
 
 A client is a SimPy process. It talks to one node, matches replies on ``in_reply_to``, ignores
 late and duplicate ones, and gives up after a timeout: then nobody knows whether the operation
 happened, and the client goes on under a new process number, as Jepsen's do.
 
-Where any node may serve, a client whose node refuses for now goes to another: to the one that the
-field ``leader`` of the error names, else to the next. There it is a new session, under a new
-process number. One whose node does not answer stays: that is how stale nodes are found out.
+If any node may serve, a client whose node refuses for now goes to another: to the one that the
+field ``leader`` of the error names, or to the next. There it begins a new session, under a new
+process number. A client whose node does not answer stays: this is how stale nodes are found.
 
-It does not stay for good where it was sent: a few operations later it asks its own node again.
-Else all would sit at the leader, and nobody would see what the others say, such as a second leader.
+It does not stay away for good: a few operations later it returns to its own node. Otherwise all
+clients would sit at the leader, and none would see what other nodes answer, such as a second
+leader.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ from clew.trace.record import Trace
 from clew.workloads.workload import Malformed, Request, Workload, held
 
 ELSEWHERE = frozenset({1, 10, 11})
-"""Codes of errors after which another node may do better: what was asked for is not refused."""
+"""Codes of errors after which another node may do better: the operation itself is not refused."""
 
 AWAY_MAX = 8
-"""After so many operations at other nodes a client goes back to its own."""
+"""The number of operations at other nodes after which a client returns to its own."""
 
 
 class Post(NamedTuple):
-    """Where a client stands for what it asks of one role: its nodes, and the link to one of them.
+    """A client's position among the nodes of one role, and the link to one of them.
 
     Attributes:
         node: the node it talks to.
-        home: the node it begins at, and comes back to.
-        away: how many operations ago it left that.
-        others: where it may go, in order; empty where it stays.
+        home: the node where it begins, and to which it returns.
+        away: how many operations ago it left its home.
+        others: where it may go, in order; empty if it stays.
         core: after healing the nodes that are up, of `others`; empty for all.
         link: to `node`.
-        native: the node it began at first.
-        near: the nodes of a region that it has come to, until it asks there.
+        native: the node where it began first.
+        near: the nodes of a region that it has come to, until it sends a request there.
     """
 
     node: str
@@ -67,15 +68,15 @@ class Post(NamedTuple):
 
 @dataclass(slots=True)
 class Attempts:
-    """What clients did beside asking each thing once, counted.
+    """Counts of what clients did besides sending each request once.
 
     Attributes:
         timeouts: requests whose answer did not come in time.
-        retries: requests that asked for something again.
-        apart: of those, the ones that are an operation of the history by themselves.
-        hedges: requests that asked a second node for what another had not answered.
+        retries: requests that repeated an operation.
+        apart: those of them that are separate operations of the history.
+        hedges: requests to a second node because another had not answered.
         held_back: retries and hedges that a budget did not allow.
-        late: of each request that was answered after all, when it was sent and when answered, ns.
+        late: for each request that was answered after all, when it was sent and when answered, ns.
     """
 
     timeouts: int = 0
@@ -92,8 +93,8 @@ class Recorder:
 
     Attributes:
         events: the history.
-        requests: which request, ``(client, msg_id)``, asked for which operation, by its number.
-        attempts: what clients did beside asking each thing once.
+        requests: the number of the operation of each request, ``(client, msg_id)``.
+        attempts: what clients did besides sending each request once.
         client_messages: how many messages went to and from clients.
         unready: nodes that have not acknowledged what must come before the first operation.
     """
@@ -114,7 +115,7 @@ class Recorder:
         request: tuple[str, int],
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """An operation begins; `extra` is what its event says besides."""
+        """Record that an operation begins; `extra` is for further fields of its event."""
         now = self.world.now
         self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
         self.requests.append(request)
@@ -123,14 +124,14 @@ class Recorder:
     def moved(
         self, place: int, number: int, process: int, node: str, request: tuple[str, int]
     ) -> None:
-        """An open operation goes on under another process, or at another node.
+        """Record that an open operation goes on under another process, or at another node.
 
         Args:
             place: of its invocation among the events.
             number: the operation's.
             process: under which it goes on, which must be open nowhere else.
-            node: who is asked now.
-            request: the request that asks for it now.
+            node: which gets the request now.
+            request: the new request.
         """
         self.events[place] = self.events[place]._replace(process=process, node=node)
         self.requests[number] = request
@@ -138,14 +139,14 @@ class Recorder:
     def complete(
         self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
     ) -> None:
-        """An operation ends."""
+        """Record that an operation ends."""
         now = self.world.now
         self.events.append(Event(process, kind, asked.f, value, now, error, node))
         self.trace.add(now, kind, process, asked.f, value, error)
 
 
 class Client:
-    """One client: an endpoint of the network, and the process that works its operations off.
+    """One client: an endpoint of the network, and the process that performs its operations.
 
     Args:
         cluster: where it lives.
@@ -154,12 +155,12 @@ class Client:
         rank: its number; its process numbers are ``rank`` plus multiples of `stride`.
         stride: how many clients there are.
         node: the node it talks to first.
-        others: where it may go, in order; empty where it stays.
+        others: where it may go, in order; empty if it stays.
         timeout_ns: when it gives up.
         core: after healing the nodes that are up, of `others`; empty for all.
-        travels: a fault may take it to another region.
+        travels: whether a fault may move it to another region.
         role: whose node that is; None for any.
-        asks: by function the role that it goes to; empty where all go to one.
+        asks: the role that each function goes to; empty if all go to one.
     """
 
     paused = False
@@ -198,7 +199,7 @@ class Client:
         self._msg_id = 0
         self._reply: simpy.Event | None = None
         self._late: dict[int, int | None] = {}
-        """By its number, when each request was sent that was given up; None for a hedge's loser."""
+        """When each request that was given up was sent, by number; None for a hedge's loser."""
         self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
         self._link = self._link_to(node)
@@ -209,11 +210,11 @@ class Client:
     def serve_at(
         self, role: str | None, node: str, others: tuple[str, ...], core: tuple[str, ...]
     ) -> None:
-        """Ask the operations of another role elsewhere; the arguments are as of a `Client`."""
+        """Set where operations of another role go; the arguments are as for `Client`."""
         self._posts[role] = Post(node, node, 0, others, core, self._link_to(node), node)
 
     def _turn_to(self, role: str | None) -> None:
-        """Stand where the operations of a role are asked; remember where those before were."""
+        """Move to the position for a role's operations; remember the present one."""
         self._posts[self._role] = Post(
             self.node, self._home, self._away, self._others, self._core, self._link,
             self._native, self._near,
@@ -235,7 +236,7 @@ class Client:
         return self._reply is not None
 
     def receive(self, message: Message) -> None:
-        """A reply; only the one that is waited for counts."""
+        """Take a reply; only the one that is awaited counts."""
         self._recorder.client_messages += 1
         if self._reply is not None and message.body.get("in_reply_to") == self._msg_id:
             reply, self._reply = self._reply, None
@@ -244,7 +245,7 @@ class Client:
             self._unasked(message)
 
     def _unasked(self, message: Message) -> None:
-        """A reply that nothing waits for: late, a copy of the network's, or a node's mistake."""
+        """Handle an unawaited reply: late, a copy of the network's, or a node's mistake."""
         number = message.body.get("in_reply_to")
         if type(number) is not int or not 0 < number <= self._msg_id:
             self._cluster.findings.stray(self.id, message, number)
@@ -256,7 +257,7 @@ class Client:
             self._cluster.findings.answered_again(message)
 
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
-        """Clients are never paused."""
+        """Do nothing: clients are never paused."""
         raise AssertionError(callback, argument)
 
     def _expire(self, msg_id: int) -> None:
@@ -282,7 +283,7 @@ class Client:
         operations: Iterable[PlannedOperation],
         closing_ns: Mapping[Phase, int],
     ) -> Generator[simpy.Event, Any, None]:
-        """Work operations off, each at its time or when the one before is over.
+        """Perform operations, each at its time or when the one before is over.
 
         In a closed loop each comes its think time after that.
 
@@ -302,14 +303,14 @@ class Client:
             if planned.think_ns is not None:
                 begins_ns = max(begins_ns, world.now + planned.think_ns)
                 if begins_ns >= closing_ns[planned.phase]:
-                    continue  # nobody waits to ask what can't be asked any more
+                    continue  # no need to wait for what can no longer begin
             if begins_ns > world.now:
                 yield world.timeout(begins_ns - world.now)
             if world.now < closing_ns[planned.phase]:
                 yield from self._operate(planned)
 
     def _asked(self, planned: PlannedOperation) -> Request | None:
-        """What is asked now, where the client must ask it; it has gone to the node then."""
+        """The request to send now, if the client may send it; the client has moved to its node."""
         if self._posts and self._asks[planned.f] != self._role:
             self._turn_to(self._asks[planned.f])
         if self._near is not None:
@@ -325,7 +326,7 @@ class Client:
         return None
 
     def _operate(self, planned: PlannedOperation) -> Generator[simpy.Event, Any, None]:
-        """Ask for an operation, and write down what came of it."""
+        """Send the request of an operation, and record what came of it."""
         asked = self._asked(planned)
         if asked is None:
             return
@@ -344,7 +345,7 @@ class Client:
             self._follow(reply, kind)
 
     def _follow(self, reply: dict[str, Any], kind: EventType) -> None:
-        """Go where an error reply says, or to the next node where it says: not here."""
+        """Go where an error reply says, or to the next node if it says: not here."""
         leader = reply.get("leader")
         if isinstance(leader, str) and leader in self._others and leader != self.node:
             self._go(leader)
@@ -361,12 +362,12 @@ class Client:
             self._go(self._home)
 
     def _moved(self, near: Sequence[str]) -> None:
-        """Note that it is in another region, of these nodes; what it has asked goes on first."""
+        """Note that it is in another region, of these nodes; its open operation goes on first."""
         self._near = near
         self._posts = {role: post._replace(near=near) for role, post in self._posts.items()}
 
     def _arrive(self, near: Sequence[str]) -> None:
-        """Ask the nodes of the region where it is now; one that stays at its node asks that."""
+        """Turn to the nodes of its present region; a client that stays at its node keeps it."""
         self._near = None
         fitting = [node for node in near if node in self._others] or [self._native]
         self._home = self._native if self._native in fitting else fitting[self.rank % len(fitting)]
@@ -375,7 +376,7 @@ class Client:
         self._go(self._home)
 
     def _next(self, nodes: tuple[str, ...]) -> str:
-        """The node after this client's own; of nodes without it, one by the client's rank."""
+        """The node after this client's own; among nodes without it, one by the client's rank."""
         if self.node in nodes:
             return nodes[(nodes.index(self.node) + 1) % len(nodes)]
         return nodes[self.rank % len(nodes)]
@@ -392,11 +393,11 @@ class Client:
         return self._latest
 
     def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:
-        """What a reply says of the operation: its type, its value and its error."""
+        """The outcome of an operation by its reply: type, value and error."""
         unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
         if reply is None:
             return unsure, asked.value, {"code": 0, "text": "no reply in time"}
-        if has_long_integer(reply):  # no history file could hold it, and no message quote it
+        if has_long_integer(reply):  # no history file could hold it, and no message could quote it
             wanted = f"expected integers of at most {DIGITS_MAX:,} digits in {reply['type']}"
             return self._misread(asked, unsure, f"{wanted}, found {shown(reply, 200)}")
         try:
@@ -408,13 +409,13 @@ class Client:
             return self._misread(asked, unsure, str(bad))
 
     def _misread(self, asked: Request, unsure: EventType, why: str) -> tuple[EventType, Any, Any]:
-        """What a reply says that is none: nothing, and it is a finding."""
+        """The outcome of a malformed reply: unknown, and a finding."""
         reason = cut(why, ERROR_MAX)
         self._malformed(reason)
         return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
 
     def _told(self, result: Any) -> Any:
-        """A result, which a history can hold: a user's workload may give anything."""
+        """A result that a history can hold: a user's workload may return anything."""
         try:
             json.dumps(result)
         except (TypeError, ValueError, RecursionError):
