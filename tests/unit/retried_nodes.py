@@ -188,3 +188,12 @@ class OneSlow(Node):
     @on("cas")
     def cas(self, msg):
         raise RPCError(22)
+
+
+class Lies(OneSlow):
+    """Reads what nobody wrote."""
+
+    @on("read")
+    async def read(self, msg):
+        await self.sleep(0.1 if self.id == self.node_ids[0] else 0.001)
+        self.reply(msg, {"type": "read_ok", "value": 666})

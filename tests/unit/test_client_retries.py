@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
-import clew
 from clew.cli import main
 from clew.report.diagram import diagram
 from clew.report.story import story
+from clew.scenarios.code.models import load_model
+from clew.scenarios.judgement.outcome import judge
+from clew.scenarios.options.scenario import make_scenario
+from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.retries import BACKOFF_MAX_NS, Policy
+from clew.scenarios.runs.run import simulate
+from clew.search.shrink.shrinker import shrink
 
 NODES = Path(__file__).parent / "retried_nodes.py"
 QUICK = {"time_limit": 2, "recovery": 1, "rate": 20, "node_count": 1, "request_timeout": 0.2}
@@ -18,7 +23,9 @@ QUICK = {"time_limit": 2, "recovery": 1, "rate": 20, "node_count": 1, "request_t
 def outcome_of(node, workload=None, **options):
     if workload:
         options["workload"] = f"{NODES}:{workload}"
-    return clew.run(f"{NODES}:{node}", **{**QUICK, "strict_replies": True, **options}).outcome
+    model = load_model(f"{NODES}:{node}")
+    scenario = make_scenario({"model": model.name, **QUICK, "strict_replies": True, **options})
+    return judge(simulate(draw_plan(scenario, 0, model), model), model)
 
 
 def asked(outcome, f):
@@ -205,7 +212,7 @@ def test_waits_double_up_to_a_bound():
 def test_a_plan_without_retries_runs_as_one_that_never_heard_of_them():
     outcome = outcome_of("Late", "Blind")
     again = replace(outcome.run.plan, retry_budget_ppm=5)
-    assert clew.assert_valid(again).outcome.run.digest == outcome.run.digest
+    assert simulate(again, outcome.model).digest == outcome.run.digest
 
 
 BAD = {
@@ -242,3 +249,20 @@ def test_a_bad_value_is_one_clear_message(flag, capsys):
 def test_what_would_do_nothing_is_refused(args, said, capsys):
     assert main(["test", *args]) == 64
     assert said in capsys.readouterr().err
+
+
+def test_a_failure_keeps_of_retries_and_load_only_what_it_needs():
+    again = {"retries": 4, "backoff": 0.05, "retry_budget": 1, "think": 0.03}
+    plan = outcome_of("Late", **again, time_limit=0.8).run.plan
+    small = shrink(plan, runs_max=300).plan
+    assert small.retries == 1  # what counts twice must be asked twice
+    assert (small.backoff_ns, small.retry_budget_ppm) == (0, None)
+    assert {one.think_ns for one in small.operations} == {None}
+    assert len(small.operations) <= 5
+
+
+def test_a_failure_that_needs_no_retries_is_shown_without():
+    plan = outcome_of("Lies", node_count=2, retries=3, hedge=0.05, time_limit=0.5).run.plan
+    small = shrink(plan, runs_max=200).plan
+    assert (small.retries, small.hedge_ns, small.request_timeout_ns) == (0, None, None)
+    assert len(small.operations) <= 3
