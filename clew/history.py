@@ -92,9 +92,10 @@ class History(Sequence[Event]):
         lines: for each event its line in that file, for messages.
         format: the name of the file's format, if it came from a file.
         timeless: whether it is unknown when operations began, and so in which order.
+        marks_final: whether each final read is marked as one, so that no other read is final.
     """
 
-    __slots__ = ("_operations", "events", "format", "lines", "source", "timeless")
+    __slots__ = ("_operations", "events", "format", "lines", "marks_final", "source", "timeless")
 
     def __init__(
         self,
@@ -104,12 +105,14 @@ class History(Sequence[Event]):
         lines: Sequence[int] | None = None,
         format: str | None = None,  # noqa: A002 - the word
         timeless: bool = False,
+        marks_final: bool = False,
     ) -> None:
         self.events: list[Event] = list(events)
         self.source = source
         self.lines = lines
         self.format = format
         self.timeless = timeless
+        self.marks_final = marks_final
         self._operations: list[Operation] | None = None
 
     def __len__(self) -> int:

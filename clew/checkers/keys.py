@@ -365,7 +365,14 @@ def _history(history: History, positions: list[int], told: dict[int, tuple[Key, 
         event = history.events[position]
         events.append(event._replace(value=told[position][1]) if position in told else event)
     lines = None if history.lines is None else [history.lines[each] for each in positions]
-    return History(events, source=history.source, lines=lines, format=history.format)
+    return History(
+        events,
+        source=history.source,
+        lines=lines,
+        format=history.format,
+        timeless=history.timeless,
+        marks_final=history.marks_final,
+    )
 
 
 def _of_key(part: _Part, anomaly: Anomaly) -> Anomaly:

@@ -163,6 +163,8 @@ class Life(Runtime, ABC):
         cause: Message | str = "start",
         regions: Mapping[str, Sequence[str]] | None = None,
         roles: Mapping[str, Sequence[str]] | None = None,
+        *,
+        joining: bool = False,
     ) -> None:
         """Make the instance and call its ``start``.
 
@@ -171,6 +173,7 @@ class Life(Runtime, ABC):
             cause: what starts it.
             regions: the nodes of each region, where there are regions.
             roles: the nodes of each role; without roles all are of one.
+            joining: True where the cluster ran before it.
         """
         self._node_ids, self._roles = node_ids, roles
         fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override
@@ -178,11 +181,30 @@ class Life(Runtime, ABC):
         if type(self.node).send is Node.send:
             fields["send"] = self.send  # one frame less for each message
         fields["id"] = self.id
-        fields["node_ids"] = list(node_ids)
-        fields["peers"] = [other for other in node_ids if other != self.id]
+        if joining:
+            fields["joining"] = True
+        self._know(node_ids)
         if regions is not None:
             self._place(fields, regions)
         self.run(partial(self._construct, cause), cause)
+
+    def members_are(
+        self, members: Sequence[str], roles: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Let the node know who the members of the cluster are from now on, and of which role."""
+        self._know(members)
+        self._node_ids, self._told_roles = members, None
+        self._roles = {
+            role: [name for name in names if name in members]
+            for role, names in (roles or {}).items()
+        }
+        cause = "members_changed"
+        self.run(lambda: self._follow(self.node.members_changed(list(members)), cause), cause)
+
+    def _know(self, node_ids: Sequence[str]) -> None:
+        fields = object.__getattribute__(self.node, "__dict__")
+        fields["node_ids"] = list(node_ids)
+        fields["peers"] = [other for other in node_ids if other != self.id]
 
     def _place(self, fields: dict[str, Any], regions: Mapping[str, Sequence[str]]) -> None:
         """Give the node its region, unless its class uses the name for something else."""

@@ -206,6 +206,8 @@ class Node:
         peers: the others, in order.
         region: the region that it is in, such as ``eu``; None if there are none.
         regions: the ids of each region's nodes, by its name, in order; empty if there are none.
+        joining: True for a node that was started to join a running cluster, also once it has; its
+            first ``node_ids`` are itself and a few members (etcd calls such a cluster "existing").
         invariants: predicates over the whole cluster; see `clew.sim.invariants`.
         workload: the default workload of ``clew test``: the name of a workload, which may be in
             this file, ``file.py:Class``, or the class; None for the only one of this file.
@@ -226,6 +228,8 @@ class Node:
     functions: ClassVar[tuple[str, ...] | None] = None
     tolerates: ClassVar[Tolerates | None] = None
     capacity: ClassVar[Capacity] = Capacity()
+
+    joining: bool = False
 
     _runtime: Runtime
 
@@ -378,6 +382,26 @@ class Node:
         was its name before nodes had kinds.
         """
         return None
+
+    def members_changed(self, members: list[str]) -> Any:
+        """Learn who the cluster's members are now: some joined or left; may be a coroutine.
+
+        A class that overrides this says that its members may change during a run. By then
+        ``node_ids`` and ``peers`` are the new ones. A node that joins boots with itself and some
+        members as its ``node_ids``; one that restarts, with those who are members then.
+
+        Args:
+            members: their ids, in the order in which they came; without this node where it is to
+                leave.
+        """
+
+    def may_leave(self) -> bool:
+        """Say whether this node, which is to leave, may be shut down now, as an operator asks.
+
+        Asked every 50 ms. While it says no, nothing happens; where it never says yes in time, it
+        stays a member.
+        """
+        return True
 
     def observe(self) -> Mapping[str, Any]:
         """The part of its state to show in traces and findings."""

@@ -10,7 +10,7 @@ A file with a `System` at its top level is run as that system. A single class ne
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -181,6 +181,12 @@ def classes_by_node(
         return dict.fromkeys(node_ids, program)
     classes = {name: program.class_of(role) for role, names in roles.items() for name in names}
     return {name: classes[name] for name in node_ids}
+
+
+def role_of_name(name: str, roles: Collection[str]) -> str | None:
+    """The role that a node's name says, such as shard for shard7; None if it says none of these."""
+    role = name.rstrip("0123456789")
+    return role if role in roles else None
 
 
 def _check_roles(roles: Any) -> None:

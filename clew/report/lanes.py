@@ -31,10 +31,10 @@ _MARKS = {"crash": "CRASH", "start": "START", "pause": "PAUSE", "resume": "RESUM
 def lanes(run: Run, anomaly: Anomaly) -> str:
     """Draw what happened just before an anomaly; empty if it has no single moment."""
     end = moment_of(anomaly, at_once=blamed(anomaly) is not None)
-    if end is None or len(run.plan.node_ids) + 1 > LANES_MAX:
+    if end is None or len(run.plan.all_nodes) + 1 > LANES_MAX:
         return ""
     timeline = run.timeline()
-    places = {"clients": "", **lanes_of(run.plan, run.plan.node_ids)}
+    places = {"clients": "", **lanes_of(run.plan, run.plan.all_nodes)}
     drawing = _Lanes(places, timeline)
     for event in timeline.events(until_ns=end):
         drawing.take(event)

@@ -177,7 +177,7 @@ class Arrivals:
 
     def __init__(self, timeline: Timeline, plan: Plan) -> None:
         self._messages = timeline.messages
-        self._nodes = frozenset(plan.node_ids)
+        self._nodes = frozenset(plan.all_nodes)
         self._late_ns = max(LATE_NS, LATE_TIMES * plan.slowest_ns)
         self._came: set[int] = set()
         self._newest: dict[tuple[str, str], int] = {}

@@ -7,7 +7,7 @@ all gone in a crash. Time, draws, messages and what goes wrong are the run's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Any, cast
@@ -65,8 +65,20 @@ class SimulatedProcess(Life):
         """Make the instance and call its ``start``."""
         self.setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
         setting, regions = self.setting, self._network.regions
-        places = None if regions is None else regions.nodes
-        self.begin(setting.node_ids, regions=places, roles=setting.roles)
+        known, self.host.known = self.host.known, None
+        known = known or setting.node_ids
+        places = None if regions is None else regions.placed([*setting.node_ids, self.id])
+        self.begin(known, regions=places, roles=setting.roles, joining=self.host.joined)
+
+    def told(self, members: Sequence[str]) -> None:
+        """See `Process.told`."""
+        if not self.alive:
+            return
+        if self.paused:
+            self.hold(self.told, members)
+            return
+        self.setting.trace.add(self._world.now, "members", self.id, list(members))
+        self.members_are(members, self.setting.roles)
 
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from clew.machine.text import Unwinding
 from clew.node.node import Node
-from clew.node.system import Program, classes_by_node, classes_of, tells_state
+from clew.node.system import Program, classes_by_node, classes_of, role_of_name, tells_state
 from clew.sim.entropy import Entropy
 from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess
@@ -50,6 +50,8 @@ class Cluster:
 
     Attributes:
         roles: as given.
+        node_ids: the nodes that have a machine now, in the order in which they came.
+        members: those that are members as nodes are told; one that is about to leave is none.
         hosts: by name, in the order of `node_ids`.
         nodes: the live instances by name.
         findings: what went wrong, in order, each kind of thing once.
@@ -79,13 +81,17 @@ class Cluster:
         bandwidth: int = 0,
         roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        self.roles = roles
+        own = {role: [*names] for role, names in roles.items()}
+        self.roles: Mapping[str, list[str]] = own
         self.node_ids = list(node_ids)
+        self.members = list(node_ids)
+        self._gone: dict[str, Host] = {}
         self.looked_at: dict[str, None] = {}
         self.clients: dict[str, Endpoint] = {}
         self.movers: dict[str, Callable[[Sequence[str]], None]] = {}
         self.services: dict[str, Host] = {}
         self._service_classes = dict(services or {})
+        self._program = program
         self._make_process = make_process
         # In order of dependence: each part is passed to those that come after it.
         self.world = world = World(order)
@@ -112,7 +118,7 @@ class Cluster:
         )
         self._setting = Setting(
             world, self.entropy, trace, self.network, self.findings, self._observer,
-            self.node_ids, [*self.node_ids, *self._service_classes], roles, clock_error_ns,
+            self.members, [*self.node_ids, *self._service_classes], self.roles, clock_error_ns,
         )  # fmt: skip
         self.effects = self._setting.effects
         self.hosts = {
@@ -128,7 +134,37 @@ class Cluster:
         """True once a node has sent something to another."""
         return self._setting.talked
 
-    # The members.
+    # Who is a member.
+
+    def join(self, name: str, known: Sequence[str]) -> None:
+        """Boot a node on a new machine that knows some members of the cluster, and itself.
+
+        Args:
+            name: the new node's; no node has had it.
+            known: the members that it knows.
+        """
+        role = role_of_name(name, self.roles)
+        if role is not None:
+            self.roles[role].append(name)
+        node_class = classes_by_node(self._program, [name], self.roles)[name]
+        host = Host(self._setting, name, node_class, self._make_process)
+        host.joined, host.known = True, [*known, name]
+        self.hosts[name] = host
+        self.node_ids.append(name)
+        self.members.append(name)
+        self._setting.names.append(name)
+        self.restart([host])
+
+    def leave(self, name: str) -> None:
+        """Shut a member down for good; its machine is gone."""
+        host = self._gone[name] = self.hosts.pop(name)
+        self.node_ids.remove(name)
+        for names in self.roles.values():
+            if name in names:
+                names.remove(name)
+        host.crash("left", "lost")
+
+    # The machines.
 
     def boot(self) -> None:
         """Start every node."""
@@ -136,6 +172,7 @@ class Cluster:
 
     def restart(self, hosts: Sequence[Host]) -> None:
         """Start a process on each of some hosts that are down."""
+        hosts = [host for host in hosts if host.id not in self._gone]
         # All exist before the first begins, so that what it sends at once finds its receiver.
         try:
             for process in [host.loaded() for host in hosts]:
@@ -154,6 +191,7 @@ class Cluster:
     def endpoint(self, name: str) -> Endpoint | None:
         """The node, client or service of a name; None if there is none."""
         found = self.hosts.get(name) or self.clients.get(name) or self.services.get(name)
+        found = found or self._gone.get(name)
         if found is None and name in self._service_classes:
             found = host = Host(
                 self._setting, name, self._service_classes[name], self._make_process, is_node=False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Protocol, TypeAlias
 
@@ -50,6 +50,9 @@ class Process(Receiver, Protocol):
     def pace(self, slowness: int) -> None:
         """Make work take so many times as long as at full speed from here on."""
 
+    def told(self, members: Sequence[str]) -> None:
+        """See `Node.members_changed`; later where it is paused."""
+
     def resume(self) -> int:
         """End a pause: all that piled up happens now, in order; return how much it was."""
 
@@ -72,11 +75,13 @@ class Host(Endpoint):
             host, and then returns True.
         slowness: how many times as long as at full speed work takes here.
         load: what its workers did; None if its nodes never worked.
+        joined: True where the cluster ran before it.
+        known: the nodes that its next process knows of; None for all members there are then.
     """
 
     __slots__ = (
-        "_make", "_setting", "clock", "disk", "incarnation", "load", "node_class", "slowness",
-        "strike",
+        "_make", "_setting", "clock", "disk", "incarnation", "joined", "known", "load",
+        "node_class", "slowness", "strike",
     )  # fmt: skip
 
     process: Process | None
@@ -100,6 +105,8 @@ class Host(Endpoint):
         self.strike: Callable[[Host], bool] | None = None
         self.slowness = 1
         self.load: Load | None = None
+        self.joined = False
+        self.known: Sequence[str] | None = None
 
     @property
     def node(self) -> Node | None:

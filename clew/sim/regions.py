@@ -7,7 +7,7 @@ always, but for the wire's own 20 to 200 us; a route that changes and a queue th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,6 +59,20 @@ class Regions:
     def slowest_ns(self) -> int:
         """The greatest mean latency between two regions."""
         return max((each.whole_mean_ns for each in self.latency.values()), default=0)
+
+    def placed(self, node_ids: Collection[str]) -> dict[str, list[str]]:
+        """Where some nodes stand, in order: all regions, also those that have none of them."""
+        return {
+            name: [node for node in ids if node in node_ids] for name, ids in self.nodes.items()
+        }
+
+    def with_more(self, names: Sequence[str]) -> Regions:
+        """Place further nodes, each in the region that has the fewest, the first of these."""
+        nodes = dict(self.nodes)
+        for name in names:
+            region = min(nodes, key=lambda one: len(nodes[one]))
+            nodes[region] = (*nodes[region], name)
+        return Regions(nodes, self.latency)
 
     def among(self, node_ids: Collection[str]) -> Regions | None:
         """What is left with some of the nodes; None if less than two regions have any."""

@@ -19,9 +19,9 @@ class Setting:
     """The parts of a run that its hosts and their processes share.
 
     Attributes:
-        node_ids: the nodes' names, in order.
+        node_ids: the names of the members, in the order in which they came.
         roles: the nodes of each role of a system; empty for nodes of one class.
-        names: these and the services', to which a node may send.
+        names: of all nodes there ever were, and of the services: a node may send to them.
         clock_error_ns: how far a node's clock may be off; None for no bound.
         effects: rank of the first effect mark of a request, by (client, msg_id).
         talked: True once a node has sent something to another.
@@ -37,7 +37,7 @@ class Setting:
     findings: Findings
     observer: Observer
     node_ids: Sequence[str]
-    names: Sequence[str]
+    names: list[str]
     roles: Mapping[str, Sequence[str]]
     clock_error_ns: int | None = None
     effects: dict[tuple[str, int], int] = field(default_factory=dict)

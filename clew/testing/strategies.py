@@ -27,6 +27,7 @@ from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised
 from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.members import settled
 from clew.scenarios.plans.nemesis import SERVER_STATES, latencies_ns, node_counts
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.runs.run import make_workload
@@ -120,7 +121,8 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
     for each in late:
         first[each.client] = max(first.get(each.client, 0), each.number + 1)
     early = _numbered(draw(calls), make_workload(base, model), first)
-    return replace(base, faults=draw(struck), operations=(*early, *late))
+    struck_now = settled(draw(struck), base.node_ids, model.program, base.roles)
+    return replace(base, faults=struck_now, operations=(*early, *late))
 
 
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:

@@ -98,6 +98,11 @@ KINDS: dict[str, Kind] = {
         node=_NODE,
         state="an object whose `role` is the node's server state, such as `leader`, or null",
     ),
+    "members": _kind(
+        "a node learns that members of the cluster have come or gone",
+        node=_NODE,
+        members="those there are now, in the order in which they came",
+    ),
     "fault": _kind(
         "a fault begins, and what it did",
         **_FAULT,

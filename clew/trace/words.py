@@ -34,6 +34,7 @@ _WORDS = {
     "work": "{node} has worked {took}{waited}",
     "log": "{node} logs {text!r}",
     "state": "{node} is now {now}",
+    "members": "{node} learns that the members are {members}",
     "clock": "{node}'s clock: {detail}",
     "effect": "{node} carries out request {request} of {client}",
     "finding": "{where}: {reason}",
@@ -60,6 +61,8 @@ def told(event: TraceEvent) -> str:
             fields["took"] = duration(fields["took_ns"])
             waited = fields["waited_ns"]
             fields["waited"] = f", having waited {duration(waited)}" if waited else ""
+        case "members":
+            fields["members"] = ", ".join(fields["members"])
         case "finding":
             fields["where"] = fields["node"] or "the cluster"
         case "retry":

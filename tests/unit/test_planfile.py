@@ -106,14 +106,14 @@ def test_a_schedule_that_is_no_text_is_refused():
 
 
 @pytest.mark.parametrize(
-    "operation", [[0, 0, 5, "read"], [0, 0, 5, "read", None, "main", 1, 2], {}]
+    "operation", [[0, 0, 5, "read"], [0, 0, 5, "read", None, "main", 1, "n1", 2], {}]
 )
 def test_an_operation_of_other_parts_is_one_message(operation):
     with pytest.raises(ScenarioError) as refused:
         plan_from_json(data() | {"operations": [operation]}, "x.json")
     assert str(refused.value) == (
         "x.json: this is no plan: operations.0 can't be used: expected a list of client, number, "
-        f"at_ns, f, value and perhaps phase and think_ns, found {json.dumps(operation)}."
+        f"at_ns, f, value and perhaps phase and think_ns and node, found {json.dumps(operation)}."
     )
 
 

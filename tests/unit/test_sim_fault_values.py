@@ -16,7 +16,7 @@ def test_the_table_describes_every_kind():
         assert not kind.summary.endswith(".")
         assert kind.needs in NEEDS
         assert kind.bites
-        assert name == kind.group or name.startswith((kind.group, "slow-link"))
+        assert name == kind.group or name.startswith((kind.group, "slow-link", "join", "leave"))
         for parameter in kind.parameters:
             if parameter.choices:
                 assert parameter.default in parameter.choices

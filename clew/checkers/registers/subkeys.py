@@ -65,7 +65,9 @@ def as_registers(history: History) -> Registers | None:
             recorded.append((access[0][0], each))
     events.sort(key=_position)  # stable, so that the reads of one answer stay in their order
     recorded.sort(key=_position)
-    plain = History([event for _, event in events], source=history.source)
+    plain = History(
+        [event for _, event in events], source=history.source, marks_final=history.marks_final
+    )
     return Registers(plain, [each for _, each in recorded])
 
 

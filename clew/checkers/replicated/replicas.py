@@ -11,7 +11,7 @@ read is final for its replica where
   otherwise: then nobody knows what the replica held in the end.
 
 Where the history marks reads as final (``final?`` in an event's extra fields, as Maelstrom
-writes it), only marked reads are candidates.
+writes it), only marked reads are candidates; those of a run are always marked.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def final_reads(history: History, update: str, replicas: ReplicaNames) -> FinalR
     for operation in history.operations:
         if operation.f == "read":
             attempts.get(replicas.of(operation), []).append(operation)
-    marked = any(_is_marked(history, read) for reads in attempts.values() for read in reads)
+    marked = history.marks_final or any(
+        _is_marked(history, read) for reads in attempts.values() for read in reads
+    )
     quiet = _last_disturbance(history, update)
     found = FinalReads({}, {})
     for name, reads in attempts.items():

@@ -17,6 +17,7 @@ from clew.checkers.simple.availability import REFUSALS
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
 from clew.node.node import is_definite
+from clew.node.system import role_of_name
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
@@ -31,22 +32,24 @@ from clew.sim.faults.injection import several
 _EVIDENCE_MAX = 20
 
 
-def healed_nodes(plan: Plan) -> tuple[str, ...]:
-    """The nodes that are up after healing: those whose progress and final reads are due.
+def healed_nodes(run: Run) -> tuple[str, ...]:
+    """The members that are up after healing: those whose progress and final reads are due.
 
     Of a system, those of them that clients ask.
     """
-    healed = plan.core or plan.node_ids
-    return healed if not plan.roles else tuple(n for n in healed if n in plan.homes.all)
+    healed, asked = run.plan.core or run.members, run.plan.homes.asked
+    return tuple(name for name in healed if _is_of(name, asked, run.plan))
 
 
-def final_nodes(plan: Plan) -> tuple[str, ...]:
+def final_nodes(run: Run) -> tuple[str, ...]:
     """The nodes whose final reads are due: of a system, those that are asked them."""
+    plan = run.plan
     asked = {plan.asks[one.f] for one in plan.operations if one.phase == "final" and plan.asks}
-    if not asked or None in asked:
-        return healed_nodes(plan)
-    names = [name for role, each in plan.roles.items() if role in asked for name in each]
-    return tuple(name for name in healed_nodes(plan) if name in names)
+    return tuple(name for name in healed_nodes(run) if _is_of(name, asked or {None}, plan))
+
+
+def _is_of(name: str, roles: Collection[str | None], plan: Plan) -> bool:
+    return None in roles or role_of_name(name, plan.roles) in roles
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
@@ -139,7 +142,7 @@ def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within
 def _unready(run: Run, within: str) -> Result | None:
     """The result for nodes that did not even acknowledge what comes before the first operation."""
     plan = run.plan
-    nodes = [node for node in healed_nodes(plan) if node in run.unready]
+    nodes = [node for node in healed_nodes(run) if node in run.unready]
     if not nodes:
         return None
     first = ", ".join(load_workload(plan.workload).setup_types)
@@ -200,7 +203,7 @@ def _who(plan: Plan) -> str:
 
 def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
     """By healed node the operations that were open at, or asked after, healing."""
-    healed = healed_nodes(run.plan)
+    healed = healed_nodes(run)
     asked: dict[str, list[Operation]] = {node: [] for node in healed}
     for one in run.history.operations:
         if one.node in asked and (one.end is None or one.end >= run.plan.time_limit_ns):

@@ -92,7 +92,7 @@ class Outcome:
 def judge(run: Run, model: Model) -> Outcome:
     """The outcome of a run: a function of the run alone."""
     with mistakes_of(run.plan.workload):
-        workload = make_workload(run.plan, model, final_nodes(run.plan), run.effects)
+        workload = make_workload(run.plan, model, final_nodes(run), run.effects)
         checkers = workload.checkers()
         for checker in held(workload, "checkers", checkers, list | tuple, "a list of checkers"):
             if not callable(getattr(checker, "check", None)):
@@ -158,7 +158,7 @@ def _owed(run: Run) -> History:
         event._replace(type="info") if event.type == "ok" and event.node not in core else event
         for event in run.history
     ]
-    return History(events, source=run.history.source)
+    return History(events, source=run.history.source, marks_final=True)
 
 
 def run_statistics(run: Run) -> dict[str, Any]:

@@ -72,7 +72,19 @@ def capabilities(program: Program) -> frozenset[str]:
         }
         # A method of the class's own that is called work is no call of ours.
         names |= called - ({"work"} if node_class.work is not Node.work else set())
-    return frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+    able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+    return able | _members(program)
+
+
+def _members(program: Program) -> frozenset[str]:
+    """The need of faults that change who is a member, if a class has the hook for it."""
+    hooked = any(takes_members(each) for each in classes_of(program))
+    return frozenset({"members"} if hooked else ())
+
+
+def takes_members(node_class: type[Node]) -> bool:
+    """Return whether a class has the hook that reports the members."""
+    return node_class.members_changed is not Node.members_changed
 
 
 def _own(program: Program) -> list[type]:
@@ -125,9 +137,12 @@ def unfelt(program: Program) -> frozenset[str]:
         able = capabilities(program)
     else:
         names = _all_names(program)
-        if names is None or names & _ROUNDABOUT:
+        if names is None:
             return frozenset()
-        able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+        able = frozenset(CAPABILITIES)
+        if not names & _ROUNDABOUT:
+            able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
+        able |= _members(program)
     return frozenset(name for name, kind in KINDS.items() if kind.needs not in {*able, "nothing"})
 
 

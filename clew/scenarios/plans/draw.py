@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
 from clew.node.node import ONLY_ROLE
-from clew.node.system import tells_state
+from clew.node.system import role_of_name, tells_state
 from clew.node.timer import bound_ns, to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, reference_of
@@ -16,6 +17,7 @@ from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.arrivals import Arrivals
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.plans.homes import Homes
+from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
 from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.placement import placed
@@ -28,7 +30,7 @@ from clew.scenarios.plans.plan import (
 )
 from clew.scenarios.plans.roles import asks_of, draw_roles
 from clew.sim.entropy import Entropy
-from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults import GROUPS, KINDS, joiners_of
 from clew.sim.faults.targets import parted
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
@@ -62,11 +64,12 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
     shape = _shape(scenario, entropy, model, roles)
     node_ids = shape.node_ids
     homes = Homes(node_ids, roles, asks)
+    joiners = joiners_of(shape.faults)
     clients = scenario.client_count(len(homes.all))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
         workload = spoken(options, Setting(functions=model.program.functions))
-        operations = _operations(scenario, workload, entropy, clients, homes)
+        operations = _operations(scenario, workload, entropy, clients, homes, joiners)
     return Plan(
         seed=seed,
         model=ModelReference(scenario.model, scenario.bug, model.digest),
@@ -94,7 +97,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         strict_replies=scenario.strict_replies,
         clock_error_ns=_clock_error_ns(scenario, model),
         swarm=scenario.swarm,
-        regions=shape.regions,
+        regions=None if shape.regions is None else shape.regions.with_more(joiners),
         bandwidth=scenario.bandwidth,
         **asked_again(scenario, workload, homes, _slowest_ns(shape)),
         faults=shape.faults,
@@ -137,7 +140,12 @@ def _majority(
 
 
 def _operations(
-    scenario: Scenario, workload: Workload, entropy: Entropy, clients: int, homes: Homes
+    scenario: Scenario,
+    workload: Workload,
+    entropy: Entropy,
+    clients: int,
+    homes: Homes,
+    joiners: Sequence[str],
 ) -> tuple[PlannedOperation, ...]:
     """All clients' operations, by time; each is drawn from a stream of its own."""
     healed_ns = to_ns(scenario.time_limit)
@@ -162,33 +170,39 @@ def _operations(
             think_ns = arrivals.think_ns(client, number + rank)
             drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover", think_ns))
     if workload.final_reads:
-        drawn += _final_reads(workload, entropy, clients, homes, healed_ns + recovery_ns)
+        drawn += _final_reads(workload, entropy, clients, homes, joiners, healed_ns + recovery_ns)
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
 
 
 def _final_reads(
-    workload: Workload, entropy: Entropy, clients: int, homes: Homes, from_ns: int
+    workload: Workload,
+    entropy: Entropy,
+    clients: int,
+    homes: Homes,
+    joiners: Sequence[str],
+    from_ns: int,
 ) -> Iterator[PlannedOperation]:
     """What each node is asked at the end, of those that are asked it.
 
     Each has a client of its own, none of those that worked before. A client talks to the node of
-    its rank modulo the number of nodes that it asks.
+    its rank modulo the number of nodes that it asks; one of a node that joins names it.
     """
-    groups: dict[tuple[str, ...], list[Request]] = {}
+    groups: dict[str | None, list[Request]] = {}
     for request in finals(workload):
-        groups.setdefault(homes.for_function(request.f), []).append(request)
+        groups.setdefault(homes.asks.get(request.f), []).append(request)
     taken = clients
-    for place, (nodes, requests) in enumerate(groups.items()):
-        count = len(nodes)
+    for place, (role, requests) in enumerate(groups.items()):
+        count = len(homes.of(role))
+        own = [name for name in joiners if role in {None, role_of_name(name, homes.roles)}]
         first = -(-taken // count) * count
-        taken = first + count
-        for at_node in range(count):
+        taken = first + count + len(own)
+        for at_node, named in enumerate([*([None] * count), *own]):
             key = (at_node,) if not place else (at_node, place)
             at_ns = from_ns + entropy.stream("final", *key).below(_FINAL_NS)
             for rank, request in enumerate(requests):
                 yield PlannedOperation(
-                    first + at_node, at_node + rank * count, at_ns, request.f, request.value,
-                    "final",
+                    first + at_node, at_node + rank * (count + len(own)), at_ns, request.f,
+                    request.value, "final", None, named,
                 )  # fmt: skip
 
 
@@ -230,6 +244,7 @@ def _shape(
         names = draw_size(entropy, promise, len(scenario.regions))
     regions = placed(scenario, names, entropy, promise, roles)
     if not _draws_kinds(scenario):
+        check_core(scenario.nemesis, scenario.liveness)
         faults = draw_faults(
             scenario.nemesis,
             entropy=entropy,
@@ -242,12 +257,16 @@ def _shape(
             clock_error_ns=clock_error_ns,
             roles=roles,
         )
-        return Swarm(names, latency, scenario.nemesis, tuple(faults), regions)
+        members = settled(faults, names, model.program, roles)
+        check_members(scenario.nemesis, members, len(names), model.program)
+        return Swarm(names, latency, scenario.nemesis, members, regions)
     pool = scenario.nemesis
     if not pool or "all" in pool:
         pool = tuple(kinds_for(model.program))
+    if scenario.liveness == "core":
+        pool = tuple(name for name in pool if not changes_members(name))
     fixed_latency = "latency" in stated or not scenario.swarm
-    return draw_swarm(
+    swarm = draw_swarm(
         pool,
         entropy=entropy,
         time_limit_ns=time_limit_ns,
@@ -259,6 +278,8 @@ def _shape(
         regions=regions,
         roles=roles,
     )
+    members = settled(swarm.faults, swarm.node_ids, model.program, roles)
+    return replace(swarm, faults=members)
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:
@@ -321,4 +342,5 @@ _LACKS = {
     "clock": "never read their wall clocks",
     "timers": "have no timers and never read their clocks",
     "work": "never call work()",
+    "members": "do not say by a method members_changed what they do about it",
 }

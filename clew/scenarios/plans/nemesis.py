@@ -256,6 +256,8 @@ def _value(
     """A parameter's value, drawn by order of magnitude."""
     if parameter.name == "groups":
         return _groups(stream, node_ids)
+    if parameter.form is not None:  # whoever joins is named when all faults are drawn
+        return parameter.default
     if parameter.choices:
         return stream.pick(parameter.choices)
     if parameter.form is not None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clew.scenarios.plans.homes import Homes
-from clew.sim.faults import Fault, fault_from_json
+from clew.sim.faults import Fault, fault_from_json, joiners_of
 from clew.sim.latency import Shape
 from clew.sim.regions import Regions, regions_from_json
 from clew.workloads.workload import TIMEOUT_NS
@@ -22,6 +22,10 @@ SCHEMA = 2
 
 Phase: TypeAlias = Literal["main", "recover", "final"]
 Liveness: TypeAlias = Literal["all", "core", "off"]
+
+
+_ALWAYS = 6
+"""So many parts of an operation are always written."""
 
 
 class PlannedOperation(NamedTuple):
@@ -36,6 +40,7 @@ class PlannedOperation(NamedTuple):
         phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
         think_ns: in a closed loop, how long after the client's last one it comes at the earliest;
             None in an open loop.
+        node: whom it asks, where that is not the client's own node; None in most plans.
     """
 
     client: int
@@ -45,10 +50,12 @@ class PlannedOperation(NamedTuple):
     value: Any
     phase: Phase = "main"
     think_ns: int | None = None
+    node: str | None = None
 
     def to_json(self) -> list[Any]:
-        """The operation as a list, without a think time where it has none."""
-        return [*self] if self.think_ns is not None else [*self][:-1]
+        """The parts in order, without those at the end that say nothing."""
+        last = max(rank for rank, part in enumerate(self) if rank < _ALWAYS or part is not None)
+        return [*self[: last + 1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,11 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)
+
+    @property
+    def all_nodes(self) -> tuple[str, ...]:
+        """The nodes at the beginning and those that join, in the order of the faults."""
+        return (*self.node_ids, *joiners_of(self.faults))
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
         """Write one line, for hypothesis and notebooks; a plan's repr is pages long."""

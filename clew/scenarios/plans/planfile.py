@@ -26,7 +26,15 @@ from clew.scenarios.options.regions import NAME
 from clew.scenarios.options.scenario import CLIENTS_MAX, Scenario
 from clew.scenarios.options.table import declared, expected, extended, near_option
 from clew.scenarios.plans.plan import SCHEMA, Plan, PlannedOperation, trusted_plan
-from clew.sim.faults import GROUPS, KINDS, Fault, check_regions, fault_from_json
+from clew.sim.faults import (
+    GROUPS,
+    KINDS,
+    Fault,
+    check_regions,
+    fault_from_json,
+    fault_param,
+    joiners_of,
+)
 from clew.sim.faults.targets import parted
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.regions import ways
@@ -262,7 +270,7 @@ def _check_node_ids(plan: Plan, where: str) -> None:
         expected = f"1 to {NODES_MAX} names, all different"
         raise _bad(where, "node_ids", expected, list(ids))
     for name in ids:
-        if not name or name in SERVICES or (name[0] == "c" and name[1:].isdecimal()):
+        if not is_node_name(name):
             raise _bad(where, "node_ids", "names that are no client's or service's", name)
 
 
@@ -272,7 +280,8 @@ def _check_regions(plan: Plan, where: str) -> None:
         return
     nodes, latency = plan.regions.nodes, plan.regions.latency
     placed = [node for ids in nodes.values() for node in ids]
-    if sorted(placed) != sorted(plan.node_ids):
+    # One that was to join may stand in a region still, where the fault that added it is gone.
+    if len({*placed}) < len(placed) or not {*plan.all_nodes} <= {*placed}:
         raise _bad(where, "regions.nodes", "each of node_ids in one region", placed)
     if len(nodes) < 2 or not all(nodes.values()):  # noqa: PLR2004 - one alone is no region
         raise _bad(where, "regions.nodes", "at least two regions, none of them empty", list(nodes))
@@ -303,6 +312,11 @@ def _check_roles(plan: Plan, where: str) -> None:
             raise _bad(where, "asks", f"null or one of {', '.join(plan.roles)}", role)
 
 
+def is_node_name(name: str) -> bool:
+    """True for a name that is no client's and no service's."""
+    return bool(name) and name not in SERVICES and not (name[0] == "c" and name[1:].isdecimal())
+
+
 def _check_hash_seed(plan: Plan, where: str) -> None:
     seed = plan.hash_seed
     if seed is not None and not 0 <= seed <= SEED_MAX:
@@ -327,6 +341,7 @@ def _is_availability(text: str | None) -> bool:
 
 def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
     seen: set[str] = set()
+    there = [*plan.node_ids, *joiners_of(faults)]
     for fault in faults:
         if fault.id in seen:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
@@ -337,9 +352,30 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             expected = f"one of {', '.join(plan.roles)}" if plan.roles else "no role"
             raise _bad(where, f"the target of fault {fault.id!r}", expected, role)
         for place, name in _nodes_named(fault):
-            if name not in plan.node_ids:
-                expected = "some of node_ids, which are " + ", ".join(plan.node_ids)
+            if name not in there:
+                named = "node_ids" if there == [*plan.node_ids] else "the nodes"
+                expected = f"some of {named}, which are " + ", ".join(there)
                 raise _bad(where, f"{place} of fault {fault.id!r}", expected, name)
+    _check_members(faults, plan, where)
+
+
+def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
+    """Nobody joins who is there, or was, and nobody who is named leaves twice."""
+    been, left = [*plan.node_ids], set[str]()
+    for fault in sorted(faults, key=lambda fault: fault.at_ns):
+        if fault.kind == "join":
+            name = fault_param(fault, "node")
+            if name in been or not is_node_name(name):
+                expected = "the name of a node that there never was"
+                raise _bad(where, f"the node of fault {fault.id!r}", expected, name)
+            been.append(name)
+        elif fault.kind == "leave":
+            named = fault.target if isinstance(fault.target, tuple) else (str(fault.target),)
+            for name in named:
+                if name in left:
+                    expected = "a node that has not left before"
+                    raise _bad(where, f"the target of fault {fault.id!r}", expected, name)
+                left.update({name} & {*been})
 
 
 def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:

@@ -49,7 +49,7 @@ the kind of event, and the fields of its record."""
 _OF_A_HOST = frozenset({"clock", "slow"})
 """The kinds of event that change a machine, whatever runs on it."""
 
-_OF_A_LIFE = frozenset({"pause", "resume"})
+_OF_A_LIFE = frozenset({"pause", "resume", "members"})
 
 _FIRST, _LAST = -1, MESSAGE + 1
 """Priorities before and after all else that happens at an instant."""
@@ -68,6 +68,8 @@ class Part(NamedTuple):
         until_ns: it is compared up to this time, and not at it.
         stored: what its disk held.
         syncs: how many syncs had been awaited on its host.
+        known: the nodes that it knew of, in order.
+        joined: True where the cluster ran before its host was there.
         before: the changes of its host, such as of its clock, before that, in order.
         changes: of its host, and its pauses, in order.
         got: the time, the sender and the frozen body of each message, in order.
@@ -81,6 +83,8 @@ class Part(NamedTuple):
     until_ns: int
     stored: list[Stored]
     syncs: int
+    known: tuple[str, ...]
+    joined: bool
     before: list[Change]
     changes: list[Change]
     got: list[tuple[int, str, Any]]
@@ -177,7 +181,7 @@ class _Reader:
             self._act(node, event.time)
             self._open[node] = Part(
                 node, incarnation, event.time, self._end_ns, life.stored, life.syncs,
-                list(self._changed.get(node, ())), [], [], [], life.did,
+                life.known, life.joined, list(self._changed.get(node, ())), [], [], [], life.did,
             )  # fmt: skip
 
     def _end(self, node: str, until_ns: int) -> None:
@@ -201,7 +205,7 @@ class _Reader:
     def _change(self, event: TraceEvent) -> None:
         node, kind = event.fields["node"], event.kind
         late = self._acted.get(node) == event.time
-        told = event.fields.get("detail", event.fields.get("times"))
+        told = event.fields.get("detail", event.fields.get("times", event.fields.get("members")))
         change = event.time, late, kind, told
         if kind in _OF_A_HOST:
             self._changed.setdefault(node, []).append(change)
@@ -290,7 +294,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
     cluster = Cluster(
         plan.seed,
         model.program,
-        plan.node_ids,
+        part.known,
         make_process=_telling(make, script),
         services=SERVICES,
         keep_trace=False,
@@ -301,7 +305,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         roles=plan.roles,
     )
     host = cluster.hosts[part.node]
-    host.incarnation = part.incarnation - 1
+    host.incarnation, host.joined = part.incarnation - 1, part.joined
     host.disk = Disk.holding(part.stored)
     context = Context() if isolation is not None else sharing.context()
     with surroundings(cluster, model, isolation):
@@ -382,6 +386,8 @@ class _Play:
             self._repeat(kind, told, now)
         elif process is not None and kind == "pause":
             process.pause()
+        elif process is not None and kind == "members":
+            process.told(told)
         elif process is not None:
             if self._is_due_now():  # it may have been held in the run too: nobody knows
                 self._script.until_ns = min(self._script.until_ns, now)

@@ -61,7 +61,7 @@ class Post(NamedTuple):
     away: int
     others: tuple[str, ...]
     core: tuple[str, ...]
-    link: Link
+    link: Link | None
     native: str
     near: Sequence[str] | None = None
 
@@ -194,6 +194,7 @@ class Client:
         self._near: Sequence[str] | None = None
         self._away = 0
         self._others = others
+        self._members = [*cluster.members]
         self._core = core
         self._timeout_ns = timeout_ns
         self._msg_id = 0
@@ -202,7 +203,7 @@ class Client:
         """When each request that was given up was sent, by number; None for a hedge's loser."""
         self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
-        self._link = self._link_to(node)
+        self._link = self._link_to(node)  # none while it has not joined
         self._asks = asks
         self._role = role
         self._posts: dict[str | None, Post] = {}
@@ -225,10 +226,9 @@ class Client:
         ) = self._posts[role]  # fmt: skip
         self._role = role
 
-    def _link_to(self, node: str) -> Link:
-        link = self._cluster.network.link(self._endpoint, node)
-        assert link is not None
-        return link
+    def _link_to(self, node: str) -> Link | None:
+        """The link to a node; None where it has not joined yet."""
+        return self._cluster.network.link(self._endpoint, node)
 
     @property
     def waiting(self) -> bool:
@@ -273,6 +273,7 @@ class Client:
         self._msg_id += 1
         body["msg_id"] = self._msg_id
         self._reply = reply = self._world.event()
+        assert self._link is not None
         self._link.emit(*sealed(body))
         self._world.call_at(self._world.now + self._timeout_ns, self._expire, self._msg_id)
         return reply
@@ -315,6 +316,8 @@ class Client:
             self._turn_to(self._asks[planned.f])
         if self._near is not None:
             self._arrive(self._near)
+        if not self._at_member(planned.phase):
+            return None
         if planned.phase == "recover" and self._core and self.node not in self._core:
             self._go(self._next(self._core))
         elif self.node != self._home and planned.phase != "final":
@@ -343,6 +346,28 @@ class Client:
             self._process = self._another()
         if planned.phase != "final" and reply is not None and reply.get("type") == "error":
             self._follow(reply, kind)
+
+    def _at_member(self, phase: Phase) -> bool:
+        """Be at a node that is a member, and find a new home where its own is none any more.
+
+        False where nothing is to be asked: of who has left nobody reads, and a client that stays
+        has gone with its node.
+        """
+        members = self._cluster.members
+        if self._members != members and self._others:
+            left = [node for node in self._others if node in members]
+            own = members if self._role is None else self._cluster.roles[self._role]
+            self._others = (*left, *(node for node in own if node in members and node not in left))
+        if self.node in members:
+            self._link = self._link or self._link_to(self.node)
+            return True
+        if phase == "final" or not self._others:
+            return False
+        if self._home not in members:
+            self._home = self._native = self._others[self.rank % len(self._others)]
+        self._away = 0
+        self._go(self._home)
+        return True
 
     def _follow(self, reply: dict[str, Any], kind: EventType) -> None:
         """Go where an error reply says, or to the next node if it says: not here."""
@@ -375,7 +400,7 @@ class Client:
         self._away = 0
         self._go(self._home)
 
-    def _next(self, nodes: tuple[str, ...]) -> str:
+    def _next(self, nodes: Sequence[str]) -> str:
         """The node after this client's own; among nodes without it, one by the client's rank."""
         if self.node in nodes:
             return nodes[(nodes.index(self.node) + 1) % len(nodes)]

@@ -38,6 +38,7 @@ def clients_of(
     others, core = _elsewhere(plan, workload, nodes)
     policy = Policy.of(plan)
     make = partial(RetryingClient, policy) if policy.asks_again else Client
+    named = {one.client: one.node for one in plan.operations if one.node is not None}
     travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
     clients = {
         rank: make(
@@ -46,7 +47,7 @@ def clients_of(
             workload,
             rank,
             stride,
-            plan.home(rank),
+            named.get(rank) or plan.home(rank),
             timeout_ns(plan),
             others=_near_first(plan, plan.home(rank), others),
             core=core,

@@ -34,6 +34,8 @@ class Noted(NamedTuple):
         incarnation: which of the node's lives, from 1.
         stored: what its disk held when it began.
         syncs: how many syncs were awaited on its host before.
+        known: the nodes that it knew of when it began, in order.
+        joined: True where the cluster ran before its host was there.
         did: what it did besides sending, in order; it grows as the life goes on.
         held: when each message came that a pause held back, ns, by its number.
     """
@@ -42,6 +44,8 @@ class Noted(NamedTuple):
     incarnation: int
     stored: list[Stored]
     syncs: int
+    known: tuple[str, ...]
+    joined: bool
     did: list[Done]
     held: dict[int, int]
 
@@ -63,9 +67,11 @@ class Lives:
         def made(setting: Setting, host: Host) -> Process:
             if not host.is_node:
                 return make(setting, host)
+            known = tuple(host.known or setting.node_ids)
             life = Noted(
-                host.id, host.incarnation, host.disk.stored(), self._syncs.get(host.id, 0), [], {}
-            )
+                host.id, host.incarnation, host.disk.stored(), self._syncs.get(host.id, 0),
+                known, host.joined, [], {},
+            )  # fmt: skip
             self.all.append(life)
 
             def synced() -> None:

@@ -210,7 +210,9 @@ class RetryingClient(Client):
         now = self._world.now
         recorder.trace.add(now, "hedge", self._process, asked.process, wanted.f, node)
         body = {**self._workload.request(wanted), "msg_id": self._msg_id}
-        self._link_to(node).emit(*sealed(body))
+        link = self._link_to(node)
+        assert link is not None  # it is a member
+        link.emit(*sealed(body))
 
     # The budget.
 

@@ -73,6 +73,7 @@ class Run:
         attempts: what clients did beside asking each thing once.
         effects: rank of an operation's effect mark, by operation number.
         alive: the nodes that were up at the end.
+        members: the members at the end, in the order in which they came.
         unready: nodes that never acknowledged what comes before the first operation.
         loads: what the workers of each node that worked did, by its name.
         events: what happened in the world.
@@ -100,6 +101,7 @@ class Run:
     attempts: Attempts
     effects: dict[int, int]
     alive: tuple[str, ...]
+    members: tuple[str, ...]
     unready: tuple[str, ...]
     loads: dict[str, Load]
     events: int
@@ -356,7 +358,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         digest = cluster.close()
     return Run(
         plan=plan,
-        history=History(recorder.events, source="the run"),
+        history=History(recorder.events, source="the run", marks_final=True),
         trace=cluster.trace,
         digest=digest,
         findings=tuple(cluster.findings),
@@ -371,6 +373,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         looked_at=tuple(sorted(cluster.looked_at)),
         effects=_effects(cluster, recorder),
         alive=alive,
+        members=tuple(cluster.members),
         unready=tuple(sorted(recorder.unready)),
         loads=cluster.loads(),
         events=cluster.world.events,
@@ -418,7 +421,8 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
         by_client.setdefault(operation.client, []).append(operation)
     told: set[str] = set()
     for rank, client in clients.items():
-        first = None if client.node in told else workload.setup(client.node, neighbours)
+        here = client.node in plan.node_ids and client.node not in told
+        first = None if not here else workload.setup(client.node, neighbours)
         held(workload, "setup", first, dict | None, "the body of a message, or None")
         told.add(client.node)
         world.process(client.work(first, by_client.get(rank, []), _closing_ns(plan)))

@@ -14,7 +14,7 @@ from typing import Any
 from clew.history import History
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.plan import Plan, PlannedOperation
-from clew.sim.faults import Fault
+from clew.sim.faults import Fault, joiners_of
 from clew.sim.faults.kinds import has_regions, params_among, region_params
 from clew.sim.latency import Latency
 from clew.sim.regions import Regions
@@ -103,16 +103,17 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     if not node_ids or (plan.core and not core) or not all(roles.values()):
         return None
     before, after = plan.homes, Homes(node_ids, roles, plan.asks)
+    there = (*node_ids, *joiners_of(plan.faults))
     clients: dict[int, int] = {}
     taken: set[int] = set()
     operations = []
     for one in plan.operations:
         old, new = before.for_function(one.f), after.for_function(one.f)
-        home = old[one.client % len(old)]
-        if home not in kept and (one.phase == "final" or not moved):
+        home = one.node or old[one.client % len(old)]
+        if home not in kept and one.node is None and (one.phase == "final" or not moved):
             continue
         if one.client not in clients:
-            home = home if home in kept else new[one.client % len(new)]
+            home = home if home in new else new[one.client % len(new)]
             clients[one.client] = _free(taken, new.index(home), len(new))
         operations.append(one._replace(client=clients[one.client]))
     left = replace(
@@ -121,7 +122,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         roles=roles,
         core=core,
         clients=_client_count(plan, len(after.first)),
-        faults=tuple(f for f in (_fault_among(f, node_ids) for f in plan.faults) if f),
+        faults=tuple(f for f in (_fault_among(f, there) for f in plan.faults) if f),
         operations=tuple(operations),
     )
     return left if plan.regions is None else with_regions(left, plan.regions.among(node_ids))

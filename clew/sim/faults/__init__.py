@@ -9,7 +9,9 @@ from clew.sim.faults.kinds import (
     check_fault,
     check_regions,
     fault_from_json,
+    fault_param,
     group_of,
+    joiners_of,
     nodes_of,
 )
 
@@ -23,6 +25,8 @@ __all__ = [
     "check_fault",
     "check_regions",
     "fault_from_json",
+    "fault_param",
     "group_of",
+    "joiners_of",
     "nodes_of",
 ]

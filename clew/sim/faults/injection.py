@@ -13,7 +13,7 @@ from clew.sim.host import Host, Process
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
-Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers", "work"]
+Need: TypeAlias = Literal["nothing", "peers", "disk", "clock", "timers", "work", "members"]
 
 NEEDS: dict[str, str] = {
     "nothing": "noticed on every node",
@@ -22,6 +22,7 @@ NEEDS: dict[str, str] = {
     "clock": "noticed only where nodes read their wall clocks",
     "timers": "noticed only where nodes have timers or read their clocks",
     "work": "noticed only where nodes call work()",
+    "members": "noticed only where the class has the hook members_changed",
 }
 
 

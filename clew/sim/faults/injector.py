@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clew.errors import ScenarioError
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
-from clew.sim.faults.kinds import check_fault, check_regions, injection_of, nodes_of
+from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
 from clew.sim.faults.targets import SYMBOLS, parted, resolve, whom
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ class Injector:
         self._courses: list[_Course] = []
         seen: set[str] = set()
         regions = cluster.network.regions
-        there = () if regions is None else regions.names
+        places = () if regions is None else regions.names
+        there = [*cluster.node_ids, *joiners_of(faults)]
         for fault in faults:
             check_fault(fault)
-            check_regions(fault, there)
-            _check_nodes(fault, cluster.node_ids)
+            check_regions(fault, places)
+            _check_nodes(fault, there)
             _check_role(fault, cluster.roles)
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)

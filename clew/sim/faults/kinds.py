@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from clew.errors import ScenarioError
-from clew.sim.faults import clocks, disks, messages, partitions, processes, regions
+from clew.sim.faults import (
+    clocks,
+    disks,
+    membership,
+    messages,
+    partitions,
+    processes,
+    regions,
+)
 from clew.sim.faults.fault import Fault, read_fault
 from clew.sim.faults.injection import Injection, Parameter
 
@@ -43,6 +51,8 @@ KINDS: dict[str, type[Injection]] = {
     "region-slow": regions.RegionSlow,
     "region-kill": regions.RegionKill,
     "region-move": regions.RegionMove,
+    "join": membership.Join,
+    "leave": membership.Leave,
 }
 
 PLANNED: dict[str, type[Injection]] = {"drop": messages.Drop}
@@ -77,6 +87,17 @@ def nodes_of(fault: Fault) -> list[str]:
         if parameter.form is not None and parameter.name in fault.params
         for name in parameter.form.nodes(fault.params[parameter.name])
     ]
+
+
+def joiners_of(faults: Iterable[Fault]) -> list[str]:
+    """The nodes that faults add to a cluster, in the order of the faults."""
+    return [fault_param(fault, "node") for fault in faults if fault.kind == "join"]
+
+
+def fault_param(fault: Fault, name: str) -> Any:
+    """A parameter of a fault, or its default."""
+    defaults = {known.name: known.default for known in injection_of(fault.kind).parameters}
+    return fault.params.get(name, defaults[name])
 
 
 def region_params(fault: Fault) -> list[str]:

@@ -1,0 +1,155 @@
+"""Nodes join the cluster and leave it while it runs, and its members are told.
+
+An operator changes the cluster: it boots a node on a new machine, or takes one away. Whoever is a
+member learns of it, each at a time of its own, as from a service that says who is there. What the
+members do about it, such as to agree on a new configuration, is the system's own protocol.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from clew.machine.text import Unwinding
+from clew.node.node import Node
+from clew.node.timer import NS_PER_SECOND
+from clew.sim.faults.fault import Fault
+from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names
+from clew.sim.host import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
+
+ASKED_NS = 50_000_000
+"""How long after an answer a node that is to leave is asked again."""
+
+_SPREAD = Parameter(
+    "spread_ns", "ns", 0,
+    "within so long after the change the members learn of it, each at a drawn time",
+    high=60 * NS_PER_SECOND, typical=(1_000_000, NS_PER_SECOND),
+)  # fmt: skip
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z_-]*\d+", value) is not None
+
+
+NAME = Form("a name such as n6", _is_name, lambda _: [], lambda value, _: value)
+
+
+class _Change(Injection):
+    """Base of both: tells the members."""
+
+    group: ClassVar[str] = "membership"
+    bites: ClassVar[str] = "times that a node was told who the members are"
+    needs: ClassVar[Need] = "members"
+
+    def tell(self) -> None:
+        """Let each node that is there now learn who the members are, at a time of its own."""
+        spread_ns = self.param("spread_ns")
+        for host in self.cluster.hosts.values():
+            after_ns = self.stream("told", host.id).below(spread_ns + 1)
+            self.cluster.world.call_at(self.now + after_ns, self._told, host)
+
+    def _told(self, host: Host) -> None:
+        if host.process is None:
+            return
+        if type(host.process.node).members_changed is not Node.members_changed:
+            self.bit += 1
+        host.process.told(self.cluster.members)
+
+
+class Join(_Change):
+    """A node boots on a new machine; it knows some members, and the members learn of it."""
+
+    summary: ClassVar[str] = "a node on a new machine joins the cluster"
+    instant: ClassVar[bool] = True
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("node", "", "n6", "the new node's name", form=NAME),
+        Parameter("known", "", 2, "how many members it knows, drawn", low=1, high=1000,
+                  typical=(1, 3)),
+        _SPREAD,
+    )  # fmt: skip
+
+    def begin(self) -> str:
+        """Boot it."""
+        cluster, name = self.cluster, self.param("node")
+        members = cluster.members
+        count = min(self.param("known"), len(members))
+        drawn = self.stream("known").sample(members, count)
+        known = [member for member in members if member in drawn]
+        cluster.join(name, known)
+        self.targets = [cluster.hosts[name]]
+        self.tell()
+        return f"{name} joined, and knows {', '.join(known)}"
+
+    def end(self) -> str:
+        """Nothing: it has joined for good."""
+        return "it is a member from now on"
+
+
+class Leave(_Change):
+    """The members learn that the target is none any more; then its machine is shut down."""
+
+    summary: ClassVar[str] = "the target is told to leave, and is shut down for good once it may"
+    parameters: ClassVar[tuple[Parameter, ...]] = (_SPREAD,)
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader")
+    least_nodes: ClassVar[int] = 2
+    lingers: ClassVar[bool] = True
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        self._leaving: list[Host] = []
+
+    def begin(self) -> str:
+        """Tell everybody, the target too."""
+        members = self.cluster.members
+        for host in self.targets:
+            if host.id in members and len(members) > 1:
+                members.remove(host.id)
+                self._leaving.append(host)
+        if not self._leaving:
+            return f"nobody left: {names(self.targets)} can't"
+        self.tell()
+        return f"{names(self._leaving)} is to leave"
+
+    def steps(self) -> Iterator[int]:
+        """Ask whether it may be shut down now, again and again."""
+        while self._leaving:
+            yield ASKED_NS
+            self._ask()
+
+    def _ask(self) -> None:
+        for host in [host for host in self._leaving if self._may_leave(host)]:
+            self._leaving.remove(host)
+            self.cluster.leave(host.id)
+            self.note(f"{host.id} was shut down for good")
+
+    def _may_leave(self, host: Host) -> bool:
+        """What the node says; one that is down says nothing, so it may not."""
+        process, world = host.process, self.cluster.world
+        if process is None or process.paused:
+            return False
+        before, world.current = world.current, process  # the hook is the node's code
+        try:
+            return bool(process.node.may_leave())
+        except (Unwinding, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's hook
+            self.cluster.findings.raised(host.id, error, "may_leave()")
+            return False
+        finally:
+            world.current = before
+
+    def end(self) -> str:
+        """Call off what did not come about: who may not be shut down in time stays a member."""
+        kept, self._leaving = self._leaving, []
+        gone = [host for host in self.targets if host.id not in self.cluster.hosts]
+        if kept:
+            order = self.cluster.node_ids
+            staying = {*self.cluster.members, *(host.id for host in kept)}
+            self.cluster.members[:] = [name for name in order if name in staying]
+            self.tell()
+            return f"{names(kept)} could not leave in time, and stays a member"
+        return f"{names(gone)} left" if gone else "nobody left"
