@@ -80,6 +80,7 @@ STATUS = {
     "clew replay out/three_regions-lin-kv-seed-0/shrunk.json": 1,
     "clew replay out/cache_store-lin-kv-seed-0/shrunk.json": 1,
     "clew serve-node examples/cache_store.py:Store": 0,
+    "clew replay out/growing_group-lin-kv-seed-0/shrunk.json": 1,
     "clew serve-node examples/echo.py": 0,
     "clew serve-node examples/my_counter.py": 0,
     "clew shrink out/abd-reads-one-lin-kv-seed-0/repro.json": 0,
