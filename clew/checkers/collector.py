@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Garbage collection off inside, as it was before afterwards.
+    """A context without garbage collection, which is restored afterwards.
 
     A check builds millions of small objects and no cycles of them: walking them takes as long as
     the check itself, or longer. Let a function of its own do the work inside, so that what it built

@@ -1,4 +1,4 @@
-"""A row of the table of checkers: what a checker promises, what may be set, and how one is made."""
+"""A row of the table of checkers: what a checker promises, its options, and how to make one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Option(NamedTuple):
     Attributes:
         name: as the command line has it, such as ``nil-reads``; the argument of the checker is
             the same word with underscores.
-        meaning: what it says, and its default.
+        meaning: its meaning, and its default.
         read: from the text on the command line to the argument; raises ValueError.
     """
 
@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 
 def any_value(text: str) -> Any:
-    """A JSON value, or the text itself where it is none."""
+    """A JSON value, or the text itself if it is not one."""
     try:
         return json.loads(text)
     except ValueError:
@@ -36,7 +36,7 @@ def any_value(text: str) -> Any:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words parted by commas; at least one."""
+    """Words separated by commas; at least one."""
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     if not words:
         raise ValueError("words parted by commas")
@@ -100,15 +100,15 @@ _TRANSACTIONS = "Consistency models are what list-append and rw-register hold tr
 
 
 class Sign(NamedTuple):
-    """What tells that a history asks for a checker: the functions it holds, and its values.
+    """What shows that a history suits a checker: the functions it holds, and its values.
 
     Attributes:
-        needs: functions, parted by blanks, of which at least one is there.
-        allows: functions that may be there besides.
+        needs: functions, separated by blanks, of which at least one is there.
+        allows: further functions that may be there.
         because: what was seen, as the object of "the history has".
         test: what the values must be, a test of `clew.checkers.signs`; empty for any values.
-        rank: 0 where no other object has such values, up to 3 where nearly any may have them.
-            Signs of the lowest rank are tried first, those of one in the order of the table.
+        rank: 0 if no other object has such values, up to 3 if nearly any may have them. Signs of
+            the lowest rank are tried first, those of one rank in the order of the table.
     """
 
     needs: str
@@ -123,7 +123,7 @@ class CheckerEntry:
     """One row: a checker that can be made.
 
     Attributes:
-        name: the word it is called by.
+        name: its name.
         summary: what VALID promises.
         complexity: time, in the number n of operations.
         source: the paper or project it comes from.
@@ -138,8 +138,8 @@ class CheckerEntry:
             of sessions is needed, but where the consistency models need one.
         leaves_out: what VALID does not promise, though a reader may think so; empty if the
             summary says it all.
-        also: other names, parted by blanks, that tools and papers have for it.
-        signs: what in a history tells that it asks for this checker.
+        also: other names, separated by blanks, that tools and papers have for it.
+        signs: what in a history shows that it suits this checker.
         from_zero: whether registers that show 0 before it is written are taken to begin with it.
         kinds: each kind of anomaly that INVALID may show, with its meaning; ``module:NAME`` where
             a module has a table of them; no kind where the checker never says INVALID.
@@ -162,7 +162,7 @@ class CheckerEntry:
     kinds: Mapping[str, str] | str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a row that lacks something, by name."""
+        """Refuse a row that lacks something, and name it."""
         needed = {
             "a summary": self.summary,
             "a complexity": self.complexity,
@@ -175,7 +175,7 @@ class CheckerEntry:
 
     @property
     def meanings(self) -> Mapping[str, str]:
-        """What each kind of anomaly means that the checker may find."""
+        """The meaning of each kind of anomaly that the checker may find."""
         if not isinstance(self.kinds, str):
             return self.kinds or {}
         meanings: Mapping[str, str] = _loaded(self.kinds)
@@ -183,7 +183,7 @@ class CheckerEntry:
 
     @property
     def said(self) -> tuple[Option, ...]:
-        """All that the user may set; where the history is judged key by key, also that."""
+        """All options that the user may set, including the one for judging key by key."""
         return (*self.options, KEYED) if self.one_object else self.options
 
     def make(
@@ -234,7 +234,7 @@ def _made(at: str, name: str, arguments: Mapping[str, Any]) -> Checker:
 
 
 def _loaded(at: str) -> Any:
-    """What stands under a name of a module: ``module:name``."""
+    """The object that ``module:name`` names."""
     module, _, name = at.partition(":")
     return getattr(import_module(module), name)
 

@@ -1,7 +1,7 @@
-"""Which checker a history asks for, told from the operations it holds.
+"""Which checker suits a history, judged by the operations it holds.
 
 The first sign that fits decides. A guess comes with its reason, because a verdict is worth nothing
-where the recorded system promised something else. Where no sign fits, the user must say.
+if the recorded system promised something else. If no sign fits, the user must choose.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Guess(NamedTuple):
 
 
 def infer(history: History) -> Guess:
-    """The checker that the history asks for; O(n) for each sign tried.
+    """The checker that suits the history; O(n) for each sign tried.
 
     Raises:
         HistoryError: no sign fits, or there is no client operation.
@@ -79,10 +79,10 @@ def _accesses(operation: Operation, value: Any, *, keyed: bool) -> Iterator[tupl
 
 
 def _from_zero(operations: Sequence[Operation]) -> bool:
-    """Registers that show 0, and nothing else, before anybody asked to write it; O(n).
+    """Registers that show 0, and nothing else, before anybody invoked a write of it; O(n).
 
-    What is read before it is written was there at first, or is wrong. Where all of that is 0, and
-    none of it nil, the registers are taken to start at 0.
+    What is read before it is written was there at first, or is wrong. If all of these are 0, and
+    none nil, the registers are taken to start at 0.
     """
     keyed = pairs(operations)
     zeros = [each for each in operations if _has_zero(each.argument) or _has_zero(each.result)]
@@ -96,7 +96,7 @@ def _has_zero(value: Any) -> bool:
 
 
 def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
-    """What registers showed before anybody had asked to write it; O(n)."""
+    """What registers showed before anybody invoked a write of it; O(n)."""
     asked: dict[Key, int] = {}
     for each in operations:
         for reads, name, value in _accesses(each, each.argument, keyed=keyed):

@@ -1,13 +1,13 @@
-"""Keyed histories: several objects of one kind, each named by the key that stands first in values.
+"""Keyed histories: several objects of one kind, each named by the key that comes first in values.
 
 A keyed operation has the argument ``[key, value]`` and the result ``[key, value]`` or nil, as
-Jepsen's ``independent`` has them. An operation that only asks (`ASKS`) has ``[key, null]``, and
-may answer with the bare value; then all of the history do. `EachKey` lets a checker of one object
-judge each key's operations alone.
+Jepsen's ``independent`` has them. An operation that only reads (`ASKS`) has ``[key, null]``, and
+may be answered with the bare value; then all of the history are. `EachKey` lets a checker of one
+object judge each key's operations alone.
 
 Left out: histories in which only some operations have a key. They are refused, because no reading
-of them is sure. Where all values happen to be lists of two and nothing shows that the first is a
-key, both readings are judged, and there is a verdict where they agree.
+of them is sure. If all values happen to be lists of two and nothing shows that the first is a key,
+both readings are judged, and there is a verdict if they agree.
 
 Source: Horn and Kroening, "Faster linearizability checking via P-compositionality", FORTE 2015;
 ``independent.clj`` of Jepsen.
@@ -107,9 +107,9 @@ def said_readings(
 
 
 def _agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
-    """The first result where the verdicts on all readings are the same; else UNKNOWN, and why.
+    """The first result if the verdicts on all readings agree; otherwise UNKNOWN, and why.
 
-    A history that one reading makes wrong and another one right is not known to be either.
+    A history that is wrong in one reading and right in another is not known to be either.
     """
     (_, first), *others = results
     if all(each.verdict is first.verdict for _, each in others):
@@ -208,10 +208,10 @@ def _only_some(history: History, keyed: Operation, other: Operation) -> HistoryE
 
 
 def of_each_key(checker: Checker, history: History, *, keyed: bool | None = None) -> Checker:
-    """The checker itself, or for a keyed history one that judges key by key. O(n).
+    """The checker itself, or one that judges key by key if the history is keyed. O(n).
 
-    Where it can't be told whether the history is keyed, and ``keyed`` does not say it, one that
-    judges both.
+    If the history does not show whether it is keyed, and ``keyed`` does not say so, one that judges
+    both.
 
     Raises:
         HistoryError: only some operations have a key.

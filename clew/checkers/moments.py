@@ -1,4 +1,4 @@
-"""When operations were over, and which of those that were stands out."""
+"""When operations were over, and which of those that were over ranks highest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def completion(operation: Operation) -> int:
 
 
 class Foremost(Generic[T]):
-    """Of the items that were over before a moment the one of the highest rank.
+    """The item of the highest rank among those that were over before a moment.
 
     Args:
         items: any items.
@@ -33,7 +33,7 @@ class Foremost(Generic[T]):
         self._foremost: T | None = None
 
     def before(self, moment: int) -> T | None:
-        """It, or None if none was over; the moments that are asked for never go back."""
+        """That item, or None if none was over; the moments of successive calls never go back."""
         # Invariant: what does not wait was over before the moments so far, and none of it ranks
         # above the foremost.
         while self._waiting and self._end(self._waiting[-1]) < moment:

@@ -36,12 +36,12 @@ from clew.machine.processes import ending, safe_path
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found of one file.
+    """What was found about one file.
 
     Attributes:
         file: the path as it was given.
         model: the checker, with the options it was given.
-        inferred: one sentence on why that model, where none was named; else None.
+        inferred: one sentence on why that model, if none was named; otherwise None.
         result: what the checker says; its anomalies carry the evidence.
         operations: how many client operations the file holds.
         seconds: wall seconds, reading included.
@@ -55,7 +55,7 @@ class Judgement:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``clew check --json`` prints, JSON values only."""
+        """The object that ``clew check --json`` prints, with JSON values only."""
         return {
             "file": self.file,
             "model": self.model,
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
 
 
 class Question(NamedTuple):
-    """How files are to be judged.
+    """How to judge files.
 
     Attributes:
         model: ``NAME[:KEY=VALUE]`` of `clew.checkers.registry`; None infers it.
@@ -109,13 +109,13 @@ class Question(NamedTuple):
     steps: int | None
 
     def budget(self) -> Budget:
-        """What the check of one file may spend."""
+        """The budget for the check of one file."""
         if self.steps is None and self.budget_seconds is None:
             return Budget()
         return Budget(self.budget_seconds, self.steps)
 
     def refuse(self) -> None:
-        """Refuse a checker that does not exist, an option that it has not, or one said twice."""
+        """Refuse an unknown checker, an option that it does not have, or one given twice."""
         if self.model is None:
             return
         name, own = parse_model(self.model)
@@ -213,7 +213,7 @@ def _read_and_check(file: str, question: Question) -> Judgement:
 
 
 def _inferred(history: History, recorded: History) -> Guess:
-    """A guess at the model; where there is none, that completions lack invocations is said first.
+    """A guess at the model; if there is none, missing invocations are reported first.
 
     Raises:
         HistoryError: there is none.
@@ -226,7 +226,7 @@ def _inferred(history: History, recorded: History) -> Guess:
 
 
 def _suited(entry: CheckerEntry, options: Mapping[str, str], history: History) -> Checker:
-    """The checker of a row for this history: key by key where there are keys and it knows none.
+    """The checker of a row for this history: key by key if there are keys and it has none itself.
 
     Raises:
         HistoryError: an operation is none that the checker judges, or only some have a key.
@@ -249,7 +249,7 @@ def _suited(entry: CheckerEntry, options: Mapping[str, str], history: History) -
 
 
 def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: History) -> None:
-    """Refuse to judge an order that completions alone do not tell."""
+    """Refuse to judge an order that completions alone do not show."""
     what, fix = entry.name, "Record invocations too"
     if entry.timeless:
         if all(option.name != "consistency-models" for option in entry.options):
@@ -270,10 +270,10 @@ def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: H
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
-    """What to say of reads of nil in Jepsen's EDN; empty if they are read as they stand.
+    """What to say about reads of nil in Jepsen's EDN; empty if they are read as they are.
 
-    Knossos, for which such files are made, takes a completed read of nil as one whose value was
-    not recorded, and so do we there, openly; elsewhere nil is a value like any other.
+    Knossos, for which such files are made, takes a completed read of nil as one whose value was not
+    recorded, and so does Clew there, and says so; elsewhere nil is a value like any other.
     """
     if history.format != "edn" or "nil-reads" in said:
         return ""
@@ -289,7 +289,7 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
 
 
 def _answers_note(history: History) -> str:
-    """What to say of changes that were answered with another value; empty if none was."""
+    """What to say about changes that were answered with another value; empty if none was."""
     other = sum(
         each.type == "ok"
         and each.f in _ECHOED
@@ -306,7 +306,7 @@ def _answers_note(history: History) -> str:
 
 
 _ECHOED = frozenset({"write", "enqueue", "push"})
-"""Functions whose answer is read by nobody, and is usually what was asked."""
+"""Functions whose answer nobody reads, and which is usually the request's own value."""
 
 
 def _unrecorded(operation: Operation) -> bool:
@@ -325,7 +325,7 @@ def _reads_nil(part: object) -> bool:
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """Spare the collector what has been read: no pass of it visits the events again."""
+    """Exempt what has been read from the collector: no pass visits the events again."""
     gc.freeze()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Checkers by name: rows of `clew.checkers.table`, and what others call them.
+"""Checkers by name: rows of `clew.checkers.table`, and their names elsewhere.
 
 ``clew check --model NAME[:KEY=VALUE]`` makes a checker from a row.
 """
@@ -43,7 +43,7 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
 
 
 def find(name: str) -> CheckerEntry:
-    """The row of this name, or of the one that it is another word for.
+    """The row of this name, or of the name that it is an alias of.
 
     Raises:
         UsageError: there is none; the message names the nearest and all.

@@ -1,4 +1,4 @@
-"""What the values of a history may look like: the tests that a `Sign` of a checker names.
+"""The forms that the values of a history may have: the tests that a `Sign` of a checker names.
 
 Each takes the operations of a history whose functions the sign allows.
 """

@@ -1,4 +1,4 @@
-"""The table of checkers, a row each: what it promises, what it may find, what it costs, its source.
+"""The table of checkers, one row each: its promise, what it may find, its cost, its source.
 
 A new checker is one file and one row in `clew.checkers.rows`; `clew.checkers.registry` looks rows
 up. A row says where its class is and loads it only when one is made, so that listing them is quick.
@@ -17,4 +17,4 @@ from clew.checkers.rows.transactions import TRANSACTIONS
 CHECKERS: Mapping[str, CheckerEntry] = {
     entry.name: entry for entry in (*OBJECTS, *TRANSACTIONS, *REGISTERS, *ELEMENTS)
 }
-"""Name -> row, in the order that they are listed."""
+"""The rows by name, in the order in which they are listed."""

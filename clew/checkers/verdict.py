@@ -85,7 +85,7 @@ def concluded(
     engine: str = "",
     figures: Mapping[str, Any] | None = None,
 ) -> Result:
-    """INVALID if something was found, else UNKNOWN if there is a reason for it, else VALID.
+    """INVALID if something was found, otherwise UNKNOWN if there is a reason for it, or VALID.
 
     The reason for INVALID is that of the first anomaly, where nothing else is said.
     """

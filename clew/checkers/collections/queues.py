@@ -1,6 +1,6 @@
 """Queues: what goes in comes out, once, and for a FIFO queue in order.
 
-`TotalQueue` takes the queue for a bag, as Jepsen's total-queue does:
+`TotalQueue` treats the queue as a bag, as Jepsen's total-queue does:
 
 - ``lost``: acknowledged, never dequeued, though the queue was emptied afterwards, and there are
   not enough unanswered dequeues to have taken it;
@@ -124,8 +124,8 @@ class _Passage:
     """One element of a queue: its enqueue, and its dequeue's bounds.
 
     ``taken_from`` and ``taken_by`` are the positions between which it was dequeued; both are
-    `_NEVER` where it still is in the queue, and ``taken_from`` is the start of the first
-    unanswered dequeue where that may have taken it.
+    `_NEVER` if it still is in the queue, and ``taken_from`` is the start of the first unanswered
+    dequeue if that may have taken it.
     """
 
     value: Any
@@ -241,7 +241,7 @@ class _Traffic:
 
 
 def _reordered(passages: list[_Passage]) -> list[Anomaly]:
-    """Pairs enqueued in one order and dequeued in the other; one pair for each late overtaker."""
+    """Pairs enqueued in one order and dequeued in the other, one for each overtaking element."""
     late = _by_take(passages)
     found = []
     for one in sorted(passages, key=lambda one: one.put.invoked):
@@ -264,7 +264,7 @@ def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anoma
 
 
 def _by_take(passages: list[_Passage]) -> Foremost[_Passage]:
-    """Of the elements whose enqueue was over before a moment the one that is taken last."""
+    """The element that is taken last, of those whose enqueue was over before a moment."""
     return Foremost(passages, lambda one: _end(one.put), lambda one: one.taken_from)
 
 

@@ -41,7 +41,7 @@ from clew.history import History, Operation
 
 
 class Element(NamedTuple):
-    """What the reads of one set say of one element.
+    """What the reads of one set show of one element.
 
     Attributes:
         value: the element.
@@ -186,7 +186,7 @@ _COUNTED = ("stable", "stale", "lost", "unsettled", "never-read")
 
 
 def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Element]:
-    """What these reads say of each element, in order of its first add. O(total size of reads).
+    """What these reads show of each element, in order of its first add. O(total size of reads).
 
     Args:
         adds: the operations that add an element; one that failed adds none.

@@ -12,7 +12,7 @@ that somebody sent and somebody saw (its sender in the acknowledgement, or a pol
 - ``duplicate``: one message at more offsets than it was sent times;
 - ``inconsistent-offsets``: different messages at one offset, or one offset for two sends;
 - ``poll-skip``: a client's polls step over a message; ``int-poll-skip`` inside one operation;
-- ``nonmonotonic-poll``: a client's poll goes back without being asked to; ``int-nonmonotonic-poll``
+- ``nonmonotonic-poll``: a client's poll goes back unasked; ``int-nonmonotonic-poll``
   inside one operation;
 - ``nonmonotonic-send``: a client's later send gets a lower offset; ``int-nonmonotonic-send``
   inside one transaction;
@@ -22,7 +22,7 @@ that somebody sent and somebody saw (its sender in the acknowledgement, or a pol
 - ``precommitted-read``: a transaction polls what it sent itself;
 - ``phantom``: a poll returns what nobody had sent by then;
 - ``forgotten-commit`` and ``phantom-commit``: see `clew.checkers.kafka.commits`;
-- ``malformed``: an answer that is none.
+- ``malformed``: an answer of the wrong form.
 
 What polls inside failed and indeterminate transactions returned is judged with the rest.
 
@@ -135,7 +135,7 @@ def _judged(anomalies: list[Anomaly], unpolled: int, logs: Logs) -> tuple[Verdic
 
 
 def _not_judged(empty: int, commits: Verdicts, clients: Clients, aborted: int) -> str:
-    """What the history holds and this verdict does not speak of, a sentence each."""
+    """What the history holds and this verdict does not cover, a sentence each."""
     told = []
     if empty:
         polls = "1 poll came" if empty == 1 else f"{empty} polls came"

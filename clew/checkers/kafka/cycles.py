@@ -34,7 +34,7 @@ _Edge = tuple[int, int, _Polled | None]
 
 
 def cycles(logs: Logs) -> list[Anomaly]:
-    """One anomaly for each knot of transactions; O(n log n), nothing if none sends and polls."""
+    """One anomaly for each group of circular transactions; O(n log n), if any sends and polls."""
     senders = {send.operation.number for send in logs.sends}
     if not any(poll.operation.number in senders for poll in logs.polls):
         return []  # no cycle: a single send or poll only begins or ends a chain
@@ -51,7 +51,7 @@ def cycles(logs: Logs) -> list[Anomaly]:
 
 
 def _polled(logs: Logs, operations: Sequence[Operation]) -> OrderGraph[_Polled | None]:
-    """Who polled whose messages. Whose a message is, is known where one send of it did not fail."""
+    """Who polled whose messages. The sender is known if exactly one send of it did not fail."""
     place = {one.number: at for at, one in enumerate(operations)}
     graph = OrderGraph[_Polled | None](len(operations))
     for poll in logs.polls:

@@ -1,4 +1,4 @@
-"""What a Kafka history says of its logs: sends and polls, read off either form of operations.
+"""What a Kafka history says about its logs: sends and polls, read from either form of operations.
 
 Single operations, as Maelstrom has them:
 
@@ -76,7 +76,7 @@ class Moved(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The operation says that a key is worked off up to an offset.
+    """The operation says that a key is processed up to an offset.
 
     Both are None if it does not say which: it may be any.
     """
@@ -87,7 +87,7 @@ class Commit(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What one list of committed offsets shows of one key; None if it shows none.
+    """What one list of committed offsets shows for one key; None if it shows nothing.
 
     ``final`` is True if the history marks the list as one at the end.
     """
@@ -99,7 +99,7 @@ class Committed(NamedTuple):
 
 
 class Garbled(NamedTuple):
-    """An answer that is no answer: what it should have been, and what it was."""
+    """A malformed answer: what it should have been, and what it was."""
 
     operation: Operation
     expected: str

@@ -5,8 +5,8 @@
    are unique: O(n log n), stacks with many operations in flight aside.
 3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone;
    for stacks and priority queues a matching of takes to puts is sought, as a witness.
-4. The windowed search, for everything else. Where it is long, registers are first looked at for
-   a read that no write can be the source of.
+4. The windowed search, for everything else. If it takes long, registers are first searched for a
+   read that no write can be the source of.
 
 Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
 ACM TOPLAS 1990. It is checked partition by partition (locality, section 3.1).
@@ -43,7 +43,7 @@ from clew.errors import HistoryError
 from clew.history import History
 
 SHORT_CONFIGURATIONS = 2_000
-"""What a search may cost, besides two for each entry, before anything else is tried."""
+"""What a search may cost, on top of two for each entry, before anything else is tried."""
 
 
 class Linearizability:

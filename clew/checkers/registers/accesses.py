@@ -70,7 +70,7 @@ def _bare(key: Key) -> str:
 
 
 def value_of(one: Operation, key: Key) -> Any:
-    """What an operation wrote or read, without its key; ``key`` is None for a single register."""
+    """The value that an operation wrote or read, without ``key``, None for a single register."""
     if key is None:
         return _unsplit(one)
     return _split(one)[1]
@@ -81,7 +81,7 @@ _PAIR = 2
 
 @dataclass(slots=True)
 class Accesses:
-    """All accesses of a history that count.
+    """All accesses in a history that count.
 
     Attributes:
         all: the accesses; an index into this list names one everywhere else.
@@ -234,7 +234,7 @@ def _unsplit(one: Operation) -> Any:
 
 
 def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], nothing: Key) -> Accesses:
-    """Drop what does not count, and number the rest."""
+    """Drop accesses that do not count, and number the rest."""
     found = Accesses()
     counted = _counted(raw, writes, nothing, found.impossible)
     index_of = {one.operation.number: index for index, one in enumerate(counted)}

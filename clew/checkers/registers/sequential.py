@@ -6,14 +6,14 @@ values are unique:
 
 1. a first try at the order, which takes reads as soon as they fit and writes in the order of their
    responses, and gives up after about as many steps as there are accesses. A register that is
-   nearly linearizable is VALID here, in linear time;
+   nearly linearizable is VALID at this point, in linear time;
 2. saturation adds everything that the reads force (`clew.checkers.registers.saturation`); a
    cycle decides INVALID, with the cycle as evidence. That finds almost every violation;
 3. otherwise the same search to its end, which keeps to the saturated order and never visits a
    state twice. It stops at the budget: UNKNOWN.
 
-Where a value is written twice, nothing can be saturated: which write a read saw is not known. The
-search alone then decides, by the values that the registers hold, and small histories it does.
+If a value is written twice, nothing can be saturated: it is unknown which write a read saw. Then
+only the search decides, by the values that the registers hold, and for small histories it does.
 
 Source: Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess
 Programs", IEEE Trans. Comput. 1979; Gibbons and Korach, "Testing Shared Memories", SIAM J. Comput.
@@ -79,7 +79,7 @@ class Sequential:
             return (self._by_value if found.repeated else self._judge)(found, budget)
 
     def _by_value(self, found: Accesses, budget: Budget) -> Result:
-        """The verdict where values repeat; where the search is too long, what would decide it."""
+        """The verdict if values repeat; if the search is too long, with what would decide it."""
         anomalies, steps = list(found.impossible), 0
         if not anomalies:
             search = _ValueSearch(found, key_of(self.initial))
@@ -172,7 +172,7 @@ class _Search:
         self.deepest: tuple[int, ...] = (0,) * len(self.found.sessions)
 
     def run(self, budget: Budget, steps_max: int | None = None) -> int:
-        """Search until an order is found, none is left, or enough was tried; the steps taken."""
+        """Search until an order is found, none is left, or enough was tried; return the steps."""
         start = self._advance((0,) * len(self.found.sessions), (self.initial,) * self.registers)
         seen = {start}
         stack = [start]
@@ -262,7 +262,7 @@ class _Search:
 
 
 class _ValueSearch(_Search):
-    """The same where values repeat: registers hold values, and an older one may come again.
+    """The same if values repeat: registers hold values, and an older one may come again.
 
     A write of unknown outcome, which ends its session, may have happened or not: a read of its
     value need not have seen it.

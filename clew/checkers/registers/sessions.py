@@ -1,15 +1,15 @@
 """Session guarantees: what one client may rely on while others write too.
 
-- *Monotonic reads*: who has read a write never again reads an older one.
-- *Read your writes*: who has written never reads anything older than that write.
+- *Monotonic reads*: a client that has read a write never again reads an older one.
+- *Read your writes*: a client that has written never reads anything older than that write.
 - *Monotonic writes*: a client's writes take effect in the order it made them.
 - *Writes follow reads*: what a client writes takes effect after whatever it had read before.
 
 "Older" speaks of an order of all writes, the arbitration order, which nobody sees. A history is
 INVALID if no such order exists: each guarantee puts constraints on it, each register's initial
-value is its oldest, and the constraints together have a cycle. Which sets of guarantees contradict
-each other is reported too: a smallest one. So monotonic writes, or writes follow reads, alone can't
-be seen to break: it takes readers who read monotonically.
+value is its oldest, and the constraints together have a cycle. A smallest set of guarantees that
+contradict each other is reported too. Monotonic writes, or writes follow reads, can't be seen to
+break alone: it takes readers who read monotonically.
 
 This decides the guarantees as defined over an arbitration order for registers with unique values,
 exactly. Left out: guarantees on what one server must have applied, which clients can't see.
@@ -101,7 +101,7 @@ def _smallest(found: Accesses, wanted: list[Guarantee], budget: Budget) -> list[
 
 
 def _constraints(found: Accesses, guarantees: Sequence[Guarantee]) -> OrderGraph[Because]:
-    """What the guarantees say of the order of writes.
+    """What the guarantees require of the order of writes.
 
     Real nodes are the accesses (of which only writes have edges) and then one initial write for
     each key.

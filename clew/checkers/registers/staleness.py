@@ -1,10 +1,10 @@
-"""Bounded staleness: each read returns a value that was current at most so long ago.
+"""Bounded staleness: each read returns a value that was current at most a stated time ago.
 
 A register is stale by at most d where it becomes atomic once each read is allowed to begin d
 earlier than it did. With unique values that is decided by zones, and the smallest such d is found
 by bisection: the statistics show it, so that one can see how far off a bound was.
 
-Ends and starts at the same instant are taken for overlapping.
+Operations that end and start at the same instant count as overlapping.
 
 Source: Golab, Li and Shah, "Analyzing Consistency Properties for Fun and Profit", PODC 2011,
 section 4 (delta-atomicity).

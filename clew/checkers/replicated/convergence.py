@@ -14,12 +14,12 @@ Anomalies:
   same replica does not show it;
 - ``malformed``: a read was answered with something that is no list.
 
-What is left out, on purpose. A value whose send was never acknowledged may be on any subset of
-the replicas: the request may have arrived late, or its only holder may have crashed. Likewise
-only values that were acknowledged before the earlier read began can disappear: until then a
-restarted replica may forget. A replica that forgets even acknowledged values when it restarts
-and learns them again breaks the promise of a grow-only object, though not convergence: say
-``monotonic=False`` where that is allowed.
+What is left out, on purpose. A value whose send was never acknowledged may be on any subset of the
+replicas: the request may have arrived late, or its only holder may have crashed. Likewise only
+values that were acknowledged before the earlier read began can disappear: until then a restarted
+replica may forget. A replica that forgets even acknowledged values when it restarts and learns them
+again breaks the promise of a grow-only object, though not convergence: set ``monotonic=False`` if
+that is allowed.
 
 Source: the set-full check of Jepsen, https://github.com/jepsen-io/jepsen (``checker.clj``), made
 to hold for each replica; Shapiro et al., "Conflict-free Replicated Data Types", SSS 2011, for

@@ -1,4 +1,4 @@
-"""Which replicas a history speaks of, and the final read of each.
+"""Which replicas a history names, and the final read of each.
 
 Eventual promises ("every node holds every value in the end") are judged on final reads alone. A
 read is final for its replica where
@@ -69,7 +69,7 @@ class ReplicaNames:
         self.names = sorted(names, key=lambda name: (len(name), name))
 
     def of(self, operation: Operation) -> str:
-        """The name of the replica that was asked; empty if nothing is said."""
+        """The name of the replica that got the request; empty if unknown."""
         if self.by_node:
             return operation.node or ""
         return f"process {operation.process}"

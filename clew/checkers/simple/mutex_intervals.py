@@ -1,13 +1,13 @@
 """Locks, by intervals: no two holders at once, and fencing tokens that only grow.
 
-A client surely holds the lock from the completion of its ``acquire`` to the invocation of its
-next ``release``, or for ever where it never asks to release it. Two such intervals must not
-overlap: ``two-holders``. That takes no search, and names the two holders; deciding whether the
-unknown operations fit too is the linearizability checker's work.
+A client surely holds the lock from the completion of its ``acquire`` to the invocation of its next
+``release``, or for ever if it never invokes one. Two such intervals must not overlap:
+``two-holders``. That takes no search, and names the two holders; deciding whether the unknown
+operations fit too is the linearizability checker's work.
 
 Where an ``acquire`` returns a token (an integer, and not the one it was called with), it must be
 larger than the token of every hold that was acquired before: ``stale-token``. A lock with leases
-gives a lock away when its holder is silent, so that only its tokens protect what it guards: say
+passes on when its holder is silent, so that only its tokens protect what it guards: set
 ``leases=True``.
 
 Source: the mutex workloads of Jepsen; Gray and Cheriton, "Leases", SOSP 1989, for locks that

@@ -1,4 +1,4 @@
-"""Transactions out of a history: which committed, what each did, and where it is malformed.
+"""The transactions of a history: which committed, what each did, and where it is malformed.
 
 A transaction is an operation whose value is a list of micro-operations ``[f, key, value]``. An
 ``ok`` transaction committed and its reads are in its result. A ``fail`` aborted. An ``info`` may

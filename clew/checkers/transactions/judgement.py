@@ -1,6 +1,6 @@
 """From findings to a result: which models fall, which stand, and what the verdict is.
 
-A history without times or sessions can speak of some models only; `without_order` says of which.
+A history without times or sessions can decide only some models; `without_order` says which.
 """
 
 from __future__ import annotations

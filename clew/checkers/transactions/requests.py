@@ -1,13 +1,13 @@
 """Whether a transaction's answer belongs to its request, and to itself.
 
 What an ``ok`` transaction did is taken from its answer, which repeats the micro-operations of the
-request with their reads filled in. An answer with other micro-operations than
-were asked for says that something else was run, or that nobody knows what was: a ``mismatch``, and
-no consistency model holds of a store that answers so. What a request writes in the place of a
-read's value is not looked at, and nor is a request that is not recorded at all.
+request with their reads filled in. An answer with other micro-operations than were asked for says
+that something else was run, or that nobody knows what was: a ``mismatch``, and no consistency model
+holds of a store that answers so. What a request has in place of a read's value is ignored, and so
+is a request that is not recorded.
 
 Source: the form of requests and answers is that of Jepsen's ``txn`` operations. Elle looks at
-answers alone, so that a store passes there which acknowledges an append and leaves it out.
+answers alone, so a store that acknowledges an append and leaves it out passes there.
 """
 
 from __future__ import annotations

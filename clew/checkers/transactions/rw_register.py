@@ -2,9 +2,8 @@
 
 A transaction's micro-operations are ``["w", key, value]`` and ``["r", key, value]``; values written
 to one key are distinct and never the one that an unwritten key reads as, which is null unless
-another is given. Who wrote what was read
-is certain; in which order versions were installed is not, and is put together from assumptions
-(`VERSION_ORDERS`) or given.
+another is given. Who wrote what was read is certain; in which order versions were installed is not;
+it is inferred from assumptions (`VERSION_ORDERS`) or given.
 
 Where the order of every key's versions is known, a verdict is decided by the dependency graph.
 Where it is not, an anomaly in what is known is still an anomaly, and the absence of one is followed
@@ -17,7 +16,7 @@ for why the order matters: without it the question is NP-complete.
 The search decides most pairs of versions in polynomial time and guesses at the rest, so that only
 histories with long chains of guesses that turn out wrong are left UNKNOWN.
 
-Divergence from Elle: where the order of a key is open it says valid or nothing, and it looks at
+Divergence from Elle: if the order of a key is open Elle says valid or nothing, and it looks at
 answers alone; here the search decides, and an answer with other micro-operations than were asked
 for is an anomaly (`requests`).
 

@@ -1,4 +1,4 @@
-"""Which models hold where the order of versions is open.
+"""Which models hold if the order of versions is open.
 
 First those weaker than a model that was asked for and decided without a search: where one of them
 falls, it does too. Then what was asked for is searched for within the whole budget, and before it
@@ -19,7 +19,7 @@ from clew.checkers.transactions.search.versions import Searcher
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 
 _OTHERS_MAX = 5_000
-"""Of longer histories only what was asked is settled: the rest would double the time."""
+"""For longer histories only the requested models are settled: the rest would double the time."""
 
 _ALLOWANCE = 10_000
 _ALLOWANCE_PER_TRANSACTION = 16

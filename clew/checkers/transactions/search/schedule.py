@@ -3,8 +3,8 @@
 The steps of a `Polygraph`, beginnings and commits, are taken in an order that goes with its edges.
 Of those that may come next the one goes first whose transaction ended first; a commit waits while
 somebody who has not begun reads what it overwrites, and where two transactions that write one key
-may not overlap, a beginning waits for the other's commit. Where all are waiting, the first goes
-on. What comes out may be wrong; it follows from nothing.
+may not overlap, a beginning waits for the other's commit. If all are waiting, the first goes on.
+The result may be wrong, because nothing implies it.
 
 O((nodes + edges) log n).
 """
@@ -96,7 +96,7 @@ class _Run:
 
     def _push(self, node: int) -> None:
         owner = self.graph.owner(node)
-        # Orders cost nothing, and who only reads frees what others overwrite.
+        # Orders cost nothing, and a transaction that only reads frees what others overwrite.
         end = self.plan.end[owner] if owner in self.plan.writes else -1
         heappush(self.ready, (end, node))
 
