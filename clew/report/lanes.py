@@ -42,6 +42,14 @@ def lanes(run: Run, anomaly: Anomaly) -> str:
     return "\n".join(["  What happened just before:", *drawing.rows]) if drawing.rows else ""
 
 
+def _short(name: str, width: int) -> str:
+    """Cut a name in its middle where it is too wide: the number at its end tells it apart."""
+    if len(name) <= width:
+        return name
+    number = name[len(name.rstrip("0123456789")) :]
+    return f"{name[: max(width - len(number) - 1, 1)]}~{number}"
+
+
 class _Lanes:
     """Draws a row for each event that is worth seeing.
 
@@ -66,7 +74,8 @@ class _Lanes:
     @property
     def rows(self) -> list[str]:
         """The last rows, below a head; empty if there are none."""
-        head = " " * TIME_WIDTH + "".join(name.center(self._width) for name in self._columns)
+        names = (_short(name, self._width - 1).center(self._width) for name in self._columns)
+        head = " " * TIME_WIDTH + "".join(names)
         above = " " * TIME_WIDTH
         for name, lanes in groupby(self._regions):
             width = self._width * len(list(lanes))

@@ -24,12 +24,14 @@ from clew.history import Event, History
 from clew.node.system import Program, tells_state
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.options.role_counts import parse_counts
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for, promised
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.members import settled
 from clew.scenarios.plans.nemesis import SERVER_STATES, latencies_ns, node_counts
 from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.plans.roles import role_sizes
 from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
@@ -129,7 +131,13 @@ def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
     """Draw a plan without faults, and only with the clients' operations after healing."""
     shape: dict[str, Any] = {}
     stated, promise = scenario.model_fields_set, promised(model.program)
-    if scenario.swarm and "node_count" not in stated:
+    if scenario.swarm and model.system is not None:
+        counts = {
+            name: draw(st.sampled_from(sorted({*role_sizes(role)})))
+            for name, role in model.system.roles.items()
+        } | parse_counts(scenario.nodes)
+        shape["nodes"] = tuple(f"{name}={count}" for name, count in counts.items())
+    elif scenario.swarm and "node_count" not in stated:
         shape["node_count"] = draw(st.sampled_from(sorted(set(node_counts(promise)))))
     if scenario.swarm and "latency" not in stated:
         shape["latency"] = draw(st.sampled_from(sorted(set(latencies_ns(promise))))) / _NS_PER_MS

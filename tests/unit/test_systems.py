@@ -15,8 +15,10 @@ import clew
 from clew import Node, Role, System, Tolerates, Workload, on, operation
 from clew.cli import main
 from clew.errors import ClewError, NodeError, ScenarioError, UsageError
+from clew.report.lanes import _short
 from clew.runtimes.stdio import serve
 from clew.scenarios.code.models import load_model
+from clew.scenarios.code.sources import sources_of
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
@@ -454,6 +456,42 @@ def test_nodes_of_different_classes_share_no_memory(tmp_path):
     assert logged == {"[]"}
 
 
+APART = """
+from clew import Role, System
+from lefts import Left
+from rights import Right
+
+both = System(
+    roles={"left": Role(Left, 2), "right": Role(Right, 1)}, workload="echo", asks="left"
+)
+"""
+
+
+def test_the_classes_of_a_system_may_stand_in_files_of_their_own(tmp_path):
+    left, right = (
+        SHARED.split("class Right", maxsplit=1)[0],
+        "class Right" + SHARED.split("class Right")[1],
+    )
+    head = "from clew import Node, on\nfrom lefts import SEEN\n"
+    (tmp_path / "lefts.py").write_text(left)
+    (tmp_path / "rights.py").write_text(head + right.split("both =")[0])
+    path = tmp_path / "apart.py"
+    path.write_text(APART)
+    result = clew.run(str(path), **QUICK, out=tmp_path)
+    assert result.verdict.value == "valid"
+    assert any("SEEN" in remark for remark in result.outcome.remarks)
+    assert [*sources_of(result.outcome.model)] == ["apart.py", "lefts.py", "rights.py"]
+    digest = load_model(str(path)).digest
+    (tmp_path / "rights.py").write_text(head + right.split("both =")[0] + "# changed\n")
+    assert load_model(str(path)).digest != digest
+
+
+def test_names_of_nodes_fit_into_a_diagram():
+    assert [_short(name, 7) for name in ("n1", "shard10", "controller12")] == [
+        "n1", "shard10", "cont~12",
+    ]  # fmt: skip
+
+
 def test_a_real_process_is_told_the_roles():
     lines = [
         {"type": "init", "msg_id": 1, "node_id": "front1", "node_ids": ["front1", "store1"],
@@ -476,6 +514,13 @@ def test_a_system_is_no_process(capsys):
     assert main(["serve-node", str(FILE)]) == 64
     told = " ".join(capsys.readouterr().err.split())
     assert "a process is one node: expected one of its classes, found the roles front" in told
+
+
+@settings(max_examples=5)
+@given(plan=strategies.plans(str(FILE), swarm=True, nodes="store=1", **QUICK))
+def test_plans_of_a_swarm_have_counts_within_the_bounds(plan):
+    assert 2 <= len(plan.roles["front"]) <= 5
+    assert plan.roles["store"] == ("store1",)
 
 
 @settings(max_examples=5)
