@@ -351,7 +351,7 @@ class Node:
 
     def role_of(self, name: str) -> str | None:
         """The role of a node by its name, also its own; None for others, such as a client."""
-        return next((role for role, names in self.roles.items() if name in names), None)
+        return next((role for role, names in self._runtime.roles.items() if name in names), None)
 
     @property
     def rng(self) -> Random:
