@@ -233,7 +233,7 @@ BAD = {
         for path, near in {
             "msgs_per_op": " Did you mean 'servers.msgs_per_op' or 'servers.msgs_per_ok'?",
             "servers.msgs_pr_op": " Did you mean 'servers.msgs_per_op' or 'servers.msgs_per_ok'?",
-            "latency_ms.p99": " Did you mean 'latency_ms.Q'?",
+            "latency_ms.p99": " Did you mean 'latency_ms.Q' or 'regions.R.latency_ms.Q'?",
             "operations": " Did you mean 'operations.ok' or 'operations.info'?",
             "foo": "",
         }.items()
