@@ -46,3 +46,21 @@ def _bad(name: str, expected: str, found: Any) -> NodeError:
         found=in_words(found),
         fix="Write, for example, capacity = Capacity(workers=2, queue=100)",
     )
+
+
+def capacity_of(node_class: type[Any]) -> Capacity:
+    """The capacity that a class declares.
+
+    Raises:
+        NodeError: it declares something else.
+    """
+    capacity: Any = node_class.capacity
+    if not isinstance(capacity, Capacity):
+        raise NodeError(
+            "'capacity' can't be used",
+            where=f"class {node_class.__name__}",
+            expected="what a node can work on, such as Capacity(workers=2, queue=100)",
+            found=in_words(capacity),
+            fix="Begin with: from clew import Capacity",
+        )
+    return capacity

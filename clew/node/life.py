@@ -17,11 +17,9 @@ from inspect import isasyncgen, isgenerator
 from types import CoroutineType
 from typing import Any, Protocol
 
-from clew.errors import NodeError
 from clew.machine.text import Unwinding, shown
-from clew.node.capacity import Capacity
 from clew.node.disk import Disk
-from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen, in_words
+from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
 from clew.node.node import (
     ONLY_ROLE,
     Node,
@@ -499,21 +497,3 @@ UNWORKED = (
     "async def, which self.spawn(...) runs beside the handlers"
 )
 """The mistake of work that nothing waits for, in words."""
-
-
-def capacity_of(node_class: type[Node]) -> Capacity:
-    """The capacity that a class declares.
-
-    Raises:
-        NodeError: it declares something else.
-    """
-    capacity: Any = node_class.capacity
-    if not isinstance(capacity, Capacity):
-        raise NodeError(
-            "'capacity' can't be used",
-            where=f"class {node_class.__name__}",
-            expected="what a node can work on, such as Capacity(workers=2, queue=100)",
-            found=in_words(capacity),
-            fix="Begin with: from clew import Capacity",
-        )
-    return capacity

@@ -162,6 +162,17 @@ def classes_of(program: Program) -> tuple[type[Node], ...]:
     return program.classes if isinstance(program, System) else (program,)
 
 
+def is_shipped(node_class: type[Node]) -> bool:
+    """Say whether a class comes with Clew: it belongs to no file of a user's."""
+    return node_class.__module__.startswith("clew.")
+
+
+def lead_of(program: Program) -> type[Node]:
+    """The class that stands for the file of a program: its first that is a user's, if any is."""
+    classes = classes_of(program)
+    return next((each for each in classes if not is_shipped(each)), classes[0])
+
+
 def tells_state(program: Program) -> bool:
     """Return whether any node of a program reports a server state, such as leader."""
     return any(each.server_state is not Node.server_state for each in classes_of(program))

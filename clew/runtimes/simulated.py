@@ -12,7 +12,8 @@ from functools import partial
 from random import Random  # noqa: TID251 - a type; made by entropy.py
 from typing import Any, cast
 
-from clew.node.life import Life, PowerCut, capacity_of, yielding
+from clew.node.capacity import capacity_of
+from clew.node.life import Life, PowerCut, yielding
 from clew.node.message import SCALARS, Message, is_flat
 from clew.node.node import Node
 from clew.node.task import Due, Future

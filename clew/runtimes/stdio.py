@@ -27,8 +27,9 @@ from typing import Any, TextIO
 
 from clew.machine import wall
 from clew.machine.text import Unwinding, json_text
+from clew.node.capacity import capacity_of
 from clew.node.disk import Disk
-from clew.node.life import Life, capacity_of, yielding
+from clew.node.life import Life, yielding
 from clew.node.message import Message, is_answer
 from clew.node.node import Node
 from clew.node.task import Future

@@ -19,6 +19,7 @@ from clew.report.lanes import _short
 from clew.runtimes.stdio import serve
 from clew.scenarios.code.models import load_model
 from clew.scenarios.code.sources import sources_of
+from clew.scenarios.code.userfiles import home_of
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
@@ -484,6 +485,36 @@ def test_the_classes_of_a_system_may_stand_in_files_of_their_own(tmp_path):
     digest = load_model(str(path)).digest
     (tmp_path / "rights.py").write_text(head + right.split("both =")[0] + "# changed\n")
     assert load_model(str(path)).digest != digest
+
+
+MIXED = """
+from clew import Node, Role, System, on
+from clew.models.echo import Echo
+
+
+class Front(Node):
+    @on("echo")
+    async def echo(self, msg):
+        answer = await self.rpc(self.roles["back"][0], {"type": "echo", "echo": msg.body["echo"]})
+        self.reply(msg, {"type": "echo_ok", "echo": answer["echo"]})
+
+
+mixed = System(
+    roles={"back": Role(Echo, 1), "front": Role(Front, 2)}, workload="echo", asks="front"
+)
+"""
+
+
+def test_a_system_may_have_a_class_that_ships(tmp_path):
+    path = tmp_path / "mixed.py"
+    path.write_text(MIXED)
+    result = clew.run(str(path), **QUICK, out=tmp_path)
+    assert result.verdict.value == "valid"
+    assert result.outcome.model.node_class.__name__ == "Front"
+    shipped = load_model("echo")
+    assert home_of(shipped.node_class) is None
+    assert "mixed.py" not in sources_of(shipped)
+    assert [*sources_of(result.outcome.model)] == ["mixed.py"]
 
 
 def test_names_of_nodes_fit_into_a_diagram():

@@ -21,7 +21,7 @@ from clew.errors import NodeError, UsageError
 from clew.machine.text import meant, shown
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.node.node import Node
-from clew.node.system import Program, System, classes_of
+from clew.node.system import Program, System, classes_of, is_shipped, lead_of
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.userfiles import Home, home_of, import_alone, settle
 from clew.scenarios.code.workload_files import (
@@ -47,8 +47,8 @@ class Model:
 
     Attributes:
         name: as the user gave it.
-        node_class: what runs, with the planted bug if there is one; for a system the class of the
-            first role, which stands for the file that they all come from.
+        node_class: what runs, with the planted bug if there is one; for a system the first
+            class that does not ship, which stands for the file that they all come from.
         workload: what it is tested with if the user names none; None if unknown.
         bug: the planted bug, or None.
         digest: SHA-256 of the source file; empty if no source is available.
@@ -119,7 +119,8 @@ def load_model(name: str, bug: str | None = None) -> Model:
     home = Home(*import_alone(Path(path)))
     program = _program_of(home.module, Path(path), class_name)
     for node_class in classes_of(program):
-        settle(node_class, home)
+        if not is_shipped(node_class):
+            settle(node_class, home)
     begin(path, home.module)
     _check_attributes(program, path)
     workload = _spoken(program, home.module, path)
@@ -130,7 +131,7 @@ def _model(
     name: str, program: Program, workload: str | None, bug: Bug | None, digest: str
 ) -> Model:
     system = program if isinstance(program, System) else None
-    return Model(name, classes_of(program)[0], workload, bug, digest, system)
+    return Model(name, lead_of(program), workload, bug, digest, system)
 
 
 def known_models() -> tuple[str, ...]:
@@ -160,7 +161,7 @@ def _spoken(program: Program, module: ModuleType | None, path: str) -> str | Non
     if module is not None:
         found = reference_in(module, path, asked)
     else:
-        home = sys.modules.get(classes_of(program)[0].__module__)
+        home = sys.modules.get(lead_of(program).__module__)
         known = asked if isinstance(asked, type) else class_in(home, asked)
         found = None if known is None else _named(known)
     if found is not None or asked is None:

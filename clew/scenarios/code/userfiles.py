@@ -22,7 +22,7 @@ from clew.errors import ClewError, NodeError
 from clew.formats.regular import check_regular
 from clew.machine.text import said
 from clew.node.node import Node
-from clew.node.system import Program, classes_of
+from clew.node.system import Program, classes_of, lead_of
 from clew.runtimes.isolated import Attached, Copy
 from clew.scenarios.code.gate import GIVEN, is_below
 from clew.scenarios.code.loggers import attached, loggers_of_module
@@ -257,7 +257,7 @@ def copy_of(program: Program) -> Copy:
 
     Raises whatever an import may raise.
     """
-    node_class = classes_of(program)[0]
+    node_class = lead_of(program)
     home = _homes[node_class].module
     name = next(name for name, value in vars(home).items() if value is program)
     tops = {name.partition(".")[0] for name in own_names(node_class)}
