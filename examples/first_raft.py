@@ -4,8 +4,10 @@ It agrees under partitions. It does not survive crashes, because a node that for
 votes twice, and one that forgets its log takes a majority's word back. `clew/models/raft/` is
 what it grows into.
 
-$ clew test examples/first_raft.py --nemesis partition --nemesis-interval 5 --seed 1
-$ clew test examples/first_raft.py --nemesis kill --nemesis-interval 2 --rate 20 --seed 1
+$ clew test examples/first_raft.py --nemesis partition --nemesis-interval 5 \
+    --time-limit 30 --seed 1
+$ clew test examples/first_raft.py --nemesis kill --nemesis-interval 2 \
+    --time-limit 30 --rate 20 --seed 1
 
 Ongaro, Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), figure 2.
 """

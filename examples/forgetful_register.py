@@ -1,7 +1,8 @@
 """A key-value store with one keeper, whose memory is all there is.
 
 $ clew test examples/forgetful_register.py --time-limit 20 --seed 1
-$ clew test examples/forgetful_register.py --nemesis kill --nemesis-interval 3 --seed 1
+$ clew test examples/forgetful_register.py --nemesis kill --nemesis-interval 3 \
+    --time-limit 20 --seed 1
 """
 
 from clew import Node, RPCError, on

@@ -1,7 +1,8 @@
 """A broadcast that tells each neighbour once and hopes that it was heard.
 
 $ clew test examples/hopeful_gossip.py --time-limit 20 --seed 1
-$ clew test examples/hopeful_gossip.py --nemesis partition --nemesis-interval 3 --seed 1
+$ clew test examples/hopeful_gossip.py --nemesis partition --nemesis-interval 3 \
+    --time-limit 20 --seed 1
 """
 
 from clew import Node, on

@@ -1,7 +1,9 @@
 """A broadcast that goes on telling a neighbour until it has answered.
 
-$ clew test examples/patient_gossip.py --nemesis partition --nemesis-interval 3 --seed 1
-$ clew test examples/patient_gossip.py --nemesis kill --nemesis-interval 3 --seed 1
+$ clew test examples/patient_gossip.py --nemesis partition --nemesis-interval 3 \
+    --time-limit 20 --seed 1
+$ clew test examples/patient_gossip.py --nemesis kill --nemesis-interval 3 \
+    --time-limit 20 --seed 1
 """
 
 from clew import Node, RPCTimeout, on

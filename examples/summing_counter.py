@@ -1,7 +1,8 @@
 """A counter that tells the others what to add. A lost message is never counted, one that comes
 twice is counted twice.
 
-$ clew test examples/summing_counter.py --nemesis partition --nemesis-interval 3 --seed 1
+$ clew test examples/summing_counter.py --node-count 3 \
+    --nemesis partition --nemesis-interval 3 --time-limit 20 --seed 1
 """
 
 from clew import Node, on
