@@ -1,7 +1,7 @@
 """A Raft-like group that grows from three to five: its members agree on each change, one at a time.
 
-    clew test examples/growing_group.py --node-count 3 --nemesis join,partition
-    clew test examples/growing_group.py:FixedQuorum --node-count 3 --nemesis join,partition
+$ clew test examples/growing_group.py:Server --node-count 3 --nemesis join,partition
+$ clew test examples/growing_group.py:FixedQuorum --node-count 3 --nemesis join,partition
 
 A leader is elected as in Raft, and sends its members the whole state in place of a log; the list
 of members is part of it. The leader adds or removes one member, and the next only once that is

@@ -28,6 +28,7 @@ VERDICTS = {
     "echo": ["valid"],
     "first_raft": ["valid", "invalid"],
     "forgetful_register": ["valid", "invalid"],
+    "growing_group": ["valid", "invalid"],
     "hasty_bank": ["valid", "invalid"],
     "hopeful_gossip": ["valid", "invalid"],
     "kv_counter": ["valid"],
