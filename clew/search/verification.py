@@ -85,7 +85,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     if other.trace is None:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
-    return _by_hash_order(run, told, other.trace, fresh)
+    return told if told.failure else _by_hash_order(run, told, other.trace, fresh)
 
 
 def _loaded(plan: Plan) -> Model:
@@ -210,10 +210,18 @@ def _told(ours: Trace, theirs: Trace, where: str) -> Verification:
     if difference is None:
         return Verification(same=False, where=where, difference="the traces are equal")
     number, a, b = difference
+    if _was_stopped(theirs) and not _was_stopped(ours):
+        failure = f"one call of {where} took so long that it was stopped; is the machine busy?"
+        return Verification(same=False, failure=failure)
     return Verification(
         same=False, where=where, difference=f"event {number}: {_event(number, a)}, then "
         f"{_event(number, b)}",
     )  # fmt: skip
+
+
+def _was_stopped(trace: Trace) -> bool:
+    """True where a wall clock stopped the run."""
+    return any(record[1] == "finding" and record[2] == "endless-loop" for record in trace.records())
 
 
 def _event(number: int, record: tuple[object, ...] | None) -> str:

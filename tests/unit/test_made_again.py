@@ -25,6 +25,7 @@ from clew.scenarios.runs.run import simulate
 from clew.search import verification as verify_module
 from clew.search.forks import FreshRuns
 from clew.search.verification import Verification, determinism, hash_order_remark, verify
+from clew.trace.record import Trace
 
 NODE = """
 import os
@@ -306,3 +307,21 @@ def test_what_nodes_share_and_never_change_is_no_fault(capsys):
     Path("n.py").write_text(SLEEPING.format(top=top, asked=asked, before=before, after=after))
     assert main(["test", "n.py", *SHORT, "--rate", "50"]) == 0
     assert "shared-state" not in capsys.readouterr().out
+
+
+def test_a_second_run_that_a_busy_machine_stopped_shows_nothing(monkeypatch):
+    Path("n.py").write_text(NODE.format(what=1, answer='msg.body["echo"]'))
+    model = load_model("n.py")
+    given = {"model": "n.py", "node_count": 2, "time_limit": 2, "recovery": 1}
+    run = simulate(draw_plan(make_scenario(given), 0, model), model)
+
+    def stopped(*_):
+        trace = Trace()
+        trace.add(0, "finding", "endless-loop", "n0", "one call did not end within 5 s")
+        trace.flush()
+        return replace(run, trace=trace, digest=trace.close())
+
+    monkeypatch.setattr(verify_module, "simulate", stopped)
+    told = determinism(verify(run))
+    assert told.name == "determinism"
+    assert "took so long that it was stopped; is the machine busy?" in told.reason
