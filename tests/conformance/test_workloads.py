@@ -431,3 +431,15 @@ def test_what_a_workload_says_of_itself_is_checked(here):
 def test_a_shipped_name_stays_what_it_is_where_a_file_has_none_of_it():
     with pytest.raises(UsageError, match="there is no workload 'bonk'"):
         load_workload("bonk")
+
+
+@pytest.mark.parametrize("method", ["resolve", "result", "heard"])
+def test_a_workload_that_does_not_end_is_the_workloads_mistake(method, here):
+    loop = f"    def {method}(self, *_):\n        while True: pass\n\n    @operation(reply"
+    mistaken(here, "    @operation(reply", loop)
+    model = load_model("bank.py")
+    plan = draw_plan(make_scenario({"model": "bank.py", "node_count": 1}), 0, model)
+    with pytest.raises(
+        WorkloadError, match=r"bank\.py:\d+: the workload bank\.py:Bank does not end"
+    ):
+        simulate(plan, model, handler_seconds=0.2)

@@ -8,10 +8,10 @@ are one module. If a model is loaded again, so is its workload.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,7 +20,7 @@ from clew.checkers.registry import find, parse_model
 from clew.errors import ClewError, UsageError, WorkloadError
 from clew.machine.text import Unwinding, meant, said, shown
 from clew.scenarios.code.userfiles import BESIDE, import_file
-from clew.sim.finding import place_of
+from clew.sim.finding import Finding, place_of
 from clew.workloads import workloads
 from clew.workloads.workload import Workload
 
@@ -216,6 +216,26 @@ def _unusable(
         expected=expected,
         found=shown(found, 200),
     )
+
+
+def check_ends(reference: str, findings: Iterable[Finding]) -> None:
+    """Do nothing unless a call of a user's workload did not end: no node is to blame for that.
+
+    Raises:
+        WorkloadError: one did not.
+    """
+    for finding in findings:
+        if finding.kind != "endless-loop" or finding.node:
+            continue
+        own = [each for one in load_workload(reference).__mro__ for each in vars(one).values()]
+        files = {each.__code__.co_filename for each in own if isinstance(each, FunctionType)}
+        if finding.place.rpartition(":")[0] in files:
+            raise WorkloadError(
+                f"the workload {reference} does not end",
+                where=finding.place,
+                expected="that each of its methods returns at once",
+                found=finding.reason,
+            )
 
 
 @contextmanager

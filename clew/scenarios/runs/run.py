@@ -21,7 +21,7 @@ from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
-from clew.scenarios.code.workload_files import load_workload, mistakes_of
+from clew.scenarios.code.workload_files import check_ends, load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
 from clew.scenarios.runs.client import Attempts, Recorder
 from clew.scenarios.runs.clientele import clients_of, patience_ns
@@ -356,6 +356,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
         digest = cluster.close()
+    check_ends(plan.workload, cluster.findings)
     return Run(
         plan=plan,
         history=History(recorder.events, source="the run", marks_final=True),
