@@ -409,7 +409,9 @@ def test_the_figures_of_a_run(calm):
         run, history=history, server_messages=6, messages=20, events=100, virtual_ns=3 * S,
         dropped={"loss": 1, "cut": 2},
     )  # fmt: skip
-    assert run_statistics(changed) == {
+    figures = run_statistics(changed)
+    assert figures.pop("load")["over_time"]["goodput"] == [1.0, 0.0, 0.0]
+    assert figures == {
         "operations": {
             "count": 3, "ok": 1, "fail": 0, "info": 2,
             "by_f": {
@@ -417,6 +419,7 @@ def test_the_figures_of_a_run(calm):
                 "write": {"count": 1, "ok": 0, "fail": 0, "info": 1},
             },
         },
+        "requests": {"attempts": 3, "retries": 0, "hedges": 0, "timeouts": 0, "held_back": 0},
         "latency_ms": dict.fromkeys(("0", "0.5", "0.95", "0.99", "1"), 4.0),
         "servers": {"messages": 6, "msgs_per_op": 2.0, "msgs_per_ok": 6.0},
         "network": {"messages": 20, "dropped": {"cut": 2, "loss": 1}},
