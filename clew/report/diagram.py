@@ -68,7 +68,7 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
     nearest = sorted(messages, key=lambda one: abs(one.sent_ns - focus[1]))[:MESSAGES_MAX]
     senders = (end for one in messages for end in (one.src, one.dest))
     clients = sorted({end for end in senders if is_client(end)}, key=lambda name: int(name[1:]))
-    places = lanes_of(run.plan, [*clients, *run.plan.node_ids])
+    places = lanes_of(run.plan, [*clients, *run.plan.all_nodes])
     return {
         "lanes": list(places),
         "labels": {name: f"{region} {name}".strip() for name, region in places.items()},

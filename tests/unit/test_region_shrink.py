@@ -111,6 +111,17 @@ def test_in_one_place_the_faults_are_those_of_nodes():
     ]
 
 
+def test_nodes_that_join_keep_their_place():
+    joining = replace(fault("join", node="n6", known=2), until_ns=S)
+    plan = replace(struck(), faults=(joining,))
+    plan = checked(replace(plan, regions=plan.regions.with_more(["n6"])))
+    assert plan.regions.nodes["c"] == ("n3", "n6")
+    fewer = checked(cuts.with_nodes(plan, {"n1", "n2", "n4"}, moved=True))
+    assert fewer.regions.nodes == {"a": ("n1", "n4"), "b": ("n2",), "c": ("n6",)}
+    merged = checked(cuts.with_merged(plan, "a", "c"))
+    assert merged.regions.nodes == {"a": ("n1", "n3", "n4", "n6"), "b": ("n2", "n5")}
+
+
 def test_distances_change_all_at_once():
     table = {"a<->b": [1, 3], "b<->c": {"mean": 8, "dist": "long-tailed"}, "a<->c": 5}
     plan = plan_of(region_latency=table)

@@ -125,7 +125,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         faults=tuple(f for f in (_fault_among(f, there) for f in plan.faults) if f),
         operations=tuple(operations),
     )
-    return left if plan.regions is None else with_regions(left, plan.regions.among(node_ids))
+    return left if plan.regions is None else with_regions(left, plan.regions.among(left.all_nodes))
 
 
 def _free(taken: set[int], node: int, count: int) -> int:
@@ -163,7 +163,7 @@ def with_regions(
 def with_merged(plan: Plan, kept: str, gone: str) -> Plan:
     """Let the nodes of one region stand in another."""
     assert plan.regions is not None
-    merged = plan.regions.merged(kept, gone, plan.node_ids)
+    merged = plan.regions.merged(kept, gone, plan.all_nodes)
     return with_regions(plan, merged, {gone: kept})
 
 
