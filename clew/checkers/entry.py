@@ -12,7 +12,7 @@ from clew.checkers.verdict import Checker
 from clew.errors import UsageError
 
 
-class Option(NamedTuple):
+class CheckerOption(NamedTuple):
     """An option of a checker.
 
     Attributes:
@@ -78,21 +78,21 @@ def share(text: str) -> Any:
         raise ValueError("total, or a fraction from 0 to 1") from None
 
 
-INITIAL = Option("initial", "the value before the first write; nil", any_value)
-NIL_READS = Option(
+INITIAL = CheckerOption("initial", "the value before the first write; nil", any_value)
+NIL_READS = CheckerOption(
     "nil-reads",
     "value: a read of nil read the initial value nil; any: its value was not recorded and it "
     "fits every state, as Knossos has it; value",
     one_of("value", "any"),
 )
-NODES = Option("nodes", "the replicas, where the history does not name them all", words)
-KEYED = Option(
+NODES = CheckerOption("nodes", "the replicas, where the history does not name them all", words)
+KEYED = CheckerOption(
     "keyed",
     "whether values begin with the key of one of several objects: true or false; told from the "
     "history",
     flag,
 )
-MODELS = Option(
+MODELS = CheckerOption(
     "consistency-models", "the models that must hold, parted by commas; strict-serializable", words
 )
 
@@ -150,7 +150,7 @@ class CheckerEntry:
     complexity: str = ""
     source: str = ""
     at: str = ""
-    options: tuple[Option, ...] = ()
+    options: tuple[CheckerOption, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     functions: str = ""
     one_object: bool = False
@@ -182,7 +182,7 @@ class CheckerEntry:
         return meanings
 
     @property
-    def said(self) -> tuple[Option, ...]:
+    def said(self) -> tuple[CheckerOption, ...]:
         """All options that the user may set, including the one for judging key by key."""
         return (*self.options, KEYED) if self.one_object else self.options
 

@@ -19,7 +19,7 @@ from clew.search.forks import fresh_runs_of
 from clew.search.seeds import (
     Bench,
     SeedResult,
-    Task,
+    SeedTask,
     is_unverified,
     lost_result,
     made_again,
@@ -45,7 +45,7 @@ def run_one(case: Case, asked: Invocation) -> int:
     except OutOfTime:
         reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
         reason += f" It was at {limit.place}." if limit.place else ""
-        outcome, result = None, lost_result(Task(case.job, seed), "out of time", reason)
+        outcome, result = None, lost_result(SeedTask(case.job, seed), "out of time", reason)
     if asked.trace is not None:
         if outcome is None:
             echo("clew: there is no trace: the run did not end", err=True)

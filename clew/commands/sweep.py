@@ -35,7 +35,7 @@ from clew.search.seeds import (
     CRASHED,
     Job,
     SeedResult,
-    Task,
+    SeedTask,
     held,
     is_endless,
     is_unverified,
@@ -158,7 +158,7 @@ def _kept(job: Job, result: SeedResult) -> SeedResult:
         raise
     except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running
         crash = crash_of(mistake, job.out, seed=result.seed)
-        return lost_result(Task(job, result.seed), CRASHED, str(crash))
+        return lost_result(SeedTask(job, result.seed), CRASHED, str(crash))
 
 
 def kept(job: Job, result: SeedResult) -> SeedResult:

@@ -22,7 +22,7 @@ from clew.report.regions import lanes_of
 from clew.report.run import when
 from clew.scenarios.judgement.outcome import Outcome
 from clew.trace import words
-from clew.trace.timeline import Message, Timeline, is_client
+from clew.trace.timeline import SentMessage, Timeline, is_client
 
 MESSAGES_MAX = 20_000
 BODY_WIDTH = 300
@@ -105,12 +105,12 @@ def _load(figures: dict[str, Any]) -> Iterator[list[Any]]:
         yield [name, window_ns, over["queue"], over["utilisation"]]
 
 
-def _ended(message: Message) -> tuple[bool, int]:
+def _ended(message: SentMessage) -> tuple[bool, int]:
     """Sort messages by when they arrived or were lost; those under way come last."""
     return (True, message.number) if message.ended is None else (False, message.ended)
 
 
-def _message(one: Message, timeline: Timeline) -> list[Any]:
+def _message(one: SentMessage, timeline: Timeline) -> list[Any]:
     body, why = words.value(one.body, BODY_WIDTH), timeline.occasion(one)
     label = f"{one.type}, {why}" if why else one.type
     return [one.sent_ns, one.ended_ns, one.src, one.dest, label, body, one.why]

@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from clew.machine import wall
 from clew.scenarios.suites.suite import Source
-from clew.search.seeds import Job, SeedResult, Task
+from clew.search.seeds import Job, SeedResult, SeedTask
 from clew.search.shards import Shard
 from clew.search.summary import Summary
 
-Runner: TypeAlias = Callable[[Iterable[Task]], Generator[SeedResult, None, None]]
+Runner: TypeAlias = Callable[[Iterable[SeedTask]], Generator[SeedResult, None, None]]
 """Gives the results of tasks, in their order."""
 
 
@@ -96,12 +96,12 @@ def stream(
     )
     pending: deque[tuple[Case, int, bool]] = deque()
 
-    def tasks() -> Iterator[Task]:
+    def tasks() -> Iterator[SeedTask]:
         for case, seed in order:
             known = case.known(seed) is not None
             pending.append((case, seed, known))
             if not known:
-                yield Task(case.job, seed)
+                yield SeedTask(case.job, seed)
 
     results = run(tasks())
     try:

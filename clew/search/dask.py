@@ -23,7 +23,7 @@ from typing import Any
 
 from clew.errors import ClewError, UsageError
 from clew.machine.processes import without_interrupts
-from clew.search.seeds import Bench, SeedResult, Task, lost_result
+from clew.search.seeds import Bench, SeedResult, SeedTask, lost_result
 from clew.search.workers import Answer, answer_of, result_of
 
 LOCAL = "local"
@@ -36,7 +36,7 @@ LOOK_SECONDS = 5.0
 _ALONE = Lock()
 
 
-def run_on(address: str, tasks: Iterable[Task]) -> Generator[SeedResult, None, None]:
+def run_on(address: str, tasks: Iterable[SeedTask]) -> Generator[SeedResult, None, None]:
     """Run tasks on a cluster and give their results in order.
 
     Args:
@@ -50,7 +50,7 @@ def run_on(address: str, tasks: Iterable[Task]) -> Generator[SeedResult, None, N
     with _client(address) as client:
         threads = sum(client.nthreads().values())
         left = iter(tasks)
-        waiting: deque[tuple[list[Task], Any]] = deque()
+        waiting: deque[tuple[list[SeedTask], Any]] = deque()
         while True:
             while len(waiting) < BATCHES_A_THREAD * threads:
                 batch = list(islice(left, BATCH))
@@ -122,11 +122,11 @@ def _unreachable(address: str, found: str) -> UsageError:
     )
 
 
-def _submit(client: Any, batch: Sequence[Task]) -> Any:
+def _submit(client: Any, batch: Sequence[SeedTask]) -> Any:
     return client.submit(_work, list(batch), str(Path.cwd()), pure=False)
 
 
-def _results(client: Any, batch: Sequence[Task], future: Any) -> Iterator[SeedResult]:
+def _results(client: Any, batch: Sequence[SeedTask], future: Any) -> Iterator[SeedResult]:
     """Give a batch's results; a seed that kills workers does not take the others along."""
     from distributed.scheduler import KilledWorker  # noqa: PLC0415 - an extra
 
@@ -162,7 +162,7 @@ def _waited(client: Any, future: Any) -> list[Answer]:
     )
 
 
-def _work(batch: Sequence[Task], folder: str) -> list[Answer]:
+def _work(batch: Sequence[SeedTask], folder: str) -> list[Answer]:
     """Run a batch, in the folder where the sweep was started if the worker has it."""
     with _ALONE, chdir(folder if Path(folder).is_dir() else "."), Bench() as bench:
         return [answer_of(task.job, task.seed, bench) for task in batch]

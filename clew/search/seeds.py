@@ -84,7 +84,7 @@ class Job:
     name: str | None = None
 
 
-class Task(NamedTuple):
+class SeedTask(NamedTuple):
     """One seed of one job."""
 
     job: Job
@@ -268,7 +268,7 @@ def made_again(
     return result if plain else held(result, verification)
 
 
-def lost_result(task: Task, signature: str, reason: str) -> SeedResult:
+def lost_result(task: SeedTask, signature: str, reason: str) -> SeedResult:
     """Make the result of a seed that killed its worker, or never came back from it."""
     scenario = task.job.scenario
     json = {
@@ -321,7 +321,7 @@ def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
     except ClewError:
         raise
     except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running
-        return lost_result(Task(job, seed), CRASHED, str(crash_of(mistake, job.out, seed=seed)))
+        return lost_result(SeedTask(job, seed), CRASHED, str(crash_of(mistake, job.out, seed=seed)))
 
 
 CRASHED = "clew crashed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 
-from clew.search.seeds import Bench, Job, SeedResult, Task, result_in
+from clew.search.seeds import Bench, Job, SeedResult, SeedTask, result_in
 
 
 def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, None, None]:
@@ -13,11 +13,11 @@ def sweep(job: Job, seeds: Iterable[int], jobs: int) -> Generator[SeedResult, No
     With one job everything happens in this process. The seeds may be without end: they are taken as
     there is room. See `clew.search.workers` for what happens to a worker that dies or hangs.
     """
-    return run_tasks((Task(job, seed) for seed in seeds), jobs)
+    return run_tasks((SeedTask(job, seed) for seed in seeds), jobs)
 
 
 def run_tasks(
-    tasks: Iterable[Task], jobs: int, tick: Callable[[], None] | None = None
+    tasks: Iterable[SeedTask], jobs: int, tick: Callable[[], None] | None = None
 ) -> Generator[SeedResult, None, None]:
     """Run seeds of several jobs; the results come in the order of the tasks, as in `sweep`.
 

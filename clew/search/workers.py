@@ -35,7 +35,15 @@ from clew.machine.processes import (
 )
 from clew.scenarios.options.scenario import Scenario
 from clew.search.forks import warm
-from clew.search.seeds import Bench, Job, SeedResult, Task, lost_result, result_in, seed_seconds_of
+from clew.search.seeds import (
+    Bench,
+    Job,
+    SeedResult,
+    SeedTask,
+    lost_result,
+    result_in,
+    seed_seconds_of,
+)
 
 HELD = 3
 """A worker holds at most this many seeds, including the one it runs: it never waits for the
@@ -106,13 +114,13 @@ class Pool:
     """
 
     def __init__(
-        self, tasks: Iterable[Task], jobs: int, tick: Callable[[], None] | None = None
+        self, tasks: Iterable[SeedTask], jobs: int, tick: Callable[[], None] | None = None
     ) -> None:
         self._left = enumerate(tasks)
         self._jobs = jobs
         self._tick = tick
         self._workers: list[_Worker] = []
-        self._tasks: dict[int, Task] = {}  # taken from the iterator and not done
+        self._tasks: dict[int, SeedTask] = {}  # taken from the iterator and not done
         self._again: list[int] = []  # those of them that no worker holds; a heap
         self._deaths: dict[int, int] = {}
         self._done: dict[int, Answer] = {}

@@ -22,7 +22,7 @@ KEPT_MAX = 1 << 17
 """The events of a trace with at most this many are kept after reading; others are read again."""
 
 
-class Message:
+class SentMessage:
     """A message or a copy of one, and what became of it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Message:
         "sent_ns", "src", "why",
     )  # fmt: skip
 
-    def __init__(self, event: TraceEvent, cause: Message | None) -> None:
+    def __init__(self, event: TraceEvent, cause: SentMessage | None) -> None:
         fields = event.fields
         self.number: int = fields["message"]
         self.copied: int | None = None
@@ -58,9 +58,9 @@ class Message:
         self.ended: int | None = None
         self.ended_ns: int | None = None
 
-    def copy(self, number: int) -> Message:
+    def copy(self, number: int) -> SentMessage:
         """Make a copy of it, sent at the same time."""
-        other = object.__new__(Message)
+        other = object.__new__(SentMessage)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
         other.number, other.copied = number, self.origin
@@ -81,14 +81,14 @@ class Message:
         self.fate, self.why = event.kind, str(event.fields.get("why", ""))
         self.ended, self.ended_ns = event.number, event.time
 
-    def chain(self, hops_max: int | None = None) -> list[Message]:
+    def chain(self, hops_max: int | None = None) -> list[SentMessage]:
         """Follow what led to this message, the first cause first and itself last.
 
         Args:
             hops_max: only this many last ones of a longer chain; None for all.
         """
-        hops: list[Message] = []
-        message: Message | None = self
+        hops: list[SentMessage] = []
+        message: SentMessage | None = self
         # Invariant: each was sent while its cause arrived, so numbers fall and the loop ends.
         while message is not None and (hops_max is None or len(hops) < hops_max):
             hops.append(message)
@@ -96,7 +96,7 @@ class Message:
         return hops[::-1]
 
 
-class Life(NamedTuple):
+class Incarnation(NamedTuple):
     """One incarnation of a node.
 
     Attributes:
@@ -188,12 +188,12 @@ class Timeline:
     # What takes several events to know.
 
     @property
-    def messages(self) -> Mapping[int, Message]:
+    def messages(self) -> Mapping[int, SentMessage]:
         """Every message and every copy of one, by number, in the order in which they were sent."""
         return self._tables.messages
 
     @property
-    def lives(self) -> Sequence[Life]:
+    def lives(self) -> Sequence[Incarnation]:
         """Every incarnation of every node, in the order in which they began."""
         return self._tables.lives
 
@@ -202,14 +202,14 @@ class Timeline:
         """The times in which nodes were down or paused, in the order in which these ended."""
         return self._tables.outages
 
-    def cause(self, event: TraceEvent) -> Message | None:
+    def cause(self, event: TraceEvent) -> SentMessage | None:
         """Find the message that made a place do what it does now; None if no message did.
 
         Known for a sending, for a node's change of state, and for an operation's end.
         """
         return self._tables.causes.get(event.number)
 
-    def occasion(self, message: Message) -> str:
+    def occasion(self, message: SentMessage) -> str:
         """Say why a client sends what it asked before: ``attempt 2`` or ``hedge``, else nothing."""
         return self._tables.occasions.get((message.src, message.dest, message.sent_ns), "")
 
@@ -275,17 +275,17 @@ class _Tables:
     """
 
     def __init__(self, timeline: Timeline) -> None:
-        self.messages: dict[int, Message] = {}
-        self.lives: list[Life] = []
+        self.messages: dict[int, SentMessage] = {}
+        self.lives: list[Incarnation] = []
         self.outages: list[Outage] = []
-        self.causes: dict[int, Message] = {}
+        self.causes: dict[int, SentMessage] = {}
         self.operations: dict[int, Operation] = {}
         self.occasions: dict[tuple[str, str, int], str] = {}
         self._place_of = timeline.place_of
         self._asked = iter(timeline.operations)
         self._open: dict[Any, Operation] = {}
-        self._stirred: dict[str, tuple[int, Message | None]] = {}
-        self._came: dict[tuple[str, int], Message] = {}
+        self._stirred: dict[str, tuple[int, SentMessage | None]] = {}
+        self._came: dict[tuple[str, int], SentMessage] = {}
         """What came to a node last at an instant: work requested then is due to it."""
         self._life: dict[str, int] = {}
         self._down: dict[str, tuple[int, str]] = {}
@@ -322,7 +322,7 @@ class _Tables:
             self._came[node, event.time] = message
             self.causes[event.number] = message
 
-    def _due(self, event: TraceEvent) -> Message | None:
+    def _due(self, event: TraceEvent) -> SentMessage | None:
         """Find the message to which an event is due, and note it."""
         time_ns, message = self._stirred.get(self._place_of(event), (-1, None))
         if message is None or time_ns != event.time:
@@ -333,7 +333,7 @@ class _Tables:
     def _message(self, event: TraceEvent) -> None:
         number = event.fields["message"]
         if event.kind == "send":
-            self.messages[number] = Message(event, self._due(event))
+            self.messages[number] = SentMessage(event, self._due(event))
             return
         message = self.messages[number]
         if event.kind == "duplicate":
@@ -355,7 +355,7 @@ class _Tables:
         if event.kind == "start":
             self._stirred[node] = event.time, None
             self._life[node] = len(self.lives)
-            self.lives.append(Life(node, event.fields["incarnation"], event.time))
+            self.lives.append(Incarnation(node, event.fields["incarnation"], event.time))
         elif event.kind == "crash":
             rank, why = self._life[node], str(event.fields["why"])
             self.lives[rank] = self.lives[rank]._replace(ended_ns=event.time, why=why)

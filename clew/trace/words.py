@@ -8,7 +8,7 @@ from clew.history import Operation
 from clew.machine.text import first_parts, json_words, one_line, outer_parts
 from clew.node.timer import NS_PER_SECOND
 from clew.trace.record import TraceEvent
-from clew.trace.timeline import Message, is_client
+from clew.trace.timeline import SentMessage, is_client
 
 VALUE_WIDTH = 60
 """A longer value is shown by its two ends."""
@@ -80,7 +80,7 @@ def body_words(body: dict[str, Any]) -> str:
     return f"{kind} {short(fields)}" if fields else kind
 
 
-def way(message: Message | None) -> str:
+def way(message: SentMessage | None) -> str:
     """List the messages between nodes that led to one, and itself, such as ``n1 -vote-> n2``.
 
     Empty if a node acted by itself.

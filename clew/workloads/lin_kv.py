@@ -8,7 +8,7 @@ from typing import Any
 from clew.workloads.operation import FRESH, KEY, operation
 from clew.workloads.options import KeyCount
 from clew.workloads.shapes import Scalar
-from clew.workloads.workload import Check, Draw, Request, Setting, Workload
+from clew.workloads.workload import Check, Draw, Request, Surroundings, Workload
 
 KEY_DOES_NOT_EXIST = 20
 
@@ -27,7 +27,7 @@ class LinKVWorkload(Workload):
     key_count: KeyCount = 4
 
     def __init__(
-        self, options: Mapping[str, Any] | None = None, setting: Setting | None = None
+        self, options: Mapping[str, Any] | None = None, setting: Surroundings | None = None
     ) -> None:
         super().__init__(options, setting)
         self._seen: dict[int, Any] = {}

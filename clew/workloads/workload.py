@@ -75,7 +75,7 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class FunctionCheck:
     """A checker made from a function that finds what is wrong in a history.
 
     Attributes:
@@ -105,7 +105,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Surroundings:
     """The surroundings of a workload: facts that are not options.
 
     Attributes:
@@ -175,11 +175,11 @@ class Workload:
         cls.readonly = frozenset(f for f, declared in found.items() if declared.readonly)
 
     def __init__(
-        self, options: Mapping[str, Any] | None = None, setting: Setting | None = None
+        self, options: Mapping[str, Any] | None = None, setting: Surroundings | None = None
     ) -> None:
         for name, value in (options or {}).items():
             setattr(self, name, value)
-        self.setting = setting or Setting()
+        self.setting = setting or Surroundings()
         self.memory: defaultdict[int, dict[Any, Any]] = defaultdict(dict)
         self._drawn = [
             each for each in self.operations.values() if each.weight and self.asks(each.f)
@@ -282,7 +282,7 @@ class Workload:
             made: Checker = check.by()
             return made
         if not isinstance(check.by, str):
-            return Search(check.name or check.by.__name__, check.by)
+            return FunctionCheck(check.name or check.by.__name__, check.by)
         model, options = parse_model(check.by)
         entry = find(model)
         given: dict[str, Any] = {}

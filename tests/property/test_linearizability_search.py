@@ -10,10 +10,10 @@ import pytest
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
 from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.search import Search
-from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget
 
 
@@ -76,7 +76,7 @@ def search_agrees(source, count):
         entries = contended(source)
         expected, _ = plain(specification, entries, Budget(seconds=None))
         machine = Machine(specification)
-        found = Search(machine, Timeline(machine, entries, eager=True), Budget()).run()
+        found = Search(machine, Layout(machine, entries, eager=True), Budget()).run()
         assert found.linearizable == expected, entries
         answers.add(expected)
         # The order found explains every response before the one that none explains.

@@ -5,10 +5,10 @@ import random
 import pytest
 
 from clew.checkers.linearizability.entries import partitions
+from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specifications import CasRegister
-from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget
 from clew.history import Event, History
 
@@ -57,7 +57,7 @@ def test_configurations_explored(seed, operations, broken, configurations):
     history = random_history(seed, operations, broken=broken)
     (part,) = partitions(CasRegister(), history)
     machine = Machine(CasRegister())
-    levels = Timeline(machine, part.entries, eager=True)
+    levels = Layout(machine, part.entries, eager=True)
     outcome = Search(machine, levels, Budget()).run()
     assert outcome.linearizable is not broken
     assert outcome.configurations == configurations
@@ -67,7 +67,7 @@ def test_the_order_found_is_a_linearization():
     history = random_history(3, 300)
     (part,) = partitions(CasRegister(), history)
     machine = Machine(CasRegister())
-    outcome = Search(machine, Timeline(machine, part.entries, eager=True), Budget()).run()
+    outcome = Search(machine, Layout(machine, part.entries, eager=True), Budget()).run()
     state, latest = None, -1
     for index in outcome.order:
         entry = part.entries[index]

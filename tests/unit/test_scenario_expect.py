@@ -13,7 +13,7 @@ from clew.scenarios.options.expectation import kinds_of, met, parse_expect
 from clew.scenarios.options.kinds import INSIDE, checks, failures
 from clew.sim.finding import Finding
 from clew.workloads import workloads
-from clew.workloads.workload import Setting
+from clew.workloads.workload import Surroundings
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _kinds_in(source):
 
 def test_every_way_to_fail_has_a_name_that_can_be_expected():
     package = Path(clew.__file__).parent
-    setting = Setting(nodes=("n1",))
+    setting = Surroundings(nodes=("n1",))
     made = [one for name in workloads() for one in workloads()[name](None, setting).checkers()]
     modules = {package / f"{type(one).__module__.replace('.', '/')[5:]}.py" for one in made}
     modules |= {*(package / "checkers" / "linearizability").glob("*.py")}

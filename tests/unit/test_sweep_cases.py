@@ -16,7 +16,7 @@ from clew.report.screen import Style
 from clew.report.sweep import sweep_report
 from clew.scenarios.options.scenario import make_scenario
 from clew.search.cases import Case, stream
-from clew.search.seeds import Job, SeedResult, Task
+from clew.search.seeds import Job, SeedResult, SeedTask
 from clew.search.shards import Shard
 from clew.search.summary import Summary
 
@@ -31,7 +31,7 @@ def result(seed: int, signature: str = "", verdict: Verdict = Verdict.INVALID) -
     )
 
 
-def runner(tasks: Iterable[Task]) -> Generator[SeedResult, None, None]:
+def runner(tasks: Iterable[SeedTask]) -> Generator[SeedResult, None, None]:
     for task in tasks:
         yield result(task.seed)
 

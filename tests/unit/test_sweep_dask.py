@@ -12,7 +12,7 @@ from clew.cli import main
 from clew.errors import UsageError
 from clew.scenarios.options.scenario import make_scenario
 from clew.search.dask import run_on
-from clew.search.seeds import Job, Task
+from clew.search.seeds import Job, SeedTask
 from clew.search.sweep import sweep
 
 SHORT = {"model": "echo", "node_count": 1, "time_limit": 1, "recovery": 0}
@@ -41,7 +41,7 @@ def job(tmp_path: Path, **options: Any) -> Job:
 def test_a_cluster_gives_the_same_results_in_the_same_order(tmp_path):
     pytest.importorskip("distributed")
     calm = job(tmp_path, **{"assert": ("operations.count < 5",)})
-    found = list(run_on("local", [Task(calm, seed) for seed in range(30)]))
+    found = list(run_on("local", [SeedTask(calm, seed) for seed in range(30)]))
     assert [result.seed for result in found] == list(range(30))
     for one, other in zip(found, sweep(calm, range(30), 1), strict=True):
         assert one.json | {"wall_seconds": 0} == other.json | {"wall_seconds": 0}
@@ -52,7 +52,7 @@ def test_a_seed_that_kills_its_worker_does_not_take_its_batch_along(tmp_path, mo
     pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
     Path("dies.py").write_text(DIES)
-    tasks = [Task(job(tmp_path, model="dies.py"), seed) for seed in range(4)]
+    tasks = [SeedTask(job(tmp_path, model="dies.py"), seed) for seed in range(4)]
     found = list(run_on("local", tasks))
     assert [result.seed for result in found] == list(range(4))
     lost = [result.signature for result in found if not result.digest]
@@ -63,7 +63,7 @@ def test_a_seed_that_kills_its_worker_does_not_take_its_batch_along(tmp_path, mo
 def test_it_says_when_dask_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError) as refused:
-        next(run_on("local", [Task(job(tmp_path), 0)]))
+        next(run_on("local", [SeedTask(job(tmp_path), 0)]))
     assert str(refused.value) == (
         "--dask needs dask.distributed, which is not installed. "
         "Install it with: pip install 'clew[dask]'."

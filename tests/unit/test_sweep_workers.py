@@ -23,7 +23,7 @@ from clew.checkers.verdict import Verdict
 from clew.errors import ClewError
 from clew.scenarios.options.scenario import make_scenario
 from clew.search import workers
-from clew.search.seeds import Job, SeedResult, Task
+from clew.search.seeds import Job, SeedResult, SeedTask
 from clew.search.sweep import run_tasks, sweep
 from clew.search.workers import Pool
 
@@ -93,11 +93,11 @@ def test_seeds_may_be_without_end(tmp_path):
 def test_what_waits_is_bounded(tmp_path):
     taken = []
 
-    def tasks() -> Iterator[Task]:
+    def tasks() -> Iterator[SeedTask]:
         one = job(tmp_path)
         for seed in range(100_000):
             taken.append(seed)
-            yield Task(one, seed)
+            yield SeedTask(one, seed)
 
     results = run_tasks(tasks(), 2)
     next(results)
@@ -169,7 +169,7 @@ def test_what_a_seed_refuses_is_told_as_ever(tmp_path):
 
 def test_a_refusal_comes_in_its_turn(tmp_path):
     fine, gone = job(tmp_path), job(tmp_path, model="gone.py")
-    tasks = [Task(fine, 0), Task(fine, 1), Task(gone, 2), Task(fine, 3)]
+    tasks = [SeedTask(fine, 0), SeedTask(fine, 1), SeedTask(gone, 2), SeedTask(fine, 3)]
     for jobs in (1, 2):
         results = run_tasks(tasks, jobs)
         assert [next(results).seed, next(results).seed] == [0, 1]
@@ -180,7 +180,7 @@ def test_a_refusal_comes_in_its_turn(tmp_path):
 def test_a_mistake_of_our_own_is_unknown_and_its_report_has_the_traceback(tmp_path):
     broken = Job(job(tmp_path).scenario, tmp_path, handler_seconds="fast")  # type: ignore[arg-type]
     for jobs in (1, 2):
-        first, second = run_tasks([Task(broken, 0), Task(job(tmp_path), 1)], jobs)
+        first, second = run_tasks([SeedTask(broken, 0), SeedTask(job(tmp_path), 1)], jobs)
         assert (first.verdict, first.signature) == (Verdict.UNKNOWN, "clew crashed")
         assert second.verdict is Verdict.VALID
         (report,) = tmp_path.glob("clew-crash-*.txt")
@@ -193,7 +193,7 @@ def test_a_mistake_of_our_own_is_unknown_and_its_report_has_the_traceback(tmp_pa
 def test_nobody_waits_in_silence(tmp_path, monkeypatch):
     ticks = []
     monkeypatch.setattr(workers, "_LOOK_SECONDS", 0.01)
-    tasks = [Task(job(tmp_path), 0)]
+    tasks = [SeedTask(job(tmp_path), 0)]
     assert len(list(Pool(tasks, 2, lambda: ticks.append(1)).results())) == 1
     assert ticks
 

@@ -5,7 +5,7 @@ import pytest
 from clew.history import Event, History
 from clew.trace.record import Trace
 from clew.trace.states import Change, States
-from clew.trace.timeline import Life, Outage, Timeline, is_client
+from clew.trace.timeline import Incarnation, Outage, Timeline, is_client
 from clew.trace.words import way
 
 RECORDS = [
@@ -94,7 +94,8 @@ def test_an_operation_is_found_at_both_of_its_ends(timeline):
 
 def test_lives_of_nodes_and_when_they_were_down(timeline):
     assert timeline.lives == [
-        Life("n1", 1, 0, 31, "kill"), Life("n2", 1, 0, 15, "kill"), Life("n2", 2, 20),
+        Incarnation("n1", 1, 0, 31, "kill"),
+        Incarnation("n2", 1, 0, 15, "kill"), Incarnation("n2", 2, 20),
     ]  # fmt: skip
     assert timeline.outages == [Outage("n2", 13, 20, "pause"), Outage("n1", 31, None, "crash")]
 

@@ -202,20 +202,20 @@ class _Tried(NamedTuple):
 
 def _tries(failure: Searched) -> list[_Tried]:
     """The operations in flight at the response."""
-    level = failure.timeline.levels[failure.outcome.level]
+    level = failure.layout.levels[failure.outcome.level]
     tries = failure.outcome.stuck[:TRIES_LOOKED_AT]
     found = []
     slots = {each[4]: each for each in (*level.reads, *level.updates, level.slot)}
     for _, slot in sorted(slots.items()):
         bit, _, call, index = slot[1:]
         is_optional = level.replacing & bit
-        place = bit << failure.timeline.width
+        place = bit << failure.layout.width
         stuck = [
             (state, bool(used & place if is_optional else window & bit))
             for state, window, used in tries
         ]
         found.append(_Tried(index, call, stuck, slot is level.slot))
-    for bit, _, _, call, index in failure.timeline.spares[: level.spares]:
+    for bit, _, _, call, index in failure.layout.spares[: level.spares]:
         if index >= 0:
             stuck = [(state, bool(used & bit)) for state, _, used in tries]
             found.append(_Tried(index, call, stuck, is_response=False))

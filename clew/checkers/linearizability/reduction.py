@@ -19,10 +19,10 @@ from contextlib import suppress
 from typing import Any
 
 from clew.checkers.linearizability.entries import Entry, end
+from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specification import UNANSWERED, Specification, truth_of
-from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 FREE_CALLS_MAX = 256
@@ -54,7 +54,7 @@ class Reduction:
         spent: configurations that it took to find this out.
         most: configurations that the reduction may take, the more of them the more it took.
         budget: what may be spent; where it ends, so does the reduction.
-        eager: as in `Timeline`.
+        eager: as in `Layout`.
         refit: whether to fit the specification anew to each part that is tried.
         freed: whether the pending ones among the entries are known to be no part of it.
     """
@@ -307,7 +307,7 @@ class Reduction:
             machine = Machine(self._specification.fitted([*entries, *spares])[0])
             calls = [machine.call_id(each) for each in spares]
         try:
-            levels = Timeline(machine, entries, eager=self._eager, free=calls)
+            levels = Layout(machine, entries, eager=self._eager, free=calls)
             linearizable = Search(machine, levels, trial).run().linearizable
         except OutOfBudget:
             linearizable = True

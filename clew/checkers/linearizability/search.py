@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
+from clew.checkers.linearizability.layout import Layout, Level, Slot, Spare
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
-from clew.checkers.linearizability.timeline import Level, Slot, Spare, Timeline
 from clew.checkers.verdict import Budget, OutOfBudget
 
 Trail: TypeAlias = Any
@@ -64,15 +64,15 @@ class SearchResult(NamedTuple):
 
 
 class Search:
-    """One search over a partition; `run` it once. The machine is that of the timeline."""
+    """One search over a partition; `run` it once. The machine is that of the layout."""
 
-    def __init__(self, machine: Machine, timeline: Timeline, budget: Budget) -> None:
+    def __init__(self, machine: Machine, layout: Layout, budget: Budget) -> None:
         self._step = machine.step
         self._replaces = machine.replaces
-        self._timeline = timeline
-        self._levels = timeline.levels
-        self._spares = timeline.spares
-        self._width = timeline.width
+        self._layout = layout
+        self._levels = layout.levels
+        self._spares = layout.spares
+        self._width = layout.width
         self._budget = budget
         self._visited: dict[int, Any] = {}
         self._frames: list[_Frame] = []
@@ -108,7 +108,7 @@ class Search:
                 linearizable=True,
                 configurations=self._count,
                 order=self._order(self._trail),
-                level=self._timeline.count,
+                level=self._layout.count,
                 stuck=[],
             )
         return SearchResult(
@@ -127,14 +127,14 @@ class Search:
         Where there are other choices at a response, a frame is left behind to come back to.
         """
         levels, visited, width = self._levels, self._visited, self._width
-        base, laid_out = self._timeline.count, len(levels)
+        base, laid_out = self._layout.count, len(levels)
         # Invariant: the operations of the trail lead to the state; they explain every response
         # before this level; the window has those in flight that need no place any more. An
         # operation is linearized when a response forces it and no sooner (just in time: Lowe 2017,
         # section 4), for until then nobody knows what else must stand before it.
         while level < base:
             if level == laid_out:
-                self._timeline.extend()
+                self._layout.extend()
                 laid_out = len(levels)
             slot, fresh, reads, updates, spares, replacing, ranked = levels[level]
             # A read that is legal now may stand here: it changes no state and so shuts out nothing.
@@ -270,7 +270,7 @@ class Search:
                 frame.ready.append((state, window, used, trail))
                 return
             frame.ready.append((state, window, used, (trail, REPLACED - index)))
-        key = (state * self._timeline.count + frame.level) << self._width
+        key = (state * self._layout.count + frame.level) << self._width
         key |= window & ~level.ranked
         cost = used | (level.ranked & ~window)
         seen = self._visited.get(key)
@@ -357,7 +357,7 @@ class Search:
                 order.append(index)
                 continue
             at = len(order) - 1
-            while at > 0 and order[at] not in self._timeline.replacing:
+            while at > 0 and order[at] not in self._layout.replacing:
                 at -= 1
             order.insert(max(at, 0), REPLACED - index)
         return order
@@ -369,7 +369,7 @@ class Search:
 
     def _stuck(self) -> list[tuple[int, int, int]]:
         """The configurations that reached the furthest response, in the order they did."""
-        base, width = self._timeline.count, self._width
+        base, width = self._layout.count, self._width
         bits = (1 << width) - 1
         found = []
         for key, seen in self._visited.items():

@@ -21,10 +21,10 @@ from sys import getsizeof
 from typing import NamedTuple
 
 from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.search import Search, SearchResult
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.timeline import Timeline
 from clew.checkers.verdict import Budget, OutOfBudget, Verdict
 
 FIRST_STAGE_CONFIGURATIONS = 20_000
@@ -41,7 +41,7 @@ class Searched(NamedTuple):
     Attributes:
         entries: the partition's entries as the fitted specification sees them.
         machine: the machine that was searched; it holds the fitted specification.
-        timeline: the timeline that was searched.
+        layout: the layout that was searched.
         outcome: what the search found.
         eager: whether reads were linearized as soon as they were legal.
         freed: whether pending operations were free to happen any number of times.
@@ -49,7 +49,7 @@ class Searched(NamedTuple):
 
     entries: Sequence[Entry]
     machine: Machine
-    timeline: Timeline
+    layout: Layout
     outcome: SearchResult
     eager: bool
     freed: bool
@@ -57,7 +57,7 @@ class Searched(NamedTuple):
     @property
     def response(self) -> Entry:
         """The first response that no order explains; where the search failed."""
-        return self.entries[self.timeline.levels[self.outcome.level].slot[4]]
+        return self.entries[self.layout.levels[self.outcome.level].slot[4]]
 
 
 class PartitionResult(NamedTuple):
@@ -142,7 +142,7 @@ def _run(
 ) -> Searched:
     for eager in (True, False):
         machine = Machine(specification)
-        levels = Timeline(machine, entries, eager=eager, freed=freed)
+        levels = Layout(machine, entries, eager=eager, freed=freed)
         bounded = _Finite(budget, machine, bytes_max, freed=freed)
         machine.budget = bounded
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.checkers.entry import NODES, CheckerEntry, Option, Sign, flag, one_of, share
+from clew.checkers.entry import NODES, CheckerEntry, CheckerOption, Sign, flag, one_of, share
 
 _KAFKA = (
     "send poll txn assign subscribe commit_offsets list_committed_offsets crash "
@@ -41,7 +41,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "the Kafka workloads of Jepsen and Maelstrom",
         "clew.checkers.kafka:Kafka",
         (
-            Option(
+            CheckerOption(
                 "recency",
                 "how soon what was acknowledged must show: eventual, at the end; session, a "
                 "list of committed offsets also shows the commits of its own client and node; "
@@ -85,7 +85,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "O(n)",
         "Jepsen's total-queue",
         "clew.checkers.collections.queues:TotalQueue",
-        (Option("at-least-once", "whether it may come out more than once; false", flag),),
+        (CheckerOption("at-least-once", "whether it may come out more than once; false", flag),),
         functions="enqueue dequeue drain",
         one_object=True,
         signs=(Sign("drain", "enqueue dequeue", "drains of a queue"),),
@@ -114,7 +114,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "O(n log n)",
         "Jepsen's mutex workloads; Gray and Cheriton, SOSP 1989",
         "clew.checkers.simple.mutex_intervals:MutexIntervals",
-        (Option("leases", "whether a lock may expire; false", flag),),
+        (CheckerOption("leases", "whether a lock may expire; false", flag),),
         leaves_out="a second release, and one by a client that does not hold the lock",
         functions="acquire release",
         one_object=True,
@@ -130,8 +130,8 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "Jepsen's set-full",
         "clew.checkers.collections.set_full:SetFull",
         (
-            Option("linearizable", "whether stale reads are wrong too; false", flag),
-            Option("by-replica", "whether each replica is judged alone; false", flag),
+            CheckerOption("linearizable", "whether stale reads are wrong too; false", flag),
+            CheckerOption("by-replica", "whether each replica is judged alone; false", flag),
         ),
         functions="add read",
         one_object=True,
@@ -149,7 +149,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "O(n + size of the reads)",
         "Maelstrom's broadcast workload; Jepsen's set-full",
         "clew.checkers.replicated.convergence:Convergence",
-        (NODES, Option("monotonic", "whether a node may not forget; true", flag)),
+        (NODES, CheckerOption("monotonic", "whether a node may not forget; true", flag)),
         {"f_add": "broadcast", "name": "broadcast"},
         leaves_out=_UNACKNOWLEDGED,
         functions="broadcast read",
@@ -163,7 +163,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "O(n + size of the reads)",
         "Shapiro et al., SSS 2011; Jepsen's set-full",
         "clew.checkers.replicated.convergence:Convergence",
-        (NODES, Option("monotonic", "whether a replica may not forget; true", flag)),
+        (NODES, CheckerOption("monotonic", "whether a replica may not forget; true", flag)),
         {"f_add": "add", "name": "g-set"},
         leaves_out=_UNACKNOWLEDGED,
         functions="add read",
@@ -245,7 +245,7 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         "O(n)",
         "Maelstrom's availability check; Gilbert and Lynch, 2002",
         "clew.checkers.simple.availability:Availability",
-        (Option("required", "total, or the least fraction answered; total", share),),
+        (CheckerOption("required", "total, or the least fraction answered; total", share),),
         kinds={
             "unavailable": "too few operations were answered",
         },

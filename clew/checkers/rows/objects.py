@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.checkers.entry import INITIAL, KEYED, NIL_READS, CheckerEntry, Option, Sign, flag, whole
+from clew.checkers.entry import (
+    INITIAL,
+    KEYED,
+    NIL_READS,
+    CheckerEntry,
+    CheckerOption,
+    Sign,
+    flag,
+    whole,
+)
 
 _COMPLEXITY = (
     "O(n log n) for most histories of unique values, quick for most others; exponential at worst"
@@ -13,7 +22,7 @@ _SOURCE = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 
 
 def _object(
-    at: str, name: str, what: str, *options: Option, keys: bool = True, **more: Any
+    at: str, name: str, what: str, *options: CheckerOption, keys: bool = True, **more: Any
 ) -> CheckerEntry:
     """The row; ``keys`` is false where the values themselves say whether they begin with a key."""
     at = f"clew.checkers.linearizability.specifications.{at}"
@@ -42,7 +51,7 @@ OBJECTS: tuple[CheckerEntry, ...] = (
                 Sign("get put", "append cas delete", "get and put with a key", "pairs"),
                 Sign("delete", "read write cas", "operations with a key", "pairs"))),
     _object("counting:Counter", "counter", "counter: add, increment, decrement, read",
-            Option("initial", "the sum before the first operation; 0", whole), signs=(
+            CheckerOption("initial", "the sum before the first operation; 0", whole), signs=(
                 Sign("add", "read", "add and reads of numbers", "numbers", 2),
                 Sign("add", "read", "adds of the same number and no answered read",
                      "adds_again", 2),
@@ -66,6 +75,6 @@ OBJECTS: tuple[CheckerEntry, ...] = (
     _object("counting:AppendLog", "append-log", "log: append, read", also="log",
             signs=(Sign("append", "read", "append and reads of lists", "lists"),)),
     _object("counting:IdGenerator", "id-generator", "generator of ids that are never given twice",
-            Option("increasing", "whether each must be larger than all before; false", flag),
+            CheckerOption("increasing", "whether each must be larger than all before; false", flag),
             keys=False),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.checkers.entry import INITIAL, CheckerEntry, Option, Sign, whole, words
+from clew.checkers.entry import INITIAL, CheckerEntry, CheckerOption, Sign, whole, words
 
 _THIN_AIR = {"thin-air-read": "a read of a value that nobody wrote"}
 
@@ -28,7 +28,7 @@ REGISTERS: tuple[CheckerEntry, ...] = (
         "O(nk log n) for k sessions; PRAM and CM that for each session",
         "Bouajjani et al., POPL 2017",
         "clew.checkers.registers.causal:Causal",
-        (Option("model", "PRAM, CC, CCv or CM; CC", str), INITIAL),
+        (CheckerOption("model", "PRAM, CC, CCv or CM; CC", str), INITIAL),
         kinds={
             "cyclic-co": "causal order is a circle",
             "write-co-read": "a read of a value that its causal past had overwritten",
@@ -46,7 +46,7 @@ REGISTERS: tuple[CheckerEntry, ...] = (
         "Terry et al., PDIS 1994; Viotti and Vukolic, 2016",
         "clew.checkers.registers.sessions:Sessions",
         (
-            Option(
+            CheckerOption(
                 "guarantees",
                 "of monotonic-reads, read-your-writes, monotonic-writes, "
                 "writes-follow-reads, parted by commas; all",
@@ -68,7 +68,7 @@ REGISTERS: tuple[CheckerEntry, ...] = (
         "O(n log n) where it is atomic, else a search",
         "Golab, Hurwitz and Li, ICDCS 2013",
         "clew.checkers.registers.atomicity:Atomicity",
-        (Option("k", "how many of the last values a read may return; 2", whole), INITIAL),
+        (CheckerOption("k", "how many of the last values a read may return; 2", whole), INITIAL),
         kinds={
             "not-k-atomic": "a read of an older value than the last k",
             **_THIN_AIR,
@@ -80,7 +80,7 @@ REGISTERS: tuple[CheckerEntry, ...] = (
         "O(n log n log t) for t ns of history",
         "Golab, Li and Shah, PODC 2011",
         "clew.checkers.registers.staleness:Staleness",
-        (Option("bound-ns", "how long ago, in ns; 0", whole), INITIAL),
+        (CheckerOption("bound-ns", "how long ago, in ns; 0", whole), INITIAL),
         {"bound_ns": 0},
         kinds={
             "stale-read": "a read of a value that had been replaced for too long",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from clew.checkers.entry import INITIAL, MODELS, CheckerEntry, Option, Sign, flag, whole, words
+from clew.checkers.entry import (
+    INITIAL,
+    MODELS,
+    CheckerEntry,
+    CheckerOption,
+    Sign,
+    flag,
+    whole,
+    words,
+)
 
 _TRANSACTIONS = "clew.checkers.transactions.lattice:MEANINGS"
 _UNWRITTEN = {
@@ -34,7 +43,7 @@ TRANSACTIONS: tuple[CheckerEntry, ...] = (
         "clew.checkers.transactions:RwRegister",
         (
             MODELS,
-            Option(
+            CheckerOption(
                 "version-orders",
                 "what is assumed of the order of versions, of initial-state, "
                 "writes-follow-reads, sequential-keys, linearizable-keys, transaction-order, "
@@ -67,8 +76,8 @@ TRANSACTIONS: tuple[CheckerEntry, ...] = (
         "Jepsen's bank workload",
         "clew.checkers.transactions:Bank",
         (
-            Option("negative-balances", "whether a balance may be negative; false", flag),
-            Option("total", "what the balances add up to; that of the first read", whole),
+            CheckerOption("negative-balances", "whether a balance may be negative; false", flag),
+            CheckerOption("total", "what the balances add up to; that of the first read", whole),
         ),
         timeless=True,
         functions="read transfer",

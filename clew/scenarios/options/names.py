@@ -17,7 +17,7 @@ from clew.scenarios.options.table import declared
 from clew.workloads.options import Row
 
 
-class Wrong(NamedTuple):
+class WrongOption(NamedTuple):
     """An option with a value that it may not have.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wrong(NamedTuple):
         return {"expected": self.expected, "found": self.found, "fix": self.fix}
 
 
-def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
+def wrong_names(scenario: Scenario) -> Iterator[WrongOption]:
     """The values of all options that are not in the closed lists. No user's file is read."""
     yield from wrong_model(scenario.model, scenario.bug)
     workload = scenario.workload or ""
@@ -52,7 +52,7 @@ def wrong_names(scenario: Scenario) -> Iterator[Wrong]:
     yield from _wrong_kinds(scenario.expect or "", known_kinds(scenario.model, workload))
 
 
-def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
+def wrong_model(model: str, bug: str | None) -> Iterator[WrongOption]:
     """What is wrong with a model and its bug that are not in a file: not among those that ship."""
     if is_file(model):
         return
@@ -61,7 +61,7 @@ def wrong_model(model: str, bug: str | None) -> Iterator[Wrong]:
         yield from _wrong("bug", None, bug, tuple(bugs_of(model)))
 
 
-def wrong_value(name: str, one: Row, value: Any) -> Iterator[Wrong]:
+def wrong_value(name: str, one: Row, value: Any) -> Iterator[WrongOption]:
     """The values that are not among the names that an option may hold; None holds none."""
     parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
     for index, part in parts:
@@ -69,31 +69,31 @@ def wrong_value(name: str, one: Row, value: Any) -> Iterator[Wrong]:
             yield from _refused(one, name, index, part)
 
 
-def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[Wrong]:
+def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[WrongOption]:
     """The kinds of an expectation that no run of a shipped model can show."""
     for kind in parse_expect(expect).kinds if expect and known else ():
         if kind not in (known or ()):
             fix = meant(kind, known or ()) or "See 'clew list kinds'"
             expected = "a way to fail, such as nonlinearizable, liveness or G-single"
-            yield Wrong("expect", None, expected, repr(kind), fix)
+            yield WrongOption("expect", None, expected, repr(kind), fix)
 
 
 def _wrong(
     option: str, index: int | None, value: str, known: tuple[str, ...], more: str = ""
-) -> Iterator[Wrong]:
+) -> Iterator[WrongOption]:
     if value in known:
         return
     expected = f"one of {', '.join(known)}{more}" if known else "no such option with this model"
-    yield Wrong(option, index, expected, repr(value), meant(value, known))
+    yield WrongOption(option, index, expected, repr(value), meant(value, known))
 
 
-def _refused(one: Row, name: str, index: int | None, value: Any) -> Iterator[Wrong]:
+def _refused(one: Row, name: str, index: int | None, value: Any) -> Iterator[WrongOption]:
     """What is wrong with a value, or an element of a list, by the option's names or its check."""
     option = one.option
     if option.check is not None:
         try:
             option.check(value if index is None else (value,))
         except UsageError as bad:
-            yield Wrong(name, index, str(bad.expected), repr(value), bad.fix)
+            yield WrongOption(name, index, str(bad.expected), repr(value), bad.fix)
     elif option.names:
         yield from _wrong(name, index, value, option.known)

@@ -34,7 +34,7 @@ from clew.sim.faults import GROUPS, KINDS, joiners_of
 from clew.sim.faults.targets import parted
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
-from clew.workloads.workload import Draw, Request, Setting, Workload, finals
+from clew.workloads.workload import Draw, Request, Surroundings, Workload, finals
 
 _NS_PER_MS = 1_000_000
 
@@ -68,7 +68,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
     clients = scenario.client_count(len(homes.all))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
-        workload = spoken(options, Setting(functions=model.program.functions))
+        workload = spoken(options, Surroundings(functions=model.program.functions))
         operations = _operations(scenario, workload, entropy, clients, homes, joiners)
     return Plan(
         seed=seed,

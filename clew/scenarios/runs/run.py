@@ -43,7 +43,7 @@ from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace, first_difference
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
-from clew.workloads.workload import Setting, Workload, held
+from clew.workloads.workload import Surroundings, Workload, held
 
 SETTLE_NS = 6 * NS_PER_SECOND
 """How long last answers are awaited, after the recovery and after final reads."""
@@ -129,7 +129,7 @@ def make_workload(
     effects: Mapping[int, int] | None = None,
 ) -> Workload:
     """The workload of a plan, for one run or for judging it."""
-    setting = Setting(model.program.functions, nodes, effects or {})
+    setting = Surroundings(model.program.functions, nodes, effects or {})
     return load_workload(plan.workload)(plan.options, setting)
 
 

@@ -33,14 +33,14 @@ from weakref import ref
 
 from clew.scenarios.code.userfiles import BESIDE, USERS
 from clew.sim.guards.caller import ASKED
-from clew.sim.guards.files import Stream
+from clew.sim.guards.files import StandardStream
 
 _SCALARS = frozenset(
     {int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented)}
 )
 _COLLECTIONS = (list, tuple, deque, set, frozenset, dict, MappingProxyType, bytearray)
 AS_THEY_ARE = (
-    type, CodeType, re.Pattern, UnionType, Stream,
+    type, CodeType, re.Pattern, UnionType, StandardStream,
     type(list.append), type(list.__len__), type(CellType.cell_contents),
     type(dict.__dict__["fromkeys"]), type(deque.maxlen), ref,
 )  # fmt: skip
@@ -213,7 +213,7 @@ def _of_logger(logger: logging.Logger) -> Iterator[Any]:
 def _of_handler(handler: logging.Handler) -> Iterator[Any]:
     """What a handler of log records keeps, except its lock and a stream of the process."""
     for name, part in vars(handler).items():
-        if name != "lock" and not isinstance(part, TextIOWrapper | Stream):
+        if name != "lock" and not isinstance(part, TextIOWrapper | StandardStream):
             yield part
 
 

@@ -225,7 +225,7 @@ def _keep_off(what: str) -> None:
         refuse(who, Wrong(what, _A_SHARED_PLACE))
 
 
-class Stream:
+class StandardStream:
     """A standard stream: writing goes to stderr, reading is refused, closing does nothing.
 
     A node can keep nothing on it.
@@ -249,7 +249,7 @@ class Stream:
         return getattr(self._real, name)
 
 
-class _Stdin(Stream):
+class _Stdin(StandardStream):
     def __getattr__(self, name: str) -> Any:
         who = caller()
         if who is not None and (not isinstance(who, Importing) or is_own_code()):
@@ -293,9 +293,9 @@ _Arguments = type("list", (list,), {name: _kept_off(name) for name in _CHANGE_A_
 STREAMS: Final[dict[str, Row]] = {
     "sys:stdin": Live(_Stdin),
     "sys:__stdin__": Live(_Stdin),
-    "sys:stdout": Live(lambda _: Stream(sys.stderr)),
-    "sys:__stdout__": Live(lambda _: Stream(sys.__stderr__)),
-    "sys:stderr": Live(Stream),
-    "sys:__stderr__": Live(Stream),
+    "sys:stdout": Live(lambda _: StandardStream(sys.stderr)),
+    "sys:__stdout__": Live(lambda _: StandardStream(sys.__stderr__)),
+    "sys:stderr": Live(StandardStream),
+    "sys:__stderr__": Live(StandardStream),
     "sys:argv": Live(lambda real: _Arguments(real[:1])),
 }

@@ -81,7 +81,7 @@ class Label(NamedTuple):
     moment: int = 0
 
 
-class Step(NamedTuple):
+class Hop(NamedTuple):
     """One edge of a path."""
 
     source: int
@@ -232,13 +232,13 @@ class Polygraph:
         goals: Iterable[int],
         before: int,
         among: Container[int] | None = None,
-    ) -> list[Step]:
+    ) -> list[Hop]:
         """A shortest path over edges that were drawn before a moment; empty if there is none.
 
         It has one step at least. With ``among`` it keeps to these nodes.
         """
         wanted = set(goals)
-        came: dict[int, Step | None] = dict.fromkeys(starts)
+        came: dict[int, Hop | None] = dict.fromkeys(starts)
         queue = list(came)
         # Invariant: `came` has what is reached in order of distance, each with the last step of a
         # shortest way; so the first step into a goal ends a shortest path.
@@ -246,7 +246,7 @@ class Polygraph:
             for target, label in zip(self.targets[node], self._labels[node], strict=True):
                 if label.moment >= before or (among is not None and target not in among):
                     continue
-                step = Step(node, target, label)
+                step = Hop(node, target, label)
                 if target in wanted:
                     return [*_walked(came, node), step]
                 if target not in came:
@@ -254,7 +254,7 @@ class Polygraph:
                     queue.append(target)
         return []
 
-    def circles(self, placed: Iterable[int]) -> list[list[Step]]:
+    def circles(self, placed: Iterable[int]) -> list[list[Hop]]:
         """A short circle of each strongly connected component, given what an order placed."""
         out = bytearray(len(self.targets))
         for node in placed:
@@ -264,12 +264,12 @@ class Polygraph:
         inner = [[place[t] for t in self.targets[node] if not out[t]] for node in left]
         return [self._circle([left[index] for index in part]) for part in components(inner)]
 
-    def _circle(self, members: Sequence[int]) -> list[Step]:
+    def _circle(self, members: Sequence[int]) -> list[Hop]:
         """A shortest circle through the first member of a strongly connected component."""
         return self.path(members[:1], members[:1], _ALWAYS, dict.fromkeys(members))
 
 
-def _walked(came: dict[int, Step | None], node: int) -> list[Step]:
+def _walked(came: dict[int, Hop | None], node: int) -> list[Hop]:
     steps = []
     step = came[node]
     while step is not None:

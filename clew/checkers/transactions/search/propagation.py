@@ -20,7 +20,7 @@ from typing import NamedTuple
 from clew.checkers.order_graph import in_order
 from clew.checkers.transactions.cycles import Cycle, name_of
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
-from clew.checkers.transactions.search.polygraph import Choice, Label, Polygraph, Shape, Step
+from clew.checkers.transactions.search.polygraph import Choice, Hop, Label, Polygraph, Shape
 from clew.checkers.transactions.version_orders.register_key import RegisterKey
 from clew.checkers.verdict import Budget, OutOfBudget
 
@@ -74,7 +74,7 @@ class Propagation:
         self._guesses: list[_Guess] = []
         self._flipped: dict[Choice, tuple[Choice, ...]] = {}
 
-    def follow(self, budget: Budget) -> list[Step]:
+    def follow(self, budget: Budget) -> list[Hop]:
         """Make every choice that follows; a circle where what was made can't be, else nothing.
 
         O((nodes + edges) * versions / 64) for each round.
@@ -96,7 +96,7 @@ class Propagation:
                 self._make(choice)
             self._moment += 1
 
-    def circles(self) -> list[list[Step]]:
+    def circles(self) -> list[list[Hop]]:
         """Short forbidden circles, one for each component that has any; sets ``order``."""
         self.order = in_order(self.polygraph.targets)
         if len(self.order) < len(self.polygraph.targets):
@@ -225,7 +225,7 @@ class Propagation:
                 mask |= before[graph.beginning(reader)] >> width
         return mask
 
-    def _led_back(self) -> list[list[Step]]:
+    def _led_back(self) -> list[list[Hop]]:
         """An anti-dependency and a path that leads back from it, where one is too many."""
         anti = self.polygraph.anti
         if self.polygraph.shape is not Shape.SINGLE or not anti:
@@ -242,14 +242,12 @@ class Propagation:
                 for goal in behind.get(target, (target,)):
                     if low <= goal < low + _WIDTH and before[source] >> (goal - low) & 1:
                         path = self.polygraph.path([goal], [source], _ALWAYS)
-                        return [[Step(source, goal, label), *path]]
+                        return [[Hop(source, goal, label), *path]]
         return []
 
     # Why.
 
-    def explain(
-        self, circle: Sequence[Step], budget: Budget
-    ) -> tuple[list[Conflict], list[Choice]]:
+    def explain(self, circle: Sequence[Hop], budget: Budget) -> tuple[list[Conflict], list[Choice]]:
         """The conflicts that lead to a circle, causes first, and the guesses behind them."""
         conflicts = [self._conflict(circle)]
         guesses: dict[Choice, None] = {}
@@ -279,7 +277,7 @@ class Propagation:
             seen.update(dict.fromkeys(causes))
         return conflicts[::-1], list(guesses)
 
-    def _conflict(self, steps: Sequence[Step], *more: Choice) -> Conflict:
+    def _conflict(self, steps: Sequence[Hop], *more: Choice) -> Conflict:
         """The choices behind a circle, and the circle of transactions."""
         owner = self.polygraph.owner
         edges = [
@@ -299,13 +297,13 @@ class Propagation:
         paths = []
         way = graph.path([graph.overwriting(earlier)], [graph.commit(later)], moment)
         if way:
-            paths.append([Step(later, earlier, Label(WW, opposite)), *way])
+            paths.append([Hop(later, earlier, Label(WW, opposite)), *way])
         readers = self.records[index].readers.get(later, ())
         if graph.shape in _READERS_COUNT and readers:
             way = graph.path([graph.commit(earlier)], map(graph.beginning, readers), moment)
             if way:
                 reader = graph.owner(way[-1].target)
-                paths.append([Step(reader, earlier, Label(RW, opposite)), *way])
+                paths.append([Hop(reader, earlier, Label(RW, opposite)), *way])
         return self._conflict(min(paths, key=len), opposite)
 
 

@@ -30,7 +30,7 @@ from clew.checkers.transactions.extraction import told
 from clew.checkers.transactions.graph import RW, WW, DependencyGraph
 from clew.checkers.transactions.lattice import violates, weaker
 from clew.checkers.transactions.search.commits import WITHOUT_SEARCH, CommitOrders
-from clew.checkers.transactions.search.polygraph import Choice, Shape, Step, shape_of
+from clew.checkers.transactions.search.polygraph import Choice, Hop, Shape, shape_of
 from clew.checkers.transactions.search.propagation import Conflict, Propagation
 from clew.checkers.transactions.search.replay import replay
 from clew.checkers.transactions.search.schedule import Scheduler
@@ -277,7 +277,7 @@ class _Search:
             tried = [choice for choice in tried if choice not in found]
         return doubts
 
-    def _doubt(self, circle: Sequence[Step]) -> Choice:
+    def _doubt(self, circle: Sequence[Hop]) -> Choice:
         """That choice in a circle which goes most against the writers' ends."""
         tried = [step.label.choice for step in circle]
         made = self.propagation.made

@@ -55,7 +55,7 @@ class Level(NamedTuple):
     ranked: int
 
 
-class Timeline:
+class Layout:
     """What the search needs to know of a partition; it is laid out as far as the search gets.
 
     O(n c) for c operations in flight at once.
