@@ -10,6 +10,7 @@ A file with a `System` at its top level is run as that system. A single class ne
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -52,6 +53,7 @@ class Role:
         if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
             raise NodeError(
                 "the class of a Role can't be used",
+                where=_line_that_made_it(),
                 expected="a class that derives from clew.Node",
                 found=getattr(given, "__name__", in_words(given)),
             )
@@ -62,14 +64,14 @@ class Role:
             if type(count) is not int or not 1 <= count <= ROLE_NODES_MAX:
                 raise NodeError(
                     f"{name!r} of a Role can't be used",
-                    where=f"Role({given.__name__}, ...)",
+                    where=_line_that_made_it(),
                     expected=f"a whole number from 1 to {ROLE_NODES_MAX}",
                     found=repr(count),
                 )
         if not self.holds(self.nodes):
             raise NodeError(
                 "'nodes' of a Role can't be used",
-                where=f"Role({given.__name__}, ...)",
+                where=_line_that_made_it(),
                 expected=f"{self.span} nodes, as it says itself",
                 found=str(self.nodes),
             )
@@ -216,6 +218,7 @@ def _check_roles(roles: Any) -> None:
         if not isinstance(role, Role):
             raise NodeError(
                 f"the role {name!r} of the System can't be used",
+                where=_line_that_made_it(),
                 expected=f'a Role, as in {{"{name}": Role(Class, 3)}}',
                 found=getattr(role, "__name__", in_words(role)),
             )
@@ -233,7 +236,16 @@ def _check_asks(asks: Any, roles: Mapping[str, Role]) -> None:
 
 
 def _unusable(name: str, expected: str, found: str) -> NodeError:
-    return NodeError(f"{name!r} of the System can't be used", expected=expected, found=found)
+    problem, where = f"{name!r} of the System can't be used", _line_that_made_it()
+    return NodeError(problem, where=where, expected=expected, found=found)
+
+
+def _line_that_made_it() -> str:
+    """``file:line`` of the code that makes a system or a role: the nearest outside of this file."""
+    frame = sys._getframe(1)  # noqa: SLF001 - whose code it is
+    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:

@@ -139,7 +139,7 @@ def test_of_several_systems_one_must_be_named(tmp_path):
 
 def test_a_wrong_system_is_told_with_its_line(tmp_path):
     path = write(tmp_path, 'both = System(roles={"a": Role(A, 0)})')
-    with pytest.raises(ClewError, match=r"'nodes' of a Role can't be used.* found 0"):
+    with pytest.raises(ClewError, match=r"made.py:3: 'nodes' of a Role can't be used.* found 0"):
         load_model(path)
 
 
