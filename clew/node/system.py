@@ -88,7 +88,7 @@ class Role:
         return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """Several node classes that make one system.
 
@@ -133,10 +133,6 @@ class System:
         object.__setattr__(self, "invariants", tuple(dict.fromkeys(of_all)))
         if self.tolerates is None:
             object.__setattr__(self, "tolerates", _together(self.classes))
-
-    def __hash__(self) -> int:
-        """Compare systems as objects: two with the same roles are different."""
-        return id(self)
 
     @property
     def classes(self) -> tuple[type[Node], ...]:
