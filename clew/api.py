@@ -55,6 +55,7 @@ from clew.search.seeds import (
 from clew.search.sweep import sweep
 from clew.search.valid_runs import found_valid
 from clew.search.verification import Verification, verify
+from clew.sim.guards.files import muted
 
 __all__ = ["PlanError", "Result", "RunResult", "assert_valid", "run"]
 
@@ -240,7 +241,8 @@ def _same_here(outcome: Outcome) -> Verification | None:
     """How a repeated run differed in this process; None if it did not, or is unknown."""
     if outcome.verdict is Verdict.UNKNOWN or is_endless(outcome):
         return None
-    same = simulate(outcome.run.plan, outcome.model).digest == outcome.run.digest
+    with muted():
+        same = simulate(outcome.run.plan, outcome.model).digest == outcome.run.digest
     return None if same else Verification(same, "a second run in the same process")
 
 

@@ -18,6 +18,7 @@ from clew.node.system import Program
 from clew.runtimes.simulated import process_of
 from clew.scenarios.code.models import Model
 from clew.scenarios.runs.run import Run, simulate
+from clew.sim.guards.files import muted
 from clew.sim.host import Host
 from clew.sim.invariants import Invariant, Violation
 from clew.trace.states import Change
@@ -51,7 +52,8 @@ def observed(run: Run, model: Model) -> Observed:
     seen = Observed([], {})
     hosts: dict[str, Host] = {}
     onlooker = _onlooker(seen, hosts, stops=run.plan.stop_on_finding)
-    again = simulate(run.plan, model.running(_watched(model, onlooker)), keep_trace=False)
+    with muted():
+        again = simulate(run.plan, model.running(_watched(model, onlooker)), keep_trace=False)
     if again.digest != run.digest:
         return Observed([], {})
     for host in hosts.values():

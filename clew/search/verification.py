@@ -33,6 +33,7 @@ from clew.scenarios.runs.run import (
     without_invariants,
 )
 from clew.search.forks import FreshRuns
+from clew.sim.guards.files import muted
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time
 
@@ -71,7 +72,7 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     if fresh is None:
         with FreshRuns() as own:
             return verify(run, own)
-    with fresh.asked(run.plan, run.digest) as answer:
+    with muted(), fresh.asked(run.plan, run.digest) as answer:
         model = _loaded(run.plan)
         again = simulate(run.plan, model)
         if again.digest != run.digest:

@@ -32,6 +32,7 @@ from clew.sim.entropy import Entropy
 from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
+from clew.sim.guards.files import muted
 from clew.sim.host import MakeProcess
 from clew.sim.invariants import invariant_place
 from clew.sim.latency import Latency
@@ -225,11 +226,13 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     """
     own = not model.program.invariants
     left: tuple[str, ...] = ()
-    for _ in range(_TRIES):  # more may change in a memory of its own
+    how_apart = how._replace(invariants=())
+    for rank in range(_TRIES):  # more may change in a memory of its own
         known = sharing.changes
         common = _common(model, sharing)
-        isolation = isolation_of(model, known)
-        apart = _simulated(plan, model, how._replace(isolation=isolation, invariants=()), Context())
+        alone = how_apart._replace(isolation=isolation_of(model, known))
+        with muted() if rank or together is not None else nullcontext():
+            apart = _simulated(plan, model, alone, Context())
         found = sharing.update()
         left = common.changed() + found.kept + found._replace(own=()).names
         if not left or sharing.changes == known:
@@ -269,7 +272,7 @@ def _common(model: Model, sharing: Sharing) -> Common:
 def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
     """The run in one memory, of modules that have run nothing before."""
     isolation = isolation_of(model, sharing.changes)
-    with isolation.used():
+    with muted(), isolation.used():
         isolation.put(isolation.memory())
         context = Context()
         copy = context.run(isolation.executed)

@@ -35,6 +35,7 @@ from clew.search.shrink.oracle import (
     whole_figures,
 )
 from clew.search.shrink.passes import Hunt
+from clew.sim.guards.files import muted
 
 RUNS_MAX = 3000
 
@@ -123,6 +124,11 @@ def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = 
         FiguresError: only figures of the whole run are wrong.
         ClewError: its model can't be loaded.
     """
+    with muted():  # there are hundreds of runs
+        return _shrunk(plan, runs_max, progress)
+
+
+def _shrunk(plan: Plan, runs_max: int, progress: Progress | None) -> Shrunk:
     model = model_of(plan)
     outcome = judge(simulate(plan, model), model)
     hunt = _hunt(plan, model, outcome, runs_max)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from _thread import get_ident
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import Any, Final, Self
 
@@ -246,7 +247,31 @@ class StandardStream:
         who = caller()
         if who is not None and name in {"close", "detach", "reconfigure"}:
             return _ignored
+        if who is not None and name in {"write", "writelines"} and get_ident() in _muted:
+            return _swallowed
         return getattr(self._real, name)
+
+
+_muted: dict[int, int] = {}
+"""How many `muted` each thread is in; like the stacks of `caller`, the interpreter's own state."""
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Drop what nodes print to standard streams: their first run has printed it already."""
+    thread = get_ident()
+    _muted[thread] = _muted.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        _muted[thread] -= 1
+        if not _muted[thread]:
+            del _muted[thread]
+
+
+def _swallowed(text: Any) -> int:
+    """Write nothing, as `write` and `writelines` do it."""
+    return len(text) if isinstance(text, str) else 0
 
 
 class _Stdin(StandardStream):
