@@ -256,6 +256,13 @@ class N(Node):
         self.every(0.03, self.count)
 
     async def count(self):
+        try:
+            await self.counted()
+        finally:
+            self.disk["ends"] = self.disk.get("ends", 0) + 1
+            self.log("a coroutine ends, also because its life does")
+
+    async def counted(self):
         await self.work(0.008)
         self.disk.append("all", b"ab")
         await self.disk.sync()

@@ -308,12 +308,14 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
     host.incarnation, host.joined = part.incarnation - 1, part.joined
     host.disk = Disk.holding(part.stored)
     context = Context() if isolation is not None else sharing.context()
+    found = None
     with surroundings(cluster, model, isolation):
         context.run(_Play(cluster, host, script).act)
+        found = script.difference()  # before its coroutines end, at another time than in the run
         cluster.close()
     if any(finding.kind == "endless-loop" for finding in cluster.findings):
         return None  # a wall clock stopped it, which the run was not: the machine is slow
-    return script.difference()
+    return found
 
 
 def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
