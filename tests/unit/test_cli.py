@@ -43,7 +43,7 @@ def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def failing_seed(capsys: pytest.CaptureFixture[str], runs: int = 20) -> int:
     """A seed of `FORGETS` that fails."""
-    assert run(f"{FORGETS} --runs {runs} --until-failure --jobs 1 --json") == 1
+    assert run(f"{FORGETS} --runs {runs} --until-failure --jobs 1 --json --no-shrink") == 1
     return next(one["seed"] for one in lines_of_json(capsys) if one["verdict"] == "invalid")
 
 
@@ -101,7 +101,7 @@ def test_a_failure_is_told_and_replays(capsys):
 
 
 def test_many_seeds_are_counted_and_the_first_failure_told(capsys):
-    assert run(f"{FORGETS} --runs 6 --jobs 1") == 1
+    assert run(f"{FORGETS} --runs 6 --jobs 1 --no-shrink") == 1
     told = capsys.readouterr()
     assert "seeds 0 to 5" in told.out
     assert "6 runs: " in told.out
@@ -122,7 +122,7 @@ def test_the_number_of_workers_changes_nothing(capsys):
 
 
 def test_until_failure_stops_there(capsys):
-    assert run(f"{FORGETS} --runs 50 --until-failure --jobs 1 --json") == 1
+    assert run(f"{FORGETS} --runs 50 --until-failure --jobs 1 --json --no-shrink") == 1
     verdicts = [one["verdict"] for one in lines_of_json(capsys)]
     assert verdicts[-1] == "invalid"
     assert "invalid" not in verdicts[:-1]
