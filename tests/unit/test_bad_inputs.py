@@ -401,7 +401,7 @@ def test_a_broken_node_makes_an_invalid_run(
     kind, reason = BROKEN[body]
     (here / "broken.py").write_text(f"{_HEAD}    @on('echo')\n    def echo(self, msg): {body}\n")
 
-    status = main(["test", "broken.py", "--time-limit", "2", "--node-count", "2"])
+    status = main(["test", "broken.py", "--time-limit", "2", "--node-count", "2", "--no-shrink"])
 
     told = " ".join(capsys.readouterr().out.split())
     assert status == 1
