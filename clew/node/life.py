@@ -21,13 +21,13 @@ from clew.machine.text import Unwinding, shown
 from clew.node.disk import Disk
 from clew.node.message import ERROR_MAX, Message, NotJson, bounded, frozen
 from clew.node.node import (
-    ONLY_ROLE,
     Node,
     RPCError,
     RPCTimeout,
     Runtime,
     error_of,
     handlers_of,
+    roles_among,
 )
 from clew.node.task import Due, Future, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer, to_ns
@@ -170,7 +170,8 @@ class Life(Runtime, ABC):
             node_ids: all nodes of the cluster, in order.
             cause: what starts it.
             regions: the nodes of each region, where there are regions.
-            roles: the nodes of each role; without roles all are of one.
+            roles: the nodes of each role; without roles all are of one. Others of the cluster, too,
+                may stand there: the node is told of those that it knows.
             joining: True where the cluster ran before it.
         """
         self._node_ids, self._roles = node_ids, roles
@@ -191,11 +192,7 @@ class Life(Runtime, ABC):
     ) -> None:
         """Let the node know who the members of the cluster are from now on, and of which role."""
         self._know(members)
-        self._node_ids, self._told_roles = members, None
-        self._roles = {
-            role: [name for name in names if name in members]
-            for role, names in (roles or {}).items()
-        }
+        self._node_ids, self._roles, self._told_roles = members, roles, None
         cause = "members_changed"
         self.run(lambda: self._follow(self.node.members_changed(list(members)), cause), cause)
 
@@ -225,8 +222,7 @@ class Life(Runtime, ABC):
     def roles(self) -> dict[str, list[str]]:
         """See `Node.roles`; made when a node first asks, and then the same object."""
         if self._told_roles is None:
-            roles = self._roles or {ONLY_ROLE: self._node_ids}
-            self._told_roles = {role: list(names) for role, names in roles.items()}
+            self._told_roles = roles_among(self._node_ids, self._roles or {})
         return self._told_roles
 
     def end(self) -> None:

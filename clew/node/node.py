@@ -9,7 +9,7 @@ it may touch is its own state and the calls below.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from inspect import isfunction, unwrap
 from random import Random  # noqa: TID251 - the type of Node.rng; seeded by entropy.py
 from types import MappingProxyType
@@ -425,6 +425,28 @@ def _accept_former_name(cls: type[Node]) -> None:
 
 _GIVEN = frozenset({"id", "node_ids", "peers", "region", "regions", "send"})
 """The names that a runtime sets on each node, which are not its own state."""
+
+
+def roles_among(names: Sequence[str], roles: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The nodes of each role among some nodes, in their order; without roles all are of one.
+
+    A node that no role lists has joined, and is called after its role.
+    """
+    if not roles:
+        return {ONLY_ROLE: list(names)}
+    of_node = {name: role for role, those in roles.items() for name in those}
+    found: dict[str, list[str]] = {role: [] for role in roles}
+    for name in names:
+        role = of_node.get(name) or role_of_name(name, roles)
+        if role is not None:
+            found[role].append(name)
+    return found
+
+
+def role_of_name(name: str, roles: Collection[str]) -> str | None:
+    """The role that a node's name says, such as shard for shard7; None if it says none of these."""
+    role = name.rstrip("0123456789")
+    return role if role in roles else None
 
 
 def handlers_of(node_class: type[Node]) -> dict[str, str]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from clew.errors import NodeError
 from clew.node.message import in_words
-from clew.node.node import Node
+from clew.node.node import Node, roles_among
 from clew.node.tolerates import Tolerates
 
 ROLE_NODES_MAX = 1000
@@ -188,14 +188,9 @@ def classes_by_node(
     """
     if not isinstance(program, System):
         return dict.fromkeys(node_ids, program)
-    classes = {name: program.class_of(role) for role, names in roles.items() for name in names}
+    placed = roles_among(node_ids, roles)
+    classes = {name: program.class_of(role) for role, names in placed.items() for name in names}
     return {name: classes[name] for name in node_ids}
-
-
-def role_of_name(name: str, roles: Collection[str]) -> str | None:
-    """The role that a node's name says, such as shard for shard7; None if it says none of these."""
-    role = name.rstrip("0123456789")
-    return role if role in roles else None
 
 
 def _check_roles(roles: Any) -> None:

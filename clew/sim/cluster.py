@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from clew.machine.text import Unwinding
-from clew.node.node import Node
-from clew.node.system import Program, classes_by_node, classes_of, role_of_name, tells_state
+from clew.node.node import Node, role_of_name
+from clew.node.system import Program, classes_by_node, classes_of, tells_state
 from clew.sim.entropy import Entropy
 from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess

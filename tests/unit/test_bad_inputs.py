@@ -18,10 +18,10 @@ from clew.cli import main
 from clew.models.registry import MODELS, bugs_of
 from clew.scenarios.code.models import load_model
 from clew.scenarios.options.asserts import FIGURES
+from clew.scenarios.options.faults import FAULTS
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import ModelReference
-from clew.sim.faults import GROUPS, KINDS
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
 
@@ -131,8 +131,8 @@ BAD = {
         f"{', '.join(MODELS)}. See 'clew list bugs'."
     ),
     "test raft --nemesis partion": (
-        f"no such fault: expected one of {', '.join(dict.fromkeys([*GROUPS, *KINDS]))}, found "
-        "'partion'. Did you mean 'partition'?"
+        f"--nemesis can't be used: expected one of {', '.join(FAULTS)}, found 'partion'. "
+        "Did you mean 'partition'?"
     ),
     "test raft --nemesis partition --node-count 1": (
         "the fault 'partition' can't do anything in so small a cluster: expected at least 2 nodes, "

@@ -392,6 +392,48 @@ def test_a_fault_that_was_asked_of_a_role_must_have_struck_there():
     assert "kill:front: the plan holds none" in check.reason
 
 
+GROWING = """
+from clew import Node, Role, System, on
+
+
+class Told(Node):
+    def start(self):
+        self.log(f"starts {self.roles}")
+
+    def members_changed(self, members):
+        self.log(f"{self.role_of(self.id)} {self.roles['front']}")
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+
+
+class Front(Told):
+    pass
+
+
+class Back(Told):
+    pass
+
+
+growing = System(
+    roles={"front": Role(Front, 2), "back": Role(Back, 1)}, workload="echo", asks="front"
+)
+"""
+
+
+def test_nodes_that_join_know_their_role_and_those_of_others(tmp_path):
+    path = tmp_path / "growing.py"
+    path.write_text(GROWING)
+    result = clew.run(str(path), **QUICK, nemesis=["join:front"], out=tmp_path)
+    assert result.verdict.value == "valid", result.explain(small=False)
+    logged = [(r[2], r[3]) for r in result.outcome.run.trace.whole_records() if r[1] == "log"]
+    assert ("back1", "back ['front1', 'front2', 'front3']") in logged
+    assert ("front3", "front ['front1', 'front2', 'front3']") in logged
+    [first] = [text for node, text in logged if node == "front3" and text.startswith("starts")]
+    assert first != "starts {'front': ['front1', 'front2', 'front3'], 'back': ['back1']}"
+
+
 # What comes after a run.
 
 

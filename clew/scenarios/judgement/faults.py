@@ -45,8 +45,12 @@ def _of(run: Run, asked: str) -> list[FaultReport]:
     of_kind = [report for report in run.faults if name in {report.kind, group_of(report.kind)}]
     if role is None:
         return of_kind
-    aimed = {one.id for one in run.plan.faults if isinstance(one.target, str)}
-    aimed &= {one.id for one in run.plan.faults if parted(str(one.target))[1] == role}
+    # A fault that was drawn for a role is called after it, also if its target is a node by name.
+    aimed = {
+        one.id
+        for one in run.plan.faults
+        if one.id.startswith(f"{asked}-") or parted(str(one.target))[1] == role
+    }
     return [report for report in of_kind if report.id in aimed]
 
 

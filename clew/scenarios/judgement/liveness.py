@@ -16,8 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from clew.checkers.simple.availability import REFUSALS
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
-from clew.node.node import is_definite
-from clew.node.system import role_of_name
+from clew.node.node import is_definite, role_of_name
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
-from clew.node.node import ONLY_ROLE
-from clew.node.system import role_of_name, tells_state
+from clew.node.node import ONLY_ROLE, role_of_name
+from clew.node.system import tells_state
 from clew.node.timer import bound_ns, to_ns
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, reference_of
