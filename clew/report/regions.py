@@ -1,4 +1,4 @@
-"""Where the nodes of a run stand, and what clients of each region got, in tables and stories."""
+"""Where the nodes of a run are, and what the clients of each region got, in tables and stories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ shown."""
 
 
 class Places:
-    """Who of a run stands where, in the words of a story; nothing is said of one place.
+    """Where the nodes and clients of a run are, in the words of a story; nothing for one place.
 
     Args:
         plan: of the run.
@@ -30,7 +30,7 @@ class Places:
         self._stride = plan.stride if self._regions else 1
 
     def who(self, process: Any, node: Any) -> str:
-        """Name a client and the node that it asks, and their regions."""
+        """Name a client and the node of its request, and their regions."""
         here = self._regions.get(str(node))
         if here is None or not isinstance(process, int):
             return f"Process {process} at {node}"
@@ -39,7 +39,7 @@ class Places:
         return f"Process {process}{of} at {node} ({here})"
 
     def start(self, nodes: Sequence[str]) -> str:
-        """Say that nodes start, and in which region."""
+        """Report that nodes start, and in which region."""
         placed = [(node, self._regions.get(node, "")) for node in nodes]
         parts = [
             f"{layout.listed([node for node, _ in group])}{f' in {region}' if region else ''}"
@@ -53,7 +53,7 @@ class Places:
 
 
 def lanes_of(plan: Plan, names: Sequence[str]) -> dict[str, str]:
-    """The region of each lane of a diagram, those of one region together; empty of one place.
+    """The region of each lane of a diagram, grouped by region; empty for one place.
 
     Args:
         plan: of the run.
@@ -68,7 +68,7 @@ def lanes_of(plan: Plan, names: Sequence[str]) -> dict[str, str]:
 
 
 def region_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Show which nodes stand where, and how far regions are; nothing of one place."""
+    """Show which nodes are where, and how far apart regions are; nothing for one place."""
     if plan.regions is None:
         return
     nodes = plan.regions.nodes
@@ -85,7 +85,7 @@ def region_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _distances(plan: Plan) -> Iterator[tuple[int, str]]:
-    """The mean latency of each two regions with its words; of both ways where they differ."""
+    """The mean latency of each pair of regions with its words; both ways if they differ."""
     assert plan.regions is not None
     names, latency = plan.regions.names, plan.regions.latency
     for rank, one in enumerate(names):
@@ -108,7 +108,7 @@ def _words(latency: Latency) -> str:
 
 
 def region_table(figures: dict[str, Any]) -> str:
-    """Show what clients of each region asked and got; empty of one place.
+    """Show what clients of each region requested and got; empty for one place.
 
     Args:
         figures: of the outcome.

@@ -75,7 +75,7 @@ class Host(Endpoint):
             host, and then returns True.
         slowness: how many times as long as at full speed work takes here.
         load: what its workers did; None if its nodes never worked.
-        joined: True where the cluster ran before it.
+        joined: True if the cluster ran before it.
         known: the nodes that its next process knows of; None for all members there are then.
     """
 

@@ -23,7 +23,7 @@ class Observer:
         trace: a change of server state is part of it.
         findings: where a broken invariant goes.
         invariants: what is declared.
-        states: True where nodes tell a server state, which is watched then.
+        states: True if nodes tell a server state, which is watched then.
 
     Attributes:
         nodes: the live instances by name.

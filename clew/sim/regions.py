@@ -1,8 +1,9 @@
-"""Regions: which nodes stand together, and how long a message takes from one place to another.
+"""Regions: which nodes are together, and how long a message takes from one place to another.
 
 The presets are round trips that others measured and published; half of one is the latency one way.
-Divergence from reality: they are means, so a message between two regions takes the same time
-always, but for the wire's own 20 to 200 us; a route that changes and a queue that fills are faults.
+Divergence from reality: they are means, so a message between two regions always takes the same
+time, except for the wire's own 20 to 200 us; a route that changes and a queue that fills are
+faults.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from typing import Any, NamedTuple
 from clew.sim.latency import Latency
 
 ONE_WAY = "->"
-"""Between the names of two regions, of which the first sends."""
+"""The sign between the names of two regions, of which the first sends."""
 
 
 def way(src: str, dest: str) -> str:
-    """The key of what is sent from one region to another, such as ``eu->us``."""
+    """The key of messages from one region to another, such as ``eu->us``."""
     return f"{src}{ONE_WAY}{dest}"
 
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Where the nodes of a cluster stand.
+    """Where the nodes of a cluster are.
 
     Attributes:
         nodes: the ids of each region's nodes, by its name; each node in one region.
@@ -61,7 +62,7 @@ class Regions:
         return max((each.whole_mean_ns for each in self.latency.values()), default=0)
 
     def placed(self, node_ids: Collection[str]) -> dict[str, list[str]]:
-        """Where some nodes stand, in order: all regions, also those that have none of them."""
+        """The regions of some nodes, in order: all regions, even those without any of them."""
         return {
             name: [node for node in ids if node in node_ids] for name, ids in self.nodes.items()
         }
@@ -75,7 +76,7 @@ class Regions:
         return Regions(nodes, self.latency)
 
     def among(self, node_ids: Collection[str]) -> Regions | None:
-        """What is left with some of the nodes; None if less than two regions have any."""
+        """The regions of some of the nodes; None if fewer than two regions have any."""
         nodes = {
             name: tuple(node for node in ids if node in node_ids)
             for name, ids in self.nodes.items()
@@ -83,7 +84,7 @@ class Regions:
         return self._of({name: ids for name, ids in nodes.items() if ids})
 
     def merged(self, kept: str, gone: str, order: Iterable[str]) -> Regions | None:
-        """One region in the place of two; None if it is the only one.
+        """Two regions merged into one; None if it is then the only one.
 
         Args:
             kept: whose name and latencies it has.
@@ -108,13 +109,13 @@ class Regions:
 
 
 def ways(names: Iterable[str]) -> list[str]:
-    """The keys of every two regions, both ways."""
+    """The keys of every pair of regions, both ways."""
     known = list(names)
     return [way(src, dest) for src in known for dest in known if src != dest]
 
 
 def regions_from_json(data: Mapping[str, Any]) -> Regions:
-    """The regions of what `Regions.to_json` gave, taken at its word."""
+    """The regions of what `Regions.to_json` gave, unchecked."""
     return Regions(
         {name: tuple(ids) for name, ids in data["nodes"].items()},
         {key: Latency(**each) for key, each in data["latency"].items()},
@@ -128,7 +129,7 @@ def in_turn(names: Collection[str], node_ids: Iterable[str]) -> dict[str, tuple[
 
 
 class Preset(NamedTuple):
-    """Round trips that somebody published.
+    """Published round trips.
 
     Attributes:
         summary: what they are.
@@ -269,4 +270,4 @@ PRESETS: Mapping[str, Preset] = {
         },
     ),
 }
-"""Presets of latencies between regions, by name; the first is taken where none is named."""
+"""Presets of latencies between regions, by name; the first is the default."""

@@ -1,6 +1,6 @@
-"""Figures by region: what clients of each asked, what came of it, and how long it took.
+"""Figures by region: what its clients requested, what came of it, and how long it took.
 
-A client counts for the region where it stands when the run begins, also while it is in another.
+A client counts for the region where it is when the run begins, even while it is in another.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from clew.sim.faults.targets import parted
 from clew.workloads.options import Option
 
 FAULTS = ("all", *dict.fromkeys([*GROUPS, *KINDS]))
-"""What may be asked for: all, families and kinds."""
+"""What may be requested: all, families and kinds."""
 
 
 def _check_faults(asked: tuple[str, ...]) -> None:
-    """Hold each to a kind or a group of faults; the role after a colon is the model's to know."""
+    """Check that each is a kind or a group of faults; the model checks a role after a colon."""
     for one in asked:
         name, role = parted(one)
         known = name in FAULTS and (role is None or (name != "all" and re.fullmatch(ROLE, role)))

@@ -1,7 +1,7 @@
-"""Load that changes over a run, said in a word: steps, a surge, a day.
+"""Load that changes over a run, in one word: steps, a surge, a day.
 
 A shape is text of a small grammar: ``steps:10,50,100`` are rates over equal parts of the time
-limit, ``surge:100@5+10`` is the usual rate but for 100 from second 5 on for 10 s, and
+limit, ``surge:100@5+10`` is the usual rate except for 100 from second 5 on for 10 s, and
 ``daily:5..50`` rises from 5 to 50 in the middle of the time limit and falls again, as over a day.
 
 Rates are whole numbers of millionths of an operation per second, times are nanoseconds: what
@@ -53,10 +53,10 @@ Pieces: TypeAlias = list[Piece]
 
 
 def check_load(text: str) -> None:
-    """Do nothing where a text is a shape of load.
+    """Do nothing if a text is a shape of load.
 
     Raises:
-        ValueError: it is none; the message says what would be one.
+        ValueError: it is not; the message says what would be one.
     """
     if not re.fullmatch(PATTERN, text):
         raise ValueError(FORMS)

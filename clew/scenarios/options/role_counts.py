@@ -1,4 +1,4 @@
-"""How many nodes each role of a system has, as an option says it: ``controller=3,shard=6``."""
+"""How many nodes each role of a system has, as an option: ``controller=3,shard=6``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_counts(words: Iterable[str]) -> dict[str, int]:
     """The count of each role that is named.
 
     Raises:
-        UsageError: a word is no role with a count, or names a role again.
+        UsageError: a word is not a role with a count, or names a role again.
     """
     counts: dict[str, int] = {}
     for word in words:

@@ -1,13 +1,14 @@
-"""When clients ask: in an open loop at times of their own, in a closed loop after the last answer.
+"""When clients send: in an open loop at their own times, in a closed loop after the last answer.
 
-In an open loop requests come however the system does, as from users who know nothing of each other;
-in a closed loop a slow system is asked less (Schroeder, Wierman, Harchol-Balter, "Open Versus
+In an open loop requests come regardless of the system, as from users who know nothing of each
+other; in a closed loop a slow system gets fewer (Schroeder, Wierman, Harchol-Balter, "Open Versus
 Closed: A Cautionary Tale", NSDI 2006). Both are drawn in full when the plan is drawn. An operation
-of a closed loop has its think time, and as its time the sum of the think times up to it: earlier it
-can't come. More are drawn than will be asked; those that don't begin in time are left out.
+of a closed loop has its think time, and as its time the sum of the think times up to it: it can't
+come earlier. More operations are drawn than will be sent; those that don't begin in time are left
+out.
 
 Load that changes is drawn in one integral: a client's operations are as far apart in load as they
-would be in time under a steady one. Where twice as much is asked, they come twice as often.
+would be in time under a steady one. If the rate doubles, they come twice as often.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _OPERATION = NS_PER_SECOND * 10**6
 
 
 class Arrivals:
-    """When the clients of a scenario ask, up to the time limit.
+    """When the clients of a scenario send requests, up to the time limit.
 
     Attributes:
         gap_ns: the mean time between two operations of a client, at the end of the time limit.
@@ -52,7 +53,7 @@ class Arrivals:
             self.gap_ns = clients * _OPERATION // last if last else self._limit_ns
 
     def times(self, client: int) -> Iterator[tuple[int, int | None]]:
-        """When a client asks, ns, in order, each with its think time where the loop is closed."""
+        """When a client sends, ns, in order, each with its think time if the loop is closed."""
         if self._think_ns is not None:
             return self._thinking(client)
         if self._pieces:
@@ -60,7 +61,7 @@ class Arrivals:
         return self._steady(client)
 
     def think_ns(self, client: int, number: int) -> int | None:
-        """How long a client waits after an answer before it asks its next operation, ns.
+        """How long a client waits after an answer before its next operation, ns.
 
         None in an open loop. Exponential, as where many people think.
         """
@@ -101,7 +102,7 @@ class Arrivals:
 
 
 def _pieces(scenario: Scenario) -> Pieces:
-    """The pieces of a load that changes; none of a steady one."""
+    """The pieces of a load that changes; none for a steady one."""
     if scenario.load is None:
         return []
     if scenario.think is not None:

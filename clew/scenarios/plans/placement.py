@@ -1,4 +1,4 @@
-"""Where the nodes of a plan stand: the regions that a scenario asks for, and their latencies."""
+"""Where the nodes of a plan are: the regions that a scenario requests, and their latencies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clew.sim.latency import Latency
 from clew.sim.regions import ONE_WAY, PRESETS, Regions, in_turn, ways
 
 _LATENCIES_MS: tuple[int, ...] = (1, 5, 20, 100)
-"""Latencies between regions that a swarm picks from beside the presets, ms."""
+"""Latencies between regions that a swarm picks from besides the presets, ms."""
 
 
 def placed(

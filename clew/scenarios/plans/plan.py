@@ -81,7 +81,7 @@ class Plan:
 
     Attributes:
         clients: client i begins at node i modulo the number of nodes, of those that it asks.
-        roles: the nodes of each role of a system, which together are `node_ids`; empty where all
+        roles: the nodes of each role of a system, which together are `node_ids`; empty if all
             are of one class.
         asks: by function the role that it goes to, None for any node; empty for one class.
         nemesis: the fault kinds that were requested by name: each must take effect.

@@ -69,7 +69,7 @@ class Part(NamedTuple):
         stored: what its disk held.
         syncs: how many syncs had been awaited on its host.
         known: the nodes that it knew of, in order.
-        joined: True where the cluster ran before its host was there.
+        joined: True if the cluster ran before its host was there.
         before: the changes of its host, such as of its clock, before that, in order.
         changes: of its host, and its pauses, in order.
         got: the time, the sender and the frozen body of each message, in order.

@@ -227,7 +227,7 @@ class Client:
         self._role = role
 
     def _link_to(self, node: str) -> Link | None:
-        """The link to a node; None where it has not joined yet."""
+        """The link to a node; None if it has not joined yet."""
         return self._cluster.network.link(self._endpoint, node)
 
     @property
@@ -350,7 +350,7 @@ class Client:
     def _at_member(self, phase: Phase) -> bool:
         """Be at a node that is a member, and find a new home where its own is none any more.
 
-        False where nothing is to be asked: of who has left nobody reads, and a client that stays
+        False if nothing is to be asked: of who has left nobody reads, and a client that stays
         has gone with its node.
         """
         members = self._cluster.members

@@ -13,14 +13,14 @@ from clew.workloads.workload import Workload
 
 
 def timeout_ns(plan: Plan) -> int:
-    """When a client of the plan gives a request up, ns."""
+    """After how long a client of the plan gives up a request, ns."""
     if plan.request_timeout_ns is not None:
         return plan.request_timeout_ns
     return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
 
 
 def patience_ns(plan: Plan) -> int:
-    """When a client gives an operation up, with all retries, at the latest, ns."""
+    """After how long, at most, a client gives up an operation with all its retries, ns."""
     return Policy.of(plan).patience_ns(timeout_ns(plan))
 
 
@@ -29,7 +29,7 @@ def clients_of(
 ) -> dict[int, Client]:
     """The plan's clients by rank: client i begins at node i modulo the number of nodes.
 
-    Of a system these are the nodes of the role that it asks; it has a node of each such role.
+    In a system these are the nodes of the role that serves it; it has a node of each such role.
     """
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
     stride = plan.stride

@@ -35,7 +35,7 @@ class Noted(NamedTuple):
         stored: what its disk held when it began.
         syncs: how many syncs were awaited on its host before.
         known: the nodes that it knew of when it began, in order.
-        joined: True where the cluster ran before its host was there.
+        joined: True if the cluster ran before its host was there.
         did: what it did besides sending, in order; it grows as the life goes on.
         held: when each message came that a pause held back, ns, by its number.
     """

@@ -1,22 +1,22 @@
-"""Clients that ask again: retries with backoff, hedged reads, and a budget for both.
+"""Clients that retry: with backoff, hedged reads, and a budget for both.
 
 **What a retry means for the history.** A request that was not answered may have taken effect, may
-yet do so, or never will. Asked again, it may take effect twice. So:
+yet do so, or never will. If it is repeated, it may take effect twice. So:
 
-- What changes nothing (`readonly`), and what the workload says is the same when it is asked twice
-  (`idempotent`: its argument carries an id, or it adds to a set), stays *one operation*, from its
-  first request to the answer that counts. A node that lets it happen twice breaks its promise, and
-  the history shows that.
-- What every earlier request of was surely refused, as with error 11, stays one operation too: it
-  has happened once at most.
+- An operation that changes nothing (`readonly`), or that the workload declares to be the same when
+  requested twice (`idempotent`: its argument carries an id, or it adds to a set), stays *one
+  operation*, from its first request to the answer that counts. A node that lets it happen twice
+  breaks its promise, and the history shows that.
+- An operation of which every earlier request was surely refused, as with error 11, stays one
+  operation too: it has happened at most once.
 - Anything else is an operation *for each request*. The one without an answer ends as ``info`` and
   its process with it, as Jepsen's do; the next is invoked under a new process. Both may have taken
-  effect, and no checker is told otherwise: a counter that shows both increments is right, for it
-  was asked for two. To write it down as one would accuse correct nodes (a write of which a late
+  effect, and no checker learns otherwise: a counter that shows both increments is right, because
+  two were requested. To write it down as one would accuse correct nodes (a write of which a late
   first copy arrives after another client's write undoes that); to leave the first out would hide
   what the client did.
 - An operation whose values must be written once for its checker (``repeatable=False``: appends to
-  lists, messages of a log) is not asked again at all after a request that may have taken effect.
+  lists, messages of a log) is never repeated after a request that may have taken effect.
 
 One operation that was answered by another node than it began at counts as that node's, in a
 session of its own: session guarantees do not span nodes.
@@ -25,15 +25,15 @@ session of its own: session guarantees do not span nodes.
 with each retry, up to `BACKOFF_MAX_NS` (Brooker, "Exponential Backoff And Jitter", AWS Architecture
 Blog, 2015). Draws are keyed by client, operation and attempt.
 
-**Hedging**: a read that is unanswered after so long is asked of a second node too, and the first
-answer counts (Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). A refusal is no answer
-while the other may still give one. After healing nobody hedges: there each node is to answer for
+**Hedging**: a read that is unanswered after a while is also sent to a second node, and the first
+answer counts (Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013). A refusal does not count
+while the other node may still answer. After healing nobody hedges: then each node must answer for
 itself.
 
 **The budget** is a token bucket of each client: each operation puts a fraction of a retry into
 it, each retry and each hedge takes a whole one out (gRPC's proposal A6, "Retry Throttling";
 Finagle's `RetryBudget`; "Handling Overload" in Site Reliability Engineering, 2016). It begins
-empty, so retries and hedges are never more than that fraction of what was asked.
+empty, so retries and hedges are never more than that fraction of the operations.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ _Steps: TypeAlias = Generator[simpy.Event, Any, None]
 
 _WHOLE = 1_000_000
 _SAVED_MAX = 10 * _WHOLE
-"""More than ten retries are not saved up, or a long calm would pay for a storm."""
+"""At most ten retries are saved up, or a long calm would pay for a storm."""
 
 
 class Policy(NamedTuple):
-    """When a client asks again.
+    """When a client retries.
 
     Attributes:
-        retries: how often at most, for each operation.
+        retries: how often at most, per operation.
         backoff_ns: the longest wait before the first retry.
-        hedge_ns: after so long a read is asked of a second node too; None for never.
-        budget_ppm: how many retries and hedges for a million operations; None for any number.
+        hedge_ns: after how long a read is also sent to a second node; None for never.
+        budget_ppm: how many retries and hedges per million operations; None for any number.
     """
 
     retries: int = 0
@@ -101,14 +101,14 @@ class Policy(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A request under way: the process and the node that it is of."""
+    """A request under way: its process and its node."""
 
     process: int
     node: str
 
 
 class RetryingClient(Client):
-    """A client that asks again as its policy says; else it does as `Client`.
+    """A client that retries as its policy says; otherwise like `Client`.
 
     What its methods share of the operation that is open: `_open` holds the requests whose answer
     may count, by number; the first of them was sent as number `_first`, and `_refused` is what was
@@ -152,7 +152,7 @@ class RetryingClient(Client):
         return reply
 
     def receive(self, message: Message) -> None:
-        """A reply; the first that is no refusal counts, else the last."""
+        """Take a reply; the first that is not a refusal counts, or else the last."""
         number = message.body.get("in_reply_to")
         if self._reply is None or type(number) is not int or number not in self._open:
             self._recorder.client_messages += 1
@@ -195,7 +195,7 @@ class RetryingClient(Client):
             self._end(self._refused, *self._counted)
 
     def _hedge(self, msg_id: int) -> None:
-        """Ask a second node too, where the request of this number is still unanswered."""
+        """Send to a second node too, if the request of this number is still unanswered."""
         if self._reply is None or msg_id not in self._open or self._hedged is None:
             return
         node = self._next(self._others or (self.node,))
@@ -229,7 +229,7 @@ class RetryingClient(Client):
     # One operation.
 
     def _operate(self, planned: PlannedOperation) -> _Steps:
-        """Ask for an operation, again where that is due, and write down what came of it."""
+        """Send the request of an operation, repeat it if due, and record what came of it."""
         asked = self._asked(planned)
         if asked is None:
             return
@@ -276,7 +276,7 @@ class RetryingClient(Client):
                 self._recorder.moved(*place, self._process, self.node, again)
 
     def _close(self, asked: Request, kind: EventType, value: Any, error: Any) -> None:
-        """Write down how the open operation ended; the next is another process's where unknown."""
+        """Record how the open operation ended; if unknown, the next is another process's."""
         process, node = self._counted[1]
         self._recorder.complete(process, kind, asked, value, error, node)
         self._workload.heard(asked, kind, value, self.rank)
@@ -284,7 +284,7 @@ class RetryingClient(Client):
             self._process = self._another()
 
     def _note_retry(self, process: int, f: str, attempt: int, *, apart: bool) -> None:
-        """Count a retry of what `process` asked, and put it into the trace."""
+        """Count a retry of an operation of `process`, and put it into the trace."""
         recorder = self._recorder
         recorder.attempts.retries += 1
         recorder.attempts.apart += apart
@@ -312,7 +312,7 @@ class RetryingClient(Client):
     def _wait_ns(
         self, planned: PlannedOperation, reply: dict[str, Any] | None, attempt: int, *, unsure: bool
     ) -> int | None:
-        """How long to wait before an operation is asked again, ns; None if it is not."""
+        """How long to wait before an operation is repeated, ns; None if it is not."""
         declared = self._workload.operations[planned.f]
         if unsure and not (declared.idempotent or declared.repeatable):
             return None
@@ -326,7 +326,7 @@ class RetryingClient(Client):
         return wait_ns
 
     def _may_help(self, reply: dict[str, Any] | None) -> bool:
-        """Whether the same may succeed after a reply that was none, or none that helped."""
+        """Whether a retry may succeed after a missing or an unhelpful reply."""
         if reply is None:
             return True
         moved = self.node != self._counted[1].node

@@ -64,7 +64,7 @@ def _check_functions(model: Model, workload: str) -> None:
 
 
 def _check_handlers(model: Model, workload: str, known: Sequence[str]) -> None:
-    """Do nothing where each function of a workload has a handler in each class that it goes to.
+    """Do nothing if each function of a workload has a handler in each class that it goes to.
 
     Raises:
         NodeError: there is none for some.

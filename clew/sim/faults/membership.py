@@ -1,8 +1,8 @@
-"""Nodes join the cluster and leave it while it runs, and its members are told.
+"""Nodes join the cluster and leave it while it runs, and its members learn of it.
 
-An operator changes the cluster: it boots a node on a new machine, or takes one away. Whoever is a
-member learns of it, each at a time of its own, as from a service that says who is there. What the
-members do about it, such as to agree on a new configuration, is the system's own protocol.
+An operator changes the cluster: it boots a node on a new machine, or takes one away. Every member
+learns of it, at a time of its own, as from a service that lists the members. What the members do
+about it, such as agreeing on a new configuration, is the system's own protocol.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 ASKED_NS = 50_000_000
-"""How long after an answer a node that is to leave is asked again."""
+"""The time between two calls of `may_leave` on a node that is to leave."""
 
 _SPREAD = Parameter(
     "spread_ns", "ns", 0,
-    "within so long after the change the members learn of it, each at a drawn time",
+    "the time within which the members learn of the change, each at a drawn time",
     high=60 * NS_PER_SECOND, typical=(1_000_000, NS_PER_SECOND),
 )  # fmt: skip
 
@@ -39,10 +39,10 @@ NAME = Form("a name such as n6", _is_name, lambda _: [], lambda value, _: value)
 
 
 class _Change(Injection):
-    """Base of both: tells the members."""
+    """Base of both: informs the members."""
 
     group: ClassVar[str] = "membership"
-    bites: ClassVar[str] = "times that a node was told who the members are"
+    bites: ClassVar[str] = "times that a node learned who the members are"
     needs: ClassVar[Need] = "members"
 
     def tell(self) -> None:
@@ -85,12 +85,12 @@ class Join(_Change):
         return f"{name} joined, and knows {', '.join(known)}"
 
     def end(self) -> str:
-        """Nothing: it has joined for good."""
+        """Do nothing: it has joined for good."""
         return "it is a member from now on"
 
 
 class Leave(_Change):
-    """The members learn that the target is none any more; then its machine is shut down."""
+    """The members learn that the target is no longer one; then its machine is shut down."""
 
     summary: ClassVar[str] = "the target is told to leave, and is shut down for good once it may"
     parameters: ClassVar[tuple[Parameter, ...]] = (_SPREAD,)
@@ -103,7 +103,7 @@ class Leave(_Change):
         self._leaving: list[Host] = []
 
     def begin(self) -> str:
-        """Tell everybody, the target too."""
+        """Inform everybody, including the target."""
         members = self.cluster.members
         for host in self.targets:
             if host.id in members and len(members) > 1:
@@ -115,7 +115,7 @@ class Leave(_Change):
         return f"{names(self._leaving)} is to leave"
 
     def steps(self) -> Iterator[int]:
-        """Ask whether it may be shut down now, again and again."""
+        """Check repeatedly whether it may be shut down now."""
         while self._leaving:
             yield ASKED_NS
             self._ask()
@@ -127,7 +127,7 @@ class Leave(_Change):
             self.note(f"{host.id} was shut down for good")
 
     def _may_leave(self, host: Host) -> bool:
-        """What the node says; one that is down says nothing, so it may not."""
+        """What the node answers; one that is down answers nothing, so it may not."""
         process, world = host.process, self.cluster.world
         if process is None or process.paused:
             return False
@@ -143,7 +143,7 @@ class Leave(_Change):
             world.current = before
 
     def end(self) -> str:
-        """Call off what did not come about: who may not be shut down in time stays a member."""
+        """Call off what did not happen: a node that may not be shut down in time stays a member."""
         kept, self._leaving = self._leaving, []
         gone = [host for host in self.targets if host.id not in self.cluster.hosts]
         if kept:

@@ -1,8 +1,8 @@
-"""What goes wrong between regions: one is cut off, far away, deaf one way, or down altogether.
+"""What goes wrong between regions: one is cut off, far away, deaf one way, or all down.
 
-A region is all that stands in it when the fault strikes: its nodes and its clients. What is in no
-region, as a service, is near to all and no part of any of this. A fault that aims at a role of a
-system strikes nodes of that role only, and what is sent from and to them.
+A region is everything in it when the fault strikes: its nodes and its clients. What is in no
+region, such as a service, is near to all and not affected. A fault that aims at a role of a system
+strikes nodes of that role only, and what is sent from and to them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _OTHER = Parameter(
 
 
 class RegionFault(Injection):
-    """Base of the faults of regions: who stands where."""
+    """Base of the faults of regions: which nodes are where."""
 
     group: ClassVar[str] = "region"
-    least_nodes: ClassVar[int] = 1  # where there are two regions there are two nodes
+    least_nodes: ClassVar[int] = 1  # two regions have at least two nodes
     least_regions: ClassVar[int] = 2
 
     def named(self) -> list[str]:
-        """The regions that its parameters name, in their order; drawn where they name none."""
+        """The regions that its parameters name, in their order; drawn if they name none."""
         regions = self.cluster.network.regions
         assert regions is not None  # `clew.sim.faults.injector` has looked
         order = self.stream("regions").sample(regions.names, len(regions.names))
@@ -40,7 +40,7 @@ class RegionFault(Injection):
         return [name or next(free) for name in asked]
 
     def nodes_in(self, *regions: str) -> list[Host]:
-        """Those of the targets that stand in some regions, in the cluster's order."""
+        """The targets in some regions, in the cluster's order."""
         places = self.cluster.network.places
         return [host for host in self.targets if places[host.id] in regions]
 
@@ -68,12 +68,12 @@ class CutRegions(CutLinks, RegionFault):
     least_nodes: ClassVar[int] = 1
 
     def cut_off(self, pairs: Cut, targets: list[Host]) -> None:
-        """Cut what is sent between these, and say whom it concerns."""
+        """Cut what is sent between these, and return whom it concerns."""
         self.targets = targets
         self.cut(pairs)
 
     def end(self) -> str:
-        """Restore the links; how much was lost."""
+        """Restore the links; return how much was lost."""
         self.restore()
         return f"{several(self.bit, 'message')} lost to the cut"
 
@@ -81,7 +81,7 @@ class CutRegions(CutLinks, RegionFault):
 class RegionCut(CutRegions):
     """A region by itself."""
 
-    summary: ClassVar[str] = "a region can't reach the others, nor they it: its clients neither"
+    summary: ClassVar[str] = "a region and its clients can't reach the others, nor they it"
     parameters: ClassVar[tuple[Parameter, ...]] = (_REGION,)
 
     def begin(self) -> str:
@@ -117,7 +117,7 @@ class RegionSlow(RegionFault, ConstantDelay):
 
     group: ClassVar[str] = "region"
     least_nodes: ClassVar[int] = 1
-    summary: ClassVar[str] = "every message between two regions takes the same time longer"
+    summary: ClassVar[str] = "every message between two regions is late by the same time"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _REGION,
         _OTHER,
@@ -126,7 +126,7 @@ class RegionSlow(RegionFault, ConstantDelay):
     )
 
     def begin(self) -> str:
-        """Hang itself on all links between the two."""
+        """Attach itself to all links between the two."""
         two = self.named()
         for src, dest in (two, two[::-1]):
             for a, b in self.ways([src], [dest]):
@@ -140,9 +140,7 @@ class RegionKill(RegionFault, Kill):
     """A region goes down."""
 
     group: ClassVar[str] = "region"
-    summary: ClassVar[str] = (
-        "all processes of a region die and start anew on their disks at the end"
-    )
+    summary: ClassVar[str] = "all processes of a region die, and restart on their disks at the end"
     parameters: ClassVar[tuple[Parameter, ...]] = (_REGION, *Kill.parameters)
     aims: ClassVar[tuple[str, ...]] = ()
 
@@ -171,10 +169,10 @@ class _Counting:
 
 
 class RegionMove(RegionFault):
-    """A client travels: it is in another region, and asks nodes there, until it comes back."""
+    """A client travels: it is in another region, and uses nodes there, until it comes back."""
 
     summary: ClassVar[str] = (
-        "a client goes to another region and asks the nodes there; at the end it comes back"
+        "a client goes to another region and uses the nodes there; at the end it comes back"
     )
     bites: ClassVar[str] = "messages that the client sent and got while it was away"
     needs: ClassVar[Need] = "nothing"
@@ -206,7 +204,7 @@ class RegionMove(RegionFault):
         fitting = [name for name in fitting if asked in {"", name}]
         if not fitting:
             return f"moved nobody: {asked or 'every client'} is in {region}, or not there"
-        # Keyed by the client: one that is not there any more changes no other's draw.
+        # Keyed by the client: removing a client changes no other's draw.
         key = cluster.entropy.state
         self._client = min(fitting, key=lambda name: key("fault", self.fault.id, "client", name))
         self._home = places[self._client]
