@@ -244,6 +244,15 @@ def test_each_life_begins_on_the_disk_and_under_the_clock_that_it_had(tmp_path):
     assert first_alone(run, model) is None
 
 
+def test_a_sync_that_a_pause_holds_ends_after_it(tmp_path):
+    path = tmp_path / "n.py"
+    path.write_text(COUNTING.replace("0.03", "0.01").replace("await self.work(0.008)", "pass"))
+    fault = Fault("f", "pause", 500_050_000, 503_000_000, ("n0",))  # no sync is shorter than that
+    run, model = run_of(path, node_count=1, faults=(fault,))
+    assert not run.findings
+    assert first_alone(run, model) is None
+
+
 COUNTING = """
 from clew import Node, on
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from clew.node.disk import Disk
 from clew.node.message import Message
-from clew.sim.entry import NUMBER
+from clew.sim.entry import NUMBER, RECEIVER
 from clew.sim.host import Host, MakeProcess, Process
 from clew.sim.setting import Setting
 
@@ -117,7 +117,8 @@ def noted(
         log(text)
 
     def hold_noted(callback: Callable[[Any], None], argument: Any) -> None:
-        if held is not None and isinstance(argument, tuple) and type(argument[NUMBER]) is int:
+        is_message = isinstance(argument, tuple) and len(argument) > RECEIVER  # a queue entry
+        if held is not None and is_message:
             held[argument[NUMBER]] = setting.world.now
         hold(callback, argument)
 
