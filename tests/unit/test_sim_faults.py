@@ -481,6 +481,9 @@ def test_every_kind_survives_json_and_runs_with_its_defaults(kind):
 
 
 class Both(Chatter):
+    def members_changed(self, members):
+        self.members = members
+
     @on("hello")
     async def hello(self, msg):
         super().hello(msg)
