@@ -48,8 +48,12 @@ def _bad(name: str, expected: str, found: Any) -> NodeError:
     )
 
 
-def capacity_of(node_class: type[Any]) -> Capacity:
+def capacity_of(node_class: type[Any], where: str | None = None) -> Capacity:
     """The capacity that a class declares.
+
+    Args:
+        node_class: a node class.
+        where: what a message names; the class, if None.
 
     Raises:
         NodeError: it declares something else.
@@ -58,9 +62,11 @@ def capacity_of(node_class: type[Any]) -> Capacity:
     if not isinstance(capacity, Capacity):
         raise NodeError(
             "'capacity' can't be used",
-            where=f"class {node_class.__name__}",
+            where=where or f"class {node_class.__name__}",
             expected="what a node can work on, such as Capacity(workers=2, queue=100)",
-            found=in_words(capacity),
+            found=f"the class {capacity.__name__}"
+            if isinstance(capacity, type)
+            else in_words(capacity),
             fix="Begin with: from clew import Capacity",
         )
     return capacity

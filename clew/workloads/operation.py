@@ -173,8 +173,13 @@ def operation(
             the system's ``asks`` names, or any node.
 
     Raises:
+        TypeError: `f` is no text, as in a bare ``@operation``.
         WorkloadError: a shape, a pattern or a weight can't be used.
     """
+    if not isinstance(f, str | None):
+        raise TypeError(
+            '@operation stands with parentheses, as in @operation() or @operation("read")'
+        )
 
     def declare(method: Method) -> Method:
         name = f or method.__name__

@@ -22,7 +22,7 @@ from clew.machine.text import meant, shown
 from clew.models.registry import MODELS, Bug, bugs_of
 from clew.node.node import Node
 from clew.node.system import Program, System, classes_of, is_shipped, lead_of
-from clew.node.tolerates import Tolerates
+from clew.scenarios.code.declarations import check_declarations, said
 from clew.scenarios.code.userfiles import Home, home_of, import_alone, settle
 from clew.scenarios.code.workload_files import (
     IN_MEMORY,
@@ -33,7 +33,6 @@ from clew.scenarios.code.workload_files import (
     is_file,
     reference_in,
 )
-from clew.sim.faults import GROUPS, KINDS
 from clew.sim.finding import blamed
 from clew.workloads import workloads
 from clew.workloads.workload import Workload
@@ -122,7 +121,7 @@ def load_model(name: str, bug: str | None = None) -> Model:
         if not is_shipped(node_class):
             settle(node_class, home)
     begin(path, home.module)
-    _check_attributes(program, path)
+    check_declarations(program, path)
     workload = _spoken(program, home.module, path)
     return _model(name, program, workload, None, _digest(program, home.module))
 
@@ -147,7 +146,7 @@ def _installed(given: Any, name: str) -> Program:
             expected="a class that derives from clew.Node, or a clew.System",
             found=shown(given, 200),
         )
-    _check_attributes(given, name)
+    check_declarations(given, name)
     return given
 
 
@@ -157,7 +156,7 @@ def _spoken(program: Program, module: ModuleType | None, path: str) -> str | Non
     A workload of its own file is preferred to a shipped one; the only one of the file need not be
     named.
     """
-    asked = _said(program, "workload")
+    asked = said(program, "workload")
     if module is not None:
         found = reference_in(module, path, asked)
     else:
@@ -201,7 +200,7 @@ def hold(node_class: Program) -> str:
     given: Any = node_class
     if isinstance(given, System):
         name = "+".join(given.roles) + IN_MEMORY
-        _check_attributes(given, "this process")
+        check_declarations(given, "this process")
         _held[name] = given
         return name
     if not (isinstance(given, type) and issubclass(given, Node)) or given is Node:
@@ -216,7 +215,7 @@ def hold(node_class: Program) -> str:
             if entry.load() is node_class:
                 return name
     name = node_class.__name__ + IN_MEMORY
-    _check_attributes(node_class, node_class.__module__)
+    check_declarations(node_class, node_class.__module__)
     _held[name] = node_class
     return name
 
@@ -242,64 +241,6 @@ def _bug(model: str, name: str) -> Bug:
             fix=meant(name, bugs) or "See 'clew list bugs'",
         )
     return bugs[name]
-
-
-def _said(program: Program, name: str) -> Any:
-    """An attribute of a class or a system, whatever its type."""
-    return getattr(program, name)
-
-
-def _check_attributes(program: Program, path: str) -> None:
-    """Check the types of what a user's program declares; nothing else checks them."""
-    if isinstance(program, System):
-        for each in program.classes:
-            _check_attributes(each, path)
-        where = f"{path}: the System"
-    else:
-        where = f"{path}: class {program.__name__}"
-    workload, functions = _said(program, "workload"), _said(program, "functions")
-    _check_promise(_said(program, "tolerates"), where)
-    is_workload = isinstance(workload, type) and issubclass(workload, Workload)
-    if workload is not None and not isinstance(workload, str) and not is_workload:
-        raise NodeError(
-            "'workload' can't be used",
-            where=where,
-            expected="a name, such as 'echo', a class that derives from clew.Workload, or None",
-            found=shown(workload, 200),
-            fix="See 'clew list workloads'",
-        )
-    if functions is None:
-        return
-    listed = isinstance(functions, tuple | list) and all(isinstance(f, str) for f in functions)
-    if not listed or not functions:
-        raise NodeError(
-            "'functions' can't be used",
-            where=where,
-            expected="a tuple of names, such as ('read', 'write'), or None",
-            found=shown(functions, 200),
-        )
-
-
-def _check_promise(promise: Any, where: str) -> None:
-    if promise is None:
-        return
-    if not isinstance(promise, Tolerates):
-        raise NodeError(
-            "'tolerates' can't be used",
-            where=where,
-            expected="a promise, such as Tolerates(nodes=3, latency=0.05), or None",
-            found=repr(promise),
-            fix="Begin with: from clew import Tolerates",
-        )
-    for name in promise.faults or ():
-        if name not in GROUPS and name not in KINDS:
-            raise NodeError(
-                "'faults' of Tolerates can't be used",
-                where=where,
-                expected="kinds of faults and groups of them",
-                found=repr(name),
-                fix=meant(name, [*GROUPS, *KINDS]) or "See 'clew list faults'",
-            )
 
 
 def _program_of(module: ModuleType, path: Path, name: str) -> Program:

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
+from types import ModuleType
 
 from clew.node.node import Node
 from clew.node.system import Program, classes_of
 from clew.node.tolerates import MILD, Tolerates
+from clew.scenarios.code.calls import names_called, own_bases
 from clew.scenarios.code.userfiles import BESIDE
 from clew.sim.faults import GROUPS, KINDS
 
@@ -61,17 +61,7 @@ def capabilities(program: Program) -> frozenset[str]:
     Found by the names that their methods' code mentions; a class that reaches them by other means,
     such as ``getattr``, is taken to have none. Of a system it is what any of its classes can feel.
     """
-    names: set[str] = set()
-    for node_class in classes_of(program):
-        called = {
-            name
-            for base in _own(node_class)
-            for member in vars(base).values()
-            for code in _codes(member)
-            for name in code.co_names
-        }
-        # A method of the class's own that is called work is no call of ours.
-        names |= called - ({"work"} if node_class.work is not Node.work else set())
+    names = {name for node_class in classes_of(program) for name in names_called(node_class)}
     able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
     return able | _members(program)
 
@@ -88,24 +78,7 @@ def takes_members(node_class: type[Node]) -> bool:
 
 
 def _own(program: Program) -> list[type]:
-    bases = dict.fromkeys(base for each in classes_of(program) for base in each.__mro__)
-    return [base for base in bases if base is not Node and base is not object]
-
-
-def _codes(member: Any) -> list[CodeType]:
-    """The code objects of a class's member, nested ones too."""
-    if isinstance(member, staticmethod | classmethod):
-        member = member.__func__
-    functions = [member]
-    if isinstance(member, property):
-        functions = [member.fget, member.fset, member.fdel]
-    pending = [f.__code__ for f in functions if isinstance(getattr(f, "__code__", None), CodeType)]
-    found: list[CodeType] = []
-    while pending:
-        code = pending.pop()
-        found.append(code)
-        pending += [const for const in code.co_consts if isinstance(const, CodeType)]
-    return found
+    return [base for each in classes_of(program) for base in own_bases(each)]
 
 
 def kinds_for(program: Program) -> list[str]:
