@@ -139,6 +139,9 @@ class Chatty(Node):
     async def heard(self, msg):
         await self.work(0.0001)
 
+    def members_changed(self, members):
+        self.members = members
+
     def server_state(self):
         return "leader" if self.id == "n1" else None
 
@@ -241,7 +244,7 @@ class Derived(Nested):
         (Silent, set()),
         (Nested, {"clock", "disk"}),
         (Derived, {"clock", "disk", "peers"}),
-        (Chatty, {"clock", "disk", "peers", "timers", "work"}),
+        (Chatty, {"clock", "disk", "members", "peers", "timers", "work"}),
     ],
 )
 def test_capabilities(node_class, able):

@@ -56,7 +56,7 @@ def promised(program: Program) -> Tolerates:
 
 
 def capabilities(program: Program) -> frozenset[str]:
-    """Which needs of faults the nodes of a program can feel: keys of `CAPABILITIES`.
+    """Which needs of faults the nodes of a program can feel: keys of `CAPABILITIES`, and members.
 
     Found by the names that their methods' code mentions; a class that reaches them by other means,
     such as ``getattr``, is taken to have none. Of a system it is what any of its classes can feel.
