@@ -174,7 +174,7 @@ class Life(Runtime, ABC):
                 may stand there: the node is told of those that it knows.
             joining: True where the cluster ran before it.
         """
-        self._node_ids, self._roles = node_ids, roles
+        self._node_ids, self._roles = list(node_ids), roles  # who is a member changes
         fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override
         fields["_runtime"] = self
         if type(self.node).send is Node.send:
@@ -192,7 +192,7 @@ class Life(Runtime, ABC):
     ) -> None:
         """Let the node know who the members of the cluster are from now on, and of which role."""
         self._know(members)
-        self._node_ids, self._roles, self._told_roles = members, roles, None
+        self._node_ids, self._roles, self._told_roles = list(members), roles, None
         cause = "members_changed"
         self.run(lambda: self._follow(self.node.members_changed(list(members)), cause), cause)
 

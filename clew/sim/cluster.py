@@ -81,8 +81,7 @@ class Cluster:
         bandwidth: int = 0,
         roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        own = {role: [*names] for role, names in roles.items()}
-        self.roles: Mapping[str, list[str]] = own
+        self.roles = {role: [*names] for role, names in roles.items()}
         self.node_ids = list(node_ids)
         self.members = list(node_ids)
         self._gone: dict[str, Host] = {}
@@ -118,7 +117,7 @@ class Cluster:
         )
         self._setting = Setting(
             world, self.entropy, trace, self.network, self.findings, self._observer,
-            self.members, [*self.node_ids, *self._service_classes], self.roles, clock_error_ns,
+            self.members, [*self.node_ids, *self._service_classes], roles, clock_error_ns,
         )  # fmt: skip
         self.effects = self._setting.effects
         self.hosts = {

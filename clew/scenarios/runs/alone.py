@@ -294,7 +294,8 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
     cluster = Cluster(
         plan.seed,
         model.program,
-        part.known,
+        # One that is asked to leave knows that it is no member when it is started again.
+        tuple(dict.fromkeys([*part.known, part.node])),
         make_process=_telling(make, script),
         services=SERVICES,
         keep_trace=False,
@@ -305,7 +306,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
         roles=plan.roles,
     )
     host = cluster.hosts[part.node]
-    host.incarnation, host.joined = part.incarnation - 1, part.joined
+    host.incarnation, host.joined, host.known = part.incarnation - 1, part.joined, part.known
     host.disk = Disk.holding(part.stored)
     context = Context() if isolation is not None else sharing.context()
     found = None
