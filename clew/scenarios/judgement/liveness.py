@@ -93,15 +93,17 @@ def _progress(run: Run, *, every_node: bool) -> Result:
     if stopped is not None:
         return stopped
     if not every_node and moving:
-        return _answers(asked, moving, within)
+        return _answers(run, asked, moving, within)
     stuck = {node: tried for node, tried in asked.items() if node not in moving}
     if asked and not stuck:
         reason = f"Within {within}, operations succeeded at {few(moving)}."
         return Result("liveness", Verdict.VALID, reason)
     # One request may just be slow, or the last before an error; two without progress show a stop.
+    # One that was sent before healing may have gone to a node that was down.
+    since = {node: _since_healing(run, tried) for node, tried in stuck.items()}
     if every_node:
-        stuck = {node: tried for node, tried in stuck.items() if len(tried) > 1}
-    elif not _asked_twice(plan, stuck.values()):
+        stuck = {node: tried for node, tried in stuck.items() if len(since[node]) > 1}
+    elif not _asked_twice(plan, since.values()):
         stuck = {}
     if not stuck:
         where = ", ".join(node for node in asked if node not in moving) or "any node"
@@ -121,13 +123,15 @@ def _untried(run: Run, where: str) -> str:
     )
 
 
-def _answers(asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str) -> Result:
+def _answers(
+    run: Run, asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str
+) -> Result:
     """The result for a cluster that makes progress: INVALID if a node does not even answer."""
     others = {node: tried for node, tried in asked.items() if node not in moving}
     silent = {
         node: tried
         for node, tried in others.items()
-        if len(tried) > 1 and not any(map(is_answered, tried))
+        if len(_since_healing(run, tried)) > 1 and not any(map(is_answered, tried))
     }
     if silent:
         return _no_progress(silent, asked, "answered none", within)
@@ -163,8 +167,8 @@ def _stopped(
             groups.setdefault((node if every_node else "the cluster", one.f), []).append(one)
     moving = {where for (where, _), tried in groups.items() if any(map(is_progress, tried))}
     for (where, f), tried in groups.items():
-        fresh = [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
-        timed_out = [one for one in fresh if one.completed is not None and _unanswered(one)]
+        since = _since_healing(run, tried)
+        timed_out = [one for one in since if one.completed is not None and _unanswered(one)]
         if where not in moving or any(map(is_progress, tried)):
             continue
         if _asked_twice(run.plan, [timed_out]):
@@ -208,6 +212,11 @@ def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
         if one.node in asked and (one.end is None or one.end >= run.plan.time_limit_ns):
             asked[one.node].append(one)
     return {node: tried for node, tried in asked.items() if tried}
+
+
+def _since_healing(run: Run, tried: Iterable[Operation]) -> list[Operation]:
+    """Those that were requested after everything had healed."""
+    return [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
 
 
 def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:

@@ -31,6 +31,12 @@ _SPREAD = Parameter(
 )  # fmt: skip
 
 
+def _yes_or_no(answer: Any) -> bool:
+    if type(answer) is not bool:
+        raise TypeError(f"may_leave() must return True or False, not {answer!r:.100}")
+    return answer
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z_-]*\d+", value) is not None
 
@@ -42,8 +48,17 @@ class _Change(Injection):
     """Base of both: informs the members."""
 
     group: ClassVar[str] = "membership"
-    bites: ClassVar[str] = "times that a node learned who the members are"
     needs: ClassVar[Need] = "members"
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        self._heard = False
+        self._changed = 0
+
+    def settle(self) -> str:
+        """Count who came or went, if any node was told by a method of its own."""
+        self.bit = self._changed if self._heard else 0
+        return ""
 
     def tell(self) -> None:
         """Let each node that is there now learn who the members are, at a time of its own."""
@@ -55,8 +70,7 @@ class _Change(Injection):
     def _told(self, host: Host) -> None:
         if host.process is None:
             return
-        if type(host.process.node).members_changed is not Node.members_changed:
-            self.bit += 1
+        self._heard |= type(host.process.node).members_changed is not Node.members_changed
         host.process.told(self.cluster.members)
 
 
@@ -64,6 +78,7 @@ class Join(_Change):
     """A node boots on a new machine; it knows some members, and the members learn of it."""
 
     summary: ClassVar[str] = "a node on a new machine joins the cluster"
+    bites: ClassVar[str] = "nodes that joined, where the members are told"
     instant: ClassVar[bool] = True
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("node", "", "n6", "the new node's name", form=NAME),
@@ -81,6 +96,7 @@ class Join(_Change):
         known = [member for member in members if member in drawn]
         cluster.join(name, known)
         self.targets = [cluster.hosts[name]]
+        self._changed = 1
         self.tell()
         return f"{name} joined, and knows {', '.join(known)}"
 
@@ -93,6 +109,7 @@ class Leave(_Change):
     """The members learn that the target is no longer one; then its machine is shut down."""
 
     summary: ClassVar[str] = "the target is told to leave, and is shut down for good once it may"
+    bites: ClassVar[str] = "nodes that left, where the members are told"
     parameters: ClassVar[tuple[Parameter, ...]] = (_SPREAD,)
     aims: ClassVar[tuple[str, ...]] = ("one", "leader")
     least_nodes: ClassVar[int] = 2
@@ -124,6 +141,7 @@ class Leave(_Change):
         for host in [host for host in self._leaving if self._may_leave(host)]:
             self._leaving.remove(host)
             self.cluster.leave(host.id)
+            self._changed += 1
             self.note(f"{host.id} was shut down for good")
 
     def _may_leave(self, host: Host) -> bool:
@@ -133,7 +151,7 @@ class Leave(_Change):
             return False
         before, world.current = world.current, process  # the hook is the node's code
         try:
-            return bool(process.node.may_leave())
+            return _yes_or_no(process.node.may_leave())
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a user's hook
