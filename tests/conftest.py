@@ -32,6 +32,13 @@ def corpus() -> Path:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """With ``-n auto``: two workers per processor, since many tests wait for other processes."""
+    del config
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``-n``: a worker that has nothing left takes tests from one that has.
 

@@ -202,7 +202,9 @@ class _Watch:
         while data := os.read(self._pipe, 1 << 16):
             self._said += data
         os.close(self._pipe)
-        if _DONE in self._said or (self._silent > SILENT_LOOKS and status >= 0):
+        if _DONE in self._said:  # a second signal may have ended it on its way out
+            return status if status >= 0 else 128 - status
+        if self._silent > SILENT_LOOKS and status >= 0:
             return status
         said = self._said.decode(errors="replace")
         doing = re.findall(r"^(?:begin (.*)|end)$", said, re.MULTILINE)

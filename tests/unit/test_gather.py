@@ -116,5 +116,5 @@ def test_all_that_can_be_awaited_is_gathered():
     node = cluster.hosts["n1"].node
     assert node.said == [1, 2, None]
     assert isinstance(node.error, KeyError)
-    assert node.refused == "gather() takes what rpc, sleep and spawn return, not 7"
+    assert node.refused == "gather() takes what rpc, sleep, work and spawn return, not 7"
     assert cluster.findings == []

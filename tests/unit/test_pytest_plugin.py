@@ -322,11 +322,11 @@ class N(Node):
     workload = "echo"
 
     def start(self):
-        csv.register_dialect(f"zz{self.id}")
+        csv.register_dialect(f"plugin-{self.id}")
 
     @on("echo")
     def echo(self, msg):
-        others = [each for each in csv.list_dialects() if each.startswith("zz")]
+        others = [each for each in csv.list_dialects() if each.startswith("plugin-")]
         self.log(str(len(others)))
         self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
 """

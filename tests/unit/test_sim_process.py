@@ -195,7 +195,8 @@ def test_awaiting_what_is_not_virtual_time_is_told():
     cluster = simulate(Foreign, count=1)
     [finding] = cluster.findings
     assert finding.reason == (
-        "ForeignAwaitError: a node can await its own rpc, gather, sleep, spawn and disk.sync only, "
+        "ForeignAwaitError: a node can await its own rpc, gather, sleep, work, spawn and disk.sync "
+        "only, "
         "not 'elsewhere'"
     )
 
