@@ -12,6 +12,7 @@ from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.planfile import plan_from_json
+from clew.scenarios.runs.alone import alone, parts_of
 from clew.scenarios.runs.run import simulate
 from clew.search.shrink.cuts import with_nodes
 from clew.sim.faults import Fault
@@ -316,3 +317,52 @@ def test_in_a_system_nodes_of_the_roles_that_take_members_join_and_leave():
     assert all(name.startswith("keeper") for name in struck)
     assert [name for name in run.members if name.startswith("router")] == ["router1", "router2"]
     assert judge(run, model).verdict.value == "valid"
+
+
+def test_a_node_that_joins_and_answers_nobody_makes_no_progress():
+    class Mute(Counter):
+        def reply(self, msg, body):
+            if not self.joining:
+                super().reply(msg, body)
+
+    model = Model("mute", Mute, "g-counter", None, "")
+    scenario = make_scenario({**OPTIONS, "recovery": 20, "nemesis": "join", "nemesis_interval": 3})
+    outcome = judge(simulate(draw_plan(scenario, 1, model), model), model)
+    [liveness] = [check for check in outcome.checks if check.name == "liveness"]
+    assert liveness.verdict.value == "invalid"
+    assert "n6" in liveness.reason
+
+
+def test_a_node_that_may_never_leave_makes_a_leave_that_was_asked_for_unknown():
+    class Never(Counter):
+        def may_leave(self):
+            return False
+
+    model = Model("never", Never, "g-counter", None, "")
+    scenario = make_scenario({**OPTIONS, "recovery": 10, "nemesis": "leave"})
+    outcome = judge(simulate(draw_plan(scenario, 1, model), model), model)
+    assert outcome.verdict.value == "unknown"
+
+
+def test_what_may_leave_answers_is_true_or_false():
+    class Vague(Counter):
+        def may_leave(self):
+            return "no"
+
+    run = simulate(plan_of(leave()), Model("vague", Vague, "g-counter", None, ""))
+    assert run.members == ("n0", "n1", "n2")
+    assert any("must return True or False, not 'no'" in finding.reason for finding in run.findings)
+
+
+def test_a_life_of_a_node_that_is_about_to_leave_is_lived_again():
+    path = Path(__file__).parents[2] / "examples" / "growing_group.py"
+    model = load_model(f"{path}:Server")
+    options = {"node_count": 4, "time_limit": 6, "nemesis": "membership,kill,clock"}
+    scenario = make_scenario(
+        {"model": model.name, "nemesis_interval": 0.7, "swarm": True, **options}
+    )
+    run = simulate(draw_plan(scenario, 0, model), model, lives=True)
+    left = [life for life in run.lives if life.node not in life.known]
+    assert left, "a node that is started again while it leaves knows that it is no member"
+    for part in parts_of(run, model):
+        assert alone(part, run.plan, model) is None

@@ -38,6 +38,9 @@ from clew.workloads.workload import Draw, Request, Surroundings, Workload, final
 
 _NS_PER_MS = 1_000_000
 
+_TRIES = 4
+"""How often a node that joined is asked after healing."""
+
 _FINAL_NS = 100 * _NS_PER_MS
 """The time within which all final reads begin."""
 
@@ -152,15 +155,15 @@ def _operations(
     recovery_ns = to_ns(scenario.recovery)
     arrivals = Arrivals(scenario, entropy, clients)
     drawn: list[PlannedOperation] = []
+    window_ns = recovery_ns
+    if workload.final_reads:
+        window_ns -= recover_margin_ns(recovery_ns)
     for client in range(clients):
         number = 0
         for at_ns, think_ns in arrivals.times(client):
             drawn.append(_one(workload, entropy, client, number, at_ns, "main", think_ns))
             number += 1
         # At least four per client, so that one lost answer does not look like no progress.
-        window_ns = recovery_ns
-        if workload.final_reads:
-            window_ns -= recover_margin_ns(recovery_ns)
         step_ns = max(min(arrivals.gap_ns, window_ns // 4), 1)
         late = range(healed_ns, healed_ns + window_ns, step_ns) if recovery_ns else ()
         for rank, late_ns in enumerate(late):
@@ -171,7 +174,29 @@ def _operations(
             drawn.append(_one(workload, entropy, client, number + rank, at_ns, "recover", think_ns))
     if workload.final_reads:
         drawn += _final_reads(workload, entropy, clients, homes, joiners, healed_ns + recovery_ns)
+    drawn += _newcomers(
+        workload, entropy, homes, joiners, max((one.client for one in drawn), default=0) + 1,
+        range(healed_ns, healed_ns + window_ns, max(window_ns // _TRIES, 1)),
+    ) if window_ns else ()  # fmt: skip
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
+
+
+def _newcomers(
+    workload: Workload,
+    entropy: Entropy,
+    homes: Homes,
+    joiners: Sequence[str],
+    first: int,
+    times_ns: range,
+) -> Iterator[PlannedOperation]:
+    """What nodes that join are asked after healing, each by a client of its own, from `first`."""
+    for client, name in enumerate(joiners, first):
+        role = role_of_name(name, homes.roles)
+        for number, time_ns in enumerate(times_ns):
+            at_ns = time_ns + entropy.stream("recover", client, number).below(times_ns.step)
+            one = _one(workload, entropy, client, number, at_ns, "recover", None)
+            if homes.asks.get(one.f) in {None, role}:
+                yield one._replace(node=name)
 
 
 def _final_reads(

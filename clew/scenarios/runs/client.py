@@ -316,6 +316,9 @@ class Client:
             self._turn_to(self._asks[planned.f])
         if self._near is not None:
             self._arrive(self._near)
+        named = planned.node
+        if named is not None and named not in self._cluster.members:
+            return None  # its fault is gone, or it has left again
         if not self._at_member(planned.phase):
             return None
         if planned.phase == "recover" and self._core and self.node not in self._core:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from clew.node.node import role_of_name
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.runs.client import Client, Recorder
@@ -39,6 +40,9 @@ def clients_of(
     policy = Policy.of(plan)
     make = partial(RetryingClient, policy) if policy.asks_again else Client
     named = {one.client: one.node for one in plan.operations if one.node is not None}
+    of_first = {
+        rank: node for rank, node in named.items() if role in {None, role_of_name(node, plan.roles)}
+    }
     travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
     clients = {
         rank: make(
@@ -47,7 +51,7 @@ def clients_of(
             workload,
             rank,
             stride,
-            named.get(rank) or plan.home(rank),
+            of_first.get(rank) or plan.home(rank),
             timeout_ns(plan),
             others=_near_first(plan, plan.home(rank), others),
             core=core,
@@ -63,6 +67,8 @@ def clients_of(
         for rank, client in clients.items():
             near = _beside(plan, plan.home(rank), nodes)
             home = near[rank % len(near)]
+            if rank in named and role in {None, role_of_name(named[rank], plan.roles)}:
+                home = named[rank]
             client.serve_at(role, home, _near_first(plan, home, others), core)
     return clients
 
