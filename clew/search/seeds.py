@@ -172,7 +172,7 @@ def run_seed(
     return outcome, seed_result(outcome, repro, verification, new)
 
 
-LONG = ("endless-loop", "message-loop")
+LONG = ("endless-loop", "message-loop", "timer-loop")
 """Kinds of findings of runs that take long, so that hundreds more of them would be a waste."""
 
 

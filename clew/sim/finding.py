@@ -28,8 +28,8 @@ class Finding:
     Attributes:
         kind: ``exception``, ``invariant``, ``refused``, ``malformed-message``,
             ``unknown-destination``, ``unhandled-message``, ``malformed-reply``,
-            ``never-awaited``, ``endless-loop``, ``livelock``, ``message-loop`` or
-            ``message-storm``.
+            ``never-awaited``, ``endless-loop``, ``livelock``, ``message-loop``,
+            ``timer-loop`` or ``message-storm``.
         reason: what happened, in plain words.
         node: where.
         time_ns: when.

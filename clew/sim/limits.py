@@ -1,10 +1,11 @@
-"""What ends a run that does not end by itself: livelocks, storms, message loops, and its budget."""
+"""What ends a run that does not end by itself: livelocks, storms, endless loops, and its budget."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import iscoroutine
 from types import FrameType
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 from clew.node.node import Node
 from clew.node.task import Due, Task
 from clew.node.timer import NS_PER_SECOND, NodeTimer
-from clew.sim.entry import ARGUMENT, BODY, CALLBACK, MESSAGE, PRIORITY
+from clew.node.workers import Job
+from clew.sim.entry import ARGUMENT, BODY, CALLBACK, MESSAGE, PRIORITY, QueueEntry
 from clew.sim.finding import Finding, is_users, users_place
 from clew.sim.findings import Findings, Running, cause_text
 from clew.sim.loops import RATE, LoopWatch, in_words, with_handlers
 from clew.sim.network import Network
+from clew.sim.timer_loops import TimerLoop, TimerWatch
 from clew.sim.world import LOOKS_MAX, EndlessLoop, World, call
 from clew.trace.record import Trace
 
@@ -67,7 +70,9 @@ class Limits:
         self._network = network
         self._nodes = nodes
         self._calm = (0, 0)
-        self._loops = LoopWatch(network, nodes, self._tap)
+        self._taps: dict[str, Callable[[Any], None]] = {}
+        self._loops = LoopWatch(network, nodes, partial(self._tap, "messages"))
+        self._timers = TimerWatch(partial(self._tap, "timers"))
 
     def check(self) -> None:
         """Check that virtual time advances, and that what is under way is bounded."""
@@ -88,14 +93,26 @@ class Limits:
             reason, place = in_words(loop, self._classes)
             findings.report("message-loop", "", reason, place=place)
             world.stop()
+        timers = self._timers.check(world.now, len(self._trace))
+        if timers is not None:
+            place = self._place_of(timers)
+            findings.report("timer-loop", timers.node, timers.in_words(), timers.cause, place)
+            world.stop()
         if self._events_max is not None and world.events > self._events_max:
             reason = f"the run passed its budget of {self._events_max} events"
             findings.report("endless-loop", "", reason)
             world.stop()
 
-    def _tap(self, tap: Callable[[Any], None] | None) -> None:
-        """Pass the records on as they come to a function; None for nobody."""
-        self._trace.tap = tap
+    def _tap(self, watch: str, tap: Callable[[Any], None] | None) -> None:
+        """Pass the records on as they come to a watch's function; None for no longer."""
+        self._taps.pop(watch, None)
+        if tap is not None:
+            self._taps[watch] = tap
+        self._trace.tap = self._tell if self._taps else None
+
+    def _tell(self, batch: Sequence[Any]) -> None:
+        for tap in self._taps.values():
+            tap(batch)
 
     def _floods(self) -> bool:
         """True if what is pending has grown from little at a rate that no cluster has."""
@@ -156,6 +173,20 @@ class Limits:
         )
         return Finding("message-storm", reason, "", world.now, world.events, place=place)
 
+    def _place_of(self, loop: TimerLoop) -> str:
+        """``file:line`` of what a timer calls, or of what waits for it; empty if unknown.
+
+        The timer fires right now, or is pending.
+        """
+        firing = _firing()
+        entries = [] if firing is None else [firing]
+        for entry in [*entries, *self._world.order.pending]:
+            if entry[PRIORITY] < MESSAGE and _is_of(entry, loop):
+                place = _place_of(entry[ARGUMENT])
+                if place:
+                    return place
+        return ""
+
     def clocks_asked(self) -> None:
         """Report a call that reads clocks until time has passed: it never does meanwhile."""
         process: Running | None = self._world.current
@@ -186,28 +217,78 @@ def _repeating() -> tuple[str, str, str]:
 
     If timers keep time from advancing, the world is calling one of them.
     """
+    entry = _firing()
+    if entry is None or not isinstance(entry[ARGUMENT], NodeTimer):
+        return "", "", ""
+    timer = entry[ARGUMENT]
+    return entry[CALLBACK].__self__.id, f"timer {timer.name}", _place_of(timer)
+
+
+def _firing() -> QueueEntry | None:
+    """The entry of the call that the world makes right now; None if it makes none."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None and frame.f_code is not call.__code__:
         frame = frame.f_back
     if frame is None:
-        return "", "", ""
-    entry = frame.f_locals["entry"]
-    timer = entry[ARGUMENT]
-    if not isinstance(timer, NodeTimer):
-        return "", "", ""
-    return entry[CALLBACK].__self__.id, f"timer {timer.name}", _place_of(timer)
+        return None
+    entry: QueueEntry = frame.f_locals["entry"]
+    return entry
 
 
-def _place_of(timer: NodeTimer) -> str:
-    """``file:line`` of what a timer calls: a function, or the coroutine that it wakes."""
-    due = timer.args[0] if timer.args else None
-    future = due.future if isinstance(due, Due) else None
-    if future is None:
-        code = getattr(timer.callback, "__code__", None)
-        return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+def _is_of(entry: QueueEntry, loop: TimerLoop) -> bool:
+    """True if a call is one of a loop's timers, or the end of its work."""
+    if len(entry) <= ARGUMENT:
+        return False
+    argument = entry[ARGUMENT]
+    if loop.kind == "timer":
+        return (
+            isinstance(argument, NodeTimer)
+            and argument.name == loop.name
+            and not argument.cancelled
+            and entry[CALLBACK].__self__.id == loop.node
+        )
+    job = _job_of(argument)
+    return job is not None and _worker_of(job) == loop.node
+
+
+def _job_of(argument: object) -> Job | None:
+    """The job whose end is the argument of a call; None if it is something else."""
+    first = next(iter(argument), None) if isinstance(argument, tuple) else None
+    return first if isinstance(first, Job) else None
+
+
+def _worker_of(job: Job) -> str:
+    """The name of the node that requested a job; empty if nobody knows."""
+    owner = getattr(getattr(job.done, "func", None), "__self__", None)
+    return str(getattr(owner, "id", ""))
+
+
+def _place_of(argument: object) -> str:
+    """``file:line`` of what a timer calls, or of what waits for it or for the end of a job."""
+    job = _job_of(argument)
+    if job is not None:
+        return _woken(next(_dues(getattr(job.done, "args", ())), None))
+    assert isinstance(argument, NodeTimer)
+    due = next(_dues(argument.args), None)
+    if due is not None and due.future is not None:
+        return _woken(due)
+    code = getattr(argument.callback, "__code__", None)
+    if code is None or not is_users(code.co_filename):
+        return ""
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _dues(arguments: Sequence[object]) -> Iterator[Due]:
+    return (one for one in arguments[:1] if isinstance(one, Due))
+
+
+def _woken(due: Due | None) -> str:
+    """``file:line`` of the innermost frame of the user's that waits for something."""
+    if due is None or due.future is None:
+        return ""
     place = ""
     # The future wakes tasks; the place is the innermost frame of each that is the user's.
-    for waiting in future._callbacks:  # noqa: SLF001 - once a run that failed
+    for waiting in due.future._callbacks:  # noqa: SLF001 - once a run that failed
         task = getattr(waiting, "__self__", None)
         step = task._coroutine if isinstance(task, Task) else None  # noqa: SLF001
         while iscoroutine(step) and step.cr_frame is not None:

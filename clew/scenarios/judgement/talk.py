@@ -34,7 +34,7 @@ BEYOND = 5
 RECORDS_MAX = 200_000
 """The number of a trace's records that are searched."""
 
-_LOOPS = {"message-loop", "message-storm", "livelock", "endless-loop"}
+_LOOPS = {"message-loop", "timer-loop", "message-storm", "livelock", "endless-loop"}
 
 
 class Talk(NamedTuple):

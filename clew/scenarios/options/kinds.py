@@ -36,6 +36,7 @@ INSIDE: Mapping[str, str] = {
     "livelock": "virtual time stood still",
     "message-loop": "messages led to messages without end, far more than clients' requests "
     "account for",
+    "timer-loop": "a node's timers fired, or its work ended, far more often than any needs",
     "message-storm": "nodes sent more and more",
 }
 

@@ -312,6 +312,9 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
     found = None
     with surroundings(cluster, model, isolation):
         context.run(_Play(cluster, host, script).act)
+        for finding in cluster.findings:
+            if finding.kind == "timer-loop":  # it ended this run, maybe sooner than the whole one
+                script.until_ns = min(script.until_ns, finding.time_ns)
         found = script.difference()  # before its coroutines end, at another time than in the run
         cluster.close()
     if any(finding.kind == "endless-loop" for finding in cluster.findings):
