@@ -68,6 +68,13 @@ class Role:
                     expected=f"a whole number from 1 to {ROLE_NODES_MAX}",
                     found=repr(count),
                 )
+        if self.most is not None and self.least > self.most:
+            raise NodeError(
+                "'least' of a Role can't be used",
+                where=_line_that_made_it(),
+                expected=f"at most its most, which is {self.most}",
+                found=str(self.least),
+            )
         if not self.holds(self.nodes):
             raise NodeError(
                 "'nodes' of a Role can't be used",

@@ -125,5 +125,17 @@ BAD = {
         "-1."
     ),
     'expct = "valid"\nmodel = "raft"\n': "1: unknown option 'expct'. Did you mean 'expect'?",
+    'model = "raft"\nregions = []\n': (
+        "2: option 'regions' can't be used: expected at least two names of regions, such as eu,us; "
+        "none of them twice, found []."
+    ),
+    'model = "raft"\nnodes = {}\n': (
+        "2: option 'nodes' can't be used: expected ROLE=N for at least one role, such as "
+        "controller=3, found {{}}."
+    ),
+    'model = "raft"\n\nnodes = []\n': (
+        "3: option 'nodes' can't be used: expected ROLE=N for at least one role, such as "
+        "controller=3, found []."
+    ),
     'model = "raft"\nmodel = "abd"\n': "2: this is not TOML: Cannot overwrite a value.",
 }

@@ -163,6 +163,7 @@ BAD = {
     ("--load", "steps:"): "steps:RATE,RATE,...",
     ("--load", "steps:10,,20"): "steps:RATE,RATE,...",
     ("--load", "steps:-1"): "steps:RATE,RATE,...",
+    ("--load", "steps:1e9"): "with numbers such as 0.5 or 20, rates up to 1,000,000, found",
     ("--load", "steps:0,0"): "a rate above 0",
     ("--load", "surge:100"): "surge:RATE@FROM+SECONDS",
     ("--load", "surge:100@5+0"): "a surge of more than 0 s",

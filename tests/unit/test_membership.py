@@ -205,6 +205,14 @@ def test_a_class_without_the_hook_is_not_asked():
         ((leave(), replace(leave(at=4, until=4), id="b")), "a node that has not left before"),
         ((leave("n9"),), "some of node_ids, which are n0, n1, n2"),
         ((join(known=0),), "an integer from 1"),
+        ((replace(join(), target=("n1",)),), "the target of fault 'join-n3'.*expected null"),
+        ((replace(join(), target="one"),), "the target of fault 'join-n3'.*expected null"),
+        (
+            (replace(join(), until_ns=3 * S),),
+            "until_ns of fault 'join-n3'.*expected its at_ns",
+        ),
+        ((replace(leave(), target=None),), "the target of fault 'leave-n1'.*the nodes that leave"),
+        ((replace(leave(), target=""),), "the target of fault 'leave-n1'.*the nodes that leave"),
         ((join(known=-1),), "an integer from 1"),
     ],
 )

@@ -1,6 +1,7 @@
 """Regions: how they are asked for, what a plan holds of them, and what nodes and clients see."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,14 @@ REFUSED = [
     # options: what is said of them
     ({"regions": "eu"}, "at least two names of regions"),
     ({"regions": "eu,eu"}, "none of them twice"),
-    ({"regions": "e.u,us"}, "at least two names of regions"),
+    ({"regions": "e.u,us"}, "names of regions of letters, digits, _ and -.*; 'e.u' is none, found"),
+    ({"regions": "a:b,c"}, "with a letter first; 'a:b' is none, found 'a:b,c'"),
+    ({"regions": ["a b", "c"]}, "'a b' is none"),
+    ({"regions": [1, 2]}, "; 1 is none"),
+    ({"regions": ""}, "at least two names of regions.*, found ''"),
+    ({"regions": "eu,"}, "at least two names of regions"),
+    ({"regions": []}, "at least two names of regions"),
+    ({"regions": {}}, "at least two regions"),
     ({"regions": 3}, "at least two names of regions"),
     ({"regions": "a,b,c,d,e,f"}, "at least 6 nodes for 6 regions, found 5"),
     ({"regions": "eu,mars"}, "the region 'mars' has no latency to the others"),
@@ -120,7 +128,7 @@ REFUSED = [
     ({"regions": {"eu": ["n1"]}}, "at least two regions"),
     ({"regions": {"eu": ["n1"], "us": []}}, "'us' is empty"),
     ({"regions": {"eu": ["n1"], "us": "n2"}}, "'us' has none"),
-    ({"regions": {"eu": ["n1"], "u.s": ["n2"]}}, "'u.s' is no name of a region"),
+    ({"regions": {"eu": ["n1"], "u.s": ["n2"]}}, "; 'u.s' is none"),
     ({"regions": {"a": ["n1", "n2", "n3"], "b": ["n4"]}}, "the node n5 is in no region"),
     ({"regions": {"a": ["n1"], "b": ["n1"]}}, "n1 stands in two places: .* found a and b"),
     ({"regions": {"a": ["n1"], "b": ["n9"]}}, "there is no node 'n9'"),
@@ -128,6 +136,10 @@ REFUSED = [
     (_between("awz"), "one of aws, ibm-cloud, .* found 'awz'. Did you mean 'aws'"),
     (_between(-1), "expected milliseconds"),
     (_between("-1"), "expected milliseconds"),
+    (_between("1e9"), "expected milliseconds from 0 to 1,000,000, .* found '1e9'"),
+    (_between("inf"), "expected milliseconds from 0 to 1,000,000"),
+    (_between({"eu<->us": 5, "us<->eu": 6}), "'eu<->us' and 'us<->eu' differ"),
+    (_between({"eu->us": 5, " eu -> us": [5, 6], "us->eu": 1}), "'eu->us' and ' eu -> us' differ"),
     (_between({"eu->us": 1}), 'there is no latency for us->eu.* Add "us<->eu" = 80'),
     (_between({"eu<->us": 1, "eu<->asia": 2}), "between the regions eu, us, found 'asia' in"),
     (_between({"eu-us": 1}), "'eu-us' is not"),
@@ -143,6 +155,26 @@ REFUSED = [
 def test_what_is_wrong_is_one_message(options, told):
     with pytest.raises(UsageError, match=told):
         plan_of(**options)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"eu<->us": 5, "us<->eu": {"mean": 5}, "eu->us": 7},
+        {"eu->us": 7, "eu<->us": 5},
+        {"eu->us": 7, "us->eu": 5, "us<->eu": 1},
+    ],
+)
+def test_one_way_is_an_exception_to_both_and_what_is_said_twice_no_contradiction(table):
+    found = latencies(**_between(table))
+    assert found == {"eu->us": Latency(7 * MS), "us->eu": Latency(5 * MS)}
+
+
+def test_no_regions_are_none_or_an_empty_tuple_which_a_process_is_sent():
+    for none in ("none", ()):
+        scenario = make_scenario({**BASE, "regions": none, "nodes": none})
+        again = pickle.loads(pickle.dumps(scenario))
+        assert (again.regions, again.nodes) == ((), ())
 
 
 def test_a_table_may_name_a_role_for_its_nodes():
@@ -211,6 +243,9 @@ DAMAGED = [
     (("nodes",), {"a": ["n1", "n2", "n3", "n4", "n5"]}, "at least two regions"),
     (("nodes",), {"a b": ["n1", "n2"], "b": ["n3", "n4", "n5"]}, "names of letters, digits"),
     (("nodes",), [], "valid dictionary|object"),
+    (("nodes", "a"), ["n1", "n3", "n5", "lin-kv"], "no client's or service's.*lin-kv"),
+    (("nodes", "a"), ["n1", "n3", "n5", "c7"], "no client's or service's.*c7"),
+    (("nodes", "a"), ["n1", "n3", "n5", ""], "no client's or service's"),
     (("latency", "a->c"), {"mean_ns": 0, "shape": "constant", "floor_ns": 0}, "both ways: a->b"),
     (("latency", "a->b", "mean_ns"), -1, r"regions.latency.a->b can't be used"),
     (("latency", "a->b", "floor_ns"), 10**18, r"regions.latency.a->b can't be used"),

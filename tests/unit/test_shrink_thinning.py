@@ -14,6 +14,8 @@ from clew.search.shrink import random_cuts, redraws
 from clew.search.shrink.oracle import Sight, Target, target_of
 from clew.search.shrink.passes import Hunt
 from clew.search.shrink.shrinker import shrink
+from clew.sim.entropy import Entropy
+from clew.sim.faults import Fault
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,14 @@ def test_a_plan_with_nothing_to_take_away_has_a_passing_one_of_other_luck():
     assert shrunk.passing is not None
     assert replace(shrunk.passing, seed=shrunk.plan.seed) == shrunk.plan
     assert shrunk.parting
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_node_that_joins_later_or_sooner_still_joins_at_an_instant(seed):
+    join = Fault("join-1", "join", 10**9, 10**9, None, {"node": "n6"})
+    stream = Entropy(seed).stream("test")
+    near = random_cuts._near_fault(join, 10**8, stream)
+    placed = redraws._placed(join, (), 2 * 10**9, stream)
+    assert near.at_ns == near.until_ns
+    assert placed.at_ns == placed.until_ns
+    assert placed.at_ns != near.at_ns

@@ -1,6 +1,7 @@
 """Systems of several kinds of node: what may be declared, and how they run."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,10 @@ BAD = [
     (lambda: Role(Alone, 0), "'nodes' of a Role can't be used: expected a whole number from 1"),
     (lambda: Role(Alone, True), "found True"),
     (lambda: Role(Alone, 2, least=3), "expected 3 or more nodes, as it says itself, found 2"),
+    (
+        lambda: Role(Alone, 2, least=3, most=1),
+        "'least' of a Role can't be used: expected at most its most, which is 1, found 3",
+    ),
     (lambda: Role(Alone, 4, most=3), "expected 1 to 3 nodes, as it says itself, found 4"),
     (lambda: Role(int, 1), "expected a class that derives from clew.Node, found int"),
     (lambda: Role(Node, 1), "expected a class that derives from clew.Node, found Node"),
@@ -174,6 +179,19 @@ def test_what_a_system_does_not_have_is_one_message(options, message, capsys):
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     assert main(["test", str(FILE), *flags]) == 64
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ({}, "expected ROLE=N for at least one role, such as controller=3, found {}"),
+        ([], "expected ROLE=N for at least one role, such as controller=3, found []"),
+        ("", "expected names with commas between them, none of them empty, found ''"),
+    ],
+)
+def test_counts_of_no_role_are_refused_as_empty(nodes, message):
+    with pytest.raises(UsageError, match=re.escape(f"--nodes can't be used: {message}")):
+        make_scenario({"model": str(FILE), "nodes": nodes})
 
 
 def test_a_model_of_one_class_has_no_roles(capsys):

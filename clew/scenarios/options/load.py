@@ -59,7 +59,7 @@ def check_load(text: str) -> None:
         ValueError: it is not; the message says what would be one.
     """
     if not re.fullmatch(PATTERN, text):
-        raise ValueError(FORMS)
+        raise ValueError(f"{FORMS}, with numbers such as 0.5 or 20, rates up to {RATE_MAX:,}")
     rates = [int(rate) for rate in _rates(text)]
     if max(rates) > RATE_MAX * _MICRO:
         raise ValueError(f"rates up to {RATE_MAX:,} operations per second")

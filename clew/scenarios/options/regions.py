@@ -26,6 +26,7 @@ MS_MAX = 1e6
 _NS_PER_MS = 1_000_000
 
 REGION_FORMS: tuple[dict[str, Any], ...] = (
+    {"type": "array", "items": {"type": "string", "pattern": f"^{NAME}$"}, "minItems": 2},
     {
         "type": "object",
         "propertyNames": {"pattern": f"^{NAME}$"},
@@ -61,9 +62,11 @@ LATENCY_FORMS: tuple[dict[str, Any], ...] = (
 )
 
 _NAMES_WANTED = "at least two names of regions, such as eu,us; none of them twice"
+_NAME_WANTED = "names of regions of letters, digits, _ and -, with a letter first"
 _TABLE_WANTED = 'a list of node ids for each of at least two regions, such as eu = ["n1", "n2"]'
 _LATENCY_WANTED = (
-    "milliseconds, [least, most], or {mean = 80, dist = NAME} with one of " + ", ".join(SHAPES)
+    f"milliseconds from 0 to {MS_MAX:,.0f}, [least, most], or {{mean = 80, dist = NAME}} with one "
+    f"of {', '.join(SHAPES)}"
 )
 
 
@@ -76,11 +79,18 @@ def read_regions(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _placed(value)
     if isinstance(value, str):
-        value = () if value in {"", "none"} else [word.strip() for word in value.split(",")]
+        value = () if value == "none" else [word.strip() for word in value.split(",")]
     if not isinstance(value, list | tuple):
         raise ValueError(_NAMES_WANTED)  # noqa: TRY004 - pydantic's own
     names = tuple(value)
-    if names and (len(names) < 2 or not all(map(_is_name, names)) or len({*names}) < len(names)):  # noqa: PLR2004
+    if names == () and isinstance(value, tuple):  # as none is held, and comes back from a process
+        return names
+    if len(names) < 2 or "" in names:  # noqa: PLR2004 - one alone is no region
+        raise ValueError(_NAMES_WANTED)
+    for name in names:
+        if not _is_name(name):
+            raise ValueError(f"{_NAME_WANTED}; {name!r} is none")
+    if len({*names}) < len(names):
         raise ValueError(_NAMES_WANTED)
     return names
 
@@ -90,7 +100,7 @@ def _placed(table: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
         raise ValueError(_TABLE_WANTED)
     for name, ids in table.items():
         if not _is_name(name):
-            raise ValueError(f"{_TABLE_WANTED}; {name!r} is no name of a region")
+            raise ValueError(f"{_NAME_WANTED}; {name!r} is none")
         if not isinstance(ids, list | tuple) or not all(isinstance(each, str) for each in ids):
             raise ValueError(f"{_TABLE_WANTED}; {name!r} has none")
         if not ids:
@@ -111,9 +121,7 @@ def read_latency(value: Any) -> Any:
     if value is None or value == "none":
         return None
     if isinstance(value, Mapping):
-        for key, each in value.items():
-            ends_of(key)
-            latency_of(each, f" for {key!r}")
+        _check_table(value)
         return dict(value)
     if isinstance(value, str):
         try:
@@ -122,6 +130,24 @@ def read_latency(value: Any) -> Any:
             return value
     latency_of(value)
     return value
+
+
+def _check_table(table: Mapping[Any, Any]) -> None:
+    """Check each latency of a table, and that no two say different things of the same ways.
+
+    One of one way beside one of both ways is no contradiction: it is the exception.
+
+    Raises:
+        ValueError: one can't be read, or two contradict each other.
+    """
+    said: dict[Any, tuple[Any, Latency]] = {}
+    for key, each in table.items():
+        src, dest, one_way = ends_of(key)
+        latency = latency_of(each, f" for {key!r}")
+        ends = (src, dest) if one_way else frozenset({src, dest})
+        other, before = said.setdefault(ends, (key, latency))
+        if before != latency:
+            raise ValueError(f"one latency for the same ways; {other!r} and {key!r} differ")
 
 
 def known_latency(value: Any) -> None:

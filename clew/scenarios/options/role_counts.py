@@ -50,8 +50,16 @@ NodesOption: TypeAlias = Annotated[
         default="the system's own",
         check=parse_counts,
         forms=(
-            {"type": "string", "pattern": f"^{FORM}$"},
-            {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
+            {
+                "type": "array",
+                "items": {"type": "string", "pattern": f"^{FORM}$"},
+                "minItems": 1,
+            },
+            {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "integer", "minimum": 1},
+            },
         ),
         examples=(["controller=3", "shard=6"],),
     ),

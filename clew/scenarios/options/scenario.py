@@ -330,6 +330,8 @@ class Scenario(Options):
     @field_validator("nodes", mode="before")
     @classmethod
     def _nodes(cls, value: Any) -> Any:
+        if value in ({}, []):
+            raise ValueError("ROLE=N for at least one role, such as controller=3")
         if isinstance(value, Mapping):
             value = tuple(f"{role}={count}" for role, count in value.items())
         return value

@@ -63,7 +63,8 @@ def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
         others = others or ([text] if option.check or not known else [])
         element = _either([*known, *others])
         wholes = [form for form in option.forms if form["type"] == "object"]
-        return _either([{"type": "array", "items": element}, text, *wholes])
+        lists = [form for form in option.forms if form["type"] == "array"]
+        return _either([*(lists or [{"type": "array", "items": element}]), text, *wholes])
     forms = [*known, *option.forms]
     if forms:
         return _either(forms)

@@ -34,10 +34,11 @@ from clew.sim.faults import (
     fault_from_json,
     fault_param,
     joiners_of,
+    joins,
 )
 from clew.sim.faults.targets import parted
 from clew.sim.orders.schedules import FORMS, check_schedule
-from clew.sim.regions import ways
+from clew.sim.regions import Regions, ways
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
 from clew.workloads.options import Option, own_options
@@ -201,6 +202,8 @@ def _check_types(data: dict[str, Any], where: str) -> None:
         raise _bad(where, "model", "name, bug and digest", unknown[0])
 
 
+_NODE_NAMES = "names that are no client's or service's"
+
 _PARTS = PlannedOperation._fields
 _LEAST = len(_PARTS) - len(PlannedOperation._field_defaults)
 
@@ -271,23 +274,31 @@ def _check_node_ids(plan: Plan, where: str) -> None:
         raise _bad(where, "node_ids", expected, list(ids))
     for name in ids:
         if not is_node_name(name):
-            raise _bad(where, "node_ids", "names that are no client's or service's", name)
+            raise _bad(where, "node_ids", _NODE_NAMES, name)
 
 
 def _check_regions(plan: Plan, where: str) -> None:
     """Hold regions to the nodes: each in one of them, and a latency for each way."""
     if plan.regions is None:
         return
-    nodes, latency = plan.regions.nodes, plan.regions.latency
+    nodes = plan.regions.nodes
     placed = [node for ids in nodes.values() for node in ids]
     # One that was to join may stand in a region still, where the fault that added it is gone.
     if len({*placed}) < len(placed) or not {*plan.all_nodes} <= {*placed}:
         raise _bad(where, "regions.nodes", "each of node_ids in one region", placed)
     if len(nodes) < 2 or not all(nodes.values()):  # noqa: PLR2004 - one alone is no region
         raise _bad(where, "regions.nodes", "at least two regions, none of them empty", list(nodes))
+    for name in placed:
+        if not is_node_name(name):
+            raise _bad(where, "regions.nodes", _NODE_NAMES, name)
     for name in nodes:
         if not re.fullmatch(NAME, name):
             raise _bad(where, "regions.nodes", "names of letters, digits, _ and -", name)
+    _check_distances(plan.regions, where)
+
+
+def _check_distances(regions: Regions, where: str) -> None:
+    nodes, latency = regions.nodes, regions.latency
     if sorted(latency) != sorted(ways(nodes)):
         expected = f"one of each two regions, both ways: {', '.join(ways(nodes))}"
         raise _bad(where, "regions.latency", expected, list(latency))
@@ -363,19 +374,33 @@ def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
     """Nobody joins who is there, or was, and nobody who is named leaves twice."""
     been, left = [*plan.node_ids], set[str]()
     for fault in sorted(faults, key=lambda fault: fault.at_ns):
-        if fault.kind == "join":
+        if joins(fault):
+            _check_join(fault, where)
             name = fault_param(fault, "node")
             if name in been or not is_node_name(name):
                 expected = "the name of a node that there never was"
                 raise _bad(where, f"the node of fault {fault.id!r}", expected, name)
             been.append(name)
         elif fault.kind == "leave":
+            if not fault.target:
+                expected = "the nodes that leave, or words for them such as one"
+                raise _bad(where, f"the target of fault {fault.id!r}", expected, fault.target)
             named = fault.target if isinstance(fault.target, tuple) else (str(fault.target),)
             for name in named:
                 if name in left:
                     expected = "a node that has not left before"
                     raise _bad(where, f"the target of fault {fault.id!r}", expected, name)
                 left.update({name} & {*been})
+
+
+def _check_join(fault: Fault, where: str) -> None:
+    """A node that joins is a new one, which no target means, and has joined at once."""
+    if fault.target is not None:
+        expected = "null, as its parameter node says who joins"
+        raise _bad(where, f"the target of fault {fault.id!r}", expected, fault.target)
+    if fault.until_ns != fault.at_ns:
+        expected = f"its at_ns, {fault.at_ns}, as a node joins at an instant"
+        raise _bad(where, f"until_ns of fault {fault.id!r}", expected, fault.until_ns)
 
 
 def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:

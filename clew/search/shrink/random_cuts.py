@@ -17,7 +17,7 @@ from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.search.shrink import cuts
 from clew.search.shrink.passes import MS, SINGLY, Hunt, cut_the_end, planned_evidence
 from clew.sim.entropy import Entropy, Stream
-from clew.sim.faults import Fault
+from clew.sim.faults import Fault, joins
 
 T = TypeVar("T")
 
@@ -173,7 +173,8 @@ def _moved(plan: Plan, stream: Stream) -> Plan:
 
 def _near_fault(fault: Fault, by_ns: int, stream: Stream) -> Fault:
     at_ns = _near(fault.at_ns, by_ns, stream)
-    return replace(fault, at_ns=at_ns, until_ns=max(_near(fault.until_ns, by_ns, stream), at_ns))
+    until_ns = max(_near(fault.until_ns, by_ns, stream), at_ns)
+    return replace(fault, at_ns=at_ns, until_ns=at_ns if joins(fault) else until_ns)
 
 
 def _near(time_ns: int, by_ns: int, stream: Stream) -> int:

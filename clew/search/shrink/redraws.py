@@ -32,7 +32,7 @@ from clew.search.shrink.random_cuts import (
     with_less,
 )
 from clew.sim.entropy import Entropy, Stream
-from clew.sim.faults import Fault
+from clew.sim.faults import Fault, joins
 from clew.sim.faults.targets import SYMBOLS
 
 TURNS, SKETCHES = 20, 400
@@ -194,7 +194,8 @@ def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> F
     target = fault.target
     if aims and isinstance(target, str) and stream.chance(1, 2):
         target = stream.pick(aims)
-    return replace(fault, at_ns=at_ns, until_ns=min(at_ns + length_ns, end_ns), target=target)
+    until_ns = at_ns if joins(fault) else min(at_ns + length_ns, end_ns)
+    return replace(fault, at_ns=at_ns, until_ns=until_ns, target=target)
 
 
 def _moment(edges: Sequence[int], end_ns: int, stream: Stream) -> int:

@@ -12,6 +12,7 @@ from clew.sim.faults.kinds import (
     fault_param,
     group_of,
     joiners_of,
+    joins,
     nodes_of,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "fault_param",
     "group_of",
     "joiners_of",
+    "joins",
     "nodes_of",
 ]

@@ -89,9 +89,14 @@ def nodes_of(fault: Fault) -> list[str]:
     ]
 
 
+def joins(fault: Fault) -> bool:
+    """Whether a fault adds a node to the cluster, which it does at an instant."""
+    return fault.kind == "join"
+
+
 def joiners_of(faults: Iterable[Fault]) -> list[str]:
     """The nodes that faults add to a cluster, in the order of the faults."""
-    return [fault_param(fault, "node") for fault in faults if fault.kind == "join"]
+    return [fault_param(fault, "node") for fault in faults if joins(fault)]
 
 
 def fault_param(fault: Fault, name: str) -> Any:
