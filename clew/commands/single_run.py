@@ -40,8 +40,7 @@ def run_one(case: Case, asked: Invocation) -> int:
         with RunProgress(limit_ns, sys.stderr) as progress, limited(asked.seed_seconds) as limit:
             outcome, result = run_seed(case.job, seed, bench, listener=progress)
             if is_unverified(result):
-                progress.stage("making it again, to compare")
-                result = made_again(case.job, result, bench.fresh, outcome)
+                result = made_again(case.job, result, bench.fresh, outcome, progress)
     except OutOfTime:
         reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
         reason += f" It was at {limit.place}." if limit.place else ""

@@ -42,9 +42,12 @@ class LiveLine:
     def show(self, line: Callable[[], str]) -> None:
         """Show the line, unless it was shown just now; a terminal cuts it to its width."""
         now = wall.seconds()
-        if now - self._shown < (LIVE_SECONDS if self._live else self._plain_seconds):
-            return
-        self._shown = now
+        if now - self._shown >= (LIVE_SECONDS if self._live else self._plain_seconds):
+            self.show_now(line)
+
+    def show_now(self, line: Callable[[], str]) -> None:
+        """Show the line, whenever one was shown last."""
+        self._shown = wall.seconds()
         self.clear()
         text = line()
         if self._live:

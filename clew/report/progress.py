@@ -102,18 +102,32 @@ class RunProgress(LiveLine):
     def __init__(self, limit_ns: int, stream: TextIO) -> None:
         super().__init__(stream, RUN_PLAIN_SECONDS)
         self._limit_ns = limit_ns
+        self._stage, self._since, self._due = "", 0.0, False
 
     def stage(self, what: str) -> None:
-        """Show which stage begins, in words."""
-        if self.seconds >= RUN_QUIET_SECONDS:
-            self.show(lambda: what)
+        """Show which stage the run is in, in words; once it has lasted for a while, at once.
+
+        The first words, up to a colon, say which stage it is.
+        """
+        stage = what.partition(":")[0]
+        if stage != self._stage:
+            self._stage, self._since = stage, self.seconds
+            self._due = True
+        if self._due and self.seconds - self._since >= RUN_QUIET_SECONDS:
+            self._due = False
+            self.show_now(lambda: f"{what}, {_clock(self.seconds)}")
+        elif self.seconds >= RUN_QUIET_SECONDS:
+            self.show(lambda: f"{what}, {_clock(self.seconds)}")
 
     def update(self, virtual_ns: int, events: int) -> None:
         """Show how far the simulation has come."""
-        self.stage(
-            f"{virtual_ns / NS_PER_SECOND:.3f} of {self._limit_ns / NS_PER_SECOND:g} virtual "
-            f"seconds, {events:,} events, {_clock(self.seconds)}"
-        )
+        if self.seconds >= RUN_QUIET_SECONDS:
+            self.show(
+                lambda: (
+                    f"{virtual_ns / NS_PER_SECOND:.3f} of {self._limit_ns / NS_PER_SECOND:g} "
+                    f"virtual seconds, {events:,} events, {_clock(self.seconds)}"
+                )
+            )
 
 
 RUN_QUIET_SECONDS, RUN_PLAIN_SECONDS = 2.0, 10.0

@@ -131,7 +131,7 @@ class Listener(Protocol):
     """Gets reports on the progress of one seed."""
 
     def stage(self, what: str) -> None:
-        """Called when another stage begins, with the words for it."""
+        """Called with the words for a stage when it begins, and maybe again while it lasts."""
 
     def update(self, virtual_ns: int, events: int) -> None:
         """Called with how far the simulation is; from another thread, several times per second."""
@@ -162,9 +162,11 @@ def run_seed(
     verification = None
     failed = job.verify_failing and outcome.verdict is Verdict.INVALID
     if (failed or job.verify_all) and not is_endless(outcome):
-        if listener is not None:
-            listener.stage("running it twice more, to compare")
-        verification = verify(run, None if bench is None else bench.fresh)
+        verification = verify(
+            run,
+            None if bench is None else bench.fresh,
+            None if listener is None else listener.stage,
+        )
     repro = None
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
         repro = str(write_artefacts(outcome, job.out, job.name))
@@ -242,7 +244,11 @@ def is_unverified(result: SeedResult) -> bool:
 
 
 def made_again(
-    job: Job, result: SeedResult, fresh: FreshRuns, outcome: Outcome | None = None
+    job: Job,
+    result: SeedResult,
+    fresh: FreshRuns,
+    outcome: Outcome | None = None,
+    listener: Listener | None = None,
 ) -> SeedResult:
     """Repeat a valid run, here and in a fresh process, and return its result.
 
@@ -253,15 +259,17 @@ def made_again(
         result: of the run.
         fresh: the source of fresh processes.
         outcome: of the run, if it was made in this process.
+        listener: gets reports on its progress; None for nobody.
     """
+    show = None if listener is None else listener.stage
     if outcome is not None:
-        verification = verify(outcome.run, fresh)
+        verification = verify(outcome.run, fresh, show)
     else:
         model = load_model(job.scenario.model, job.scenario.bug)
         plan = draw_plan(job.scenario, result.seed, model)
         run = simulate(plan, model)
         if run.digest == result.digest:
-            verification = verify(run, fresh)
+            verification = verify(run, fresh, show)
         else:
             verification = Verification(same=False, where="a second run in another process")
     plain = verification.same and not verification.hash_order

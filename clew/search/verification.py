@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import NamedTuple
 
 from clew.checkers.verdict import Result, Verdict
@@ -37,6 +40,8 @@ from clew.sim.guards.files import muted
 from clew.trace.record import Trace, TraceEvent, first_difference
 from clew.trace.words import time
 
+SHOW_SECONDS = 0.1
+
 
 class Verification(NamedTuple):
     """Whether a run came out the same again.
@@ -60,7 +65,9 @@ class Verification(NamedTuple):
     meddler: str = ""
 
 
-def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
+def verify(
+    run: Run, fresh: FreshRuns | None = None, show: Callable[[str], None] | None = None
+) -> Verification:
     """Run a plan again, in this process and in a fresh one; the run must have kept its trace.
 
     Both at the same time, if this machine can.
@@ -68,18 +75,22 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
     Args:
         run: the first.
         fresh: the source of fresh processes; None makes and ends one, which takes longer.
+        show: called with what is done, in words; from another thread, several times per second.
     """
     if fresh is None:
         with FreshRuns() as own:
-            return verify(run, own)
-    with muted(), fresh.asked(run.plan, run.digest) as answer:
+            return verify(run, own, show)
+    with muted(), fresh.asked(run.plan, run.digest) as answer, _repeated(show) as begin:
+        begin("a second run")
         model = _loaded(run.plan)
         again = simulate(run.plan, model)
         if again.digest != run.digest:
             return _told(run.trace, again.trace, "a second run in the same process")
+        begin("a run without invariants, and one in which nodes share no memory")
         apart = _meddling(run, model) or _sharing(run, model)
         if apart is not None:
             return apart
+        begin("a run in a fresh process, and each node by itself")
         other = answer()
     if other.same:
         return Verification(same=True) if other.alone is None else _by_itself(other.alone)
@@ -87,6 +98,31 @@ def verify(run: Run, fresh: FreshRuns | None = None) -> Verification:
         return Verification(same=False, failure=f"the fresh process failed: {other.failure}")
     told = _told(run.trace, other.trace, "a run in a fresh process under another hash seed")
     return told if told.failure else _by_hash_order(run, told, other.trace, fresh)
+
+
+@contextmanager
+def _repeated(show: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
+    """Show what is done, again and again in another thread; yield what takes the words for it."""
+    doing, over = [""], Event()
+
+    def begin(what: str) -> None:
+        doing[0] = f"checking determinism: {what}"
+
+    def repeat() -> None:
+        while not over.wait(SHOW_SECONDS):
+            if show is not None and doing[0]:
+                show(doing[0])
+
+    if show is None:
+        yield begin
+        return
+    thread = Thread(target=repeat, name="clew-progress", daemon=True)
+    thread.start()
+    try:
+        yield begin
+    finally:
+        over.set()
+        thread.join()
 
 
 def _loaded(plan: Plan) -> Model:

@@ -17,6 +17,7 @@ from clew.scenarios.runs.alone import Difference, alone, parts_of
 from clew.scenarios.runs.run import simulate
 from clew.search.forks import FreshRuns
 from clew.search.verification import determinism, verify
+from clew.sim import limits, timer_loops
 from clew.sim.faults.fault import Fault
 
 GOSSIPING = """
@@ -344,3 +345,52 @@ def test_a_life_that_a_wall_clock_stops_shows_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(alone_module, "surroundings", short)
     part = parts_of(run, model)[0]
     assert alone(part, run.plan, model) is None
+
+
+TALKING = """
+from clew import Node, on
+
+class N(Node):
+    workload = "echo"
+
+    def start(self):
+        self.every({period}, self.tick)
+
+    def tick(self):
+        self.log("now")
+        {each}
+
+    @on("gossip")
+    def gossip(self, msg):
+        self.log("heard")
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {{"type": "echo_ok", "echo": msg.body["echo"]}})
+"""
+
+
+def test_all_messages_of_a_life_are_no_storm(tmp_path, monkeypatch):
+    """They are under way one after the other, by itself as in the run."""
+    monkeypatch.setattr(limits, "STORM_ENTRIES", 1000)
+    path = tmp_path / "n.py"
+    each = "[self.send(peer, {'type': 'gossip'}) for peer in self.peers]"
+    path.write_text(TALKING.format(period=0.002, each=each))
+    run, model = run_of(path, node_count=2)
+    assert not run.findings
+    parts = parts_of(run, model)
+    assert min(len(part.got) for part in parts) > limits.STORM_ENTRIES
+    assert [alone(part, run.plan, model) for part in parts] == [None, None]
+
+
+@pytest.mark.parametrize("late", [0.1, 0.3, 0.5])
+def test_timers_without_end_end_a_life_by_itself_too(tmp_path, monkeypatch, late):
+    """It may be found there sooner or later than in the run."""
+    for name, value in {"BEFORE": 2000, "PROBE": 500, "FIRED": 4000}.items():
+        monkeypatch.setattr(timer_loops, name, value)
+    path = tmp_path / "n.py"
+    each = f"if self.monotonic() > {late}: self.after(0.000001, self.tick)"
+    path.write_text(TALKING.format(period=0.001, each=each))
+    run, model = run_of(path, node_count=2)
+    assert [finding.kind for finding in run.findings] == ["timer-loop"]
+    assert first_alone(run, model) is None

@@ -364,6 +364,8 @@ class _Play:
         self._world = cluster.world
         self._host = host
         self._script = script
+        got = enumerate(script.part.got)
+        self._coming = iter(sorted(got, key=lambda one: (one[1][0], one[0])))
 
     def act(self) -> None:
         """Give it what it received, at the time it did, to the end."""
@@ -371,12 +373,24 @@ class _Play:
         for time_ns, _, kind, told in part.before:
             self._repeat(kind, told, time_ns)
         world.advance(part.from_ns)
-        for rank, (time_ns, src, body) in enumerate(part.got):
-            world.push((time_ns, MESSAGE, rank, self._deliver, src, body))
+        self._expect()
         self._host.boot()
         for rank, (time_ns, late, kind, told) in enumerate(part.changes):
             world.push((time_ns, _LAST if late else _FIRST, rank, self._change, kind, told))
         world.advance(part.until_ns - 1)
+
+    def _expect(self) -> None:
+        """Put the next message into the queue, which holds one at a time, as if it were under way.
+
+        A whole run's would be taken for a storm.
+        """
+        for rank, (time_ns, src, body) in self._coming:
+            self._world.push((time_ns, MESSAGE, rank, self._arrive, src, body))
+            return
+
+    def _arrive(self, entry: QueueEntry) -> None:
+        self._expect()
+        self._deliver(entry)
 
     def _deliver(self, entry: QueueEntry) -> None:
         process = self._host.process
