@@ -167,6 +167,24 @@ def test_a_function_that_is_refused_for_ever_is_remarked(tmp_path):
     assert "were refused with error 11 (temporarily-unavailable)." in remark
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_is_refused_for_ever_is_called_no_failure_only_where_progress_goes_on(tmp_path, reads):
+    text = STUCK.format(since=1, when="True", code=30)
+    if not reads:
+        refused = "if self.monotonic() > 1:\n            raise RPCError(30)\n        self.reply"
+        text = text.replace(
+            'self.reply(msg, {"type": "read_ok"', f'{refused}(msg, {{"type": "read_ok"'
+        )
+    outcome = outcome_of(written(tmp_path, text), recovery=4, rate=50)
+    [liveness] = [one for one in outcome.checks if one.name == "liveness"]
+    assert liveness.verdict.value == ("valid" if reads else "invalid")
+    told = remarks(outcome, "never again")
+    assert len(told) == (1 if reads else 2)
+    for one in told:
+        assert ("Clients had answers, so that is no failure; where add should" in one) == reads
+        assert (". Where " in one) == (not reads)
+
+
 def test_the_nodes_that_refuse_are_named(tmp_path):
     [remark] = remarks(stuck(tmp_path, when="self.id == 'n2'"), "never again")
     assert " times at n2, last at " in remark

@@ -116,11 +116,13 @@ def judge(run: Run, model: Model) -> Outcome:
     remarks += busy
     overloaded = overload(run)
     remarks += [overloaded] if overloaded else []
-    remarks += refused_for_ever(run, every_node=workload.every_node)
-    if run.plan.liveness != "off":
-        progress = check_liveness(run, every_node=workload.every_node)
+    judged = run.plan.liveness != "off"
+    progress = check_liveness(run, every_node=workload.every_node) if judged else None
+    stalled = progress is not None and progress.verdict is Verdict.INVALID
+    remarks += refused_for_ever(run, every_node=workload.every_node, stalled=stalled)
+    if progress is not None:
         beyond = beyond_promise(run.plan, model)
-        if progress.verdict is Verdict.INVALID and beyond:
+        if stalled and beyond:
             remarks.append(not_judged(progress, beyond, model))
         else:
             checks.append(progress)

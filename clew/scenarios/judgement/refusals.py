@@ -1,8 +1,8 @@
 """A function that was refused for ever: it worked once, and after healing never again.
 
-Each request had a definite answer, so the cluster did what is required of it, and the check of
-progress holds. But a lock that nobody releases, or a leader that nobody elects, looks the same:
-hence a remark.
+Each request had a definite answer, which is often all that is required of the cluster, so that the
+check of progress holds. But a lock that nobody releases, or a leader that nobody elects, looks the
+same: hence a remark.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ REFUSED_MIN = 5
 """If fewer requests failed during the recovery, it may be chance."""
 
 
-def refused_for_ever(run: Run, *, every_node: bool) -> Iterator[str]:
+def refused_for_ever(run: Run, *, every_node: bool, stalled: bool) -> Iterator[str]:
     """A sentence for each function that had succeeded and was refused throughout the recovery.
 
-    With ``every_node`` each node has to serve its own clients; otherwise the cluster counts.
+    With ``every_node`` each node has to serve its own clients; otherwise the cluster counts. Where
+    progress was found to have stopped, ``stalled``, no sentence says that this is no failure.
     """
     groups: dict[str, dict[str, list[Operation]]] = {}
     for one in run.history.operations:
@@ -37,7 +38,7 @@ def refused_for_ever(run: Run, *, every_node: bool) -> Iterator[str]:
             if _is_refused(asked, run.plan.time_limit_ns)
         }
         if stuck:
-            yield _said(f, stuck, run.plan.time_limit_ns)
+            yield _said(f, stuck, run.plan.time_limit_ns, stalled=stalled)
 
 
 def _is_refused(asked: Sequence[Operation], healed_ns: int) -> bool:
@@ -54,7 +55,7 @@ def _after(asked: Iterable[Operation], healed_ns: int) -> list[Operation]:
     return [one for one in asked if (one.start or 0) >= healed_ns]
 
 
-def _said(f: str, stuck: dict[str, list[Operation]], healed_ns: int) -> str:
+def _said(f: str, stuck: dict[str, list[Operation]], healed_ns: int, *, stalled: bool) -> str:
     asked = [one for each in stuck.values() for one in each]
     late = _after(asked, healed_ns)
     done = [one.end or 0 for one in asked if one.type == "ok"]
@@ -63,10 +64,10 @@ def _said(f: str, stuck: dict[str, list[Operation]], healed_ns: int) -> str:
     where = few([node for node in stuck if node])
     errors = f"error {code} ({name})"
     how = f" with {errors}" if count == len(late) else f", {count:,} of them with {errors}"
+    lead = "Where" if stalled else "Clients had answers, so that is no failure; where"
     return (
         f"{f} succeeded {len(done):,} times{where and f' at {where}'}, last at "
         f"{max(done) / NS_PER_SECOND:.3f} s, and never again: all {len(late):,} requests after "
-        f"{healed_ns / NS_PER_SECOND:g} s, when everything was healed, were refused{how}. Clients "
-        f"had answers, so that is no failure; where {f} should work again, look for what nobody "
-        "lets go of, or elects."
+        f"{healed_ns / NS_PER_SECOND:g} s, when everything was healed, were refused{how}. "
+        f"{lead} {f} should work again, look for what nobody lets go of, or elects."
     )
