@@ -469,3 +469,40 @@ def test_a_request_that_is_none_is_the_inputs_fault(part, message):
     with pytest.raises(HistoryError) as caught:
         Kafka().check(history(part), Budget())
     assert str(caught.value) == f"history: event 0: a {part[0].f} can't be read: {message}"
+
+
+def listed(process, offset, *, after=2):
+    """Two messages, then a commit of process 1 unless ``after`` is None, then a list."""
+    done = [] if after is None else commit(1, after)
+    answer = op(process, "list_committed_offsets", ["k"], {"k": offset})
+    return run_checker(Kafka(), history(*READ, done, answer))
+
+
+UNSET = "1 list shows a committed offset of 0 or less that nobody committed"
+
+
+@pytest.mark.parametrize("offset", [0, -1, None])
+def test_nothing_committed_may_be_said_before_any_commit_was_acknowledged(offset):
+    result = listed(2, offset, after=None)
+    assert result.verdict is Verdict.VALID
+    assert "committed" not in result.reason
+
+
+@pytest.mark.parametrize("offset", [0, -1, None])
+def test_nothing_committed_is_wrong_for_the_client_whose_commit_was_acknowledged(offset):
+    assert [one.kind for one in listed(1, offset).anomalies] == ["forgotten-commit"]
+
+
+@pytest.mark.parametrize("offset", [0, -1])
+def test_an_offset_of_0_that_nobody_committed_is_told_where_another_was_acknowledged(offset):
+    result = listed(2, offset)
+    assert result.verdict is Verdict.VALID
+    assert UNSET in result.reason
+    assert "did not show yet" not in result.reason
+
+
+@pytest.mark.parametrize(("offset", "committed"), [(None, 2), (0, 0)])
+def test_a_list_without_an_offset_and_a_committed_0_are_not_taken_for_it(offset, committed):
+    result = listed(2, offset, after=committed)
+    assert result.verdict is Verdict.VALID
+    assert "nobody committed" not in result.reason

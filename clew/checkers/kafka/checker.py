@@ -28,7 +28,8 @@ What polls inside failed and indeterminate transactions returned is judged with 
 
 Left out, because Kafka promises no more, and named in the verdict where a history holds it: cycles
 with the order of writes (G0), because transactions interleave in a log; how soon a message shows,
-unless ``recency`` asks for it; the order between two operations of a client that subscribed, whose
+unless ``recency`` asks for it; a committed offset of 0 or less that nobody committed, which counts
+as nothing committed yet; the order between two operations of a client that subscribed, whose
 partitions may be taken from it at any time; aborted reads by transactions that did not commit.
 
 Source: the Kafka workloads of Jepsen (``jepsen.tests.kafka``) and Maelstrom; the committed offsets
@@ -108,6 +109,7 @@ class Kafka:
             "stale_polls": len(empty),
             "listed_commits": commits.lists,
             "stale_commits": commits.stale,
+            "unset_commits": commits.unset,
         }
         verdict, reason = _judged(anomalies, unpolled, logs)
         if verdict is not Verdict.INVALID:
@@ -143,8 +145,14 @@ def _not_judged(empty: int, commits: Verdicts, clients: Clients, aborted: int) -
             f"{polls} back empty after a message was acknowledged, which may show late "
             "(recency=strong forbids it)."
         )
-    if commits.stale:
-        offsets = counted(commits.stale, "committed offset")
+    if commits.unset:
+        lists = "1 list shows" if commits.unset == 1 else f"{commits.unset} lists show"
+        told.append(
+            f"{lists} a committed offset of 0 or less that nobody committed, though another had "
+            "been acknowledged: taken as nothing committed yet (recency=strong forbids it)."
+        )
+    if commits.stale > commits.unset:
+        offsets = counted(commits.stale - commits.unset, "committed offset")
         told.append(
             f"{offsets} did not show yet at another node or to another client (recency=strong "
             "forbids it)."

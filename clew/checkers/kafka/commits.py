@@ -8,7 +8,8 @@ committed offsets that fits neither is wrong:
 - ``phantom-commit``: it shows an offset that nobody had committed by then.
 
 Which commits are known to a list, `Recency` says. A list without a key, and one at most 0 that
-nobody committed, say that nothing is committed.
+nobody committed, say that nothing is committed: a node that has not heard of a commit yet may say
+so, as consumers begin at 0. Where a commit had been acknowledged, the verdict counts those of 0.
 
 Our own: Jepsen's and Maelstrom's workloads look at no committed offsets.
 """
@@ -42,12 +43,14 @@ class Verdicts(NamedTuple):
         anomalies: those that are wrong.
         lists: how many offsets of keys were judged.
         stale: how many did not show what was acknowledged elsewhere, which may be late.
+        unset: those of the stale ones that show an offset that nobody committed, at most 0.
         left_out: whether some commits do not say what they commit, so that nothing is known.
     """
 
     anomalies: list[Anomaly]
     lists: int
     stale: int
+    unset: int
     left_out: bool
 
 
@@ -140,7 +143,7 @@ def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Ver
     commits = [step for step in steps if isinstance(step, Commit)]
     shown = [step for step in steps if isinstance(step, Committed)]
     if any(commit.key is None for commit in commits):
-        return Verdicts([], 0, 0, left_out=True)
+        return Verdicts([], 0, 0, 0, left_out=True)
     offsets = _Offsets()
     for commit in commits:
         offsets.ask(commit)
@@ -154,7 +157,7 @@ def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Ver
             moments.append((end_of(one.operation), rank, one))
     moments.sort(key=lambda moment: moment[:2])
     found: list[Anomaly] = []
-    stale = 0
+    stale = unset = 0
     # Invariant: known is what was acknowledged, or listed, before this moment.
     for position, _, one in moments:
         if isinstance(one, Commit):
@@ -163,12 +166,14 @@ def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Ver
             final = one.final and position > quiet
             wrong = _wrong(one, offsets, "strong" if final else recency)
             found += wrong
-            stale += not wrong and bool(_wrong(one, offsets, "strong"))
+            late = not wrong and bool(_wrong(one, offsets, "strong"))
+            stale += late
+            unset += late and one.offset is not None and offsets.before(one) is None
         else:
             tried = offsets.before(one)
             if tried is not None:
                 offsets.learn(tried.first, one.operation)
-    return Verdicts(found, len(shown), stale, left_out=False)
+    return Verdicts(found, len(shown), stale, unset, left_out=False)
 
 
 def _wrong(shown: Committed, offsets: _Offsets, recency: Recency) -> list[Anomaly]:

@@ -51,9 +51,11 @@ ELEMENTS: tuple[CheckerEntry, ...] = (
         ),
         functions=_KAFKA,
         leaves_out="cycles with the order of writes (G0), as transactions interleave in a log; "
-        "how soon a message or a commit shows, but for what `recency` asks; the order between "
-        "two operations of a client that subscribed; aborted reads by transactions that did "
-        "not commit. The verdict says which of the last three the history holds",
+        "how soon a message or a commit shows, but for what `recency` asks; a committed offset of "
+        "0 or less that nobody committed, where another was acknowledged, which counts as "
+        "nothing committed yet; the order between two operations of a client that subscribed; "
+        "aborted reads by transactions that did not commit. The verdict says which of the last "
+        "four the history holds",
         signs=(
             Sign("send poll", _KAFKA, "send and poll"),
             Sign("txn", _KAFKA, "transactions of send and poll", "sends_and_polls"),
