@@ -17,6 +17,9 @@ from clew.machine.text import HUGE, TEXT_MAX, Unwinding, cut, said
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 """The folder of Clew's own code."""
 
+_COMMANDS = tuple(str(Path(PACKAGE) / part) for part in ("__main__.py", "cli.py", "commands"))
+"""The code of the command line: what calls it only launches Clew."""
+
 _LIBRARY = str(Path(traceback.__file__).parent)
 _SHIPPED = str(Path(__file__).resolve().parent.parent / "models")
 
@@ -117,12 +120,15 @@ def blame(error: BaseException) -> NodeError | None:
 def users_place(frame: FrameType | None = None) -> str:
     """``file:line`` of the innermost frame that is the user's; empty if there is none.
 
-    A line of the user's own code is preferred to one of a library that it calls.
+    A line of the user's own code is preferred to one of a library that it calls. What calls Clew's
+    command line is none.
     """
     frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     librarys = ""
     while frame is not None:
         filename = frame.f_code.co_filename
+        if filename.startswith(_COMMANDS):
+            break
         if is_users(filename):
             place = f"{filename}:{frame.f_lineno}"
             if not is_installed(filename):

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from clew.machine import supervisor
 from clew.machine.text import Unwinding
 from clew.sim.cluster import Cluster
-from clew.sim.finding import Finding, is_users, users_place
+from clew.sim.finding import Finding, is_installed, is_users, users_place
 from clew.sim.findings import Running, cause_text
 from clew.sim.world import EndlessLoop, World
 
@@ -208,7 +208,8 @@ class Limit(Thread):
 
     def _place(self) -> str:
         frame = sys._current_frames().get(self._limited)  # noqa: SLF001 - documented so
-        return "" if frame is None else users_place(frame)
+        place = "" if frame is None else users_place(frame)
+        return "" if is_installed(place) else place  # otherwise it may be what Clew itself calls
 
     def end(self) -> None:
         """Stop raising."""
