@@ -62,7 +62,7 @@ OBJECTS: tuple[CheckerEntry, ...] = (
                 Sign("add", "read remove contains", "add, remove and reads of lists", "sets", 2),
                 Sign("contains", "add remove read", "add, remove and contains", rank=2))),
     _object("collections:FifoQueue", "fifo-queue", "first-in first-out queue: enqueue, dequeue",
-            also="queue knossos-fifo-queue",
+            also="fifo queue knossos-fifo-queue",
             signs=(Sign("enqueue dequeue", "", "enqueue and dequeue"),)),
     _object("collections:Stack", "stack", "stack: push, pop",
             signs=(Sign("push pop", "", "push and pop"),)),

@@ -32,7 +32,7 @@ TRANSACTIONS: tuple[CheckerEntry, ...] = (
             Sign("txn", "", "transactions that read lists", "lists_alone", 0),
             Sign("txn", "read append", "transactions of r and append", "list_acts"),
         ),
-        also="append txn-list-append elle-append elle-list-append",
+        also="la append txn-list-append elle-append elle-list-append",
         kinds=_TRANSACTIONS,
     ),
     CheckerEntry(
@@ -55,7 +55,7 @@ TRANSACTIONS: tuple[CheckerEntry, ...] = (
         ),
         timeless=True,
         signs=(Sign("txn", "read write", "transactions of r and w", "read_write_acts", 0),),
-        also="wr txn-rw-register elle-wr elle-rw-register",
+        also="rw wr txn-rw-register elle-wr elle-rw-register",
         kinds=_TRANSACTIONS,
     ),
     CheckerEntry(
