@@ -112,7 +112,7 @@ class TimerWatch:
             nodes[node] += count
         node, fired = nodes.most_common(1)[0] if nodes else ("", 0)
         seconds = (now - look.since) / 1_000_000_000
-        slow = fired <= RATE * seconds
+        slow = fired <= RATE * seconds + 1  # both ends of that time count
         if not slow and fired < FIRED:
             return None
         self._look, self._mark = None, (records, now)

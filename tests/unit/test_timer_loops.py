@@ -107,11 +107,11 @@ def test_the_node_of_a_cluster_is_named():
 
 
 @pytest.mark.parametrize("node", [Every, Chain, Sleeping, Working])
-def test_timers_just_below_the_rate_are_no_finding(node):
-    class Below(node):
-        period = 1.02 / RATE
+def test_timers_of_just_the_rate_are_no_finding(node):
+    class Just(node):
+        period = 1 / RATE
 
-    assert list(_ran(Below, ["n1"], 1.2).findings) == []
+    assert list(_ran(Just, ["n1"], 1.2).findings) == []
 
 
 def test_many_nodes_of_fine_timers_are_no_finding():
