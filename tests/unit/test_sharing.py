@@ -176,6 +176,12 @@ FORMS = {
         "builtins.n",
     ),
     "Clew's own class": ("", "", "value = getattr(Node, 'n', 0) + 1; Node.n = value", "Node.n"),
+    "the class of messages": (
+        "",
+        "",
+        "value = getattr(type(msg), 'n', 0) + 1; type(msg).n = value",
+        "Message.n",
+    ),
     "the decimal context": (
         "import decimal", "",
         "c = decimal.getcontext(); c.prec += 1; value = c.prec",

@@ -31,6 +31,7 @@ from types import (
 )
 from typing import Any, NamedTuple, TypeVar
 
+from clew.node.message import Message
 from clew.node.node import Node
 from clew.runtimes.isolated import Spot, environment, tell_c
 from clew.scenarios.code.userfiles import USERS, context_of, loggers_of, own_modules, own_objects
@@ -350,7 +351,7 @@ _OF_A_RUN = frozenset({"stdout", "stderr", "stdin", "last_type", "last_value", "
 def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
     """The modules that the user's modules name, and the functions and classes they name there."""
     mine = {module.__name__: module for module in own}
-    owners: dict[int, Any] = {id(Node): Node}
+    owners: dict[int, Any] = {id(Node): Node, id(Message): Message}
     names = {"builtins", *named}
     for module in mine.values():
         for value in _values(module):
