@@ -25,8 +25,8 @@ _HOOKS: dict[str, tuple[str, ...]] = {
     "observe": (),
 }
 
-_AT_ONCE = frozenset({"server_state", "may_leave", "observe"})
-"""The hooks whose answer is needed at the instant of the call, so that none is a coroutine."""
+_AT_ONCE = frozenset({"may_leave"})
+"""The hooks that can't be coroutines; of the older ones a coroutine is a finding of the run."""
 
 
 def said(program: Program, name: str) -> Any:
