@@ -51,8 +51,7 @@ class Server(Node):
         early = self.monotonic() < self.due
         if self.now_is == "leader" or early or self.id not in self.members():
             return
-        self.term = term = self.term + 1
-        self.voted, self.now_is = self.id, "candidate"
+        self.term, self.voted, self.now_is = (term := self.term + 1), self.id, "candidate"
         self.wait()
         await self.persist()
         elected = await self.most_say({"type": "vote", "term": term, "last": self.state[:2]})

@@ -182,8 +182,7 @@ def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
     cases = []
     for one in recorded:
         try:
-            stated = {name: value for name, value in one.scenario.items() if value != []}
-            case = _case_of(make_scenario(stated), asked, None)
+            case = _case_of(make_scenario(one.scenario), asked, None)
             rehearse(case.job.scenario, one.seeds[0])
         except ClewError as gone:  # a file that is gone, or an option of another version
             echo(f"clew: left out: {gone}", err=True)

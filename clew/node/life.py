@@ -94,6 +94,7 @@ class Life(Runtime, ABC):
         self._waiting: dict[int, tuple[Future, NodeTimer]] = {}
         self._tasks: dict[Task, None] = {}
         self._task: Task | None = None
+        self._failures = 0
         self._workers: Workers | None = None
         self._node_ids: Sequence[str] = ()
         self._roles: Mapping[str, Sequence[str]] | None = None
@@ -318,6 +319,7 @@ class Life(Runtime, ABC):
         if isinstance(error, RPCError) and isinstance(cause, Message):
             self.reply(cause, {name: bounded(part) for name, part in error.body.items()})
             return
+        self._failures += 1
         if not isinstance(error, Refused):
             self.raised(error, cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
@@ -422,21 +424,21 @@ class Life(Runtime, ABC):
 
     def sleep(self, seconds: float) -> Future:
         """See `Node.sleep`."""
-        due = Due(sys._getframe(2))  # noqa: SLF001 - the documented way; whose code calls the node
+        due = Due(sys._getframe(2), self._failures)  # noqa: SLF001 - whose code calls the node
         future = due.future
         assert future is not None
         self._timer(to_ns(seconds), self._slept, (due,), "sleep")
         return future
 
     def _slept(self, due: Due) -> None:
-        place = due.complete()
+        place = due.complete(self._failures)
         if place is not None:
             self.unslept(place, UNSLEPT)
 
     def work(self, seconds: float) -> Future:
         """See `Node.work`."""
         length_ns = work_ns(seconds)
-        due = Due(sys._getframe(2))  # noqa: SLF001 - the documented way; whose code calls the node
+        due = Due(sys._getframe(2), self._failures)  # noqa: SLF001 - whose code calls the node
         future = due.future
         assert future is not None
         if not self.alive:
@@ -452,7 +454,7 @@ class Life(Runtime, ABC):
         self.run(partial(self._went_on, due), "work")
 
     def _went_on(self, due: Due) -> None:
-        place = due.complete()
+        place = due.complete(self._failures)
         if place is not None:
             self.unslept(place, UNWORKED)
 

@@ -73,30 +73,33 @@ class Due:
 
     Args:
         frame: the code that made it.
+        failures: how many failures of the node's code there had been.
 
     Attributes:
         future: None once it is completed.
     """
 
-    __slots__ = ("_code", "_instruction", "future")
+    __slots__ = ("_code", "_failures", "_instruction", "future")
 
-    def __init__(self, frame: FrameType) -> None:
+    def __init__(self, frame: FrameType, failures: int = 0) -> None:
         self.future: Future | None = Future()
+        self._failures = failures
         self._code = frame.f_code
         self._instruction = frame.f_lasti
 
-    def complete(self) -> str | None:
+    def complete(self, failures: int = 0) -> str | None:
         """Complete it with None; return ``file:line`` if nobody ever held it to wait for it.
 
         A future that only this held is gone once this drops it. One that is held elsewhere may
-        still be awaited.
+        still be awaited. If code has failed since, its traceback may hold the future until the
+        garbage is collected, which is at no time of the run's: nothing is said then.
         """
         future, self.future = self.future, None
         if future is None:
             return None
         wanted = future.awaited or future._callbacks  # noqa: SLF001 - its own module
         future.set_result(None)
-        if wanted:
+        if wanted or failures != self._failures:
             return None
         held = ref(future)
         del future

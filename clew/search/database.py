@@ -241,7 +241,7 @@ class Database:
             "WHERE failed = 1 GROUP BY scenario_digest ORDER BY min(id)"
         )
         return [
-            Recorded(json.loads(text), digest[:_DIGITS], self._failed_of(digest))
+            Recorded(_stated(json.loads(text)), digest[:_DIGITS], self._failed_of(digest))
             for text, digest in rows
         ]
 
@@ -309,3 +309,8 @@ def _result(seed: int, row: tuple[Any, ...], folder: Path) -> SeedResult:
         "resumed": True,
     }
     return SeedResult(seed, Verdict(verdict), data, signature, reason, path, None)
+
+
+def _stated(scenario: dict[str, Any]) -> dict[str, Any]:
+    """The options of a scenario without those that are stored as empty because nobody set them."""
+    return {name: value for name, value in scenario.items() if value != []}

@@ -1,5 +1,6 @@
 """Coroutines that nobody awaits, and handlers that are none."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,35 @@ def test_a_hook_that_would_have_to_be_awaited_is_found_once(node, name):
     mine = [one for one in findings if one.kind == "never-awaited"]
     assert [one.reason.partition("(")[0] for one in mine] == [name]
     assert mine[0].place.startswith(__file__)
+
+
+class Failing(Hooks):
+    """Fails with a sleep in a cycle of its traceback, which is freed when garbage is collected."""
+
+    collects = False
+
+    def server_state(self):
+        return None
+
+    def start(self):
+        if self.collects:
+            self.every(0.1, gc.collect)
+
+    @on("echo")
+    def echo(self, msg):
+        self.reply(msg, {"type": "echo_ok", "echo": msg.body["echo"]})
+        self.fail(self.sleep(0.5))
+
+    def fail(self, future):
+        held = [future]
+        held.append(held)
+        raise KeyError("held")
+
+
+class Collecting(Failing):
+    collects = True
+
+
+def test_when_garbage_is_collected_changes_no_finding():
+    for one in (Failing, Collecting):
+        assert {each.kind for each in clew.run(one, **QUICK).findings} == {"exception"}
