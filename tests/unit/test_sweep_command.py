@@ -211,11 +211,11 @@ def test_failed_reruns_those_that_ever_failed_first(capsys):
     assert run(f"{ECHO} {WRONG} --runs 20 --jobs 1 --json") == 1
     failed = [one["seed"] for one in lines_of_json(capsys) if one["verdict"] == "invalid"]
 
-    assert run(f"{ECHO} {WRONG} --failed --jobs 1 --json") == 1
+    assert run(f"{ECHO} {WRONG} --failed --json") == 1
     assert [one["seed"] for one in lines_of_json(capsys)] == failed
-    assert run("test --failed --jobs 1 --json") == 1
+    assert run("test --failed --json") == 1
     assert [one["seed"] for one in lines_of_json(capsys)] == failed
-    assert run(f"{ECHO} {WRONG} --failed --runs 20 --jobs 1 --json") == 1
+    assert run(f"{ECHO} {WRONG} --failed --runs 20 --json") == 1
     others = [seed for seed in range(20) if seed not in failed]
     assert [one["seed"] for one in lines_of_json(capsys)] == failed + others
 
