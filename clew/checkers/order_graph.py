@@ -48,6 +48,7 @@ class OrderGraph(Generic[Label]):
         """Put one node before another; False if that was known."""
         if second in self.successors[first]:
             return False
+        # Copied on the first write: the other branch keeps its edges.
         if first in self._shared:
             self._shared.discard(first)
             self.successors[first] = dict(self.successors[first])
@@ -68,6 +69,8 @@ class OrderGraph(Generic[Label]):
         Cycles are sought from the first 64 real nodes of a component, so that a huge one costs
         no more than linear time; the shortest of those is given.
         """
+        # With fewer than two real nodes a component puts no operation before another that also has
+        # to come before it.
         for component in strong_components(self.successors):
             real = sorted(node for node in component if node < self.real)
             if len(real) > 1:
@@ -134,6 +137,7 @@ def in_order(successors: Mapping[int, Iterable[int]] | Sequence[Iterable[int]]) 
     else:
         waiting = [0] * len(successors)
         edges, counts = successors, enumerate(waiting)
+    # The list of the ready grows while it is walked, so that it is queue and result in one.
     for targets in edges:
         for target in targets:
             waiting[target] += 1
@@ -176,6 +180,7 @@ def strong_components(successors: Sequence[Collection[int]]) -> Iterator[list[in
         # component has a node on it; `low` is the earliest of these that a node was seen to reach.
         while path:
             node, targets = path[-1]
+            # The iterator stays in `path`, so that a node goes on where it left off.
             for target in targets:
                 if not index[target]:
                     rank += 1

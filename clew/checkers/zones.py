@@ -97,6 +97,8 @@ def clashes(first_ends: Sequence[float], last_starts: Sequence[float]) -> Iterat
     for at, (end, start) in enumerate(zones):
         # A backward zone breaks the rule where some forward one holds it all: of those that begin
         # before this one, the one that reaches furthest.
+        # Only a zone that begins strictly before this one can hold it; among those the furthest end
+        # decides.
         before_it = bisect_left(begins, start) - 1
         if start <= end and before_it >= 0 and end < furthest[before_it][1]:
             yield furthest[before_it][2], at

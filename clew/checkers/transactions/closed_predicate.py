@@ -188,6 +188,7 @@ def _write(history: History, operation: Operation, key: PredicateKey, value: Any
         version = DEAD
         key.writers[version] = number
     if operation.type != "fail":
+        # It writes the key a second time: its earlier version was never committed.
         if number in key.final:
             key.intermediate[key.final[number]] = number
         key.final[number] = version
@@ -219,6 +220,7 @@ class _Reader:
         """Note every read, and compare the answer with the request."""
         operation, recorder = self.operation, self.orders.recorder
         micros = micro_operations(self.history, operation)
+        # Invariant: `left` and `wrote` have what the micro-operations before this one leave.
         for micro, ask in zip(micros, requested(operation, micros, recorder), strict=True):
             compare(operation, micro, ask, recorder)
             f, subject, value = _parts(self.history, operation, micro)
@@ -253,6 +255,8 @@ class _Reader:
                 )
             self._agrees(key, key_of(value), told(value))
             self._item(key, key_of(value), value)
+        # The universe is closed: a key that was not shown was in a version that does not match, or
+        # not there.
         for name, key in self.keys.items():
             if name in seen:
                 continue
@@ -276,6 +280,8 @@ def _find(orders: PredicateOrders, graph: DependencyGraph, budget: Budget) -> Cy
     """The cycles of items, and those for which an anti-dependency by predicate is needed."""
     if not orders.by_predicate:
         return find_cycles(graph, budget)
+    # A phantom is a cycle that needs an anti-dependency by predicate; all others show among the
+    # items' edges alone.
     items = find_cycles(orders.items, budget)
     every = find_cycles(graph, budget)
     phantoms = [_renamed(cycle) for cycle in every.cycles if _is_phantom(orders, cycle)]

@@ -172,6 +172,8 @@ def find_cycles(
     search = _Search(budget, wanted)
     region = Region(graph, core, sessions(graph.operations))
     try:
+        # A cycle of a kind is a closed walk by the rules of its family, so it lies in one of their
+        # components. One search at the widest level that is wanted serves the narrower ones.
         for rules, kinds in _FAMILIES:
             levels = [
                 level for level in Level
@@ -190,6 +192,7 @@ def name_of(kinds: Sequence[int], *, prefix: bool = False) -> str:
     With ``prefix`` an anti-dependency in it makes it a prefix violation where it is one.
     """
     anti = [kind == RW for kind in kinds]
+    # Place 0 looks back to the last edge: the cycle closes there.
     adjacent = any(anti[place - 1] and anti[place] for place in range(len(anti)))
     if not any(anti):
         name = "G0" if all(kind in _WRITES for kind in kinds) else "G1c"
@@ -220,6 +223,7 @@ def find_prefix_violation(graph: DependencyGraph, level: Level, budget: Budget) 
     region = Region(graph, core, sessions(graph.operations))
     for members in Walks(region, _PREFIX.rules, level).parts():
         part = region.part(members)
+        # The narrowest order first: what shows without sessions or times rules out more models.
         for narrow in [narrow for narrow in Level if narrow <= level]:
             found = _witness(part, _PREFIX, narrow, budget)
             if found is not None:
@@ -251,6 +255,8 @@ class _Search:
                 return {kind.name for kind in kinds}
             part = region.part(members)
             narrower: set[str] = set()
+            # A cycle without a wider order's edges lies in one component of the narrower rules too,
+            # inside this one.
             if level > Level.PLAIN:
                 narrower = self.family(part, rules, kinds, Level(level - 1))
             found |= narrower
@@ -289,6 +295,8 @@ def _witness(
     starts = list(_openings(region, wide, kind))
     if not starts:
         return None
+    # The walk back by `wide` must be shorter than any by `narrow`: else the narrower level has the
+    # same or a better witness.
     hit = shortest(wide, narrow, starts, kind.goal, budget)
     if hit is None:
         return None
@@ -305,6 +313,8 @@ def _witness(
             return None
         cycle.insert(1, middle)
         first = [RW, RW]
+    # A transaction that is met twice cuts the walk into shorter ones, of which one is of a graver
+    # kind; that is reported in its place (see the module).
     if len(set(cycle)) < len(cycle):
         return None
     order = (PROCESS,) if level == Level.PROCESS else (REALTIME,) if level else ()
@@ -333,6 +343,8 @@ def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
                 for target in targets:
                     yield Start(source, walks.node(kind.start, target))
         return
+    # G2-item opens with two rw in a row. The way back does not depend on the one in the middle, so
+    # each end counts once for a source.
     edges = region.edges[RW]
     for source in range(walks.size):
         reached = {end: None for middle in region.targets(source, RW) for end in edges[middle]}
@@ -342,6 +354,7 @@ def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
 
 def _between(region: Region, source: int, target: int, taken: Sequence[int]) -> int | None:
     """The transaction between two rw edges, one that the cycle has not met yet."""
+    # Any middle does that the cycle has not met; if all were met, there is no simple cycle here.
     for middle in region.targets(source, RW):
         if middle not in taken and target in region.targets(middle, RW):
             return middle

@@ -64,6 +64,8 @@ class DependencyGraph:
 
         The two must have no member in common.
         """
+        # With one member on a side the product is no larger than the sum; with few on both, a hub
+        # would only lengthen every walk.
         if len(sources) * len(targets) <= _HUB_THRESHOLD or min(len(sources), len(targets)) == 1:
             for source in sources:
                 self.successors[source].extend(target * 4 + kind for target in targets)
@@ -82,9 +84,11 @@ class DependencyGraph:
         count = len(self.operations)
         ended = [node for node in range(count) if self.completed[node] != NEVER]
         exits = sorted(ended, key=self.completed.__getitem__)
+        # Operations are numbered by invocation, so that their numbers in order are the entries.
         gone = trim(self.successors, range(count), self.invoked, exits, self.completed)
         if gone is None:
             return []
+        # What is left still holds nodes that lie behind every cycle: those go from the other end.
         return self._trim_back([node for node in range(len(gone)) if not gone[node]])
 
     def _trim_back(self, kept: list[int]) -> list[int]:
@@ -95,6 +99,9 @@ class DependencyGraph:
             for packed in self.successors[node]:
                 if packed >> 2 in index:
                     mirrored[index[packed >> 2]].append(place * 4)
+        # In real time a node waits for whoever exits before it enters. Backwards it waits for
+        # whoever enters after it exits: the same test on the negatives, with the two ends
+        # exchanged.
         count = len(self.operations)
         real = [place for place, node in enumerate(kept) if node < count]
         entry_at = [-self.completed[node] if node < count else 0 for node in kept]
@@ -151,10 +158,13 @@ def trim(  # noqa: C901 - a call for each node would cost a quarter of the check
                 waiting[target] = rest
                 if not rest:
                     ready.append(target)
+        # The gate is held by the one with the earliest exit that has not gone. Exits are sorted and
+        # nobody comes back, so the two whiles over the gate take O(n) steps in all.
         while first < holders and gone[exits[first]]:
             first += 1
         # Invariant: every node that has not gone exits at or after `limit`.
         limit = exit_at[exits[first]] if first < holders else NEVER
+        # Entries are sorted, so behind a closed gate all others are closed too.
         while gate < gates:
             node = entries[gate]
             if entry_at[node] > limit:
@@ -163,5 +173,7 @@ def trim(  # noqa: C901 - a call for each node would cost a quarter of the check
             waiting[node] -= 1
             if not waiting[node]:
                 ready.append(node)
+        # Each node that is left waits for another that is left; they are finitely many, so there is
+        # a cycle among them.
         if not ready:
             return gone if left else None

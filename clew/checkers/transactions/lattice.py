@@ -240,6 +240,8 @@ def standing(
         name for name in violated
         if not any(other != name and other in _WEAKER[name] for other in violated)
     ]  # fmt: skip
+    # The strongest that stand are sought among the models that are decided; one of which nothing is
+    # known neither falls nor stands.
     silent = {*violated, *(row.name for row in MODELS if row.name in unsettled)}
     stands = [row.name for row in MODELS if row.decided and row.name not in silent]
     strongest = [

@@ -80,6 +80,8 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
         if type(asked) is not list or len(asked) != len(micros):
             asked = requested(operation, micros, recorder)
         mine: dict[Key, _Mine] = {}
+        # Invariant: `mine` has all that the transaction knows of each key so far. Of its reads of a
+        # key the first is noted, as is any later one that does not follow from what it knew.
         for micro, ask in zip(micros, asked):  # noqa: B905 - "strict" costs a tenth of the loop
             try:
                 f, raw, value = micro
@@ -111,12 +113,16 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
                     record.writers[value] = number
                 else:
                     _append(history, operation, record, value)
+                # Nobody knows what it appended to until it reads the key.
                 if key not in mine:
                     mine[key] = (None, [value], 0)
                     continue
                 base, own, since = mine[key]
+                # Its last append but one was never a committed version: who reads it as the last
+                # element reads an intermediate state (G1b).
                 if own:
                     record.intermediate[key_of(own[-1])] = (number, key_of(value))
+                # A read, then its first append: it updates what it read (lost update, P4).
                 elif base is not None:
                     record.updates.append((number, base))
                 mine[key] = (base, [*own, value], since)
@@ -137,6 +143,7 @@ def _unanswered(history: History, operation: Operation, keys: dict[Key, AppendKe
         record = keys.get(key)
         if record is None:
             record = keys[key] = AppendKey(raw)
+        # Its reads have no value, so that only the order of its own appends to a key counts.
         if f == "append":
             _append(history, operation, record, value)
             if key in own:
@@ -173,6 +180,8 @@ def _reread(
     """Compare a read with what the same transaction already knows of the key."""
     base, own, since = mine
     news = own[since:]
+    # Appends go to the end, so with no earlier read the list must end in its own appends; with one,
+    # the earlier read already shows `own[:since]`.
     if base is None:
         agrees = len(value) >= len(own) and _same(value[len(value) - len(own) :], own)
     else:
@@ -211,6 +220,7 @@ def _contradict(number: int, record: AppendKey, value: list[object], mine: _Mine
     record.again.append((number, value, own))
     ours = {*map(key_of, own)}
     length = len(value)
+    # Its own appends at the end are cut off, in whatever order: what is left is what others made.
     while length and key_of(value[length - 1]) in ours:
         length -= 1
     record.reads.append((number, value[:length]))

@@ -133,6 +133,8 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
         asked = requested(operation, micros, recorder) if committed else micros
         mine: dict[Key, list[Key]] = {}
         now: dict[Key, Key] = {}
+        # Invariant: `mine` has for each key the first read, unless an own write came before it, and
+        # the last write so far; `now` has what a read of the key must show.
         for micro, ask in zip(micros, asked):  # noqa: B905 - "strict" costs a tenth of the loop
             try:
                 f, raw, value = micro
@@ -161,6 +163,8 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
                     refuse_write(history, operation, record.key, value, initial=True)
                 record.write(history, operation, token, value)
                 read, wrote = mine.setdefault(key, [ABSENT, ABSENT])
+                # Overwritten by its own transaction: no committed version (G1b for whoever reads
+                # it).
                 if wrote is not ABSENT:
                     record.intermediate[wrote] = number
                 mine[key] = [read, token]
@@ -170,6 +174,7 @@ def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one l
                     continue
                 if key not in now:
                     mine[key] = [token, ABSENT]
+                # Axiom INT: within a transaction a read shows what it last read or wrote.
                 elif now[key] != token:
                     _contradiction(recorder, record, Reread(number, token, mine[key][1]), now[key])
                 now[key] = token

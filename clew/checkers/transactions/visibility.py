@@ -61,6 +61,8 @@ class _Missed:
 
     def fractured(self, budget: Budget) -> Cycle | None:
         """A transaction that missed a write of one that it read from, or of its session."""
+        # Axiom EXT with atomic visibility: who sees one write of a transaction sees them all, so
+        # the version that was read of any key is the writer's or a later one.
         for number, sources in self.read_from.items():
             budget.spend(1)
             for writer in self.versions.later_writers(number):
@@ -71,6 +73,7 @@ class _Missed:
 
     def cause(self, budget: Budget) -> Cycle | None:
         """A transaction that missed a write of one of its causes, the nearest of a few."""
+        # A chain costs a search of its own, so the shortest is sought among the first few alone.
         chains = [self.causes.chain(*pair) for pair in islice(self._missing(budget), _TRIED_MAX)]
         if not chains:
             return None
@@ -83,6 +86,8 @@ class _Missed:
         if len(order) < len(self.read_from):
             return  # a circle of reads and sessions: a graver kind
         for block in self.causes.closed(order, budget):
+            # Axiom TRANSVIS: the causes of a cause are seen too. A writer that is a cause and
+            # installed a later version than was read was missed.
             for number, mask in block.masks.items():
                 for writer in self.versions.later_writers(number):
                     if mask & block.bits.get(writer, 0):
@@ -126,6 +131,7 @@ class Causes:
     def in_order(self) -> list[int]:
         """The transactions, causes first; short of those on or behind circles."""
         following: dict[int, list[int]] = {node: [] for node in self.sources}
+        # Mirrored: `sources` leads from an effect to its causes, the order wants causes first.
         for node, sources in self.sources.items():
             for source in sources:
                 following[source].append(node)
@@ -133,6 +139,8 @@ class Causes:
 
     def closed(self, order: Sequence[int], budget: Budget) -> Iterator[Block]:
         """For some of the causes at a time, which transactions they precede. O(edges * n / 64)."""
+        # A block's causes precede nothing that stands before them in the order, so each block looks
+        # only at what follows its first member.
         for low in range(0, len(order), _WIDTH):
             members = order[low : low + _WIDTH]
             bits = {node: 1 << place for place, node in enumerate(members)}

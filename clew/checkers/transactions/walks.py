@@ -84,6 +84,7 @@ class Region:
         self.edges: list[list[list[int]]] = [
             [[] for _ in range(size)] for _ in (WW, WR, RW, OVERWRITE)
         ]
+        # An edge may stand twice in the graph; a walk needs it once.
         for place, node in enumerate(self.transactions):
             for packed in dict.fromkeys(graph.successors[node]):
                 target = local.get(packed >> 2)
@@ -93,6 +94,8 @@ class Region:
             [local[packed >> 2] for packed in graph.successors[hub] if packed >> 2 in local]
             for hub in hubs
         ]
+        # Local numbers go by invocation. So the later transactions of a session, and all that is
+        # invoked after a completion, are known by the first of them.
         self.following = [-1] * size
         for before, place in neighbours(range(size), [session[node] for node in self.transactions]):
             self.following[before] = place
@@ -157,6 +160,9 @@ class Walks:
         self.real = states * size
         self.steps: list[list[int]] = [[] for _ in range(self.real)]
         self.passing: list[int] = []
+        # Hubs come first, for each state in turn, so that `hub_node` is arithmetic and does not
+        # depend on the level. They lead to real nodes alone, so they may lead the list of passing
+        # nodes.
         for state in range(states):
             for members in region.hubs:
                 self._pass([state * size + member for member in members])
@@ -200,6 +206,7 @@ class Walks:
         chain = [-1] * self.size
         # Invariant: a node of the chain leads to its transaction and, by the next node, to all
         # later ones of the session.
+        # Backwards, so that each node of the chain is made after the one that it leads to.
         for place in range(self.size - 1, -1, -1):
             following = region.following[place]
             rest = [chain[following]] if following >= 0 else []
@@ -210,6 +217,8 @@ class Walks:
     def _add_real_time(self, region: Region, state: int, sources: list[int]) -> None:
         rest: list[int] = []
         chain = [-1] * self.size
+        # Invariant: `rest` holds the chain's node of the next place, which leads to every
+        # transaction from there on.
         for place in range(self.size - 1, -1, -1):
             chain[place] = self._pass([state * self.size + place, *rest])
             rest = [chain[place]]
@@ -221,6 +230,7 @@ class Walks:
     def parts(self) -> list[list[int]]:
         """The transactions of each strongly connected component, each ascending; O(n)."""
         found = []
+        # No edge leads from a transaction to itself, so a cycle has at least two of them.
         for component in components(self.steps):
             members = sorted({node % self.size for node in component if node < self.real})
             if len(members) > 1:
@@ -258,6 +268,7 @@ class Walks:
         parent[first] = origin
         found = []
         stack = [first]
+        # Steps out of passing nodes cost nothing: whatever real node is met here is one step away.
         while stack:
             node = stack.pop()
             if node < self.real:
@@ -304,6 +315,7 @@ def shortest(
     for low in range(0, len(sources), width):
         columns = {source: bit for bit, source in enumerate(sources[low : low + width])}
         wanted: dict[int, int] = {}
+        # The only goal that counts for an opening is its own source.
         for source, node in starts:
             if source in columns:
                 wanted[node] = wanted.get(node, 0) | 1 << columns[source]
@@ -333,6 +345,7 @@ def _first_hit(
             if reached and narrow:
                 reached &= ~under[node]
             if reached:
+                # Of several the lowest bit, the earliest source: a fixed choice.
                 bit = (reached & -reached).bit_length() - 1
                 source = next(source for source, column in columns.items() if column == bit)
                 return Hit(Start(source, node), steps)
@@ -358,6 +371,7 @@ def _layer(walks: Walks, columns: dict[int, int], goal_state: int) -> list[int]:
 def _step(walks: Walks, layer: list[int]) -> list[int]:
     """What each node reaches with one step more."""
     following = []
+    # Every union is of R[k] alone: `layer` stays as it is until all of R[k + 1] is there.
     for bits, targets in zip(layer[: walks.real], walks.steps, strict=False):
         reached = bits
         for target in targets:

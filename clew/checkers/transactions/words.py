@@ -160,6 +160,8 @@ def _link(source: int, target: int, kind: int, evidence: Explainer) -> Link:
 
 def _turned(links: Sequence[Link]) -> list[Link]:
     """Start the story so that it ends with what contradicts it: an order of time, else an rw."""
+    # An order of time reads best at the end, as what the data contradict; failing that, the missed
+    # write; failing that, the read.
     for wanted in (("realtime", "process"), ("rw",), ("wr",)):
         for place in range(len(links) - 1, -1, -1):
             if links[place].kind in wanted:
@@ -382,6 +384,8 @@ def _missed(link: Link, operations: Sequence[Operation]) -> int:
         return 0
     older: list[Any] = [None]
     later: list[tuple[int, Any]] = []
+    # Invariant: `older` has the values that were surely there before the write, `later` the reads
+    # after it was acknowledged; nobody so far saw it.
     for one in operations:
         for f, key, value in _micros(one):
             if key != link.key:

@@ -57,6 +57,8 @@ class Bank:
             balances = _balances(history, operation)
             reads += 1
             whole = _whole(balances)
+            # Transfers keep the sum, so every whole read must show the same; without a given total
+            # the first one sets it.
             if total is None and whole is not None:
                 total = sum(whole.values())
             if accounts is None:

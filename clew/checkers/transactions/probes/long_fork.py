@@ -106,6 +106,7 @@ def _groups(
         seen: dict[Key, Key] = {}
         left: dict[Key, Key] = {}
         sound = operation.type == "ok"
+        # Invariant: `left` has for each key what the transaction last read or wrote.
         for micro in micro_operations(history, operation):
             try:
                 f, raw, value = micro
@@ -191,6 +192,7 @@ def _across(
     forks: list[Anomaly] = []
     common: dict[tuple[Key, Key], list[frozenset[Key]]] = {}
     count: dict[Key, int] = {}
+    # Only keys that stand in several groups can be a pair that two groups share.
     for keys in groups:
         for key in keys:
             count[key] = count.get(key, 0) + 1
@@ -209,6 +211,7 @@ def _across(
             for operation, seen in groups[keys]:
                 if (one in seen) != (other in seen):
                     alone[other in seen].setdefault(keys, operation)
+        # Two reads of one group were compared in `_within`, so two groups are looked for.
         found = next(((a, b) for a in alone[0] for b in alone[1] if a != b), None)
         if found is not None:
             forks.append(_fork(alone[0][found[0]], one, alone[1][found[1]], other))

@@ -94,6 +94,8 @@ class CommitOrders:
         self.read_from: dict[int, dict[int, int]] = {}  # reader, writer: a key
         self.read: dict[int, list[_Read]] = {}
         self.written: dict[int, dict[int, None]] = {}
+        # One pass over all keys gives both views: who read a version, and what each transaction
+        # read, from whom, and wrote.
         for key, record in enumerate(records):
             for version, readers in record.readers.items():
                 for reader in readers:
@@ -144,11 +146,15 @@ class CommitOrders:
     def _direct(self, causes: Causes, budget: Budget) -> Iterator[tuple[_Read, int]]:
         """What a transaction read from, and for each key who wrote it last in its session."""
         latest: dict[tuple[int, int], int] = {}  # session and key
+        # Nodes go by invocation. Invariant: `latest` has for each session and key the last writer
+        # before this node.
         for count, node in enumerate(self.nodes):
             if count % Budget.STEP == 0:
                 budget.spend(Budget.STEP)
             reads = self.read.get(node, [])
             for source in self.read_from.get(node, ()):
+                # The reader saw `source` and read another version of a key that `source` wrote too,
+                # so `source` committed before that version (axiom Read Atomic).
                 for read in reads:
                     if read.key in self.written[source] and read.version != source:
                         yield read, source
@@ -168,6 +174,7 @@ class CommitOrders:
             writer = latest.get((session, read.key), read.version)
             if writer != read.version:
                 yield read, writer
+        # After its reads: a transaction does not see its own version from outside.
         for key in self.written.get(node, ()):
             latest[session, key] = node
 

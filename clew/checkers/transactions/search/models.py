@@ -64,6 +64,8 @@ def settle(
     for model in asked:
         found.refute(model, budget)
     ended = True
+    # From the strongest down: an order that satisfies one is a witness for all weaker ones, which
+    # then cost nothing.
     for model in reversed([row.name for row in MODELS]):
         if model in asked:
             ended &= found.settle(model, budget)

@@ -148,6 +148,8 @@ class Polygraph:
 
     def _draw_data(self, graph: DependencyGraph, nodes: Iterable[int]) -> None:
         inside = bytearray(len(graph.successors))
+        # A path through a hub is one edge, whose kind is that of the edge into the hub: the edge
+        # out of it gets the same.
         for node in nodes:
             inside[node] = 1
         kind_of_hub = {
@@ -174,6 +176,7 @@ class Polygraph:
         self.targets += [[] for _ in members]
         self._labels += [[] for _ in members]
         label = Label(REALTIME)
+        # Members go by invocation, so a moment leads to its own beginning and to all later moments.
         for moment, _ in pairwise(range(first, first + len(members))):
             self._join(moment, moment + 1, label)
         for moment, member in enumerate(members, start=first):
@@ -203,6 +206,9 @@ class Polygraph:
             if label.kind == RW and self.shape is Shape.SINGLE:
                 self.anti.append((source, target, label))
             return
+        # Viper's nodes: a dependency leaves from a commit and arrives at a beginning; an
+        # anti-dependency leaves from a beginning and arrives at a commit, so that no two follow
+        # each other directly.
         start, end = source, target
         if label.kind != RW and source < self._size:
             start = self.commit(source)
@@ -220,6 +226,7 @@ class Polygraph:
 
     def take_back(self, mark: tuple[int, int]) -> None:
         """Take back every edge that was added since."""
+        # Edges were appended, so the last one of each node is the one to take back first.
         while len(self._trail) > mark[0]:
             node = self._trail.pop()
             self.targets[node].pop()
@@ -261,6 +268,7 @@ class Polygraph:
             out[node] = 1
         left = [node for node, gone in enumerate(out) if not gone]
         place = {node: index for index, node in enumerate(left)}
+        # What an order could place lies on no circle, so only the rest is looked at.
         inner = [[place[t] for t in self.targets[node] if not out[t]] for node in left]
         return [self._circle([left[index] for index in part]) for part in components(inner)]
 

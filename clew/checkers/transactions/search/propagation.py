@@ -149,6 +149,7 @@ class Propagation:
         """The open keys, some at a time, so that the sets of their writers stay small."""
         group: list[int] = []
         width = 0
+        # Invariant: `width` is the number of writers in the group so far.
         for index in self.open:
             group.append(index)
             width += len(self.records[index].final)
@@ -201,6 +202,8 @@ class Propagation:
         for index in group:
             record = self.records[index]
             key = sum(bits[writer] for writer in record.final)
+            # Where w reaches v, or a reader of v, the edges of "v first" would close a circle: so
+            # w's version comes before v's (Cobra, section 4.2).
             earlier = {
                 writer: self._earlier(record, writer, before, width) & key & ~bits[writer]
                 for writer in record.final
@@ -232,8 +235,10 @@ class Propagation:
             return []
         behind: dict[int, list[int]] = {}
         for source, target, _ in anti:
+            # Anti-dependencies through a hub: into the hub, then to each of its members.
             if source >= self._size:
                 behind.setdefault(source, []).append(target)
+        # Sets of some goals at a time, as in `_groups`.
         for low in range(0, self._size, _WIDTH):
             before = self._reached(range(low, min(low + _WIDTH, self._size)))
             for source, target, label in anti:
@@ -280,6 +285,8 @@ class Propagation:
     def _conflict(self, steps: Sequence[Hop], *more: Choice) -> Conflict:
         """The choices behind a circle, and the circle of transactions."""
         owner = self.polygraph.owner
+        # Hops within a transaction, from beginning to commit, and hops from a moment have no
+        # transaction of their own to leave; they are no edges of the story.
         edges = [
             (owner(step.source), step.label.kind) for step in steps
             if owner(step.source) >= 0 and owner(step.source) != owner(step.target)
@@ -295,6 +302,8 @@ class Propagation:
         graph, moment = self.polygraph, self.made[choice]
         opposite = (index, later, earlier)
         paths = []
+        # At that moment only what was drawn before it counts: causes precede their effects, and
+        # `explain` ends.
         way = graph.path([graph.overwriting(earlier)], [graph.commit(later)], moment)
         if way:
             paths.append([Hop(later, earlier, Label(WW, opposite)), *way])

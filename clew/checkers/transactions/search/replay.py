@@ -78,9 +78,12 @@ class _Runner:
                     budget.spend(Budget.STEP)
                 step = self._options(step.first, step.gate, step.waiting, by_end, invoked, done)
                 step.waiting.sort(key=rank.__getitem__)
+                # The same transactions ran and the store shows the same: what failed from here will
+                # fail again.
                 if self.state not in seen:
                     seen.add(self.state)
                     step.options = self._choices(step.waiting)
+            # All that could be run here was tried: the step before was wrong (Wing and Gong).
             if not step.options:
                 if not steps or taken_back > _TAKEN_BACK_PER_STEP * len(by_end):
                     return False
@@ -114,6 +117,8 @@ class _Runner:
         while done[by_end[first]]:
             first += 1
         limit = self.graph.completed[by_end[first]]
+        # Both pointers only move forward along one branch, and a step keeps its own, so that taking
+        # it back restores them.
         while gate < len(invoked) and self.graph.invoked[invoked[gate]] < limit:
             waiting.append(invoked[gate])
             gate += 1
@@ -122,6 +127,8 @@ class _Runner:
     def _choices(self, waiting: list[int]) -> list[int]:
         """What may run, the best last; a reader alone, since running it costs nothing."""
         found = []
+        # A reader that may run changes nothing but frees others: if some order exists from here,
+        # one exists that runs it now.
         for number in waiting:
             if self._may_run(number):
                 if not any(touch.writes for touch in self.touches[number]):
@@ -134,6 +141,8 @@ class _Runner:
             current = self.current[key]
             if read is not None and read != current:
                 return False
+            # Nobody else may still need the version that this overwrites; its own read of it
+            # doesn't count.
             if writes and self.needed[key].get(current, 0) > (read == current):
                 return False
         return True

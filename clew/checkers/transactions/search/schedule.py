@@ -31,6 +31,7 @@ class Scheduler:
         self.reads: dict[int, list[tuple[int, int]]] = {}
         self.writes: dict[int, list[int]] = {}
         self.needed: list[dict[int, int]] = []
+        # `needed` counts for each version those who have still to read it.
         for index, record in enumerate(records):
             self.needed.append({version: len(who) for version, who in record.readers.items()})
             for version, readers in record.readers.items():
@@ -85,6 +86,7 @@ class _Run:
                 rank[node] = placed
                 placed += 1
                 self._take(node)
+            # Nodes that were woken since and went in their turn.
             while held and rank[held[0][1]] >= 0:
                 heappop(held)
             if not held:
@@ -111,6 +113,8 @@ class _Run:
             if not self.exclusive:
                 return None
             return next((key for key in writes if key in self.writing), None)
+        # Its own read of what it overwrites does not hold it back; where it has a node of its own,
+        # the beginning has done that read already.
         own = dict(self.plan.reads.get(owner, ()))
         for key in writes:
             version = self.current[key]
@@ -125,6 +129,7 @@ class _Run:
                 self._begin(owner)
             if node == self.graph.commit(owner):
                 self._commit(owner)
+        # Kahn's step: a node is free once all that lead to it have a place.
         for target in self.graph.targets[node]:
             self.waiting[target] -= 1
             if not self.waiting[target]:

@@ -141,6 +141,7 @@ class Searcher:
         """Look for forbidden cycles in the completion that was found, in the way of every check."""
         graph = DependencyGraph(self.graph.operations)
         graph.successors = [edges[:] for edges in self.graph.successors]
+        # The chains say the whole order: each version to the next, and its readers before that.
         for record, versions in zip(self.records, chains, strict=True):
             for earlier, later in pairwise(versions):
                 graph.add(earlier, later, WW)
@@ -230,6 +231,7 @@ class _Search:
         # guesses is tried twice, and this ends.
         while True:
             circle = self.propagation.follow(budget)
+            # A circle through no guess follows from what is certain: no completion is left.
             if circle:
                 conflicts, guesses = self.propagation.explain(circle, budget)
                 self.conflicts.update(dict.fromkeys(conflicts))
@@ -240,6 +242,8 @@ class _Search:
             doubts = self._doubts(budget)
             if not doubts:
                 return True
+            # The schedule is wrong somewhere in each circle: guess the opposite of one choice in
+            # it.
             for index, earlier, later in doubts:
                 self.propagation.guess((index, later, earlier))
 

@@ -68,6 +68,8 @@ class AppendKey(WrittenKey):
         """
         if self.odd or not _PLAIN.issuperset(map(type, self.longest)):
             return True
+        # To Python 1 == True, so only a read with a bool where the longest has 0 or 1 could pass
+        # for a prefix wrongly; no other place need be looked at.
         places = [self.longest.index(each) for each in _LIKE_BOOLS if each in self.longest]
         return any(
             type(value[place]) is bool

@@ -39,6 +39,8 @@ class AppendOrders(KeyOrders[AppendKey]):
         )
         if strange:
             self._uncommitted_beyond(record, strange)
+        # Each read is a prefix of the longest or stands among the strange ones, so this goes over
+        # all that was seen. What a committed transaction saw was committed.
         if record.unsure:
             for value in chain(record.longest, *(value for _, value in strange)):
                 writer = writers.get(value, NOBODY)
@@ -49,6 +51,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         """The edges that follow from one key, once every key is settled."""
         owners = record.owners
         self._link_writers(owners)
+        # Only where all of the longest read is certain does an append that it lacks come after it.
         if record.whole and len(record.writers) > len(owners):
             seen = set(record.order)
             unseen = {
@@ -104,6 +107,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         """Find reads of the future in transactions that contradict themselves."""
         found: dict[int, tuple[list[Any], Any]] = {}
         for number, value, own in record.again:
+            # An element of its own that it had not appended yet when it read it.
             for element in value:
                 if record.writers.get(element) == number and element not in own:
                     found.setdefault(number, (value, element))
@@ -113,12 +117,14 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _judge_updates(self, record: AppendKey) -> None:
         """Find reads of the future and lost updates."""
         order, owners = record.order, record.owners
+        # From the back, so that of several own appends the first place stays.
         first = dict(zip(reversed(owners), range(len(owners) - 1, -1, -1), strict=True))
         unseen = dict.fromkeys(record.unseen)
         for number, value in record.updates:
             length = len(value)
             if not record.whole and (length > len(order) or order[:length] != value):
                 continue
+            # An append right on top of what it saw stands at this place.
             own = first.get(number)
             if (own is not None and own != length) or number in unseen:
                 self._own_write(record, number, length, own)
@@ -130,11 +136,15 @@ class AppendOrders(KeyOrders[AppendKey]):
         if owner is not None:
             for writer in unseen:
                 self.graph.add(owner, writer, WW)
+        # Who read all that was seen missed each append that nobody saw: every one of them came
+        # later.
         only_readers = [number for number in dict.fromkeys(last) if number not in unseen]
         self.graph.add_all(only_readers, record.unseen, RW)
         both = [number for number in dict.fromkeys(last) if number in unseen]
         if record.again:
             both = self._based(record, both)
+        # Of those that read it all and appended, one can have come first. A second one lost its
+        # update; if there is one alone, its append was the next or its update was lost (OVERWRITE).
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], len(record.order))
             self._link_apart(both, record.unseen)
@@ -155,6 +165,7 @@ class AppendOrders(KeyOrders[AppendKey]):
             if early and all(number != other for other, _, _ in record.again):
                 self._future_read(record, number, record.order[:length], record.order[own])
             return
+        # Whoever stands between what it read and its own append came in between (P4).
         others = record.owners[length : own if own is not None else None]
         between = [other for other in others if other not in (number, NOBODY)]
         if between:
@@ -234,6 +245,7 @@ class AppendOrders(KeyOrders[AppendKey]):
             known = min(known, _common_length(longest, value))
             self._disagree(record, number, record.uncut(number, value))
             self._duplicate(record, number, value)
+        # An element that stands twice leaves open which of the two is its append.
         if len(set(longest)) < len(longest):
             known = min(known, self._duplicate(record, record.longest_by, longest))
         return known
@@ -270,6 +282,8 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _uncommitted(self, record: AppendKey) -> None:
         """Report elements that no committed transaction wrote, and forget their owners."""
         owners = record.owners
+        # The graph's nodes are committed transactions alone (Adya, section 3.1), so an owner that
+        # aborted is struck out, and no edge is drawn from or to it.
         for position, owner in enumerate(owners):
             if owner != NOBODY and self.operations[owner].type != "fail":
                 continue
@@ -285,6 +299,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         """Report such elements where the order is not certain."""
         met = set(record.order)
         for number, value in reads:
+            # Each such element once, in the first read that shows it.
             for element in value:
                 owner = record.writers.get(element, NOBODY)
                 odd = owner == NOBODY or self.operations[owner].type == "fail"
@@ -342,6 +357,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         """The earliest version in the order that a transaction read."""
         if record.read_by is None:
             record.read_by = {}
+            # The shortest certain prefix: all later versions were installed after that read's.
             for reader, value in record.reads:
                 known = record.read_by.get(reader)
                 if record.order[: len(value)] == value and (
@@ -369,6 +385,8 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _ww(self, record: AppendKey, source: int, target: int) -> Link | None:
         owners = record.owners
         before = NOBODY
+        # Invariant: `before` is the last place so far with a committed owner, as in
+        # `_link_writers`.
         for position, owner in enumerate(owners):
             if owner == NOBODY:
                 continue
@@ -434,6 +452,7 @@ def _common_length(one: list[Any], other: list[Any]) -> int:
 def _following(owners: list[int]) -> list[int]:
     """For each position the owner there, or the next one that committed."""
     following = owners[:]
+    # Backwards: the next place already has its own answer.
     for position in range(len(owners) - 2, -1, -1):
         if following[position] == NOBODY:
             following[position] = following[position + 1]

@@ -128,6 +128,8 @@ class PredicateOrders:
             return  # nobody changed it, and it was there from the start without a match
         # A transaction that has not written the key yet can't have met its own version.
         others = [version for who, version in key.final.items() if who != number]
+        # The versions that the read may have met: those that match are ruled out, since it did not
+        # show the key. One that is left is the one that it read (elimination).
         versions = [key.initial, *others]
         left = [version for version in versions if not key.matches(predicate, version)]
         if not left:
@@ -159,6 +161,8 @@ class PredicateOrders:
             others = [n for n, sure in enumerate(self.committed) if sure and n != self.start]
             for graph in (self.graph, self.items):
                 graph.add_all([self.start], others, WR)
+        # With one change besides the initial state the order of a key's versions is certain; with
+        # more it is open, and only edges from and to the initial version are drawn.
         for key in keys.values():
             changes = [writer for writer in key.final if self.committed[writer]]
             self.open_keys += len(changes) > 1
@@ -178,6 +182,8 @@ class PredicateOrders:
         if version == UNBORN and key.initial != UNBORN:
             assert self.start is not None
             later = [self.start]
+        # Adya, section 3.2: an anti-dependency by predicate leads to the change that makes the key
+        # match.
         for other in later:
             after = key.initial if other == self.start else key.final[other]
             if unseen and not key.matches(predicate, after):

@@ -105,6 +105,7 @@ class RegisterKey(WrittenKey):
             if number in again:
                 first = [] if read is ABSENT else [(self.version(read), BEFORE)]
                 self.met[number] = first
+        # Rereads stand in the order of the transaction, so that `met` keeps it.
         for reader, read, wrote in self.rereads:
             place = BEFORE if wrote is ABSENT else AMID
             if place and self.final.get(reader) == wrote:
@@ -128,6 +129,8 @@ class RegisterKey(WrittenKey):
         """The versions that a transaction with rereads met, its own at its last write."""
         own = [number] if number in self.final else []
         sides: tuple[list[int], list[int]] = ([], [])
+        # Its own version was installed at its last write: reads before that come first, those after
+        # it last.
         for version, place in self.met[number]:
             if version is not None and version != number:
                 sides[place == AFTER].append(version)
@@ -148,6 +151,8 @@ class Closure:
         self.place = {version: bit for bit, version in enumerate(self.versions)}
         self.masks = dict.fromkeys(self.versions, 0)
         after = {version: [*record.after.get(version, ())] for version in self.versions}
+        # Invariant: the mask of whatever comes later is whole, since it had its turn. A key whose
+        # order is a circle has no edges left (`_draw`), so that every version gets a turn.
         for version in reversed(in_order(after)):
             for later in after[version]:
                 self.masks[version] |= self.masks[later] | 1 << self.place[later]

@@ -59,6 +59,8 @@ class RegisterOrders(KeyOrders[RegisterKey]):
 
     def order_all(self, records: Sequence[RegisterKey], budget: Budget) -> None:
         """Infer the version orders of all keys and draw the edges."""
+        # The wr edges of all keys come first: "transaction-order" asks what follows from them, and
+        # from no others.
         for record in records:
             self._versions(record)
             self._link_reads(record)
@@ -75,6 +77,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
         for number, _, wrote in record.touches:
             if wrote is not ABSENT and self.committed[number]:
                 record.final[number] = wrote
+        # A version is named by its writer; what it shows to that writer itself is no dependency.
         for number, read, _ in record.touches:
             version = None if read is ABSENT else record.version(read)
             if version is not None and version != number:
@@ -100,6 +103,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
             for earlier, later in zip([INITIAL, *listed], listed, strict=False):
                 yield earlier, later, "the order was given"
             return
+        # Of a transaction that contradicts itself only the reads before its last write count.
         if "writes-follow-reads" in self.assumptions:
             for version, readers in record.readers.items():
                 for reader in readers:
@@ -129,6 +133,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
 
     def _sequential(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
         last: dict[int, int] = {}
+        # Invariant: `last` has for each session the version on which its last visit left the key.
         for number, path in self._visits(record):
             session = self.session[number]
             why = f"process {self.operations[number].process} met them in this order"
@@ -147,6 +152,8 @@ class RegisterOrders(KeyOrders[RegisterKey]):
                 yield earlier, later, why
             invoked = self.graph.invoked[number]
             over = [visit for visit in frontier if visit[0] < invoked]
+            # Who ended before the latest of these began is behind that one already: an edge from it
+            # would say nothing new.
             latest = max((visit[1] for visit in over), default=-1)
             for completed, _, version in over:
                 if completed > latest:
@@ -159,6 +166,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
         """Order two versions of a key where one's writer reads from the other's, however far."""
         order = self._topological()  # empty for a circle of reads, which is reported as G1c
         writers = sorted({writer for record in records for writer in record.final})
+        # One bit for each writer, some at a time, so that memory stays linear.
         for low in range(0, len(writers), _BLOCK):
             block = {writer: bit for bit, writer in enumerate(writers[low : low + _BLOCK])}
             reached = [0] * len(self.graph.successors)
@@ -185,10 +193,13 @@ class RegisterOrders(KeyOrders[RegisterKey]):
 
     def _draw(self, record: RegisterKey) -> None:
         """Draw a key's ww and rw edges from what is known of its versions' order."""
+        # What contradicts itself is evidence of nothing: none of it is drawn.
         if self._cyclic(record):
             record.after = {}
             record.known = len(record.final) <= 1
             return
+        # The initial state comes before every version. An edge to those that nothing else precedes
+        # is enough; the others follow.
         preceded = {
             later
             for version, laters in record.after.items()
@@ -219,10 +230,14 @@ class RegisterOrders(KeyOrders[RegisterKey]):
         if record.met:
             self._link_apart([each for each in both if not record.is_base(version, each)], later)
             both = [each for each in both if record.is_base(version, each)]
+        # Both read this version and overwrote it, and only one can have come next (P4).
         if len(both) > 1:
             self._lost_update(record, both[0], both[1], version)
         if len(both) * len(later) > MANY:
             return  # all that they violate, their lost updates violate too
+        # `reader` overwrote this version and `writer` wrote a later one. If the reader's version is
+        # known to be the later of the two, the writer came in between: a lost update. If the order
+        # of the two is open, the reader's came next, or its update was lost.
         for reader in both:
             for writer in later:
                 if reader in record.after.get(writer, {}):
@@ -249,6 +264,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
         nodes = [INITIAL, *record.final]
         place = {node: index for index, node in enumerate(nodes)}
         edges = [[place[later] for later in record.after.get(node, {})] for node in nodes]
+        # The initial state, node 0, is before all: an edge back to it closes a circle.
         edges[0] = [*range(1, len(nodes))]
         circles = components(edges)
         if circles:

@@ -128,6 +128,7 @@ class KeyOrders(ABC, Generic[_Record]):
 
         All that they violate, their own contradictions violate too, so many are left out.
         """
+        # Drawn one by one, so only where they are few.
         if len(apart) * len(writers) <= MANY:
             for reader, writer in product(apart, writers):
                 self.graph.add(reader, writer, RW)
