@@ -172,6 +172,7 @@ def _entries_by_key(  # noqa: C901 - one pass without calls, as above
         elif type(result) in kinds:
             if type(result) in PAIRS and len(result) == 2 and not unkeyed:  # noqa: PLR2004
                 own = result[0]
+                # A result may repeat the key of the request; what is left is the value.
                 if own is key or freeze(own) == key:
                     result = result[1]
             if type(result) in kinds:

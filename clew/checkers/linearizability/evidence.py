@@ -230,6 +230,8 @@ class Failed:
         if "fail" not in map(_TYPE, self._operations):
             return failed
         live: set[tuple[Key, Key]] = set()
+        # A value that another operation wrote and did not fail needs no explanation by a failed
+        # one.
         for one in self._operations:
             for name in self._written(one):
                 if one.type == "fail":

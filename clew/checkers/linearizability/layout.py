@@ -135,6 +135,8 @@ class Layout:
         for end in self._responses[first : first + LEVELS_AT_ONCE]:
             fresh: tuple[Slot, ...] = ()
             alone = not slots and entries[at][1] == end
+            # It overlaps no other, so nothing else can stand beside it, and its bit is free again
+            # at once.
             if alone and (at + 1 == total or entries[at + 1][0] > end):
                 call = call_ids.get(entries[at][2:5])
                 if call is None:
@@ -204,6 +206,7 @@ class Layout:
             if update_row is None:
                 update_row = tuple(updates)
             others, spares = update_row, len(self.spares)
+            # What may stand right before this call may as well follow it (`Specification.settles`).
             if slot[3] in settles:
                 others, spares = (), 0
             row = (slot, fresh, in_flight, others, spares, replacing, ranked)
@@ -225,6 +228,7 @@ class Layout:
         if machine.replaces[call]:
             self.replacing.add(index)
         before = self._last_spare.get(call)
+        # A free call may happen any number of times, so that one stands for all equal ones.
         if self._freed and before is not None:
             return
         bit = 0 if self._freed else 1 << 2 * self.width + len(self.spares)

@@ -80,6 +80,8 @@ class Machine:
         if len(states) > 1:
             self.chose = True
             distinct = tuple(dict.fromkeys(states))
+            # The same states found in another order are one state of the machine; the first order
+            # is kept.
             key: Any = distinct[0] if len(distinct) == 1 else _Several(distinct)
             states = distinct
         else:
@@ -100,6 +102,7 @@ class Machine:
         else:
             if self.budget is not None:
                 self.budget.spend(len(states) // STATES_COUNTED_AS_ONE)
+            # The subset construction: all that any of the states leads to.
             reached = [after for each in states for after in step(each, f, argument, result) or ()]
         if not reached:
             after = ILLEGAL

@@ -87,6 +87,10 @@ class Reduction:
             for index, each in enumerate(entries)
             if not specification.is_readonly(each.f, each.argument)
         }
+        # What all methods share. `_kept`: the indices of the entries that are known to fail, fewer
+        # and fewer. `_left`: the configurations that trials may still take; `_trial`: the most that
+        # one may take where nothing is free. `_endless`: how many trials with free calls did not
+        # end.
         self._kept = list(range(len(entries)))
         self._endless = 0
         self._eager = eager
@@ -126,6 +130,7 @@ class Reduction:
         """Leave out the pending operations and the reads but the last, or some of these."""
         if self._freed:
             self._kept = answered
+        # The boldest cut first: the first that fails is enough.
         for some in (self._telling(answered), answered, self._telling(self._kept)):
             if len(some) < len(self._kept) and self._fails(some, frozenset()):
                 return
@@ -138,6 +143,7 @@ class Reduction:
         """Leave out all operations on a value, value by value."""
         by_value: dict[Any, list[int]] = {}
         shared: set[Any] = set()
+        # An operation on several values ties them together: none of them can be left out alone.
         for index in everything:
             entry = self._entries[index]
             values = dict.fromkeys(_values((entry.argument, entry.result)))
@@ -176,6 +182,8 @@ class Reduction:
             return [index for index in rest if index in left]
 
         length = 2
+        # The last operations, doubled each time: what shows the failure is usually near the
+        # response.
         while length < min(len(everything), longest + 1):
             last = _with_sources({*everything[-length:], self._last_response}, sources)
             if self._shows(last, remaining):
@@ -309,6 +317,8 @@ class Reduction:
         try:
             levels = Layout(machine, entries, eager=self._eager, free=calls)
             linearizable = Search(machine, levels, trial).run().linearizable
+        # What a trial can't decide counts as linearizable: then more is kept than need be, and
+        # nothing that is shown is wrong.
         except OutOfBudget:
             linearizable = True
             self._endless += is_open
@@ -351,6 +361,7 @@ def _values(value: Any) -> Iterator[Any]:
     An empty list is a value; it is made of nothing else.
     """
     waiting = [value]
+    # Invariant: what was taken apart was given out or waits in parts.
     while waiting:
         value = waiting.pop()
         if type(value) is tuple and value:

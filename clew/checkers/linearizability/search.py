@@ -67,6 +67,11 @@ class Search:
     """One search over a partition; `run` it once. The machine is that of the layout."""
 
     def __init__(self, machine: Machine, layout: Layout, budget: Budget) -> None:
+        # What all methods share. `_visited`: for each state, level and window the costs with which
+        # it was reached, of which none is a part of another. `_frames`: the responses at which
+        # choices are left, the last the furthest. `_furthest` and its trail: how far any
+        # configuration came, which is what an explanation shows. `_count` runs up to `_limit`,
+        # where the budget is asked.
         self._step = machine.step
         self._replaces = machine.replaces
         self._layout = layout
@@ -264,6 +269,9 @@ class Search:
             window, trail = self._read(level.reads, state, before, trail)
         if others is not None and window == before and not self._any_legal(others, state):
             return
+        # The response is explained already. One that replaces the state may have been replaced
+        # unseen, which needs no place of its own; or it is linearized here, as the configuration
+        # that waits below.
         if window & bit:
             window ^= bit
             if not level.replacing & bit:
@@ -305,6 +313,7 @@ class Search:
         return others
 
     def _any_legal(self, operations: Sequence[Slot | Spare], state: int) -> bool:
+        # One that may follow is enough to make the replacement worth a configuration.
         for _, _, steps, call, _ in operations:
             after = steps.get(state)
             if after is None:

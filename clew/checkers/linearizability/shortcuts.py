@@ -111,6 +111,7 @@ def _at_once(entries: Sequence[Entry]) -> int:
         [(each.invoked, 1) for each in answered] + [(end(each), -1) for each in answered]
     )
     most = now = 0
+    # Invariant: `now` operations are in flight after this moment.
     for _, change in moments:
         now += change
         most = max(most, now)

@@ -141,6 +141,8 @@ class _Sweep:
 
     def _evidence(self, observer: _Does, between: Entry | None) -> tuple[Entry, ...]:
         found = [observer.entry, *([] if between is None else [between])]
+        # Whatever could have brought the value belongs to the story: it shows why none of these
+        # did.
         for each in self._all_done:
             is_early = each.entry.invoked < end(observer.entry)
             if is_early and each.brings is not _NOTHING and each.brings == observer.observes:

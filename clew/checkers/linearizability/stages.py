@@ -173,6 +173,7 @@ class _Finite(Budget):
         states = self._machine.states
         if self._freed and len(states) > len(self._machine.calls) + FREED_STATES_MAX:
             raise ShareSpentError("free operations make too many states")
+        # Each state is measured once, when it is new.
         new = states[self._counted :]
         self._counted = len(states)
         self._taken += sum(map(getsizeof, chain.from_iterable(new)))

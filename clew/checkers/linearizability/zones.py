@@ -121,6 +121,7 @@ def _empty_reads(
     empty = [entry.f == "get" and entry.result == "" for entry in reads]
     if not any(empty):
         return results
+    # The empty string was written too: either may have been read, and zones need to know which.
     if "" in values:
         return None
     return [None if each else result for each, result in zip(empty, results, strict=True)]
@@ -161,6 +162,7 @@ def _vectorised(
             return (-1, int(wrong.argmax()))
         np.minimum.at(responses, of, ends)
         np.maximum.at(invocations, of, starts)
+    # `zones.clashes` on arrays: each forward zone against the one that begins next.
     forward = np.flatnonzero(responses < invocations)
     forward = forward[np.argsort(responses[forward])]
     low, high = responses[forward], invocations[forward]
@@ -170,6 +172,8 @@ def _vectorised(
         return (int(forward[first]), int(forward[first + 1]))
     if not len(forward):
         return None
+    # No two forward zones overlap here, so of those that begin before a backward one the last is
+    # also the one that reaches furthest.
     backward = np.flatnonzero(invocations < responses)
     place = np.searchsorted(low, invocations[backward], side="left") - 1
     inside = (place >= 0) & (responses[backward] < high[place])
@@ -199,6 +203,8 @@ def _evidence(
         chosen = [read] if cluster < 0 else [writes[cluster - 1], read]
         return in_order(chosen)
     found: dict[int, Entry] = {}
+    # A zone is set by two operations, the first to end and the last to begin; with the write they
+    # are all that the rule speaks of.
     for suspect in suspects:
         members = [reads[at] for at, cluster in enumerate(clusters) if cluster == suspect]
         if suspect > 0:

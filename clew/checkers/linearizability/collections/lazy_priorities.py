@@ -118,6 +118,7 @@ class LazyPriorityQueue(Specification):
         present, flying, helpers, over = after
         if self._ahead.count(present, field):
             return ((present - (1 << field * self._width), flying, helpers, over),)
+        # In order of response, so that the first of its value is the one to take (see the module).
         for place, rank in enumerate(flying):
             if self._fields[rank] == field:
                 return ((present, flying[:place] + flying[place + 1 :], helpers, over),)
@@ -166,6 +167,7 @@ class _Ahead:
         self._ends = [end(each) for each in inserts]
         self._begun: list[list[int]] = [[] for _ in field]
         self._asked: list[list[int]] = [[] for _ in field]
+        # By invocation, so that a bisection counts those invoked by a moment.
         for each in sorted(inserts):
             self._begun[field[each.argument]].append(each.invoked)
             self.over += 1 << field[each.argument] * self._width
@@ -199,6 +201,7 @@ class _Ahead:
     def counts(self, present: int) -> Iterator[tuple[int, int]]:
         """Each field in which there is a copy, the smallest value first, and how many."""
         field = 0
+        # Invariant: `field` is the field of the lowest bits of `present`.
         while present:
             skipped = ((present & -present).bit_length() - 1) // self._width
             present >>= skipped * self._width

@@ -77,6 +77,8 @@ class LazyQueue(Specification):
         # How many enqueues had responded when one was invoked: one of these left precedes it.
         self._before = [bisect_left(responses, each.invoked) for each in enqueues]
         self._of_value: dict[Any, list[int]] = {}
+        # Two masks for each value: by response those that were answered, by invocation those that
+        # were not.
         for rank, value in enumerate(self._values):
             masks = self._of_value.setdefault(value, [0, 0])
             late = rank >= self._answered
@@ -115,6 +117,8 @@ class LazyQueue(Specification):
             return _Left(first, ranks, pending | 1 << rank - self._answered, ended)
         if not ranks:
             return _Left(rank, 1, pending, ended)
+        # The bits count from the first rank left, so that the same enqueues left are the same
+        # state.
         if rank < first:
             return _Left(rank, ranks << first - rank | 1, pending, ended)
         return _Left(first, ranks | 1 << rank - first, pending, ended)
@@ -135,6 +139,8 @@ class LazyQueue(Specification):
                 ended = ended if first < ended and ranks else 0
                 return _Left(first, ranks >> max(skip, 0), pending, ended)
             suitable ^= bit
+        # An unanswered one never responds and so is taken last; among these the first invoked is as
+        # good as any.
         suitable = unanswered & pending
         while suitable:
             bit = suitable & -suitable
@@ -148,6 +154,7 @@ class LazyQueue(Specification):
         found: dict[Any, None] = {}
         for bits, first in ((state.ranks, state.first), (state.pending, self._answered)):
             left = bits
+            # Bit by bit from the lowest, so that the order is the same in every run.
             while left:
                 bit = left & -left
                 found[self._values[first + bit.bit_length() - 1]] = None

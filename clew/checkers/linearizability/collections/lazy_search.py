@@ -127,6 +127,8 @@ def _fewest_values(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Sequ
     values.pop(None, None)
     with suppress(OutOfBudget):  # the verdict stands
         # Invariant: no order explains `entries`.
+        # One pass alone: a value that was needed beside others may be needless once they are gone,
+        # so that few are left and not always the fewest.
         for value in list(values):
             rest = [each for each in entries if _value(kind, each) != value]
             if not _searched(kind, rest, budget).outcome.linearizable:

@@ -153,6 +153,7 @@ class LazySet(Specification):
                 # What a test says that is neither true nor false is what no set says.
                 if said is not bool(held):
                     continue
+            # An update says whether it changed the set, and must have done what it says.
             elif said is not None and said is (held == (entry.f == "add")):
                 continue
             else:
@@ -164,6 +165,8 @@ class LazySet(Specification):
         if len(members) < 2:  # noqa: PLR2004 - nothing to compare
             return frozenset(members)
         groups: dict[Any, list[tuple[int, ...]]] = {}
+        # Only those with the same answered operations left compare: an unanswered one may be left
+        # unused, so more of them left allow all that fewer do.
         for held, left in members:
             answered = tuple(each for each in left if self._updates[each].completed is not None)
             groups.setdefault((held, answered), []).append(left)
@@ -178,6 +181,8 @@ class LazySet(Specification):
         members = []
         shown = self._shown[read]
         left = tuple(each for each in state[-1] if each != read)
+        # A read shows every element at once: each is as the read shows it, or there is no such
+        # moment.
         for at, (old, held) in enumerate(zip(state[:-1], shown, strict=True)):
             key = ("read", held, old, at)
             new = self._steps.get(key)
@@ -187,6 +192,7 @@ class LazySet(Specification):
                 return None
             members.append(new)
         moment = self._reads[read].invoked
+        # Elements that may be fewer things than before may shut out a read that is left.
         for at, new in enumerate(members):
             if new is not state[at] and new != state[at]:
                 for each in left:
@@ -206,6 +212,7 @@ class LazySet(Specification):
         """
         held = self._shown[read][at]
         wanted = "add" if held else "remove"
+        # It is so now, or an operation in flight makes it so, or one that is still to be invoked.
         for now, left in members:
             if now == held or any(self._updates[each].f == wanted for each in left):
                 return True

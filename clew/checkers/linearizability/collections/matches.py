@@ -105,6 +105,8 @@ def _drop_smaller(
 ) -> int:
     """Leave out smaller values that were surely there, and that no answered removal can take."""
     dropped = 0
+    # A smaller value that was surely there must be gone before this take, and answered takes in
+    # flight can take `flying` copies of it: the rest went to takes without an answer.
     for value, puts in left.items():
         if value < take.result:
             there = sorted((each for each in puts if end(each) < take.invoked), key=end)
@@ -126,6 +128,9 @@ class _Matching:
         asked = [each for each in entries if each.f not in kind.puts]
         self._empties = [each for each in asked if each.completed and each.result is None]
         self._pending = [each for each in asked if each.completed is None]
+        # What all methods share: `_passages` is the matching as it stands, by the number of the
+        # put; `_alike` the puts of each value, which may exchange their takes; `_tried` counts the
+        # exchanges tried.
         self._passages = {each.number: _passage(each, takes.get(each.number)) for each in puts}
         self._alike: dict[Any, list[int]] = {}
         for each in puts:
@@ -177,6 +182,7 @@ class _Matching:
         """Values alike that may have each other's take, the nearest first."""
         one = self._passages[number]
         found = []
+        # Each put must have been invoked before the other's take responded.
         for other in self._alike[one.entries[0].argument]:
             two = self._passages[other]
             fits = one.put < two.taken_done and two.put < one.taken_done

@@ -82,6 +82,7 @@ def _matched(
 ) -> tuple[tuple[Entry, ...], dict[Any, Entry]]:
     """An unfounded take with what else happened to its value; and for each value its take."""
     taken: dict[Any, Entry] = {}
+    # VFresh and VRepet: a value is taken after its put began, and once.
     for take in takes:
         put = puts.get(take.result)
         if put is None or end(take) < put.invoked:

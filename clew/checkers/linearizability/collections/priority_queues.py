@@ -94,6 +94,7 @@ class _Schedule:
                 for each in alike:
                     self._cover(*each)
                 alike.clear()
+        # All values are placed now, and each is there as briefly as can be.
         for empty in self._found.empties:
             assert empty.completed is not None
             first, last = rank[empty.invoked], rank[empty.completed]
@@ -140,6 +141,7 @@ class _Gaps:
         """Cover the gaps from first to last, the last excluded; those that were free."""
         covered = []
         gap = self.free(first) if first < last else last
+        # A covered gap is skipped for good, so that all calls together look at each gap once.
         while gap < last:
             covered.append(gap)
             self._next[gap] = gap + 1

@@ -79,6 +79,8 @@ def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
             reads.append((frozenset(entry.result or ()), entry))
     if len(by_element) * len(reads) > TESTS_MAX:
         return None
+    # What explains the whole history explains each element alone, so one that can't be explained is
+    # enough; that all can proves nothing.
     for element, group in by_element.items():
         tests = [as_test(each, element, shown=element in shown) for shown, each in reads]
         broken = _broken_element(in_order([*group, *tests]))
@@ -112,6 +114,7 @@ def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
         kind.append(entry)
     if seen.adds and seen.adds[0].completed is not None and truth_of(seen.adds[0].result) is False:
         return (seen.adds[0],)
+    # Added once, it can have been removed once.
     if len(seen.removed) > 1:
         return in_order([*seen.adds, *seen.removed[:2]])
     needed = seen.present + seen.removed
@@ -176,6 +179,8 @@ def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
     for every, read in shown:
         if not every <= adds.keys():
             return _on([_first(read, adds)], [read], adds)
+    # Of a set that only grows each state contains the one before. In order of size it is enough to
+    # look at neighbours: containment is transitive.
     for (fewer, read), (more, other) in pairwise(shown):
         if not fewer <= more:
             return _on([_first(read, more), _first(other, fewer)], [read, other], adds)

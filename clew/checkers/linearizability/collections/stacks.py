@@ -57,6 +57,7 @@ def _never_empty(
         else:
             begins.append(passage.put_done)
             ends.append(passage.taken)
+    # Segments are disjoint, so only the last one that began before it can hold it all.
     for empty in empties:
         place = bisect_right(begins, empty.invoked) - 1
         if place >= 0 and end(empty) <= ends[place]:
@@ -76,6 +77,8 @@ class _Segments:
         self._begins = [each.put_done for each in present]
         # How many values before a place are surely there when the push at the place responds.
         under = [0] * (self._count + 1)
+        # As differences first: a value counts from the place behind its own to the first place
+        # whose push responded after it was no longer surely there. The sums give the counts.
         for place, passage in enumerate(present):
             under[place + 1] += 1
             under[self._reach(passage)] -= 1
@@ -122,6 +125,7 @@ class _Segments:
     def _bottom(self, first: int, last: int, begin: int, finish: int) -> int:
         """The place of a value that may be at the bottom; last where none may."""
         place = self._pushes.first_below(first, last, begin)
+        # A bottom value was pushed before the segment begins, and popped after it ends or never.
         while place < last:
             passage = self._present[place]
             if passage.taken_done == NEVER or passage.taken_done > finish:
@@ -163,6 +167,7 @@ class _Least:
             return
         size, low = self._size, self._low
         left, right = first + size, last + size
+        # From the leaves up: whole nodes that make up the range, two on each level at most.
         while left < right:
             if left & 1:
                 self._raise(left, number)
@@ -172,6 +177,7 @@ class _Least:
                 self._raise(right, number)
             left >>= 1
             right >>= 1
+        # Only nodes above the two ends of the range hold a least that may have changed.
         for leaf in (first + size, last - 1 + size):
             node = leaf >> 1
             while node:
@@ -187,6 +193,8 @@ class _Least:
         """The least value from first to last, the last excluded."""
         least = _GONE
         waiting = [(1, 0, self._size, 0)]
+        # Invariant: `least` is the least of what was met; a node whose own least is no less is left
+        # out with all below it.
         while waiting:
             node, begin, finish, above = waiting.pop()
             low = self._low[node] + above
@@ -203,6 +211,8 @@ class _Least:
     def first_below(self, first: int, last: int, bound: int) -> int:
         """The first place from first on whose value is below the bound; last where none is."""
         waiting = [(1, 0, self._size, 0)]
+        # The left child is pushed last, so that places are met from the left, and the first that is
+        # below the bound is the answer.
         while waiting:
             node, begin, finish, above = waiting.pop()
             if finish <= first or last <= begin or self._low[node] + above >= bound:

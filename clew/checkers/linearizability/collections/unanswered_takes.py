@@ -144,6 +144,8 @@ class _Choice:
 
     def _is_enough(self, levels: Sequence[int]) -> bool:
         """Whether there is a take for each value (Hall's condition; the choices are nested)."""
+        # In order of their levels: takes 0 to r serve the values of ranks 0 to r, so each needs a
+        # level of at least its rank.
         ranked = enumerate(sorted(level for level in levels if level != self._never))
         return all(level >= rank for rank, level in ranked)
 

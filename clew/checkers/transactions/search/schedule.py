@@ -51,6 +51,10 @@ class _Run:
     def __init__(self, plan: Scheduler, graph: Polygraph) -> None:
         self.plan = plan
         self.graph = graph
+        # What all methods share. `current`: for each key the version that a read would see.
+        # `needed`: how many have still to read a version. `writing`: who has begun and will write a
+        # key. `waiting`: how many edges lead to a node from those without a place. `asleep`: the
+        # nodes that wait for a key.
         self.exclusive = graph.shape is Shape.NOT_ADJACENT
         self.current = [INITIAL] * len(plan.needed)
         self.needed = [dict(needed) for needed in plan.needed]
