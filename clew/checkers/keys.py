@@ -349,6 +349,7 @@ def _split(history: History, *, bare: bool) -> list[_Part]:
             keep = (bare and _asks(one)) or not _is_own(one)
             told[one.completed] = key, one.result if keep else one.result[1]
     positions: dict[Key, list[int]] = {key: [] for key in recorded}
+    # What named processes did, such as the nemesis, concerns every key.
     for position in range(len(history.events)):
         keys = [told[position][0]] if position in told else list(positions)
         for key in keys:

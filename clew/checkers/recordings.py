@@ -368,6 +368,7 @@ class _Pool:
         try:
             for _ in range(self.workers):
                 self._start()
+            # Invariant: `done` has what was judged out of turn.
             for position in range(len(self.files)):
                 while position not in self.done:
                     self._collect()

@@ -96,6 +96,8 @@ def stream(
     )
     pending: deque[tuple[Case, int, bool]] = deque()
 
+    # Invariant: `pending` has what was asked for and not given out, in order. Results of what had
+    # to run come in that order too, so the next one belongs to the first that was not known.
     def tasks() -> Iterator[SeedTask]:
         for case, seed in order:
             known = case.known(seed) is not None
@@ -125,6 +127,7 @@ def _stored(pending: deque[tuple[Case, int, bool]]) -> Iterator[tuple[Case, Seed
 def _in_turn(cases: Iterable[Case], seconds: float) -> Iterator[tuple[Case, int]]:
     end = wall.seconds() + seconds
     turns = deque((case, case.seeds()) for case in cases)
+    # One seed of each in turn; a case whose seeds are spent drops out.
     while turns and wall.seconds() < end:
         case, seeds = turns.popleft()
         for seed in islice(seeds, 1):

@@ -95,6 +95,10 @@ class _Reader:
     """Reads a trace once, and counts what it sees."""
 
     def __init__(self) -> None:
+        # What all methods share. `_ends`: what is known of each endpoint; `_links`: the one at
+        # which each link ends. `_standing`: the faults that stand, with their kinds. `_open`: how
+        # many operations are open. `_arrivals`: the deliveries so far, packed, which
+        # `_count_arrivals` takes apart.
         self.counts: dict[Behaviour, int] = {}
         self._arrivals: dict[Behaviour, int] = {}
         self._links: dict[int, _End] = {}
@@ -188,6 +192,7 @@ class _Reader:
                 error = record[5]
                 code = error.get("code") if isinstance(error, dict) else None
                 self._count("answer", record[3], kind, code, self._open.bit_length())
+            # A fault that takes several steps begins once.
             case "fault" if what not in self._standing:
                 for other in dict.fromkeys([None, *self._standing.values()]):
                     self._count(kind, record[3], other)

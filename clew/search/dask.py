@@ -51,6 +51,7 @@ def run_on(address: str, tasks: Iterable[SeedTask]) -> Generator[SeedResult, Non
         threads = sum(client.nthreads().values())
         left = iter(tasks)
         waiting: deque[tuple[list[SeedTask], Any]] = deque()
+        # Invariant: `waiting` has the batches that were sent off, in the order of the seeds.
         while True:
             while len(waiting) < BATCHES_A_THREAD * threads:
                 batch = list(islice(left, BATCH))
@@ -138,6 +139,7 @@ def _results(client: Any, batch: Sequence[SeedTask], future: Any) -> Iterator[Se
                 batch[0], "worker died", "Several workers of the cluster that ran this seed died."
             )
             return
+        # One of them kills its workers: each by itself shows which.
         for task in batch:
             yield from _results(client, [task], _submit(client, [task]))
         return
@@ -148,6 +150,7 @@ def _results(client: Any, batch: Sequence[SeedTask], future: Any) -> Iterator[Se
 def _waited(client: Any, future: Any) -> list[Answer]:
     """Wait for the answers, unless no worker is left to give them."""
     alone = 0.0
+    # Only time without any worker counts, and only in a row: one that comes back starts it anew.
     while alone < LOST_SECONDS:
         try:
             answers: list[Answer] = future.result(timeout=LOOK_SECONDS)

@@ -176,6 +176,8 @@ class FreshRuns:
     def _answer(self, request: bytes) -> FreshRun:
         """Wait for the fresh process's answer to a request."""
         failure = ""
+        # A server that died without an answer may have been killed from outside: the next one is
+        # asked the same. If that dies too, the run is to blame.
         for rest in reversed(range(_TRIES)):
             server = self._started()
             answer = server.answer()
@@ -283,6 +285,7 @@ def serve(parent: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)
     gc.freeze()  # so that no fork has to copy what it never changes
     server = os.getpid()
+    # Invariant: this process has run nothing of a user's; what it imported is Clew's own.
     while (request := _receive(requests)) is not None:
         asked = json.loads(request)
         model = asked["plan"]["model"]
@@ -328,6 +331,7 @@ def _compared(asked: dict[str, Any]) -> bytes:
 
     told, parts = _in_a_fork(lambda: gated(ran))
     found = None
+    # Each life in a fork of its own; the first that differs is enough.
     for packed in parts:
         found = _in_a_fork(lambda: gated(lambda: alone(Part(*loads(packed)), plan, model)))  # noqa: B023, S302
         if found is not None:

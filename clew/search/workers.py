@@ -116,6 +116,9 @@ class Pool:
     def __init__(
         self, tasks: Iterable[SeedTask], jobs: int, tick: Callable[[], None] | None = None
     ) -> None:
+        # What all methods share. A seed is named by its place among the tasks. One that was taken
+        # is in `_tasks` until it is done; a worker holds it, or it waits in `_again`. It is then in
+        # `_done` until all before `_next`, the first that was not reported, were reported.
         self._left = enumerate(tasks)
         self._jobs = jobs
         self._tick = tick
@@ -135,6 +138,9 @@ class Pool:
             ClewError: what a seed refused to run with; or no worker can be started.
         """
         try:
+            # Invariant: all before `_next` were reported, in order. Each round gives out what there
+            # is room for and waits for an answer or a death, and every death counts against a seed
+            # or a start: this ends if the tasks do.
             while True:
                 self._give()
                 while self._next in self._done:
@@ -152,6 +158,8 @@ class Pool:
 
     def _give(self) -> None:
         """Give seeds to the worker that holds the fewest, until every worker has enough."""
+        # One seed at a time to whoever holds the fewest; a further worker is started only once all
+        # that there are have work.
         while True:
             worker = min(
                 (each for each in self._workers if len(each.held) < HELD),
@@ -292,6 +300,7 @@ class Pool:
             heappush(self._again, place)
 
     def _end(self) -> None:
+        # All are told first and then waited for, so that they end at the same time.
         for worker in self._workers:
             worker.connection.close()
             if worker.held:

@@ -198,6 +198,7 @@ class _Traffic:
 
     def lost(self) -> list[Anomaly]:
         left = self.left()
+        # Only a look that began after the last put was over can show that an element is gone.
         final = next((one for one in self.empty if one.invoked > self.last_put), None)
         if final is None or len(left) <= self.open_takers:
             return []
@@ -245,6 +246,7 @@ def _reordered(passages: list[_Passage]) -> list[Anomaly]:
     late = _by_take(passages)
     found = []
     for one in sorted(passages, key=lambda one: one.put.invoked):
+        # VOrd: if it overtook any element that was in before it, it overtook the one taken last.
         latest = late.before(one.put.invoked)
         if latest is not None and one.taken_by < latest.taken_from and one.take is not None:
             found.append(_overtaking(latest, one))
@@ -256,6 +258,8 @@ def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anoma
     late = _by_take(passages)
     found = []
     for one in empty:
+        # If any one element was there all along, so was the one that is taken last of those put in
+        # before.
         latest = late.before(one.invoked)
         completed = one.completed or one.invoked
         if one.f == "dequeue" and latest is not None and latest.taken_from > completed:

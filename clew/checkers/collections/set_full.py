@@ -195,6 +195,7 @@ def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Elem
     first: dict[Key, Operation] = {}
     known: dict[Key, Operation] = {}
     ends: dict[Key, tuple[int, int]] = {}  # the first and the last end of the reads that show it
+    # The earliest acknowledgement counts, and the first add that may have taken effect.
     for add in adds:
         if add.type != "fail":
             first.setdefault(key_of(add.argument), add)
@@ -245,6 +246,7 @@ def _wrong_members(adds: list[Operation], reads: list[Operation]) -> list[Anomal
     told: set[Key] = set()
     doubled: set[Key] = set()
     found = []
+    # In order of completion: if any read shows a value before its add began, the first one does.
     for read in sorted(reads, key=completion):
         values = keyed(read.result)
         new = values.keys() - told

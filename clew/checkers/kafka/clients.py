@@ -91,6 +91,7 @@ class Clients:
         key, one = poll.key, poll.operation
         offsets = [offset for offset, _ in poll.messages]
         self._start(poll, offsets[0])
+        # Unless the client was moved meanwhile, the offsets of a poll go forward, and over nothing.
         for low, high in pairwise(offsets):
             if high <= low and not poll.moved:
                 self.anomalies.append(_nonmonotonic_poll(poll, low, high, one))

@@ -107,6 +107,7 @@ class _Offsets:
             self.failed.setdefault(name, commit)
             return
         tried = self.tried.setdefault(name, _Tried(commit, commit))
+        # The last to be over bounds from when on a later commit may have replaced it.
         if _Tried(commit, commit).over > tried.over:
             tried.last = commit
 
@@ -186,6 +187,8 @@ def _wrong(shown: Committed, offsets: _Offsets, recency: Recency) -> list[Anomal
         scopes = [EVERYWHERE]
     elif recency == "session":
         scopes = [*_scopes(shown.operation)]
+    # Either store is right. One that keeps the highest commit may show `highest` or more; one that
+    # keeps the last may show any that was not surely over when the latest known one began.
     for scope in scopes:
         known = offsets.known.get((shown.key, scope))
         if known is None:

@@ -102,6 +102,8 @@ def _sentences(edges: Sequence[_Edge], operations: Sequence[Operation]) -> Itera
     """One clause for each edge; a passage of time over several nodes is one."""
     real = len(operations)
     before = 0
+    # Invariant: `before` is the last operation that the cycle passed; nodes of real time lie
+    # between.
     for first, second, why in edges:
         if first < real:
             before = operations[first].number

@@ -39,6 +39,8 @@ class Logs:
         self.at: dict[str, dict[int, dict[Key, Place]]] = {}
         self.polled: dict[str, dict[Key, Poll]] = {}
         self.polled_count = 0
+        # Sends first, so that the operation named for a message at an offset is its sender where it
+        # knows.
         for send in self.sends:
             self.attempts.setdefault((send.key, key_of(send.message)), []).append(send)
             if send.offset is not None:

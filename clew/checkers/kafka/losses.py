@@ -23,6 +23,7 @@ def quiet_from(history: History) -> int:
     for one in history.operations:
         if one.f in {"send", "txn"}:
             last = max(last, end_of(one))
+    # Backwards to the last event of the nemesis: until then a fault may stand.
     for position in range(len(history.events) - 1, last, -1):
         if isinstance(history.events[position].process, str):
             return position
@@ -101,6 +102,8 @@ def unread(logs: Logs, gaps: list[Gap], quiet: int) -> tuple[list[Anomaly], int]
         known = send.operation.type == "ok"
         if not (known or send.offset is not None) or key_of(send.message) in seen:
             continue
+        # Passed over by a poll: nobody can get it any more. Before a late empty poll: it should
+        # have shown. Of all others nobody knows.
         passer = _passer(passed.get(send.key, []), send.offset)
         empty = ends.get(send.key)
         if passer is not None:
@@ -117,6 +120,7 @@ def unread(logs: Logs, gaps: list[Gap], quiet: int) -> tuple[list[Anomaly], int]
 def _merged(gaps: list[Gap]) -> dict[str, list[Gap]]:
     """Per key, gaps in order that cover the same offsets; none lies inside another."""
     merged: dict[str, list[Gap]] = {}
+    # By their beginning, the longer first: one that does not reach further lies inside the last.
     for gap in sorted(gaps, key=lambda gap: (gap.key, gap.low, -gap.high)):
         ours = merged.setdefault(gap.key, [])
         if not ours or gap.high > ours[-1].high:
@@ -136,6 +140,7 @@ def _late_ends(logs: Logs, quiet: int) -> dict[str, tuple[int, Operation]]:
     """Per key, the lowest offset from which a late poll found nothing, and the poll."""
     ends: dict[str, tuple[int, Operation]] = {}
     reached: dict[tuple[Any, str], int] = {}
+    # Invariant: `reached` has where each process goes on in each log.
     for poll in logs.polls:
         name = (poll.operation.process, poll.key)
         if poll.messages:

@@ -34,6 +34,7 @@ def reads_of_nothing(logs: Logs) -> Reads:
     for poll in logs.polls:
         end = end_of(poll.operation)
         sends_too = poll.operation.number in senders
+        # It may show from the moment its first send that did not fail was invoked.
         for offset, message in poll.messages:
             name = (poll.key, key_of(message))
             if possible.get(name, end) >= end and name not in told:

@@ -165,6 +165,7 @@ def in_effect(steps: list[Step]) -> list[Step]:
         for step in steps
         if isinstance(step, Send) and (step.key, key_of(step.message)) in polled
     }
+    # A transaction takes effect as a whole: one message of it that was polled shows all of them.
     return [
         step._replace(offset=None)
         if isinstance(step, Send)

@@ -206,6 +206,7 @@ def _raw(operations: Sequence[Operation]) -> list[_Raw]:
     sessions: dict[Any, int] = {}
     count = 0
     found = []
+    # Invariant: `sessions` has for each process the session that is open.
     for one in operations:
         if one.process not in sessions:
             sessions[one.process] = count
@@ -239,6 +240,7 @@ def _link(raw: list[_Raw], writes: dict[tuple[Key, Key], list[_Raw]], nothing: K
     counted = _counted(raw, writes, nothing, found.impossible)
     index_of = {one.operation.number: index for index, one in enumerate(counted)}
     places: dict[int, int] = {}
+    # A read may see a write that stands later in the history; its index is known beforehand.
     for index, one in enumerate(counted):
         session = places.setdefault(one.session, len(places))
         if session == len(found.sessions):
@@ -265,6 +267,7 @@ def _counted(
 ) -> list[_Raw]:
     seen = {(one.key, one.value) for one in raw if one.operation[2:4] == ("read", "ok")}
     counted = []
+    # A write of unknown outcome took effect for certain only where somebody read it.
     for one in raw:
         name = (one.key, one.value)
         kind = one.operation.type

@@ -123,6 +123,7 @@ class _Search:
         # with all responses by now explained; a bit belongs to one operation in flight.
         for _, index, starts in sorted(moments):
             if starts:
+                # The lowest bit that no operation in flight has.
                 taken = sum(self.open.values())
                 self.open[index] = (taken + 1) & ~taken
                 continue
@@ -157,6 +158,7 @@ class _Search:
     def _read_all(self, configuration: _Configuration) -> _Configuration:
         """Let every read in flight happen that fits now; that shuts out nothing later."""
         done, last = configuration
+        # A read changes nothing, so as soon as it may happen it is as well done.
         for index, bit in self.open.items():
             one = self.found.all[index]
             if not one.is_write and one.source in last:

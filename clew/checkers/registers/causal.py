@@ -162,6 +162,7 @@ def _pram(found: Accesses, budget: Budget) -> list[Anomaly]:
     order.close(budget)
     anomalies: list[Anomaly] = []
     with standing(anomalies):
+        # Each session may see its own order of all writes: what one of them forces binds no other.
         for session in found.sessions:
             ours = order.branch(session)
             if ours.read_in(session):

@@ -62,6 +62,9 @@ class Order:
         readers: Iterable[int] | None = None,
         graph: OrderGraph[Why] | None = None,
     ) -> None:
+        # What all methods share. `graph` has every edge that is known. `clocks` has for each
+        # access, by session, the rank of the session's last access that comes before it, and -1 for
+        # none; they are behind the graph only inside `saturate`.
         self.found = found
         self.clocks: list[list[int]] = []
         self.graph = _sessions(found) if graph is None else graph
@@ -89,12 +92,16 @@ class Order:
         known = [-1] * len(self.found.sessions)
         for first, second in pairwise(session):
             self.graph.add(first, second, Why("session"))
+        # Invariant: `known` is the clock of what comes next in this session. In an order of writes
+        # alone a source brings with it only the earlier writes of its own session, which its rank
+        # says.
         for index in session:
             one = self.found.all[index]
             if one.source != INITIAL:
                 source = self.found.all[one.source]
                 self.graph.add(one.source, index, Why("reads-from"))
                 known[source.session] = max(known[source.session], source.rank)
+            # Something that comes after it came before it: a circle.
             if known[one.session] >= one.rank:
                 return False
             self.clocks[index] = known[:]
@@ -206,9 +213,13 @@ class Order:
     def _forced(self, read: int, *, total: bool) -> Iterator[Edge]:
         """What a read's answer puts in order and was not known."""
         source = self.found.all[read].source
+        # POPL 2017, section 3: a write in the read's past is no later than what the read saw. Of
+        # each session the last is enough, since the older ones come before it.
         for write in self.latest_writes(read):
             if write != source and not self.before(write, source):
                 yield write, source, Why("overwritten", read)
+        # CAV 2019, section 4: in one order of all, what overwrites the source comes after its
+        # readers.
         for write in self.earliest_overwrites(read) if total else ():
             if write != source and not self.before(read, write):
                 yield read, write, Why("not-yet", read)
@@ -317,6 +328,7 @@ def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
 def _shortened(cycle: list[Edge]) -> list[Edge]:
     """The cycle with one edge for each run of edges along a session."""
     turn = max((at + 1 for at, (_, _, why) in enumerate(cycle) if why.rule != "session"), default=0)
+    # Turned first, so that no run of one session's edges is cut in two by the ends of the list.
     shorter: list[Edge] = []
     for first, second, why in [*cycle[turn:], *cycle[:turn]]:
         if shorter and why.rule == shorter[-1][2].rule == "session":
@@ -356,6 +368,7 @@ def way(order: Order, first: int, second: int) -> list[int]:
     """A shortest chain of accesses from one to another that it comes before; both included."""
     came_from = {first: first}
     queue = [first]
+    # Breadth first, so that the first way found to a node is a shortest.
     for node in queue:
         if node == second:
             break

@@ -185,6 +185,7 @@ class _Search:
             state = stack.pop()
             if sum(state[0]) > sum(self.deepest):
                 self.deepest = state[0]
+            # Each session got as far as it must: the order is whole.
             if all(map(ge, state[0], self.needed)):
                 self.done = True
                 break
@@ -272,6 +273,7 @@ class _ValueSearch(_Search):
         super().__init__(found, None)
         self.initial = initial
         self.shows = [one.value for one in found.all]
+        # Only the last access of a session can be of unknown outcome, and it may be left undone.
         for number, session in enumerate(found.sessions):
             self.needed[number] -= found.all[session[-1]].operation.type == "info"
 

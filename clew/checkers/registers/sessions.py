@@ -135,6 +135,8 @@ def _monotonic_reads(
     graph: OrderGraph[Because], found: Accesses, session: list[int], keys: dict[Key, int]
 ) -> None:
     last: dict[Key, int] = {}
+    # Invariant: `last` has what the session's last read of each key saw. An edge from each to the
+    # next is enough, since the order is transitive.
     for index in session:
         one = found.all[index]
         if not one.is_write:
@@ -168,6 +170,7 @@ def _read_your_writes(
 def _writes_follow_reads(graph: OrderGraph[Because], found: Accesses, session: list[int]) -> None:
     """What a read saw comes before each later write of the session; a chain of gates again."""
     gate: int | None = None
+    # Invariant: `gate` comes after all that the session has read so far.
     for index in session:
         one = found.all[index]
         if one.is_write:
@@ -186,6 +189,7 @@ def _own_future(found: Accesses, wanted: list[Guarantee]) -> list[Anomaly]:
     if "writes-follow-reads" not in wanted:
         return []
     anomalies = []
+    # A cycle of a single write, which the graph of writes can't show.
     for one in found.all:
         if one.is_write or one.source == INITIAL:
             continue
@@ -225,6 +229,7 @@ def _steps(cycle: list[Edge], real: int) -> list[Edge]:
     """
     steps = []
     first = cycle[0][0]
+    # Invariant: `first` is the last write that the cycle passed; gates lie in between.
     for _, second, because in cycle:
         if second < real:
             steps.append((first, second, because))

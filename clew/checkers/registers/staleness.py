@@ -97,6 +97,7 @@ def _interval(one: Access, bound_ns: int) -> Interval:
 def _futures(found: Accesses) -> list[Anomaly]:
     """Reads that ended before their write began: no bound allows them."""
     anomalies = []
+    # Only the beginning of a read is moved, so that one that ended too soon stays wrong.
     for one in found.all:
         if one.is_write or one.source == INITIAL:
             continue

@@ -132,6 +132,7 @@ def _reads(operation: Operation, inserts: Mapping[Key, Sequence[Any]]) -> Iterat
         return
     name, shown = operation.result
     inserted = inserts.get(key_of(name), ())
+    # Newest first: the place counts the inserts that were before it.
     for place, value in zip(range(len(shown) - 1, -1, -1), shown, strict=True):
         if value is None and place >= len(inserted):
             continue

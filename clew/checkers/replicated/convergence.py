@@ -196,6 +196,8 @@ class _Watch:
     ) -> None:
         replica = self.replicas.of(read)
         promised = self.promised.setdefault(replica, {})
+        # Two reads that overlap may have been answered in either order, so only one that began
+        # after the other was over can show that a value disappeared.
         for key in [] if promised.keys() <= keys else [key for key in promised if key not in keys]:
             earlier = promised[key]
             if completion(earlier) < read.invoked:
@@ -203,6 +205,8 @@ class _Watch:
                 if monotonic:
                     send = self.sends.acknowledged[key]
                     self.anomalies.append(_disappeared(send, earlier, read, replica))
+        # Invariant: a value is promised from the first read that began after its acknowledgement
+        # and shows it.
         fresh = keys - promised.keys()
         for key in values if fresh else ():
             send_ok = self.sends.acknowledged.get(key) if key in fresh else None
@@ -211,6 +215,8 @@ class _Watch:
         self._hold(self.held.setdefault(replica, {}), read, keys)
 
     def _hold(self, held: dict[Key, Operation], read: Operation, keys: set[Key]) -> None:
+        # `held` tells since when a value shows without a break, so that one that is missed begins
+        # anew.
         if not held.keys() <= keys:
             for key in [key for key in held if key not in keys]:
                 del held[key]
@@ -301,6 +307,7 @@ def _convergence_times(sends: _Sends, finals: FinalReads, watch: _Watch) -> dict
     times = []
     last_send = max((one.end or 0 for tries in sends.tries.values() for one in tries), default=0)
     last_shown = 0
+    # The slowest replica decides; a value that some replica does not show has no time.
     for key, send in sends.acknowledged.items():
         reads = [watch.held.get(replica, {}).get(key) for replica in finals.reads]
         ends = [read.end for read in reads if read is not None and read.end is not None]

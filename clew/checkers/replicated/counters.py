@@ -123,6 +123,9 @@ class IntervalCounter:
         budget.spend(0)
         adds = _Adds.of(history)
         reads, anomalies = _split_reads(history.operations)
+        # What raises the total counts for certain if it was acknowledged before the read began, and
+        # may count if it was sent before the read was over; so does what lowers it, with the bounds
+        # exchanged.
         for read, value in reads:
             end = completion(read)
             least = adds.acknowledged_up.before(read.invoked) + adds.sent_down.before(end)
@@ -214,6 +217,7 @@ class _Totals:
 
     @classmethod
     def of(cls, adds: _Adds) -> _Totals:
+        # Adds that were acknowledged count for certain, all others may or may not.
         certain = sum(delta for one, delta in adds.operations if one.type == "ok")
         unknown = [delta for one, delta in adds.operations if one.type != "ok"]
         least = certain + sum(delta for delta in unknown if delta < 0)
@@ -263,6 +267,8 @@ def _split_in_doubles(sizes: Iterable[int]) -> list[tuple[int, int]]:
     tally = Tally(size for size in sizes if size)
     sizes_left = sorted(tally)
     result = []
+    # Invariant: `result` with what is left in `tally` has the subset sums of the sizes given.
+    # Doubles are larger than what they are made of, so the heap meets them later.
     while sizes_left:
         size = heappop(sizes_left)
         count = tally.pop(size, 0)
@@ -336,6 +342,8 @@ def _decreasing(reads: list[tuple[Operation, int]], replicas: ReplicaNames) -> l
     found = []
     for replica, ours in by_replica.items():
         over = Foremost(ours, lambda pair: completion(pair[0]), lambda pair: pair[1])
+        # The highest of the reads that were over is enough: whoever shows less than any of them
+        # shows less than that one.
         for read, value in ours:
             highest = over.before(read.invoked)
             if highest is not None and value < highest[1]:

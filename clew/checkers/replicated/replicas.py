@@ -108,6 +108,7 @@ def _last_disturbance(history: History, update: str) -> int:
     """The last position at which an update or a fault was still going on; -1 where none was."""
     updates = (operation for operation in history.operations if operation.f == update)
     last = max(map(completion, updates), default=-1)
+    # Backwards to the last event of a named process, such as the nemesis.
     for position in range(len(history.events) - 1, last, -1):
         if isinstance(history.events[position].process, str):
             return position
@@ -121,6 +122,8 @@ def _final_of(reads: Sequence[Operation], quiet: int) -> Operation | str:
     if not answered:
         late = any(read.invoked > quiet for read in reads)
         return "no late read was answered" if late else "no read came after the last update"
+    # The last to be invoked. One that overlaps it and shows something else may have been answered
+    # after it, so that nobody knows which came last.
     final = answered[-1]
     if any(read.type != "ok" and read.invoked > completion(final) for read in reads):
         return "its last read was not answered"

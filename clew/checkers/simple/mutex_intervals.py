@@ -76,6 +76,8 @@ def _holds(operations: Iterable[Operation]) -> list[Hold]:
     """The sure holds in order of acquisition."""
     held: dict[Process, list[Operation]] = {}
     found = []
+    # A release ends every hold of its process: what it had acquired twice, it no longer surely
+    # holds.
     for one in operations:
         if one.f == "acquire" and one.type == "ok":
             held.setdefault(one.process, []).append(one)
@@ -88,6 +90,8 @@ def _holds(operations: Iterable[Operation]) -> list[Hold]:
 def _overlaps(holds: list[Hold]) -> list[Anomaly]:
     found = []
     longest: Hold | None = None
+    # Invariant: of the holds that began before this one `longest` ends last. If this one overlaps
+    # any of them, it overlaps that one.
     for hold in holds:
         if longest is not None and hold.begin < longest.end:
             found.append(_two_holders(longest, hold))

@@ -107,6 +107,8 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     clients: dict[int, int] = {}
     taken: set[int] = set()
     operations = []
+    # Invariant: `clients` has for each client met its new number, which leads to its node as
+    # before, or to another that has its role.
     for one in plan.operations:
         old, new = before.for_function(one.f), after.for_function(one.f)
         home = one.node or old[one.client % len(old)]
@@ -131,6 +133,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
 def _free(taken: set[int], node: int, count: int) -> int:
     """Find the least number of a client of a node that no client has."""
     rank = node
+    # Client c stands at node c modulo the number of nodes, so steps of that number keep the node.
     while rank in taken:
         rank += count
     taken.add(rank)

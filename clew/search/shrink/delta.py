@@ -34,6 +34,9 @@ def minimised(
     if not kept or fails([]):
         return []
     parts = 2
+    # Invariant: `kept` fails (ddmin, section 3). A part that fails by itself is split in two again;
+    # without one part that could go the rest keeps its grain; if neither fails, the parts are
+    # halved. At single elements none can go any more, so what is left is 1-minimal.
     while len(kept) > 1:
         parts = min(parts, len(kept), parts_max or len(kept))
         reduced = _reduced(kept, parts, fails)
@@ -76,6 +79,8 @@ def least(low: int, high: int, fails: Callable[[int], bool], tries: int = 8) -> 
     if fails(low):
         return low
     passing, failing = low, high
+    # Invariant: `failing` fails and `passing` does not. Failing need not be monotone: what is
+    # returned was seen to fail, whatever lies between.
     for _ in range(tries - 1):
         if failing - passing <= 1:
             break

@@ -48,6 +48,7 @@ def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
         _redrawn(hunt.best),
         _bereft(hunt.best, []),
     )
+    # What changes least comes first: the first group of which one passes decides.
     for candidates in groups:
         best: tuple[Parting, Plan] | None = None
         done: str | None = None
@@ -59,6 +60,7 @@ def nearest_passing(hunt: Hunt) -> tuple[Plan, str] | None:
                 continue
             done = candidate.family
             part = candidate.parting or compared.parting(passing)
+            # A difference in the failure's past counts above any other, then the longest agreement.
             if best is None or part[:2] > best[0][:2]:
                 best = part, candidate.plan
         if best is not None:
@@ -99,6 +101,7 @@ def _weakened(plan: Plan) -> Iterator[Candidate]:
     """Make one fault shorter or later, or take it away."""
     for rank, fault in enumerate(plan.faults):
         length_ns = fault.until_ns - fault.at_ns
+        # By little first: an eighth of the fault gone says more than half of it.
         for part in (8, 4, 2):
             shorter_ns = length_ns * (part - 1) // part
             if length_ns - shorter_ns >= MS:
@@ -153,6 +156,7 @@ def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator
     for one in timeline.operations:
         asked.setdefault(timeline.client_of(one.process), []).append(one)
     pairs: list[tuple[int, Operation]] = []
+    # A client's operations are invoked in the order of the plan, so they pair up one by one.
     for rank, planned in enumerate(plan.operations):
         if asked.get(f"c{planned.client}"):
             pairs.append((rank, asked[f"c{planned.client}"].pop(0)))

@@ -88,6 +88,8 @@ class Failing:
         ours, theirs = self._events, _Events(passing)
         spare = Counter(key for key, _ in theirs.seen)
         agreed = 0
+        # Invariant: the events of the past so far happen in the passing run too, as often, at the
+        # same times. `spare` counts what that run has beyond them.
         for key, event in ours.seen:
             if event.number not in self._past:
                 continue
@@ -150,6 +152,8 @@ class _Events:
         self.fates: dict[Sent, Key] = {}
         numbers: dict[int, Sent] = {}
         count: Counter[tuple[str, str, str]] = Counter()
+        # Numbers of messages differ between runs, so one is known by its ends, its text, and how
+        # many like it were sent before.
         for message in self.timeline.messages.values():
             if message.copied is not None:
                 numbers[message.number] = (*numbers[message.copied][:4], True)

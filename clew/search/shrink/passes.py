@@ -65,6 +65,7 @@ class Hunt:
         parts_max: int | None = None,
     ) -> None:
         """Keep a minimal part of a list with which the plan still fails."""
+        # Its answer is not needed: each part that fails becomes the best plan when it is tried.
         minimised(items, lambda part: self.attempt(plan_of(part)), parts_max)
 
 
@@ -115,6 +116,7 @@ def keep_the_evidence(hunt: Hunt) -> None:
         hunt.attempt(cuts.with_operations(plan, [o for o in plan.operations if _key(o) in keys]))
     hunt.attempt(cuts.with_operations(hunt.best, []))
     count = 4
+    # Where nothing shows what matters, the last operations are the likeliest, ever more of them.
     while count < len(hunt.best.operations):
         if hunt.attempt(cuts.with_operations(hunt.best, hunt.best.operations[-count:])):
             return
@@ -143,6 +145,7 @@ def planned_evidence(plan: Plan, sight: Sight) -> list[PlannedOperation]:
             if each.client == client and each.f == one.f and each.at_ns <= start
             and _agree(each.value, one.argument)
         ]  # fmt: skip
+        # Of those that were due by then the client is at the last.
         found += fitting[-1:]
     return [one for one in plan.operations if one in found]
 
@@ -186,6 +189,7 @@ def fewer_operations(hunt: Hunt) -> None:
 def fewer_nodes(hunt: Hunt) -> None:
     """Take away one node after another, whichever can be spared."""
     again = True
+    # Each round takes a node away, or is the last. One whose operations can go with it first.
     while again and len(hunt.best.node_ids) > 1:
         again = any(
             hunt.attempt(cuts.with_nodes(hunt.best, {*hunt.best.node_ids} - {name}, moved=moved))
@@ -202,6 +206,7 @@ def fewer_regions(hunt: Hunt) -> None:
     if hunt.attempt(cuts.in_one_place(plan)):
         return
     again = True
+    # Each round leaves a region less, or is the last.
     while again and hunt.best.regions is not None:
         again = any(
             hunt.attempt(cuts.with_merged(hunt.best, kept, gone))
@@ -275,6 +280,7 @@ def less_time(hunt: Hunt) -> None:
     for _ in range(2):
         points = cuts.times(hunt.best)
         gaps = sorted(range(1, len(points)), key=lambda rank: points[rank - 1] - points[rank])
+        # Shortening a wait moves what comes after it and leaves its rank, so the ranks stay true.
         for rank in gaps[:GAPS_MAX]:
             _shorten(hunt, rank)
 

@@ -65,6 +65,9 @@ def thin(hunt: Hunt, turn: int) -> None:
     size = len(hunt.best.operations), len(hunt.best.faults)
     stream = Entropy(hunt.best.seed).stream("shrink", "thin", turn, *size)
     part, slow, mark = WHOLE // 2, 0, weight(hunt.best)
+    # Invariant: `hunt.best` fails. `slow` counts the attempts since `mark`, the weight when an
+    # eighth had gone. What goes at once doubles with a success and loses an eighth with a failure:
+    # the two balance at about one success in six.
     while slow < SLOW:
         slow += 1
         plan = _ended(hunt)
@@ -219,6 +222,7 @@ def with_less(hunt: Hunt) -> None:
 
     Some faults, such as a restart of all nodes at once, only change the draws.
     """
+    # Each round leaves one fault or operation less, so this ends.
     while not short_enough(hunt.best):
         plan = _ended(hunt)
         many = len(plan.faults) > FAULTS_ENOUGH
@@ -236,6 +240,7 @@ def without_spare(hunt: Hunt) -> None:
     What no cut under the same seed could take away may matter only for its draws.
     """
     again = True
+    # Each round leaves a lighter plan, or is the last.
     while again:
         plan = _ended(hunt)
         shown = planned_evidence(plan, hunt.sight)
@@ -253,6 +258,7 @@ def without_spare(hunt: Hunt) -> None:
 
 def with_fewer_nodes(hunt: Hunt) -> None:
     """Take one node away under another seed, and again."""
+    # Each round leaves a node less, or is the last.
     while len(hunt.best.node_ids) > NODES_ENOUGH:
         whole = hunt.best
         if not any(

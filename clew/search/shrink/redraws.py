@@ -56,6 +56,8 @@ def search(hunt: Hunt, whole: Plan, sight: Sight) -> None:
     small = len(best.operations) <= SMALL_OPERATIONS and len(best.faults) <= SMALL_FAULTS
     base = (best, seen) if small else None
     try:
+        # Invariant: `best` is the lightest plan that failed; `base` is what is thinned next, the
+        # small plan or a sketch that failed, and None where another sketch is to be drawn.
         for turn in range(TURNS):
             again = base is None
             if base is None:

@@ -69,6 +69,7 @@ def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
 
 def named_losses(hunt: Hunt) -> None:
     """Name the messages that had to be lost, instead of losing by chance, if they are few."""
+    # Ranks stay as they are: a fault is replaced by one in its place.
     for rank, fault in enumerate(hunt.best.faults):
         if fault.kind not in LOSSES:
             continue
@@ -105,6 +106,7 @@ def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
     timeline, nodes = run.timeline(), frozenset(run.plan.node_ids)
     sent: Counter[tuple[str, str]] = Counter()
     ranks: dict[int, list[str | int]] = {}
+    # A copy is lost or not like its original, so that only originals are counted.
     for one in timeline.messages.values():
         ends = one.src, one.dest
         if one.copied is None and fault.at_ns <= one.sent_ns and nodes.issuperset(ends):
