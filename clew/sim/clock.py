@@ -87,4 +87,5 @@ class Clock:
         if not self.drift_ppm:
             return local_ns
         self.timers += 1
+        # A clock that runs fast by p ppm shows d after d / (1 + p / 10^6) of true time.
         return max(self._held(local_ns * _MILLION // (_MILLION + self.drift_ppm), local_ns), 0)

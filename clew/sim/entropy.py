@@ -33,6 +33,8 @@ class Stream:
 
     def bits64(self) -> int:
         """An integer in [0, 2**64)."""
+        # SplitMix64: the state walks by the golden ratio's odd number through all 64-bit values,
+        # and the mix makes each step's value look unrelated to the last.
         self._state = z = (self._state + _GOLDEN) & _MASK
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -56,6 +58,8 @@ class Stream:
 
     def shuffle(self, items: MutableSequence[T]) -> None:
         """Permute in place (Fisher and Yates)."""
+        # Invariant: places behind `last` are settled, each by an even draw among all that were
+        # left.
         for last in range(len(items) - 1, 0, -1):
             other = self.below(last + 1)
             items[last], items[other] = items[other], items[last]

@@ -87,6 +87,7 @@ class ClassInvariant(Invariant):
         super().__init__(nodes)
         invariant = declared(nodes)
         self.name = invariant.name or declared.__name__
+        # Bound once: it is called after every event.
         self._after = invariant.after
 
     def after(self, node: Node) -> Violation | None:

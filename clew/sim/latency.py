@@ -68,6 +68,7 @@ class Latency(NamedTuple):
 
 def exponential_ns(draw: int, mean_ns: int) -> int:
     """An exponential delay from a 32-bit draw, by inverting its distribution in a table."""
+    # Between two rows of the table the quantile is taken for a straight line.
     step, rest = divmod(draw * _STEPS, 1 << 32)
     table = _exponential_table()
     low, high = table[step], table[step + 1]
@@ -84,5 +85,6 @@ def _exponential_table() -> tuple[int, ...]:
 
 def long_tailed_ns(draw: int, mean_ns: int) -> int:
     """A Pareto delay (exponent 2, minimum mean / 2) from a 32-bit draw, at most 1000 x mean."""
+    # Inverting 1 - (m / x)^2 with m = mean / 2: x = m / sqrt(u), as one integer square root.
     uniform = max(draw, 1)
     return min(isqrt((mean_ns // 2) ** 2 * (1 << 32) // uniform), 1000 * mean_ns)

@@ -180,6 +180,7 @@ class Limits:
         """
         firing = _firing()
         entries = [] if firing is None else [firing]
+        # What fires now comes first; of what is pending any timer of the loop will do.
         for entry in [*entries, *self._world.order.pending]:
             if entry[PRIORITY] < MESSAGE and _is_of(entry, loop):
                 place = _place_of(entry[ARGUMENT])
@@ -291,6 +292,8 @@ def _woken(due: Due | None) -> str:
     for waiting in due.future._callbacks:  # noqa: SLF001 - once a run that failed
         task = getattr(waiting, "__self__", None)
         step = task._coroutine if isinstance(task, Task) else None  # noqa: SLF001
+        # Inward along what each coroutine awaits: the last frame of the user's is the one that
+        # waits.
         while iscoroutine(step) and step.cr_frame is not None:
             if is_users(step.cr_frame.f_code.co_filename):
                 place = f"{step.cr_frame.f_code.co_filename}:{step.cr_frame.f_lineno}"

@@ -114,6 +114,7 @@ class LoopWatch:
             return None
         if look.sent < PROBE or look.sent < PER_PAIR * len(look.hops):
             return None
+        # Under way are the messages in `hops`: those that arrived or were lost have left it.
         deep = [hop for hop in look.hops.values() if hop.depth >= look.deep]
         seconds = (now - look.since) / 1_000_000_000
         many = len(deep) > max(UNDER_WAY, 4 * self._pairs)
@@ -169,6 +170,8 @@ class _Look:
     def take(self, batch: Sequence[Record | int]) -> None:
         """Follow a batch of records."""
         depths = count = 0
+        # Invariant: `_last` has for each place the message that it received last, with its depth; a
+        # timer or a start has put it back to the beginning.
         for record in batch:
             if isinstance(record, int):
                 self._arrived(record)
@@ -212,6 +215,7 @@ class _Look:
 
 def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
     """The shortest sequence that the end of a path repeats, from its least type on."""
+    # The shortest first, so that "a b a b" is the cycle "a b".
     for length in range(1, len(path) // 2 + 1):
         if path[-length:] == path[-2 * length : -length]:
             turned = deque(path[-length:])
@@ -230,6 +234,7 @@ def with_handlers(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[
     """Types in words, each with its handler in one of the classes, and where the first stands."""
     handlers = [(each, handlers_of(each)) for each in classes]
     told, places = [], []
+    # A type is handled in the first class that knows it.
     for name in types:
         fitting = ((each, known[name]) for each, known in handlers if name in known)
         node_class, handler = next(fitting, (classes[0], ""))

@@ -136,6 +136,8 @@ class Link:
         if not self.bandwidth:
             return 0
         length = len(json_text(body, compact=True))
+        # Store and forward: it begins to leave when all before it have left. The floor of a
+        # negative is the ceiling: what takes part of a nanosecond takes a whole one.
         self.free_ns = max(self.free_ns, now_ns) - (-length * NS_PER_SECOND // self.bandwidth)
         return self.free_ns - now_ns
 
@@ -286,6 +288,8 @@ class Network:
         delay += link.transmission(self.world.now, packet[1])
         delays = [] if link.cut else [delay]
         link.lost += bool(link.cut) and packet[3] is not None
+        # Invariant: `why` is the first fault that left nothing of the message; one that is lost
+        # stays lost, whoever else looks at it.
         for disturbance in link.disturbances:
             before, delays = delays, disturbance.change(link, delays)
             if before and not delays:
@@ -294,6 +298,7 @@ class Network:
             self.drop(packet[0], why)
             return
         number, *rest = packet
+        # The first copy keeps the message's number; each further one is a message of its own.
         for rank, each in enumerate(delays):
             if rank:
                 self.duplicated += 1

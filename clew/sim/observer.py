@@ -48,6 +48,7 @@ class Observer:
         self._invariants = [make_invariant(declared, self.nodes) for declared in invariants]
         silent = Invariant.facts_of
         self._always = [one for one in self._invariants if one.facts_of is silent]
+        # Where all that state their facts state the same ones, equal facts spare all of them.
         looks = {one.facts_of for one in self._invariants} - {silent}
         self._facts_of = looks.pop() if len(looks) == 1 else silent
         self._tells_state = states

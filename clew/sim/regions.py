@@ -70,6 +70,7 @@ class Regions:
     def with_more(self, names: Sequence[str]) -> Regions:
         """Place further nodes, each in the region that has the fewest, the first of these."""
         nodes = dict(self.nodes)
+        # One by one, so that each goes where the fewest are by then.
         for name in names:
             region = min(nodes, key=lambda one: len(nodes[one]))
             nodes[region] = (*nodes[region], name)

@@ -93,6 +93,8 @@ class TimerWatch:
             before, since = self._mark
             if records - before >= BEFORE:
                 self._mark = (records, now)
+                # Records are cheaper to count than timers, and there is at least one per timer: a
+                # rate of records that one node may have clears all nodes at once.
                 fast = (records - before) * 1_000_000_000 > RATE * (now - since)
                 if fast and records >= self._next:
                     self._look = look = _Look(now, records)

@@ -77,6 +77,7 @@ def _report_hooks(cluster: Cluster) -> set[CodeType]:
     """
     found = set()
     classes = dict.fromkeys(host.node_class for host in cluster.hosts.values())
+    # A hook that several roles inherit is reported once.
     for function in dict.fromkeys(hook for each in classes for hook in _hooks(each)):
         plain: Any = unwrap(function)
         if not (
@@ -158,6 +159,7 @@ def _waiting(node: Node) -> Iterator[tuple[CoroutineType[Any, Any, Any], str]]:
     """
     held: dict[str, Any] = object.__getattribute__(node, "__dict__")
     queue = deque((value, name, 0) for name, value in held.items())
+    # Breadth first, so that the bound leaves out what lies deepest.
     for _ in range(LOOKS_MAX):
         if not queue:
             return

@@ -249,6 +249,9 @@ class _ImportWatch(_Stopper):
         """Look until it is over."""
         step = min(LOOK_SECONDS, self._seconds / 2)
         waited, since, seen, looks = 0.0, 0.0, None, 0
+        # Invariant: `since` is how long the same function has been at the top of the stack,
+        # `waited` the whole time. A large import passes from function to function; an endless loop
+        # stays in one.
         while not self._over.wait(step):
             waited += step
             since += step
@@ -326,6 +329,8 @@ class _Watchdog(_Stopper):
         seen, waited, said = -1, 0.0, False
         step = min(LOOK_SECONDS, self._seconds / 2)
         looks = 0
+        # Invariant: `waited` is how long the count of events has stood still, in looks of which
+        # each counts the same however late it came.
         while not self._over.wait(step):
             looks += 1
             if (
@@ -393,6 +398,7 @@ _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code_
 def _place(frame: FrameType | None) -> str | None:
     """``file:line`` of the innermost frame of a node's code; None if none is on the stack."""
     found: str | None = None
+    # From the innermost frame out to the kernel's: what is above it on the stack is not the node's.
     while frame is not None:
         code = frame.f_code
         if code in _KERNEL:

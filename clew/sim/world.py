@@ -137,6 +137,8 @@ def _happen(entry: QueueEntry) -> None:
     event: simpy.Event = entry[4]
     callbacks = event.callbacks
     event.callbacks = None  # type: ignore[assignment] # SimPy marks a processed event so
+    # An event that failed and that nobody was told of is a mistake of Clew's own: SimPy raises it
+    # here.
     for callback in callbacks:
         callback(event)
     if not event._ok and not hasattr(event, "_defused"):  # noqa: SLF001 - SimPy's own protocol

@@ -115,6 +115,7 @@ class Trace:
         What was sent is remembered here, as long as the message is under way.
         """
         sent: dict[int, tuple[int, int, Any]] = {}
+        # Invariant: `sent` has the link and body of every message under way, and of every copy.
         for record in self._stored() if self.keep else ():
             if isinstance(record, int):
                 arrival, link, body = sent.pop(record)
@@ -145,6 +146,7 @@ class Trace:
         reader need remember what was sent.
         """
         ends: dict[int, dict[str, str]] = {}
+        # A link's record comes before the first message on it, so that its ends are known.
         for number, record in enumerate(self.whole_records()):
             kind = record[1]
             fields = dict(zip(_NAMES[kind], record[2:], strict=False))
@@ -173,6 +175,7 @@ class Trace:
 
 def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
     """Find the first record that differs: its rank and both; None if all are equal."""
+    # Record by record from the beginning: up to the first that differs the runs are one.
     for number, (a, b) in enumerate(zip_longest(ours.records(), theirs.records())):
         if a != b:
             return number, a, b

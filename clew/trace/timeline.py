@@ -164,6 +164,7 @@ class Timeline:
             kinds: only those of these kinds; without any, all.
             until_ns: only those up to this time, virtual ns.
         """
+        # Events are in order of time, so the first beyond the end is the end.
         for event in self._events():
             if until_ns is not None and event.time > until_ns:
                 return
@@ -230,6 +231,9 @@ class Timeline:
         places: dict[int, str] = {}
         latest: dict[str, int] = {}
         roots: dict[str, int] = {}
+        # Lamport's happened-before, edge by edge: the last event at the same place, and for a
+        # delivery the sending. `latest` has each place's last event so far; its further past
+        # follows from there.
         for event in self._events():
             place = self.place_of(event)
             if not place:
@@ -243,6 +247,8 @@ class Timeline:
                 roots[place] = event.number  # all earlier ones of its place are before it
         past = _backwards(roots.values(), before)
         last: dict[str, int] = {}
+        # How far into the past each place was still active: a lost message that would have arrived
+        # before that could have changed something.
         for number in past:
             last[places[number]] = max(number, last.get(places[number], -1))
         absent = (
@@ -275,6 +281,10 @@ class _Tables:
     """
 
     def __init__(self, timeline: Timeline) -> None:
+        # What all methods share beyond the tables that are asked for. `_stirred`: what last made
+        # each place act, when, and by which message. `_open`: the operation under way of each
+        # process. `_life`: the rank of each node's present life. `_down`: since when a node is down
+        # or paused.
         self.messages: dict[int, SentMessage] = {}
         self.lives: list[Incarnation] = []
         self.outages: list[Outage] = []

@@ -133,7 +133,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
 def _free(taken: set[int], node: int, count: int) -> int:
     """Find the least number of a client of a node that no client has."""
     rank = node
-    # Client c stands at node c modulo the number of nodes, so steps of that number keep the node.
+    # Client c talks to node c modulo their number, so steps of that number keep the node.
     while rank in taken:
         rank += count
     taken.add(rank)

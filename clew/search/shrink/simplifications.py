@@ -106,7 +106,7 @@ def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
     timeline, nodes = run.timeline(), frozenset(run.plan.node_ids)
     sent: Counter[tuple[str, str]] = Counter()
     ranks: dict[int, list[str | int]] = {}
-    # A copy is lost or not like its original, so that only originals are counted.
+    # A rank counts what was sent on a link, and a copy is not sent.
     for one in timeline.messages.values():
         ends = one.src, one.dest
         if one.copied is None and fault.at_ns <= one.sent_ns and nodes.issuperset(ends):

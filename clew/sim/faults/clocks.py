@@ -220,6 +220,7 @@ class Drift(ClockFault):
         )
 
     def _set(self, host: Host) -> None:
+        # What several faults add is added up anew each time, so that they may end in any order.
         total = max(sum(self.ledger.drifts[host.id].values()), DRIFT_LEAST_PPM)
         host.clock.set_drift(self.now, total)
         self.cluster.trace.add(self.now, "clock", host.id, f"rate {total:+} ppm")

@@ -123,6 +123,7 @@ class Injection:
         self.fault = fault
         self.cluster = cluster
         self.ledger = ledger
+        # A plan may leave a parameter out, and then means its default.
         self._params = {known.name: known.default for known in self.parameters} | fault.params
         self.targets: Sequence[Host] = ()
         self.bit = 0

@@ -122,6 +122,7 @@ class Injector:
         fault = injection.fault
         target = fault.target or (injection.aims[0] if injection.aims else None)
         yield world.timeout(max(fault.at_ns - world.now, 0))
+        # Nobody fits yet, such as while there is no leader: it looks again until its time is over.
         while not (targets := resolve(self._cluster, fault, target)):
             if world.now >= fault.until_ns or self._ledger.healed:
                 course.detail = f"never bit: no {whom(target)}"
@@ -134,6 +135,8 @@ class Injector:
         if injection.instant:
             self._end(course)
             return
+        # A step that would come at the end or later is not taken. Healing may end a fault at any
+        # wait, and whoever wakes after that is done.
         for wait_ns in injection.steps():
             if world.now + wait_ns >= fault.until_ns:
                 break
@@ -172,9 +175,12 @@ class Injector:
         """
         cluster = self._cluster
         self._ledger.healed = True
+        # Those outside the core go down first, so that no fault that ends lets one of them go on.
         for host in cluster.hosts.values():
             if core is not None and host.id not in core:
                 host.crash("not in the core", "lost")
+        # In the plan's order, each from the state that the ones before it left: they compose
+        # through the ledger.
         for course in self._courses:
             if course.active:
                 self._end(course)

@@ -63,6 +63,7 @@ class _Change(Injection):
     def tell(self) -> None:
         """Let each node that is there now learn who the members are, at a time of its own."""
         spread_ns = self.param("spread_ns")
+        # Keyed by the host: one that comes or goes does not change when the others learn of it.
         for host in self.cluster.hosts.values():
             after_ns = self.stream("told", host.id).below(spread_ns + 1)
             self.cluster.world.call_at(self.now + after_ns, self._told, host)
@@ -122,6 +123,7 @@ class Leave(_Change):
     def begin(self) -> str:
         """Inform everybody, including the target."""
         members = self.cluster.members
+        # At least one member stays, whoever is aimed at.
         for host in self.targets:
             if host.id in members and len(members) > 1:
                 members.remove(host.id)

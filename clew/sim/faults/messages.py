@@ -47,6 +47,8 @@ class Tampering:
         if self._bits is None:
             entropy, fault = self._injection.cluster.entropy, self._injection.fault
             self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
+        # Drawn for every message, also for one that is lost anyway, so that no other fault shifts
+        # these draws.
         draw = self._bits(64)
         if not delays or link.dest.process is None:
             return delays  # lost anyway: nobody could notice
@@ -80,6 +82,7 @@ class MessageFault(Injection):
         """Attach itself to every link between nodes, or to those of the targets."""
         targets = self.targets
         hosts = list(self.cluster.hosts.values())
+        # Every ordered pair, in the cluster's order, whether anything was sent there yet or not.
         for src in hosts:
             for dest in hosts:
                 if src is not dest and (src in targets or dest in targets):
@@ -244,6 +247,8 @@ class Reorder(MessageFault):
             extra = 1 + (amount * int(self.param("window_ns")) >> 32)
             delays = [delay + extra for delay in delays]
         arrival = now + delays[0]
+        # Invariant: `late` has when each message that was held back on this link arrives, as far as
+        # that is still to come and nothing has overtaken it.
         waiting = [time for time in on.late if time > now]
         on.late = [time for time in waiting if time <= arrival]
         self.bit += len(waiting) - len(on.late)

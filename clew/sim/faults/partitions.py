@@ -32,6 +32,8 @@ def across(groups: Sequence[Sequence[str]]) -> Cut:
 def majorities_ring(ring: Sequence[str]) -> Cut:
     """Each node keeps enough neighbours on both sides of a ring to see a majority."""
     count = len(ring)
+    # With `reach` neighbours on both sides a node sees 2 * reach + 1 nodes, itself among them: the
+    # least such number that is a majority.
     reach = -(-(count // 2) // 2)
     return [
         (a, b)
@@ -55,6 +57,7 @@ class CutLinks(Injection):
     def cut(self, pairs: Cut) -> None:
         """Cut links until `restore`."""
         self._links = [self.cluster.link(src, dest) for src, dest in pairs]
+        # Cuts are counted: a link that two faults cut is whole again only when both have ended.
         for link in self._links:
             link.cut += 1
             link.refresh()

@@ -89,6 +89,7 @@ class Pause(Injection):
 
     def end(self) -> str:
         """Let them go on, unless another fault holds them too or they have died."""
+        # Pauses compose: a process goes on when the last fault that holds it ends.
         for process, held in self._paused:
             self.bit += process.held - held
             holders = self.ledger.pauses[process]

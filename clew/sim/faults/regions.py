@@ -36,6 +36,7 @@ class RegionFault(Injection):
         assert regions is not None  # `clew.sim.faults.injector` has looked
         order = self.stream("regions").sample(regions.names, len(regions.names))
         asked = [self.param(known.name) for known in self.parameters if known.region]
+        # A drawn region is none that another parameter names.
         free = iter([name for name in order if name not in asked])
         return [name or next(free) for name in asked]
 
@@ -92,6 +93,8 @@ class RegionCut(CutRegions):
             self.targets = []
             return f"cut nothing off: no node of that role is in the region {region}"
         there = [*self.ways([region], rest), *self.ways(rest, [region])]
+        # Aimed at a role: then only links at whose end one of its nodes in the region stands are
+        # cut.
         if len(self.targets) < len(self.cluster.hosts):
             struck = {host.id for host in inside}
             there = [pair for pair in there if struck & {*pair}]

@@ -61,6 +61,8 @@ def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
         fitting = [host for host in hosts if host.process is not None]
     else:
         fitting = cluster.hosts_in_state(target)
+    # All nodes are put in a drawn order and the first that fit are taken: a node that is down then
+    # leaves a gap, and does not change who else is drawn.
     chosen = [host for host in stream.sample(hosts, len(hosts)) if host in fitting][:size]
     return [host for host in hosts if host in chosen]
 

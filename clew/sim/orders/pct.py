@@ -177,6 +177,7 @@ class PctOrder:
 
     def _forget(self, entry: QueueEntry) -> None:
         """Handle a message whose deadline has come; it is no longer held for others."""
+        # A chain that fell is in the queue alone, so that none need be found.
         for rank, held in enumerate(self._held):
             if held.number == entry[NUMBER]:
                 del self._held[rank]
@@ -185,6 +186,8 @@ class PctOrder:
 
     def _is_below(self, priority: int) -> bool:
         """Return whether a message of a higher priority is under way."""
+        # Of what can run the highest is run (Burckhardt et al.). What can run is under way, each
+        # chain counted once.
         return any(self._priority(chain) > priority for chain in self._under_way)
 
     def _count_off(self, chain: Chain) -> None:

@@ -21,6 +21,8 @@ class TimeOrder:
     punctual: ClassVar[bool] = True
 
     def __init__(self) -> None:
+        # Entries are tuples that begin with time, priority and number; numbers are distinct, so
+        # that the comparison never gets to what follows.
         self.pending: list[QueueEntry] = []
         # partial() of the C functions: no Python frame between the world and its heap.
         self.push: Callable[[QueueEntry], None] = partial(heappush, self.pending)
