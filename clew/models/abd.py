@@ -69,6 +69,8 @@ class ABD(Node):
         key = json.dumps(msg.body["key"])
         registers = await self.collect(key)
         latest = max(registers, key=lambda register: register["tag"])
+        # Where all of a majority hold it already, whoever reads later meets one of them: then
+        # nothing need be written back.
         if any(register["tag"] != latest["tag"] for register in registers):
             await self.write_back(key, latest)
         if latest["tag"] == NEVER_WRITTEN["tag"]:
@@ -118,6 +120,7 @@ class ABD(Node):
         if self.quorum == 1:
             return answers
         enough = Future()
+        # All at once: whichever answer first make a quorum (JACM 1995, section 3).
         for peer in self.peers:
             self.spawn(self.ask_one(peer, request, answers, enough))
         patience = self.after(
@@ -135,6 +138,7 @@ class ABD(Node):
         enough: Future,
     ) -> None:
         """Add one node's answer, asking again while it is still wanted; asking twice is safe."""
+        # A get changes nothing, and a put of the same tag is held already.
         for seconds in RETRY_SECONDS:
             try:
                 answer = await self.rpc(peer, request, timeout=seconds)

@@ -53,6 +53,8 @@ class Replica(Node):
 
         Taking turns, every replica is told directly in a bounded time after the last fault.
         """
+        # Whoever is told tells others in turn, so a direct hearing is the slowest way to learn, not
+        # the only one.
         if self.peers:
             peer = self.peers[self.turn % len(self.peers)]
             self.turn += 1
@@ -61,6 +63,8 @@ class Replica(Node):
     @on("merge")
     def merge(self, msg: Message) -> None:
         """Join another replica's state into this one."""
+        # The join of two maps is the map of the joins of their entries, and an entry that only one
+        # has stays.
         for key, theirs in msg.body["state"].items():
             ours = self.state.get(key)
             self.put(key, theirs if ours is None else self.join(ours, theirs))
@@ -133,6 +137,7 @@ class PNCounter(Replica):
     @on("add")
     def add(self, msg: Message) -> None:
         """Count in this node's own entry, on the side that the sign says."""
+        # RR-7506, specification 7: no max could join numbers that go down, so each side only grows.
         up, down = self.state.get(self.id, [0, 0])
         delta = msg.body["delta"]
         self.put(self.id, [up + max(delta, 0), down + max(-delta, 0)])

@@ -95,6 +95,7 @@ class Gossip(Node):
         if not fresh:
             return
         self.store(fresh)
+        # Owed before it is sent: what is lost on the way is sent again by `retry`.
         for neighbour, owed in self.owed.items():
             if neighbour != source:
                 owed.update(dict.fromkeys(fresh))

@@ -177,6 +177,8 @@ class LwwKV(KeyValue):
         source = self.rng.randrange(self.REPLICAS)
         target = (source + self.rng.randrange(1, self.REPLICAS)) % self.REPLICAS
         ours = self.replicas[target]
+        # Counters and then replicas are compared: a total order of all writes, which every replica
+        # has in common.
         for key, theirs in self.replicas[source].items():
             if key not in ours or ours[key][:2] < theirs[:2]:
                 ours[key] = theirs

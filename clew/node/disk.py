@@ -246,6 +246,8 @@ class Disk(MutableMapping[str, Any]):
         if count <= 0:
             return
         self.syncs += 1
+        # In the order in which they were made, so that what is durable is always a prefix of the
+        # writes.
         for write in self._unsynced[:count]:
             _apply(self._durable, write)
         del self._unsynced[:count]
@@ -267,6 +269,8 @@ class Disk(MutableMapping[str, Any]):
         torn = 0
         if unsynced == "torn" and writes:
             kept = below(len(writes))
+        # A disk that keeps some unsynced writes keeps the first ones; of the next, if it tears, a
+        # part.
         for write in writes[:kept]:
             _apply(self._durable, write)
         if unsynced == "torn" and writes:

@@ -176,6 +176,8 @@ _WAY_MAX = 1_000
 def _too_deep(value: Any) -> str:
     """Why a value is nested so deep: the first value below it, if any, that contains itself."""
     above: set[int] = set()
+    # Invariant: `above` has the containers on the way down to this one. Only a cycle leads back to
+    # one of them.
     while isinstance(value, list | tuple | dict) and value and len(above) < _WAY_MAX:
         if id(value) in above:
             return "cyclic: a value in it holds itself"

@@ -170,6 +170,8 @@ class Task:
         """Run the coroutine up to its next wait; the guard's call."""
         try:
             awaited = self._coroutine.send(None)
+            # The error is raised at the foreign await, so that its traceback shows the line; code
+            # that catches it may go on to another.
             while not isinstance(awaited, Future):
                 awaited = self._coroutine.throw(_foreign(awaited))
         except StopIteration as end:

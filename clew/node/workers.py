@@ -133,6 +133,7 @@ class Workers:
 
     def pace(self, slowness: int) -> None:
         """Make jobs, and what is left of those under way, take so many times as long."""
+        # First what was done at the old pace, then what is left at the new one.
         for job in self._under_way:
             self._account(job)
         self._slowness = slowness

@@ -180,6 +180,7 @@ class Consensus(Elections):
             return
         self.round_due = False
         self.round += 1
+        # A leader counts itself for what is on its own disk, and sends nothing else.
         self.sync_log()
         self.durable = self.raft_log.last
         for peer, progress in self.progress.items():
@@ -194,6 +195,8 @@ class Consensus(Elections):
 
     def beat(self) -> None:
         """Send to each follower that was sent nothing of late; also repairs lost messages."""
+        # Section 5.2: heartbeats keep followers from standing. Whoever got something since the last
+        # beat needs none.
         for peer, progress in self.progress.items():
             if progress.quiet:
                 self.replicate(peer, progress)
@@ -205,6 +208,7 @@ class Consensus(Elections):
         progress.sent_round = self.round
         log = self.raft_log
         previous = progress.next - 1
+        # Section 7: what the follower needs next is no longer in the log.
         if previous < log.base:
             self.send_snapshot(peer)
             return
@@ -228,12 +232,15 @@ class Consensus(Elections):
             self.answer_leader(msg)
             return
         previous, entries = body["previous"], body.get("entries", ())
+        # Figure 2, AppendEntries step 2, the consistency check of section 5.3.
         if not self.raft_log.agrees(previous, body["previous_term"]):
             self.answer_leader(msg, retry=self.raft_log.where_to_retry(previous))
             return
         if entries:
             self.take_over(previous, entries)
             self.sync_log()
+        # Only up to here is the log known to be the leader's; what stands behind may still be cut
+        # off.
         verified = previous + len(entries)
         self.learn_commit(body["commit"], verified)
         self.answer_leader(msg, match=verified)
@@ -279,6 +286,7 @@ class Consensus(Elections):
         progress = self.progress[msg.src]
         progress.heard = True
         answered = body["round"]
+        # An answer to an earlier round was overtaken: the one to the latest is still out.
         if answered >= progress.sent_round:
             progress.in_flight = False
         progress.round = max(progress.round, answered)
@@ -311,6 +319,7 @@ class Consensus(Elections):
 
     def reached_by_majority(self, values: Iterable[int]) -> int:
         """The highest number that a majority of the nodes' numbers has reached."""
+        # Sorted, a majority stands from here on, and each of them has reached this number at least.
         return sorted(values)[-self.majority]
 
     def advance_commit(self) -> None:
@@ -332,6 +341,8 @@ class Consensus(Elections):
         if index <= self.commit:
             return
         self.commit = index
+        # Figure 2, all servers: invariant: the state machine holds entries 1 to `applied`, each
+        # once.
         while self.applied < self.commit:
             self.applied += 1
             self.apply(self.raft_log.entry(self.applied))

@@ -129,6 +129,8 @@ class Elections(Node):
     def watch(self) -> None:
         """The one election timer: it looks whether the deadline, which moves, has passed."""
         now = self.monotonic()
+        # Section 5.2: who hears of no leader for an election timeout stands. A leader counts too:
+        # it must hear a majority meanwhile (thesis, 6.2).
         if now >= self.deadline:
             if self.state != LEADER:
                 self.canvass()
@@ -148,12 +150,15 @@ class Elections(Node):
         self.draw_timeout()
         self.state, self.leader = PRE_CANDIDATE, None
         self.votes = {self.id}
+        # No term is entered and nothing is written: what comes of it binds nobody.
         self.ask_for_votes("pre_vote", self.term + 1)
         self.count_votes()
 
     def stand(self) -> None:
         """Start an election: a new term, one's own vote, and a call for the others'."""
         self.term, self.voted_for = self.term + 1, self.id
+        # On disk before the first call for votes: a restart in this term must not vote again
+        # (figure 2).
         self.save_vote()
         self.draw_timeout()
         self.state = CANDIDATE
@@ -180,12 +185,14 @@ class Elections(Node):
     def is_up_to_date(self, last_term: int, last: int) -> bool:
         """True if a candidate's log holds all that this node's may have committed (5.4.1)."""
         mine = self.raft_log.last
+        # Section 5.4.1: the later last term wins; with equal terms the longer log.
         return (last_term, last) >= (self.raft_log.term_at(mine), mine)
 
     @on("pre_vote")
     def pre_vote(self, msg: Message) -> None:
         """Say whether this node would vote so; promises nothing, changes nothing."""
         body = msg.body
+        # Thesis, 9.6: whoever hears a leader helps nobody to depose it.
         lonely = self.monotonic() - self.leader_heard_at >= self.election_s[0]
         granted = (
             body["term"] > self.term
@@ -217,6 +224,7 @@ class Elections(Node):
             and self.may_vote_for(msg.src)
             and self.is_up_to_date(body["last_term"], body["last"])
         )
+        # Figure 2, RequestVote: the vote is durable before it is told.
         if granted:
             self.voted_for = msg.src
             self.save_vote()

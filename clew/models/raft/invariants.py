@@ -94,6 +94,7 @@ class _Growth:
         if same and seen is not None and seen[1] == last:
             return NOTHING
         self._seen[node.id] = (log, last, truncations)
+        # After a cut or a restart all entries may be others than before.
         start = max(seen[1], log.base) if same and seen is not None else log.base
         return range(start + 1, last + 1)
 
@@ -132,6 +133,8 @@ class LogMatching(RaftInvariant):
     def after(self, node: Any) -> Violation | None:
         """O(new entries)."""
         log = node.raft_log
+        # Invariant: `_entries` has, for every index and term that any log held, the entry and the
+        # term of the one before it.
         for index in self._growth.of(node):
             entry, before = log.entry(index), log.term_at(index - 1)
             first = self._entries.setdefault((index, entry[0]), (before, entry, node.id))
@@ -173,6 +176,8 @@ class LeaderCompleteness(RaftInvariant):
 
     def _missing(self, node: Consensus) -> Violation | None:
         log = node.raft_log
+        # Figure 3: whatever was taken for committed in an earlier term must be in this leader's
+        # log; what a snapshot covers is committed, and not looked at.
         for index in range(max(log.base, 1), self._last + 1):
             term, in_term, teller = self._known.get(index, (0, node.term, ""))
             if in_term >= node.term:

@@ -49,10 +49,14 @@ class Log:
         self.last: int = self.base + len(self._entries)
 
     def _recover(self) -> None:
+        # A crash between a snapshot and the deletion of what it covers leaves entries that are not
+        # needed.
         for name in [name for name in self._disk if name.startswith("log/")]:
             if int(name[4:]) <= self.base:
                 del self._disk[name]
         index = self.base + 1
+        # Entries were written upward and cut off downward, so that the first that is missing ends
+        # the log.
         while f"log/{index}" in self._disk:
             self._entries.append(self._disk[f"log/{index}"])
             index += 1
@@ -93,6 +97,8 @@ class Log:
         if index > self.last:
             return self.last + 1
         term = self.term_at(index)
+        # Back to the first entry of the term that stands there: if the leader's log has none of
+        # that term, all of them go at once.
         while index > self.base + 1 and self.term_at(index - 1) == term:
             index -= 1
         return index
@@ -108,6 +114,7 @@ class Log:
     def truncate(self, index: int) -> None:
         """Cut off the entry at `index` and all behind it."""
         self.truncations += 1
+        # From the end downward: wherever a crash strikes, a prefix of the log is left.
         for doomed in range(self.last, index - 1, -1):
             del self._disk[f"log/{doomed}"]
         del self._entries[index - self.base - 1 :]
@@ -120,6 +127,9 @@ class Log:
         was overtaken says less than the log already holds, and must not shorten it (figure 2,
         AppendEntries, steps 3 and 4).
         """
+        # Invariant: up to the entry before this one the two logs are the same, or a snapshot covers
+        # it (log matching, section 5.3). Entries of one index and term are the same, so only
+        # another term is a conflict.
         for index, entry in enumerate(entries, previous + 1):
             if index > self.last:
                 self.append(entry)
@@ -149,6 +159,8 @@ class Log:
 
     def _replace(self, index: int, term: int, state: dict[str, Any]) -> None:
         self._disk["snapshot"] = {"index": index, "term": term, "state": state}
+        # The snapshot was written first: a crash in this loop leaves entries twice, and none is
+        # missing.
         for covered in range(self.base + 1, min(index, self.last) + 1):
             del self._disk[f"log/{covered}"]
         del self._entries[: index - self.base]

@@ -52,6 +52,7 @@ class KVMachine:
             waits for this one.
         """
         latest, answer = self.sessions.get(client, (-1, None))
+        # Thesis, 6.3: a command that the log holds twice takes effect once.
         if request <= latest:
             return answer if request == latest else None
         answer = self.perform(*operation)

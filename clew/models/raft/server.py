@@ -153,6 +153,7 @@ class Raft(Consensus):
 
     def leader_found(self) -> None:
         """Give a new leader all that waits; sessions make that safe."""
+        # A copy: a request that is answered at once leaves `waiting`.
         for request in list(self.waiting.values()):
             self.pass_on(request)
 
@@ -206,6 +207,7 @@ class Raft(Consensus):
             return
         rounds = [progress.round for progress in self.progress.values()]
         confirmed = self.reached_by_majority([self.round, *rounds])
+        # Reads stand in order of their rounds, so the first that is not confirmed ends it.
         while self.reads and self.reads[0].round <= confirmed:
             self.answer_read(self.reads.pop(0))
 
@@ -241,6 +243,9 @@ class Raft(Consensus):
         """Every `retry_s`: take a snapshot if it is time, and look after waiting requests."""
         self.compact()
         now = self.monotonic()
+        # A request that no leader has got can be refused for certain after a short while; of one
+        # that was passed on nobody knows, so that it waits for an answer until its client has given
+        # up.
         for request in list(self.waiting.values()):
             age = now - request.since
             client, number, operation = request.command[:3]

@@ -169,6 +169,7 @@ def _stopped(
     for (where, f), tried in groups.items():
         since = _since_healing(run, tried)
         timed_out = [one for one in since if one.completed is not None and _unanswered(one)]
+        # Where nothing moves at all, the check of progress says so.
         if where not in moving or any(map(is_progress, tried)):
             continue
         if _asked_twice(run.plan, [timed_out]):

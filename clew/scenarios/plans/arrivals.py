@@ -73,6 +73,8 @@ class Arrivals:
     def _steady(self, client: int) -> Iterator[tuple[int, None]]:
         timing, bound = self._entropy.stream("timing", client), 2 * self.gap_ns + 1
         at_ns = timing.below(bound)
+        # Gaps are even over [1, 2 * mean + 1]: two operations of a client never begin at one
+        # instant.
         while at_ns < self._limit_ns:
             yield at_ns, None
             at_ns += timing.below(bound) + 1

@@ -127,6 +127,7 @@ def unfelt_group(program: Program, asked: str) -> bool:
 def _all_names(program: Program) -> set[str] | None:
     """Every name and text in the files of a program; None if not all of it can be read."""
     names: set[str] = set()
+    # One file that can't be read, or imports what is not known, is enough for doubt.
     for module in _modules(program):
         file = getattr(module, "__file__", None)
         if file is None:

@@ -135,6 +135,8 @@ def _majority(
     neighbours = topology(scenario.topology, list(node_ids), entropy)
     stream = entropy.stream("core", *key)
     chosen = [stream.pick(node_ids)]
+    # Invariant: the chosen reach each other through the topology, as long as it has any edge to go
+    # on.
     while len(chosen) < len(node_ids) // 2 + 1:
         edge = [name for name in node_ids if name not in chosen and {*neighbours[name]} & {*chosen}]
         rest = [name for name in node_ids if name not in chosen]
@@ -216,6 +218,8 @@ def _final_reads(
     for request in finals(workload):
         groups.setdefault(homes.asks.get(request.f), []).append(request)
     taken = clients
+    # Each group of clients begins at a multiple of the number of nodes, so that rank modulo that
+    # number is the node.
     for place, (role, requests) in enumerate(groups.items()):
         count = len(homes.of(role))
         own = [name for name in joiners if role in {None, role_of_name(name, homes.roles)}]

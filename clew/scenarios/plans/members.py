@@ -59,6 +59,8 @@ def settled(
     """
     kinds = _kinds(node_ids, program, roles)
     kept: list[Fault] = []
+    # Invariant: the counts of `kinds` are what they will be after the faults kept so far. The role
+    # that changed last goes to the end, so that roles take turns.
     for fault in faults:
         if not changes_members(fault.kind):
             kept.append(fault)

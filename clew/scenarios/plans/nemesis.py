@@ -184,6 +184,7 @@ class _Draw(NamedTuple):
         """A sequence of faults that fits into the time."""
         found: list[Fault] = []
         time_ns = self.stream.below(max(2 * interval_ns, 1))
+        # A gap, a fault, a gap: two faults of one name never overlap.
         while time_ns + _SHORTEST_NS < time_limit_ns:
             until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
             found.append(self._fault(len(found), time_ns, until_ns))

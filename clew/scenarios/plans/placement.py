@@ -86,6 +86,7 @@ def _from_table(
         for region, names in named.items()
     }
     owner: dict[str, str] = {}
+    # Invariant: `owner` has the region of every node met; in the end each node has one.
     for name, ids in table.items():
         for node in ids:
             if node not in node_ids:

@@ -265,6 +265,7 @@ class _Script:
 
 
 def _first(before: Iterable[Any], alone: Iterable[Any], node: str) -> Difference | None:
+    # Both sequences are in order of time, so the first pair that differs is the first difference.
     for one, other in zip_longest(before, alone):
         if one != other or dumps(one, 2) != dumps(other, 2):  # True is 1, and -0.0 is 0.0
             return Difference(node, one, other)
@@ -328,6 +329,8 @@ def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
     def made(setting: Setting, host: Host) -> Process:
         process = noted(make, setting, host, script.did)
         bits = setting.sync_bits(host.id)
+        # The draws that earlier lives of the host took, so that the next one is the same as in the
+        # run.
         for _ in range(script.part.syncs):
             bits(32)
         told: Any = process  # two methods of this process alone are replaced

@@ -181,6 +181,12 @@ class Client:
         role: str | None = None,
         asks: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
+        # What all methods share. `node` and `_link`: whom it talks to; `_home`, to which it
+        # returns; `_near` until it has arrived in another region. `_process`: the number under
+        # which the next operation is invoked, `_latest` the highest that it had. `_msg_id`: of the
+        # last request; `_reply`: the event that its answer completes, None while nothing is
+        # awaited; `_late`: what was given up. `_posts`: where it stands among the nodes of its
+        # other roles.
         self.id = f"c{rank}"
         self.rank = rank
         self._cluster = cluster
@@ -296,6 +302,7 @@ class Client:
         world = self._world
         if setup is not None:
             self._recorder.unready.add(self.node)
+            # Until it is acknowledged nothing else can be asked of the node.
             while (yield self.ask(dict(setup))) is None:
                 pass
             self._recorder.unready.discard(self.node)

@@ -61,6 +61,7 @@ def clients_of(
         )
         for rank in sorted(ranks)
     }
+    # Each client gets a post at a node of every further role, one that is near where it begins.
     for role in further:
         nodes = plan.homes.of(role)
         others, core = _elsewhere(plan, workload, nodes)

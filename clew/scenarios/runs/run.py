@@ -303,6 +303,8 @@ def meddler(plain: Run, model: Model) -> str:
 
 def _meddler(plan: Plan, model: Model, how: _How, sharing: Sharing, plain: Run) -> str:
     declared = model.program.invariants
+    # Each invariant alone, so that one can be named; then all together, where only several of them
+    # do it.
     for ranks in [*((rank,) for rank in range(len(declared))), tuple(range(len(declared)))]:
         watched = how._replace(keep_trace=True, invariants=ranks)
         if is_another(_together(plan, model, watched, sharing), plain):
@@ -424,6 +426,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     for operation in plan.operations:
         by_client.setdefault(operation.client, []).append(operation)
     told: set[str] = set()
+    # The first client that begins at a node sets it up; the others only work there.
     for rank, client in clients.items():
         here = client.node in plan.node_ids and client.node not in told
         first = None if not here else workload.setup(client.node, neighbours)
@@ -439,6 +442,7 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
     world.advance(plan.time_limit_ns + plan.recovery_ns)
     cluster.trace.add(world.now, "phase", "final")
     last_ns = max((operation.at_ns for operation in plan.operations), default=0)
+    # A second at a time until the last answers are in, and no longer than any client waits.
     for _ in range(max(SETTLE_NS, 2 * patience_ns(plan)) // NS_PER_SECOND):
         if world.now > last_ns and not any(client.waiting for client in clients.values()):
             break

@@ -120,6 +120,8 @@ class Eye:
         kind = type(value)
         if kind in _SCALARS:
             return kind, value
+        # Met before: its id stands for it, so that cycles end and who shares an object with whom is
+        # part of the fingerprint.
         if id(value) in self._seen:
             return id(value)
         self._seen[id(value)] = self._name, value

@@ -297,6 +297,7 @@ class _Installed:
     def restore(self) -> tuple[list[Spot], list[str]]:
         """The attributes that differ, and the names of collections that do; all are restored."""
         spots: list[Spot] = []
+        # Attributes are compared by identity, which is cheap; collections below by what they hold.
         for owner, names in self._before:
             if vars(owner) != names:
                 spots += _differing(owner, names)
@@ -353,6 +354,8 @@ def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
     mine = {module.__name__: module for module in own}
     owners: dict[int, Any] = {id(Node): Node, id(Message): Message}
     names = {"builtins", *named}
+    # What the user's modules name, and where what they hold was made: the places that their nodes
+    # can change without an import of their own.
     for module in mine.values():
         for value in _values(module):
             home = value if isinstance(value, ModuleType | type | FunctionType) else type(value)
