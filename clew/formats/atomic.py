@@ -40,7 +40,7 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A file beside another, which takes its name once it is written.
+    """Name a file beside another, which takes its name once it is written.
 
     Where that fails, whatever the reason, the old file stands as it was.
     """

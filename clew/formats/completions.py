@@ -19,7 +19,7 @@ from clew.history import Event, History
 
 
 def invoked_at_once(history: History) -> History:
-    """The history with an invocation for each completion, before all of them; O(n).
+    """Put an invocation for each completion before all of them; O(n).
 
     The history itself where some client's operation has its invocation, or no client is there.
     """
@@ -43,7 +43,7 @@ def invoked_at_once(history: History) -> History:
 
 
 def _asked(event: Event) -> Any:
-    """What an operation may have asked for: without what it read."""
+    """Return what an operation may have asked for: without what it read."""
     if event.f == "read":
         return None
     if event.f == "txn" and isinstance(event.value, list):

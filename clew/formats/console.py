@@ -28,7 +28,7 @@ _MEANT_AS_EVENT = re.compile(r"jepsen\.util\b[ :-]+(?:\d+|:[\w-]+)\t+:?\w")
 
 
 def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The operations of a log with the line of each, in O(length).
+    """Read the operations of a log, with the line of each, in O(length).
 
     Raises:
         HistoryError: a line starts like an event and is none.

@@ -68,7 +68,7 @@ _DISCARD, _TAG = "#_", "#tag"
 
 
 def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The operations as maps, each with the line it starts on.
+    """Read the operations as maps, each with the line it starts on.
 
     A map that stands flat on a line of its own, as most do, is taken apart by two regular
     expressions; everything else goes through the general reader.
@@ -102,7 +102,7 @@ def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str,
 
 
 def read_value(text: str, source: str, line: int) -> tuple[Any, str]:
-    """The first value in a text, and the text after it.
+    """Read the first value in a text; return it and the text after it.
 
     Raises:
         HistoryError: the text does not start with a whole value.
@@ -118,7 +118,7 @@ def read_value(text: str, source: str, line: int) -> tuple[Any, str]:
 
 
 def _vector(text: str, atoms: _Atoms) -> Any:
-    """A vector of atoms and vectors; the text holds nothing else."""
+    """Read a vector of atoms and vectors; the text holds nothing else."""
     if "[" not in text[1:]:
         return [atoms[word] for word in text[1:-1].replace(",", " ").split()]
     whole: list[Any] = []
@@ -136,7 +136,7 @@ def _vector(text: str, atoms: _Atoms) -> Any:
 
 
 def _plain_map(text: str, atoms: _Atoms) -> Any:
-    """A map of atoms.
+    """Read a map of atoms.
 
     Raises:
         ValueError: a key without a value, or twice; the general reader says so with the place.
@@ -238,7 +238,7 @@ class _Reader:
         self.between = True  # no form is open, other than an outermost vector or list
 
     def feed(self, line: str, number: int) -> list[tuple[int, Any]]:
-        """The forms that end on this line, each with the line it starts on."""
+        """Return the forms that end on this line, each with the line it starts on."""
         self.line = number
         if self.unread:
             self.unread.append(line)
@@ -366,17 +366,17 @@ class _Reader:
 
 
 def _words(line: str) -> Iterable[str]:
-    """The words of a line; of a long one, which may be no EDN at all, one by one."""
+    """Split a line into words; a long one, which may be no EDN at all, one by one."""
     if len(line) < _LINE_LONG:
         return _TOKEN.findall(line)
     return (word[0] for word in _TOKEN.finditer(line))
 
 
 def _open_quote(line: str) -> int:
-    """Where the string starts that does not end on its line."""
+    """Find where the string starts that does not end on its line."""
     return next(word.start() for word in _TOKEN.finditer(line) if word[0] == '"')
 
 
 def _key(value: Any) -> Any:
-    """A value as the key of a mapping: a vector becomes a tuple."""
+    """Make a value the key of a mapping: a vector becomes a tuple."""
     return tuple(_key(item) for item in value) if type(value) is list else value

@@ -37,14 +37,14 @@ def _map(position: int, record: dict[str, Any]) -> str:
 
 
 def _name(value: Any) -> str:
-    """A keyword where the value is a word that can be one."""
+    """Write a keyword where the value is a word that can be one."""
     if type(value) is str and _KEYWORD.fullmatch(value):
         return f":{value}"
     return _text(value)
 
 
 def _text(value: Any) -> str:
-    """A value in EDN; nesting is as deep as Python's stack."""
+    """Write a value in EDN; nesting is as deep as Python's stack."""
     if value is None:
         return "nil"
     if isinstance(value, str):
@@ -57,7 +57,7 @@ def _text(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text of a string with an escape for what can't be shown, as far as EDN has one."""
+    """Escape the text of a string where it can't be shown, as far as EDN has an escape."""
     text = text.translate(_ESCAPES)
     if text.isprintable():
         return text

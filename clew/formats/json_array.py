@@ -27,7 +27,7 @@ _WORD_MAX = 20
 
 
 def read_json(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The operations of a file without Clojure's colons, with the line of each, in O(length).
+    """Read a file's operations without Clojure's colons, with the line of each, in O(length).
 
     Raises:
         HistoryError: the text is no JSON, ends early, or holds what is no object.
@@ -57,7 +57,7 @@ def check_first(head: str, source: str) -> None:
 
 
 def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of an array, or one after another, with the line of each; O(length).
+    """Read the objects of an array, or one after another, with the line of each; O(length).
 
     Raises:
         HistoryError: the text is no JSON, ends early, or holds what is no object.
@@ -134,7 +134,7 @@ def _without_colons(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(value: Any) -> Any:
-    """A value with the colon dropped from every word; nesting is bounded by the JSON decoder."""
+    """Drop the colon from every word of a value; the JSON decoder bounds the nesting."""
     if type(value) is str:
         return value.removeprefix(":")
     if type(value) is list:

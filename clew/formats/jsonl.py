@@ -27,7 +27,7 @@ from clew.machine.text import strict_json
 
 
 def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The operations of a file with the line of each, in O(length); blank lines are skipped.
+    """Read a file's operations, with the line of each, in O(length); blank lines are skipped.
 
     Raises:
         HistoryError: a line is no object.
@@ -79,7 +79,7 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, 
 
 
 def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryError:
-    """What to say of text that does not parse."""
+    """Make the error for text that does not parse."""
     if isinstance(error, RecursionError):
         return nested_too_deeply(source, line)
     column, end, found = 1, False, number_said(error)
@@ -96,7 +96,7 @@ def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryE
 
 
 def not_an_operation(found: Any, source: str, line: int) -> HistoryError:
-    """What to say of JSON that is no object."""
+    """Make the error for JSON that is no object."""
     return HistoryError(
         "this is no operation",
         where=place(source, line),

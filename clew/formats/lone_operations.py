@@ -26,7 +26,7 @@ from clew.history import Event
 
 
 def one_client_each(events: Sequence[Event], lines: Sequence[int], source: str) -> Sequence[Event]:
-    """The events, each operation without a process with one of its own, from 0; O(n).
+    """Give each operation without a process one of its own, from 0; O(n).
 
     Args:
         events: the events of a file.

@@ -61,13 +61,13 @@ class _Timed(NamedTuple):
     failed: bool
 
     def record(self, kind: str, value: Any, time: int) -> tuple[int, dict[str, Any]]:
-        """One of its events, with its line."""
+        """Return one of its events, with its line."""
         said = {"process": self.client, "type": kind, "f": self.f, "value": value, "time": time}
         return self.line, said
 
 
 def read_operations(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The events of a file as maps with the line of each operation; O(n log n).
+    """Read a file's events as maps, with the line of each operation; O(n log n).
 
     Raises:
         HistoryError: the text is no JSON, or an object is no operation.
@@ -95,7 +95,7 @@ def _in_order(found: list[_Timed]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _with_clients(found: list[_Timed], source: str) -> list[_Timed]:
-    """The operations, each of a client; where none is named, each of its own."""
+    """Give each operation a client; where none is named, one of its own."""
     nameless = [each for each in found if each.client is None]
     if len(nameless) == len(found):
         return [each._replace(client=rank) for rank, each in enumerate(found)]
@@ -181,7 +181,7 @@ def _fail(problem: str, expected: str, found: str, source: str, line: int) -> No
 
 
 def is_operation(text: str) -> bool:
-    """Whether the first object of a text has a call and no type, as far as its head shows."""
+    """Return whether a text's first object has a call and no type, as far as its head shows."""
     start = text.find("{")
     try:
         record, _ = json.JSONDecoder().raw_decode(text, start)

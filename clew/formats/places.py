@@ -27,7 +27,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _can_hold(folder: Path) -> bool:
-    """True for a folder that can be written, or made, in the last of its parents that is there."""
+    """Return whether a folder can be written, or made in the last of its parents that exists."""
     try:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with TemporaryDirectory(prefix=".clew-", dir=there):
@@ -62,7 +62,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pat
 
 
 def same_file(path: Path, other: str | Path) -> bool:
-    """True for two names of one file, whether it is there or not."""
+    """Return True for two names of one file, whether it is there or not."""
     try:
         return path.resolve() == Path(other).resolve() or path.samefile(other)
     except (OSError, ValueError, RuntimeError):  # one is not there, is no path, or leads in circles

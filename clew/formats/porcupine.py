@@ -19,7 +19,7 @@ from clew.formats.record import place, shown
 
 
 def read_porcupine(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The operations as maps with the line of each, in O(length).
+    """Read the operations as maps, with the line of each, in O(length).
 
     Raises:
         HistoryError: the text is no EDN, ends early, or an operation lacks its key.

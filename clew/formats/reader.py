@@ -58,7 +58,7 @@ _ELLE = re.compile(r'"(?::\w+|index)"\s*:')
 
 
 def detect(head: str) -> str | None:
-    """The name of the format that a text starts in, or None if it is none of them."""
+    """Name the format that a text starts in; None if it is none of them."""
     start = _COMMENTS.match(head)
     text = head[start.end() :] if start else head
     if text.startswith(("{", "[")) and _CALL.search(text) and is_operation(text):
@@ -76,7 +76,7 @@ def detect(head: str) -> str | None:
 
 
 def read_history(path: str | Path, format: str | None = None) -> History:  # noqa: A002 - the word
-    """The history in a file, with its line for each event.
+    """Read the history in a file, with its line for each event.
 
     Args:
         path: the file, which may be a gzip archive; ``-`` for standard input.
@@ -137,7 +137,7 @@ def read_history(path: str | Path, format: str | None = None) -> History:  # noq
 def _records(
     stream: TextIO, source: str, name: str | None
 ) -> tuple[str, Iterator[tuple[int, dict[str, Any]]]]:
-    """The format's name, and each event as a map with its line."""
+    """Find the format's name, and read each event as a map with its line."""
     lines: Iterable[str] = stream
     if name is None:
         head = stream.read(_HEAD_CHARACTERS)

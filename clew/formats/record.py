@@ -69,12 +69,12 @@ _A_PROCESS = "a whole number, or a name such as nemesis"
 
 
 def place(source: str, line: int) -> str:
-    """``file:line``, as messages name it."""
+    """Write ``file:line``, as messages name it."""
     return f"{source}:{line}"
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it, in JSON where that is possible, cut to one short line."""
+    """Write a value as a message shows it, as JSON where possible, on one short line."""
     if type(value) is str:
         value = value[: _SHOWN + 1]  # it may be a file's only line
     try:
@@ -85,7 +85,7 @@ def shown(value: Any) -> str:
 
 
 def event_from(record: dict[str, Any], source: str, line: int) -> Event:
-    """The event a record stands for; the record is used up.
+    """Make the event that a record stands for; the record is used up.
 
     Raises:
         HistoryError: a field is missing or of the wrong type.
@@ -170,7 +170,7 @@ def _parts(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
 
 
 def nested_too_deeply(source: str, line: int) -> HistoryError:
-    """What to say of lists in lists in lists."""
+    """Make the error for lists in lists in lists."""
     return HistoryError(
         "values are nested too deeply",
         where=place(source, line),
@@ -181,7 +181,7 @@ def nested_too_deeply(source: str, line: int) -> HistoryError:
 
 
 def number_said(error: Exception) -> str:
-    """What is wrong with a number, where Python's own words would speak of its settings."""
+    """Name what is wrong with a number, where Python's own words would name its settings."""
     said = str(error)
     if "set_int_max_str_digits" not in said:
         return said
@@ -189,7 +189,7 @@ def number_said(error: Exception) -> str:
 
 
 def no_process(source: str, line: int) -> HistoryError:
-    """What to say of an operation that lacks its process and needs it."""
+    """Make the error for an operation that lacks its process and needs it."""
     return _wrong("process", _A_PROCESS, None, source, line)
 
 

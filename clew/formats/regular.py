@@ -27,7 +27,7 @@ def _kind(mode: int) -> str | None:
 
 
 def kind_of(path: str | PathLike[str]) -> str | None:
-    """What a path is, in words; None for a regular file and where nobody can know."""
+    """Name what a path is; None for a regular file and where nobody can know."""
     try:
         return _kind(Path(path).stat().st_mode)
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def check_regular(
 
 
 def read_regular(path: Path, error: type[ClewError]) -> str:
-    """The text of a regular file in UTF-8, with or without a byte order mark.
+    """Read a regular file's text in UTF-8, with or without a byte order mark.
 
     Raises:
         ClewError: as `check_regular`, or it can't be read or is no text.
@@ -84,7 +84,7 @@ def read_regular(path: Path, error: type[ClewError]) -> str:
 def unreadable(
     path: str | PathLike[str], error: type[ClewError], bad: Exception, fix: str | None = None
 ) -> ClewError:
-    """What to say of a file that the system won't give, that is no text, or lists in lists."""
+    """Make the error for a file that the system won't give, or that is no text."""
     told = (isinstance(bad, OSError) and bad.strerror) or str(bad)
     if isinstance(bad, RecursionError):
         told = "values are nested too deeply"

@@ -30,13 +30,13 @@ byte packs to a thousandth.
 
 
 def name_of(path: str | Path) -> str:
-    """What messages call the source."""
+    """Name the source as messages do."""
     return "standard input" if str(path) == STDIN else str(path)
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[TextIO]:
-    """The text, in UTF-8 with or without a byte order mark.
+    """Open the text, in UTF-8 with or without a byte order mark.
 
     Raises:
         HistoryError: when it is read: an archive is broken, cut, or unpacks to too much.

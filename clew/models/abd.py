@@ -93,11 +93,11 @@ class ABD(Node):
         raise RPCError(10, f"no cas on {msg.body['key']}: these are registers, not consensus")
 
     def next_tag(self, tags: Iterable[list[Any]]) -> list[Any]:
-        """A tag above all of these, which no other node can make."""
+        """Make a tag above all of these, which no other node can make."""
         return [max(counter for counter, _ in tags) + 1, self.id]
 
     async def collect(self, key: str) -> list[dict[str, Any]]:
-        """A register's states at a majority: this node's own, as it is now, and others'."""
+        """Collect a register's states at a majority: this node's own, as it is now, and others'."""
         answers = await self.ask({"type": "get", "key": key})
         return [self.get(key), *(answer["register"] for answer in answers)]
 
@@ -111,7 +111,7 @@ class ABD(Node):
         await self.ask({"type": "put", "key": key, "register": register})
 
     async def ask(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """The answers of as many others as make a quorum with this node.
+        """Collect the answers of as many others as make a quorum with this node.
 
         Raises:
             RPCTimeout: not enough of them answered; what was stored at some stays there.
@@ -165,7 +165,7 @@ class ABD(Node):
         self.reply(msg, {"type": "put_ok"})
 
     def get(self, key: str) -> dict[str, Any]:
-        """A register's state here."""
+        """Return a register's state here."""
         register: dict[str, Any] = self.registers.get(key, NEVER_WRITTEN)
         return register
 
@@ -202,7 +202,7 @@ class TiesNotBroken(ABD):
     """Tags with the counter alone: two writers at once make the same tag for different values."""
 
     def next_tag(self, tags: Iterable[list[Any]]) -> list[Any]:
-        """A tag above all of these, which any other node can make as well."""
+        """Make a tag above all of these, which any other node can make as well."""
         return [max(counter for counter, _ in tags) + 1, ""]
 
 

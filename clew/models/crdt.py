@@ -71,7 +71,7 @@ class Replica(Node):
         self.disk.fsync()
 
     def join(self, ours: Any, theirs: Any) -> Any:
-        """The least value of an entry that is above both."""
+        """Return the least value of an entry that is above both."""
         raise NotImplementedError
 
     def put(self, key: str, value: Any) -> None:
@@ -100,7 +100,7 @@ class GSet(Replica):
         self.reply(msg, {"type": "read_ok", "value": list(self.state.values())})
 
     def join(self, ours: Any, theirs: Any) -> Any:  # noqa: ARG002 - the same element
-        """Both are the same element."""
+        """Return either: both are the same element."""
         return ours
 
 
@@ -125,7 +125,7 @@ class GCounter(Replica):
         self.reply(msg, {"type": "read_ok", "value": sum(self.state.values())})
 
     def join(self, ours: int, theirs: int) -> int:
-        """The larger: a node's count only grows, so it is the newer."""
+        """Return the larger: a node's count only grows, so it is the newer."""
         return max(ours, theirs)
 
 
@@ -151,7 +151,7 @@ class PNCounter(Replica):
         self.reply(msg, {"type": "read_ok", "value": value})
 
     def join(self, ours: list[int], theirs: list[int]) -> list[int]:
-        """The larger on each side."""
+        """Return the larger on each side."""
         return [max(ours[0], theirs[0]), max(ours[1], theirs[1])]
 
 
@@ -162,7 +162,7 @@ class AddsOnMerge(GCounter):
     """Joins two counts by adding them: the join is no longer idempotent."""
 
     def join(self, ours: int, theirs: int) -> int:
-        """The sum, though both may have counted the same additions."""
+        """Return the sum, though both may have counted the same additions."""
         return ours + theirs
 
 

@@ -115,7 +115,7 @@ class Gossip(Node):
                 self.send(neighbour, {"type": "gossip", "values": list(owed)})
 
     def observe(self) -> Mapping[str, Any]:
-        """The values held, and how many each neighbour is owed."""
+        """Return the values held, and how many each neighbour is owed."""
         owed = {neighbour: len(values) for neighbour, values in self.owed.items()}
         return {"values": list(self.values), "owed": owed}
 

@@ -33,7 +33,7 @@ class ModelEntry(NamedTuple):
     node_count: int = 3
 
     def load(self) -> type[Node]:
-        """The class."""
+        """Import the model's module and return the class."""
         node_class: type[Node] = getattr(import_module(self.module), self.node_class)
         return node_class
 
@@ -98,7 +98,7 @@ MODELS: dict[str, ModelEntry] = {
 
 
 def bugs_of(model: str) -> dict[str, Bug]:
-    """The planted bugs of a model by name, in the order they are listed; empty for none.
+    """Return a model's planted bugs by name, in the order they are listed; empty for none.
 
     They are those of its module's ``BUGS`` that change the model's own class: one file may hold
     several models.

@@ -28,7 +28,7 @@ MISSING = object()
 
 
 def field(msg: Message, name: str) -> Any:
-    """A field that a request must have; error 12 where it lacks it, or JSON text can't hold it."""
+    """Return a field of a request; error 12 where it is missing, or JSON text can't hold it."""
     if name not in msg.body:
         raise RPCError(12, f"a {msg.type} needs {name!r}")
     value = msg.body[name]
@@ -78,11 +78,11 @@ class KeyValue(Node):
         """Move a client's view to where it may write."""
 
     def look(self, client: str, key: str) -> Any:
-        """What a read by a client sees."""
+        """Return what a read by a client sees."""
         return self.get(client, key)
 
     def get(self, client: str, key: str) -> Any:
-        """A key's value in a client's present view, or `MISSING`."""
+        """Return a key's value in a client's present view, or `MISSING`."""
         raise NotImplementedError
 
     def put(self, client: str, key: str, value: Any) -> None:
@@ -98,7 +98,7 @@ class LinKV(KeyValue):
         self.values: dict[str, Any] = {}
 
     def get(self, client: str, key: str) -> Any:  # noqa: ARG002 - all clients see the same
-        """The value."""
+        """Return the value."""
         return self.values.get(key, MISSING)
 
     def put(self, client: str, key: str, value: Any) -> None:  # noqa: ARG002
@@ -126,7 +126,7 @@ class SeqKV(KeyValue):
         self.history: dict[str, tuple[list[int], list[Any]]] = {}
 
     def catch_up(self, client: str) -> None:
-        """A writer sees everything: no write may come between what it saw and its own."""
+        """Show a writer everything: no write may come between what it saw and its own."""
         self.points[client] = self.writes
 
     def look(self, client: str, key: str) -> Any:
@@ -136,7 +136,7 @@ class SeqKV(KeyValue):
         return self.get(client, key)
 
     def get(self, client: str, key: str) -> Any:
-        """The value that the last write up to the client's point left."""
+        """Return the value that the last write up to the client's point left."""
         points, values = self.history.get(key, ([], []))
         rank = bisect_right(points, self.points[client])
         return values[rank - 1] if rank else MISSING
@@ -189,12 +189,12 @@ class LwwKV(KeyValue):
         self.chosen = self.rng.randrange(self.REPLICAS)
 
     def look(self, client: str, key: str) -> Any:
-        """What any replica has."""
+        """Return what any replica has."""
         self.catch_up(client)
         return self.get(client, key)
 
     def get(self, client: str, key: str) -> Any:  # noqa: ARG002
-        """What the chosen replica has."""
+        """Return what the chosen replica has."""
         return self.replicas[self.chosen].get(key, (0, 0, MISSING))[2]
 
     def put(self, client: str, key: str, value: Any) -> None:  # noqa: ARG002

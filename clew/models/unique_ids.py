@@ -56,7 +56,7 @@ class UniqueIds(Node):
         self.reply(msg, {"type": "generate_ok", "id": self.name(self.last)})
 
     def stamp(self) -> int:
-        """The clock's reading, or one more than the last stamp where the clock is behind it."""
+        """Return the clock's reading, or one more than the last stamp if the clock is behind."""
         milliseconds = int(self.now() * 1000)
         return max(self.last + 1, milliseconds * PER_MILLISECOND)
 
@@ -67,7 +67,7 @@ class UniqueIds(Node):
         self.disk.fsync()
 
     def name(self, stamp: int) -> str:
-        """The id that belongs to a stamp of this node."""
+        """Return the id that belongs to a stamp of this node."""
         return f"{stamp}-{self.id}"
 
 
@@ -78,7 +78,7 @@ class TrustsTheClock(UniqueIds):
     """Counts on within a millisecond only; it does not look whether the clock went back."""
 
     def stamp(self) -> int:
-        """The clock's reading, or one more than the last stamp in the same millisecond."""
+        """Return the clock's reading, or one more than the last stamp in the same millisecond."""
         now = int(self.now() * 1000)
         if self.last // PER_MILLISECOND == now:
             return self.last + 1
@@ -97,7 +97,7 @@ class LeavesOutNode(UniqueIds):
     """Gives the bare stamp: two nodes with the same clock give the same one."""
 
     def name(self, stamp: int) -> str:
-        """The stamp alone."""
+        """Return the stamp alone."""
         return f"{stamp}"
 
 

@@ -76,7 +76,7 @@ class Linearizability:
         self.keyed = keyed
 
     def check(self, history: History, budget: Budget) -> Result:
-        """The verdict, with one anomaly for each partition that is not linearizable.
+        """Judge a history, with one anomaly for each partition that is not linearizable.
 
         A partition over the budget is UNKNOWN and does not lose what the others gave. Where it
         is not known whether values have a key, both readings must give the verdict.
@@ -137,7 +137,7 @@ class Linearizability:
         return PartitionResult("search", (), found.outcome.configurations, failed)
 
     def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> PartitionResult | None:
-        """What is found where not all operations are put in order."""
+        """Try the engines that do not put all operations in order."""
         if type(self.specification) is Stack:
             return (
                 PartitionResult("matching")
@@ -147,7 +147,7 @@ class Linearizability:
         return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
-        """A short search of a register; None if it needs more, or is of something else."""
+        """Search a register briefly; None if it needs more, or is of something else."""
         if type(self.specification) not in ZONED:
             return None
         share = Share(budget, SHORT_CONFIGURATIONS + 2 * len(partition.entries))

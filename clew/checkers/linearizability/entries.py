@@ -48,12 +48,12 @@ class Entry(NamedTuple):
 
 
 def end(entry: Entry) -> int:
-    """The position of the response; `NEVER` where there is none."""
+    """Return the position of the response; `NEVER` where there is none."""
     return NEVER if entry.completed is None else entry.completed
 
 
 def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries in order of invocation."""
+    """Sort the entries by invocation."""
     return tuple(sorted(entries, key=_INVOKED))
 
 
@@ -75,7 +75,7 @@ class Partition(NamedTuple):
 def partitions(
     specification: Specification, history: History, how: Keying | None = None
 ) -> list[Partition]:
-    """The history's partitions, those with the fewest entries first; O(n).
+    """Split the history into its partitions, those with the fewest entries first; O(n).
 
     Raises:
         HistoryError: an operation's ``f`` is unknown to the specification, a keyed specification
@@ -98,7 +98,7 @@ def partitions(
 def ways(
     specification: Specification, history: History, *, keyed: bool | None = None
 ) -> tuple[Keying, ...]:
-    """The ways to read the history, the likelier first; one where the specification says it."""
+    """List the ways to read the history, the likelier first; one where it is specified."""
     if specification.keyed is None:
         return said_readings(history, specification.pairs, keyed=keyed)
     return ("pairs",) if specification.keyed else ("none",)
@@ -185,7 +185,7 @@ def _entries_by_key(  # noqa: C901 - one pass without calls, as above
 
 
 def _bare_key(operation: Operation, history: History) -> Any:
-    """The key of an operation whose argument is nothing else."""
+    """Return the key of an operation whose argument is nothing else."""
     if operation.argument is None or type(operation.argument) in LOOSE:
         raise HistoryError(
             f"{operation.f} has no key",
@@ -212,5 +212,5 @@ def _by_part(specification: Specification, key: Hashable, entries: list[Entry]) 
 
 
 def _name(part: Hashable) -> Hashable:
-    """The part as an explanation calls it; a tuple of one stands for its element."""
+    """Name the part as an explanation does; a tuple of one stands for its element."""
     return part[0] if isinstance(part, tuple) and len(part) == 1 else part

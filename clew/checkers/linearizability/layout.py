@@ -114,7 +114,7 @@ class Layout:
         self._update_row: tuple[Slot, ...] | None = ()
 
     def _concurrency(self) -> int:
-        """The most completed operations in flight at once."""
+        """Count the most completed operations in flight at once."""
         begun = [entry[0] for entry in self._entries if entry[1] is not None]
         # Of those begun before a response, all but the ones that responded before are in flight.
         begun_by = map(partial(bisect_left, begun), self._responses)

@@ -62,7 +62,7 @@ class Machine:
         self.state_id((specification.initial(),))
 
     def call_id(self, entry: Entry) -> int:
-        """The identity of an entry's call; equal calls share it."""
+        """Return the identity of an entry's call; equal calls share it."""
         call = entry[2:5]
         found = self.call_ids.get(call)
         if found is None:
@@ -76,7 +76,7 @@ class Machine:
         return found
 
     def state_id(self, states: Sequence[Hashable]) -> int:
-        """The machine state that stands for these states of the object."""
+        """Return the machine state that stands for these states of the object."""
         if len(states) > 1:
             self.chose = True
             distinct = tuple(dict.fromkeys(states))
@@ -93,7 +93,7 @@ class Machine:
         return found
 
     def step(self, call: int, state: int) -> int:
-        """The state after a call, or `ILLEGAL`; remembered in `steps`."""
+        """Return the state after a call, or `ILLEGAL`; remembered in `steps`."""
         f, argument, result = self.calls[call]
         step = self.specification.step
         states = self.states[state]

@@ -20,7 +20,7 @@ from clew.checkers.verdict import Budget
 def plain(
     specification: Specification, entries: Sequence[Entry], budget: Budget
 ) -> tuple[bool, int]:
-    """Whether one partition is linearizable, and how many configurations were looked at.
+    """Decide whether one partition is linearizable, and count the configurations looked at.
 
     Exponential in the number of operations.
 
@@ -50,7 +50,7 @@ def plain(
 
 
 def _minimal(entries: Sequence[Entry], done: int) -> list[int]:
-    """The operations that may come next: no other one left responds before their invocation."""
+    """Find the operations that may come next: no other one left responds before they began."""
     left = [at for at in range(len(entries)) if not done >> at & 1]
     responses = [entries[at].completed for at in left]
     earliest = min((each for each in responses if each is not None), default=None)

@@ -100,7 +100,7 @@ class Reduction:
         self._trial = TRIAL_CONFIGURATIONS + 2 * spent
 
     def run(self) -> list[Entry]:
-        """The entries that remain, in order of invocation."""
+        """Reduce the entries; return what remains, in order of invocation."""
         with suppress(OutOfBudget):
             self._reduce()
         return [self._entries[index] for index in self._kept]
@@ -136,7 +136,7 @@ class Reduction:
                 return
 
     def _telling(self, some: Sequence[int]) -> list[int]:
-        """The updates, and the response that can't be explained."""
+        """Return the updates, and the response that can't be explained."""
         return [each for each in some if each in self._updates or each == self._last_response]
 
     def _without_values(self, everything: Sequence[int]) -> None:
@@ -195,7 +195,7 @@ class Reduction:
         return True
 
     def _sources(self, kept: Sequence[int]) -> dict[int, dict[int, None]]:
-        """For each operation the last updates that may have brought in what it observes."""
+        """Return for each operation the last updates that may have brought in what it observes."""
         by_value: dict[Any, list[int]] = {}
         for index in kept:
             for value in self._values_brought(index):
@@ -210,7 +210,7 @@ class Reduction:
         }
 
     def _last(self, updates: Sequence[int], observer: int) -> Iterator[int]:
-        """Those of the updates that may be the last before the observer responds."""
+        """Yield those of the updates that may be the last before the observer responds."""
         over = end(self._entries[observer])
         latest = -1
         older = 0
@@ -227,14 +227,14 @@ class Reduction:
                     return
 
     def _observed(self, index: int) -> list[Any]:
-        """The values that an operation found in the object."""
+        """Return the values that an operation found in the object."""
         entry = self._entries[index]
         if index not in self._updates:
             return _whole(entry.result)
         return _whole(entry.argument[0]) if entry.f in self._specification.pairs else []
 
     def _suffix(self, dropped: frozenset[int]) -> None:
-        """The shortest end, by doubling, that still fails when all before it is free."""
+        """Find the shortest end, by doubling, that still fails when all before it is free."""
         length = 8
         # Invariant: no shorter end that was tried fails by itself.
         while length < len(self._kept):
@@ -266,7 +266,7 @@ class Reduction:
             size = max(1, size // 2)
 
     def _values_brought(self, index: int) -> dict[Any, None]:
-        """The values that an update may put into the object."""
+        """Return the values that an update may put into the object."""
         if index not in self._updates:
             return {}
         entry = self._entries[index]
@@ -274,7 +274,7 @@ class Reduction:
         return dict.fromkeys(_whole(entry.argument[1] if is_pair else entry.argument))
 
     def _shows(self, kept: list[int], dropped: frozenset[int]) -> bool:
-        """Whether these fail because of the last response, as the history does.
+        """Return whether these fail because of the last response, as the history does.
 
         What is left out altogether must not make a failure that was none.
         """
@@ -287,14 +287,14 @@ class Reduction:
         return True
 
     def _fails(self, kept: list[int], dropped: frozenset[int]) -> bool:
-        """Whether these entries fail; if so, they are kept."""
+        """Return whether these entries fail; if so, they are kept."""
         is_wrong = self._is_wrong(kept, dropped)
         if is_wrong:
             self._kept = kept
         return is_wrong
 
     def _is_wrong(self, kept: list[int], dropped: frozenset[int]) -> bool:
-        """Whether these entries alone are not linearizable, all but the dropped being free.
+        """Return whether these entries alone are not linearizable, all but the dropped free.
 
         Raises:
             OutOfBudget: the reduction's or the user's budget is spent.
@@ -328,7 +328,7 @@ class Reduction:
 
 
 def cut(entries: Sequence[Entry], response: Entry) -> list[Entry]:
-    """The entries as they stand when one responds: those that respond later are pending."""
+    """Cut the entries off where one responds: those that respond later are pending."""
     now = response.completed
     assert now is not None
     return [
@@ -339,7 +339,7 @@ def cut(entries: Sequence[Entry], response: Entry) -> list[Entry]:
 
 
 def _with_sources(some: Iterable[int], sources: Mapping[int, Iterable[int]]) -> list[int]:
-    """These operations, their sources, the sources of those, and so on."""
+    """Return these operations, their sources, the sources of those, and so on."""
     found = set(some)
     waiting = list(some)
     # Invariant: the sources of all that was found and does not wait were found.
@@ -351,12 +351,12 @@ def _with_sources(some: Iterable[int], sources: Mapping[int, Iterable[int]]) -> 
 
 
 def _whole(value: Any) -> list[Any]:
-    """A value that replaces the whole state, which nil and a truth value may do, and its parts."""
+    """Return a value that replaces the whole state, as nil may, and its parts."""
     return [] if value is UNANSWERED else [value, *_values(value)]
 
 
 def _values(value: Any) -> Iterator[Any]:
-    """What a value is made of, but for nil, truth values and unknown results.
+    """Yield what a value is made of, but for nil, truth values and unknown results.
 
     An empty list is a value; it is made of nothing else.
     """

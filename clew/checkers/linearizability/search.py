@@ -88,7 +88,7 @@ class Search:
         self._limit = Budget.STEP
 
     def run(self) -> SearchResult:
-        """Whether the partition is linearizable.
+        """Decide whether the partition is linearizable.
 
         Raises:
             OutOfBudget: it was not decided within the budget.
@@ -300,7 +300,7 @@ class Search:
             frame.ready.append((after, window, used, trail))
 
     def _others(self, level: Level, placed: int, used: int) -> list[Slot | Spare]:
-        """The operations that may come next, and do not replace the state."""
+        """Return the operations that may come next, and do not replace the state."""
         others: list[Slot | Spare] = [
             each for each in level.updates if not (placed | level.replacing) & each[1]
         ]
@@ -337,7 +337,7 @@ class Search:
         return window, trail
 
     def _dominated(self, key: int, seen: Any, cost: int) -> bool:
-        """Whether a configuration seen has used and owes nothing that this one has not."""
+        """Return whether a configuration seen has used and owes nothing that this one has not."""
         if type(seen) is int:
             seen = (seen,)
         # Each comparison is a small part of a configuration's work, and many are much of it.
@@ -353,7 +353,7 @@ class Search:
         return False
 
     def _order(self, trail: Trail) -> list[int]:
-        """The trail's entries, first to last."""
+        """Return the trail's entries, first to last."""
         reached = []
         while trail is not None:
             trail, index = trail
@@ -377,7 +377,7 @@ class Search:
         self._budget.spend(spent)
 
     def _stuck(self) -> list[tuple[int, int, int]]:
-        """The configurations that reached the furthest response, in the order they did."""
+        """Return the configurations that reached the furthest response, in the order they did."""
         base, width = self._layout.count, self._width
         bits = (1 << width) - 1
         found = []

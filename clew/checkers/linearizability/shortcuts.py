@@ -30,7 +30,7 @@ def shortcut(
     among: int = 0,
     budget: Budget | None = None,
 ) -> PartitionResult | None:
-    """What the engine for unique values found; None if none applies.
+    """Try the engine for unique values; None if none applies.
 
     The partition is one of a history of so many operations, ``among``.
 
@@ -50,7 +50,7 @@ def shortcut(
 
 
 def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
-    """True if the order of the effect points is a linearization of the entries.
+    """Return whether the order of the effect points is a linearization of the entries.
 
     Every completed operation needs a point, by its number; a pending one without did not happen.
     Points that do not compare with each other explain nothing.
@@ -83,7 +83,7 @@ FEW_AT_ONCE = 8
 
 
 def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[str]:
-    """What helps besides a larger budget, the likeliest first."""
+    """Yield what helps besides a larger budget, the likeliest first."""
     kind = type(specification)
     updates = [
         each.argument
@@ -105,7 +105,7 @@ def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[st
 
 
 def _at_once(entries: Sequence[Entry]) -> int:
-    """The most operations in flight at once, those without an answer aside."""
+    """Count the most operations in flight at once, those without an answer aside."""
     answered = [each for each in entries if each.completed is not None]
     moments = sorted(
         [(each.invoked, 1) for each in answered] + [(end(each), -1) for each in answered]

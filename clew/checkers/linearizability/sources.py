@@ -44,7 +44,7 @@ class _Does(NamedTuple):
 
 
 def without_source(specification: Specification, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """An observer without a source, what may have been one, and what came between; or nothing."""
+    """Find an observer without a source, what may have been one, and what came between."""
     if type(specification) not in ZONED:
         return ()
     assert isinstance(specification, Register | KeyValue)
@@ -64,7 +64,7 @@ def _does(specification: Register | KeyValue, entry: Entry) -> _Does:
 
 
 def _seen(specification: Register | KeyValue, read: Entry) -> Any:
-    """The value that a read surely saw."""
+    """Return the value that a read surely saw."""
     if read.completed is None:
         return _NOTHING
     if isinstance(specification, Register):
@@ -88,7 +88,7 @@ class _Sweep:
         self._other: tuple[Any, Entry | None] = (_NOTHING, None)
 
     def find(self) -> tuple[Entry, ...]:
-        """The evidence; empty if there is none."""
+        """Return the evidence; empty if there is none."""
         between: dict[int, Entry | None] = {}
         moments = [(each.entry.invoked, index) for index, each in enumerate(self._all_done)]
         moments += [(end(each.entry), index) for index, each in enumerate(self._all_done)]
@@ -116,7 +116,7 @@ class _Sweep:
         return latest is not None and (between is None or latest > between.invoked)
 
     def _last_but(self, value: Any) -> Entry | None:
-        """The last invoked operation over by now that showed another value."""
+        """Return the last invoked operation over by now that showed another value."""
         one = self._shown[1] if self._shown[0] != value else self._other[1]
         return max((each for each in (one, self._changed) if each), default=None)
 

@@ -46,7 +46,7 @@ class Truth(Enum):
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        """The truth value itself."""
+        """Return the truth value itself."""
         return self is Truth.TRUE
 
     def __repr__(self) -> str:
@@ -54,13 +54,13 @@ class Truth(Enum):
 
 
 def truth_of(value: Any) -> bool | None:
-    """The truth value, frozen or not, as Python's; None if it is none."""
+    """Return the truth value, frozen or not, as Python's; None if it is none."""
     kind = type(value)
     return bool(value) if kind is Truth or kind is bool else None
 
 
 def is_larger(one: Any, other: Any) -> bool:
-    """Whether a value is larger than another; of two that have no order neither is."""
+    """Return whether a value is larger than another; of two that have no order neither is."""
     try:
         return bool(one > other)
     except TypeError:
@@ -135,13 +135,13 @@ class Specification:
     strict_truth: bool = False
 
     def initial(self) -> Hashable:
-        """The state before the first operation."""
+        """Return the state before the first operation."""
         if self.first is UNANSWERED:
             raise NotImplementedError
         return self.first  # type: ignore[no-any-return]
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The states that the operation may lead to with this result; None or () where illegal.
+        """Return the states that the operation may lead to with this result; None or () if illegal.
 
         One state for a deterministic object; several where it may choose. ``result`` is
         `UNANSWERED` for a pending operation: answer with every state it may lead to, and with
@@ -150,18 +150,18 @@ class Specification:
         raise NotImplementedError
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """True only where the operation never changes any state; it makes the search faster."""
+        """Return True only where the operation never changes a state; the search is faster then."""
         return f in self.asking
 
     def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """True only where the operation is legal in every state, and all lead to the same one.
+        """Return True only where the operation is legal in every state, and all lead to one.
 
         It makes the search faster where many such operations are in flight at once.
         """
         return f in self.replacing
 
     def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """True only where any operation that may come right before this one may as well follow.
+        """Return True only where any operation that may come right before may as well follow.
 
         Whatever is possible after the two in that order must be possible after them in the other,
         and no result may depend on it. Then none is put before it that need not be.
@@ -169,7 +169,7 @@ class Specification:
         return f in self.settling
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The part of the object that the operation touches; None if it may touch all of it.
+        """Return the part of the object that it touches; None if it may touch all of it.
 
         Parts must be independent: the history is linearizable exactly where each part's is.
         One None in a history keeps it whole. ``result`` is `UNANSWERED` for a pending operation.
@@ -177,7 +177,7 @@ class Specification:
         return None
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """The same question with fewer states: a specification, and each call as it is to see it.
+        """Put the same question with fewer states: a specification, and each call as it sees it.
 
         The answer must be the same as for this specification and ``calls``. States that no
         operation of the history distinguishes may become one.
@@ -185,7 +185,7 @@ class Specification:
         return self, calls
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """The operation in words, such as ``write 3`` or ``read -> 4``."""
+        """Describe the operation, as in ``write 3`` or ``read -> 4``."""
         text = f if argument is None else f"{f} {show(argument)}"
         if result is UNANSWERED:
             return f"{text} -> ?"
@@ -195,7 +195,7 @@ class Specification:
         return f"{text} -> {show(result)}"
 
     def describe_state(self, state: Any) -> str:
-        """The state as a clause, such as ``the register holds 4``."""
+        """Describe the state in a clause, as in ``the register holds 4``."""
         return f"the state is {show(state)}"
 
 
@@ -221,7 +221,7 @@ STRICT = LOOSE | {bool}
 
 
 def freeze(value: Any, kinds: frozenset[type] = STRICT) -> Any:
-    """A JSON value as a hashable one, equal to another exactly where the JSON is.
+    """Make a JSON value hashable, equal to another exactly where the JSON is.
 
     Lists become tuples, maps a `Map`, truth values a `Truth`; 1 and 1.0 are equal. With ``kinds``
     `LOOSE` truth values stay as they are. O(size).
@@ -245,7 +245,7 @@ _TRUTHS = (Truth.FALSE, Truth.TRUE)
 
 
 def show(value: Any) -> str:
-    """A value as JSON writes it, cut to 80 characters."""
+    """Write a value as JSON, cut to 80 characters."""
     if type(value) is int:
         return str(value)
     if value is UNANSWERED:
@@ -255,7 +255,7 @@ def show(value: Any) -> str:
 
 
 def _thawed(value: Any) -> Any:
-    """A frozen value with JSON's lists, maps and truth values again."""
+    """Restore JSON's lists, maps and truth values in a frozen value."""
     kind = type(value)
     if kind is Map:
         return {str(_thawed(key)): _thawed(item) for key, item in value}

@@ -94,7 +94,7 @@ def searched(
     *,
     bytes_max: int = STATES_BYTES_MAX,
 ) -> Searched:
-    """Whether a partition is linearizable, and what was seen on the way.
+    """Search a partition: whether it is linearizable, and what was seen on the way.
 
     Raises:
         OutOfBudget: it was not decided within the budget.

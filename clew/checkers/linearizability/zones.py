@@ -37,7 +37,7 @@ def broken_zones(
     *,
     vectors: bool | None = None,
 ) -> tuple[Entry, ...] | None:
-    """Entries that break the rule of zones; empty if none do, None if it does not apply.
+    """Find entries that break the rule of zones; empty if none do, None if it does not apply.
 
     It applies to registers and key-value stores whose operations are reads and writes, and whose
     values are written once each and never equal to the initial one.
@@ -76,7 +76,7 @@ def broken_zones(
 
 @cache
 def _numpy() -> Any:
-    """The module, where it is installed."""
+    """Return the module, where it is installed."""
     try:
         return import_module("numpy")
     except ImportError:  # pragma: no cover - depends on the machine
@@ -90,7 +90,7 @@ Suspects: TypeAlias = tuple[int, ...]
 def _writes_and_reads(
     specification: Register | KeyValue, entries: Sequence[Entry]
 ) -> tuple[list[Entry], list[Entry]] | None:
-    """The writes and the completed reads; None if there are other operations."""
+    """Return the writes and the completed reads; None if there are other operations."""
     names = set(map(itemgetter(2), entries))
     if not names <= {"read", "write", "get", "put"}:
         return None
@@ -111,7 +111,7 @@ _WRITES = frozenset({"write", "put"})
 def _empty_reads(
     specification: Specification, values: dict[Any, int], reads: Sequence[Entry]
 ) -> list[Any] | None:
-    """What the reads returned, where a get of the empty string found a missing key nil.
+    """Return what the reads returned, nil where a get of "" found a missing key.
 
     None if it may have found either.
     """
@@ -184,7 +184,7 @@ def _vectorised(
 
 
 def _times(np: Any, entries: Sequence[Entry]) -> tuple[Any, Any]:
-    """The invocations and the responses as arrays; `NEVER` where there is no response."""
+    """Return the invocations and the responses as arrays; `NEVER` for no response."""
     count = len(entries)
     invoked = np.fromiter(map(itemgetter(0), entries), dtype=np.int64, count=count)
     completed = list(map(itemgetter(1), entries))
@@ -196,7 +196,7 @@ def _times(np: Any, entries: Sequence[Entry]) -> tuple[Any, Any]:
 def _evidence(
     suspects: Suspects, writes: Sequence[Entry], reads: Sequence[Entry], clusters: Sequence[int]
 ) -> tuple[Entry, ...]:
-    """The entries that make the suspects what they are, in order of invocation."""
+    """Return the entries that make the suspects what they are, in order of invocation."""
     if suspects[0] == -1:
         read = reads[suspects[1]]
         cluster = clusters[suspects[1]]

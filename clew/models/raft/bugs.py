@@ -60,7 +60,7 @@ class CommitsEarlierTerms(Raft):
         self.sync_log()
 
     def may_commit(self, index: int) -> bool:
-        """Whatever a majority holds."""
+        """Commit whatever a majority holds."""
         return True
 
     def open_term(self) -> None:
@@ -72,7 +72,7 @@ class CommitsWithoutMajority(Raft):
     """Commits with half the nodes, rounded down."""
 
     def reached_by_majority(self, values: Any) -> int:
-        """One node short of a majority."""
+        """Stop one node short of a majority."""
         return int(sorted(values)[-max(len(self.node_ids) // 2, 1)])
 
 
@@ -92,7 +92,7 @@ class TrustsLeaderCommit(Raft):
     entries_max = 1
 
     def learn_commit(self, commit: int, verified: int) -> None:
-        """As far as the log goes."""
+        """Apply as much as the log holds."""
         self.commit_to(min(commit, self.raft_log.last))
 
 
@@ -135,7 +135,7 @@ class SnapshotWithoutSessions(Raft):
     snapshot_every = 4
 
     def image(self) -> dict[str, Any]:
-        """The values alone."""
+        """Keep the values alone."""
         return {**super().image(), "sessions": []}
 
 

@@ -97,7 +97,7 @@ class Consensus(Elections):
         raise NotImplementedError
 
     def image(self) -> dict[str, Any]:
-        """The state of the state machine as JSON, for a snapshot."""
+        """Return the state of the state machine as JSON, for a snapshot."""
         raise NotImplementedError
 
     def restore(self, image: dict[str, Any]) -> None:
@@ -105,10 +105,10 @@ class Consensus(Elections):
         raise NotImplementedError
 
     def round_answered(self) -> None:
-        """A follower answered, or a round began: reads may have been waiting for it."""
+        """Note that a follower answered or a round began: reads may have been waiting for it."""
 
     def awaits_round(self) -> bool:
-        """True if a follower's answer to the latest round is wanted, with or without entries."""
+        """Return whether an answer to the latest round is wanted, with or without entries."""
         return False
 
     def server_state(self) -> str:
@@ -116,7 +116,7 @@ class Consensus(Elections):
         return self.state
 
     def observe(self) -> Mapping[str, Any]:
-        """The few values that a run's story needs."""
+        """Return the few values that a run's story needs."""
         return {
             "state": self.state,
             "term": self.term,
@@ -144,7 +144,7 @@ class Consensus(Elections):
         self.draw_timeout()
 
     def hears_majority(self) -> bool:
-        """True if a majority answered this leader since it last looked (thesis, 6.2).
+        """Return whether a majority answered this leader since it last looked (thesis, 6.2).
 
         A leader that others hear but that hears nobody would otherwise hold up the cluster.
         """
@@ -164,7 +164,7 @@ class Consensus(Elections):
     # Log replication (section 5.3), one message in flight to each follower.
 
     def propose(self, command: list[Any]) -> None:
-        """As the leader: add a command to the log; the next round carries it."""
+        """Add a command to the log, as the leader; the next round carries it."""
         self.raft_log.append([self.term, *command])
         self.call_round()
 
@@ -296,13 +296,13 @@ class Consensus(Elections):
             self.replicate(msg.src, progress)
 
     def is_due(self, progress: Progress) -> bool:
-        """True if a follower lacks entries, or its answer to the latest round is wanted."""
+        """Return whether a follower lacks entries, or its answer to the latest round is wanted."""
         return progress.next <= self.durable or (
             self.awaits_round() and progress.round < self.round
         )
 
     def is_of_this_term(self, term: int) -> bool:
-        """True if an answer is to this leadership, not to one of an earlier term."""
+        """Return whether an answer is to this leadership, not to one of an earlier term."""
         return term == self.term
 
     def note_match(self, progress: Progress, match: int | None, retry: int | None) -> None:
@@ -318,7 +318,7 @@ class Consensus(Elections):
             self.advance_commit()
 
     def reached_by_majority(self, values: Iterable[int]) -> int:
-        """The highest number that a majority of the nodes' numbers has reached."""
+        """Return the highest number that a majority of the nodes' numbers has reached."""
         # Sorted, a majority stands from here on, and each of them has reached this number at least.
         return sorted(values)[-self.majority]
 
@@ -330,7 +330,7 @@ class Consensus(Elections):
             self.commit_to(index)
 
     def may_commit(self, index: int) -> bool:
-        """True for an entry of the leader's own term; it commits those before it along with it.
+        """Return True for an entry of the leader's own term; it commits those before it too.
 
         An entry of an earlier term can be on a majority and still be overwritten (figure 8).
         """

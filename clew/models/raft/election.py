@@ -67,11 +67,11 @@ class Elections(Node):
         raise NotImplementedError
 
     def hears_majority(self) -> bool:
-        """True if a majority answered this leader since it last looked."""
+        """Return whether a majority answered this leader since it last looked."""
         raise NotImplementedError
 
     def leader_found(self) -> None:
-        """A leader is known, be it this node."""
+        """Note that a leader is known, be it this node."""
 
     # Terms (section 5.1).
 
@@ -127,7 +127,7 @@ class Elections(Node):
         self.deadline = self.monotonic() + self.timeout
 
     def watch(self) -> None:
-        """The one election timer: it looks whether the deadline, which moves, has passed."""
+        """Look whether the deadline, which moves, has passed: the one election timer."""
         now = self.monotonic()
         # Section 5.2: who hears of no leader for an election timeout stands. A leader counts too:
         # it must hear a majority meanwhile (thesis, 6.2).
@@ -183,7 +183,7 @@ class Elections(Node):
             self.lead()
 
     def is_up_to_date(self, last_term: int, last: int) -> bool:
-        """True if a candidate's log holds all that this node's may have committed (5.4.1)."""
+        """Return whether a candidate's log has all that this node's may have committed (5.4.1)."""
         mine = self.raft_log.last
         # Section 5.4.1: the later last term wins; with equal terms the longer log.
         return (last_term, last) >= (self.raft_log.term_at(mine), mine)
@@ -232,7 +232,7 @@ class Elections(Node):
         self.send(msg.src, {"type": "vote", "term": self.term, "granted": granted})
 
     def may_vote_for(self, candidate: str) -> bool:
-        """True if this term's vote is free, or the candidate's already."""
+        """Return whether this term's vote is free, or the candidate's already."""
         return self.voted_for in (None, candidate)
 
     @on("vote")

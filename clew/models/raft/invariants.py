@@ -21,7 +21,7 @@ class RaftInvariant(Invariant):
 
     @staticmethod
     def facts_of(node: Any) -> tuple[Any, ...]:
-        """Its office, its log's length and cuts, and how much of it is committed."""
+        """Return its office, its log's length and cuts, and how much of it is committed."""
         log = node.raft_log
         return node.state, node.term, node.commit, log, log.last, log.truncations
 
@@ -86,7 +86,7 @@ class _Growth:
         self._seen: dict[str, tuple[Log, int, int]] = {}
 
     def of(self, node: Consensus) -> range:
-        """The indexes to look at: those behind the last look, or all after a cut or a restart."""
+        """Return the indexes behind the last look, or all after a cut or a restart."""
         log = node.raft_log
         last, truncations = log.last, log.truncations
         seen = self._seen.get(node.id)
@@ -106,7 +106,7 @@ class _Committed:
         self._seen: dict[str, tuple[Log, int]] = {}
 
     def by(self, node: Consensus) -> range:
-        """Their indexes; only those whose terms the node's log still tells."""
+        """Return their indexes; only those whose terms the node's log still tells."""
         log, commit = node.raft_log, node.commit
         seen = self._seen.get(node.id)
         same = seen is not None and seen[0] is log

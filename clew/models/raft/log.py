@@ -64,32 +64,32 @@ class Log:
     # Reading.
 
     def entry(self, index: int) -> LogEntry:
-        """The entry at an index in ``base + 1 .. last``."""
+        """Return the entry at an index in ``base + 1 .. last``."""
         if not self.base < index <= self.last:
             raise IndexError(f"the log holds {self.base + 1} to {self.last}, not {index}")
         return self._entries[index - self.base - 1]
 
     def term_at(self, index: int) -> int:
-        """The term of the entry at an index in ``base .. last``."""
+        """Return the term of the entry at an index in ``base .. last``."""
         if index == self.base:
             return self.base_term
         term: int = self._entries[index - self.base - 1][0]
         return term
 
     def after(self, index: int, count: int) -> list[LogEntry]:
-        """Up to `count` entries behind `index`, which is at least ``base``."""
+        """Return at most `count` entries behind `index`, which is at least ``base``."""
         start = index - self.base
         return self._entries[start : start + count]
 
     def agrees(self, index: int, term: int) -> bool:
-        """True if this log has an entry of that term there, or a snapshot past it.
+        """Return whether this log has an entry of that term there, or a snapshot past it.
 
         What a snapshot covers is committed, so a leader's log cannot differ there.
         """
         return index < self.base or (index <= self.last and self.term_at(index) == term)
 
     def where_to_retry(self, index: int) -> int:
-        """From where a leader whose log differs at `index` should send (end of section 5.3).
+        """Find from where a leader whose log differs at `index` should send (end of section 5.3).
 
         It is the first entry of the term that stands there, or the end of a log that is shorter:
         one refusal for each term in conflict, not one for each entry.
@@ -140,7 +140,7 @@ class Log:
     # Snapshots.
 
     def snapshot(self) -> dict[str, Any] | None:
-        """The latest snapshot: its ``index``, ``term`` and ``state``; None if there is none."""
+        """Return the latest snapshot, its ``index``, ``term`` and ``state``; None for none."""
         found: dict[str, Any] | None = self._disk.get("snapshot")
         return found
 

@@ -23,7 +23,7 @@ MISSING, MISMATCH = 20, 22
 
 
 def refusal(code: int) -> Answer:
-    """The body of an error reply."""
+    """Return the body of an error reply."""
     return {"type": "error", "code": code, "text": ERROR_CODES[code][0]}
 
 
@@ -60,7 +60,7 @@ class KVMachine:
         return answer
 
     def recall(self, client: str, request: int) -> Answer | None:
-        """What a request was answered, where it is its client's latest; else None."""
+        """Return what a request was answered, where it is its client's latest; else None."""
         latest, answer = self.sessions.get(client, (-1, None))
         return answer if request == latest else None
 
@@ -79,13 +79,13 @@ class KVMachine:
         return {"type": "cas_ok"}
 
     def read(self, key: Any) -> Answer:
-        """The answer to a read of a key now."""
+        """Return the answer to a read of a key now."""
         if key not in self.values:
             return refusal(MISSING)
         return {"type": "read_ok", "value": self.values[key]}
 
     def image(self) -> dict[str, Any]:
-        """The whole state as JSON; keys may be any scalar, so pairs stand for the dict."""
+        """Return the whole state as JSON; keys may be any scalar, so pairs stand for the dict."""
         return {
             "values": [[key, value] for key, value in self.values.items()],
             "sessions": [[client, *session] for client, session in self.sessions.items()],

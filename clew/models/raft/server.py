@@ -109,7 +109,7 @@ class Raft(Consensus):
         self.effect(Message(client, self.id, {"msg_id": number}))
 
     def image(self) -> dict[str, Any]:
-        """The store and its sessions."""
+        """Return the store and its sessions."""
         return self.machine.image()
 
     def restore(self, image: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ class Raft(Consensus):
 
     @on("read")
     def read(self, msg: Message) -> None:
-        """The value of a key; error 20 where there is none."""
+        """Answer with the value of a key; error 20 where there is none."""
         self.accept(msg, "read", msg.body["key"])
 
     @on("write")
@@ -166,7 +166,7 @@ class Raft(Consensus):
             self.serve(msg.src, msg.body["command"])
 
     def serve(self, origin: str, command: list[Any]) -> None:
-        """As the leader: answer at once, read after a round, or propose what is new."""
+        """Answer at once, read after a round, or propose what is new, as the leader."""
         client, number, operation = command[:3]
         if operation == "read":
             self.serve_read(Read(self.round + 1, origin, command))
@@ -181,7 +181,7 @@ class Raft(Consensus):
             self.propose(command)
 
     def recall(self, client: str, number: int) -> Answer | None:
-        """The answer to a write that was applied before, by this leader or another."""
+        """Return the answer to a write that was applied before, by this leader or another."""
         return self.machine.recall(client, number)
 
     def serve_read(self, read: Read) -> None:
@@ -194,11 +194,11 @@ class Raft(Consensus):
         self.call_round()
 
     def knows_commit(self) -> bool:
-        """True once an entry of this term is committed: all that was before it is, too."""
+        """Return whether an entry of this term is committed: all that was before it is, too."""
         return self.commit >= self.barrier
 
     def awaits_round(self) -> bool:
-        """True while reads wait."""
+        """Return True while reads wait."""
         return bool(self.reads)
 
     def round_answered(self) -> None:
@@ -240,7 +240,7 @@ class Raft(Consensus):
             self.reply(request.msg, answer)
 
     def housekeep(self) -> None:
-        """Every `retry_s`: take a snapshot if it is time, and look after waiting requests."""
+        """Take a snapshot if it is time, and look after waiting requests, every `retry_s`."""
         self.compact()
         now = self.monotonic()
         # A request that no leader has got can be refused for certain after a short while; of one

@@ -61,7 +61,7 @@ KINDS: dict[type[Specification], Kind] = {
 
 
 def has_order(kind: Kind, entries: Sequence[Entry]) -> bool:
-    """Whether the values that are put in have an order, where one is needed."""
+    """Return whether the values that are put in have an order, where one is needed."""
     puts = (each.argument for each in entries if each.f in kind.puts)
     return not kind.is_ordered or priority_queues.comparable(puts)
 
@@ -69,7 +69,7 @@ def has_order(kind: Kind, entries: Sequence[Entry]) -> bool:
 def broken_values(
     kind: Kind, entries: Sequence[Entry], budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty if one does, None if that does not apply.
+    """Find entries that no order explains; empty if one does, None if that does not apply.
 
     It applies where each value was put in once. Without a budget it has a bound of its own.
     """

@@ -82,7 +82,7 @@ class LazyPriorityQueue(Specification):
         self.asking = () if helpers else ("empty",)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """What is left after the invocation or response of an insert, or a removal."""
+        """Return what is left after the invocation or response of an insert, or a removal."""
         present, flying, helpers, over = state
         if f == "begin":
             left = list(flying)
@@ -98,7 +98,7 @@ class LazyPriorityQueue(Specification):
         return self._removed(state, self._field.get(result))
 
     def _ended(self, state: Any, insert: int) -> Sequence[Hashable] | None:
-        """With the value present, if no removal took it before it responded."""
+        """Return the state with the value present, if no removal took it before it responded."""
         present, flying, helpers, over = state
         place = bisect_left(flying, insert)
         if place == len(flying) or flying[place] != insert:
@@ -125,7 +125,7 @@ class LazyPriorityQueue(Specification):
         return None
 
     def _helped(self, state: Any, field: int) -> Any:
-        """The state once all values below a field are gone; None if there is no help for it."""
+        """Return the state once all values below a field are gone; None if nothing helps."""
         present, flying, helpers, over = state
         low = present & ((1 << field * self._width) - 1)
         if not low:
@@ -195,11 +195,11 @@ class _Ahead:
         self._over = self.over
 
     def count(self, present: int, field: int) -> int:
-        """How many copies there are in a field."""
+        """Count the copies in a field."""
         return present >> field * self._width & self._mask
 
     def counts(self, present: int) -> Iterator[tuple[int, int]]:
-        """Each field in which there is a copy, the smallest value first, and how many."""
+        """Yield each field in which there is a copy, the smallest value first, and how many."""
         field = 0
         # Invariant: `field` is the field of the lowest bits of `present`.
         while present:
@@ -213,7 +213,7 @@ class _Ahead:
     def is_possible(
         self, rank: int, present: int, flying: Sequence[int], helpers: int, over: int
     ) -> bool:
-        """Whether the removals in flight that are still to come may find what is smaller gone.
+        """Return whether removals in flight that are still to come may find what is smaller gone.
 
         Args:
             rank: of the insert that responds.
@@ -252,7 +252,7 @@ class _Ahead:
         return True
 
     def _done(self, field: int, moment: int, present: int, flying: Sequence[int], over: int) -> int:
-        """How many answered removals of the value came so far."""
+        """Count the answered removals of the value so far."""
         begun = bisect_left(self._begun[field], moment)
         helped = self.count(self._over, field) - self.count(over, field)
         left = self.count(present, field) + flying.count(field)

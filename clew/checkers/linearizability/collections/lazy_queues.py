@@ -98,7 +98,7 @@ class LazyQueue(Specification):
         self.entries = sorted(made)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """What is left after the invocation or response of an enqueue, or a dequeue."""
+        """Return what is left after the invocation or response of an enqueue, or a dequeue."""
         if f == "begin":
             return (self._begun(state, argument),)
         if f == "end":
@@ -150,7 +150,7 @@ class LazyQueue(Specification):
         return None
 
     def _left(self, state: _Left) -> list[Any]:
-        """The values left, each once."""
+        """Return the values left, each once."""
         found: dict[Any, None] = {}
         for bits, first in ((state.ranks, state.first), (state.pending, self._answered)):
             left = bits
@@ -163,7 +163,7 @@ class LazyQueue(Specification):
 
 
 def _during(responses: Sequence[int], intervals: Sequence[tuple[int, int]]) -> list[int]:
-    """Which responses came while one of the intervals, given by their begin, lasted."""
+    """Return which responses came while one of the intervals, given by their begin, lasted."""
     found = []
     at, last = 0, -1
     # Invariant: `last` is the latest end of the intervals that began before this response.

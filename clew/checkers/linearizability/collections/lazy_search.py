@@ -38,7 +38,7 @@ REDUCTION_CONFIGURATIONS = 50_000
 def broken_lazily(
     specification: Specification, entries: Sequence[Entry], budget: Budget
 ) -> PartitionResult | None:
-    """What the search of a partition found; None if it does not apply.
+    """Search a partition; None if that does not apply.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
@@ -75,14 +75,14 @@ def broken_lazily(
 
 
 def _is_simple(kind: Kind, entries: Sequence[Entry]) -> bool:
-    """Whether values equal themselves, and have an order where one is needed."""
+    """Return whether values equal themselves, and have an order where one is needed."""
     if any(each.argument != each.argument for each in entries):  # NaN
         return False
     return has_order(kind, entries)
 
 
 def _unfounded(kind: Kind, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Operations on a value that was taken out more often than put in by then; or nothing.
+    """Find operations on a value that was taken out more often than put in by then.
 
     Each take takes a put of its own, which was invoked before it responded.
     """
@@ -110,7 +110,7 @@ def _searched(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Searched:
 
 
 def _fails(kind: Kind, entries: Sequence[Entry], budget: Budget) -> bool:
-    """Whether no order explains the entries; False if that takes more than the budget."""
+    """Return whether no order explains the entries; False if that takes more than the budget."""
     try:
         return not _searched(kind, entries, budget).outcome.linearizable
     except ShareSpentError:
@@ -118,7 +118,7 @@ def _fails(kind: Kind, entries: Sequence[Entry], budget: Budget) -> bool:
 
 
 def _fewest_values(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Sequence[Entry]:
-    """The operations on few of the values that no order explains.
+    """Reduce the operations to those on few of the values that no order explains.
 
     What explains all operations explains those on some of the values, so that the values left
     out can't make wrong what was right. Pending takes may be on any value, and stay.
@@ -137,6 +137,6 @@ def _fewest_values(kind: Kind, entries: Sequence[Entry], budget: Budget) -> Sequ
 
 
 def _value(kind: Kind, entry: Entry) -> Any:
-    """The value that is put in or taken out; None if there is none, or nobody knows it."""
+    """Return the value put in or taken out; None if there is none, or nobody knows it."""
     value = entry.argument if entry.f in kind.puts else entry.result
     return None if value is UNANSWERED else value

@@ -83,7 +83,7 @@ class LazySet(Specification):
         self.first = (*((frozenset({(0, ())}),) * len(elements)), ())
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
-        """What is left after an invocation, the response of an operation, or a read."""
+        """Return what is left after an invocation, the response of an operation, or a read."""
         if f == "ask":
             return ((*state[:-1], (*state[-1], argument)),)
         if f == "read":
@@ -106,7 +106,7 @@ class LazySet(Specification):
         return frozenset((held, (*left, operation)) for held, left in members)
 
     def _ended(self, operation: int, members: frozenset[Member]) -> frozenset[Member]:
-        """Those in which the operation happened."""
+        """Return those in which the operation happened."""
         found = {each for each in members if operation not in each[1]}
         waiting = [each for each in members if operation in each[1]]
         seen = {*waiting}
@@ -122,7 +122,7 @@ class LazySet(Specification):
         return self._best(found)
 
     def _shows(self, members: frozenset[Member], held: int) -> frozenset[Member]:
-        """Those in which the element is in the set, or is not, by as few operations as it takes."""
+        """Return those in which the element is in, or is not, by as few operations as it takes."""
         found = {each for each in members if each[0] == held}
         waiting = [each for each in members if each[0] != held]
         seen = {*waiting}
@@ -138,7 +138,7 @@ class LazySet(Specification):
         return self._best(found)
 
     def _next(self, member: Member) -> Iterator[tuple[int, Member]]:
-        """What one more operation in flight may lead to; of equal unanswered ones the first."""
+        """Yield what one more operation in flight leads to; of equal unanswered ones the first."""
         held, left = member
         tried = set()
         for place, operation in enumerate(left):
@@ -161,7 +161,7 @@ class LazySet(Specification):
             yield operation, (after, left[:place] + left[place + 1 :])
 
     def _best(self, members: set[Member]) -> frozenset[Member]:
-        """Those that no other one makes needless, which has only more unanswered ones left."""
+        """Return those that no other, with only more unanswered ones left, makes needless."""
         if len(members) < 2:  # noqa: PLR2004 - nothing to compare
             return frozenset(members)
         groups: dict[Any, list[tuple[int, ...]]] = {}
@@ -202,7 +202,7 @@ class LazySet(Specification):
         return ((*members, left),)
 
     def _may_show(self, members: frozenset[Member], at: int, read: int, moment: int) -> bool:
-        """Whether a read that is left may find the element as it did.
+        """Return whether a read that is left may find the element as it did.
 
         Args:
             members: what the element may have come to.
@@ -222,7 +222,7 @@ class LazySet(Specification):
 
 
 def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry, ...], int] | None:
-    """Entries that no order explains, none if one does, and steps; None if it does not apply.
+    """Return entries that no order explains, and steps; None if it does not apply.
 
     Reads in the evidence are cut to its elements.
 
@@ -250,7 +250,7 @@ def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry,
 
 
 def _is_simple(entries: Sequence[Entry]) -> bool:
-    """Whether the engine can take the history: reads of sets, elements that equal themselves."""
+    """Return whether the engine applies: reads of sets, elements that equal themselves."""
     elements = {each.argument for each in entries if each.f != "read"}
     if not 0 < len(elements) <= ELEMENTS_MAX or any(
         each != each  # noqa: PLR0124 - NaN
@@ -270,7 +270,7 @@ def _holds(entries: Sequence[Entry], budget: Budget) -> bool:
 
 
 def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> tuple[Entry, ...]:
-    """The operations on an element and the reads, as far as no order explains them; or nothing."""
+    """Find the operations on an element and the reads that no order explains; or nothing."""
     alone = _cut(entries, [element])
     tests = [
         as_test(each, element, shown=bool(each.result)) if each.f == "read" else each
@@ -284,7 +284,7 @@ def _broken_element(entries: Sequence[Entry], element: Any, budget: Budget) -> t
 
 
 def _cut(entries: Sequence[Entry], elements: Collection[Any]) -> tuple[Entry, ...]:
-    """The operations on the elements, and the reads as if there were no others."""
+    """Return the operations on the elements, and the reads as if there were no others."""
     kept = []
     for each in entries:
         if each.f != "read":
@@ -295,7 +295,7 @@ def _cut(entries: Sequence[Entry], elements: Collection[Any]) -> tuple[Entry, ..
 
 
 def _fewest(entries: Sequence[Entry], elements: list[Any], budget: Budget) -> tuple[Entry, ...]:
-    """The operations on few of the elements that no order explains."""
+    """Reduce the operations to those on few of the elements that no order explains."""
     share = Share(budget, 10 * FIRST_CONFIGURATIONS)
     with suppress(ShareSpentError):
         # Invariant: no order explains the operations on `elements`.

@@ -47,7 +47,7 @@ EQUAL_ONE_IN = 5
 
 
 def matched(specification: Specification, entries: Sequence[Entry], budget: Budget) -> bool:
-    """Whether a matching was found that explains the history; False says nothing.
+    """Return whether a matching was found that explains the history; False says nothing.
 
     Raises:
         OutOfBudget: the whole budget is spent.
@@ -64,7 +64,7 @@ def matched(specification: Specification, entries: Sequence[Entry], budget: Budg
 
 
 def _first_matching(kind: Kind, entries: Sequence[Entry]) -> dict[int, Entry] | None:
-    """For each put whose value is taken its take; None if there are too few puts."""
+    """Find a take for each put whose value is taken; None if there are too few puts."""
     moments = [(each.invoked, each) for each in entries]
     moments += [(end(each), each) for each in entries if each.f not in kind.puts]
     left: dict[Any, list[Entry]] = {}
@@ -139,7 +139,7 @@ class _Matching:
         self._tried = 0
 
     def explains(self) -> bool:
-        """Whether a matching is found that leaves no fault."""
+        """Return whether a matching is found that leaves no fault."""
         chains = self._faults()
         # Invariant: `chains` are the faults of the matching as it stands, and never more than
         # before.
@@ -153,7 +153,7 @@ class _Matching:
         return not chains and broken_traffic(self._traffic(), self._kind.faults, self._budget) == ()
 
     def _better(self, chains: list[tuple[Entry, ...]]) -> list[tuple[Entry, ...]] | None:
-        """The faults after an exchange that leaves fewer, or as many; None if there is none."""
+        """Find the faults after an exchange that leaves fewer, or as many; None if none does."""
         level: tuple[tuple[Passage, Passage], list[tuple[Entry, ...]]] | None = None
         # Invariant: at each turn the matching is as it was; what is tried is taken back.
         for chain in chains:
@@ -175,11 +175,11 @@ class _Matching:
         return level[1]
 
     def _is_turn(self) -> bool:
-        """True now and then: always the first may lead back to where the search came from."""
+        """Return True now and then: always the first may lead back where the search came from."""
         return (self._tried * 0x9E3779B1 >> 16 & 0xFFFF) % EQUAL_ONE_IN == 0
 
     def _partners(self, number: int) -> Iterator[int]:
-        """Values alike that may have each other's take, the nearest first."""
+        """Find values alike that may have each other's take, the nearest first."""
         one = self._passages[number]
         found = []
         # Each put must have been invoked before the other's take responded.
@@ -199,7 +199,7 @@ class _Matching:
             self._passages[each] = _passage(self._passages[each].entries[0], take)
 
     def _traffic(self) -> Traffic:
-        """The values that were surely put in."""
+        """Return the values that were surely put in."""
         passages = [
             each
             for each in self._passages.values()

@@ -56,7 +56,7 @@ Takes without an answer are not looked at.
 
 
 def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | None:
-    """The values' passages in O(n); None if a value was put in twice, or is nil."""
+    """Collect the values' passages in O(n); None if a value was put in twice, or is nil."""
     puts: dict[Any, Entry] = {}
     takes: list[Entry] = []
     empties: list[Entry] = []
@@ -80,7 +80,7 @@ def traffic(entries: Sequence[Entry], put_names: Collection[str]) -> Traffic | N
 def _matched(
     puts: dict[Any, Entry], takes: Sequence[Entry]
 ) -> tuple[tuple[Entry, ...], dict[Any, Entry]]:
-    """An unfounded take with what else happened to its value; and for each value its take."""
+    """Find an unfounded take with what else happened to its value; and the take of each value."""
     taken: dict[Any, Entry] = {}
     # VFresh and VRepet: a value is taken after its put began, and once.
     for take in takes:
@@ -110,11 +110,11 @@ INSTANT = 4
 
 
 def instant(f: str, argument: int, position: int) -> Entry:
-    """An operation that takes no time."""
+    """Make an operation that takes no time."""
     return Entry(INSTANT * position, INSTANT * position + 1, f, argument, None, -1)
 
 
 def spread(entry: Entry, f: str, argument: Any) -> Entry:
-    """An entry among instants, with another call and the same result."""
+    """Make an entry among instants, with another call and the same result."""
     completed = None if entry.completed is None else INSTANT * entry.completed
     return Entry(INSTANT * entry.invoked, completed, f, argument, entry.result, entry.number)

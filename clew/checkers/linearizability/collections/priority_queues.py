@@ -28,7 +28,7 @@ from clew.checkers.linearizability.entries import NEVER, Entry, in_order
 
 
 def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
-    """Each removal that finds no moment, with what is in its way; it is then left out.
+    """Yield each removal that finds no moment, with what is in its way; it is then left out.
 
     Values may be alike.
     """
@@ -36,13 +36,13 @@ def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
 
 
 def comparable(values: Iterable[Any]) -> bool:
-    """Whether all are of a kind that Python orders totally."""
+    """Return whether all are of a kind that Python orders totally."""
     kinds = {_kind(each) for each in values}
     return len(kinds) <= 1 and None not in kinds
 
 
 def _kind(value: Any) -> Any:
-    """What one may compare the value with; None if that is not known."""
+    """Return what one may compare the value with; None if that is not known."""
     if type(value) is str:
         return "text"
     if type(value) is tuple:
@@ -70,7 +70,7 @@ class _Schedule:
         self._delays: list[tuple[int, int]] = []
 
     def faults(self) -> Iterator[tuple[Entry, ...]]:
-        """As `faults`."""
+        """Do as `faults`."""
         rank, delays, free = self._rank, self._delays, self._covered.free
         self._passages = sorted(self._found.passages, key=_value)
         values = [*map(_value, self._passages), _NOTHING]
@@ -106,7 +106,7 @@ class _Schedule:
             self._owners[gap] = owner
 
     def _evidence(self, stuck: Sequence[Entry], first: int, last: int) -> tuple[Entry, ...]:
-        """The stuck operations, the values present from gap first to last, and what kept those."""
+        """Return the stuck operations, the values in their way, and what kept those there."""
         explained = _Gaps(self._count)
         chosen: dict[int, None] = {}
         waiting = [(first, last)]
@@ -128,7 +128,7 @@ class _Gaps:
         self._next = list(range(count + 1))
 
     def free(self, gap: int) -> int:
-        """The first free gap from this one on; their number where none is."""
+        """Find the first free gap from this one on; their number where none is."""
         following = self._next
         # Invariant: no free gap lies between one and its next. Halving the way makes later ones
         # short (union-find).

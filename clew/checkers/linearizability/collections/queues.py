@@ -23,13 +23,13 @@ from clew.checkers.linearizability.entries import Entry, end, in_order
 
 
 def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
-    """Values of which one overtook another; a dequeue that can't have found the queue empty."""
+    """Yield values of which one overtook another; a dequeue that can't have found none."""
     yield from _overtaking(found.passages)
     yield from _never_empty(found.passages, found.empties)
 
 
 def _overtaking(passages: Sequence[Passage]) -> Iterator[tuple[Entry, ...]]:
-    """The operations on a value and on the first one that overtook it."""
+    """Yield the operations on a value and on the first one that overtook it."""
     earlier = sorted(passages, key=_put_done)
     at = 0
     last: Passage | None = None
@@ -48,7 +48,7 @@ def _overtaking(passages: Sequence[Passage]) -> Iterator[tuple[Entry, ...]]:
 def _never_empty(
     passages: Sequence[Passage], empties: Sequence[Entry]
 ) -> Iterator[tuple[Entry, ...]]:
-    """The first dequeue that found nothing, with values of which one surely was there all along."""
+    """Yield the first dequeue that found nothing, with values that were there all along."""
     # Stretches in which the queue surely held something, each as a chain of values that overlap.
     stretches: list[tuple[int, int, list[Passage]]] = []
     # Invariant: stretches are disjoint and in order; only the last can meet a value that is there

@@ -31,7 +31,7 @@ from clew.checkers.linearizability.specification import truth_of
 
 
 def broken_set(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Entries of a set that no order explains; empty if one does, None if it is not told."""
+    """Return entries of a set that no order explains; empty if one does, None if unknown."""
     adds: dict[Any, Entry] = {}
     for entry in entries:
         element = entry.argument
@@ -55,7 +55,7 @@ def broken_set(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
 
 
 def _doubled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The first read that shows an element twice, cut to that; or nothing."""
+    """Find the first read that shows an element twice, cut to that; or nothing."""
     for entry in entries:
         shown = entry.result
         if entry.f == "read" and type(shown) is tuple and len(shown) > len(frozenset(shown)):
@@ -69,7 +69,7 @@ TESTS_MAX = 1_000_000
 
 
 def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Operations on one element that no order explains; None if there may be none."""
+    """Find operations on one element that no order explains; None if there may be none."""
     by_element: dict[Any, list[Entry]] = {}
     reads = []
     for entry in entries:
@@ -91,7 +91,7 @@ def _broken_tests(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
 
 
 def as_test(read: Entry, element: Any, *, shown: bool) -> Entry:
-    """A read of the whole set as a test of one element."""
+    """Make a read of the whole set a test of one element."""
     return read._replace(f="contains", argument=element, result=shown)
 
 
@@ -126,7 +126,7 @@ def _broken_element(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
 
 
 def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
-    """Where an operation belongs; None if its result is none that it may have."""
+    """Return where an operation belongs; None if its result is none that it may have."""
     if entry.f == "add":
         return seen.adds
     if entry.f == "remove":
@@ -144,7 +144,7 @@ def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
 
 
 def _unordered(seen: _Seen) -> tuple[Entry, ...]:
-    """What does not fit the best places of the add and the removal; nothing if all fits."""
+    """Find what does not fit the best places of the add and the removal; or nothing."""
     (add,) = seen.adds
     # A moment is named by the end of an interval that it comes right after.
     last_begun = max([*seen.present, add], key=attrgetter("invoked"))
@@ -168,7 +168,7 @@ def _unordered(seen: _Seen) -> tuple[Entry, ...]:
 
 
 def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
-    """Operations that go against the order of the reads, on one or two elements."""
+    """Find operations that go against the order of the reads, on one or two elements."""
     reads = [each for each in entries if each.f == "read" and each.completed is not None]
     if any(type(each.result) not in {tuple, frozenset, type(None)} for each in reads):
         return None
@@ -193,14 +193,14 @@ def _broken_reads(adds: dict[Any, Entry], entries: Sequence[Entry]) -> tuple[Ent
 
 
 def _first(read: Entry, others: Container[Any]) -> Any:
-    """The first element that the read shows and the others do not hold."""
+    """Return the first element that the read shows and the others do not hold."""
     return next(element for element in read.result if element not in others)
 
 
 def _on(
     elements: Sequence[Any], found: Sequence[Entry], adds: dict[Any, Entry]
 ) -> tuple[Entry, ...]:
-    """The operations and the adds of the elements, as if there were no other elements."""
+    """Return the operations and the adds of the elements, as if there were no other elements."""
     chosen = {each.number: each for each in found}
     for element in elements:
         if element in adds:
@@ -215,7 +215,7 @@ def _on(
 def _layers(
     shown: Sequence[tuple[frozenset[Any], Entry]], adds: dict[Any, Entry]
 ) -> list[tuple[int, Entry]]:
-    """The operations with their layers: even ones are adds, odd ones the reads after them.
+    """Put the operations in layers: even ones are adds, odd ones the reads after them.
 
     Each of the reads shows all that the one before it does.
     """
@@ -237,7 +237,7 @@ def _layers(
 
 
 def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
-    """An operation of a higher layer that ended before one of a lower began; or nothing.
+    """Find an operation of a higher layer that ended before one of a lower began; or nothing.
 
     Where both are adds, a read between their layers comes third.
     """

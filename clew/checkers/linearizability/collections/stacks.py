@@ -31,7 +31,7 @@ from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
 
 
 def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
-    """Each pop that can't have found the stack empty, each segment without a bottom value.
+    """Yield each pop that can't have found the stack empty, each segment without a bottom.
 
     The values of those before are left out.
     """
@@ -46,7 +46,7 @@ def faults(found: Traffic) -> Iterator[tuple[Entry, ...]]:
 def _never_empty(
     present: Sequence[Passage], empties: Sequence[Entry]
 ) -> Iterator[tuple[Entry, ...]]:
-    """Each pop that found the stack empty, with values that were there all along."""
+    """Yield each pop that found the stack empty, with values that were there all along."""
     # The segments, as the first and the last moment and the number of values before it.
     begins: list[int] = []
     ends: list[int] = []
@@ -90,7 +90,7 @@ class _Segments:
         self._pops = _Least([-each.taken for each in present])
 
     def bottomless(self) -> Iterator[tuple[Entry, ...]]:
-        """Each segment in which no value can be at the bottom, cut to values that span it.
+        """Yield each segment in which no value can be at the bottom, cut to values that span it.
 
         These values are then left out.
         """
@@ -123,7 +123,7 @@ class _Segments:
             waiting.append((first, last))
 
     def _bottom(self, first: int, last: int, begin: int, finish: int) -> int:
-        """The place of a value that may be at the bottom; last where none may."""
+        """Find the place of a value that may be at the bottom; last where none may."""
         place = self._pushes.first_below(first, last, begin)
         # A bottom value was pushed before the segment begins, and popped after it ends or never.
         while place < last:
@@ -140,7 +140,7 @@ class _Segments:
             each.add(place, place + 1, _GONE)
 
     def _reach(self, passage: Passage) -> int:
-        """The first place whose push responded after the value was surely there."""
+        """Find the first place whose push responded after the value was surely there."""
         return bisect_left(self._begins, passage.taken)
 
 
@@ -190,7 +190,7 @@ class _Least:
             self._added[node] += number
 
     def least(self, first: int, last: int) -> int:
-        """The least value from first to last, the last excluded."""
+        """Return the least value from first to last, the last excluded."""
         least = _GONE
         waiting = [(1, 0, self._size, 0)]
         # Invariant: `least` is the least of what was met; a node whose own least is no less is left
@@ -209,7 +209,7 @@ class _Least:
         return least
 
     def first_below(self, first: int, last: int, bound: int) -> int:
-        """The first place from first on whose value is below the bound; last where none is."""
+        """Find the first place from first on whose value is below the bound; last for none."""
         waiting = [(1, 0, self._size, 0)]
         # The left child is pushed last, so that places are met from the left, and the first that is
         # below the bound is the answer.
@@ -226,7 +226,7 @@ class _Least:
 
 
 def _chain(present: Sequence[Passage], begin: int, finish: int) -> list[Passage]:
-    """Few values of which one is surely there at each moment from begin to finish.
+    """Find few values of which one is surely there at each moment from begin to finish.
 
     Those given are in order of their first moments, and some is there at each of these moments.
     """

@@ -41,7 +41,7 @@ STEPS_EACH = 1
 def broken_traffic(
     found: Traffic, faults: Faults, budget: Budget | None = None
 ) -> tuple[Entry, ...] | None:
-    """Entries that no order explains; empty if one does, None if the budget's share is spent.
+    """Find entries that no order explains; empty if one does, None if the share is spent.
 
     Raises:
         OutOfBudget: the whole budget is spent.
@@ -71,7 +71,7 @@ class _Choice:
         self._open = [each.value for each in found.passages if each.taken == NEVER]
 
     def broken(self) -> tuple[Entry, ...] | None:
-        """The entries that no choice explains; empty if one does, None if that stays open."""
+        """Find the entries that no choice explains; empty if one does, None if that stays open."""
         try:
             soonest = self._judge(self._found, dict.fromkeys(self._open, 0))
             return self._with_takes(soonest) if soonest else self._search()
@@ -101,7 +101,7 @@ class _Choice:
         return in_order([*blamed.values(), *self._takes])
 
     def _lowered(self, chosen: Levels, broken: Sequence[Entry]) -> list[tuple[int, ...]]:
-        """The choices with one value sooner, one that the broken entries need; the likeliest first.
+        """List the choices with one value sooner, which the broken entries need; likeliest first.
 
         A value that needs to be taken but little sooner is likelier than one that needs much.
         """
@@ -126,7 +126,7 @@ class _Choice:
         return [tuple(({**chosen, value: low}).values()) for _, value, low in ways]
 
     def _part(self, broken: Sequence[Entry]) -> Traffic:
-        """What these entries alone say."""
+        """Return what these entries alone say."""
         numbers = {each.number for each in broken}
         return self._found._replace(
             passages=[each for each in self._found.passages if each.entries[0].number in numbers],
@@ -143,14 +143,14 @@ class _Choice:
         return next(self._faults(part._replace(passages=passages)), ())
 
     def _is_enough(self, levels: Sequence[int]) -> bool:
-        """Whether there is a take for each value (Hall's condition; the choices are nested)."""
+        """Return whether each value has a take (Hall's condition; the choices are nested)."""
         # In order of their levels: takes 0 to r serve the values of ranks 0 to r, so each needs a
         # level of at least its rank.
         ranked = enumerate(sorted(level for level in levels if level != self._never))
         return all(level >= rank for rank, level in ranked)
 
     def _with_takes(self, broken: Sequence[Entry]) -> tuple[Entry, ...]:
-        """The entries with as many pending takes as there are values that one may have taken."""
+        """Add to the entries as many pending takes as there are values that one may have taken."""
         numbers = {each.number for each in broken}
         values = sum(
             each.taken == NEVER and each.entries[0].number in numbers

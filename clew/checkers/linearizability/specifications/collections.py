@@ -35,11 +35,11 @@ class Set(Specification):
     first: Any = frozenset()
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The element; None for ``read``, which touches them all."""
+        """Return the element; None for ``read``, which touches them all."""
         return None if f == "read" else (argument,)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The set after the operation."""
+        """Return the set after the operation."""
         if f == "read":
             return (state,) if result is UNANSWERED or self._shows(result, state) else None
         member = self._holds(state, argument)
@@ -52,7 +52,7 @@ class Set(Specification):
         return (self._changed(state, argument) if changes else state,)
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """The operation in words; and where its answer is none, what was expected."""
+        """Describe the operation; and where its answer is none, what was expected."""
         text = super().describe_operation(f, argument, result)
         if f == "contains" and result is not UNANSWERED and truth_of(result) is None:
             return f"{text} (expected true or false)"
@@ -61,7 +61,7 @@ class Set(Specification):
         return text
 
     def _shows(self, result: Any, state: Any) -> bool:
-        """Whether a read's result is all elements of the state."""
+        """Return whether a read's result is all elements of the state."""
         elements = () if result is None else result
         if type(elements) not in {tuple, frozenset} or len(elements) != len(state):
             return False  # a list that shows an element twice is longer than the set
@@ -71,11 +71,11 @@ class Set(Specification):
         return element in state
 
     def _changed(self, state: Any, element: Any) -> Hashable:
-        """The state with the element added where it was not in it, or else removed."""
+        """Return the state with the element added where it was not in it, or else removed."""
         return state ^ {element}  # type: ignore[no-any-return]
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """Where the whole set is read, a set whose state is an integer, a bit for each element."""
+        """Make the state an integer, a bit for each element, where the whole set is read."""
         if all(call.f != "read" for call in calls):
             return self, calls
         elements = list(dict.fromkeys(call.argument for call in calls if call.f != "read"))
@@ -83,7 +83,7 @@ class Set(Specification):
         return bits, [bits.fit(call) for call in calls]
 
     def describe_state(self, state: Any) -> str:
-        """``the set holds [1, 2]``."""
+        """Describe it, as in ``the set holds [1, 2]``."""
         return f"the set holds {show(state)}" if state else "the set is empty"
 
 
@@ -102,7 +102,7 @@ class _Bits(Set):
         self._bits = {element: bit for bit, element in enumerate(elements)}
 
     def fit(self, call: Called) -> Called:
-        """The call with bits in place of elements."""
+        """Return the call with bits in place of elements."""
         if call.f == "read":
             return Call("read", None, call.result if call.result is UNANSWERED else self._all(call))
         return Call(call.f, self._bits[call.argument], call.result)
@@ -158,7 +158,7 @@ class FifoQueue(Specification):
     order = "oldest first"
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The elements after the operation."""
+        """Return the elements after the operation."""
         if f in self.puts:
             return (self._with(state, argument),)
         if not state:
@@ -171,13 +171,13 @@ class FifoQueue(Specification):
         return (*state, element)
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """``enqueue 1``, or ``dequeue -> null`` where there was nothing."""
+        """Describe it: ``enqueue 1``, or ``dequeue -> null`` where there was nothing."""
         if f not in self.puts and result is None:
             return f"{f} -> null"
         return super().describe_operation(f, argument, result)
 
     def describe_state(self, state: Any) -> str:
-        """``the queue holds [1, 2], oldest first``."""
+        """Describe it, as in ``the queue holds [1, 2], oldest first``."""
         return f"the {self.kind} " + (f"holds {show(state)}, {self.order}" if state else "is empty")
 
 

@@ -31,7 +31,7 @@ class Counter(Specification):
         self.first = initial
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The sum after the operation."""
+        """Return the sum after the operation."""
         if f == "read":
             return (state,) if result is UNANSWERED or result == state else None
         step = 1 if argument is None else argument
@@ -45,7 +45,7 @@ class Counter(Specification):
         return (state - step if f == "decrement" else state + step,)
 
     def describe_state(self, state: Any) -> str:
-        """``the counter is at 4``."""
+        """Describe it, as in ``the counter is at 4``."""
         return f"the counter is at {state}"
 
 
@@ -59,14 +59,14 @@ class AppendLog(Specification):
     first: Any = ()
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The log after the operation."""
+        """Return the log after the operation."""
         if f == "append":
             return ((*state, argument),)
         seen = () if result is None else result
         return (state,) if result is UNANSWERED or seen == state else None
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """A log whose state is how much of the longest read it holds."""
+        """Make the state how much of the longest read the log holds."""
         reads = [
             call.result for call in calls if call.f == "read" and call.result is not UNANSWERED
         ]
@@ -75,7 +75,7 @@ class AppendLog(Specification):
         return _Prefix(max((read or () for read in reads), key=len, default=())), calls
 
     def describe_state(self, state: Any) -> str:
-        """``the log holds [1, 2]``."""
+        """Describe it, as in ``the log holds [1, 2]``."""
         return f"the log holds {show(state)}" if state else "the log is empty"
 
 
@@ -129,11 +129,11 @@ class IdGenerator(Specification):
         self.first = None if increasing else frozenset()
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The identifier; None if they increase."""
+        """Return the identifier; None if they increase."""
         return None if self.increasing else (result,)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
-        """The identifiers given, or the last one where they increase."""
+        """Return the identifiers given, or the last one where they increase."""
         if result is UNANSWERED:
             return (state,)
         if self.increasing:
@@ -141,7 +141,7 @@ class IdGenerator(Specification):
         return None if result in state else (state | {result},)
 
     def describe_state(self, state: Any) -> str:
-        """``[1, 2] were given``."""
+        """Describe it, as in ``[1, 2] were given``."""
         if self.increasing:
             return "none was given" if state is None else f"the last one given is {show(state)}"
         return f"{show(state)} were given" if state else "none was given"

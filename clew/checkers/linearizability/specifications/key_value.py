@@ -45,7 +45,7 @@ class KeyValue(Specification):
         self.first = freeze(initial)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The key's value after the operation."""
+        """Return the key's value after the operation."""
         if f == "append":
             return _appended(state, argument)
         if f in {"put", "write"}:
@@ -59,7 +59,7 @@ class KeyValue(Specification):
         return (state,) if result is UNANSWERED or result == state or missing else None
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """All values that no operation distinguishes become the one value `UNSEEN`."""
+        """Make all values that no operation distinguishes the one value `UNSEEN`."""
         observed = {
             pair(call.argument)[0] if call.f == "cas" else call.result
             for call in calls
@@ -76,7 +76,7 @@ class KeyValue(Specification):
         return fitted, [hidden(call, fitted.is_seen) for call in calls]
 
     def describe_state(self, state: Any) -> str:
-        """``the key holds "x"``."""
+        """Describe it, as in ``the key holds "x"``."""
         if state is UNSEEN:
             return "the key holds a value that no read sees"
         return "the key is missing" if state is None else f"the key holds {show(state)}"
@@ -101,7 +101,7 @@ class _ObservedStrings(KeyValue):
         self._observed = observed
 
     def is_seen(self, value: Any) -> bool:
-        """Whether the value is other than a string, or begins an observed one."""
+        """Return whether the value is other than a string, or begins an observed one."""
         if type(value) is not str:
             return True
         place = bisect_left(self._observed, value)

@@ -27,7 +27,7 @@ class Mutex(Specification):
     first = FREE
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
-        """The mutex after the operation: free, or its holder."""
+        """Return the mutex after the operation: free, or its holder."""
         if f == "acquire":
             return ((argument,),) if state == FREE else None
         if state == FREE:
@@ -35,7 +35,7 @@ class Mutex(Specification):
         return (FREE,) if argument is None or state[0] is None or state[0] == argument else None
 
     def describe_state(self, state: Any) -> str:
-        """``the lock is held by "c1"``."""
+        """Describe it, as in ``the lock is held by "c1"``."""
         if state == FREE:
             return "the lock is free"
         return "the lock is held" if state[0] is None else f"the lock is held by {show(state[0])}"
@@ -55,7 +55,7 @@ class FencedLock(Specification):
     first = (None, FREE)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The lock after the operation: the last token known, and free or (holder, token)."""
+        """Return the lock after the operation: the last token, and free or (holder, token)."""
         last, held = state
         if f == "acquire":
             token = None if result is UNANSWERED else result
@@ -72,13 +72,13 @@ class FencedLock(Specification):
         return ((argument, FREE),) if token is None and _follows(last, argument) else None
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """The operation in words; and that its token is none that can grow."""
+        """Describe the operation; and that its token is none that can grow."""
         text = super().describe_operation(f, argument, result)
         is_odd = f == "acquire" and type(result) not in _TOKENS and result is not UNANSWERED
         return f"{text} (expected a number as its token)" if is_odd else text
 
     def describe_state(self, state: Any) -> str:
-        """``the lock is free and its last token is 33``."""
+        """Describe it, as in ``the lock is free and its last token is 33``."""
         last, held = state
         lock = "free" if held == FREE else "held"
         if held != FREE and held[0] is not None:

@@ -43,14 +43,14 @@ class Register(Specification):
         self._nil_fits = _fits_any(nil_reads)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The register after a read or a write."""
+        """Return the register after a read or a write."""
         if f == "write":
             return (argument,)
         fits = result == state or result is UNANSWERED or (result is None and self._nil_fits)
         return (state,) if fits else None
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """All values that no read and no cas can see become the one value `UNSEEN`.
+        """Make all values that no read and no cas can see the one value `UNSEEN`.
 
         It pays where operations are pending: those that write such values become equal ones.
         """
@@ -71,21 +71,21 @@ class Register(Specification):
         return self, [hidden(call, seen.__contains__) for call in calls]
 
     def describe_state(self, state: Any) -> str:
-        """``the register holds 4``."""
+        """Describe it, as in ``the register holds 4``."""
         if state is UNSEEN:
             return "the register holds a value that is never read"
         return f"the register holds {show(state)}"
 
 
 def _fits_any(nil_reads: str) -> bool:
-    """Whether a read of nil fits every state."""
+    """Return whether a read of nil fits every state."""
     if nil_reads not in {"value", "any"}:
         raise UsageError("nil_reads is unknown", expected="value or any", found=repr(nil_reads))
     return nil_reads == "any"
 
 
 def hidden(call: Called, is_seen: Callable[[Any], bool]) -> Called:
-    """The call with `UNSEEN` in place of a value that it writes and that no operation sees."""
+    """Return the call with `UNSEEN` in place of a value that no operation sees."""
     if call.f in {"put", "write"} and not is_seen(call.argument):
         return Call(call.f, UNSEEN, call.result)
     if call.f == "cas" and not is_seen(call.argument[1]):
@@ -104,7 +104,7 @@ class CasRegister(Register):
     pairs = ("cas",)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
-        """The register after a read, a write or a successful compare-and-set."""
+        """Return the register after a read, a write or a successful compare-and-set."""
         if f == "read":  # as that of a register, without another call
             fits = result == state or result is UNANSWERED or (result is None and self._nil_fits)
             return (state,) if fits else None
@@ -115,7 +115,7 @@ class CasRegister(Register):
 
 
 def pair(argument: Any) -> tuple[Any, Any]:
-    """The two values of a compare-and-set.
+    """Return the two values of a compare-and-set.
 
     Raises:
         HistoryError: the argument is no pair.
@@ -148,16 +148,16 @@ class MultiRegister(Specification):
         self._nil_fits = _fits_any(nil_reads)
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002
-        """True if every part reads."""
+        """Return whether every part reads."""
         return all(part[0] in _READS for part in _parts(argument))
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """The register, where the operation touches only one."""
+        """Return the register, where the operation touches only one."""
         keys = {part[1]: None for part in _parts(argument)}
         return (next(iter(keys)),) if len(keys) == 1 else None
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
-        """The registers after the parts, done in order."""
+        """Return the registers after the parts, done in order."""
         values = dict(state)
         answered = result if type(result) is tuple else argument
         for kind, key, value in _parts(answered):
@@ -170,7 +170,7 @@ class MultiRegister(Specification):
         return (frozenset(values.items()),)
 
     def describe_state(self, state: Any) -> str:
-        """``the registers hold x=1, y=2``."""
+        """Describe it, as in ``the registers hold x=1, y=2``."""
         held = ", ".join(f"{show(key)}={show(value)}" for key, value in sorted(state, key=repr))
         return f"the registers hold {held}" if held else "no register has been written"
 

@@ -45,11 +45,11 @@ class AppendSearcher(Searcher):
         return len({key_of(record.key) for record in self.records})
 
     def concerns(self, model: str) -> bool:
-        """True for models between consistent view and snapshot isolation, sessions' and strong."""
+        """Return True for models from consistent view to snapshot isolation, in all variants."""
         return violates("G-single", model) and not violates("G2-item", model)
 
     def told_choice(self, choice: Choice) -> str:
-        """A supposed order of two appends in words."""
+        """Describe a supposed order of two appends."""
         index, earlier, later = choice
         record = self.records[index]
         first, second = record.told_version(earlier), record.told_version(later)
@@ -57,7 +57,7 @@ class AppendSearcher(Searcher):
 
 
 def unseen_appends(orders: AppendOrders, finding: Cycles) -> AppendSearcher | None:
-    """A search over the appends that nobody saw; None if their order can't matter.
+    """Make a search over the appends that nobody saw; None if their order can't matter.
 
     O(nodes + edges) where there is a cycle and a key with two such appends, else O(keys).
     """
@@ -77,7 +77,7 @@ def unseen_appends(orders: AppendOrders, finding: Cycles) -> AppendSearcher | No
 
 
 def _components(graph: DependencyGraph, core: Sequence[int]) -> dict[int, int]:
-    """For each transaction on a cycle a number that all of its component share."""
+    """Number the transactions on cycles: all of a component share a number."""
     region = Region(graph, core, sessions(graph.operations))
     return {
         region.transactions[place]: rank
@@ -87,7 +87,7 @@ def _components(graph: DependencyGraph, core: Sequence[int]) -> dict[int, int]:
 
 
 def _parts(record: AppendKey, component: dict[int, int]) -> Iterator[RegisterKey]:
-    """The unseen appends to one key, by component, where there are several in one."""
+    """Yield the unseen appends to one key, by component, where there are several in one."""
     values = {writer: value for value, writer in record.writers.items()}
     parts: dict[int, list[int]] = {}
     for writer in record.unseen:

@@ -108,7 +108,7 @@ class CommitOrders:
                 self.written.setdefault(writer, {})[key] = None
 
     def violation(self, model: str, budget: Budget) -> Anomaly | None:
-        """Why no order of commits satisfies the model; None if one does.
+        """Explain why no order of commits satisfies the model; None if one does.
 
         O(reads * keys of a transaction) for read atomic, O(edges * n / 64) for causal models.
         """
@@ -126,7 +126,7 @@ class CommitOrders:
         return self._told(sight.kind, circle, causes) if circle else None
 
     def _certain(self, causes: Causes) -> dict[int, dict[int, _Why]]:
-        """For each commit those that come after it whatever the model: not closed."""
+        """Return for each commit those that come after it whatever the model: not closed."""
         before: dict[int, dict[int, _Why]] = {node: {} for node in self.nodes}
         for node, sources in causes.sources.items():
             for source in sources:
@@ -144,7 +144,7 @@ class CommitOrders:
     # Which writes are hidden behind a version that was read, though they are seen.
 
     def _direct(self, causes: Causes, budget: Budget) -> Iterator[tuple[_Read, int]]:
-        """What a transaction read from, and for each key who wrote it last in its session."""
+        """Yield what it read from, and for each key who wrote it last in its session."""
         latest: dict[tuple[int, int], int] = {}  # session and key
         # Nodes go by invocation. Invariant: `latest` has for each session and key the last writer
         # before this node.
@@ -179,7 +179,7 @@ class CommitOrders:
             latest[session, key] = node
 
     def _hidden(self, causes: Causes, budget: Budget) -> Iterator[tuple[_Read, int]]:
-        """Every writer of what a transaction read that precedes it, the latest ones alone.
+        """Yield every writer that precedes what was read, the latest ones alone.
 
         Those that precede the version that was read, or another of these, come before it anyway.
         """
@@ -204,12 +204,12 @@ class CommitOrders:
     # Why.
 
     def _unseen(self, causes: Causes, read: _Read, writer: int) -> list[tuple[int, int, _Why]]:
-        """The circle of a transaction that read a key as unwritten and sees a write of it."""
+        """Return the circle of a transaction that read a key as unwritten and sees its write."""
         steps = self._chain(causes, writer, read.reader)
         return [*steps, (read.reader, writer, _Why("rw", read.key))]
 
     def _chain(self, causes: Causes, first: int, last: int) -> list[tuple[int, int, _Why]]:
-        """Why a transaction sees another, step by step."""
+        """Explain why a transaction sees another, step by step."""
         direct = self._step(first, last)
         if direct.kind == "wr" or causes.in_session(first, last):
             return [(first, last, direct)]
@@ -243,7 +243,7 @@ class CommitOrders:
 
 
 def _circle(before: dict[int, dict[int, _Why]], budget: Budget) -> list[tuple[int, int, _Why]]:
-    """A short circle, the shortest where the work allows; empty if there is none."""
+    """Find a short circle, the shortest where the work allows; empty if there is none."""
     nodes = [*before]
     place = {node: index for index, node in enumerate(nodes)}
     successors = [[place[later] for later in laters] for laters in before.values()]

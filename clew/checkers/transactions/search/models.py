@@ -107,7 +107,7 @@ class _Found:
                 self.settle(quick, budget)
 
     def is_searched(self, models: Iterable[str]) -> bool:
-        """True if one of the models is open and needs a search."""
+        """Return whether one of the models is open and needs a search."""
         return any(self.is_open(model) and self.searcher.is_hard(model) for model in models)
 
     def settle(self, model: str, budget: Budget, cost: int = 0) -> bool:

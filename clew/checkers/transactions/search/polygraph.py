@@ -62,7 +62,7 @@ _EDGES = {
 
 
 def shape_of(model: str) -> tuple[Shape, Level]:
-    """The cycles that a model forbids, and the widest order of the history that they may use."""
+    """Return the cycles that a model forbids, and the widest order that they may use."""
     for kind, shape in _SHAPES.items():
         levels = [
             level for level in Level
@@ -128,19 +128,19 @@ class Polygraph:
             self._draw_real_time(graph, members)
 
     def beginning(self, transaction: int) -> int:
-        """The node at which a transaction's dependencies arrive."""
+        """Return the node at which a transaction's dependencies arrive."""
         return transaction
 
     def commit(self, transaction: int) -> int:
-        """The node at which what depends on a transaction leaves."""
+        """Return the node at which what depends on a transaction leaves."""
         return transaction + self._split
 
     def overwriting(self, transaction: int) -> int:
-        """The node at which a write dependency arrives."""
+        """Return the node at which a write dependency arrives."""
         return self.commit(transaction) if self.shape is Shape.PREFIX else transaction
 
     def owner(self, node: int) -> int:
-        """The transaction of a node; -1 for one that stands for an order."""
+        """Return the transaction of a node; -1 for one that stands for an order."""
         if node < self._size:
             return node
         committed = node - self._split
@@ -171,7 +171,7 @@ class Polygraph:
             self._join(self.commit(before), self.beginning(member), Label(PROCESS))
 
     def _draw_real_time(self, graph: DependencyGraph, members: Sequence[int]) -> None:
-        """A chain of moments: from each to what is invoked then, and to it from what ended."""
+        """Draw a chain of moments: each leads to what is invoked then, what ended leads to it."""
         first = len(self.targets)
         self.targets += [[] for _ in members]
         self._labels += [[] for _ in members]
@@ -221,7 +221,7 @@ class Polygraph:
         self._trail.append(start)
 
     def mark(self) -> tuple[int, int]:
-        """What `take_back` needs to return to this state."""
+        """Return what `take_back` needs to return to this state."""
         return len(self._trail), len(self.anti)
 
     def take_back(self, mark: tuple[int, int]) -> None:
@@ -240,7 +240,7 @@ class Polygraph:
         before: int,
         among: Container[int] | None = None,
     ) -> list[Hop]:
-        """A shortest path over edges that were drawn before a moment; empty if there is none.
+        """Find a shortest path over edges drawn before a moment; empty if there is none.
 
         It has one step at least. With ``among`` it keeps to these nodes.
         """
@@ -262,7 +262,7 @@ class Polygraph:
         return []
 
     def circles(self, placed: Iterable[int]) -> list[list[Hop]]:
-        """A short circle of each strongly connected component, given what an order placed."""
+        """Find a short circle of each strongly connected component, given what an order placed."""
         out = bytearray(len(self.targets))
         for node in placed:
             out[node] = 1
@@ -273,7 +273,7 @@ class Polygraph:
         return [self._circle([left[index] for index in part]) for part in components(inner)]
 
     def _circle(self, members: Sequence[int]) -> list[Hop]:
-        """A shortest circle through the first member of a strongly connected component."""
+        """Find a shortest circle through the first member of a strongly connected component."""
         return self.path(members[:1], members[:1], _ALWAYS, dict.fromkeys(members))
 
 

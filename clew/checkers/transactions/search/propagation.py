@@ -146,7 +146,7 @@ class Propagation:
     # What follows.
 
     def _groups(self) -> Iterator[list[int]]:
-        """The open keys, some at a time, so that the sets of their writers stay small."""
+        """Yield the open keys, some at a time, so that the sets of their writers stay small."""
         group: list[int] = []
         width = 0
         # Invariant: `width` is the number of writers in the group so far.
@@ -160,7 +160,7 @@ class Propagation:
             yield group
 
     def _reached(self, writers: Sequence[int]) -> list[int]:
-        """For each node, as bits, which of these lead to it.
+        """Return for each node, as bits, which of these lead to it.
 
         Where a transaction has two nodes it has two bits: the one of its commit at a distance of
         `_width`. Whoever stands later in ``writers`` has the higher bit.
@@ -188,7 +188,7 @@ class Propagation:
         return len(writers) if self.polygraph.is_split else 0
 
     def _forced(self, group: Sequence[int]) -> list[Choice]:
-        """The choices on these keys whose opposite would close a forbidden cycle.
+        """Find the choices on these keys whose opposite would close a forbidden cycle.
 
         Those are left out that follow from the others.
         """
@@ -229,7 +229,7 @@ class Propagation:
         return mask
 
     def _led_back(self) -> list[list[Hop]]:
-        """An anti-dependency and a path that leads back from it, where one is too many."""
+        """Find an anti-dependency and a path that leads back from it, where one is too many."""
         anti = self.polygraph.anti
         if self.polygraph.shape is not Shape.SINGLE or not anti:
             return []
@@ -253,7 +253,7 @@ class Propagation:
     # Why.
 
     def explain(self, circle: Sequence[Hop], budget: Budget) -> tuple[list[Conflict], list[Choice]]:
-        """The conflicts that lead to a circle, causes first, and the guesses behind them."""
+        """Return the conflicts that lead to a circle, causes first, and the guesses behind them."""
         conflicts = [self._conflict(circle)]
         guesses: dict[Choice, None] = {}
         waiting = [*conflicts[0].choices]
@@ -283,7 +283,7 @@ class Propagation:
         return conflicts[::-1], list(guesses)
 
     def _conflict(self, steps: Sequence[Hop], *more: Choice) -> Conflict:
-        """The choices behind a circle, and the circle of transactions."""
+        """Return the choices behind a circle, and the circle of transactions."""
         owner = self.polygraph.owner
         # Hops within a transaction, from beginning to commit, and hops from a moment have no
         # transaction of their own to leave; they are no edges of the story.
@@ -297,7 +297,7 @@ class Propagation:
         return Conflict(tuple(sorted(choices)), Cycle(name, nodes, kinds))
 
     def _why(self, choice: Choice) -> Conflict:
-        """The circle that the opposite of a choice would have closed when it was made."""
+        """Find the circle that the opposite of a choice would have closed when it was made."""
         index, earlier, later = choice
         graph, moment = self.polygraph, self.made[choice]
         opposite = (index, later, earlier)

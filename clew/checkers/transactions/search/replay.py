@@ -29,7 +29,7 @@ class _Touch(NamedTuple):
 def replay(
     graph: DependencyGraph, records: Sequence[RegisterKey], committed: bytearray, budget: Budget
 ) -> bool:
-    """True if a serial order in real time explains every read; False decides nothing.
+    """Return True if a serial order in real time explains every read; False decides nothing.
 
     O(n log n + n * concurrency), steps taken back included.
     """
@@ -125,7 +125,7 @@ class _Runner:
         return _Step(first, gate, waiting)
 
     def _choices(self, waiting: list[int]) -> list[int]:
-        """What may run, the best last; a reader alone, since running it costs nothing."""
+        """Find what may run, the best last; a reader alone, since running it costs nothing."""
         found = []
         # A reader that may run changes nothing but frees others: if some order exists from here,
         # one exists that runs it now.
@@ -196,7 +196,7 @@ _TAKEN_BACK_PER_STEP = 8
 
 
 def _mixed(number: int, key: int) -> int:
-    """64 bits that depend on both; multipliers from Steele and Vigna, 2021."""
+    """Mix two numbers into 64 bits; multipliers from Steele and Vigna, 2021."""
     bits = ((number + 2) * 0xD1342543DE82EF95 + key * 0xAF251AF3B0F025B5) & _WORD
     bits ^= bits >> 32
     return bits * 0xF1357AEA2E62A9C5 & _WORD

@@ -41,7 +41,7 @@ class Scheduler:
                 self.writes.setdefault(writer, []).append(index)
 
     def ranks(self, graph: Polygraph) -> list[int]:
-        """For each node its place in the schedule."""
+        """Return for each node its place in the schedule."""
         return _Run(self, graph).run()
 
 
@@ -107,7 +107,7 @@ class _Run:
         heappush(self.ready, (end, node))
 
     def _obstacle(self, node: int) -> int | None:
-        """A key because of which this step should wait."""
+        """Return a key because of which this step should wait; None if it need not."""
         owner = self.graph.owner(node)
         writes = self.plan.writes.get(owner)
         if not writes:

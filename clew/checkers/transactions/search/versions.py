@@ -89,20 +89,20 @@ class Searcher:
         return sum(not record.known for record in self.records)
 
     def concerns(self, model: str) -> bool:  # noqa: ARG002 - the search over appends looks at it
-        """True if a model may hold or not according to the orders that are open."""
+        """Return whether a model may hold or not according to the orders that are open."""
         return self.open_keys > 0
 
     def is_hard(self, model: str) -> bool:
-        """True for models that the order of versions decides, and not that of commits alone."""
+        """Return True for models that the order of versions decides, not that of commits alone."""
         aim = TRIED_THROUGH.get(model, model)
         return aim not in WITHOUT_SEARCH and shape_of(aim)[0] not in (Shape.NONE, Shape.WRITES)
 
     def proved(self, model: str) -> str:
-        """The strongest model that was found to hold where `decide` said that this one does."""
+        """Return the strongest model found to hold where `decide` said that this one does."""
         return "strict-serializable" if self.serial else TRIED_THROUGH.get(model, model)
 
     def _prepare(self, budget: Budget) -> Scheduler:
-        """What every model needs: whether there is a serial order, and who reads and writes what.
+        """Look for a serial order, and note who reads and writes what, for every model.
 
         A serial order in real time satisfies every model; no cycle leaves room for one.
         """
@@ -112,7 +112,7 @@ class Searcher:
         return Scheduler(self.records, self.graph.completed)
 
     def decide(self, model: str, budget: Budget) -> tuple[bool | None, Anomaly | None]:
-        """True if a completion satisfies the model, False if none does, None if open.
+        """Return True if a completion satisfies the model, False if none does, None if open.
 
         With False comes the evidence.
         """
@@ -157,7 +157,7 @@ class Searcher:
             assert missed is None, missed
 
     def _evidence(self, model: str, found: Iterable[Conflict]) -> Anomaly:
-        """Why no order works: the cycles that the choices run into."""
+        """Explain why no order works: the cycles that the choices run into."""
         conflicts = list(found)
         shown = conflicts[:_CASES_MAX]
         cast = Cast(chain.from_iterable(each.cycle.nodes for each in shown), self.graph.operations)
@@ -180,7 +180,7 @@ class Searcher:
         )
 
     def told_choice(self, choice: Choice) -> str:
-        """A supposed order of two versions in words."""
+        """Describe a supposed order of two versions."""
         index, earlier, later = choice
         record = self.records[index]
         key = told(record.key)
@@ -221,7 +221,7 @@ class _Search:
         self.conflicts: dict[Conflict, None] = {}
 
     def succeeds(self, budget: Budget) -> bool:
-        """True if ``chains`` closes no forbidden cycle; False if nothing could."""
+        """Return True if ``chains`` closes no forbidden cycle; False if nothing could."""
         # A model that this one stands in for may fall by what is certain.
         if not self.propagation.circles() and not self._doubts(budget):
             return True
@@ -282,7 +282,7 @@ class _Search:
         return doubts
 
     def _doubt(self, circle: Sequence[Hop]) -> Choice:
-        """That choice in a circle which goes most against the writers' ends."""
+        """Pick the choice in a circle that goes most against the writers' ends."""
         tried = [step.label.choice for step in circle]
         made = self.propagation.made
         open_ = [choice for choice in tried if choice is not None and choice not in made]
