@@ -30,11 +30,12 @@ from clew.scenarios.plans.capabilities import kinds_for, promised
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.members import settled
 from clew.scenarios.plans.nemesis import SERVER_STATES, latencies_ns, node_counts
+from clew.scenarios.plans.picks import with_picks
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.plans.roles import role_sizes
 from clew.scenarios.runs.run import make_workload
-from clew.sim.entropy import Stream
-from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
 from clew.sim.faults.injection import Injection, Parameter
 from clew.sim.faults.targets import parted
 from clew.sim.latency import SHAPES
@@ -124,7 +125,12 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
         first[each.client] = max(first.get(each.client, 0), each.number + 1)
     early = _numbered(draw(calls), make_workload(base, model), first)
     struck_now = settled(draw(struck), base.node_ids, model.program, base.roles)
-    return replace(base, faults=struck_now, operations=(*early, *late))
+    regions = base.regions and base.regions.with_more(joiners_of(struck_now))
+    asked = with_picks(
+        (*early, *late), base.picks, entropy=Entropy(base.seed), homes=base.homes,
+        regions=regions, faults=struck_now,
+    )  # fmt: skip
+    return replace(base, faults=struck_now, operations=asked, regions=regions)
 
 
 def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from clew.errors import WorkloadError
 from clew.machine.text import shown
+from clew.workloads.picks import PICKS, Pick
 from clew.workloads.shapes import Shape, Test, in_words, is_shape, list_of, test_of
 
 Pattern: TypeAlias = Any
@@ -58,6 +59,8 @@ class Declared:
         simpler: by field of the request, what the shrinker tries: `KEY`, `FRESH`, or a value.
         draw: the method that draws the argument.
         role: the role of a system that it goes to; None for the one that the system names.
+        pick: how a client picks the node that it goes to, see `clew.workloads.picks`; None for the
+            default.
         is_argument: whether a plan may have a value as the argument.
         fill: makes the argument from the request's fields.
         answer: makes the result from an argument and its reply.
@@ -79,6 +82,7 @@ class Declared:
     idempotent: bool = False
     repeatable: bool = True
     role: str | None = None
+    pick: Pick | None = None
 
     def __post_init__(self) -> None:
         """Check what the rest relies on, and make what follows from the declaration."""
@@ -148,6 +152,7 @@ def operation(
     answers: Mapping[int, Pattern] | None = None,
     simpler: Mapping[str, Any] | None = None,
     role: str | None = None,
+    pick: Pick | None = None,
 ) -> Callable[[Method], Method]:
     """Declare an operation of a workload; the method below draws its argument.
 
@@ -171,6 +176,8 @@ def operation(
         simpler: what the shrinker tries for a field of the request: `KEY`, `FRESH` or a value.
         role: in a system of several kinds of node, the role that it goes to; if None, the one that
             the system's ``asks`` names, or any node.
+        pick: how a client picks the node: ``sticky`` (the default), ``any``, ``region`` or
+            ``redirected``, see `clew.workloads.picks`; ``--client-picks`` overrides it.
 
     Raises:
         TypeError: `f` is no text, as in a bare ``@operation``.
@@ -188,7 +195,7 @@ def operation(
         outcome = (_pattern(answer) if answer else argument) if result is ... else result
         method.clew_operation = Declared(  # type: ignore[attr-defined]
             name, fields, answer, argument, outcome, planned, readonly, weight,
-            dict(answers or {}), dict(simpler or {}), method, idempotent, repeatable, role,
+            dict(answers or {}), dict(simpler or {}), method, idempotent, repeatable, role, pick,
         )  # fmt: skip
         return method
 
@@ -224,6 +231,9 @@ def _check(made: Declared) -> None:
     if made.role is not None and not isinstance(made.role, str):
         expected, found = "the name of a role, or None", shown(made.role, 200)
         raise WorkloadError("'role' can't be used", where=where, expected=expected, found=found)
+    if made.pick is not None and made.pick not in PICKS:
+        expected, found = f"one of {', '.join(PICKS)}, or None", shown(made.pick, 200)
+        raise WorkloadError("'pick' can't be used", where=where, expected=expected, found=found)
     if type(made.weight) is not int or made.weight < 0:
         expected, found = "an integer from 0", shown(made.weight, 200)
         raise WorkloadError("'weight' can't be used", where=where, expected=expected, found=found)

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 from clew.scenarios.options.load import PATTERN
 from clew.workloads.options import Option
+from clew.workloads.picks import PICKS, Pick
 
 Concurrency: TypeAlias = Annotated[
     str,
@@ -18,6 +19,17 @@ Concurrency: TypeAlias = Annotated[
             {"type": "string", "pattern": "^[1-9][0-9]*n?$"},
         ),
         examples=(10, "2n"),
+    ),
+]
+
+ClientPicks: TypeAlias = Annotated[
+    Pick | None,
+    Option(
+        "HOW",
+        f"How a client picks the node for an operation: {', '.join(PICKS)}.",
+        more=" ".join(f"With {name}, it is {meaning}." for name, meaning in PICKS.items()),
+        default="what each operation of the workload declares; sticky",
+        examples=("any", "redirected"),
     ),
 ]
 

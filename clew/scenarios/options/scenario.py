@@ -98,6 +98,7 @@ class Scenario(Options):
     ] = None
     nodes: NodesOption = ()
     concurrency: clients.Concurrency = "1n"
+    client_picks: clients.ClientPicks = None
     rate: clients.Rate = 20.0
     load: clients.LoadShape = None
     think: clients.Think = None

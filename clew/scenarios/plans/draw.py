@@ -20,6 +20,7 @@ from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
 from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
 from clew.scenarios.plans.patience import asked_again
+from clew.scenarios.plans.picks import picks_of, with_picks
 from clew.scenarios.plans.placement import placed
 from clew.scenarios.plans.plan import (
     ModelReference,
@@ -66,13 +67,15 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
     roles = draw_roles(scenario, entropy, model)
     shape = _shape(scenario, entropy, model, roles)
     node_ids = shape.node_ids
-    homes = Homes(node_ids, roles, asks)
+    picks = picks_of(scenario, spoken)
+    homes = Homes(node_ids, roles, asks, picks)
     joiners = joiners_of(shape.faults)
     clients = scenario.client_count(len(homes.all))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
         workload = spoken(options, Surroundings(functions=model.program.functions))
         operations = _operations(scenario, workload, entropy, clients, homes, joiners)
+    regions = None if shape.regions is None else shape.regions.with_more(joiners)
     return Plan(
         seed=seed,
         model=ModelReference(scenario.model, scenario.bug, model.digest),
@@ -92,6 +95,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         options=options,
         roles=roles,
         asks=asks,
+        picks=picks,
         stop_on_finding=scenario.on_finding == "stop",
         events_max=scenario.events_max,
         schedule=scenario.schedule,
@@ -100,11 +104,13 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         strict_replies=scenario.strict_replies,
         clock_error_ns=_clock_error_ns(scenario, model),
         swarm=scenario.swarm,
-        regions=None if shape.regions is None else shape.regions.with_more(joiners),
+        regions=regions,
         bandwidth=scenario.bandwidth,
         **asked_again(scenario, workload, homes, _slowest_ns(shape)),
         faults=shape.faults,
-        operations=operations,
+        operations=with_picks(
+            operations, picks, entropy=entropy, homes=homes, regions=regions, faults=shape.faults
+        ),
     )
 
 

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
+
+from clew.workloads.picks import STICKY, Pick
+
+
+class Station(NamedTuple):
+    """Why a client is at a node: it keeps a position of its own for each of these.
+
+    Attributes:
+        role: whose nodes it asks; None for any.
+        pick: how it picks one of them.
+    """
+
+    role: str | None = None
+    pick: Pick = STICKY
 
 
 class Homes(NamedTuple):
@@ -12,6 +27,7 @@ class Homes(NamedTuple):
     node_ids: tuple[str, ...]
     roles: Mapping[str, tuple[str, ...]]
     asks: Mapping[str, str | None]
+    picks: Mapping[str, Pick] = MappingProxyType({})
 
     def of(self, role: str | None) -> tuple[str, ...]:
         """The nodes of a role; all for none."""
@@ -26,6 +42,17 @@ class Homes(NamedTuple):
         """The roles that clients ask, in the cluster's order; None, for any node, comes first."""
         asked = {*self.asks.values()} or {None}
         return tuple(role for role in (None, *self.roles) if role in asked)
+
+    def station(self, f: str) -> Station:
+        """The position from which a client sends the requests of a function."""
+        return Station(self.asks.get(f), self.picks.get(f, STICKY))
+
+    @property
+    def stations(self) -> tuple[Station, ...]:
+        """The positions of a client, in the order of `asked`; those of one role as declared."""
+        functions = [*dict.fromkeys([*self.asks, *self.picks])]
+        known = dict.fromkeys(map(self.station, functions)) or {Station(): None}
+        return tuple(one for role in self.asked for one in known if one.role == role)
 
     @property
     def first(self) -> tuple[str, ...]:

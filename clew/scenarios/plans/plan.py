@@ -15,6 +15,7 @@ from clew.scenarios.plans.homes import Homes
 from clew.sim.faults import Fault, fault_from_json, joiners_of
 from clew.sim.latency import Shape
 from clew.sim.regions import Regions, regions_from_json
+from clew.workloads.picks import DRAWN, Pick
 from clew.workloads.workload import TIMEOUT_NS
 
 SCHEMA = 2
@@ -40,7 +41,8 @@ class PlannedOperation(NamedTuple):
         phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
         think_ns: in a closed loop, how long after the client's last one it comes at the earliest;
             None in an open loop.
-        node: whom it asks, where that is not the client's own node; None in most plans.
+        node: whom it asks, where that is not the client's own node: a node that joins, or one
+            that was drawn (see `clew.scenarios.plans.picks`); None in most plans.
     """
 
     client: int
@@ -84,6 +86,8 @@ class Plan:
         roles: the nodes of each role of a system, which together are `node_ids`; empty if all
             are of one class.
         asks: by function the role that it goes to, None for any node; empty for one class.
+        picks: by function how clients pick the node, see `clew.workloads.picks`; empty if all are
+            sticky.
         nemesis: the fault kinds that were requested by name: each must take effect.
         options: what the workload declares, by name.
         core: the nodes that heal after the time limit; all of them where liveness is not core.
@@ -138,6 +142,7 @@ class Plan:
     hedge_ns: int | None = None
     roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asks: dict[str, str | None] = field(default_factory=dict)
+    picks: dict[str, Pick] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     operations: tuple[PlannedOperation, ...] = ()
     schema: int = field(default=SCHEMA)
@@ -163,7 +168,11 @@ class Plan:
     @property
     def homes(self) -> Homes:
         """Which nodes clients ask for what."""
-        return Homes(self.node_ids, self.roles, self.asks)
+        return Homes(self.node_ids, self.roles, self.asks, self.picks)
+
+    def drew_node(self, one: PlannedOperation) -> bool:
+        """Whether the node of an operation was drawn, rather than that of a client at one node."""
+        return one.phase == "main" and self.picks.get(one.f) in DRAWN
 
     @property
     def stride(self) -> int:
@@ -189,7 +198,7 @@ class Plan:
             plain["regions"] = self.regions.to_json()
         plain["faults"] = [fault.to_json() for fault in self.faults]
         plain["operations"] = [operation.to_json() for operation in self.operations]
-        for name in ("roles", "asks"):
+        for name in ("roles", "asks", "picks"):
             if not plain[name]:  # a plan of one class says nothing of roles
                 del plain[name]
         return {"schema": plain.pop("schema"), **plain}

@@ -42,6 +42,7 @@ from clew.sim.regions import Regions, ways
 from clew.sim.topology import TOPOLOGIES
 from clew.workloads import workloads
 from clew.workloads.options import Option, own_options
+from clew.workloads.picks import PICKS
 
 NODES_MAX = 1000
 _TIME_MAX_NS = 1_000_000 * NS_PER_SECOND
@@ -428,6 +429,9 @@ def check_arguments(plan: Plan, where: str) -> None:
     known = load_workload(plan.workload).operations
     if plan.roles and {*plan.asks} != {*known}:
         raise _bad(where, "asks", f"a role, or null, for each of {', '.join(known)}", plan.asks)
+    if plan.picks and {*plan.picks} != {*known}:
+        expected = f"one of {', '.join(PICKS)} for each of {', '.join(known)}"
+        raise _bad(where, "picks", expected, plan.picks)
     for rank, one in enumerate(plan.operations):
         name = f"operations.{rank}"
         if one.f not in known:

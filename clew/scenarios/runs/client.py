@@ -11,28 +11,31 @@ process number. A client whose node does not answer stays: this is how stale nod
 It does not stay away for good: a few operations later it returns to its own node. Otherwise all
 clients would sit at the leader, and none would see what other nodes answer, such as a second
 leader.
+
+So much for the default. A workload or a scenario may say that clients pick nodes otherwise, see
+`clew.workloads.picks`. A client keeps a position for each role that it asks and way to pick.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType, NoneType
 from typing import Any, NamedTuple
 
 import simpy
 
-from clew.history import Event, EventType
+from clew.history import EventType
 from clew.machine.text import DIGITS_MAX, cut, shown
 from clew.node.message import ERROR_MAX, Message, has_long_integer, sealed
 from clew.node.node import ERROR_CODES, is_definite
+from clew.scenarios.plans.homes import Station
 from clew.scenarios.plans.plan import Phase, PlannedOperation
+from clew.scenarios.runs.recorder import Recorder
 from clew.sim.cluster import Cluster
 from clew.sim.finding import Finding
 from clew.sim.network import Link
-from clew.sim.world import World
-from clew.trace.record import Trace
+from clew.workloads.picks import DRAWN
 from clew.workloads.workload import Malformed, Request, Workload, held
 
 ELSEWHERE = frozenset({1, 10, 11})
@@ -43,7 +46,7 @@ AWAY_MAX = 8
 
 
 class Post(NamedTuple):
-    """A client's position among the nodes of one role, and the link to one of them.
+    """A client's position among the nodes of one station, and the link to one of them.
 
     Attributes:
         node: the node it talks to.
@@ -54,6 +57,7 @@ class Post(NamedTuple):
         link: to `node`.
         native: the node where it began first.
         near: the nodes of a region that it has come to, until it sends a request there.
+        around: the nodes of the region where it is, if it has been moved; None if it never was.
     """
 
     node: str
@@ -64,85 +68,7 @@ class Post(NamedTuple):
     link: Link | None
     native: str
     near: Sequence[str] | None = None
-
-
-@dataclass(slots=True)
-class Attempts:
-    """Counts of what clients did besides sending each request once.
-
-    Attributes:
-        timeouts: requests whose answer did not come in time.
-        retries: requests that repeated an operation.
-        apart: those of them that are separate operations of the history.
-        hedges: requests to a second node because another had not answered.
-        held_back: retries and hedges that a budget did not allow.
-        late: for each request that was answered after all, when it was sent and when answered, ns.
-    """
-
-    timeouts: int = 0
-    retries: int = 0
-    apart: int = 0
-    hedges: int = 0
-    held_back: int = 0
-    late: list[tuple[int, int]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Recorder:
-    """The history as it grows.
-
-    Attributes:
-        events: the history.
-        requests: the number of the operation of each request, ``(client, msg_id)``.
-        attempts: what clients did besides sending each request once.
-        client_messages: how many messages went to and from clients.
-        unready: nodes that have not acknowledged what must come before the first operation.
-    """
-
-    world: World
-    trace: Trace
-    events: list[Event] = field(default_factory=list)
-    requests: list[tuple[str, int]] = field(default_factory=list)
-    attempts: Attempts = field(default_factory=Attempts)
-    client_messages: int = 0
-    unready: set[str] = field(default_factory=set)
-
-    def invoke(
-        self,
-        process: int,
-        asked: Request,
-        node: str,
-        request: tuple[str, int],
-        extra: dict[str, Any] | None = None,
-    ) -> None:
-        """Record that an operation begins; `extra` is for further fields of its event."""
-        now = self.world.now
-        self.events.append(Event(process, "invoke", asked.f, asked.value, now, None, node, extra))
-        self.requests.append(request)
-        self.trace.add(now, "invoke", process, asked.f, asked.value, node)
-
-    def moved(
-        self, place: int, number: int, process: int, node: str, request: tuple[str, int]
-    ) -> None:
-        """Record that an open operation goes on under another process, or at another node.
-
-        Args:
-            place: of its invocation among the events.
-            number: the operation's.
-            process: under which it goes on, which must be open nowhere else.
-            node: which gets the request now.
-            request: the new request.
-        """
-        self.events[place] = self.events[place]._replace(process=process, node=node)
-        self.requests[number] = request
-
-    def complete(
-        self, process: int, kind: EventType, asked: Request, value: Any, error: Any, node: str
-    ) -> None:
-        """Record that an operation ends."""
-        now = self.world.now
-        self.events.append(Event(process, kind, asked.f, value, now, error, node))
-        self.trace.add(now, kind, process, asked.f, value, error)
+    around: Sequence[str] | None = None
 
 
 class Client:
@@ -159,8 +85,8 @@ class Client:
         timeout_ns: when it gives up.
         core: after healing the nodes that are up, of `others`; empty for all.
         travels: whether a fault may move it to another region.
-        role: whose node that is; None for any.
-        asks: the role that each function goes to; empty if all go to one.
+        station: why it talks to that node.
+        stations: the station of each function; empty if all have the same.
     """
 
     paused = False
@@ -178,8 +104,8 @@ class Client:
         others: tuple[str, ...] = (),
         core: tuple[str, ...] = (),
         travels: bool = False,
-        role: str | None = None,
-        asks: Mapping[str, str | None] = MappingProxyType({}),
+        station: Station = Station(),  # noqa: B008 - immutable
+        stations: Mapping[str, Station] = MappingProxyType({}),
     ) -> None:
         # What all methods share. `node` and `_link`: whom it talks to; `_home`, to which it
         # returns; `_near` until it has arrived in another region. `_process`: the number under
@@ -210,27 +136,28 @@ class Client:
         self._endpoint = cluster.add_client(self.id, node, self._moved if travels else None)
         self._endpoint.process = self
         self._link = self._link_to(node)  # none while it has not joined
-        self._asks = asks
-        self._role = role
-        self._posts: dict[str | None, Post] = {}
+        self._around: Sequence[str] | None = None
+        self._stations = stations
+        self._station = station
+        self._posts: dict[Station, Post] = {}
 
     def serve_at(
-        self, role: str | None, node: str, others: tuple[str, ...], core: tuple[str, ...]
+        self, station: Station, node: str, others: tuple[str, ...], core: tuple[str, ...]
     ) -> None:
-        """Set where operations of another role go; the arguments are as for `Client`."""
-        self._posts[role] = Post(node, node, 0, others, core, self._link_to(node), node)
+        """Set where operations of another station go; the arguments are as for `Client`."""
+        self._posts[station] = Post(node, node, 0, others, core, self._link_to(node), node)
 
-    def _turn_to(self, role: str | None) -> None:
-        """Move to the position for a role's operations; remember the present one."""
-        self._posts[self._role] = Post(
+    def _turn_to(self, station: Station) -> None:
+        """Move to the position for a station's operations; remember the present one."""
+        self._posts[self._station] = Post(
             self.node, self._home, self._away, self._others, self._core, self._link,
-            self._native, self._near,
+            self._native, self._near, self._around,
         )  # fmt: skip
         (
             self.node, self._home, self._away, self._others, self._core, self._link,
-            self._native, self._near,
-        ) = self._posts[role]  # fmt: skip
-        self._role = role
+            self._native, self._near, self._around,
+        ) = self._posts[station]  # fmt: skip
+        self._station = station
 
     def _link_to(self, node: str) -> Link | None:
         """The link to a node; None if it has not joined yet."""
@@ -319,18 +246,21 @@ class Client:
 
     def _asked(self, planned: PlannedOperation) -> Request | None:
         """The request to send now, if the client may send it; the client has moved to its node."""
-        if self._posts and self._asks[planned.f] != self._role:
-            self._turn_to(self._asks[planned.f])
+        if self._posts and self._stations[planned.f] != self._station:
+            self._turn_to(self._stations[planned.f])
         if self._near is not None:
             self._arrive(self._near)
         named = planned.node
-        if named is not None and named not in self._cluster.members:
+        drawn = named and planned.phase == "main" and self._station.pick in DRAWN
+        if named is not None and drawn:
+            self._visit(named, planned.number)
+        elif named is not None and named not in self._cluster.members:
             return None  # its fault is gone, or it has left again
         if not self._at_member(planned.phase):
             return None
         if planned.phase == "recover" and self._core and self.node not in self._core:
             self._go(self._next(self._core))
-        elif self.node != self._home and planned.phase != "final":
+        elif self.node != self._home and planned.phase != "final" and not drawn:
             self._return(planned.phase)
         asked = self._workload.resolve(Request(planned.f, planned.value), self.rank)
         if isinstance(asked, Request):
@@ -354,8 +284,29 @@ class Client:
         self._workload.heard(asked, kind, value, self.rank)
         if kind == "info":
             self._process = self._another()
-        if planned.phase != "final" and reply is not None and reply.get("type") == "error":
-            self._follow(reply, kind)
+        self._heed(planned.phase, reply, kind)
+
+    def _visit(self, node: str, number: int) -> None:
+        """Be at a node that was drawn for one operation; for good only if none is drawn later.
+
+        Who has been moved to another region since picks by the operation's number there.
+        """
+        if self._station.pick == "region" and self._around is not None and self._others:
+            there = [each for each in self._around if each in self._others]
+            if there and node not in there:
+                node = there[number % len(there)]
+        self._go(node)
+        self._away = AWAY_MAX
+
+    def _heed(self, phase: Phase, reply: dict[str, Any] | None, kind: EventType) -> None:
+        """Be where the next request should go, after what became of the last."""
+        if phase == "final":
+            return
+        if reply is not None:
+            if reply.get("type") == "error":
+                self._follow(reply, kind)
+        elif self._station.pick == "redirected" and self._has_home(phase):
+            self._go(self._home)
 
     def _at_member(self, phase: Phase) -> bool:
         """Be at a node that is a member, and find a new home where its own is none any more.
@@ -366,7 +317,8 @@ class Client:
         members = self._cluster.members
         if self._members != members and self._others:
             left = [node for node in self._others if node in members]
-            own = members if self._role is None else self._cluster.roles[self._role]
+            role = self._station.role
+            own = members if role is None else self._cluster.roles[role]
             self._others = (*left, *(node for node in own if node in members and node not in left))
         if self.node in members:
             self._link = self._link or self._link_to(self.node)
@@ -388,22 +340,25 @@ class Client:
             self._go(self._next(self._others))
 
     def _return(self, phase: Phase) -> None:
-        """Go home after a while; not to a node that is down for good."""
+        """Go home after a while, unless it is to stay where it was redirected to."""
         self._away += 1
-        if self._away > AWAY_MAX and (
-            phase == "main" or not self._core or self._home in self._core
-        ):
+        stays = self._station.pick == "redirected"
+        if self._away > AWAY_MAX and self._has_home(phase) and not stays:
             self._away = 0
             self._go(self._home)
+
+    def _has_home(self, phase: Phase) -> bool:
+        """False if its own node is down for good."""
+        return phase == "main" or not self._core or self._home in self._core
 
     def _moved(self, near: Sequence[str]) -> None:
         """Note that it is in another region, of these nodes; its open operation goes on first."""
         self._near = near
-        self._posts = {role: post._replace(near=near) for role, post in self._posts.items()}
+        self._posts = {one: post._replace(near=near) for one, post in self._posts.items()}
 
     def _arrive(self, near: Sequence[str]) -> None:
         """Turn to the nodes of its present region; a client that stays at its node keeps it."""
-        self._near = None
+        self._near, self._around = None, near
         fitting = [node for node in near if node in self._others] or [self._native]
         self._home = self._native if self._native in fitting else fitting[self.rank % len(fitting)]
         self._others = tuple(sorted(self._others, key=lambda node: node not in fitting))

@@ -6,8 +6,10 @@ from functools import partial
 
 from clew.node.node import role_of_name
 from clew.scenarios.code.workload_files import load_workload
+from clew.scenarios.plans.homes import Station
 from clew.scenarios.plans.plan import Plan
-from clew.scenarios.runs.client import Client, Recorder
+from clew.scenarios.runs.client import Client
+from clew.scenarios.runs.recorder import Recorder
 from clew.scenarios.runs.retries import Policy, RetryingClient
 from clew.sim.cluster import Cluster
 from clew.workloads.workload import Workload
@@ -34,15 +36,16 @@ def clients_of(
     """
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
     stride = plan.stride
-    role, *further = plan.homes.asked
+    station, *further = plan.homes.stations
     nodes = plan.homes.first
     others, core = _elsewhere(plan, workload, nodes)
+    stations = {f: plan.homes.station(f) for f in {**plan.asks, **plan.picks}}
     policy = Policy.of(plan)
     make = partial(RetryingClient, policy) if policy.asks_again else Client
-    named = {one.client: one.node for one in plan.operations if one.node is not None}
-    of_first = {
-        rank: node for rank, node in named.items() if role in {None, role_of_name(node, plan.roles)}
+    named = {
+        one.client: one.node for one in plan.operations if one.node and not plan.drew_node(one)
     }
+    of_first = {rank: node for rank, node in named.items() if _serves(plan, node, station)}
     travellers = {operation.client for operation in plan.operations if operation.phase == "main"}
     clients = {
         rank: make(
@@ -56,22 +59,27 @@ def clients_of(
             others=_near_first(plan, plan.home(rank), others),
             core=core,
             travels=rank in travellers,
-            role=role,
-            asks=plan.asks,
+            station=station,
+            stations=stations,
         )
         for rank in sorted(ranks)
     }
-    # Each client gets a post at a node of every further role, one that is near where it begins.
-    for role in further:
-        nodes = plan.homes.of(role)
+    # Each client gets a post at a node of every further station, one near where it begins.
+    for station in further:
+        nodes = plan.homes.of(station.role)
         others, core = _elsewhere(plan, workload, nodes)
         for rank, client in clients.items():
             near = _beside(plan, plan.home(rank), nodes)
             home = near[rank % len(near)]
-            if rank in named and role in {None, role_of_name(named[rank], plan.roles)}:
+            if rank in named and _serves(plan, named[rank], station):
                 home = named[rank]
-            client.serve_at(role, home, _near_first(plan, home, others), core)
+            client.serve_at(station, home, _near_first(plan, home, others), core)
     return clients
+
+
+def _serves(plan: Plan, node: str, station: Station) -> bool:
+    """Whether clients ask a node from a station."""
+    return station.role in {None, role_of_name(node, plan.roles)}
 
 
 def _beside(plan: Plan, home: str, nodes: tuple[str, ...]) -> tuple[str, ...]:

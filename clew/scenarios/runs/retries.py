@@ -255,8 +255,7 @@ class RetryingClient(Client):
                 self._recorder.moved(*place, process, node, (self.id, number))
             kind, value, error = self._read(first, reply)
             unsure = unsure or kind == "info"
-            if planned.phase != "final" and reply is not None and reply.get("type") == "error":
-                self._follow(reply, kind)
+            self._heed(planned.phase, reply, kind)
             wait_ns = (
                 None if kind == "ok" else self._wait_ns(planned, reply, attempt, unsure=unsure)
             )

@@ -23,9 +23,9 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import check_ends, load_workload, mistakes_of
 from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
-from clew.scenarios.runs.client import Attempts, Recorder
 from clew.scenarios.runs.clientele import clients_of, patience_ns
 from clew.scenarios.runs.lives import Lives, Noted
+from clew.scenarios.runs.recorder import Attempts, Recorder
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy

@@ -102,7 +102,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     roles = {role: tuple(n for n in names if n in kept) for role, names in plan.roles.items()}
     if not node_ids or (plan.core and not core) or not all(roles.values()):
         return None
-    before, after = plan.homes, Homes(node_ids, roles, plan.asks)
+    before, after = plan.homes, Homes(node_ids, roles, plan.asks, plan.picks)
     there = (*node_ids, *joiners_of(plan.faults))
     clients: dict[int, int] = {}
     taken: set[int] = set()
@@ -111,9 +111,15 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     # before, or to another that has its role.
     for one in plan.operations:
         old, new = before.for_function(one.f), after.for_function(one.f)
-        home = one.node or old[one.client % len(old)]
-        if home not in kept and one.node is None and (one.phase == "final" or not moved):
+        home, drawn = old[one.client % len(old)], one.node is not None and plan.drew_node(one)
+        if not drawn:
+            home = one.node or home
+        asked = one.node if drawn else home
+        leaves = asked not in there and (drawn or one.node is None)
+        if leaves and (one.phase == "final" or not moved):
             continue
+        if drawn and leaves:
+            one = one._replace(node=new[one.client % len(new)])  # noqa: PLW2901
         if one.client not in clients:
             home = home if home in new else new[one.client % len(new)]
             clients[one.client] = _free(taken, new.index(home), len(new))
@@ -227,6 +233,12 @@ def with_clients_renamed(plan: Plan) -> Plan:
             clients[one.client] = _free(taken, one.client % count, count)
     renamed = tuple(one._replace(client=clients[one.client]) for one in plan.operations)
     return replace(plan, clients=_client_count(plan, len(homes.first)), operations=renamed)
+
+
+def with_own_nodes(plan: Plan) -> Plan:
+    """Let each client ask its own node, however it picked one."""
+    asked = [one._replace(node=None) if plan.drew_node(one) else one for one in plan.operations]
+    return replace(with_operations(plan, asked), picks={})
 
 
 def earlier(plan: Plan, after_ns: int, by_ns: int) -> Plan:

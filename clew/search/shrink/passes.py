@@ -251,7 +251,9 @@ def quiet_network(hunt: Hunt) -> None:
 
 
 def plain_clients(hunt: Hunt) -> None:
-    """Let clients ask at fixed times, once, and wait as their workload says; or nearly so."""
+    """Let clients ask their own nodes at fixed times, once, and wait as is usual; or nearly so."""
+    if hunt.best.picks:
+        hunt.attempt(cuts.with_own_nodes(hunt.best))
     if any(one.think_ns is not None for one in hunt.best.operations):
         asked = [one._replace(think_ns=None) for one in hunt.best.operations]
         hunt.attempt(cuts.with_operations(hunt.best, asked))
