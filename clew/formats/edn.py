@@ -83,7 +83,7 @@ def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str,
             found = pairs(line)
             try:
                 record = {name: atoms[text] for name, text in found}
-            except ValueError:  # the general reader says what is wrong
+            except ValueError:  # the general reader reports what is wrong
                 record = {}
             if found and len(record) == len(found):
                 yield number, record
@@ -139,7 +139,7 @@ def _plain_map(text: str, atoms: _Atoms) -> Any:
     """Read a map of atoms.
 
     Raises:
-        ValueError: a key without a value, or twice; the general reader says so with the place.
+        ValueError: a key without a value, or twice; the general reader reports it with the place.
     """
     words = text[1:-1].replace(",", " ").split()
     members = {atoms[words[at]]: atoms[words[at + 1]] for at in range(0, len(words) - 1, 2)}

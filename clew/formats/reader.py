@@ -1,6 +1,6 @@
 """Recorded histories read from files, their format recognised by content.
 
-The file's name says nothing: the first 256 KiB decide. Formats are a table; a new one is a new
+The file's name does not matter: the first 256 KiB decide. Formats are a table; a new one is a new
 row.
 """
 

@@ -1,4 +1,4 @@
-"""One operation as a file says it, a mapping of field names, turned into an `Event`.
+"""One operation as a file has it, a mapping of field names, turned into an `Event`.
 
 What every reader yields ends here, so that each format holds the same rules:
 
@@ -6,16 +6,16 @@ What every reader yields ends here, so that each format holds the same rules:
   A ``process`` or ``f`` that is nil is not there.
 - A process is an int for a client and a name for anything else, such as the nemesis. A number
   written as a string is refused: read as a name it would hide the client's operations.
-- ``index`` is left out: the order of the file is the order of events, whatever the indices say,
+- ``index`` is left out: the order of the file is the order of events, whatever the indices are,
   and so indices that are duplicated or out of order change nothing. Times don't reorder it either.
 - Where ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``, or
   ``[["r", 1]]`` in a request), the operation is a ``txn``, as in Elle's examples.
 - Where no client of the file has a process, each operation is the only one of a client of its own;
   see `clew.formats.lone_operations`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what
-  any other operation means may depend on its process: who holds a lock, which replica was told.
+  any other operation means may depend on its process: who holds a lock, which replica was asked.
 - A completion without its invocation is read and refused by `History.operations`: when it began,
   and in what order, nobody knows. Where no operation has one, see `clew.formats.completions`.
-- Whatever else the file says is kept in ``extra``.
+- Whatever else the file holds is kept in ``extra``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from clew.machine.text import first_parts
 
 _TYPES: dict[str, EventType] = {word: word for word in EVENT_TYPES}
 UNNAMED = ""
-"""The process of an operation that has none, until it is given a client; no file can say it."""
+"""The process of an operation that has none, until it is given a client; no file can hold it."""
 
 READINGS: Mapping[str, str] = {
     # what a file may hold, or lack: how every format reads it
@@ -151,7 +151,7 @@ No checker's recursion is deeper than Python allows for as many, and nobody reco
 
 
 def check_nesting(value: Any, brackets: int, source: str, line: int) -> None:
-    """Refuse a value of too many levels, which has at most so many ``brackets`` in its text.
+    """Refuse a value of too many levels, which has at most ``brackets`` brackets in its text.
 
     Raises:
         HistoryError: it has more than `NESTING_MAX`.
@@ -210,7 +210,7 @@ def write_events(
     notation: str,
     text_of: Callable[[int, dict[str, Any]], str],
 ) -> None:
-    """Write the text of each event, a line each, from its position and what it says; O(length).
+    """Write the text of each event, a line each, from its position and its record; O(length).
 
     Raises:
         HistoryError: a value has no form in this notation.

@@ -1,6 +1,6 @@
 """The text of a history: a file, or ``-`` for standard input; gzip archives are unpacked.
 
-The first bytes say whether it is an archive, not the file's name. An archive that unpacks to far
+The first bytes show whether it is an archive, not the file's name. An archive that unpacks to far
 more than any history does is refused before it fills the memory.
 """
 
@@ -22,7 +22,7 @@ STDIN = "-"
 _MAGIC = b"\x1f\x8b"
 UNPACKED_FREE = 64 << 20
 UNPACKED_RATIO_MAX = 200
-"""An archive may unpack to so many bytes; past that, to no more than so many times its size.
+"""An archive may unpack to this many bytes; past that, to at most this many times its size.
 
 Recorded histories of 10 MB and more pack to a tenth or a thirtieth; nothing but a gigabyte of one
 byte packs to a thousandth.

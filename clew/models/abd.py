@@ -11,9 +11,9 @@ quorum-acknowledged broadcasts" (FTCS 1997). No leader, no log, no elections: fo
 3. A writer asks a majority for its tags first and makes one above them all.
 4. A reader writes back. The write it saw may have reached one node only, whose next reader might
    not meet that node and would see the older value: time would run backwards. So before it
-   answers, a reader sees to it that a majority holds what it is about to say.
+   answers, a reader sees to it that a majority holds what it is about to answer.
 
-Crash-safe: what a node says it holds is on its disk. A writer stores its own write before it
+Crash-safe: what a node acknowledges is on its disk. A writer stores its own write before it
 sends it, so that it never makes the same tag twice, not even after a crash between the two.
 
 A register can be read and written, no more: ``cas`` needs consensus, which no such protocol can
@@ -155,7 +155,7 @@ class ABD(Node):
 
     @on("get")
     def answer_get(self, msg: Message) -> None:
-        """Say what this node holds."""
+        """Answer with what this node holds."""
         self.reply(msg, {"type": "get_ok", "register": self.get(msg.body["key"])})
 
     @on("put")
@@ -207,7 +207,7 @@ class TiesNotBroken(ABD):
 
 
 class AcknowledgesBeforeDisk(ABD):
-    """Says that it holds a write that its disk has not got yet."""
+    """Acknowledges a write that its disk does not hold yet."""
 
     def keep(self, key: str, register: dict[str, Any]) -> None:
         """Hold a later state, and leave the disk to itself."""

@@ -37,7 +37,7 @@ class Replica(Node):
 
     Attributes:
         state: what this replica knows; equal to what is on its disk.
-        turn: how many times it has gossiped, which says whose turn is next.
+        turn: how many times it has gossiped, which decides whose turn is next.
     """
 
     tolerates = Tolerates(nodes=1, latency=0.1)
@@ -51,9 +51,9 @@ class Replica(Node):
     def gossip(self) -> None:
         """Send the whole state to the next replica.
 
-        Taking turns, every replica is told directly in a bounded time after the last fault.
+        Taking turns, every replica hears directly within a bounded time after the last fault.
         """
-        # Whoever is told tells others in turn, so a direct hearing is the slowest way to learn, not
+        # Whoever hears passes it on in turn, so hearing directly is the slowest way to learn, not
         # the only one.
         if self.peers:
             peer = self.peers[self.turn % len(self.peers)]
@@ -75,7 +75,7 @@ class Replica(Node):
         raise NotImplementedError
 
     def put(self, key: str, value: Any) -> None:
-        """Change an entry, in memory and on disk; the caller syncs before it tells anybody."""
+        """Change an entry, in memory and on disk; the caller syncs before anybody hears of it."""
         if self.state.get(key) != value:
             self.state[key] = value
             self.disk[key] = value
@@ -136,7 +136,7 @@ class PNCounter(Replica):
 
     @on("add")
     def add(self, msg: Message) -> None:
-        """Count in this node's own entry, on the side that the sign says."""
+        """Count in this node's own entry, on the side of the sign."""
         # RR-7506, specification 7: no max could join numbers that go down, so each side only grows.
         up, down = self.state.get(self.id, [0, 0])
         delta = msg.body["delta"]

@@ -1,4 +1,4 @@
-"""Broadcast by gossip: tell the neighbours, and go on until each has said that it holds it.
+"""Broadcast by gossip: send to the neighbours, and again until each acknowledges.
 
 Three ideas, each of which is one method below.
 
@@ -8,8 +8,8 @@ Three ideas, each of which is one method below.
    again, again and again (`retry`). This is what makes it reach everybody in the end: it repairs
    any partition that ever heals. Demers et al., "Epidemic Algorithms for Replicated Database
    Maintenance" (PODC 1987) call the first idea rumour mongering and the second anti-entropy.
-3. A node can crash, so a value is on disk before anybody is told that this node holds it, and a
-   restarted node tells its neighbours everything once more: it no longer knows what they have.
+3. A node can crash, so a value is on disk before anybody hears that this node holds it, and a
+   restarted node sends its neighbours everything once more: it no longer knows what they have.
 
 Values are idempotent: hearing one twice changes nothing, so duplicates and reordering are
 harmless. Left out: comparing digests instead of whole values; batching, which trades latency for
@@ -28,7 +28,7 @@ from clew.node.node import Node, on
 from clew.node.tolerates import Tolerates
 
 RETRY_SECONDS = 0.5
-"""How long to wait for acknowledgements before telling a neighbour again."""
+"""How long to wait for acknowledgements before sending to a neighbour again."""
 
 
 class Gossip(Node):
@@ -85,7 +85,7 @@ class Gossip(Node):
 
     @on("gossip_ok")
     def gossip_ok(self, msg: Message) -> None:
-        """Owe a neighbour no longer what it says it holds."""
+        """Owe a neighbour no longer what it acknowledges."""
         for value in msg.body["values"]:
             self.owed.get(msg.src, {}).pop(value, None)
 
@@ -109,7 +109,7 @@ class Gossip(Node):
         self.disk.fsync()
 
     def retry(self) -> None:
-        """Tell each neighbour again what it has not acknowledged."""
+        """Send each neighbour again what it has not acknowledged."""
         for neighbour, owed in self.owed.items():
             if owed:
                 self.send(neighbour, {"type": "gossip", "values": list(owed)})
@@ -124,23 +124,23 @@ class Gossip(Node):
 
 
 class NeverRetries(Gossip):
-    """Tells each neighbour once, whether it was heard or not."""
+    """Sends to each neighbour once, whether it arrives or not."""
 
     def retry(self) -> None:
         """Trust the network."""
 
 
 class AcknowledgesEarly(Gossip):
-    """Thanks the client first and takes the value up a moment later."""
+    """Acknowledges to the client first and stores the value a moment later."""
 
     def broadcast(self, msg: Message) -> None:
-        """Say that it is safe, before it is."""
+        """Acknowledge that it is safe before it is."""
         self.reply(msg, {"type": "broadcast_ok"})
         self.after(RETRY_SECONDS, self.learn, [msg.body["message"]], msg.src)
 
 
 class ForgetsOnRestart(Gossip):
-    """Keeps the values in memory alone: a restarted node is told of new ones only."""
+    """Keeps the values in memory alone: a restarted node hears of new ones only."""
 
     def store(self, values: list[int]) -> None:
         """Hold values until the next crash."""

@@ -35,7 +35,7 @@ class UniqueIds(Node):
 
     Attributes:
         last: the last stamp given, or the last one that may have been given before a crash.
-        reserved: stamps up to here may be given: the disk knows.
+        reserved: stamps up to here may be given, as is on disk.
     """
 
     tolerates = Tolerates(nodes=1, latency=0.1)
@@ -89,7 +89,7 @@ class ForgetsReservation(UniqueIds):
     """Keeps its reservation in memory, where a crash forgets it."""
 
     def reserve(self) -> None:
-        """Reserve, without telling the disk."""
+        """Reserve, and leave it off the disk."""
         self.reserved = self.last + RESERVED_AT_ONCE
 
 

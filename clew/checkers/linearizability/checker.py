@@ -53,7 +53,7 @@ class Linearizability:
         specification: the object's sequential behaviour.
         name: the checker's name in reports.
         effects: from an operation's number to the point where it took effect, where a model
-            knows it; any values that sort. Tried first; never a reason to say INVALID.
+            knows it; any values that sort. Tried first; never a reason for INVALID.
         explained: whether to look for the evidence. False gives the verdict and the first
             response that cannot be explained, for those that judge very many histories.
         keyed: whether values begin with a key, where the specification leaves that open; None

@@ -72,7 +72,7 @@ class Layout:
         levels: one for each response, of those laid out so far.
         count: how many responses there are.
         spares: the pending operations that can change a state, by invocation, so far.
-        width: bits of the window. As many again say which replacements in flight were used;
+        width: bits of the window. As many again mark which replacements in flight were used;
             after them come the bits of spares.
         replacing: the indices of the entries that replace the state, so far.
     """

@@ -2,7 +2,7 @@
 
 An order that somebody claims is checked in O(n log n), of which n is sorting. A simulator knows
 where an operation takes effect, such as its index in a log. Where that order explains the history,
-there is nothing to search. Where it does not, nothing is said: another order may.
+there is nothing to search. Where it does not, nothing is decided: another order may.
 
 Sources: the linearization points of Herlihy and Wing, ACM TOPLAS 1990; those of the engines stand
 with each.
@@ -32,7 +32,7 @@ def shortcut(
 ) -> PartitionResult | None:
     """Try the engine for unique values; None if none applies.
 
-    The partition is one of a history of so many operations, ``among``.
+    The partition belongs to a history of ``among`` operations.
 
     Raises:
         OutOfBudget: it was not decided within the budget.

@@ -5,7 +5,7 @@ brought it, its source, or after the beginning where it is the initial value; an
 the register held it all the time. So an update is no source where some operation lies between the
 two in real time, begun when the update had responded and over before the observer began, that
 showed another value. Where this leaves no source, no order explains the observer. If the rule
-finds nothing, nothing is said.
+finds nothing, nothing is decided.
 
 It is asked where a search is long: a search explores what all the operations in flight may have
 done before it sees that none of it matters.

@@ -106,7 +106,7 @@ class Specification:
         keyed: whether arguments and results are pairs ``[key, value]`` of independent objects,
             one for each key, of which ``step`` sees the value alone. None: they are where
             `clew.checkers.keys` finds a key in every operation of the history.
-        first: the state before the first operation, where `initial` says nothing else.
+        first: the state before the first operation, where `initial` gives no other.
         asking: the functions that never change any state.
         replacing: the functions that are legal in every state, and lead to the same one from all.
         settling: the functions that any operation right before them may as well follow.

@@ -3,7 +3,7 @@
 1. The search as it is, up to a number of configurations that decides nearly every history.
 2. Where pending operations made it longer: the same with every pending operation free to happen
    any number of times. It has far fewer configurations. Where even that finds no order there is
-   none; where it finds one, nothing is said.
+   none; where it finds one, nothing is decided.
 3. The search as it is, to the end of the budget.
 
 Many operations whose outcome is unknown are what other checkers give up on; the second stage

@@ -42,8 +42,8 @@ def broken_zones(
     It applies to registers and key-value stores whose operations are reads and writes, and whose
     values are written once each and never equal to the initial one.
 
-    Numpy is used where ``vectors`` says so; else for a large partition of a history of very many
-    operations, ``among``, where it is installed.
+    Numpy is used where ``vectors`` asks for it; else, where it is installed, for a large partition
+    of a history of very many operations, ``among``.
     """
     if type(specification) not in ZONED:
         return None

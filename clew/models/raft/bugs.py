@@ -124,7 +124,7 @@ class AppliesRetriesTwice(Raft):
     """Keeps no sessions: a write that was retried takes effect again."""
 
     def apply(self, entry: LogEntry) -> None:
-        """Forgets what the client was told."""
+        """Forgets what the client was answered."""
         self.machine.sessions.clear()
         super().apply(entry)
 

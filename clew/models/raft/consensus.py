@@ -90,7 +90,7 @@ class Consensus(Elections):
         self.round_due = False
         self.heartbeat: NodeTimer | None = None
 
-    # What the replicated state machine says.
+    # The replicated state machine.
 
     def apply(self, entry: LogEntry) -> None:
         """Carry out a committed entry; called for each one, in order."""
@@ -128,7 +128,7 @@ class Consensus(Elections):
     # In office.
 
     def lead(self) -> None:
-        """Take office: assume that every log ends like one's own until told otherwise."""
+        """Take office: assume that every log ends like one's own until an answer differs."""
         self.state, self.leader, self.fruitless = LEADER, self.id, 0
         self.progress = {peer: Progress(next=self.raft_log.last + 1) for peer in self.peers}
         self.heartbeat = self.every(self.heartbeat_s, self.beat)
@@ -190,7 +190,7 @@ class Consensus(Elections):
         self.round_answered()
 
     def sync_log(self) -> None:
-        """Make entries durable: whoever is told that this node has them may count on it."""
+        """Make entries durable: whoever hears that this node has them may count on it."""
         self.disk.fsync()
 
     def beat(self) -> None:
@@ -250,7 +250,7 @@ class Consensus(Elections):
         self.raft_log.merge(previous, entries)
 
     def learn_commit(self, commit: int, verified: int) -> None:
-        """Apply what the leader says is committed, as far as the log was verified (figure 2)."""
+        """Apply what the leader reports as committed, as far as the log was verified (figure 2)."""
         self.commit_to(min(commit, verified))
 
     def answer_leader(

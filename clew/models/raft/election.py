@@ -167,7 +167,7 @@ class Elections(Node):
         self.count_votes()
 
     def ask_for_votes(self, kind: str, term: int) -> None:
-        """Tell every peer the term and how far the log goes."""
+        """Send every peer the term and how far the log goes."""
         last = self.raft_log.last
         call = {"type": kind, "term": term, "last": last, "last_term": self.raft_log.term_at(last)}
         for peer in self.peers:
@@ -190,7 +190,7 @@ class Elections(Node):
 
     @on("pre_vote")
     def pre_vote(self, msg: Message) -> None:
-        """Say whether this node would vote so; promises nothing, changes nothing."""
+        """Answer whether this node would vote so; it promises nothing and changes nothing."""
         body = msg.body
         # Thesis, 9.6: whoever hears a leader helps nobody to depose it.
         lonely = self.monotonic() - self.leader_heard_at >= self.election_s[0]
@@ -224,7 +224,7 @@ class Elections(Node):
             and self.may_vote_for(msg.src)
             and self.is_up_to_date(body["last_term"], body["last"])
         )
-        # Figure 2, RequestVote: the vote is durable before it is told.
+        # Figure 2, RequestVote: the vote is durable before anybody hears of it.
         if granted:
             self.voted_for = msg.src
             self.save_vote()

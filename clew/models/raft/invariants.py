@@ -106,7 +106,7 @@ class _Committed:
         self._seen: dict[str, tuple[Log, int]] = {}
 
     def by(self, node: Consensus) -> range:
-        """Return their indexes; only those whose terms the node's log still tells."""
+        """Return their indexes; only those whose terms are still in the node's log."""
         log, commit = node.raft_log, node.commit
         seen = self._seen.get(node.id)
         same = seen is not None and seen[0] is log

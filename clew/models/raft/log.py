@@ -124,7 +124,7 @@ class Log:
         """Take over a leader's entries behind `previous`, where the logs agree.
 
         An entry is cut off only where one of another term stands in its place: a message that
-        was overtaken says less than the log already holds, and must not shorten it (figure 2,
+        was overtaken carries less than the log already holds, and must not shorten it (figure 2,
         AppendEntries, steps 3 and 4).
         """
         # Invariant: up to the entry before this one the two logs are the same, or a snapshot covers

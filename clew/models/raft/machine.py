@@ -28,7 +28,7 @@ def refusal(code: int) -> Answer:
 
 
 class KVMachine:
-    """Keys, values, and what each client was last told.
+    """Keys, values, and each client's last answer.
 
     Attributes:
         values: the value of each key that exists.
@@ -40,7 +40,7 @@ class KVMachine:
         self.sessions: dict[str, tuple[int, Answer]] = {}
 
     def apply(self, client: str, request: int, operation: list[Any]) -> Answer | None:
-        """Carry out one command of the log, or say again what came of it the first time.
+        """Carry out one command of the log, or answer again as the first time.
 
         Args:
             client: who asked.

@@ -62,7 +62,7 @@ class Raft(Consensus):
         machine: the store that the log's commands built.
         waiting: what this node's own clients asked and were not yet answered.
         reads: as a leader, the reads that wait for their round, in order.
-        origins: as a leader, which node to tell once a proposed command is applied.
+        origins: as a leader, which node to answer once a proposed command is applied.
     """
 
     tolerates = Tolerates(nodes=1, latency=0.1)
@@ -94,7 +94,7 @@ class Raft(Consensus):
     # The state machine.
 
     def apply(self, entry: LogEntry) -> None:
-        """Carry out a committed command; the leader tells whoever asked."""
+        """Carry out a committed command; the leader answers whoever asked."""
         if len(entry) == NO_COMMAND:
             return
         _, client, number, *operation = entry
@@ -105,7 +105,7 @@ class Raft(Consensus):
             self.answer(origin, client, number, answer)
 
     def mark(self, client: str, number: int) -> None:
-        """Tell the run that a request takes effect now, whichever node the client asked."""
+        """Mark that a request takes effect now, whichever node the client asked."""
         self.effect(Message(client, self.id, {"msg_id": number}))
 
     def image(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class Raft(Consensus):
         self.answer(read.origin, client, number, self.machine.read(key))
 
     def answer(self, origin: str, client: str, number: int, answer: Answer) -> None:
-        """Tell the node that the client asked."""
+        """Answer the node that the client asked."""
         if origin == self.id:
             self.finish(client, number, answer)
         else:

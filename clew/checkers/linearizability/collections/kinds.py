@@ -1,6 +1,6 @@
 """The collections that have engines of their own, a row each.
 
-A row says what the engine for unique values (`unanswered_takes`), the search for an order of the
+A row holds what the engine for unique values (`unanswered_takes`), the search for an order of the
 takes alone (`lazy_search`) and the matching of takes to puts (`matches`) need to know.
 """
 
@@ -31,7 +31,7 @@ class Kind(NamedTuple):
         engine: its name in reports.
         puts: the functions that put a value in; all others take one out.
         faults: finds what no order explains where each value is put in once.
-        is_matched: whether it may help to say which put each take got.
+        is_matched: whether it may help to choose which put each take got.
         takes_last: whether a take then gets the put invoked last, else the one that responds
             first.
         lazy: the specification that is searched instead where values repeat; None for none.

@@ -1,7 +1,7 @@
 """Queues, priority queues and sets whose values repeat: a search for an order of what asks alone.
 
 What changes the object is put in no order before it matters. `LazyQueue`, `LazyPriorityQueue` and
-`LazySet` say why that is enough, and what is left to be searched.
+`LazySet` explain why that is enough, and what is left to be searched.
 
 Left out: stacks. Where a push may have been, before or after which pops, stays open too long.
 """

@@ -150,10 +150,10 @@ class LazySet(Specification):
                 tried.add(entry.f)
             after = held
             if entry.f == "contains":
-                # What a test says that is neither true nor false is what no set says.
+                # No set answers a test with what is neither true nor false.
                 if said is not bool(held):
                     continue
-            # An update says whether it changed the set, and must have done what it says.
+            # An update reports whether it changed the set, and must have done what it reports.
             elif said is not None and said is (held == (entry.f == "add")):
                 continue
             else:

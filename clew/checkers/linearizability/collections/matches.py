@@ -1,6 +1,6 @@
 """Stacks and priority queues whose values repeat: which put did a take get? A witness is sought.
 
-Once it is said which put each take gets, the values are as good as unique, and `stacks` or
+Once it is chosen which put each take gets, the values are as good as unique, and `stacks` or
 `priority_queues` decide in O(n log n). At first each pop gets the last push of its value, which is
 what a stack does but for what overlaps, and each removal the insert of its value that responded
 first, those aside that a removal without an answer must have taken. Where that leaves faults, two
@@ -8,7 +8,7 @@ values that are alike change their takes, one of them in such a fault, if that l
 these, and now and then if it leaves as many.
 
 What is found proves that the history is linearizable, however it was found. Where nothing is found,
-nothing is said.
+nothing is decided.
 
 Source: our own; the search is that of Minton et al., "Minimizing conflicts", Artificial
 Intelligence 1992.
@@ -47,7 +47,7 @@ EQUAL_ONE_IN = 5
 
 
 def matched(specification: Specification, entries: Sequence[Entry], budget: Budget) -> bool:
-    """Return whether a matching was found that explains the history; False says nothing.
+    """Return whether a matching was found that explains the history; False decides nothing.
 
     Raises:
         OutOfBudget: the whole budget is spent.

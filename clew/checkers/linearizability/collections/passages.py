@@ -32,7 +32,7 @@ class Passage(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """What a history says of all values.
+    """What a history shows of all values.
 
     Attributes:
         passages: of each value that was surely put in, in order of invocation. A pending

@@ -11,8 +11,8 @@ A moment is a gap between two neighbouring ends of intervals. Inside one gap any
 operations fit: first the removals of values present until then, in ascending order, then values
 that come and go and removals that found nothing, then the inserts of values present from then on.
 
-A pending insert happened only where its value was removed. `unanswered_takes` says which values the
-pending removals took. The engine does not apply where the values have no total order.
+A pending insert happened only where its value was removed. `unanswered_takes` finds which values
+the pending removals took. The engine does not apply where the values have no total order.
 
 Source: the priority queues of Bouajjani, Enea, Wang, "Checking linearizability of concurrent
 priority queues", CONCUR 2017, which go by the greatest value; the order here is our own.

@@ -6,7 +6,7 @@ is dequeued twice, no value overtakes, and no dequeue found the queue empty whil
 before ``a``'s dequeue began, or ``a`` never was. The queue was never empty if at each moment
 some value was surely in it: enqueued by then, and its dequeue not begun.
 
-A pending enqueue happened only where its value was dequeued. `unanswered_takes` says which
+A pending enqueue happened only where its value was dequeued. `unanswered_takes` finds which
 values the pending dequeues took.
 
 Source: Henzinger, Sezgin, Vafeiadis, "Aspect-oriented linearizability proofs", CONCUR 2013,

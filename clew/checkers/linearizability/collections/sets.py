@@ -96,7 +96,7 @@ def as_test(read: Entry, element: Any, *, shown: bool) -> Entry:
 
 
 class _Seen(NamedTuple):
-    """The operations on one element, by what they say of it."""
+    """The operations on one element, by what they show of it."""
 
     adds: list[Entry]
     present: list[Entry]
@@ -135,7 +135,7 @@ def _says(entry: Entry, seen: _Seen) -> list[Entry] | None:
             return seen.perhaps
         return seen.removed if changed else seen.absent
     if entry.completed is None:
-        # It says nothing.
+        # It shows nothing.
         return []
     found = truth_of(entry.result)
     if found is None:

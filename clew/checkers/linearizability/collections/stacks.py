@@ -2,7 +2,7 @@
 
 A value is surely on the stack from the response of its push to the invocation of its pop; one
 whose pop was invoked before that may come and go at one moment, and is always fine. Where no
-value is surely there, the stack may be taken as empty: a value said to be there then can as well
+value is surely there, the stack may be taken as empty: a value placed there then can as well
 be pushed later or popped sooner. So the history falls into segments in each of which the stack
 was never empty. Some value was at the bottom all through a segment: its push was invoked before
 the first value was surely there, and its pop responded after the last one no longer was. Any
@@ -13,7 +13,7 @@ stack empty has a moment outside all the first segments.
 
 The cost is O(n log n) with a bounded number of pushes in flight, else O(n^2 log n) at worst.
 
-A pending push happened only where its value was popped. `unanswered_takes` says which values
+A pending push happened only where its value was popped. `unanswered_takes` finds which values
 the pending pops took.
 
 Source: the segments are those of Abdulla et al., "Efficient linearizability monitoring", PLDI

@@ -3,11 +3,11 @@
 Only a value that no answered operation took. One that a take got which was invoked at ``p`` is like
 one taken from ``p`` to the end of time, and one that nobody took like one taken at the end of time:
 whatever order explains the history goes on with takes of all that is left. So the engines for
-unique values apply once it is said from where on each such value may be taken, and the sooner the
+unique values apply once it is chosen from where on each such value may be taken, and the sooner the
 better: every order that was possible stays so.
 
 So the values begin at the end of time. Where an engine finds operations that no order explains, one
-of the values among them must be taken sooner than was said: each in turn, at the latest take with
+of the values among them must be taken sooner than was chosen: each in turn, at the latest take with
 which these operations alone can be explained, the other values among them being taken as soon as
 any. There must be a take for each value: of those that are to be taken by one of the first m takes
 there may be m at most. This finds an order where there is one, and else that there is none.
@@ -126,7 +126,7 @@ class _Choice:
         return [tuple(({**chosen, value: low}).values()) for _, value, low in ways]
 
     def _part(self, broken: Sequence[Entry]) -> Traffic:
-        """Return what these entries alone say."""
+        """Return what these entries alone show."""
         numbers = {each.number for each in broken}
         return self._found._replace(
             passages=[each for each in self._found.passages if each.entries[0].number in numbers],

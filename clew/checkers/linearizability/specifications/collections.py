@@ -23,7 +23,7 @@ from clew.errors import HistoryError
 class Set(Specification):
     """A set: ``add x``, ``remove x``, ``contains x`` with a boolean, ``read`` with all elements.
 
-    A boolean result of ``add`` or ``remove`` says whether the set changed; any other is ignored.
+    A boolean result of ``add`` or ``remove`` shows whether the set changed; any other is ignored.
     A read that shows an element twice shows no set.
     """
 
@@ -140,7 +140,7 @@ _NO_ELEMENTS = (None, UNANSWERED)
 class FifoQueue(Specification):
     """A first-in first-out queue: ``enqueue x``, ``dequeue`` with the oldest element.
 
-    ``dequeue`` with the result nil says that the queue was empty.
+    ``dequeue`` with the result nil means that the queue was empty.
 
     Attributes:
         puts: the functions that put an element in; all others take one out.
@@ -184,7 +184,7 @@ class FifoQueue(Specification):
 class Stack(FifoQueue):
     """A last-in first-out stack: ``push x``, ``pop`` with the newest element.
 
-    ``pop`` with the result nil says that the stack was empty.
+    ``pop`` with the result nil means that the stack was empty.
     """
 
     name = "stack"
@@ -197,7 +197,7 @@ class Stack(FifoQueue):
 class PriorityQueue(FifoQueue):
     """A queue by priority: ``insert x``, ``remove`` with the smallest element.
 
-    ``remove`` with the result nil says that the queue was empty. ``enqueue`` and ``dequeue`` are
+    ``remove`` with the result nil means that the queue was empty. ``enqueue`` and ``dequeue`` are
     other names of the two. Elements must be comparable with each other: numbers, strings, or
     lists such as ``[priority, item]``.
     """

@@ -25,7 +25,7 @@ class Register(Specification):
 
     Args:
         initial: the value before the first write.
-        nil_reads: what a completed read of nil says. ``value``: it read nil, as any value.
+        nil_reads: what a completed read of nil means. ``value``: it read nil, as any value.
             ``any``: its value was not recorded, so it fits every state (the reading of Knossos).
     """
 
@@ -133,7 +133,7 @@ class MultiRegister(Specification):
 
     Args:
         initial: the value of every register before its first write.
-        nil_reads: what a completed read of nil says, as for `Register`.
+        nil_reads: what a completed read of nil means, as for `Register`.
     """
 
     name = "multi-register"

@@ -4,7 +4,7 @@ First those weaker than a model that was asked for and decided without a search:
 falls, it does too. Then what was asked for is searched for within the whole budget, and before it
 some stronger models with a small one: an order that satisfies a model is a witness for all weaker
 ones, and the stronger the model, the fewer orders are left to try. Of the others, from the
-strongest down, as many as a small allowance is enough for; nothing is said of the rest.
+strongest down, as many as a small allowance is enough for; the rest stays open.
 """
 
 from __future__ import annotations

@@ -258,7 +258,7 @@ class Propagation:
         guesses: dict[Choice, None] = {}
         waiting = [*conflicts[0].choices]
         both = [(i, a, b) for i, a, b in waiting if (i, b, a) in waiting]
-        if both:  # each of the two was found to be certain: that says it all
+        if both:  # each of the two was found to be certain: that is enough
             conflicts, waiting = [], both[:1] + [(i, b, a) for i, a, b in both[:1]]
         guessed = {guess.choice for guess in self._guesses}
         seen = dict.fromkeys(waiting)

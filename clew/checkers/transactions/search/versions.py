@@ -141,7 +141,7 @@ class Searcher:
         """Look for forbidden cycles in the completion that was found, in the way of every check."""
         graph = DependencyGraph(self.graph.operations)
         graph.successors = [edges[:] for edges in self.graph.successors]
-        # The chains say the whole order: each version to the next, and its readers before that.
+        # The chains are the whole order: each version to the next, and its readers before that.
         for record, versions in zip(self.records, chains, strict=True):
             for earlier, later in pairwise(versions):
                 graph.add(earlier, later, WW)
@@ -250,7 +250,7 @@ class _Search:
     def _doubts(self, budget: Budget) -> list[Choice]:
         """Complete the order by a schedule; choices without which no forbidden circle is closed.
 
-        At most so many that each circle costs few steps.
+        At most as many as let each circle cost few steps.
         """
         graph, made = self.propagation.polygraph, self.propagation.made
         rank = self.scheduler.ranks(graph)
