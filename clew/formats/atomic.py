@@ -25,7 +25,7 @@ def write_text(path: str | Path, text: str) -> None:
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
     """Put lines at ``path`` as `write_text` does, holding one at a time in memory.
 
-    The file is packed with gzip where its name ends in ``.gz``, with no name and no time in it.
+    The file is packed with gzip if its name ends in ``.gz``, with no name and no time in it.
 
     Raises:
         UsageError: the place can't be written.
@@ -42,7 +42,7 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> None:
 def _beside(target: Path) -> Iterator[Path]:
     """Name a file beside another, which takes its name once it is written.
 
-    Where that fails, whatever the reason, the old file stands as it was.
+    If that fails, whatever the reason, the old file stands as it was.
     """
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

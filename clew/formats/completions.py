@@ -21,7 +21,7 @@ from clew.history import Event, History
 def invoked_at_once(history: History) -> History:
     """Put an invocation for each completion before all of them; O(n).
 
-    The history itself where some client's operation has its invocation, or no client is there.
+    The history itself if some client's operation has its invocation, or no client is there.
     """
     events = history.events
     completions = [at for at, event in enumerate(events) if type(event.process) is int]

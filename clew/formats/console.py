@@ -34,7 +34,7 @@ def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[
         HistoryError: a line starts like an event and is none.
     """
     valued: set[str] = set()
-    bare: tuple[int, str] | None = None  # the last line, where it lacks a value that others have
+    bare: tuple[int, str] | None = None  # the last line, if it lacks a value that others have
     for number, line in enumerate(lines, 1):
         found = EVENT_LINE.search(line.rstrip())
         bare = None

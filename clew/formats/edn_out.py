@@ -37,7 +37,7 @@ def _map(position: int, record: dict[str, Any]) -> str:
 
 
 def _name(value: Any) -> str:
-    """Write a keyword where the value is a word that can be one."""
+    """Write a keyword if the value is a word that can be one."""
     if type(value) is str and _KEYWORD.fullmatch(value):
         return f":{value}"
     return _text(value)
@@ -57,7 +57,7 @@ def _text(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape the text of a string where it can't be shown, as far as EDN has an escape."""
+    """Escape what can't be shown in the text of a string, as far as EDN has an escape."""
     text = text.translate(_ESCAPES)
     if text.isprintable():
         return text

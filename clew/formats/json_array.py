@@ -2,7 +2,7 @@
 
 Names, and the words of ``type`` and ``f``, may carry the colon that Clojure's keywords have; it is
 dropped there, and then from words inside values too. The fields are those of Jepsen: ``process``,
-``type``, ``f``, ``value``, and where they are known ``time``, ``index``, ``error``. Objects may
+``type``, ``f``, ``value``, and, if known, ``time``, ``index``, ``error``. Objects may
 span lines.
 
 Left out: numbers keep their JSON type, and an object's name is always a string, so that the

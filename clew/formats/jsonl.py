@@ -1,6 +1,6 @@
 """Clew's own format: one JSON object a line, one line an event.
 
-Fields: ``process``, ``type``, ``f``, ``value``, and where they are known ``time`` (ns), ``error``
+Fields: ``process``, ``type``, ``f``, ``value``, and, if known, ``time`` (ns), ``error``
 and ``node``; any other field is kept. Reading is strict, because a file that is half understood
 gives a wrong verdict: an unknown type, a field of the wrong type, a name given twice, NaN or a
 cut last line is an error with its line; so is a number too large for 64 bits of floating point.

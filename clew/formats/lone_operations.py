@@ -6,9 +6,9 @@
 So the example of Elle's paper is written. Which client ran what is not known, and to take all for
 one client's would make up an order of its session, and with it anomalies. So no order of a session
 is checked; the order of real time is still that of the file. A completion belongs to the one open
-operation of its function; where several are open, nobody can tell, and the file is refused.
+operation of its function; if several are open, nobody can tell, and the file is refused.
 
-Where no operation has an invocation, each completion is of a client of its own; see
+If no operation has an invocation, each completion is of a client of its own; see
 `clew.formats.completions`.
 
 Left out: files in which some clients have a process and some have none, which are refused too, and

@@ -6,13 +6,13 @@
 One object per operation, in an array or one after another. Names are read without regard to case
 and to ``_``; the fields of the input and of the output may also stand beside the times:
 
-- ``client``, ``client_id``, ``process``: who asked; where no operation has it, each is the only one
+- ``client``, ``client_id``, ``process``: who asked; if no operation has it, each is the only one
   of a client of its own. ``call`` and ``return`` (or ``start`` and ``end``): whole numbers, in any
   unit. An operation without its return is pending;
 - ``op`` (or ``f``, ``function``, ``operation``): its function, or 0, 1 and 2 for ``get``, ``put``
   and ``append``, as Porcupine's key-value model numbers them;
 - ``key``, and ``value`` (or ``argument``); for a cas ``from`` and ``to``, or ``value`` as a pair;
-- the output is the value, or an object with ``value`` (or ``result``), and with ``ok`` false where
+- the output is the value, or an object with ``value`` (or ``result``), and with ``ok`` false if
   the operation did nothing.
 
 Events are in order of time; at one moment, calls come before returns, as Porcupine has it: an
@@ -95,7 +95,7 @@ def _in_order(found: list[_Timed]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _with_clients(found: list[_Timed], source: str) -> list[_Timed]:
-    """Give each operation a client; where none is named, one of its own."""
+    """Give each operation a client; if none is named, one of its own."""
     nameless = [each for each in found if each.client is None]
     if len(nameless) == len(found):
         return [each._replace(client=rank) for rank, each in enumerate(found)]

@@ -8,13 +8,13 @@ What every reader yields ends here, so that each format holds the same rules:
   written as a string is refused: read as a name it would hide the client's operations.
 - ``index`` is left out: the order of the file is the order of events, whatever the indices are,
   and so indices that are duplicated or out of order change nothing. Times don't reorder it either.
-- Where ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``, or
+- If ``f`` is missing and the value is a list of micro-operations (``[["r", 1, null]]``, or
   ``[["r", 1]]`` in a request), the operation is a ``txn``, as in Elle's examples.
-- Where no client of the file has a process, each operation is the only one of a client of its own;
+- If no client of the file has a process, each operation is the only one of a client of its own;
   see `clew.formats.lone_operations`. That holds of ``read``, ``write``, ``cas`` and ``txn``; what
   any other operation means may depend on its process: who holds a lock, which replica was asked.
 - A completion without its invocation is read and refused by `History.operations`: when it began,
-  and in what order, nobody knows. Where no operation has one, see `clew.formats.completions`.
+  and in what order, nobody knows. If no operation has one, see `clew.formats.completions`.
 - Whatever else the file holds is kept in ``extra``.
 """
 
@@ -181,7 +181,7 @@ def nested_too_deeply(source: str, line: int) -> HistoryError:
 
 
 def number_said(error: Exception) -> str:
-    """Name what is wrong with a number, where Python's own words would name its settings."""
+    """Name what is wrong with a number; Python's own words would name its settings."""
     said = str(error)
     if "set_int_max_str_digits" not in said:
         return said

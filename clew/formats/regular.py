@@ -27,7 +27,7 @@ def _kind(mode: int) -> str | None:
 
 
 def kind_of(path: str | PathLike[str]) -> str | None:
-    """Name what a path is; None for a regular file and where nobody can know."""
+    """Name what a path is; None for a regular file and if nobody can know."""
     try:
         return _kind(Path(path).stat().st_mode)
     except (OSError, ValueError):

@@ -69,7 +69,7 @@ class ABD(Node):
         key = json.dumps(msg.body["key"])
         registers = await self.collect(key)
         latest = max(registers, key=lambda register: register["tag"])
-        # Where all of a majority hold it already, whoever reads later meets one of them: then
+        # If all of a majority hold it already, whoever reads later meets one of them: then
         # nothing need be written back.
         if any(register["tag"] != latest["tag"] for register in registers):
             await self.write_back(key, latest)

@@ -45,7 +45,7 @@ class Bug(NamedTuple):
         node_class: the model's class with the bug in it.
         summary: what is wrong, in one line.
         source: where the mistake is described, or who has made it.
-        scenario: what it takes to show: options of a scenario that hold where the user names none.
+        scenario: what it takes to show: options of a scenario that hold if the user names none.
         shows: the kinds of failure, any of which shows it, parted by commas.
         runs: how many seeds show it for sure.
     """

@@ -28,7 +28,7 @@ MISSING = object()
 
 
 def field(msg: Message, name: str) -> Any:
-    """Return a field of a request; error 12 where it is missing, or JSON text can't hold it."""
+    """Return a field of a request; error 12 if it is missing, or JSON text can't hold it."""
     if name not in msg.body:
         raise RPCError(12, f"a {msg.type} needs {name!r}")
     value = msg.body[name]
@@ -42,7 +42,7 @@ class KeyValue(Node):
 
     @on("read")
     def read(self, msg: Message) -> None:
-        """Answer with a key's value; error 20 where it has none."""
+        """Answer with a key's value; error 20 if it has none."""
         key = json.dumps(field(msg, "key"))
         value = self.look(msg.src, key)
         if value is MISSING:
@@ -58,9 +58,9 @@ class KeyValue(Node):
 
     @on("cas")
     def cas(self, msg: Message) -> None:
-        """Set a key's value to ``to`` where it is ``from``; error 22 where it is not.
+        """Set a key's value to ``to`` if it is ``from``; error 22 if it is not.
 
-        Error 20 where there is no such key, unless ``create_if_not_exists`` is true.
+        Error 20 if there is no such key, unless ``create_if_not_exists`` is true.
         """
         self.catch_up(msg.src)
         key, expected = json.dumps(field(msg, "key")), field(msg, "from")

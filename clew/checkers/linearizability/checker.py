@@ -1,7 +1,7 @@
 """Linearizability of a history: each engine where it fits, and one result for all partitions.
 
-1. The witness, where effect points are given: O(n log n).
-2. Zones for registers, and the engines for queues, stacks, priority queues and sets, where values
+1. The witness, if effect points are given: O(n log n).
+2. Zones for registers, and the engines for queues, stacks, priority queues and sets, if values
    are unique: O(n log n), stacks with many operations in flight aside.
 3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone;
    for stacks and priority queues a matching of takes to puts is sought, as a witness.
@@ -56,7 +56,7 @@ class Linearizability:
             knows it; any values that sort. Tried first; never a reason for INVALID.
         explained: whether to look for the evidence. False gives the verdict and the first
             response that cannot be explained, for those that judge very many histories.
-        keyed: whether values begin with a key, where the specification leaves that open; None
+        keyed: whether values begin with a key, if the specification leaves that open; None
             infers it from the history.
     """
 
@@ -78,7 +78,7 @@ class Linearizability:
     def check(self, history: History, budget: Budget) -> Result:
         """Judge a history, with one anomaly for each partition that is not linearizable.
 
-        A partition over the budget is UNKNOWN and does not lose what the others gave. Where it
+        A partition over the budget is UNKNOWN and does not lose what the others gave. If it
         is not known whether values have a key, both readings must give the verdict.
 
         Raises:
@@ -126,7 +126,7 @@ class Linearizability:
         quick = quick or self._without_orders(entries, budget)
         if quick is not None:
             return quick
-        # Most searches are short. Where one is not, a look at the sources of reads may save it.
+        # Most searches are short. If one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:
             broken = without_source(specification, entries)

@@ -24,7 +24,7 @@ from clew.errors import HistoryError
 from clew.history import History, Operation
 
 NEVER = 1 << 62
-"""The position of a response that never came, where one must compare."""
+"""The position of a response that never came, for comparisons."""
 
 
 class Entry(NamedTuple):
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
         completed: position of the completion; None if it is pending.
         f: the function.
         argument: the frozen argument, without its key.
-        result: the frozen result, without its key; `UNANSWERED` where it is pending.
+        result: the frozen result, without its key; `UNANSWERED` if it is pending.
         number: the operation's number in the history.
     """
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 def end(entry: Entry) -> int:
-    """Return the position of the response; `NEVER` where there is none."""
+    """Return the position of the response; `NEVER` if there is none."""
     return NEVER if entry.completed is None else entry.completed
 
 
@@ -98,7 +98,7 @@ def partitions(
 def ways(
     specification: Specification, history: History, *, keyed: bool | None = None
 ) -> tuple[Keying, ...]:
-    """List the ways to read the history, the likelier first; one where it is specified."""
+    """List the ways to read the history, the likelier first; one if it is specified."""
     if specification.keyed is None:
         return said_readings(history, specification.pairs, keyed=keyed)
     return ("pairs",) if specification.keyed else ("none",)

@@ -63,7 +63,7 @@ class Layout:
     Args:
         machine: gives the calls their identities.
         entries: in order of invocation.
-        eager: whether read-only operations are distinguished. They must not be where the
+        eager: whether read-only operations are distinguished. They must not be if the
             specification may choose: a read may then narrow what the state can be.
         freed: whether a pending operation may happen any number of times.
         free: further calls that may happen any number of times at any moment.
@@ -221,7 +221,7 @@ class Layout:
         self._replacing_bits, self._ranked_bits = replacing, ranked
 
     def _spare(self, call: int, index: int) -> None:
-        """Take in a pending operation, where it may change the state."""
+        """Take in a pending operation, if it may change the state."""
         machine = self._machine
         if machine.readonly[call]:
             return

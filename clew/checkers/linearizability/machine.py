@@ -1,8 +1,8 @@
 """A specification as a table: states and calls are small integers, and steps are remembered.
 
 A specification that may choose is made deterministic by the subset construction: a state of the
-machine is the set of states that the object may be in, and an operation is illegal where none of
-them allows it. In a given order of operations that set is nonempty exactly where the object can
+machine is the set of states that the object may be in, and an operation is illegal if none of
+them allows it. In a given order of operations that set is nonempty exactly if the object can
 behave as recorded, so the search over orders needs to follow one machine state only.
 
 Source: Rabin and Scott, "Finite automata and their decision problems", 1959 (subsets).

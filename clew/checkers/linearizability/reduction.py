@@ -2,12 +2,12 @@
 
 An operation is left out by freeing it: what it does may then happen at any moment and any number
 of times, or never. So what remains cannot be explained whatever the others did; plain removal
-would leave a lone read of a value that nobody wrote. Where the specification is data independent,
-all operations on one value can also be left out together; where updates also overwrite, so can
+would leave a lone read of a value that nobody wrote. If the specification is data independent,
+all operations on one value can also be left out together; if updates also overwrite, so can
 operations whose sources go with them.
 
-The result is minimal where the budget was enough: freeing any one more operation would make it
-linearizable. It is never wrong, only larger, where it was not.
+The result is minimal if the budget was enough: freeing any one more operation would make it
+linearizable. It is never wrong, only larger, if it was not.
 
 Source: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 2002.
 """
@@ -53,7 +53,7 @@ class Reduction:
         entries: those of a partition that are not linearizable.
         spent: configurations that it took to find this out.
         most: configurations that the reduction may take, the more of them the more it took.
-        budget: what may be spent; where it ends, so does the reduction.
+        budget: what may be spent; if it ends, so does the reduction.
         eager: as in `Layout`.
         refit: whether to fit the specification anew to each part that is tried.
         freed: whether the pending ones among the entries are known to be no part of it.
@@ -89,7 +89,7 @@ class Reduction:
         }
         # What all methods share. `_kept`: the indices of the entries that are known to fail, fewer
         # and fewer. `_left`: the configurations that trials may still take; `_trial`: the most that
-        # one may take where nothing is free. `_endless`: how many trials with free calls did not
+        # one may take if nothing is free. `_endless`: how many trials with free calls did not
         # end.
         self._kept = list(range(len(entries)))
         self._endless = 0

@@ -50,7 +50,7 @@ class SearchResult(NamedTuple):
     Attributes:
         linearizable: the answer.
         configurations: how many were looked at.
-        order: indices of entries in the order found; where the answer is no, of the longest
+        order: indices of entries in the order found; if the answer is no, of the longest
             prefix that can be explained.
         level: the first response that no configuration explains; the number of levels else.
         stuck: the configurations (state, window, pending used) that reached that response.
@@ -129,7 +129,7 @@ class Search:
     ) -> bool:
         """Follow one configuration, each response linearized when it comes; True at the end.
 
-        Where there are other choices at a response, a frame is left behind to come back to.
+        If there are other choices at a response, a frame is left behind to come back to.
         """
         levels, visited, width = self._levels, self._visited, self._width
         base, laid_out = self._layout.count, len(levels)
@@ -257,7 +257,7 @@ class Search:
     ) -> None:
         """Note a configuration that was reached before the response of the frame's level.
 
-        Where the state was replaced, ``others`` are the operations that may come next and do not
+        If the state was replaced, ``others`` are the operations that may come next and do not
         replace it. If none of them, and no read, is legal, then the replacement is of no use yet:
         it can as well come later, or not at all.
         """

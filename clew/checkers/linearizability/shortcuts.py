@@ -2,7 +2,7 @@
 
 An order that somebody claims is checked in O(n log n), of which n is sorting. A simulator knows
 where an operation takes effect, such as its index in a log. Where that order explains the history,
-there is nothing to search. Where it does not, nothing is decided: another order may.
+there is nothing to search. If it does not, nothing is decided: another order may.
 
 Sources: the linearization points of Herlihy and Wing, ACM TOPLAS 1990; those of the engines stand
 with each.

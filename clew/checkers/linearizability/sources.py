@@ -1,13 +1,13 @@
 """Registers whose values repeat: a read that no write can be the source of, found in O(n).
 
 What observes a value (a read of it, a compare-and-set from it) comes after an operation that
-brought it, its source, or after the beginning where it is the initial value; and between the two
-the register held it all the time. So an update is no source where some operation lies between the
+brought it, its source, or after the beginning if it is the initial value; and between the two
+the register held it all the time. So an update is no source if some operation lies between the
 two in real time, begun when the update had responded and over before the observer began, that
-showed another value. Where this leaves no source, no order explains the observer. If the rule
+showed another value. If this leaves no source, no order explains the observer. If the rule
 finds nothing, nothing is decided.
 
-It is asked where a search is long: a search explores what all the operations in flight may have
+It is applied if a search is long: a search explores what all the operations in flight may have
 done before it sees that none of it matters.
 
 Source: our own; for unique values it is a part of the rule of zones, Gibbons and Korach, "Testing

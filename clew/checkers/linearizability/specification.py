@@ -80,7 +80,7 @@ class Called(Protocol):
 
     @property
     def result(self) -> Any:
-        """The result; `UNANSWERED` where there is none."""
+        """The result; `UNANSWERED` if there is none."""
 
 
 class Call(NamedTuple):
@@ -104,9 +104,9 @@ class Specification:
         functions: the values of ``f`` it knows; empty for any. Another one in a history is an
             error of the input.
         keyed: whether arguments and results are pairs ``[key, value]`` of independent objects,
-            one for each key, of which ``step`` sees the value alone. None: they are where
+            one for each key, of which ``step`` sees the value alone. None: they are if
             `clew.checkers.keys` finds a key in every operation of the history.
-        first: the state before the first operation, where `initial` gives no other.
+        first: the state before the first operation, if `initial` gives no other.
         asking: the functions that never change any state.
         replacing: the functions that are legal in every state, and lead to the same one from all.
         settling: the functions that any operation right before them may as well follow.
@@ -143,25 +143,25 @@ class Specification:
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:
         """Return the states that the operation may lead to with this result; None or () if illegal.
 
-        One state for a deterministic object; several where it may choose. ``result`` is
+        One state for a deterministic object; several if it may choose. ``result`` is
         `UNANSWERED` for a pending operation: answer with every state it may lead to, and with
-        the same state where it can change nothing.
+        the same state if it can change nothing.
         """
         raise NotImplementedError
 
     def is_readonly(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """Return True only where the operation never changes a state; the search is faster then."""
+        """Return True only if the operation never changes a state; the search is faster then."""
         return f in self.asking
 
     def replaces(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """Return True only where the operation is legal in every state, and all lead to one.
+        """Return True only if the operation is legal in every state, and all lead to one.
 
-        It makes the search faster where many such operations are in flight at once.
+        It makes the search faster if many such operations are in flight at once.
         """
         return f in self.replacing
 
     def settles(self, f: str, argument: Any) -> bool:  # noqa: ARG002 - subclasses use them
-        """Return True only where any operation that may come right before may as well follow.
+        """Return True only if any operation that may come right before may as well follow.
 
         Whatever is possible after the two in that order must be possible after them in the other,
         and no result may depend on it. Then none is put before it that need not be.
@@ -171,7 +171,7 @@ class Specification:
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
         """Return the part of the object that it touches; None if it may touch all of it.
 
-        Parts must be independent: the history is linearizable exactly where each part's is.
+        Parts must be independent: the history is linearizable exactly if each part's is.
         One None in a history keeps it whole. ``result`` is `UNANSWERED` for a pending operation.
         """
         return None
@@ -221,7 +221,7 @@ STRICT = LOOSE | {bool}
 
 
 def freeze(value: Any, kinds: frozenset[type] = STRICT) -> Any:
-    """Make a JSON value hashable, equal to another exactly where the JSON is.
+    """Make a JSON value hashable, equal to another exactly if the JSON is.
 
     Lists become tuples, maps a `Map`, truth values a `Truth`; 1 and 1.0 are equal. With ``kinds``
     `LOOSE` truth values stay as they are. O(size).

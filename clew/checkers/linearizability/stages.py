@@ -1,9 +1,9 @@
 """The search of one partition, in stages.
 
 1. The search as it is, up to a number of configurations that decides nearly every history.
-2. Where pending operations made it longer: the same with every pending operation free to happen
-   any number of times. It has far fewer configurations. Where even that finds no order there is
-   none; where it finds one, nothing is decided.
+2. If pending operations made it longer: the same with every pending operation free to happen
+   any number of times. It has far fewer configurations. If even that finds no order there is
+   none; if it finds one, nothing is decided.
 3. The search as it is, to the end of the budget.
 
 Many operations whose outcome is unknown are what other checkers give up on; the second stage
@@ -67,9 +67,9 @@ class PartitionResult(NamedTuple):
         engine: ``witness``, ``zones``, ``queue``, ``lazy-queue``, ``stack``, ``priority-queue``,
             ``lazy-priority-queue``, ``set``, ``lazy-set``, ``matching``,
             ``sources`` or ``search``.
-        broken: entries that no order explains, where an engine other than a search found them.
+        broken: entries that no order explains, if an engine other than a search found them.
         configurations: explored by a search; 0 for the others.
-        failed: the search that failed, where one did.
+        failed: the search that failed, if one did.
         reason: why it is UNKNOWN; empty if it is not.
     """
 
@@ -81,7 +81,7 @@ class PartitionResult(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """VALID where nothing was found that no order explains."""
+        """VALID if nothing was found that no order explains."""
         if self.reason:
             return Verdict.UNKNOWN
         return Verdict.INVALID if self.broken or self.failed else Verdict.VALID
@@ -156,7 +156,7 @@ def _run(
 
 
 class _Finite(Budget):
-    """A budget that also ends where the states take too much memory, or free ones never end."""
+    """A budget that also ends if the states take too much memory, or free ones never end."""
 
     __slots__ = ("_bytes_max", "_counted", "_freed", "_machine", "_taken", "_whole")
 

@@ -42,7 +42,7 @@ def broken_zones(
     It applies to registers and key-value stores whose operations are reads and writes, and whose
     values are written once each and never equal to the initial one.
 
-    Numpy is used where ``vectors`` asks for it; else, where it is installed, for a large partition
+    Numpy is used if ``vectors`` asks for it; else, if it is installed, for a large partition
     of a history of very many operations, ``among``.
     """
     if type(specification) not in ZONED:
@@ -76,7 +76,7 @@ def broken_zones(
 
 @cache
 def _numpy() -> Any:
-    """Return the module, where it is installed."""
+    """Return the module, if it is installed."""
     try:
         return import_module("numpy")
     except ImportError:  # pragma: no cover - depends on the machine
@@ -111,7 +111,7 @@ _WRITES = frozenset({"write", "put"})
 def _empty_reads(
     specification: Specification, values: dict[Any, int], reads: Sequence[Entry]
 ) -> list[Any] | None:
-    """Return what the reads returned, nil where a get of "" found a missing key.
+    """Return what the reads returned, nil if a get of "" found a missing key.
 
     None if it may have found either.
     """

@@ -105,7 +105,7 @@ class ObeysOldLeaders(Raft):
 
 
 class ServesStaleReads(Raft):
-    """Reads at once where it believes it leads, though a newer leader may have been elected."""
+    """Reads at once if it believes it leads, though a newer leader may have been elected."""
 
     def serve_read(self, read: Read) -> None:
         """Asks nobody."""

@@ -226,7 +226,7 @@ class Consensus(Elections):
 
     @on("append_entries")
     def append_entries(self, msg: Message) -> None:
-        """Accept a leader's entries where the logs agree just before them (figure 2)."""
+        """Accept a leader's entries if the logs agree just before them (figure 2)."""
         body = msg.body
         if not self.accept_leader(msg.src, body["term"]):
             self.answer_leader(msg)
@@ -261,7 +261,7 @@ class Consensus(Elections):
         Args:
             msg: what is answered.
             match: up to which index the logs are now known to be the same.
-            retry: where they differ, from which index to send; None also where the term is over.
+            retry: if they differ, from which index to send; None also if the term is over.
         """
         self.send(
             msg.src,
@@ -276,7 +276,7 @@ class Consensus(Elections):
 
     @on("append_answer")
     def append_answer(self, msg: Message) -> None:
-        """Learn how far a follower is, and send on where it lacks something."""
+        """Learn how far a follower is, and send on if it lacks something."""
         body = msg.body
         term = body["term"]
         if term > self.term:
@@ -372,7 +372,7 @@ class Consensus(Elections):
 
     @on("install_snapshot")
     def install_snapshot(self, msg: Message) -> None:
-        """Take over a leader's snapshot where it is ahead of this node (figure 13)."""
+        """Take over a leader's snapshot if it is ahead of this node (figure 13)."""
         body = msg.body
         if not self.accept_leader(msg.src, body["term"]):
             self.answer_leader(msg)

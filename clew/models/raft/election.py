@@ -31,7 +31,7 @@ class Elections(Node):
         voted_for: who got this node's vote in `term`; on disk.
         raft_log: the log; how far it goes decides who may be elected.
         state: follower, pre-candidate, candidate or leader.
-        leader: the leader of `term`, where known.
+        leader: the leader of `term`, if known.
         leader_heard_at: when it was last heard of, seconds of this node's clock.
         votes: who would vote, or votes, for this node.
         timeout: how long this node waits for a leader, seconds.
@@ -92,7 +92,7 @@ class Elections(Node):
         self.follow(None)
 
     def follow(self, leader: str | None) -> None:
-        """Be a follower, of a leader where one is known."""
+        """Be a follower, of a leader if one is known."""
         if self.state == LEADER:
             self.step_down()
         self.state = FOLLOWER

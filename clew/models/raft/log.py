@@ -32,7 +32,7 @@ class Log:
         disk: where it lives; what an earlier incarnation left there is read back.
 
     Attributes:
-        base: the index of the last entry that the snapshot covers; 0 where there is none.
+        base: the index of the last entry that the snapshot covers; 0 if there is none.
         base_term: that entry's term.
         last: the index of the last entry.
         truncations: how often entries were cut off the end, for the invariants.
@@ -121,9 +121,9 @@ class Log:
         self.last = index - 1
 
     def merge(self, previous: int, entries: Sequence[LogEntry]) -> None:
-        """Take over a leader's entries behind `previous`, where the logs agree.
+        """Take over a leader's entries behind `previous`, if the logs agree.
 
-        An entry is cut off only where one of another term stands in its place: a message that
+        An entry is cut off only if one of another term stands in its place: a message that
         was overtaken carries less than the log already holds, and must not shorten it (figure 2,
         AppendEntries, steps 3 and 4).
         """
@@ -149,7 +149,7 @@ class Log:
         self._replace(index, self.term_at(index), state)
 
     def install(self, index: int, term: int, state: dict[str, Any]) -> None:
-        """Take over a leader's snapshot, and keep what follows it where the logs agree there.
+        """Take over a leader's snapshot, and keep what follows it if the logs agree there.
 
         Figure 13, InstallSnapshot, steps 6 and 7. `index` must be past ``base``.
         """

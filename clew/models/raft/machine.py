@@ -60,7 +60,7 @@ class KVMachine:
         return answer
 
     def recall(self, client: str, request: int) -> Answer | None:
-        """Return what a request was answered, where it is its client's latest; else None."""
+        """Return what a request was answered, if it is its client's latest; else None."""
         latest, answer = self.sessions.get(client, (-1, None))
         return answer if request == latest else None
 

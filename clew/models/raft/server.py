@@ -120,7 +120,7 @@ class Raft(Consensus):
 
     @on("read")
     def read(self, msg: Message) -> None:
-        """Answer with the value of a key; error 20 where there is none."""
+        """Answer with the value of a key; error 20 if there is none."""
         self.accept(msg, "read", msg.body["key"])
 
     @on("write")
@@ -130,7 +130,7 @@ class Raft(Consensus):
 
     @on("cas")
     def cas(self, msg: Message) -> None:
-        """Set a key where it holds an expected value; error 20 or 22 where it does not."""
+        """Set a key if it holds an expected value; error 20 or 22 if it does not."""
         body = msg.body
         create = bool(body.get("create_if_not_exists", False))
         self.accept(msg, "cas", body["key"], body["from"], body["to"], create)

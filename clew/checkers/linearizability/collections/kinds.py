@@ -30,11 +30,11 @@ class Kind(NamedTuple):
     Attributes:
         engine: its name in reports.
         puts: the functions that put a value in; all others take one out.
-        faults: finds what no order explains where each value is put in once.
+        faults: finds what no order explains if each value is put in once.
         is_matched: whether it may help to choose which put each take got.
         takes_last: whether a take then gets the put invoked last, else the one that responds
             first.
-        lazy: the specification that is searched instead where values repeat; None for none.
+        lazy: the specification that is searched instead if values repeat; None for none.
         is_ordered: whether values must compare with each other.
     """
 
@@ -61,7 +61,7 @@ KINDS: dict[type[Specification], Kind] = {
 
 
 def has_order(kind: Kind, entries: Sequence[Entry]) -> bool:
-    """Return whether the values that are put in have an order, where one is needed."""
+    """Return whether the values that are put in have an order, if one is needed."""
     puts = (each.argument for each in entries if each.f in kind.puts)
     return not kind.is_ordered or priority_queues.comparable(puts)
 
@@ -71,7 +71,7 @@ def broken_values(
 ) -> tuple[Entry, ...] | None:
     """Find entries that no order explains; empty if one does, None if that does not apply.
 
-    It applies where each value was put in once. Without a budget it has a bound of its own.
+    It applies if each value was put in once. Without a budget it has a bound of its own.
     """
     found = traffic(entries, kind.puts) if has_order(kind, entries) else None
     return None if found is None else broken_traffic(found, kind.faults, budget)

@@ -6,10 +6,10 @@ response on, if no removal took it before:
 - A later insert is never worse: a value that is present is in the way of greater ones, and is of no
   use but to a removal, which can as well take it right after it is put in. So an insert takes
   effect at its response, or right before the removal that takes it.
-- A removal takes its value where it is present: the same moment without the insert that is still in
+- A removal takes its value if it is present: the same moment without the insert that is still in
   flight has less in the way. Else it takes the insert of its value that responds first; in a
   solution that takes another one, the two can change places.
-- It is legal where nothing smaller is present, and one that found the queue empty if nothing is.
+- It is legal if nothing smaller is present, and one that found the queue empty if nothing is.
 - A removal without an answer is kept until something must go: right before a removal that what is
   present would forbid. What must go then was there before, or an answered removal has taken it,
   which leaves the more.
@@ -78,7 +78,7 @@ class LazyPriorityQueue(Specification):
         self._ahead = _Ahead(self._field, inserts, answered, helpers)
         self.entries = sorted(made)
         self.first = (0, (), 0, self._ahead.over)
-        # A removal that found nothing only asks where no other one may have to go before.
+        # A removal that found nothing changes nothing, unless others may have to go before it.
         self.asking = () if helpers else ("empty",)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:

@@ -5,7 +5,7 @@ their values come out whether the guess was right. Here an enqueue is merely ava
 invocation on, and a dequeue takes it out of what is left:
 
 - A dequeue may take any enqueue of its value that was invoked by then and that no other one left
-  precedes (responded before its invocation). Where the orders of dequeues and of the enqueues they
+  precedes (responded before its invocation). If the orders of dequeues and of the enqueues they
   took are such, the enqueues can be placed: each at the latest invocation of those taken up to it,
   which is before its dequeue and not after its own response, since nothing that was left preceded
   what was taken. Those never taken come after all of these, for the same reason.
@@ -19,7 +19,7 @@ So only the order of concurrent dequeues is searched. Of these, all orders of th
 nearly always the same enqueues, so that few configurations differ.
 
 The search is that of `Search`, of a history in which each enqueue is an instant, its invocation.
-Where a dequeue found nothing, the responses of enqueues during it are instants also.
+If a dequeue found nothing, the responses of enqueues during it are instants also.
 
 Source: our own. The placing of enqueues is that of Henzinger, Sezgin, Vafeiadis, "Aspect-oriented
 linearizability proofs", CONCUR 2013 (VOrd, VWit), for one matching of enqueues and dequeues.
@@ -41,11 +41,11 @@ class _Left(NamedTuple):
     """A state: the enqueues left of those invoked, by the rank of their response.
 
     Attributes:
-        first: the first rank left; 0 where there is none.
+        first: the first rank left; 0 if there is none.
         ranks: a bit for each rank from there on, so that the integer stays small.
         pending: a bit for each pending enqueue left, by invocation.
         ended: how many responses, while a dequeue that finds nothing lasts, have come so far;
-            0 where none of these is left.
+            0 if none of these is left.
     """
 
     first: int

@@ -55,7 +55,7 @@ def broken_lazily(
         return PartitionResult(engine, unfounded)
     search = None
     if kind.is_matched:
-        # A witness is soon found where removals without an answer make the search long.
+        # A witness is soon found if removals without an answer make the search long.
         share = Share(budget, FIRST_CONFIGURATIONS + 4 * len(entries))
         with suppress(ShareSpentError):
             search = _searched(kind, entries, share)
@@ -75,7 +75,7 @@ def broken_lazily(
 
 
 def _is_simple(kind: Kind, entries: Sequence[Entry]) -> bool:
-    """Return whether values equal themselves, and have an order where one is needed."""
+    """Return whether values equal themselves, and have an order if one is needed."""
     if any(each.argument != each.argument for each in entries):  # NaN
         return False
     return has_order(kind, entries)

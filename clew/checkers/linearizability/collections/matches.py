@@ -3,11 +3,11 @@
 Once it is chosen which put each take gets, the values are as good as unique, and `stacks` or
 `priority_queues` decide in O(n log n). At first each pop gets the last push of its value, which is
 what a stack does but for what overlaps, and each removal the insert of its value that responded
-first, those aside that a removal without an answer must have taken. Where that leaves faults, two
+first, those aside that a removal without an answer must have taken. If that leaves faults, two
 values that are alike change their takes, one of them in such a fault, if that leaves fewer of
 these, and now and then if it leaves as many.
 
-What is found proves that the history is linearizable, however it was found. Where nothing is found,
+What is found proves that the history is linearizable, however it was found. If nothing is found,
 nothing is decided.
 
 Source: our own; the search is that of Minton et al., "Minimizing conflicts", Artificial

@@ -36,7 +36,7 @@ class Traffic(NamedTuple):
 
     Attributes:
         passages: of each value that was surely put in, in order of invocation. A pending
-            operation put its value in only where the value was taken out.
+            operation put its value in only if the value was taken out.
         empties: the operations that found the object empty.
         unfounded: operations that took out what can't have been there; empty if none did.
         pending: operations without an answer that may have taken something out.

@@ -1,18 +1,18 @@
 """Priority queues whose values are unique, decided in O(n log n).
 
-Where a value is taken, all smaller ones are absent; greater ones do not matter. So the values are
+If a value is taken, all smaller ones are absent; greater ones do not matter. So the values are
 placed from the smallest up. Each is taken at the first moment of its removal, and of the time
 since its insert began, at which no smaller one is surely present. It is then surely present from
 the response of its insert to that moment, and no other choice makes this stretch shorter. The
-history is linearizable exactly where every removal finds such a moment, and one that found the
+history is linearizable exactly if every removal finds such a moment, and one that found the
 queue empty finds one at which no value is surely present.
 
 A moment is a gap between two neighbouring ends of intervals. Inside one gap any number of
 operations fit: first the removals of values present until then, in ascending order, then values
 that come and go and removals that found nothing, then the inserts of values present from then on.
 
-A pending insert happened only where its value was removed. `unanswered_takes` finds which values
-the pending removals took. The engine does not apply where the values have no total order.
+A pending insert happened only if its value was removed. `unanswered_takes` finds which values
+the pending removals took. The engine does not apply if the values have no total order.
 
 Source: the priority queues of Bouajjani, Enea, Wang, "Checking linearizability of concurrent
 priority queues", CONCUR 2017, which go by the greatest value; the order here is our own.
@@ -128,7 +128,7 @@ class _Gaps:
         self._next = list(range(count + 1))
 
     def free(self, gap: int) -> int:
-        """Find the first free gap from this one on; their number where none is."""
+        """Find the first free gap from this one on; their number if none is."""
         following = self._next
         # Invariant: no free gap lies between one and its next. Halving the way makes later ones
         # short (union-find).

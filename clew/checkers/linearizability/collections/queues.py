@@ -1,12 +1,12 @@
 """First-in first-out queues whose values are unique, decided in O(n log n).
 
-The history is linearizable exactly where no value is dequeued that was not enqueued before, none
+The history is linearizable exactly if no value is dequeued that was not enqueued before, none
 is dequeued twice, no value overtakes, and no dequeue found the queue empty while it never was.
-``b`` overtakes ``a`` where ``a`` was enqueued before ``b``'s enqueue began, and ``b`` was dequeued
+``b`` overtakes ``a`` if ``a`` was enqueued before ``b``'s enqueue began, and ``b`` was dequeued
 before ``a``'s dequeue began, or ``a`` never was. The queue was never empty if at each moment
 some value was surely in it: enqueued by then, and its dequeue not begun.
 
-A pending enqueue happened only where its value was dequeued. `unanswered_takes` finds which
+A pending enqueue happened only if its value was dequeued. `unanswered_takes` finds which
 values the pending dequeues took.
 
 Source: Henzinger, Sezgin, Vafeiadis, "Aspect-oriented linearizability proofs", CONCUR 2013,

@@ -8,11 +8,11 @@ first, and the best add the last one before it.
 
 With reads of the whole set, and no removals or tests of single elements: the reads are in order of
 size, the elements that one shows and the one before does not were added between the two, and this
-layered order must not go against real time. Where it does, one or two elements show it: the reads
+layered order must not go against real time. If it does, one or two elements show it: the reads
 in the evidence are cut to these. Other histories with reads are looked at element by element, a
-read being a test of each; where no element shows that they are wrong, they are left to the search.
+read being a test of each; if no element shows that they are wrong, they are left to the search.
 
-A pending add happened only where its element was seen. A pending removal may have happened.
+A pending add happened only if its element was seen. A pending removal may have happened.
 
 Source: the single element is that of Abdulla et al., "Efficient linearizability monitoring",
 PLDI 2025 (arXiv 2509.17795); the layers are our own.
@@ -239,7 +239,7 @@ def _layers(
 def _backwards(layers: Sequence[tuple[int, Entry]]) -> list[Entry]:
     """Find an operation of a higher layer that ended before one of a lower began; or nothing.
 
-    Where both are adds, a read between their layers comes third.
+    If both are adds, a read between their layers comes third.
     """
     by_end = sorted(layers, key=lambda each: end(each[1]))
     at = 0

@@ -1,19 +1,19 @@
 """Stacks whose values are unique, decided by peeling off the bottom values.
 
 A value is surely on the stack from the response of its push to the invocation of its pop; one
-whose pop was invoked before that may come and go at one moment, and is always fine. Where no
+whose pop was invoked before that may come and go at one moment, and is always fine. If no
 value is surely there, the stack may be taken as empty: a value placed there then can as well
 be pushed later or popped sooner. So the history falls into segments in each of which the stack
 was never empty. Some value was at the bottom all through a segment: its push was invoked before
 the first value was surely there, and its pop responded after the last one no longer was. Any
 value that fits may be the bottom one, since the rest of an explanation is still one without it.
 So one such value is taken off each segment, the rest falls into smaller segments, and so on. The
-history is linearizable exactly where every segment has a bottom value, and a pop that found the
+history is linearizable exactly if every segment has a bottom value, and a pop that found the
 stack empty has a moment outside all the first segments.
 
 The cost is O(n log n) with a bounded number of pushes in flight, else O(n^2 log n) at worst.
 
-A pending push happened only where its value was popped. `unanswered_takes` finds which values
+A pending push happened only if its value was popped. `unanswered_takes` finds which values
 the pending pops took.
 
 Source: the segments are those of Abdulla et al., "Efficient linearizability monitoring", PLDI
@@ -95,9 +95,9 @@ class _Segments:
         These values are then left out.
         """
         waiting = [(0, self._count)]
-        # Invariant: the history is linearizable exactly where each range that waits is, alone. A
+        # Invariant: the history is linearizable exactly if each range that waits is, alone. A
         # value that may be at the bottom of a segment can be taken off: put under an order of the
-        # rest it gives one of all. Where no value is surely there, a range falls into two that have
+        # rest it gives one of all. If no value is surely there, a range falls into two that have
         # nothing to do with each other.
         while waiting:
             first, last = waiting.pop()
@@ -123,7 +123,7 @@ class _Segments:
             waiting.append((first, last))
 
     def _bottom(self, first: int, last: int, begin: int, finish: int) -> int:
-        """Find the place of a value that may be at the bottom; last where none may."""
+        """Find the place of a value that may be at the bottom; last if none may."""
         place = self._pushes.first_below(first, last, begin)
         # A bottom value was pushed before the segment begins, and popped after it ends or never.
         while place < last:

@@ -6,11 +6,11 @@ whatever order explains the history goes on with takes of all that is left. So t
 unique values apply once it is chosen from where on each such value may be taken, and the sooner the
 better: every order that was possible stays so.
 
-So the values begin at the end of time. Where an engine finds operations that no order explains, one
+So the values begin at the end of time. If an engine finds operations that no order explains, one
 of the values among them must be taken sooner than was chosen: each in turn, at the latest take with
 which these operations alone can be explained, the other values among them being taken as soon as
 any. There must be a take for each value: of those that are to be taken by one of the first m takes
-there may be m at most. This finds an order where there is one, and else that there is none.
+there may be m at most. This finds an order if there is one, and else that there is none.
 
 A value that was put in by an operation without an answer and never taken out is as if it never was:
 an order stays one without its put and its take.
@@ -81,7 +81,7 @@ class _Choice:
     def _search(self) -> tuple[Entry, ...]:
         blamed: dict[int, Entry] = {}
         first = (self._never,) * len(self._open)
-        # How often another than the likeliest way was taken, and how many came before: where the
+        # How often another than the likeliest way was taken, and how many came before: if the
         # likeliest ways lead nowhere, few of them were wrong (limited discrepancy search).
         waiting = [(0, 0, first)]
         seen = {first}

@@ -52,7 +52,7 @@ class Set(Specification):
         return (self._changed(state, argument) if changes else state,)
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """Describe the operation; and where its answer is none, what was expected."""
+        """Describe the operation; and if its answer is none, what was expected."""
         text = super().describe_operation(f, argument, result)
         if f == "contains" and result is not UNANSWERED and truth_of(result) is None:
             return f"{text} (expected true or false)"
@@ -71,11 +71,11 @@ class Set(Specification):
         return element in state
 
     def _changed(self, state: Any, element: Any) -> Hashable:
-        """Return the state with the element added where it was not in it, or else removed."""
+        """Return the state with the element added if it was not in it, or else removed."""
         return state ^ {element}  # type: ignore[no-any-return]
 
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
-        """Make the state an integer, a bit for each element, where the whole set is read."""
+        """Make the state an integer, a bit for each element, if the whole set is read."""
         if all(call.f != "read" for call in calls):
             return self, calls
         elements = list(dict.fromkeys(call.argument for call in calls if call.f != "read"))
@@ -171,7 +171,7 @@ class FifoQueue(Specification):
         return (*state, element)
 
     def describe_operation(self, f: str, argument: Any, result: Any) -> str:
-        """Describe it: ``enqueue 1``, or ``dequeue -> null`` where there was nothing."""
+        """Describe it: ``enqueue 1``, or ``dequeue -> null`` if there was nothing."""
         if f not in self.puts and result is None:
             return f"{f} -> null"
         return super().describe_operation(f, argument, result)

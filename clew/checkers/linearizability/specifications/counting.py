@@ -133,7 +133,7 @@ class IdGenerator(Specification):
         return None if self.increasing else (result,)
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Sequence[Hashable] | None:  # noqa: ARG002
-        """Return the identifiers given, or the last one where they increase."""
+        """Return the identifiers given, or the last one if they increase."""
         if result is UNANSWERED:
             return (state,)
         if self.increasing:

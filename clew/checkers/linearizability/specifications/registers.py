@@ -52,7 +52,7 @@ class Register(Specification):
     def fitted(self, calls: Sequence[Called]) -> tuple[Specification, Sequence[Called]]:
         """Make all values that no read and no cas can see the one value `UNSEEN`.
 
-        It pays where operations are pending: those that write such values become equal ones.
+        It pays if operations are pending: those that write such values become equal ones.
         """
         if all(call.result is not UNANSWERED for call in calls):
             return self, calls
@@ -152,7 +152,7 @@ class MultiRegister(Specification):
         return all(part[0] in _READS for part in _parts(argument))
 
     def partition(self, f: str, argument: Any, result: Any) -> Hashable:  # noqa: ARG002
-        """Return the register, where the operation touches only one."""
+        """Return the register, if the operation touches only one."""
         keys = {part[1]: None for part in _parts(argument)}
         return (next(iter(keys)),) if len(keys) == 1 else None
 

@@ -1,10 +1,10 @@
 """Lists whose last versions nobody saw: whether some order of them explains a history.
 
 Appends that committed and that no read shows came after all that was seen, in an order of their
-own that no read shows. Two of them matter to each other only where both lie in one strongly
+own that no read shows. Two of them matter to each other only if both lie in one strongly
 connected component: else the order of the components orders them, and closes no cycle. And they
 matter only to models that allow some cycles of dependencies and forbid others by how
-anti-dependencies stand in them: where every cycle of some edges is forbidden and there is none,
+anti-dependencies stand in them: if every cycle of some edges is forbidden and there is none,
 these edges order the appends.
 
 Source: Cerone and Gotsman, "Analysing Snapshot Isolation", PODC 2016 (a history is allowed if some
@@ -59,7 +59,7 @@ class AppendSearcher(Searcher):
 def unseen_appends(orders: AppendOrders, finding: Cycles) -> AppendSearcher | None:
     """Make a search over the appends that nobody saw; None if their order can't matter.
 
-    O(nodes + edges) where there is a cycle and a key with two such appends, else O(keys).
+    O(nodes + edges) if there is a cycle and a key with two such appends, else O(keys).
     """
     graph = orders.graph
     keys = [record for record in orders.keys.values() if len(record.unseen) > 1]
@@ -87,7 +87,7 @@ def _components(graph: DependencyGraph, core: Sequence[int]) -> dict[int, int]:
 
 
 def _parts(record: AppendKey, component: dict[int, int]) -> Iterator[RegisterKey]:
-    """Yield the unseen appends to one key, by component, where there are several in one."""
+    """Yield the unseen appends to one key, by component, if there are several in one."""
     values = {writer: value for value, writer in record.writers.items()}
     parts: dict[int, list[int]] = {}
     for writer in record.unseen:

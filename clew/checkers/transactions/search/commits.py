@@ -1,10 +1,10 @@
 """Whether some order of commits explains a history under read atomic or causal consistency.
 
-Where it is certain who wrote what was read, these models need no search. A transaction that read a
+If it is certain who wrote what was read, these models need no search. A transaction that read a
 version must not see another's write of that key that was made later; so what it does see was made
 before. "Sees" is what it read from (read atomic) or all that precedes it through reads (causal),
 with the session's order in the variants that have it. All such pairs, the reads, the sessions and
-what is known of the versions' order together are acyclic exactly where some order of commits
+what is known of the versions' order together are acyclic exactly if some order of commits
 satisfies the model.
 
 Source: Biswas and Enea, "On the complexity of checking transactional consistency", OOPSLA 2019,
@@ -30,7 +30,7 @@ class _Sight(NamedTuple):
     """What a transaction sees of others.
 
     Attributes:
-        kind: the anomaly where no order explains that.
+        kind: the anomaly if no order explains that.
         transitive: True if it sees what those saw that it sees.
         sessions: True if it sees what came before it in its session.
     """
@@ -57,7 +57,7 @@ class _Why(NamedTuple):
     Attributes:
         kind: ``wr``, ``process``, ``ww``, or ``seen``: somebody read the second's version of a key
             and sees the first's.
-        key: the index of the key; -1 where it is about none.
+        key: the index of the key; -1 if it is about none.
         reader: who that was.
     """
 
@@ -243,7 +243,7 @@ class CommitOrders:
 
 
 def _circle(before: dict[int, dict[int, _Why]], budget: Budget) -> list[tuple[int, int, _Why]]:
-    """Find a short circle, the shortest where the work allows; empty if there is none."""
+    """Find a short circle, the shortest if the work allows; empty if there is none."""
     nodes = [*before]
     place = {node: index for index, node in enumerate(nodes)}
     successors = [[place[later] for later in laters] for laters in before.values()]

@@ -1,6 +1,6 @@
 """Which models hold if the order of versions is open.
 
-First those weaker than a model that was asked for and decided without a search: where one of them
+First those weaker than a model that was asked for and decided without a search: if one of them
 falls, it does too. Then what was asked for is searched for within the whole budget, and before it
 some stronger models with a small one: an order that satisfies a model is a witness for all weaker
 ones, and the stronger the model, the fewer orders are left to try. Of the others, from the
@@ -33,7 +33,7 @@ _WITNESSES = (
     "serializable",
     "snapshot-isolation",
 )
-"""Models whose orders are soon found where there are any."""
+"""Models whose orders are soon found if there are any."""
 
 _WITNESS_PER_TRANSACTION = 1_024
 
@@ -101,7 +101,7 @@ class _Found:
         return self.searcher.concerns(model) and model not in self.proved | self.violated
 
     def refute(self, model: str, budget: Budget) -> None:
-        """Settle the weaker models that need no search: where one falls, this one does too."""
+        """Settle the weaker models that need no search: if one falls, this one does too."""
         for quick in WITHOUT_SEARCH:
             if quick in weaker(model) and self.is_open(model):
                 self.settle(quick, budget)

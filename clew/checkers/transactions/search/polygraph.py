@@ -199,7 +199,7 @@ class Polygraph:
         self._labels[source].append(label)
 
     def add(self, source: int, target: int, label: Label) -> None:
-        """Draw an edge between two transactions or hubs, where the model looks at its kind."""
+        """Draw an edge between two transactions or hubs, if the model looks at its kind."""
         if label.kind == OVERWRITE and self.shape is Shape.PREFIX:
             label = label._replace(kind=RW)  # updates may be lost, so it is no write dependency
         if label.kind not in self._kinds:

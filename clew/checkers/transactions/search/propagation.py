@@ -1,9 +1,9 @@
 """Orders of versions that follow from the edges that are certain, or from guesses.
 
-Of two versions of a key one comes first. Where the one choice would close a forbidden cycle with
+Of two versions of a key one comes first. If the one choice would close a forbidden cycle with
 what is certain, the other is certain too, and so are the edges that follow from it; this is
 repeated until nothing more follows. It takes polynomial time and decides most pairs of most
-histories. Where it ends in a circle, no order of the versions explains the history.
+histories. If it ends in a circle, no order of the versions explains the history.
 
 Source: Papadimitriou, "The serializability of concurrent database updates", JACM 1979
 (polygraphs); Tan et al., "Cobra", OSDI 2020, section 4.2, and Huang et al., "PolySI", VLDB 2023
@@ -75,7 +75,7 @@ class Propagation:
         self._flipped: dict[Choice, tuple[Choice, ...]] = {}
 
     def follow(self, budget: Budget) -> list[Hop]:
-        """Make every choice that follows; a circle where what was made can't be, else nothing.
+        """Make every choice that follows; a circle if what was made can't be, else nothing.
 
         O((nodes + edges) * versions / 64) for each round.
         """
@@ -162,7 +162,7 @@ class Propagation:
     def _reached(self, writers: Sequence[int]) -> list[int]:
         """Return for each node, as bits, which of these lead to it.
 
-        Where a transaction has two nodes it has two bits: the one of its commit at a distance of
+        If a transaction has two nodes it has two bits: the one of its commit at a distance of
         `_width`. Whoever stands later in ``writers`` has the higher bit.
         """
         graph, width = self.polygraph, self._width(writers)
@@ -202,7 +202,7 @@ class Propagation:
         for index in group:
             record = self.records[index]
             key = sum(bits[writer] for writer in record.final)
-            # Where w reaches v, or a reader of v, the edges of "v first" would close a circle: so
+            # If w reaches v, or a reader of v, the edges of "v first" would close a circle: so
             # w's version comes before v's (Cobra, section 4.2).
             earlier = {
                 writer: self._earlier(record, writer, before, width) & key & ~bits[writer]
@@ -229,7 +229,7 @@ class Propagation:
         return mask
 
     def _led_back(self) -> list[list[Hop]]:
-        """Find an anti-dependency and a path that leads back from it, where one is too many."""
+        """Find an anti-dependency and a path that leads back from it, if one is too many."""
         anti = self.polygraph.anti
         if self.polygraph.shape is not Shape.SINGLE or not anti:
             return []

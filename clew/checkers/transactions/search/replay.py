@@ -2,7 +2,7 @@
 
 Transactions are run one by one against a store. One may run when everything that ended before it
 began has run, the store shows what it read, and nobody who has still to run needs what it
-overwrites; those that ended first are tried first. Where none may, the last step is taken back and
+overwrites; those that ended first are tried first. If none may, the last step is taken back and
 another tried, until too many steps were taken back: that decides nothing.
 
 Source: Wing and Gong, "Testing and verifying concurrent objects", JPDC 1993.

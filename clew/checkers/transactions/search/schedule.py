@@ -2,7 +2,7 @@
 
 The steps of a `Polygraph`, beginnings and commits, are taken in an order that goes with its edges.
 Of those that may come next the one goes first whose transaction ended first; a commit waits while
-somebody who has not begun reads what it overwrites, and where two transactions that write one key
+somebody who has not begun reads what it overwrites, and if two transactions that write one key
 may not overlap, a beginning waits for the other's commit. If all are waiting, the first goes on.
 The result may be wrong, because nothing implies it.
 
@@ -117,7 +117,7 @@ class _Run:
             if not self.exclusive:
                 return None
             return next((key for key in writes if key in self.writing), None)
-        # Its own read of what it overwrites does not hold it back; where it has a node of its own,
+        # Its own read of what it overwrites does not hold it back; if it has a node of its own,
         # the beginning has done that read already.
         own = dict(self.plan.reads.get(owner, ()))
         for key in writes:

@@ -1,9 +1,9 @@
 """Whether some order of the versions of each key explains a history under a model.
 
-Where the order of versions is only partly known, a model holds if some completion of it gives a
+If the order of versions is only partly known, a model holds if some completion of it gives a
 dependency graph without any cycle that the model forbids. The search first makes every choice that
 follows from what is certain (`propagation`), then tries a likely order for the rest (`schedule`).
-Where that closes a forbidden cycle, it guesses that one of the choices in it is wrong, follows what
+If that closes a forbidden cycle, it guesses that one of the choices in it is wrong, follows what
 that leads to, and tries again; a guess that leads to a circle is taken back together with those
 since that had no part in it. It ends when a completion has no forbidden cycle, when a circle
 depends on no guess, or when the budget is spent.
@@ -98,7 +98,7 @@ class Searcher:
         return aim not in WITHOUT_SEARCH and shape_of(aim)[0] not in (Shape.NONE, Shape.WRITES)
 
     def proved(self, model: str) -> str:
-        """Return the strongest model found to hold where `decide` said that this one does."""
+        """Return the strongest model found to hold if `decide` said that this one does."""
         return "strict-serializable" if self.serial else TRIED_THROUGH.get(model, model)
 
     def _prepare(self, budget: Budget) -> Scheduler:
