@@ -52,9 +52,15 @@ def main() -> int:
     pin()
     answer: Any = _Answer(sys.stdout)
     sys.stdout = sys.__stdout__ = answer  # type: ignore[misc] # Python ends with the latter
-    from clew.cli import main as command_line  # noqa: PLC0415 - not before there is but one start
+    # Not before there is but one start.
+    from clew.plain_line import plain_check  # noqa: PLC0415
 
-    return command_line()
+    status = plain_check(sys.argv[1:])
+    if status is None:
+        from clew.cli import main as command_line  # noqa: PLC0415 - imports typer
+
+        status = command_line()
+    return status
 
 
 if __name__ == "__main__":

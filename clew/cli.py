@@ -1,4 +1,4 @@
-"""The command line: its commands and flags, and how errors end it. The work is in `clew.commands`.
+"""The command line: its commands and flags. The work is in `clew.commands`.
 
 Only typer is imported here, so that ``clew --help`` answers at once; a command's module is
 imported when the command runs. Every option of a scenario is taken as text and checked in one
@@ -10,33 +10,24 @@ interrupted, 143 ended by SIGTERM.
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from importlib import import_module
-from io import TextIOWrapper
 from pathlib import Path
-from traceback import format_exception
 from typing import Annotated, Any
 
 import typer
 
 from clew.commands import flags
+from clew.commands.execution import answered, execute, flush, refuse
 from clew.commands.flags import option
 from clew.commands.scenario_command import ScenarioCommand, completed
-from clew.errors import EXIT_USAGE, EXIT_VALID, ClewError, UsageError
+from clew.errors import EXIT_VALID, UsageError
 from clew.machine import supervisor
-from clew.machine.crash import EXIT_CRASHED, crash_of
 from clew.machine.hashing import pin
 from clew.machine.text import cut, nearest, one_line
 from clew.machine.version import __version__
 from clew.report.screen import echo, screened
-
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
 # The base of typer's own complaints about a command line; where it lives depends on its version.
 _Complaint: Any = next(
@@ -53,34 +44,7 @@ app = typer.Typer(
 
 def _run(command: str, said: Mapping[str, Any]) -> None:
     """Run a command's module with the options that were given, and end with its exit status."""
-    given = {name: value for name, value in said.items() if value is not None}
-    # If a library crashes this process, the line of the node that called it is reported.
-    with suppress(OSError, RuntimeError):  # nobody reads stderr
-        if not faulthandler.is_enabled():
-            faulthandler.enable(all_threads=False)
-    # CI servers end what takes too long with TERM, and shells start background jobs with INT
-    # ignored: both signals end a command as Ctrl-C does, with what it found.
-    ended: list[tuple[int, float]] = []
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda signum, _: supervisor.interrupt(ended, signum))
-    try:
-        status = import_module(f"clew.commands.{command}").run(given)
-    except KeyboardInterrupt as key:
-        _check_blame(key)
-        echo("clew: interrupted", err=True)
-        status = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        status = _left_alone()
-    if status == EXIT_INTERRUPTED and ended and ended[0][0] == signal.SIGTERM:
-        status = EXIT_TERMINATED
-    raise typer.Exit(status)
-
-
-def _left_alone() -> int:
-    """End without a reader, who has seen enough; return the exit status."""
-    # What is still buffered must raise nothing at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_VALID
+    raise typer.Exit(execute(command, said))
 
 
 def _prepare_fresh_runs() -> None:
@@ -264,7 +228,10 @@ def check(
         Path | None,
         option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
     ] = None,
-    jobs: Annotated[str | None, option("--jobs", "Worker processes.", "one per CPU", "N")] = None,
+    jobs: Annotated[
+        str | None,
+        option("--jobs", "Worker processes.", "one per CPU, none for little work", "N"),
+    ] = None,
     json: Annotated[bool | None, option("--json", "One JSON object per file on stdout.")] = None,
 ) -> None:
     """Judge histories that were recorded elsewhere; a file's format is recognised by content.
@@ -399,10 +366,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from clew.machine.processes import die_with_parent  # noqa: PLC0415 - the new process alone
 
         die_with_parent(parent)
-    status = _main(given)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
+    status = answered(given, lambda: _typed(given))
+    flush()
     supervisor.done()  # who ends otherwise has no answer
     return status
 
@@ -411,61 +376,14 @@ _SUPERVISED = ("test", "replay", "shrink")
 """The commands that run a user's code."""
 
 
-def _main(given: Sequence[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may have few letters
-    with screened():
-        try:
-            _check_command(given[0])
-            _check_encoding(given)
-            return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
-        except ClewError as bad:
-            return _refuse(str(bad))
-        except _Complaint as bad:
-            return _refuse(_told(bad))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as mistake:  # noqa: BLE001 - told as one, and never as a verdict
-            return _mistaken(mistake, given)
-
-
-def _mistaken(mistake: BaseException, given: Sequence[str]) -> int:
-    """Report what else went wrong, by whose fault; return the exit status."""
-    if isinstance(mistake, SystemExit) and isinstance(mistake.__context__, BrokenPipeError):
-        return _left_alone()  # typer, which prints the help itself, ends so
+def _typed(given: Sequence[str]) -> int:
+    """What typer makes of a command line."""
     try:
-        _check_blame(mistake)
-    except ClewError as bad:
-        return _refuse(str(bad))
-    if isinstance(mistake, OSError) and mistake.filename is not None:
-        # The system's answer to a path that the user named.
-        told = (mistake.strerror or str(mistake)).lower()
-        return _refuse(str(UsageError("can't be used", where=str(mistake.filename), found=told)))
-    return _crashed(mistake, given)
-
-
-def _check_blame(error: BaseException) -> None:
-    """Refuse what a user's own code raised outside any handler, even what ends a process."""
-    from clew.sim.finding import blame  # noqa: PLC0415 - seldom
-
-    blames = blame(error)
-    if blames is not None:
-        raise blames from error
-
-
-def _refuse(message: str) -> int:
-    echo(f"clew: {message}", err=True)
-    return EXIT_USAGE
-
-
-def _crashed(mistake: BaseException, given: Sequence[str]) -> int:
-    """Report a mistake of Clew's own; on stderr if no file can hold the report."""
-    crash = crash_of(mistake, command=["clew", *given])
-    echo(f"clew: {crash}", err=True)
-    if crash.report is None:
-        echo("".join(format_exception(mistake)), err=True)
-    return EXIT_CRASHED
+        _check_command(given[0])
+        _check_encoding(given)
+        return int(app(given, prog_name="clew", standalone_mode=False) or EXIT_VALID)
+    except _Complaint as bad:
+        return refuse(_told(bad))
 
 
 def _check_encoding(given: Sequence[str]) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.errors import UsageError
 from clew.machine.text import said
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 MODELS, WORKLOADS, CHECKERS = "clew.models", "clew.workloads", "clew.checkers"
 
@@ -22,6 +24,8 @@ MODELS, WORKLOADS, CHECKERS = "clew.models", "clew.workloads", "clew.checkers"
 @lru_cache
 def installed(group: str) -> Mapping[str, EntryPoint]:
     """The installed entry points of a group, in the order of their names; nothing is imported."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and of use to few
+
     return {each.name: each for each in sorted(entry_points(group=group), key=lambda e: e.name)}
 
 

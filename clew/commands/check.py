@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clew.checkers.recordings import Judgement, judge_files
+from clew.checkers.recording import Judgement
+from clew.checkers.recordings import judge_files
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.numbers import number, seconds_of
@@ -15,7 +16,6 @@ from clew.errors import EXIT_USAGE, ClewError
 from clew.formats.atomic import write_text
 from clew.formats.places import check_outputs
 from clew.machine.text import json_text
-from clew.report.dot import anomaly_dot
 from clew.report.judgement import judgement_line, judgement_story
 from clew.report.live import LiveLine
 from clew.report.screen import Style, echo
@@ -82,6 +82,8 @@ def _total(judgements: list[Judgement], refused: int) -> None:
 
 
 def _write_dot(judgements: list[Judgement], path: Path) -> None:
+    from clew.report.dot import anomaly_dot  # noqa: PLC0415 - imports much
+
     for judgement in judgements:
         if judgement.result.anomalies:
             write_text(path, anomaly_dot(judgement.result.anomalies[0]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from clew.errors import UsageError
 from clew.formats.regular import kind_of
@@ -28,6 +27,8 @@ def check_folder(folder: Path) -> None:
 
 def _can_hold(folder: Path) -> bool:
     """Return whether a folder can be written, or made in the last of its parents that exists."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - imports much
+
     try:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with TemporaryDirectory(prefix=".clew-", dir=there):

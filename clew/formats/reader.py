@@ -10,19 +10,14 @@ import gc
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from io import StringIO
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from clew.errors import HistoryError, UsageError
-from clew.formats.console import EVENT_LINE, read_console
-from clew.formats.edn import read_edn
-from clew.formats.json_array import check_first, read_json
-from clew.formats.jsonl import read_jsonl
 from clew.formats.lone_operations import one_client_each
-from clew.formats.operations import is_operation, read_operations
-from clew.formats.porcupine import read_porcupine
 from clew.formats.record import event_from, place, shown
 from clew.formats.regular import kind_of
 from clew.formats.source import name_of, opened
@@ -31,18 +26,25 @@ from clew.history import Event, History
 LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, dict[str, Any]]]]
 """From a file's lines and its name to its events as maps, each with the line it starts on."""
 
-FORMATS: Mapping[str, tuple[LineReader, str]] = {
-    "jsonl": (read_jsonl, "Clew's own: one JSON object a line"),
-    "edn": (read_edn, "Jepsen's EDN: maps, one after another or in one vector or list"),
-    "console": (read_console, "Jepsen's console log"),
-    "porcupine": (read_porcupine, "Porcupine's key-value text: EDN maps with :key"),
-    "json": (read_json, "plain JSON as elle-cli takes it"),
+FORMATS: Mapping[str, tuple[str, str]] = {
+    "jsonl": ("jsonl:read_jsonl", "Clew's own: one JSON object a line"),
+    "edn": ("edn:read_edn", "Jepsen's EDN: maps, one after another or in one vector or list"),
+    "console": ("console:read_console", "Jepsen's console log"),
+    "porcupine": ("porcupine:read_porcupine", "Porcupine's key-value text: EDN maps with :key"),
+    "json": ("json_array:read_json", "plain JSON as elle-cli takes it"),
     "operations": (
-        read_operations,
+        "operations:read_operations",
         "JSON operations with the times of their call and return, as Porcupine has them",
     ),
 }
-"""Name -> reader and what it reads."""
+"""Name -> ``module:function`` of its `LineReader` in this package, and what it reads."""
+
+
+def _loaded(at: str) -> Any:
+    """A function of this package; the readers of other formats need not be imported."""
+    module, _, name = at.partition(":")
+    return getattr(import_module(f"clew.formats.{module}"), name)
+
 
 _OPEN_ALREADY = ("/dev/", "/proc/")
 """Where a shell puts the pipes that it has made for a command, with somebody at the other end."""
@@ -61,7 +63,11 @@ def detect(head: str) -> str | None:
     """Name the format that a text starts in; None if it is none of them."""
     start = _COMMENTS.match(head)
     text = head[start.end() :] if start else head
-    if text.startswith(("{", "[")) and _CALL.search(text) and is_operation(text):
+    if (
+        text.startswith(("{", "["))
+        and _CALL.search(text)
+        and _loaded("operations:is_operation")(text)
+    ):
         return "operations"
     if _FORMS.match(text):
         if text[0] in "{[" and _JSON.match(text):
@@ -70,9 +76,9 @@ def detect(head: str) -> str | None:
     if text.startswith("{"):
         line = text.partition("\n")[0]
         return "json" if _ELLE.search(line) or not _JSONL.match(line) else "jsonl"
-    if any(EVENT_LINE.search(line.rstrip()) for line in head.splitlines()):
-        return "console"
-    return None
+    event_line = _loaded("console:EVENT_LINE")
+    is_log = any(event_line.search(line.rstrip()) for line in head.splitlines())
+    return "console" if is_log else None
 
 
 def read_history(path: str | Path, format: str | None = None) -> History:  # noqa: A002 - the word
@@ -149,7 +155,8 @@ def _records(
         name = detect(head)
     if name is None:
         raise _no_format(head, source)
-    return name, FORMATS[name][0](lines, source)
+    read: LineReader = _loaded(FORMATS[name][0])
+    return name, read(lines, source)
 
 
 def _check_start(head: str, source: str) -> None:
@@ -165,7 +172,7 @@ def _check_start(head: str, source: str) -> None:
     if name is None:
         raise _no_format(head, source)
     if name == "json":
-        check_first(head, source)
+        _loaded("json_array:check_first")(head, source)
 
 
 def _no_format(head: str, source: str) -> HistoryError:

@@ -10,12 +10,10 @@ What can't be shown is written as Python writes it in a string, such as ``\x1b``
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -100,6 +98,8 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 def nearest_of(word: str, known: Iterable[str], most: int, cutoff: float = 0.6) -> list[str]:
     """List at most so many known words that a misspelt one is near to, the nearest first."""
+    from difflib import get_close_matches  # noqa: PLC0415 - of use where something is wrong
+
     return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
@@ -290,7 +290,9 @@ def script_json(value: Any) -> str:
 
 def html_text(text: str) -> str:
     """Escape a text for an HTML element, or for between the quotes of an attribute."""
-    return html.escape(printable(text))
+    from html import escape  # noqa: PLC0415 - of use to pages alone
+
+    return escape(printable(text))
 
 
 def xml_text(text: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from clew.checkers.recordings import Judgement
+from clew.checkers.recording import Judgement
 from clew.checkers.verdict import Anomaly
 from clew.machine.text import one_line
 from clew.report import layout
 from clew.report.screen import Style
-from clew.trace import words
 
 OPERATIONS_SHOWN = 20
 
@@ -40,6 +39,8 @@ def judgement_story(judgement: Judgement) -> str:
 
 
 def _anomaly(anomaly: Anomaly) -> str:
+    from clew.trace import words  # noqa: PLC0415 - of use where something is wrong
+
     shown = anomaly.operations[-OPERATIONS_SHOWN:]
     left = len(anomaly.operations) - len(shown)
     timed = any(one.start is not None for one in shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import Self, TextIO
 
@@ -51,7 +50,7 @@ class LiveLine:
         self.clear()
         text = line()
         if self._live:
-            text = text[: shutil.get_terminal_size().columns - 1]
+            text = text[: _columns() - 1]
         put(self._stream, one_line(text) + ("" if self._live else "\n"))
 
     def tell(self, text: str) -> None:
@@ -62,5 +61,11 @@ class LiveLine:
     def clear(self) -> None:
         """Take the line away, so that something else can be written."""
         if self._live:
-            width = shutil.get_terminal_size().columns
+            width = _columns()
             put(self._stream, RETURN + " " * (width - 1) + RETURN)
+
+
+def _columns() -> int:
+    from shutil import get_terminal_size  # noqa: PLC0415 - few outputs are a terminal
+
+    return get_terminal_size().columns

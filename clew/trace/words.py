@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.history import Operation
 from clew.machine.text import first_parts, json_words, one_line, outer_parts
 from clew.node.timer import NS_PER_SECOND
-from clew.trace.record import TraceEvent
-from clew.trace.timeline import SentMessage, is_client
+
+if TYPE_CHECKING:
+    from clew.trace.record import TraceEvent
+    from clew.trace.timeline import SentMessage
 
 VALUE_WIDTH = 60
 """A longer value is shown by its two ends."""
@@ -85,6 +87,8 @@ def way(message: SentMessage | None) -> str:
 
     Empty if a node acted by itself.
     """
+    from clew.trace.timeline import is_client  # noqa: PLC0415 - histories have no messages
+
     chain = message.chain(HOPS_MAX) if message is not None else []
     hops = [hop for hop in chain if not is_client(hop.src) and not is_client(hop.dest)]
     return (

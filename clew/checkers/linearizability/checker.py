@@ -21,15 +21,17 @@ from typing import Any
 
 from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
-from clew.checkers.linearizability.collections.lazy_search import broken_lazily
-from clew.checkers.linearizability.collections.matches import matched
-from clew.checkers.linearizability.entries import Entry, Partition, partitions, ways
+from clew.checkers.linearizability.entries import Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence, Failed
 from clew.checkers.linearizability.machine import Machine
-from clew.checkers.linearizability.shortcuts import explains, helps, shortcut
+from clew.checkers.linearizability.shortcuts import (
+    explains,
+    helps,
+    shortcut,
+    without_orders,
+)
 from clew.checkers.linearizability.sources import without_source
 from clew.checkers.linearizability.specification import Specification, show
-from clew.checkers.linearizability.specifications.collections import Stack
 from clew.checkers.linearizability.stages import (
     PartitionResult,
     Searched,
@@ -123,7 +125,7 @@ class Linearizability:
         if self.effects is not None and explains(Machine(specification), entries, self.effects):
             return PartitionResult("witness")
         quick = shortcut(specification, entries, among, budget)
-        quick = quick or self._without_orders(entries, budget)
+        quick = quick or without_orders(specification, entries, budget)
         if quick is not None:
             return quick
         # Most searches are short. If one is not, a look at the sources of reads may save it.
@@ -135,16 +137,6 @@ class Linearizability:
             found = searched(specification, entries, budget)
         failed = None if found.outcome.linearizable else found
         return PartitionResult("search", (), found.outcome.configurations, failed)
-
-    def _without_orders(self, entries: Sequence[Entry], budget: Budget) -> PartitionResult | None:
-        """Try the engines that do not put all operations in order."""
-        if type(self.specification) is Stack:
-            return (
-                PartitionResult("matching")
-                if matched(self.specification, entries, budget)
-                else None
-            )
-        return broken_lazily(self.specification, entries, budget)
 
     def _soon(self, partition: Partition, budget: Budget) -> Searched | None:
         """Search a register briefly; None if it needs more, or is of something else."""

@@ -11,14 +11,13 @@ with each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from clew.checkers.linearizability.collections.kinds import KINDS, broken_values
-from clew.checkers.linearizability.collections.sets import broken_set
 from clew.checkers.linearizability.entries import Entry, end
 from clew.checkers.linearizability.machine import ILLEGAL, Machine
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.specifications.collections import Set
 from clew.checkers.linearizability.stages import PartitionResult
 from clew.checkers.linearizability.zones import ZONED, broken_zones
 from clew.checkers.verdict import Budget
@@ -37,16 +36,42 @@ def shortcut(
     Raises:
         OutOfBudget: it was not decided within the budget.
     """
-    kind = type(specification)
-    if kind in ZONED:
-        engine, broken = "zones", broken_zones(specification, entries, among)
-    elif kind is Set:
-        engine, broken = "set", broken_set(entries)
-    elif kind in KINDS:
-        engine, broken = KINDS[kind].engine, broken_values(KINDS[kind], entries, budget)
-    else:
+    if type(specification) in ZONED:
+        broken = broken_zones(specification, entries, among)
+        return None if broken is None else PartitionResult("zones", broken)
+    if is_collection(specification):
+        found: PartitionResult | None = _of_collections().of_unique_values(
+            specification, entries, budget
+        )
+        return found
+    return None
+
+
+def without_orders(
+    specification: Specification, entries: Sequence[Entry], budget: Budget
+) -> PartitionResult | None:
+    """What is found where not all operations on a collection are put in order; None for nothing.
+
+    Raises:
+        OutOfBudget: it was not decided within the budget.
+    """
+    if not is_collection(specification):
         return None
-    return None if broken is None else PartitionResult(engine, broken)
+    found: PartitionResult | None = _of_collections().without_orders(specification, entries, budget)
+    return found
+
+
+def is_collection(specification: Specification) -> bool:
+    """Whether it is a set, queue, stack or priority queue that ships, which have engines."""
+    return type(specification).__module__ == _COLLECTIONS
+
+
+_COLLECTIONS = "clew.checkers.linearizability.specifications.collections"
+
+
+def _of_collections() -> ModuleType:
+    """Their engines, which take a while to import, and which no other history needs."""
+    return import_module("clew.checkers.linearizability.collections.engines")
 
 
 def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, Any]) -> bool:
@@ -78,6 +103,8 @@ def explains(machine: Machine, entries: Sequence[Entry], effects: Mapping[int, A
     return True
 
 
+_PUT_IN_ONCE = "values that are each put in once"
+
 FEW_AT_ONCE = 8
 """With at most this number of operations in flight at once a search is seldom long."""
 
@@ -90,11 +117,11 @@ def helps(specification: Specification, entries: Sequence[Entry]) -> Iterator[st
         for each in entries
         if each.argument is not None and not specification.is_readonly(each.f, each.argument)
     ]
-    is_repeated = len(updates) > len(dict.fromkeys(updates))
-    if is_repeated and kind in KINDS:
-        yield "values that are each put in once"
-    elif is_repeated and (kind in ZONED or kind is Set):
-        yield "values that are each written once" if kind in ZONED else "elements added once"
+    if len(updates) > len(dict.fromkeys(updates)):
+        if kind in ZONED:
+            yield "values that are each written once"
+        elif is_collection(specification):
+            yield "elements added once" if specification.name == "set" else _PUT_IN_ONCE
     pending = sum(each.completed is None for each in entries)
     if pending:
         yield f"fewer unanswered operations than {pending}"
