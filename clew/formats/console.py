@@ -46,7 +46,7 @@ def read_console(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[
             yield number, _record(found, source, number)
         elif _MEANT_AS_EVENT.search(line):
             raise HistoryError(
-                "this line starts like an event and is none",
+                "this line starts like an event but is not one",
                 where=place(source, number),
                 expected="process, :type, :f and value, where type is invoke, ok, fail or info",
                 found=shown(line.strip()),

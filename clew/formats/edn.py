@@ -91,7 +91,7 @@ def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str,
         for start, form in reader.feed(line, number):
             if type(form) is not dict:
                 raise HistoryError(
-                    "this is no operation",
+                    "this is not an operation",
                     where=place(source, start),
                     expected="a map with :process, :type and :f",
                     found=shown(form),
@@ -329,7 +329,7 @@ class _Reader:
         except TypeError:
             self.fail("a map is the key of a map", "a key that is no map", "a map")
         if len(members) * 2 != len(items):
-            self.fail("a key stands twice in one map", "each key once", shown(items[::2]))
+            self.fail("a key appears twice in one map", "each key once", shown(items[::2]))
         return members
 
     def _string(self, word: str) -> None:

@@ -1,4 +1,4 @@
-"""Clew's own format: one JSON object a line, one line an event.
+"""Clew's own format: one JSON object per line, one line an event.
 
 Fields: ``process``, ``type``, ``f``, ``value``, and, if known, ``time`` (ns), ``error``
 and ``node``; any other field is kept. Reading is strict, because a file that is half understood
@@ -60,7 +60,7 @@ def write_jsonl(history: Iterable[Event], stream: TextIO) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a name appears twice in one object")
     return members
 
 
@@ -89,7 +89,7 @@ def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryE
     return HistoryError(
         "the file ends inside an operation" if end else f"broken JSON at column {column}",
         where=place(source, line),
-        expected="one whole JSON object an operation",
+        expected="one whole JSON object per operation",
         found="the end of the line" if end else f"{found}, in {shown(text.strip())}",
         fix="Check that the file is whole",
     )
@@ -98,7 +98,7 @@ def broken_json(error: Exception, source: str, line: int, text: str) -> HistoryE
 def not_an_operation(found: Any, source: str, line: int) -> HistoryError:
     """Make the error for JSON that is no object."""
     return HistoryError(
-        "this is no operation",
+        "this is not an operation",
         where=place(source, line),
         expected="an object with process, type and f",
         found=shown(found),

@@ -66,7 +66,7 @@ def one_client_each(events: Sequence[Event], lines: Sequence[int], source: str) 
 def _whose(event: Event, waiting: int, where: str) -> HistoryError:
     what = f"{event.type} of {event.f} without a process"
     if waiting:
-        problem, expected = f"it can't be told whose {what} this is", f"one open {event.f}"
+        problem, expected = f"nobody knows whose {what} this is", f"one open {event.f}"
     else:
         problem, expected = f"{what} has no invocation", f"an earlier invoke of {event.f}"
     return HistoryError(

@@ -27,7 +27,7 @@ LineReader: TypeAlias = Callable[[Iterable[str], str], Iterator[tuple[int, dict[
 """From a file's lines and its name to its events as maps, each with the line it starts on."""
 
 FORMATS: Mapping[str, tuple[str, str]] = {
-    "jsonl": ("jsonl:read_jsonl", "Clew's own: one JSON object a line"),
+    "jsonl": ("jsonl:read_jsonl", "Clew's own: one JSON object per line"),
     "edn": ("edn:read_edn", "Jepsen's EDN: maps, one after another or in one vector or list"),
     "console": ("console:read_console", "Jepsen's console log"),
     "porcupine": ("porcupine:read_porcupine", "Porcupine's key-value text: EDN maps with :key"),
@@ -197,7 +197,7 @@ def _unreadable(source: str, error: OSError) -> HistoryError:
 
 def _no_text(source: str, line: int, byte: int) -> HistoryError:
     return HistoryError(
-        "the file is no text",
+        "the file is not text",
         where=place(source, line),
         expected="a history in UTF-8",
         found=f"the byte 0x{byte:02x}",

@@ -243,7 +243,7 @@ BUGS: dict[str, Bug] = {
     ),
     "acknowledges-before-disk": Bug(
         AcknowledgesBeforeDisk,
-        "a replica says that it holds a write before its disk does",
+        "a replica acknowledges a write before its disk holds it",
         "Guerraoui, Levy, Robust emulations of shared memory in a crash-recovery model, 2004",
         {"nemesis": ["kill"], "nemesis_interval": 2.0, "rate": 20.0, "time_limit": 20.0,
          "key_count": 2},

@@ -346,7 +346,7 @@ def parse(line: str) -> Message:
     try:
         found = _DECODER.decode(line)
     except (ValueError, RecursionError) as bad:
-        raise ValueError(f"expected one JSON object a line ({bad})") from None
+        raise ValueError(f"expected one JSON object per line ({bad})") from None
     wrong = _shape(found)
     if wrong is not None:
         raise ValueError(wrong)

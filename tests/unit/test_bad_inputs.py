@@ -279,7 +279,7 @@ BAD = {
         "Check that the file is the recorded history."
     ),
     "check cut.jsonl": (
-        "cut.jsonl:2: the file ends inside an operation: expected one whole JSON object an "
+        "cut.jsonl:2: the file ends inside an operation: expected one whole JSON object per "
         "operation, found the end of the line. Check that the file is whole."
     ),
     "check type.jsonl": (

@@ -36,8 +36,8 @@ BROKEN = [
     (
         '{"process": 0, "type": "invoke", "f": "write", "value": ' + "9" * 5000 + "}",
         (
-            "HERE:1: broken JSON at column 1: expected one whole JSON object an operation, found a "
-            'number of more than 4300 digits, in "{\\"process\\": 0, \\"type\\": \\"invoke\\", '
+            "HERE:1: broken JSON at column 1: expected one whole JSON object per operation, found "
+            'a number of more than 4300 digits, in "{\\"process\\": 0, \\"type\\": \\"invoke\\", '
             '\\"f\\": \\"write\\",.... Check that the file is whole.'
         ),
     ),
@@ -71,8 +71,8 @@ BROKEN = [
     (
         OP + "\n[1 2]",
         (
-            "HERE:2: this is no operation: expected a map with :process, :type and :f, found 1. "
-            "Give Clew a history: one map per invocation and completion."
+            "HERE:2: this is not an operation: expected a map with :process, :type and :f, found "
+            "1. Give Clew a history: one map per invocation and completion."
         ),
     ),
     (
@@ -86,13 +86,13 @@ BROKEN = [
     (
         "{:process 0, :type :ok, :type :fail, :f :read}",
         (
-            "HERE:1: a key stands twice in one map: expected each key once, found "
+            "HERE:1: a key appears twice in one map: expected each key once, found "
             f'["process", "type", "type", "f"]. {WHOLE}'
         ),
     ),
     (
         "{:process 0, :type :ok, :f :read, :value {1 2 1 3}}",
-        f"HERE:1: a key stands twice in one map: expected each key once, found [1, 1]. {WHOLE}",
+        f"HERE:1: a key appears twice in one map: expected each key once, found [1, 1]. {WHOLE}",
     ),
     (
         "{:process 0, :type :ok, :f :read, :value " + "[" * 300,
@@ -130,7 +130,7 @@ BROKEN = [
     (
         f"{TXN}\n{TXN}\n{{:type :ok, :value [[:r 1 2]]}}",
         (
-            "HERE:3: it can't be told whose ok of txn without a process this is: expected one open "
+            "HERE:3: nobody knows whose ok of txn without a process this is: expected one open "
             "txn, found 2 of them. Give each operation the process that ran it."
         ),
     ),
@@ -167,21 +167,21 @@ BROKEN = [
         '{"type": "invoke", "process": 0, "f": "read"}\n{"type": "ok", "proc',
         (
             "HERE:2: the file ends inside an operation: expected one whole JSON object "
-            "an operation, "
+            "per operation, "
             "found the end of the line. Check that the file is whole."
         ),
     ),
     (
         '{"type": "invoke", "process": 0, "f": "read"}\n[1]',
         (
-            "HERE:2: this is no operation: expected an object with process, type and f, found [1]. "
-            "Give Clew a history: one event per invocation and completion."
+            "HERE:2: this is not an operation: expected an object with process, type and f, found "
+            "[1]. Give Clew a history: one event per invocation and completion."
         ),
     ),
     (
         '{"type": "ok", "value": NaN}',
         (
-            "HERE:1: broken JSON at column 1: expected one whole JSON object an "
+            "HERE:1: broken JSON at column 1: expected one whole JSON object per "
             "operation, found NaN "
             'is not JSON, in "{\\"type\\": \\"ok\\", \\"value\\": NaN}". Check that the '
             "file is whole."
@@ -195,8 +195,8 @@ BROKEN = [
     (
         "[1, 2, 3]",
         (
-            "HERE:1: this is no operation: expected an object with process, type and f, found 1. "
-            "Give Clew a history: one event per invocation and completion."
+            "HERE:1: this is not an operation: expected an object with process, type and f, found "
+            "1. Give Clew a history: one event per invocation and completion."
         ),
     ),
     (
@@ -210,7 +210,7 @@ BROKEN = [
         '[{"type": "invoke", "process": 0, "f": "read"},\n {"type": "o',
         (
             "HERE:2: the file ends inside an operation: expected one whole JSON object "
-            "an operation, "
+            "per operation, "
             "found the end of the line. Check that the file is whole."
         ),
     ),
@@ -221,8 +221,8 @@ BROKEN = [
     (
         "INFO  jepsen.util - 4\t:invoke\t:read\tnil\nINFO  jepsen.util - 4\t:maybe\t:read\tnil\n",
         (
-            "HERE:2: this line starts like an event and is none: expected process, :type, :f and "
-            'value, where type is invoke, ok, fail or info, found "INFO  jepsen.util - '
+            "HERE:2: this line starts like an event but is not one: expected process, :type, :f "
+            'and value, where type is invoke, ok, fail or info, found "INFO  jepsen.util - '
             '4\\t:maybe\\t:read\\tnil". Check that the file is whole.'
         ),
     ),
@@ -236,7 +236,7 @@ BROKEN = [
     (
         '{"process": 0, "type": "invoke", "f": "write", "value": 1e400}\n',
         (
-            "HERE:1: broken JSON at column 1: expected one whole JSON object an operation, found "
+            "HERE:1: broken JSON at column 1: expected one whole JSON object per operation, found "
             '1e400 is too large for a number, in "{\\"process\\": 0, \\"type\\": '
             '\\"invoke\\", \\"f\\": \\"write\\",.... Check that the file is whole.'
         ),
@@ -285,7 +285,7 @@ def test_no_text(tmp_path, data, found):
     with pytest.raises(HistoryError) as caught:
         read_history(path)
     assert str(caught.value).startswith(
-        f"{path}:1: the file is no text: expected a history in UTF-8, found {found}. "
+        f"{path}:1: the file is not text: expected a history in UTF-8, found {found}. "
     )
 
 

@@ -56,8 +56,8 @@ BROKEN = {
     "cut in its head": (b"\x1f\x8b\x08\x00", "the archive is cut"),
     "with a wrong sum": (gzip.compress(JSONL.encode())[:-8] + b"12345678", "the archive is broken"),
     "garbage": (b"\x1f\x8b\x08\x00" + b"\xff" * 60, "the archive is broken"),
-    "of another archive": (gzip.compress(gzip.compress(b"x" * 99)), "the file is no text"),
-    "of binary": (gzip.compress(bytes(range(256))), "the file is no text"),
+    "of another archive": (gzip.compress(gzip.compress(b"x" * 99)), "the file is not text"),
+    "of binary": (gzip.compress(bytes(range(256))), "the file is not text"),
     "of nothing": (gzip.compress(b""), "the file holds no operation"),
 }
 
@@ -102,9 +102,9 @@ class Endless(io.RawIOBase):
 
 
 ENDLESS = {
-    "zeros": (b"", b"\0", "the file is no text: expected a history in UTF-8, found the byte 0x00"),
-    "zeros after events": (JSONL.encode(), b"\0", "standard input:3: the file is no text"),
-    "two bytes a letter": (JSONL.encode("utf-16-le"), b"\0", "the file is no text"),
+    "zeros": (b"", b"\0", "the file is not text: expected a history in UTF-8, found the byte 0x00"),
+    "zeros after events": (JSONL.encode(), b"\0", "standard input:3: the file is not text"),
+    "two bytes a letter": (JSONL.encode("utf-16-le"), b"\0", "the file is not text"),
     "letters": (b"", b"a", "the format is not known"),
     "quotes": (b"", b'"', "the format is not known"),
     "arrays": (b"", b"[", "values are nested too deeply: expected at most 200 levels"),

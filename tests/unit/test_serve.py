@@ -56,7 +56,7 @@ def test_echo_answers_with_the_sender_and_the_request_named() -> None:
 @pytest.mark.parametrize(
     ("bad", "complaint"),
     [
-        ("hello", "expected one JSON object a line (Expecting value: line 1 column 1 (char 0))"),
+        ("hello", "expected one JSON object per line (Expecting value: line 1 column 1 (char 0))"),
         ("[1]", "expected a JSON object"),
         ('{"dest": "n1", "body": {"type": "x"}}', "expected src and dest to be strings"),
         (
@@ -75,7 +75,7 @@ def test_bytes_that_are_no_text_are_a_bad_line() -> None:
     stdout, stderr = StringIO(), StringIO()
     data = f"{init()}\n".encode() + b"\xff\xfe\n" + f"{line('echo', echo=1)}\n".encode()
     serve(Echo, TextIOWrapper(BytesIO(data), "utf-8"), stdout, stderr)
-    assert stderr.getvalue().startswith("stdin:2: line skipped: expected one JSON object a line")
+    assert stderr.getvalue().startswith("stdin:2: line skipped: expected one JSON object per line")
     assert len(stdout.getvalue().splitlines()) == 2
 
 

@@ -162,7 +162,7 @@ BUGS: dict[str, Bug] = {
     "votes-twice": Bug(
         VotesTwice,
         "a node votes for every candidate of a term that asks",
-        "section 5.2: at most one vote a term, first come first served",
+        "section 5.2: at most one vote per term, first come first served",
         {"nemesis": ["kill", "partition"], "nemesis_interval": 1, "rate": 20, "time_limit": 30,
          "latency": 20, "latency_dist": "exponential"},
         shows="election-safety", runs=15,
@@ -245,7 +245,7 @@ BUGS: dict[str, Bug] = {
     ),
     "snapshot-without-sessions": Bug(
         SnapshotWithoutSessions,
-        "what clients were told is not part of a snapshot, so a retry applies twice behind one",
+        "what clients were answered is not part of a snapshot, so a retry applies twice behind one",
         "Ongaro's thesis, sections 5.1 and 6.3",
         {"nemesis": ["loss", "kill"], "nemesis_interval": 0.5, "rate": 60, "time_limit": 20,
          "node_count": 3, "concurrency": "4n", "latency": 5},
