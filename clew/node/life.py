@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from inspect import isasyncgen, isgenerator
 from types import CoroutineType
@@ -317,18 +318,23 @@ class Life(Runtime, ABC):
         if not self.alive:
             return  # it fails while it unwinds
         if isinstance(error, RPCError) and isinstance(cause, Message):
-            self.reply(cause, {name: bounded(part) for name, part in error.body.items()})
+            self._answer(cause, {name: bounded(part) for name, part in error.body.items()})
             return
         self._failures += 1
         if not isinstance(error, Refused):
             self.raised(error, cause)
         if isinstance(cause, Message) and "msg_id" in cause.body:
-            self.reply(cause, {"type": "error", "code": 13, "text": shown(error, ERROR_MAX)})
+            self._answer(cause, {"type": "error", "code": 13, "text": shown(error, ERROR_MAX)})
 
     def _unhandled(self, message: Message) -> None:
         if self.unhandled(message) and "msg_id" in message.body:
             text = f"{self.id} has no handler for {message.body['type']!r}"
-            self.reply(message, {"type": "error", "code": 10, "text": text})
+            self._answer(message, {"type": "error", "code": 10, "text": text})
+
+    def _answer(self, message: Message, body: Mapping[str, Any]) -> None:
+        """Reply for the node; its machine may die as it sends, and no code of its own unwinds."""
+        with suppress(PowerCut):
+            self.reply(message, body)
 
     # Coroutines.
 

@@ -88,7 +88,7 @@ def _data(outcome: Outcome, anomaly: Anomaly | None) -> dict[str, Any]:
             for one in timeline.outages
         ],
         "faults": [
-            [one.id, one.detail, one.at_ns, one.until_ns, list(one.target)]
+            [one.id, one.told, one.at_ns, one.until_ns, list(one.target)]
             for one in run.faults
             if one.bit
         ],

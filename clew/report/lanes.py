@@ -94,6 +94,8 @@ class _Lanes:
                 here, there = self._column(fields["src"]), self._column(fields["dest"])
                 if here is not None and there is not None:
                     self._add(event.time, self._arrow(here, there, label, lost))
+            case "trigger":
+                self._add(event.time, f"  *** {fields['detail']}:")
             case "fault":
                 self._add(event.time, f"  *** {fields['detail']}")
             case "heal":

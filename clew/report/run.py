@@ -267,7 +267,7 @@ def fault_table(reports: Iterable[FaultReport], indent: str = "  ") -> str:
     heads = layout.table(rows, indent).splitlines()
     width = max((len(head) for head in heads), default=0)
     return "\n".join(
-        layout.hanging(f"{head.ljust(width)}  ", report.detail)
+        layout.hanging(f"{head.ljust(width)}  ", report.told)
         for head, report in zip(heads, reports, strict=True)
     )
 

@@ -62,6 +62,8 @@ class Mishaps:
         self._left = left
         self._begun: dict[str, Step] = {}
         """The faults that go on, by id."""
+        self._waited: dict[str, str] = {}
+        """What a fault waited for, by its id, until it strikes."""
         self._ended_ns = -1
         self._crashed_ns: dict[str, int] = {}
 
@@ -69,6 +71,8 @@ class Mishaps:
         """Make the steps of another event, in order of the trace."""
         fields, now_ns = event.fields, event.time
         match event.kind:
+            case "trigger":
+                self._waited[str(fields["id"])] = f"{fields['detail']}: "
             case "fault":
                 yield self._begins(now_ns, **fields)
             case "heal":
@@ -91,7 +95,8 @@ class Mishaps:
         if unsynced and (self._left or unsynced.groups() == ("0", "0")):
             detail = detail[: unsynced.start()]  # reported with each disk, or nothing
         verb = injection_of(fault).does if detail.startswith("on ") else ""
-        told = Step(now_ns, f"Fault {id}: {f'{verb} {detail}' if verb else detail}.", fault=id)
+        detail = self._waited.pop(id, "") + (f"{verb} {detail}" if verb else detail)
+        told = Step(now_ns, f"Fault {id}: {detail}.", fault=id)
         self._begun[id] = told
         return told
 

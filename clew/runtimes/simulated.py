@@ -43,7 +43,11 @@ class SimulatedProcess(Life):
         host: where it runs.
         paused: True while a pause fault holds it.
         held: how many callbacks pauses have kept back so far.
+        at_sync: called before and after each sync with something to lose, with ``sync`` and
+            ``synced``; it may crash the host. None in a run without tripwires.
     """
+
+    at_sync: Callable[[str], None] | None = None
 
     def __init__(self, setting: Setting, host: Host) -> None:
         watch = setting.observer.watch if host.is_node else None
@@ -63,7 +67,9 @@ class SimulatedProcess(Life):
         self.held = 0
 
     def boot(self) -> None:
-        """Make the instance and call its ``start``."""
+        """Make the instance and call its ``start``, unless a fault has struck it before."""
+        if not self.alive:
+            return
         self.setting.trace.add(self._world.now, "start", self.id, self.host.incarnation)
         setting, regions = self.setting, self._network.regions
         known, self.host.known = self.host.known, None
@@ -241,10 +247,16 @@ class SimulatedProcess(Life):
         host, disk, world = self.host, self.disk, self._world
         if not self.alive:
             return Future()
+        loses = self.at_sync is not None and disk.unsynced
+        if loses:
+            self._tell("sync")
         if host.strike is not None and disk.unsynced and host.strike(host):
             raise PowerCut
         self.setting.trace.add(world.now, "sync", self.id, disk.unsynced)
         if not awaited:
+            if loses:
+                disk.make_durable(disk.mark())
+                self._tell("synced")
             return None
         due, mark = Due(sys._getframe(2)), disk.mark()  # noqa: SLF001 - whose code calls the disk
         future = due.future
@@ -263,7 +275,26 @@ class SimulatedProcess(Life):
             self.hold(self._synced, done)
             return
         due, mark = done
+        before = self.disk.syncs
         self.disk.make_durable(mark)
+        if self.at_sync is not None and self.disk.syncs > before:
+            self.at_sync("synced")
+        self._awaken(due)
+
+    def _tell(self, event: str) -> None:
+        """Report a sync in the middle of the node's code, which ends there if that kills it."""
+        assert self.at_sync is not None
+        self.at_sync(event)
+        if not self.alive:
+            raise PowerCut
+
+    def _awaken(self, due: Due) -> None:
+        """Let what waits for a sync go on."""
+        if not self.alive:
+            return
+        if self.paused:
+            self.hold(self._awaken, due)
+            return
         place = due.complete()
         if place is not None:
             self.setting.findings.unsynced[place] = None

@@ -23,6 +23,7 @@ from clew.sim.observer import Observer
 from clew.sim.orders.order import OrderPolicy
 from clew.sim.regions import Regions
 from clew.sim.setting import Setting
+from clew.sim.tripwires import Tripwires
 from clew.sim.world import EndlessLoop, World
 from clew.trace.record import BATCH, Trace
 
@@ -47,6 +48,7 @@ class Cluster:
         regions: where the nodes stand; None for one place.
         bandwidth: how many bytes per second each link carries; 0 for any number.
         roles: the nodes of each role of a system; empty for one class.
+        tripwires: what `make_process` lays at each process; None if no fault waits for anything.
 
     Attributes:
         roles: as given.
@@ -57,6 +59,7 @@ class Cluster:
         findings: what went wrong, in order, each kind of thing once.
         effects: rank of the first effect mark of a request, by (client, msg_id).
         movers: called with the nodes of a client's region when it has come to another, by its name.
+        tripwires: as given.
         limits: what ends a run that does not end by itself.
         looked_at: what the nodes' own code read of the machine, by name, each once.
     """
@@ -80,7 +83,9 @@ class Cluster:
         regions: Regions | None = None,
         bandwidth: int = 0,
         roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        tripwires: Tripwires | None = None,
     ) -> None:
+        self.tripwires = tripwires
         self.roles = {role: [*names] for role, names in roles.items()}
         self.node_ids = list(node_ids)
         self.members = list(node_ids)

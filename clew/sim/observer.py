@@ -27,6 +27,7 @@ class Observer:
 
     Attributes:
         nodes: the live instances by name.
+        states: the server state that each node told last, by its name.
         watch: called with a node after its code ran; None if nothing is watched.
     """
 
@@ -43,7 +44,7 @@ class Observer:
         self._world = world
         self._trace = trace
         self._findings = findings
-        self._states: dict[str, str | None] = {}
+        self.states: dict[str, str | None] = {}
         self._facts: dict[str, Any] = {}
         self._invariants = [make_invariant(declared, self.nodes) for declared in invariants]
         silent = Invariant.facts_of
@@ -58,7 +59,7 @@ class Observer:
     def forget(self, name: str) -> None:
         """Remove a node whose process is gone; invariants no longer see it."""
         self.nodes.pop(name, None)
-        self._states.pop(name, None)
+        self.states.pop(name, None)
         self._facts.pop(name, None)
 
     def server_state(self, node: Node) -> str | None:
@@ -79,8 +80,8 @@ class Observer:
         """Trace a change of server state, and check the invariants that this event may concern."""
         if self._tells_state:
             state = self.server_state(node)
-            if state != self._states.get(node.id):
-                self._states[node.id] = state
+            if state != self.states.get(node.id):
+                self.states[node.id] = state
                 # The trace calls it a role, as it did when digests were first taken.
                 self._trace.add(self._world.now, "state", node.id, {"role": state})
         facts = self._shown(node)

@@ -103,6 +103,11 @@ KINDS: dict[str, Kind] = {
         node=_NODE,
         members="those there are now, in the order in which they came",
     ),
+    "trigger": _kind(
+        "what a fault waited for has happened, and it strikes",
+        **_FAULT,
+        detail="what happened, in words",
+    ),
     "fault": _kind(
         "a fault begins, and what it did",
         **_FAULT,

@@ -8,8 +8,10 @@ test compares them with the code, and the pages with this program.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from clew.scenarios.options.asserts import FIGURES, SERIES
 from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.schema import SCHEMA_FILE, made_text
 from clew.scenarios.options.table import declared
+from clew.scenarios.plans.triggers import ACTS
 from clew.scenarios.runs.client import ELSEWHERE
 from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.sim.faults.injection import NEEDS, Injection
@@ -33,6 +36,7 @@ from clew.sim.faults.targets import SYMBOLS
 from clew.sim.latency import SHAPES
 from clew.sim.regions import PRESETS, Preset
 from clew.sim.topology import TOPOLOGIES
+from clew.sim.trigger import EVENTS, Trigger
 from clew.workloads import workloads as shipped_workloads
 
 HERE = Path(__file__).parent
@@ -112,6 +116,19 @@ def _aims(kind: type[Injection]) -> str:
     return ("", "a region", "two regions")[regions] or ", ".join(kind.aims) or "all"
 
 
+TRIGGER = {
+    "event": "what happens: one of those above",
+    "name": "the type of the message, the server state, the field or the timer; empty for any, `?` "
+    "for one that is drawn when the fault is armed, from those that the run has had",
+    "node": "where: a node's id, or a role after a colon, as in `:shard`; null for any node",
+    "count": "the fault strikes at so many-th of these events since it was armed, counted over all "
+    "nodes that `node` means",
+    "lasts_ns": "how long it lasts once it has struck, ns",
+    "delay_ns": "how much later it strikes, ns",
+}
+"""What each field of a trigger means."""
+
+
 def faults() -> str:
     """The kinds of fault."""
     kinds = [
@@ -125,6 +142,15 @@ def faults() -> str:
         for name, kind in (KINDS | PLANNED).items()
         for p in kind.parameters
     ]
+    triggers = [
+        (
+            code(each.name),
+            "none" if each.default is MISSING else code(json.dumps(each.default)),
+            TRIGGER[each.name],
+        )
+        for each in fields(Trigger)
+    ]
+    acts = "\n".join(f"- {' and '.join(map(code, act))}" for act in ACTS)
     needs = [
         (need, meaning, ", ".join(code(n) for n, kind in KINDS.items() if kind.needs == need))
         for need, meaning in NEEDS.items()
@@ -168,6 +194,30 @@ a system of several kinds of node each of these words may name a role after a co
 `minority:shard` or `leader:controller`: then only the nodes of that role count. Such targets are
 drawn for `--nemesis kill:shard`. A kind without a target of its own, such as
 `partition-halves:shard`, then concerns the links between the nodes of the role.
+
+## Triggers
+
+A fault of a plan may wait for something (`when`) instead of striking at a time. It is armed from
+its `at_ns` to its `until_ns`, strikes when that happens, once, and lasts `lasts_ns` from then on;
+healing ends it. Its target is the node where it happened unless it names another. Several faults
+that wait for the same thing strike the same node at once: a clock that jumps, and a cut.
+
+{table(("event", "when the fault strikes"), ((code(n), text) for n, text in EVENTS.items()))}
+
+{table(("field", "default", "meaning"), triggers)}
+
+A fault strikes in the middle of the node's code where that is what it waits for: a `kill` at the
+first `send` of a handler leaves the others unsent, and what the handler would have done after that
+is not done. Code that runs is not held up by a `pause` that strikes in the middle of it; all that
+comes later is. With a delay, and where a node joins or leaves, the node's code runs to its next
+wait first.
+
+`--nemesis trigger` draws such faults: first the event, evenly, then a name, from those that the run
+has had when the fault is armed; in half of the cases it is the first such event that counts.
+`trigger:shard` waits for nodes of a role. `all` and `--swarm` have none of them unless asked for by
+name. If what a fault waits for never happens, it did nothing, and says so. What they do:
+
+{acts}
 
 ## Parameters
 

@@ -24,7 +24,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = Path(__file__).with_name("digests.json")
 
 
+TRIGGERED = "raft, with triggers"
+NAMES = (*MODELS, TRIGGERED)
+
+
 def golden_plan(name):
+    if name == TRIGGERED:
+        options = {"model": "raft", "nemesis": "trigger", "time_limit": 10, "nemesis_interval": 1}
+        model = load_model("raft")
+        return model, draw_plan(make_scenario(options), 1, model)
     options = {"model": name, "swarm": True, "node_count": 5, "time_limit": 10, "rate": 20}
     model = load_model(name)
     return model, draw_plan(make_scenario(options), 1, model)
@@ -74,7 +82,7 @@ def fresh_digest(python, plan, folder, hash_seed):
     return Trace.load(traced.read_bytes()).close()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_digest_is_the_golden_one(name):
     model, plan = golden_plan(name)
     digest = simulate(plan, model, keep_trace=False).digest
@@ -87,7 +95,7 @@ def test_every_python_and_hash_seed_gives_the_same_digest(version, hash_seed, tm
     python = interpreters().get(version)
     if python is None:
         pytest.skip(f"no Python {version} on this machine")
-    for name in ("raft", "gossip"):
+    for name in ("raft", "gossip", TRIGGERED):
         _, plan = golden_plan(name)
         digest = fresh_digest(python, plan, tmp_path, hash_seed)
         assert digest == json.loads(GOLDEN.read_text())[name]
@@ -95,7 +103,7 @@ def test_every_python_and_hash_seed_gives_the_same_digest(version, hash_seed, tm
 
 if __name__ == "__main__":
     told = {}
-    for name in MODELS:
+    for name in NAMES:
         model, plan = golden_plan(name)
         told[name] = simulate(plan, model, keep_trace=False).digest
     GOLDEN.write_text(json.dumps(told, indent=2) + "\n")

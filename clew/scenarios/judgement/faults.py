@@ -10,6 +10,7 @@ from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.runs.run import Run
 from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
 from clew.sim.faults.targets import parted
+from clew.sim.trigger import ASKED
 
 
 def check_faults(run: Run, model: Model) -> Result:
@@ -42,7 +43,12 @@ def _bites(run: Run, asked: str) -> int:
 
 def _of(run: Run, asked: str) -> list[FaultReport]:
     name, role = parted(asked)
-    of_kind = [report for report in run.faults if name in {report.kind, group_of(report.kind)}]
+    waited = {fault.id for fault in run.plan.faults if fault.when is not None}
+    of_kind = [
+        report
+        for report in run.faults
+        if name in {report.kind, group_of(report.kind)} or (name == ASKED and report.id in waited)
+    ]
     if role is None:
         return of_kind
     # A fault that was drawn for a role is called after it, also if its target is a node by name.
@@ -56,7 +62,7 @@ def _of(run: Run, asked: str) -> list[FaultReport]:
 
 def _last(run: Run, asked: str) -> str:
     reports = _of(run, asked)
-    return reports[-1].detail if reports else "the plan holds none"
+    return reports[-1].told if reports else "the plan holds none"
 
 
 def _done(reports: Sequence[FaultReport]) -> str:
@@ -76,7 +82,10 @@ _LONGER = (
 def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
     """What to request instead: for nodes that send each other nothing, no fault of the network."""
     needs = {
-        KINDS[kind].needs for asked, _ in map(parted, idle) for kind in GROUPS.get(asked, (asked,))
+        KINDS[kind].needs
+        for asked, _ in map(parted, idle)
+        for kind in GROUPS.get(asked, (asked,))
+        if kind in KINDS
     }
     if run.talked or needs != {"peers"}:
         return _LONGER

@@ -10,10 +10,11 @@ from clew.machine.text import meant
 from clew.scenarios.options.role_counts import ROLE
 from clew.sim.faults import GROUPS, KINDS
 from clew.sim.faults.targets import parted
+from clew.sim.trigger import ASKED
 from clew.workloads.options import Option
 
-FAULTS = ("all", *dict.fromkeys([*GROUPS, *KINDS]))
-"""What may be requested: all, families and kinds."""
+FAULTS = ("all", *dict.fromkeys([*GROUPS, *KINDS, ASKED]))
+"""What may be requested: all, families and kinds, and faults that wait for something."""
 
 
 def _check_faults(asked: tuple[str, ...]) -> None:

@@ -18,7 +18,13 @@ from clew.scenarios.plans.arrivals import Arrivals
 from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
-from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, draw_swarm
+from clew.scenarios.plans.nemesis import (
+    Swarm,
+    draw_faults,
+    draw_size,
+    draw_swarm,
+    nodes_of_role,
+)
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.picks import picks_of, with_picks
 from clew.scenarios.plans.placement import placed
@@ -30,11 +36,13 @@ from clew.scenarios.plans.plan import (
     recover_margin_ns,
 )
 from clew.scenarios.plans.roles import asks_of, draw_roles
+from clew.scenarios.plans.triggers import draw_triggers, profile_of
 from clew.sim.entropy import Entropy
-from clew.sim.faults import GROUPS, KINDS, joiners_of
+from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
 from clew.sim.faults.targets import parted
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
+from clew.sim.trigger import ASKED
 from clew.workloads.workload import Draw, Request, Surroundings, Workload, finals
 
 _NS_PER_MS = 1_000_000
@@ -281,7 +289,7 @@ def _shape(
     if not _draws_kinds(scenario):
         check_core(scenario.nemesis, scenario.liveness)
         faults = draw_faults(
-            scenario.nemesis,
+            [name for name in scenario.nemesis if parted(name)[0] != ASKED],
             entropy=entropy,
             node_ids=names,
             regions=regions,
@@ -292,11 +300,12 @@ def _shape(
             clock_error_ns=clock_error_ns,
             roles=roles,
         )
-        members = settled(faults, names, model.program, roles)
+        struck = _with_triggers(faults, scenario, entropy, model, names, roles)
+        members = settled(struck, names, model.program, roles)
         check_members(scenario.nemesis, members, len(names), model.program)
         return Swarm(names, latency, scenario.nemesis, members, regions)
-    pool = scenario.nemesis
-    if not pool or "all" in pool:
+    pool = tuple(name for name in scenario.nemesis if parted(name)[0] != ASKED)
+    if not scenario.nemesis or "all" in pool:
         pool = tuple(kinds_for(model.program))
     if scenario.liveness == "core":
         pool = tuple(name for name in pool if not changes_members(name))
@@ -313,8 +322,37 @@ def _shape(
         regions=regions,
         roles=roles,
     )
-    members = settled(swarm.faults, swarm.node_ids, model.program, roles)
+    struck = _with_triggers(swarm.faults, scenario, entropy, model, swarm.node_ids, roles)
+    members = settled(struck, swarm.node_ids, model.program, roles)
     return replace(swarm, faults=members)
+
+
+def _with_triggers(
+    faults: Sequence[Fault],
+    scenario: Scenario,
+    entropy: Entropy,
+    model: Model,
+    node_ids: Sequence[str],
+    roles: Mapping[str, Sequence[str]],
+) -> Sequence[Fault]:
+    """Add what waits for something, if that is requested; each request has a stream of its own."""
+    found = [*faults]
+    for asked in dict.fromkeys(scenario.nemesis):
+        name, role = parted(asked)
+        if name == ASKED:
+            if role is not None:
+                nodes_of_role(role, roles, asked)
+            found += draw_triggers(
+                entropy.stream("nemesis", asked),
+                profile_of(model.program),
+                kinds=kinds_for(model.program),
+                node_ids=node_ids,
+                time_limit_ns=to_ns(scenario.time_limit),
+                interval_ns=to_ns(scenario.nemesis_interval),
+                role=role,
+                clock_error_ns=_clock_error_ns(scenario, model),
+            )
+    return sorted(found, key=lambda fault: fault.at_ns)
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:

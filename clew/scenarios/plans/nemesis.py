@@ -92,7 +92,7 @@ def draw_faults(
     places = () if regions is None else regions.names
     for asked in dict.fromkeys(kinds):
         name, role = parted(asked)
-        among = list(node_ids if role is None else _nodes_of(role, roles, asked))
+        among = list(node_ids if role is None else nodes_of_role(role, roles, asked))
         counts = len(among) if role is None else (len(among), len(node_ids))
         fitting = _fitting(name, counts, len(places))
         fitting = [name for name in fitting if name not in unfelt] or fitting
@@ -102,7 +102,7 @@ def draw_faults(
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
-def _nodes_of(role: str, roles: Mapping[str, Sequence[str]], asked: str) -> Sequence[str]:
+def nodes_of_role(role: str, roles: Mapping[str, Sequence[str]], asked: str) -> Sequence[str]:
     """The nodes of a role that a fault aims at.
 
     Raises:
@@ -227,7 +227,7 @@ class _Draw(NamedTuple):
         params = {
             parameter.name: places.pop()
             if parameter.region
-            else _value(parameter, stream, self.node_ids, self.clock_error_ns)
+            else drawn_value(parameter, stream, self.node_ids, self.clock_error_ns)
             for parameter in kind.parameters
         }
         if kind.instant and target not in SERVER_STATES:
@@ -251,7 +251,7 @@ _CLOCK_ERRORS = frozenset({"offset_ns", "jump_ns", "amplitude_ns"})
 """Parameters that say how far a clock is off."""
 
 
-def _value(
+def drawn_value(
     parameter: Parameter, stream: Stream, node_ids: list[str], clock_error_ns: int | None
 ) -> Any:
     """A parameter's value, drawn by order of magnitude."""
@@ -392,7 +392,7 @@ def _least(name: str, roles: Mapping[str, Sequence[str]]) -> int:
     kind, role = parted(name)
     injection = KINDS[kind]
     if role is not None and not injection.aims:
-        return 0 if len(_nodes_of(role, roles, name)) >= injection.least_nodes else 1 << 30
+        return 0 if len(nodes_of_role(role, roles, name)) >= injection.least_nodes else 1 << 30
     return injection.least_nodes
 
 

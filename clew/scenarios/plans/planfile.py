@@ -40,6 +40,7 @@ from clew.sim.faults.targets import parted
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.regions import Regions, ways
 from clew.sim.topology import TOPOLOGIES
+from clew.sim.trigger import ASKED
 from clew.workloads import workloads
 from clew.workloads.options import Option, own_options
 from clew.workloads.picks import PICKS
@@ -261,8 +262,8 @@ def _check_fields(plan: Plan, where: str) -> None:
 
 def _check_nemesis(plan: Plan, where: str) -> None:
     for name, role in map(parted, plan.nemesis):
-        if name not in GROUPS and name not in KINDS:
-            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
+        if name not in {*GROUPS, *KINDS, ASKED}:
+            known = ", ".join(dict.fromkeys([*GROUPS, *KINDS, ASKED]))
             raise _bad(where, "nemesis", f"some of {known}", name)
         if role is not None and role not in plan.roles:
             raise _bad(where, "nemesis", f"a role of {', '.join(plan.roles) or 'none'}", role)
@@ -359,16 +360,25 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
         check_regions(fault, plan.regions.names if plan.regions else (), where)
-        role = parted(fault.target)[1] if isinstance(fault.target, str) else None
-        if role is not None and role not in plan.roles:
-            expected = f"one of {', '.join(plan.roles)}" if plan.roles else "no role"
-            raise _bad(where, f"the target of fault {fault.id!r}", expected, role)
+        for place, aim in _aims(fault):
+            role = parted(aim)[1]
+            if role is not None and role not in plan.roles:
+                expected = f"one of {', '.join(plan.roles)}" if plan.roles else "no role"
+                raise _bad(where, f"{place} of fault {fault.id!r}", expected, role)
         for place, name in _nodes_named(fault):
             if name not in there:
                 named = "node_ids" if there == [*plan.node_ids] else "the nodes"
                 expected = f"some of {named}, which are " + ", ".join(there)
                 raise _bad(where, f"{place} of fault {fault.id!r}", expected, name)
     _check_members(faults, plan, where)
+
+
+def _aims(fault: Fault) -> Iterator[tuple[str, str]]:
+    """The words of a fault that may name a role, with their places."""
+    if isinstance(fault.target, str):
+        yield "the target", fault.target
+    if fault.when is not None and fault.when.node is not None:
+        yield "when.node", fault.when.node
 
 
 def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
@@ -399,7 +409,7 @@ def _check_join(fault: Fault, where: str) -> None:
     if fault.target is not None:
         expected = "null, as its parameter node says who joins"
         raise _bad(where, f"the target of fault {fault.id!r}", expected, fault.target)
-    if fault.until_ns != fault.at_ns:
+    if fault.until_ns != fault.at_ns and fault.when is None:
         expected = f"its at_ns, {fault.at_ns}, as a node joins at an instant"
         raise _bad(where, f"until_ns of fault {fault.id!r}", expected, fault.until_ns)
 
@@ -411,6 +421,8 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
         yield from (("the target", name) for name in target)
     elif target is not None and target[-1:].isdecimal():
         yield "the target", target  # symbols and server states are words without a number
+    if fault.when is not None and fault.when.node is not None and ":" not in fault.when.node:
+        yield "when.node", fault.when.node
     groups = fault.params.get("groups", ())
     yield from (("groups", name) for group in groups for name in group)
     messages = fault.params.get("messages", ())

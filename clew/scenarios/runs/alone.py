@@ -139,6 +139,8 @@ class _Reader:
         self._ended: list[Part] = []
         self._changed: dict[str, list[Change]] = {}
         """The life of each host so far."""
+        self._struck_ns = -1
+        """The time at which a fault that waited for something last struck."""
         self._acted: dict[str, int] = {}
         """The time at which something of a node's own last happened."""
 
@@ -167,6 +169,8 @@ class _Reader:
                 part.got.append((came_ns, fields["src"], fields["body"]))
         elif kind in {"timer", "work"}:
             self._act(fields["node"], event.time)
+        elif kind == "trigger":
+            self._struck_ns = event.time
         elif kind == "start":
             self._begin(event)
         elif kind == "crash":
@@ -213,7 +217,9 @@ class _Reader:
         if part is None:
             return
         part.changes.append(change)
-        if late and kind == "pause":  # what it held of that instant is not in the trace
+        # What a pause held of that instant is not in the trace, nor which code of the node came
+        # before a fault that struck in the middle.
+        if (late and kind == "pause") or event.time == self._struck_ns:
             self._open[node] = part._replace(until_ns=min(part.until_ns, event.time))
 
 

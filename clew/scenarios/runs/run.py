@@ -19,6 +19,7 @@ from clew.node.system import Program
 from clew.node.timer import NS_PER_SECOND
 from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
+from clew.runtimes.tripped import tripped
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import check_ends, load_workload, mistakes_of
@@ -39,6 +40,7 @@ from clew.sim.latency import Latency
 from clew.sim.load import Load
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
+from clew.sim.tripwires import Tripwires
 from clew.sim.unawaited import Kept, unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace, first_difference
@@ -335,6 +337,10 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     started = wall.seconds()
     make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
     lives = Lives()
+    triggers = [fault.when for fault in plan.faults if fault.when is not None]
+    wires = Tripwires(triggers) if triggers else None
+    if wires is not None:
+        make = tripped(make, wires)
     cluster = Cluster(
         plan.seed,
         how.program,
@@ -352,6 +358,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         regions=plan.regions,
         bandwidth=plan.bandwidth,
         roles=plan.roles,
+        tripwires=wires,
     )
     recorder = Recorder(cluster.world, cluster.trace)
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):

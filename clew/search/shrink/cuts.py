@@ -218,6 +218,9 @@ def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
         target = tuple(name for name in target if name in node_ids)
         if not target:
             return None
+    where = None if fault.when is None else fault.when.node
+    if where is not None and ":" not in where and where not in node_ids:
+        return None  # what it waits for never happens
     return replace(fault, target=target, params=params_among(fault, node_ids))
 
 

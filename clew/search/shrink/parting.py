@@ -22,7 +22,7 @@ from clew.trace.words import body_words, time, told
 UNSEEN = frozenset(
     {
         "fault", "heal", "phase", "link", "invoke", "timer", "send", "crash", "start", "pause",
-        "resume", "clock", "slow", "state", "finding",
+        "resume", "clock", "slow", "state", "finding", "trigger",
     }
 )  # fmt: skip
 """The kinds of event that the change of a plan itself causes, that say nothing, or that follow from

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from clew.errors import ScenarioError
+from clew.sim.trigger import Trigger, read_trigger
 
 Target: TypeAlias = str | tuple[str, ...] | None
 
@@ -26,6 +27,8 @@ class Fault:
             `clew.sim.faults.targets.SYMBOLS`; any other word is a server state), perhaps with
             a role; None for the kind's own default.
         params: the kind's parameters by name, JSON values; those left out have their defaults.
+        when: what it waits for; None for a fault that strikes at its time. One that waits is armed
+            from `at_ns` until `until_ns`, and lasts as long as its trigger says.
     """
 
     id: str
@@ -34,10 +37,11 @@ class Fault:
     until_ns: int
     target: Target = None
     params: dict[str, Any] = field(default_factory=dict)
+    when: Trigger | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `clew.sim.faults.fault_from_json` turns into an equal fault."""
-        return {
+        plain = {
             "id": self.id,
             "kind": self.kind,
             "at_ns": self.at_ns,
@@ -45,9 +49,11 @@ class Fault:
             "target": list(self.target) if isinstance(self.target, tuple) else self.target,
             "params": dict(self.params),
         }
+        # A plan without triggers reads as it did before there were any.
+        return plain if self.when is None else {**plain, "when": self.when.to_json()}
 
 
-_FIELDS = ("id", "kind", "at_ns", "until_ns", "target", "params")
+_FIELDS = ("id", "kind", "at_ns", "until_ns", "target", "params", "when")
 
 
 def read_fault(value: Any, where: str) -> Fault:
@@ -71,6 +77,7 @@ def read_fault(value: Any, where: str) -> Fault:
         until_ns=_field(value, "until_ns", int, place),
         target=_target(value.get("target"), place),
         params=dict(params),
+        when=read_trigger(value["when"], place) if value.get("when") is not None else None,
     )
 
 

@@ -99,10 +99,11 @@ class Injection:
     regions there must be, `instant` True if it
     has no duration, `does` what it does to links, as a verb before the detail that names them,
     `lingers` True if a short one would mostly strike nothing. `needs` is what
-    a node must do to notice it.
+    a node must do to notice it. `runs_nodes` is True if nodes' code runs when it strikes, so that
+    it can't strike in the middle of such code.
 
     Attributes:
-        fault: the plan's data.
+        fault: the plan's data; of one that waited, with the times between which it is active.
         targets: whom it strikes, in the cluster's order; none before it begins.
         bit: how much of its effect a node could notice so far, in the unit that `bites` names.
     """
@@ -117,6 +118,7 @@ class Injection:
     least_regions: ClassVar[int] = 0
     instant: ClassVar[bool] = False
     lingers: ClassVar[bool] = False
+    runs_nodes: ClassVar[bool] = False
     does: ClassVar[str] = ""
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from clew.errors import ScenarioError
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
 from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
-from clew.sim.faults.targets import SYMBOLS, parted, resolve, whom
+from clew.sim.faults.targets import IT, SYMBOLS, parted, resolve, whom
+from clew.sim.host import Host
+from clew.sim.trigger import Trigger
+from clew.sim.tripwires import Wire
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -39,6 +42,8 @@ class FaultReport:
         target: the nodes it struck.
         bit: how much it really did, in the unit of the kind (`Injection.bites`); 0 for nothing.
         detail: one sentence.
+        fired: of a fault that waited for something, exactly what happened: the trigger that waits
+            for just that at just that node.
     """
 
     id: str
@@ -49,17 +54,33 @@ class FaultReport:
     target: tuple[str, ...]
     bit: int
     detail: str
+    fired: Trigger | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with the same fields."""
-        return {**asdict(self), "target": list(self.target)}
+        """A JSON object with the same fields; without `fired` where that is None."""
+        plain = {**asdict(self), "target": list(self.target)}
+        if self.fired is None:
+            del plain["fired"]
+        return plain
+
+    @property
+    def told(self) -> str:
+        """The detail, after what it waited for."""
+        return self.detail if self.fired is None else f"{self.fired.told}: {self.detail}"
 
 
 class _Course:
-    """The state of one fault."""
+    """The state of one fault.
+
+    Attributes:
+        wire: while it waits for something, and after.
+        fired: what happened then.
+    """
 
     def __init__(self, injection: Injection) -> None:
         self.injection = injection
+        self.wire: Wire | None = None
+        self.fired: Trigger | None = None
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.detail = "never bit: the run ended first"
@@ -84,8 +105,16 @@ class _Course:
             fault.until_ns if self.ended_ns is None else self.ended_ns,
             tuple(host.id for host in self.injection.targets),
             self.injection.bit,
-            _joined(self.detail, self.after) if self.after else self.detail,
+            self._told(),
+            self.fired,
         )
+
+    def _told(self) -> str:
+        if self.wire is not None and self.fired is None:
+            trigger, passed = self.wire.trigger, self.wire.passed
+            often = f", which came about {passed} of {trigger.count} times" if passed else ""
+            return f"never bit: it waited in vain for the moment {trigger.told}{often}"
+        return _joined(self.detail, self.after) if self.after else self.detail
 
 
 class Injector:
@@ -108,7 +137,8 @@ class Injector:
             check_fault(fault)
             check_regions(fault, places)
             _check_nodes(fault, there)
-            _check_role(fault, cluster.roles)
+            for aim in (fault.target, None if fault.when is None else fault.when.node):
+                _check_role(fault, aim, cluster.roles)
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
             seen.add(fault.id)
@@ -122,6 +152,9 @@ class Injector:
         fault = injection.fault
         target = fault.target or (injection.aims[0] if injection.aims else None)
         yield world.timeout(max(fault.at_ns - world.now, 0))
+        if fault.when is not None:
+            yield from self._await(course, fault.when)
+            return
         # Nobody fits yet, such as while there is no leader: it looks again until its time is over.
         while not (targets := resolve(self._cluster, fault, target)):
             if world.now >= fault.until_ns or self._ledger.healed:
@@ -132,6 +165,68 @@ class Injector:
             return
         injection.targets = targets
         self._begin(course)
+        yield from self._go_on(course)
+
+    def _await(self, course: _Course, when: Trigger) -> Generator[Any, Any, None]:
+        """Wait for what a fault waits for, and run the fault from there."""
+        if self._ledger.healed:
+            return
+        world, injection, wires = self._cluster.world, course.injection, self._cluster.tripwires
+        assert wires is not None, "a cluster whose faults wait for something needs tripwires"
+        happened = world.event()
+        within = not (when.delay_ns or injection.runs_nodes)
+
+        def strike(host: Host, exact: Trigger) -> None:
+            course.fired = exact
+            if within:
+                self._strike(course, host)
+            happened.succeed(host)
+
+        course.wire = wires.arm(when, self._where(when), injection.stream("trigger"), strike)
+        over = world.timeout(max(injection.fault.until_ns - world.now, 0))
+        yield happened | over
+        wires.disarm(course.wire)
+        if not happened.triggered:
+            return
+        if not within:
+            yield world.timeout(when.delay_ns)
+            self._strike(course, cast("Host", happened.value))
+        if course.active:
+            yield from self._go_on(course)
+
+    def _where(self, when: Trigger) -> Collection[str] | None:
+        """The nodes at which something may happen; a role's are those that it has by then."""
+        if when.node is None:
+            return None
+        role = parted(when.node)[1]
+        return (when.node,) if role is None else self._cluster.roles[role]
+
+    def _strike(self, course: _Course, here: Host) -> None:
+        """Begin a fault now, perhaps in the middle of a node's code."""
+        if self._ledger.healed:
+            return
+        injection, world = course.injection, self._cluster.world
+        fault, exact = injection.fault, course.fired
+        assert exact is not None
+        target = fault.target or (IT if injection.aims else None)
+        before, world.current = world.current, None  # a fault is not the node's code
+        try:
+            injection.targets = resolve(self._cluster, fault, target, here)
+            if not injection.targets and target is not None:
+                course.detail = f"never bit: no {whom(target)}"
+                return
+            injection.fault = replace(
+                fault, at_ns=world.now, until_ns=world.now + exact.lasts_ns, when=None
+            )
+            self._cluster.trace.add(world.now, "trigger", fault.id, fault.kind, exact.told)
+            self._begin(course)
+        finally:
+            world.current = before
+
+    def _go_on(self, course: _Course) -> Generator[Any, Any, None]:
+        """Run a fault that has begun to its end."""
+        world, injection = self._cluster.world, course.injection
+        fault = injection.fault
         if injection.instant:
             self._end(course)
             return
@@ -207,7 +302,9 @@ def _joined(began: str, ended: str) -> str:
 
 def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
     """Make sure that every node that a fault names exists."""
-    for name in [*_named(fault.target), *nodes_of(fault)]:
+    where = fault.when.node if fault.when is not None else None
+    waits = () if where is None or ":" in where else (where,)
+    for name in [*_named(fault.target), *waits, *nodes_of(fault)]:
         if name not in node_ids:
             raise ScenarioError(
                 "no such node", where=f"faults: fault {fault.id!r}",
@@ -215,9 +312,9 @@ def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
             )  # fmt: skip
 
 
-def _check_role(fault: Fault, roles: Collection[str]) -> None:
-    """The role that a fault aims at, if any, exists."""
-    role = parted(fault.target)[1] if isinstance(fault.target, str) else None
+def _check_role(fault: Fault, aim: Target, roles: Collection[str]) -> None:
+    """The role that a fault aims at, or waits for something at, exists if there is one."""
+    role = parted(aim)[1] if isinstance(aim, str) else None
     if role is not None and role not in roles:
         raise ScenarioError(
             "no such role", where=f"faults: fault {fault.id!r}",

@@ -17,6 +17,7 @@ from clew.sim.faults import (
 )
 from clew.sim.faults.fault import Fault, read_fault
 from clew.sim.faults.injection import Injection, Parameter
+from clew.sim.faults.targets import IT
 
 KINDS: dict[str, type[Injection]] = {
     "partition-halves": partitions.Halves,
@@ -182,6 +183,9 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
     if not 0 <= fault.at_ns <= fault.until_ns:
         raise ScenarioError("bad times", where=where, expected="0 <= at_ns <= until_ns",
                             found=f"{fault.at_ns} and {fault.until_ns}")  # fmt: skip
+    if fault.target == IT and fault.when is None:
+        raise ScenarioError(f"the target {IT!r} is the node of what a fault waits for", where=where,
+                            expected="a 'when', or another target", found="neither")  # fmt: skip
     known = {parameter.name: parameter for parameter in kind.parameters}
     for name, value in fault.params.items():
         if name not in known:

@@ -49,6 +49,7 @@ class _Change(Injection):
 
     group: ClassVar[str] = "membership"
     needs: ClassVar[Need] = "members"
+    runs_nodes: ClassVar[bool] = True
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         super().__init__(fault, cluster, ledger)

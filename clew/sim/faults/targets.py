@@ -11,12 +11,15 @@ from clew.sim.host import Host
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
+IT = "it"
+
 SYMBOLS: dict[str, str] = {
     "one": "one drawn node that is up",
     "random": "a drawn number of the nodes that are up, at least one",
     "minority": "drawn nodes that are up, fewer than half of all nodes, at least one",
     "majority": "drawn nodes that are up, one more than half of all nodes",
     "all": "every node",
+    IT: "of a fault that waits for something: the node at which it happened",
 }
 """Any other word is a server state, such as ``leader``: a drawn node that reports this
 state.
@@ -37,8 +40,14 @@ def of_role(word: str, role: str | None) -> str:
     return word if role is None else f"{word}:{role}"
 
 
-def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
+def resolve(cluster: Cluster, fault: Fault, target: Target, here: Host | None = None) -> list[Host]:
     """The hosts that a target means now, in the cluster's order; empty if none fits.
+
+    Args:
+        cluster: whose hosts.
+        fault: what strikes.
+        target: whom it aims at.
+        here: where what it waited for happened.
 
     The draw is keyed by the fault and made over all nodes, up or down, so that a node that happens
     to be down changes as little as possible.
@@ -46,6 +55,8 @@ def resolve(cluster: Cluster, fault: Fault, target: Target) -> list[Host]:
     hosts = list(cluster.hosts.values())
     if isinstance(target, tuple):
         return [host for host in hosts if host.id in target]
+    if target == IT:
+        return [host for host in hosts if host is here]
     if target in cluster.hosts:
         return [cluster.hosts[target]]
     if target is None:

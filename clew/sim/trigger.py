@@ -13,6 +13,7 @@ from typing import Any
 
 from clew.errors import ScenarioError
 from clew.machine.text import meant
+from clew.node.timer import NS_PER_SECOND
 
 EVENTS: dict[str, str] = {
     "send": "a node has sent a message of the type; its code has not gone on yet",
@@ -20,7 +21,7 @@ EVENTS: dict[str, str] = {
     "state": "a node's server state has become the one named; its code is done",
     "field": "the field of what a node shows by observe() has changed; its code is done",
     "sync": "a node begins to sync its disk with something to lose; nothing is durable yet",
-    "synced": "a sync that a node awaits has made its writes durable; its code has not gone on yet",
+    "synced": "a sync has made a node's writes durable; its code has not gone on yet",
     "boot": "a node has started again or joined, and its start() has run up to its first await",
     "timer": "a timer of the name is due at a node; its callback has not run yet",
 }
@@ -32,6 +33,9 @@ A timer's name is that of its callback; ``sleep`` and ``rpc-timeout`` are those 
 
 NAMELESS = frozenset({"sync", "synced", "boot"})
 """Events that have no name."""
+
+ASKED = "trigger"
+"""The name by which such faults are asked for on the command line, beside kinds and families."""
 
 DRAWN = "?"
 """The name for one that is drawn when the fault is armed, from those that the run has had so far;
@@ -76,10 +80,22 @@ class Trigger:
         where = "a node" if self.node is None else self.node.replace(":", "a node of the role ")
         return _WORDS[self.event].format(where, self._what())
 
+    @property
+    def told(self) -> str:
+        """When the fault strikes, such as ``when n2 sends vote for the 3rd time``."""
+        often = f" for the {_ordinal(self.count)} time" if self.count > 1 else ""
+        later = f", {self.delay_ns / NS_PER_SECOND:.6g} s later" if self.delay_ns else ""
+        return f"when {self.words}{often}{later}"
+
     def _what(self) -> str:
         if self.name == DRAWN:
             return f"a drawn {_NOUNS[self.event]}"
-        return self.name or f"any {_NOUNS[self.event]}"
+        return self.name or f"any {_NOUNS.get(self.event)}"
+
+
+def _ordinal(count: int) -> str:
+    last = 0 if count // 10 % 10 == 1 else count % 10
+    return f"{count}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
 
 
 _WORDS = {
