@@ -111,15 +111,8 @@ class Cluster:
             watched = tuple(watched[rank] for rank in invariants)
         self._observer = Observer(world, trace, self.findings, watched, states=tells_state(program))
         self.nodes = self._observer.nodes
-        self.limits = Limits(
-            world,
-            trace,
-            self.network,
-            self.findings,
-            classes_of(program),
-            len(self.node_ids),
-            events_max,
-        )
+        classes, count = classes_of(program), len(node_ids)
+        self.limits = Limits(world, trace, self.network, self.findings, classes, count, events_max)
         self._setting = Setting(
             world, self.entropy, trace, self.network, self.findings, self._observer,
             self.members, [*self.node_ids, *self._service_classes], roles, clock_error_ns,

@@ -62,13 +62,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             can't have an effect here.
     """
     entropy = Entropy(seed)
-    workload_name = reference_of(model, scenario.workload)
-    if workload_name is None:
-        raise UsageError(
-            f"no workload is named for {model.name}",
-            expected="--workload NAME, or a 'workload' attribute of the class",
-            fix="See 'clew list workloads'",
-        )
+    workload_name = _workload_of(scenario, model)
     spoken = load_workload(workload_name)
     options = scenario.options_for(spoken)
     asks = asks_of(model.system, spoken)
@@ -120,6 +114,22 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
             operations, picks, entropy=entropy, homes=homes, regions=regions, faults=shape.faults
         ),
     )
+
+
+def _workload_of(scenario: Scenario, model: Model) -> str:
+    """Name the workload that is asked for, or else the model's own.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    name = reference_of(model, scenario.workload)
+    if name is None:
+        raise UsageError(
+            f"no workload is named for {model.name}",
+            expected="--workload NAME, or a 'workload' attribute of the class",
+            fix="See 'clew list workloads'",
+        )
+    return name
 
 
 def _slowest_ns(shape: Swarm) -> int:

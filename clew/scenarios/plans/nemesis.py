@@ -340,22 +340,8 @@ def draw_swarm(
         UsageError: a name in the pool is unknown.
     """
     node_ids = node_ids or draw_size(entropy, promise)
-    count, places = len(node_ids), len(regions.names) if regions else 0
-    pool = dict.fromkeys(
-        of_role(name, role)
-        for asked, role in map(parted, kinds)
-        for name in GROUPS.get(asked, (asked,))
-    )
-    for name in pool:
-        if parted(name)[0] not in KINDS:
-            _fitting(name, count)
-    ordered = [one for name in KINDS for one in pool if parted(one)[0] == name]
-    fitting = [
-        name
-        for name in ordered
-        if _least(name, roles) <= count and KINDS[parted(name)[0]].least_regions <= places
-    ]
-    on = _switched_on(fitting, entropy)
+    places = len(regions.names) if regions else 0
+    on = _switched_on(_pool(kinds, len(node_ids), places, roles), entropy)
     faults: list[Fault] = []
     for name in on:
         stream = entropy.stream("swarm", "rate", name)
@@ -371,6 +357,32 @@ def draw_swarm(
     faults.sort(key=lambda fault: fault.at_ns)
     drawn = latency or _latency(entropy, promise)
     return Swarm(tuple(node_ids), drawn, tuple(on), tuple(faults), regions)
+
+
+def _pool(
+    kinds: Sequence[str], node_count: int, region_count: int, roles: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """List the kinds that names mean and that can do something here, in the table's order.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    pool = dict.fromkeys(
+        of_role(name, role)
+        for asked, role in map(parted, kinds)
+        for name in GROUPS.get(asked, (asked,))
+    )
+    for name in pool:
+        if parted(name)[0] not in KINDS:
+            _fitting(name, node_count)
+    return [
+        one
+        for name, kind in KINDS.items()
+        for one in pool
+        if parted(one)[0] == name
+        and _least(one, roles) <= node_count
+        and kind.least_regions <= region_count
+    ]
 
 
 def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str, ...]:

@@ -335,31 +335,8 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     """One run in a context, in the way that is given."""
     load_workload(plan.workload)  # at once: what its file imports is not the model's
     started = wall.seconds()
-    make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
     lives = Lives()
-    triggers = [fault.when for fault in plan.faults if fault.when is not None]
-    wires = Tripwires(triggers) if triggers else None
-    if wires is not None:
-        make = tripped(make, wires)
-    cluster = Cluster(
-        plan.seed,
-        how.program,
-        plan.node_ids,
-        latency=Latency(plan.latency_ns, plan.latency_shape),
-        services=SERVICES,
-        order=order_of(plan.schedule, Entropy(plan.seed)),
-        keep_trace=how.keep_trace,
-        stop_on_finding=plan.stop_on_finding,
-        events_max=plan.events_max,
-        make_process=lives.noting(make) if how.lives else make,
-        invariants=how.invariants,
-        strict_replies=plan.strict_replies,
-        clock_error_ns=plan.clock_error_ns,
-        regions=plan.regions,
-        bandwidth=plan.bandwidth,
-        roles=plan.roles,
-        tripwires=wires,
-    )
+    cluster = _cluster_of(plan, how, lives)
     recorder = Recorder(cluster.world, cluster.trace)
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
         with mistakes_of(plan.workload):
@@ -396,6 +373,34 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
         lives=tuple(lives.all),
+    )
+
+
+def _cluster_of(plan: Plan, how: _How, lives: Lives) -> Cluster:
+    """Build the cluster of a plan, before time begins, with notes of its lives if requested."""
+    make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
+    triggers = [fault.when for fault in plan.faults if fault.when is not None]
+    wires = Tripwires(triggers) if triggers else None
+    if wires is not None:
+        make = tripped(make, wires)
+    return Cluster(
+        plan.seed,
+        how.program,
+        plan.node_ids,
+        latency=Latency(plan.latency_ns, plan.latency_shape),
+        services=SERVICES,
+        order=order_of(plan.schedule, Entropy(plan.seed)),
+        keep_trace=how.keep_trace,
+        stop_on_finding=plan.stop_on_finding,
+        events_max=plan.events_max,
+        make_process=lives.noting(make) if how.lives else make,
+        invariants=how.invariants,
+        strict_replies=plan.strict_replies,
+        clock_error_ns=plan.clock_error_ns,
+        regions=plan.regions,
+        bandwidth=plan.bandwidth,
+        roles=plan.roles,
+        tripwires=wires,
     )
 
 
