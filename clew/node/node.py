@@ -449,6 +449,11 @@ def role_of_name(name: str, roles: Collection[str]) -> str | None:
     return role if role in roles else None
 
 
+def takes_members(node_class: type[Node]) -> bool:
+    """Return whether a class has the hook that reports the members."""
+    return node_class.members_changed is not Node.members_changed
+
+
 def handlers_of(node_class: type[Node]) -> dict[str, str]:
     """The names of a class's handlers by message type, the most derived class's first."""
     found: dict[str, str] = {}

@@ -10,8 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from clew.machine.text import Unwinding
-from clew.node.node import Node, role_of_name
-from clew.node.system import Program, classes_by_node, classes_of, tells_state
+from clew.node.node import Node, role_of_name, takes_members
+from clew.node.system import (
+    Program,
+    Role,
+    System,
+    classes_by_node,
+    classes_of,
+    tells_state,
+)
 from clew.sim.entropy import Entropy
 from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess
@@ -151,6 +158,33 @@ class Cluster:
         self.members.append(name)
         self._setting.names.append(name)
         self.restart([host])
+
+    def may_join(self, name: str) -> bool:
+        """Return whether the role of a new node's name takes new members, and has room for one.
+
+        Those that are to leave count until they are gone.
+        """
+        role, kin = self._role_of(name)
+        return role is None or (
+            takes_members(role.node_class) and (role.most is None or len(kin) < role.most)
+        )
+
+    def may_leave(self, name: str) -> bool:
+        """Return whether there are members enough of its role without one, and anybody at all."""
+        role, kin = self._role_of(name)
+        left = [member for member in self.members if member in kin and member != name]
+        return len(self.members) > 1 and (
+            role is None or (takes_members(role.node_class) and len(left) >= role.least)
+        )
+
+    def _role_of(self, name: str) -> tuple[Role | None, list[str]]:
+        """The role of a node, and the nodes of that role; none for a program of one class."""
+        program = self._program
+        listed = next((role for role, names in self.roles.items() if name in names), None)
+        role = listed or role_of_name(name, self.roles)
+        if role is None or not isinstance(program, System):
+            return None, []
+        return program.roles[role], self.roles[role]
 
     def leave(self, name: str) -> None:
         """Shut a member down for good; its machine is gone."""

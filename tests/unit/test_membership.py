@@ -327,6 +327,55 @@ def test_in_a_system_nodes_of_the_roles_that_take_members_join_and_leave():
     assert judge(run, model).verdict.value == "valid"
 
 
+class Store(Node):
+    """Knows nothing of members."""
+
+    @on("get")
+    def get(self, msg):
+        self.reply(msg, {"type": "get_ok"})
+
+
+def bounded(*faults):
+    """A run of a system whose keepers are two or three, beside a store that is alone."""
+    roles = {"keeper": Role(Counter, 2, least=2, most=3), "store": Role(Store, 1)}
+    system = System(roles=roles, workload="g-counter", asks="keeper")
+    model = Model("two", Counter, "g-counter", None, "", system)
+    plan = draw_plan(make_scenario({**OPTIONS, "allow_inert": True}), 1, model)
+    plan = plan_from_json(replace(plan, faults=faults).to_json(), "a plan")
+    return simulate(plan, model)
+
+
+@pytest.mark.parametrize(
+    ("faults", "members", "words"),
+    [
+        ((join("keeper3"), join("keeper4", at=2)), "keeper1 keeper2 store1 keeper3", "no further"),
+        ((join("store2"),), "keeper1 keeper2 store1", "no further node such as store2"),
+        ((leave("store1"),), "keeper1 keeper2 store1", "nobody left: store1 can't"),
+        ((leave("keeper1"),), "keeper1 keeper2 store1", "nobody left: keeper1 can't"),
+        (
+            (join("keeper3", at=1), replace(leave(until=5), target="all:keeper")),
+            "keeper2 store1 keeper3",
+            "keeper1 left",
+        ),
+    ],
+)
+def test_a_role_keeps_to_its_bounds_whatever_a_plan_says(faults, members, words):
+    run = bounded(*faults)
+    assert run.members == tuple(members.split())
+    assert words in run.faults[-1].detail
+
+
+def test_who_joins_a_system_is_of_one_of_its_roles():
+    with pytest.raises(ScenarioError, match=r"the node of fault 'join-n3'.*keeper, store"):
+        bounded(join("n3"))
+
+
+def test_several_that_leave_are_several():
+    run = simulate(plan_of(replace(leave(until=2), target=("n0", "n1"))), MODEL)
+    assert "n0, n1 are to leave" in run.faults[0].detail
+    assert "n0, n1 could not leave in time, and stay members" in run.faults[0].detail
+
+
 def test_a_node_that_joins_and_answers_nobody_makes_no_progress():
     class Mute(Counter):
         def reply(self, msg, body):

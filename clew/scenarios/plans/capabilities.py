@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from clew.node.node import Node
+from clew.node.node import takes_members
 from clew.node.system import Program, classes_of
 from clew.node.tolerates import MILD, Tolerates
 from clew.scenarios.code.calls import names_called, own_bases
@@ -70,11 +70,6 @@ def _members(program: Program) -> frozenset[str]:
     """The need of faults that change who is a member, if a class has the hook for it."""
     hooked = any(takes_members(each) for each in classes_of(program))
     return frozenset({"members"} if hooked else ())
-
-
-def takes_members(node_class: type[Node]) -> bool:
-    """Return whether a class has the hook that reports the members."""
-    return node_class.members_changed is not Node.members_changed
 
 
 def _own(program: Program) -> list[type]:

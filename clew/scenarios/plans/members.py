@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clew.errors import UsageError
+from clew.node.node import takes_members
 from clew.node.system import Program, System
-from clew.scenarios.plans.capabilities import promised, takes_members
+from clew.scenarios.plans.capabilities import promised
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.targets import of_role, parted
 

@@ -18,6 +18,7 @@ from clew.errors import ScenarioError, UsageError
 from clew.machine.hashing import SEED_MAX
 from clew.machine.text import first_parts, json_text, meant
 from clew.models.services import SERVICES
+from clew.node.node import role_of_name
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.workload_files import is_file, load_workload
 from clew.scenarios.options.asserts import parse_assert
@@ -390,6 +391,9 @@ def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             name = fault_param(fault, "node")
             if name in been or not is_node_name(name):
                 expected = "the name of a node that there never was"
+                raise _bad(where, f"the node of fault {fault.id!r}", expected, name)
+            if plan.roles and role_of_name(name, plan.roles) is None:
+                expected = f"a name of one of the roles {', '.join(plan.roles)}, such as shard7"
                 raise _bad(where, f"the node of fault {fault.id!r}", expected, name)
             been.append(name)
         elif fault.kind == "leave":

@@ -8,11 +8,11 @@ about it, such as agreeing on a new configuration, is the system's own protocol.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.machine.text import Unwinding
-from clew.node.node import Node
+from clew.node.node import takes_members
 from clew.node.timer import NS_PER_SECOND
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names
@@ -72,7 +72,7 @@ class _Change(Injection):
     def _told(self, host: Host) -> None:
         if host.process is None:
             return
-        self._heard |= type(host.process.node).members_changed is not Node.members_changed
+        self._heard |= takes_members(type(host.process.node))
         host.process.told(self.cluster.members)
 
 
@@ -92,6 +92,8 @@ class Join(_Change):
     def begin(self) -> str:
         """Boot it."""
         cluster, name = self.cluster, self.param("node")
+        if not cluster.may_join(name):
+            return f"nobody joined: there may be no further node such as {name}"
         members = cluster.members
         count = min(self.param("known"), len(members))
         drawn = self.stream("known").sample(members, count)
@@ -104,7 +106,7 @@ class Join(_Change):
 
     def end(self) -> str:
         """Do nothing: it has joined for good."""
-        return "it is a member from now on"
+        return "it is a member from now on" if self._changed else ""
 
 
 class Leave(_Change):
@@ -124,15 +126,15 @@ class Leave(_Change):
     def begin(self) -> str:
         """Inform everybody, including the target."""
         members = self.cluster.members
-        # At least one member stays, whoever is aimed at.
+        # At least one member stays, and as many of each role as it needs, whoever is aimed at.
         for host in self.targets:
-            if host.id in members and len(members) > 1:
+            if host.id in members and self.cluster.may_leave(host.id):
                 members.remove(host.id)
                 self._leaving.append(host)
         if not self._leaving:
             return f"nobody left: {names(self.targets)} can't"
         self.tell()
-        return f"{names(self._leaving)} is to leave"
+        return f"{names(self._leaving)} {_verb(self._leaving, 'is', 'are')} to leave"
 
     def steps(self) -> Iterator[int]:
         """Check repeatedly whether it may be shut down now."""
@@ -172,5 +174,10 @@ class Leave(_Change):
             staying = {*self.cluster.members, *(host.id for host in kept)}
             self.cluster.members[:] = [name for name in order if name in staying]
             self.tell()
-            return f"{names(kept)} could not leave in time, and stays a member"
+            stays = _verb(kept, "stays a member", "stay members")
+            return f"{names(kept)} could not leave in time, and {stays}"
         return f"{names(gone)} left" if gone else "nobody left"
+
+
+def _verb(hosts: Sequence[Host], of_one: str, of_several: str) -> str:
+    return of_one if len(hosts) == 1 else of_several
