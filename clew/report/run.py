@@ -72,7 +72,8 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         *_patience(plan),
         (
             "time",
-            f"{_seconds(plan.time_limit_ns)}, then {_seconds(plan.recovery_ns)} to recover",
+            f"{_seconds(plan.time_limit_ns)}, then {_most(plan)}{_seconds(plan.recovery_ns)} to "
+            "recover",
         ),
         ("liveness", plan.liveness),
         ("network", f"latency {latency}, {_bandwidth(plan)}topology {plan.topology}"),
@@ -86,6 +87,11 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         rows.append(("tolerates", told.partition(", ")[2] if model.system else told))
     head = f"Clew {__version__}: {name}, workload {plan.workload}, seed {plan.seed}"
     return style.heading(head) + "\n" + layout.table(rows)
+
+
+def _most(plan: Plan) -> str:
+    """Say that the recovery ends when it is over, where it does."""
+    return "" if plan.recovery_least_ns in {None, plan.recovery_ns} else "at most "
 
 
 def _bandwidth(plan: Plan) -> str:

@@ -128,6 +128,11 @@ class Kept:
         # By weak references: what a node drops is freed, and then reported by Python's hook.
         self._held = {id(one): ref(one) for _, one, _ in self._look()}
 
+    @property
+    def some(self) -> bool:
+        """True if there were any."""
+        return bool(self._held)
+
     def report(self) -> None:
         """Make a finding of each coroutine that has not begun by now, and close it."""
         late = self._cluster.world.now >= self._due_ns

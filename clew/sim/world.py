@@ -82,6 +82,11 @@ class World(simpy.Environment):
             raise EndlessLoop
         return self.now
 
+    @property
+    def stopped(self) -> bool:
+        """True once it is over: `advance` does nothing any more."""
+        return self._stopped
+
     def stop(self) -> None:
         """End `advance` after the current event."""
         self._stopped = True

@@ -13,42 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from clew.checkers.simple.availability import REFUSALS
 from clew.checkers.verdict import Anomaly, Result, Verdict
 from clew.history import Operation
-from clew.node.node import is_definite, role_of_name
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.remarks import few
 from clew.scenarios.plans.capabilities import withstands
 from clew.scenarios.plans.plan import Plan
+from clew.scenarios.runs.answers import is_answered, is_progress
 from clew.scenarios.runs.clientele import timeout_ns
+from clew.scenarios.runs.recovery import healed_nodes
 from clew.scenarios.runs.run import Run
 from clew.sim.faults import group_of
 from clew.sim.faults.injection import several
 
 _EVIDENCE_MAX = 20
-
-
-def healed_nodes(run: Run) -> tuple[str, ...]:
-    """The members that are up after healing: those whose progress and final reads are due.
-
-    Of a system, those of them that clients ask.
-    """
-    healed, asked = run.plan.core or run.members, run.plan.homes.asked
-    return tuple(name for name in healed if _is_of(name, asked, run.plan))
-
-
-def final_nodes(run: Run) -> tuple[str, ...]:
-    """The nodes whose final reads are due: of a system, those that are asked them."""
-    plan = run.plan
-    asked = {plan.asks[one.f] for one in plan.operations if one.phase == "final" and plan.asks}
-    return tuple(name for name in healed_nodes(run) if _is_of(name, asked or {None}, plan))
-
-
-def _is_of(name: str, roles: Collection[str | None], plan: Plan) -> bool:
-    return None in roles or role_of_name(name, plan.roles) in roles
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
@@ -145,7 +125,7 @@ def _answers(
 def _unready(run: Run, within: str) -> Result | None:
     """The result for nodes that did not even acknowledge what comes before the first operation."""
     plan = run.plan
-    nodes = [node for node in healed_nodes(run) if node in run.unready]
+    nodes = [node for node in healed_nodes(run.plan, run.members) if node in run.unready]
     if not nodes:
         return None
     first = ", ".join(load_workload(plan.workload).setup_types)
@@ -207,7 +187,7 @@ def _who(plan: Plan) -> str:
 
 def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
     """By healed node the operations that were open at, or asked after, healing."""
-    healed = healed_nodes(run)
+    healed = healed_nodes(run.plan, run.members)
     asked: dict[str, list[Operation]] = {node: [] for node in healed}
     for one in run.history.operations:
         if one.node in asked and (one.end is None or one.end >= run.plan.time_limit_ns):
@@ -230,27 +210,6 @@ def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:
 def _unanswered(operation: Operation) -> bool:
     error = operation.error
     return operation.completed is None or (isinstance(error, dict) and error.get("code") == 0)
-
-
-def code_of(operation: Operation) -> int | None:
-    """The code of the error that it ended with; None if there is none."""
-    code = operation.error.get("code") if isinstance(operation.error, dict) else None
-    return code if operation.type != "ok" else None
-
-
-def is_progress(operation: Operation) -> bool:
-    """True for an operation that was done, or that the object itself refused."""
-    if operation.type == "ok":
-        return True
-    return operation.type == "fail" and code_of(operation) in REFUSALS
-
-
-def is_answered(operation: Operation) -> bool:
-    """True for an operation that was done or surely was not, and for a hint to another node."""
-    code = code_of(operation)
-    if operation.type == "ok" or (code is not None and is_definite(code)):
-        return True
-    return isinstance(operation.error, dict) and "leader" in operation.error
 
 
 # What is not promised.

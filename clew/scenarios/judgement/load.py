@@ -21,7 +21,7 @@ def load_figures(run: Run) -> dict[str, Any]:
     """Figures of a run by name: ``load``, and if nodes worked ``utilisation`` and so on."""
     plan = run.plan
     healed_ns = min(plan.time_limit_ns, run.virtual_ns)
-    end_ns = min(plan.time_limit_ns + plan.recovery_ns, run.virtual_ns)
+    end_ns = min(run.recovered_ns, run.virtual_ns)
     asked, done = _moments(run)
     parts = {"main": (0, healed_ns), "recovery": (healed_ns, end_ns)}
     figures: dict[str, Any] = {
@@ -62,7 +62,7 @@ def overload(run: Run) -> str:
     half of what they ask for: it works on what they have given up.
     """
     begin = -(-run.plan.time_limit_ns // WINDOW_NS)
-    end_ns = min(run.plan.time_limit_ns + run.plan.recovery_ns, run.virtual_ns)
+    end_ns = min(run.recovered_ns, run.virtual_ns)
     seconds = end_ns // WINDOW_NS - begin
     if not run.loads or seconds < 1:
         return ""

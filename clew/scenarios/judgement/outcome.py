@@ -9,7 +9,6 @@ from typing import Any
 from clew.checkers.simple.availability import Availability
 from clew.checkers.simple.statistics import quantiles, statistics
 from clew.checkers.verdict import Anomaly, Result, Verdict, run_checker
-from clew.history import History
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.workload_files import mistakes_of
@@ -17,7 +16,6 @@ from clew.scenarios.judgement.faults import check_faults
 from clew.scenarios.judgement.liveness import (
     beyond_promise,
     check_liveness,
-    final_nodes,
     not_judged,
 )
 from clew.scenarios.judgement.load import load_figures, overload
@@ -34,6 +32,7 @@ from clew.scenarios.judgement.remarks import (
 from clew.scenarios.judgement.signature import finding_kind, signature_of
 from clew.scenarios.judgement.talk import busy_talk
 from clew.scenarios.options.asserts import check_asserts
+from clew.scenarios.runs.recovery import final_nodes, owed
 from clew.scenarios.runs.run import Run, make_workload
 from clew.workloads.workload import Workload, held
 
@@ -92,14 +91,14 @@ class Outcome:
 def judge(run: Run, model: Model) -> Outcome:
     """The outcome of a run: a function of the run alone."""
     with mistakes_of(run.plan.workload):
-        workload = make_workload(run.plan, model, final_nodes(run), run.effects)
+        workload = make_workload(run.plan, model, final_nodes(run.plan, run.members), run.effects)
         checkers = workload.checkers()
         for checker in held(workload, "checkers", checkers, list | tuple, "a list of checkers"):
             if not callable(getattr(checker, "check", None)):
                 words = "checkers, each with a name and check(history, budget)"
                 held(workload, "checkers", checker, NoneType, words)
     figures = run_statistics(run)
-    history = _owed(run) if workload.final_reads else run.history
+    history = owed(run.history, run.plan) if workload.final_reads else run.history
     checks = [run_checker(checker, history) for checker in checkers]
     checks.append(_findings(run))
     if run.shared:
@@ -145,22 +144,6 @@ def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
     if talk.beyond:
         return [Result("message-loop", Verdict.UNKNOWN, talk.told)], []
     return [], [talk.told]
-
-
-def _owed(run: Run) -> History:
-    """The part of the history that the replicas that healed owe to their clients.
-
-    If only a core heals, what another node acknowledged may be on no disk but that node's: for what
-    replicas converge to, it counts as unknown.
-    """
-    core = run.plan.core
-    if not core:
-        return run.history
-    events = [
-        event._replace(type="info") if event.type == "ok" and event.node not in core else event
-        for event in run.history
-    ]
-    return History(events, source=run.history.source, marks_final=True)
 
 
 def run_statistics(run: Run) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from clew.history import Operation
 from clew.node.node import ERROR_CODES
 from clew.node.timer import NS_PER_SECOND
-from clew.scenarios.judgement.liveness import code_of, is_answered, is_progress
 from clew.scenarios.judgement.remarks import few
+from clew.scenarios.runs.answers import code_of, is_answered, is_progress
 from clew.scenarios.runs.run import Run
 
 REFUSED_MIN = 5

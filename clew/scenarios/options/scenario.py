@@ -200,7 +200,9 @@ class Scenario(Options):
         float,
         Option(
             "SECONDS",
-            "Seconds after healing in which operations must succeed.",
+            "Seconds after healing within which operations must succeed; the run ends sooner where "
+            "all clients were served, unless its figures are wanted (--assert, --availability, "
+            "--load, or nodes that work).",
             unit="seconds",
             least=0,
             most=1e6,

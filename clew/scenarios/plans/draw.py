@@ -15,7 +15,13 @@ from clew.scenarios.code.models import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.arrivals import Arrivals
-from clew.scenarios.plans.capabilities import kinds_for, promised, unfelt, unfelt_group
+from clew.scenarios.plans.capabilities import (
+    capabilities,
+    kinds_for,
+    promised,
+    unfelt,
+    unfelt_group,
+)
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
 from clew.scenarios.plans.nemesis import (
@@ -34,6 +40,7 @@ from clew.scenarios.plans.plan import (
     Plan,
     PlannedOperation,
     recover_margin_ns,
+    recovery_least_ns,
 )
 from clew.scenarios.plans.roles import asks_of, draw_roles
 from clew.scenarios.plans.triggers import draw_triggers, profile_of
@@ -109,6 +116,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
         regions=regions,
         bandwidth=scenario.bandwidth,
         **asked_again(scenario, workload, homes, _slowest_ns(shape)),
+        recovery_least_ns=_recovery_least_ns(scenario, model, _slowest_ns(shape)),
         faults=shape.faults,
         operations=with_picks(
             operations, picks, entropy=entropy, homes=homes, regions=regions, faults=shape.faults
@@ -130,6 +138,14 @@ def _workload_of(scenario: Scenario, model: Model) -> str:
             fix="See 'clew list workloads'",
         )
     return name
+
+
+def _recovery_least_ns(scenario: Scenario, model: Model, slowest_ns: int) -> int | None:
+    """How long the recovery lasts at least; None if all of it is wanted, for its figures."""
+    loaded = scenario.load is not None or "work" in capabilities(model.program)
+    if loaded or scenario.availability is not None or scenario.asserts:
+        return None
+    return recovery_least_ns(to_ns(scenario.recovery), slowest_ns)
 
 
 def _slowest_ns(shape: Swarm) -> int:

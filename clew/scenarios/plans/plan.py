@@ -105,6 +105,8 @@ class Plan:
             may be; None for no bound.
         hedge_ns: after so long a read is asked of a second node too; None for never.
         swarm: the seed drew which kinds of fault there are: none of them has to take effect.
+        recovery_least_ns: the recovery ends when it is over, but not sooner, see
+            `clew.scenarios.runs.recovery`; None for one of `recovery_ns` in any case.
         regions: where the nodes stand; a client stands in the region of the node where it begins.
             None for one place; a plan's text says nothing of it then.
     """
@@ -140,6 +142,7 @@ class Plan:
     request_timeout_ns: int | None = None
     retry_budget_ppm: int | None = None
     hedge_ns: int | None = None
+    recovery_least_ns: int | None = None
     roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asks: dict[str, str | None] = field(default_factory=dict)
     picks: dict[str, Pick] = field(default_factory=dict)
@@ -204,7 +207,10 @@ class Plan:
         return {"schema": plain.pop("schema"), **plain}
 
 
-_UNSAID = ("retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "hedge_ns")
+_UNSAID = (
+    "retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "hedge_ns",
+    "recovery_least_ns",
+)  # fmt: skip
 """What a plan's text says only where it is not as in every plan before there was such a thing."""
 
 
@@ -238,6 +244,17 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """The canonical JSON text of a plan; equal plans have equal texts."""
     return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"))
+
+
+def recovery_least_ns(recovery_ns: int, slowest_ns: int) -> int | None:
+    """How long a recovery lasts at least that ends when it is over, ns.
+
+    What goes wrong late after healing waits for a timeout of a node's or for a message. Nobody
+    knows those timeouts, but whoever states the recovery time allows for several of them in a row
+    (an election that fails is tried again, then clients are served), so a fifth of it holds the
+    longest. Ten round trips hold what messages lead to in a slow network. None without a recovery.
+    """
+    return None if not recovery_ns else min(recovery_ns, max(recovery_ns // 5, 20 * slowest_ns))
 
 
 def recover_margin_ns(recovery_ns: int) -> int:

@@ -56,6 +56,7 @@ _OWN_BOUNDS = {
     "seed": (0, 2**64),
     "clients": (1, CLIENTS_MAX),
     "retry_budget_ppm": (0, 10**6),
+    "recovery_least_ns": (0, _TIME_MAX_NS),
 }
 
 

@@ -189,6 +189,15 @@ class Client:
         elif not self._cluster.network.duplicated:
             self._cluster.findings.answered_again(message)
 
+    def recall(self) -> None:
+        """Begin at its own node again, with its next operation there."""
+        self._away = AWAY_MAX
+        self._posts = {role: post._replace(away=AWAY_MAX) for role, post in self._posts.items()}
+
+    def forget(self) -> None:
+        """Forget what it has learnt, as if it had sent nothing."""
+        self._workload.memory.pop(self.rank, None)
+
     def hold(self, callback: Callable[[Any], None], argument: Any) -> None:
         """Do nothing: clients are never paused."""
         raise AssertionError(callback, argument)

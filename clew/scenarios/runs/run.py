@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ from clew.machine.garbage import collected_rarely
 from clew.machine.text import Unwinding
 from clew.models.services import SERVICES
 from clew.node.system import Program
-from clew.node.timer import NS_PER_SECOND
 from clew.runtimes.isolated import Isolation
 from clew.runtimes.simulated import SimulatedProcess
 from clew.runtimes.tripped import tripped
 from clew.scenarios.code.models import Model
 from clew.scenarios.code.userfiles import copy_of, importing_beside, is_own, loggers_of, own_names
 from clew.scenarios.code.workload_files import check_ends, load_workload, mistakes_of
-from clew.scenarios.plans.plan import Phase, Plan, PlannedOperation, recover_margin_ns
-from clew.scenarios.runs.clientele import clients_of, patience_ns
+from clew.scenarios.plans.plan import Plan, PlannedOperation
+from clew.scenarios.runs.clientele import clients_of
 from clew.scenarios.runs.lives import Lives, Noted
 from clew.scenarios.runs.recorder import Attempts, Recorder
+from clew.scenarios.runs.recovery import Recovery, closing_ns
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy
@@ -41,15 +41,12 @@ from clew.sim.load import Load
 from clew.sim.orders.schedules import order_of
 from clew.sim.topology import topology
 from clew.sim.tripwires import Tripwires
-from clew.sim.unawaited import Kept, unawaited
+from clew.sim.unawaited import unawaited
 from clew.sim.watchdog import Tick, watched
 from clew.trace.record import Trace, first_difference
 from clew.trace.states import Change
 from clew.trace.timeline import Timeline
 from clew.workloads.workload import Surroundings, Workload, held
-
-SETTLE_NS = 6 * NS_PER_SECOND
-"""How long last answers are awaited, after the recovery and after final reads."""
 
 Replies: TypeAlias = tuple[tuple[str, tuple[str, ...], int], ...]
 """Replies by type: the type, the nodes that have to do with them, and how many there were."""
@@ -82,6 +79,7 @@ class Run:
         events: what happened in the world.
         messages: all that were sent.
         server_messages: those between nodes and services.
+        recovered_ns: when the recovery was over, in virtual time.
         virtual_ns: how long it took in virtual time.
         wall_seconds: how long it took.
         lives: the notes on each life of a node, if requested.
@@ -111,6 +109,7 @@ class Run:
     messages: int
     server_messages: int
     dropped: dict[str, int]
+    recovered_ns: int
     virtual_ns: int
     wall_seconds: float
     lives: tuple[Noted, ...] = ()
@@ -341,10 +340,12 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
     with surroundings(cluster, model, how.isolation, how.handler_seconds, how.tick):
         with mistakes_of(plan.workload):
             workload = make_workload(plan, model)
-            injector = context.run(_act, cluster, plan, workload, recorder)
+            judging = partial(make_workload, plan, model)
+            acts = context.run(_act, cluster, plan, workload, recorder, judging)
         alive = tuple(host.id for host in cluster.live_hosts())
         virtual_ns = cluster.world.now
         digest = cluster.close()
+    injector, recovered_ns = acts
     check_ends(plan.workload, cluster.findings)
     return Run(
         plan=plan,
@@ -370,6 +371,7 @@ def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
         messages=cluster.network.messages,
         server_messages=cluster.network.messages - recorder.client_messages,
         dropped=dict(cluster.network.dropped),
+        recovered_ns=recovered_ns,
         virtual_ns=virtual_ns,
         wall_seconds=wall.seconds() - started,
         lives=tuple(lives.all),
@@ -428,15 +430,26 @@ def surroundings(
         yield
 
 
-def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -> Injector:
-    """The acts of a run: boot, faults and operations, healing, recovery, final reads."""
-    world = cluster.world
+def _act(
+    cluster: Cluster,
+    plan: Plan,
+    workload: Workload,
+    recorder: Recorder,
+    judging: Callable[[tuple[str, ...]], Workload],
+) -> tuple[Injector, int]:
+    """The acts of a run: boot, faults and operations, healing, recovery, final reads.
+
+    Returns:
+        What injected the faults, and when the recovery was over, ns.
+    """
+    world, closing = cluster.world, closing_ns(plan)
     clients = clients_of(cluster, plan, workload, recorder)
     cluster.boot()
     neighbours = topology(plan.topology, list(plan.homes.first), Entropy(plan.seed))
     by_client: dict[int, list[PlannedOperation]] = {}
     for operation in plan.operations:
-        by_client.setdefault(operation.client, []).append(operation)
+        if operation.phase != "final" or plan.recovery_least_ns is None:
+            by_client.setdefault(operation.client, []).append(operation)
     told: set[str] = set()
     # The first client that begins at a node sets it up; the others only work there.
     for rank, client in clients.items():
@@ -444,36 +457,14 @@ def _act(cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder) -
         first = None if not here else workload.setup(client.node, neighbours)
         held(workload, "setup", first, dict | None, "the body of a message, or None")
         told.add(client.node)
-        world.process(client.work(first, by_client.get(rank, []), _closing_ns(plan)))
+        world.process(client.work(first, by_client.get(rank, []), closing))
     injector = Injector(cluster, plan.faults)
     world.advance(plan.time_limit_ns)
     injector.heal(plan.core or None)
     world.order.settle()
-    kept = Kept(cluster, plan.recovery_ns)
-    cluster.trace.add(world.now, "phase", "recover")
-    world.advance(plan.time_limit_ns + plan.recovery_ns)
-    cluster.trace.add(world.now, "phase", "final")
-    last_ns = max((operation.at_ns for operation in plan.operations), default=0)
-    # A second at a time until the last answers are in, and no longer than any client waits.
-    for _ in range(max(SETTLE_NS, 2 * patience_ns(plan)) // NS_PER_SECOND):
-        if world.now > last_ns and not any(client.waiting for client in clients.values()):
-            break
-        world.advance(world.now + NS_PER_SECOND)
-    kept.report()
-    return injector
-
-
-def _closing_ns(plan: Plan) -> dict[Phase, int]:
-    """When it is too late to begin an operation, for each phase."""
-    healed_ns = plan.time_limit_ns + plan.recovery_ns
-    converging_ns = 0
-    if load_workload(plan.workload).final_reads:
-        converging_ns = recover_margin_ns(plan.recovery_ns)
-    return {
-        "main": plan.time_limit_ns,
-        "recover": healed_ns - converging_ns,
-        "final": healed_ns + SETTLE_NS,
-    }
+    recovery = Recovery(cluster, plan, recorder, clients, closing, judging)
+    recovery.go()
+    return injector, recovery.ended_ns
 
 
 def _effects(cluster: Cluster, recorder: Recorder) -> dict[int, int]:
