@@ -70,11 +70,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
         ("clients", f"{plan.clients}, {len(plan.operations)} operations planned{_loop(plan)}"),
         *region_rows(plan),
         *_patience(plan),
-        (
-            "time",
-            f"{_seconds(plan.time_limit_ns)}, then {_most(plan)}{_seconds(plan.recovery_ns)} to "
-            "recover",
-        ),
+        ("time", f"{_seconds(plan.time_limit_ns)}, then {_recovery(plan)} to recover"),
         ("liveness", plan.liveness),
         ("network", f"latency {latency}, {_bandwidth(plan)}topology {plan.topology}"),
         *_own(plan),
@@ -89,9 +85,10 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
     return style.heading(head) + "\n" + layout.table(rows)
 
 
-def _most(plan: Plan) -> str:
-    """Say that the recovery ends when it is over, where it does."""
-    return "" if plan.recovery_least_ns in {None, plan.recovery_ns} else "at most "
+def _recovery(plan: Plan) -> str:
+    """How long the recovery takes, or may take where it ends when it is over."""
+    most = "" if plan.recovery_least_ns in {None, plan.recovery_ns} else "at most "
+    return f"{most}{_seconds(plan.recovery_ns)}"
 
 
 def _bandwidth(plan: Plan) -> str:

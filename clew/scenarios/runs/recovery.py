@@ -108,7 +108,7 @@ class Recovery:
         workload_for: makes the workload that judges the final reads of some nodes.
 
     Attributes:
-        ended_ns: when it was over.
+        ended_ns: when it was over, and the final reads that count began.
     """
 
     cluster: Cluster
@@ -145,7 +145,6 @@ class Recovery:
             for client in self.clients.values():
                 client.recall()
             self._recover(least_ns)
-            self.ended_ns = world.now
             self._read_early()
         self._kept.report()
 
@@ -221,9 +220,9 @@ class Recovery:
         finals = [one for one in self.plan.operations if one.phase == "final"]
         # Those that begin once the whole recovery is over count in any case, so this ends.
         while True:
-            begun_ns, rank = world.now, len(self.recorder.events)
+            self.ended_ns, rank = world.now, len(self.recorder.events)
             self._make(finals)
-            if begun_ns >= self._end_ns or not finals or world.stopped or self._converged():
+            if self.ended_ns >= self._end_ns or not finals or world.stopped or self._converged():
                 return
             self._unmark(rank)
             world.advance(max(min(world.now + pause_ns, self._end_ns), world.now))
