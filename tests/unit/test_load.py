@@ -95,7 +95,7 @@ def test_figures_over_time_add_up(overloaded):
     assert load["goodput"] < load["offered"]
 
 
-@pytest.mark.parametrize(("limit", "window"), [(1, 1), (50, 1), (53, 2), (120, 3)])
+@pytest.mark.parametrize(("limit", "window"), [(1, 1), (50, 1), (63, 2), (120, 3)])
 def test_there_are_few_windows_whatever_the_run(limit, window):
     result = clew.run("echo", time_limit=limit, recovery=9, rate=5, node_count=1)
     over = result.statistics["load"]["over_time"]
