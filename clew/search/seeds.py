@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 from clew.checkers.verdict import Verdict
 from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
 from clew.machine.crash import crash_of
-from clew.scenarios.code.models import load_model
+from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.repro import write_repro
 from clew.scenarios.runs.run import Run, simulate
+from clew.search.coverage import Behaviour, behaviours, reach_of
 from clew.search.forks import FreshRuns
+from clew.search.shrink.oracle import Target, targets_of
 from clew.search.verification import Verification, determinism, hash_order_remark, verify
 
 
@@ -37,6 +41,8 @@ class SeedResult:
         repro: the repro file, or None if none was written.
         verification: of a run that was repeated, or None.
         behaviours: those of the run that its worker has not reported before, if the job wants them.
+        ways: what failed, told apart for a hunt; empty for a run that did not fail.
+        reached: the run's reach, if the job wants it; see `clew.search.coverage.reach_of`.
     """
 
     seed: int
@@ -47,11 +53,17 @@ class SeedResult:
     repro: str | None
     verification: Verification | None
     behaviours: tuple[int, ...] = ()
+    ways: tuple[Target, ...] = ()
+    reached: tuple[Behaviour, ...] = ()
 
     @property
     def digest(self) -> str:
         """The digest of the run's trace; empty if the worker was lost, so that there is no run."""
         return str(self.json.get("digest", ""))
+
+
+PlanDraw: TypeAlias = Callable[[Scenario, int, Model], Plan]
+"""Draws the plan of a seed of a scenario; workers get it, so it can be pickled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class Job:
         seed_seconds: wall seconds after which a worker that does not end a seed is killed; None
             for `seed_seconds_of` the scenario.
         behaviours: count the run's behaviours.
+        reach: give the run's reach.
+        draw: draws plans.
         name: the name of artefacts, if several scenarios may have the same model; None for the
             model, the bug and the workload.
     """
@@ -81,6 +95,8 @@ class Job:
     handler_seconds: float = 5.0
     seed_seconds: float | None = None
     behaviours: bool = False
+    reach: bool = False
+    draw: PlanDraw = draw_plan
     name: str | None = None
 
 
@@ -112,8 +128,6 @@ class Bench:
 
     def new_behaviours(self, run: Run) -> tuple[int, ...]:
         """Find the behaviours of a run that were not reported before, sorted."""
-        from clew.search.coverage import behaviours  # noqa: PLC0415 - few ask for it
-
         new = tuple(each for each in behaviours(run) if each not in self._told)
         self._told.update(new)
         return new
@@ -151,7 +165,7 @@ def run_seed(
     scenario = job.scenario
     model = load_model(scenario.model, scenario.bug)
     run = simulate(
-        draw_plan(scenario, seed, model),
+        job.draw(scenario, seed, model),
         model,
         handler_seconds=job.handler_seconds,
         tick=None if listener is None else listener.update,
@@ -171,7 +185,8 @@ def run_seed(
     if job.keep_all or (job.keep_failing and outcome.verdict is not Verdict.VALID):
         repro = str(write_artefacts(outcome, job.out, job.name))
     new = bench.new_behaviours(run) if job.behaviours and bench is not None else ()
-    return outcome, seed_result(outcome, repro, verification, new)
+    result = seed_result(outcome, repro, verification, new)
+    return outcome, replace(result, reached=reach_of(run)) if job.reach else result
 
 
 LONG = ("endless-loop", "message-loop", "timer-loop")
@@ -212,6 +227,7 @@ def seed_result(
         repro,
         None,
         new,
+        targets_of(outcome),
     )
     return result if verification is None else held(result, verification)
 
@@ -266,7 +282,7 @@ def made_again(
         verification = verify(outcome.run, fresh, show)
     else:
         model = load_model(job.scenario.model, job.scenario.bug)
-        plan = draw_plan(job.scenario, result.seed, model)
+        plan = job.draw(job.scenario, result.seed, model)
         run = simulate(plan, model)
         if run.digest == result.digest:
             verification = verify(run, fresh, show)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from clew.errors import UsageError
 from clew.machine.hashing import hash_seed
@@ -22,15 +23,10 @@ from clew.scenarios.plans.capabilities import (
     unfelt,
     unfelt_group,
 )
+from clew.scenarios.plans.ground import FaultDraw, Ground
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
-from clew.scenarios.plans.nemesis import (
-    Swarm,
-    draw_faults,
-    draw_size,
-    draw_swarm,
-    nodes_of_role,
-)
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, nodes_of_role
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.picks import picks_of, with_picks
 from clew.scenarios.plans.placement import placed
@@ -43,7 +39,7 @@ from clew.scenarios.plans.plan import (
     recovery_least_ns,
 )
 from clew.scenarios.plans.roles import asks_of, draw_roles
-from clew.scenarios.plans.triggers import draw_triggers, profile_of
+from clew.scenarios.plans.triggers import profile_of
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
 from clew.sim.faults.targets import parted
@@ -61,8 +57,14 @@ _FINAL_NS = 100 * _NS_PER_MS
 """The time within which all final reads begin."""
 
 
-def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
+def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | None = None) -> Plan:
     """The plan that a seed draws from a scenario.
+
+    Args:
+        scenario: what may happen.
+        seed: of which.
+        model: what runs.
+        faults: draws the plan's faults; None for those that the scenario names.
 
     Raises:
         UsageError: the model has no workload of its own and none is named, or a requested fault
@@ -74,7 +76,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model) -> Plan:
     options = scenario.options_for(spoken)
     asks = asks_of(model.system, spoken)
     roles = draw_roles(scenario, entropy, model)
-    shape = _shape(scenario, entropy, model, roles)
+    shape = _shape(scenario, entropy, model, roles, faults)
     node_ids = shape.node_ids
     picks = picks_of(scenario, spoken)
     homes = Homes(node_ids, roles, asks, picks)
@@ -295,7 +297,11 @@ def _draws_kinds(scenario: Scenario) -> bool:
 
 
 def _shape(
-    scenario: Scenario, entropy: Entropy, model: Model, roles: Mapping[str, tuple[str, ...]]
+    scenario: Scenario,
+    entropy: Entropy,
+    model: Model,
+    roles: Mapping[str, tuple[str, ...]],
+    draw: FaultDraw | None,
 ) -> Swarm:
     """The nodes, network and faults that a swarm draws and a plain scenario states."""
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
@@ -303,8 +309,6 @@ def _shape(
     names = tuple(name for each in roles.values() for name in each)
     names = names or _node_names(scenario.node_count, promise)
     time_limit_ns = to_ns(scenario.time_limit)
-    leads = tells_state(model.program)
-    clock_error_ns = _clock_error_ns(scenario, model)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
     stated = scenario.model_fields_set
@@ -312,73 +316,67 @@ def _shape(
     if scenario.swarm and not sized:
         names = draw_size(entropy, promise, len(scenario.regions))
     regions = placed(scenario, names, entropy, promise, roles)
-    if not _draws_kinds(scenario):
-        check_core(scenario.nemesis, scenario.liveness)
-        faults = draw_faults(
-            [name for name in scenario.nemesis if parted(name)[0] != ASKED],
-            entropy=entropy,
-            node_ids=names,
-            regions=regions,
-            interval_ns=to_ns(scenario.nemesis_interval),
-            time_limit_ns=time_limit_ns,
-            leads=leads,
-            unfelt=frozenset() if scenario.allow_inert else unfelt(model.program),
-            clock_error_ns=clock_error_ns,
-            roles=roles,
-        )
-        struck = _with_triggers(faults, scenario, entropy, model, names, roles)
-        members = settled(struck, names, model.program, roles)
+    ground = Ground(
+        entropy, names, model.program, time_limit_ns, tells_state(model.program),
+        _clock_error_ns(scenario, model), latency, regions, roles,
+    )  # fmt: skip
+    if draw is not None:
+        swarm = Swarm(names, latency, (), tuple(sorted(draw(ground), key=attrgetter("at_ns"))))
+    elif _draws_kinds(scenario):
+        swarm = _swarm(scenario, ground)
+    else:
+        swarm = Swarm(names, latency, scenario.nemesis, tuple(_named(scenario, ground)))
+    faults = swarm.faults if draw is not None else _with_triggers(swarm.faults, scenario, ground)
+    members = settled(faults, names, model.program, roles)
+    if draw is None and not _draws_kinds(scenario):
         check_members(scenario.nemesis, members, len(names), model.program)
-        return Swarm(names, latency, scenario.nemesis, members, regions)
+    return replace(swarm, faults=members, regions=regions)
+
+
+def _named(scenario: Scenario, ground: Ground) -> list[Fault]:
+    """The faults that a scenario names."""
+    check_core(scenario.nemesis, scenario.liveness)
+    return draw_faults(
+        [name for name in scenario.nemesis if parted(name)[0] != ASKED],
+        entropy=ground.entropy,
+        node_ids=ground.node_ids,
+        regions=ground.regions,
+        interval_ns=to_ns(scenario.nemesis_interval),
+        time_limit_ns=ground.time_limit_ns,
+        leads=ground.leads,
+        unfelt=frozenset() if scenario.allow_inert else unfelt(ground.program),
+        clock_error_ns=ground.clock_error_ns,
+        roles=ground.roles,
+    )
+
+
+def _swarm(scenario: Scenario, ground: Ground) -> Swarm:
+    """What a seed draws of the kinds that a scenario names, or of all that the nodes notice."""
     pool = tuple(name for name in scenario.nemesis if parted(name)[0] != ASKED)
     if not scenario.nemesis or "all" in pool:
-        pool = tuple(kinds_for(model.program))
+        pool = tuple(kinds_for(ground.program))
     if scenario.liveness == "core":
         pool = tuple(name for name in pool if not changes_members(name))
-    fixed_latency = "latency" in stated or not scenario.swarm
-    swarm = draw_swarm(
-        pool,
-        entropy=entropy,
-        time_limit_ns=time_limit_ns,
-        leads=leads,
-        promise=promise,
-        clock_error_ns=clock_error_ns,
-        latency=latency if fixed_latency else None,
-        node_ids=names,
-        regions=regions,
-        roles=roles,
-    )
-    struck = _with_triggers(swarm.faults, scenario, entropy, model, swarm.node_ids, roles)
-    members = settled(struck, swarm.node_ids, model.program, roles)
-    return replace(swarm, faults=members)
+    fixed_latency = "latency" in scenario.model_fields_set or not scenario.swarm
+    return ground.swarm(pool, ground.latency if fixed_latency else None)
 
 
-def _with_triggers(
-    faults: Sequence[Fault],
-    scenario: Scenario,
-    entropy: Entropy,
-    model: Model,
-    node_ids: Sequence[str],
-    roles: Mapping[str, Sequence[str]],
-) -> Sequence[Fault]:
+def _with_triggers(faults: Sequence[Fault], scenario: Scenario, ground: Ground) -> Sequence[Fault]:
     """Add what waits for something, if that is requested; each request has a stream of its own."""
     found = [*faults]
     for asked in dict.fromkeys(scenario.nemesis):
         name, role = parted(asked)
         if name == ASKED:
             if role is not None:
-                nodes_of_role(role, roles, asked)
-            found += draw_triggers(
-                entropy.stream("nemesis", asked),
-                profile_of(model.program),
-                kinds=kinds_for(model.program),
-                node_ids=node_ids,
-                time_limit_ns=to_ns(scenario.time_limit),
-                interval_ns=to_ns(scenario.nemesis_interval),
-                role=role,
-                clock_error_ns=_clock_error_ns(scenario, model),
+                nodes_of_role(role, ground.roles, asked)
+            found += ground.triggers(
+                ground.entropy.stream("nemesis", asked),
+                profile_of(ground.program),
+                kinds_for(ground.program),
+                to_ns(scenario.nemesis_interval),
+                role,
             )
-    return sorted(found, key=lambda fault: fault.at_ns)
+    return sorted(found, key=attrgetter("at_ns"))
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:

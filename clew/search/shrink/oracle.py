@@ -60,6 +60,21 @@ def target_of(outcome: Outcome) -> Target | None:
     return Target(first.name, min(kinds, key=lambda kind: not kind.startswith("invariant ")))
 
 
+def targets_of(outcome: Outcome) -> tuple[Target, ...]:
+    """Find all that is told apart in a failing run: what went wrong first, and no progress.
+
+    A cluster that answers wrongly and one that stands still have different mistakes mostly, so that
+    one must not hide the other. Empty if nothing went wrong.
+    """
+    first = target_of(outcome)
+    if first is None:
+        return ()
+    still = next((each for each in outcome.checks if each.name == "liveness"), None)
+    if still is None or still.verdict is not Verdict.INVALID or not still.anomalies:
+        return (first,)
+    return tuple(dict.fromkeys((first, Target("liveness", kind_of(still.anomalies[0])))))
+
+
 def failing(outcome: Outcome, target: Target) -> tuple[Result, Anomaly] | None:
     """Find the check and the anomaly that are the target; None in another outcome."""
     for check in outcome.checks:

@@ -1,0 +1,118 @@
+"""What faults are drawn for: the cluster of one plan, its nodes, and what they can withstand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from clew.node.system import Program
+from clew.scenarios.plans.capabilities import promised
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_swarm
+from clew.scenarios.plans.profile import Profile
+from clew.scenarios.plans.triggers import ACTS, draw_triggers
+from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.faults.targets import parted
+from clew.sim.latency import Latency
+from clew.sim.regions import Regions
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The cluster that faults are drawn for.
+
+    Attributes:
+        entropy: the run's seed.
+        node_ids: its nodes at the beginning.
+        program: what they run.
+        time_limit_ns: the length of the run before everything heals.
+        leads: True if the nodes tell who leads.
+        clock_error_ns: how far a clock may be off; None for no bound.
+        latency: of the links.
+        regions: where the nodes stand; None for one place.
+        roles: the nodes of each role of a system.
+    """
+
+    entropy: Entropy
+    node_ids: tuple[str, ...]
+    program: Program
+    time_limit_ns: int
+    leads: bool
+    clock_error_ns: int | None
+    latency: Latency
+    regions: Regions | None
+    roles: Mapping[str, tuple[str, ...]]
+
+    def fitting(self, name: str, pool: Collection[str]) -> list[str]:
+        """The kinds that a name means, that are in the pool and can do something here.
+
+        Args:
+            name: a kind or a group, perhaps with a role that it aims at.
+            pool: kinds.
+        """
+        word, role = parted(name)
+        places = len(self.regions.names) if self.regions else 0
+        fitting = []
+        for kind in GROUPS.get(word, (word,)):
+            among = self.node_ids if role is None or KINDS[kind].aims else self.roles[role]
+            enough = KINDS[kind].least_nodes <= len(among)
+            if kind in pool and enough and KINDS[kind].least_regions <= places:
+                fitting.append(kind)
+        return fitting
+
+    def faults(self, name: str, kinds: Collection[str], interval_ns: int) -> list[Fault]:
+        """The faults of one name, of some of the kinds that it means; see `draw_faults`."""
+        return draw_faults(
+            [name],
+            entropy=self.entropy,
+            node_ids=self.node_ids,
+            interval_ns=max(interval_ns, 1),
+            time_limit_ns=self.time_limit_ns,
+            leads=self.leads,
+            unfelt=frozenset(KINDS).difference(kinds),
+            clock_error_ns=self.clock_error_ns,
+            regions=self.regions,
+            roles=self.roles,
+        )
+
+    def swarm(self, pool: Iterable[str], latency: Latency | None) -> Swarm:
+        """A drawn part of some kinds at drawn rates; see `draw_swarm`, also for the latency."""
+        return draw_swarm(
+            tuple(pool),
+            entropy=self.entropy,
+            time_limit_ns=self.time_limit_ns,
+            leads=self.leads,
+            promise=promised(self.program),
+            node_ids=self.node_ids,
+            latency=latency,
+            clock_error_ns=self.clock_error_ns,
+            regions=self.regions,
+            roles=self.roles,
+        )
+
+    def triggers(
+        self,
+        stream: Stream,
+        profile: Profile,
+        kinds: Collection[str],
+        interval_ns: int,
+        role: str | None = None,
+        acts: Sequence[tuple[str, ...]] = ACTS,
+    ) -> list[Fault]:
+        """Faults that wait for something; see `draw_triggers`."""
+        return draw_triggers(
+            stream,
+            profile,
+            kinds=kinds,
+            node_ids=self.node_ids,
+            time_limit_ns=self.time_limit_ns,
+            interval_ns=interval_ns,
+            role=role,
+            clock_error_ns=self.clock_error_ns,
+            acts=acts,
+        )
+
+
+FaultDraw: TypeAlias = Callable[[Ground], Iterable[Fault]]
+"""Draws the faults of a plan, in any order, each under an id of its own."""

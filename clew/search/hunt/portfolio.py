@@ -1,0 +1,103 @@
+"""The plan of each seed of a hunt: a function of the scenario, the seed and the model alone.
+
+No single setting is best for all bugs, so whatever the scenario leaves open is drawn: how many
+nodes, how many operations per second, for how long, how late messages come, in which order, and
+one theme of faults. The seed is its rank: the first ones are short, later ones may be longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clew.scenarios.code.models import Model
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.capabilities import promised
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.ground import Ground
+from clew.scenarios.plans.nemesis import node_counts
+from clew.scenarios.plans.plan import Plan
+from clew.search.hunt.themes import FAMILIES, Range, Rota, Theme, range_of, rota_of
+from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import Fault
+from clew.sim.latency import SHAPES
+
+RATES: tuple[float, ...] = (10.0, 20.0, 50.0)
+"""Operations per second."""
+
+LATENCIES_MS: tuple[float, ...] = (0.0, 0.0, 1.0, 5.0)
+"""Mean latencies: with long ones little happens in the time that there is."""
+
+SCHEDULES: tuple[str, ...] = ("time", "pct")
+
+COUNTS: tuple[int, ...] = (3, 5, 3, 4)
+"""Numbers of nodes, as far as the nodes tolerate them."""
+
+LENGTHS: tuple[tuple[int, float], ...] = ((0, 5.0), (60, 10.0), (240, 15.0), (600, 20.0))
+"""From which seed on a run may be how long, virtual seconds; half of the runs are short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What a hunt draws, which it sends to its workers.
+
+    Attributes:
+        within: what faults it may draw.
+        rota: which seed has which theme.
+    """
+
+    within: Range
+    rota: Rota
+
+    def theme(self, seed: int) -> Theme:
+        """The theme of a seed."""
+        return self.rota.theme(seed)
+
+    def __call__(self, scenario: Scenario, seed: int, model: Model) -> Plan:
+        """Draw the plan of a seed."""
+        theme = self.theme(seed)
+
+        def faults(ground: Ground) -> list[Fault]:
+            stream = ground.entropy.stream("hunt", "faults")
+            return [*FAMILIES[theme.family].draw(theme, self.within, ground, stream)]
+
+        return draw_plan(drawn_scenario(scenario, seed, model), seed, model, faults)
+
+
+def portfolio_of(scenario: Scenario, model: Model) -> Portfolio:
+    """The portfolio of a hunt of a scenario."""
+    within = range_of(scenario, model.program)
+    return Portfolio(within, rota_of(within))
+
+
+def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
+    """The scenario with a drawn value for each option that varies and that it leaves open."""
+    stated = scenario.model_fields_set
+    entropy = Entropy(seed)
+
+    def stream(name: str) -> Stream:
+        return entropy.stream("hunt", name)
+
+    promise = promised(model.program)
+    late = [ms for ms in LATENCIES_MS if ms * 1_000_000 <= promise.latency_ns]
+    known = node_counts(promise)
+    counts = [count for count in COUNTS if count in known] or known
+    drawn: dict[str, Any] = {"swarm": True}
+    if not stated & {"node_count", "regions"} and model.system is None:
+        drawn["node_count"] = stream("nodes").pick(counts)
+    if not stated & {"rate", "load"}:
+        drawn["rate"] = stream("rate").pick(RATES)
+    if "time_limit" not in stated:
+        drawn["time_limit"] = _length(seed, stream("length"))
+    if not stated & {"latency", "regions", "region_latency"}:
+        drawn["latency"] = stream("latency").pick(late)
+        if "latency_dist" not in stated:
+            drawn["latency_dist"] = stream("shape").pick(list(SHAPES))
+    if "schedule" not in stated:
+        drawn["schedule"] = stream("order").pick(SCHEDULES)
+    return scenario.model_copy(update=drawn)
+
+
+def _length(seed: int, stream: Stream) -> float:
+    lengths = [length for first, length in LENGTHS if first <= seed]
+    return lengths[0] if stream.chance(1, 2) else stream.pick(lengths)

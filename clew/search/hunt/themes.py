@@ -1,0 +1,226 @@
+"""What the seeds of a hunt try: one theme of faults each, from a table of families.
+
+Faults hide each other, and most bugs need one or two things that happen together, so a seed has few
+kinds of fault and much of each. No theme is best for all bugs: the families take turns by their
+shares, and each goes through its themes, so that every theme has its turn, whatever else a seed
+draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import NamedTuple
+
+from clew.node.system import Program, tells_state
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.capabilities import kinds_for
+from clew.scenarios.plans.ground import Ground
+from clew.scenarios.plans.members import changes_members
+from clew.scenarios.plans.nemesis import magnitude
+from clew.search.hunt.compounds import COMPOUNDS
+from clew.sim.entropy import Entropy, Stream
+from clew.sim.faults import GROUPS, KINDS, Fault
+from clew.sim.faults.targets import of_role, parted
+
+
+class Theme(NamedTuple):
+    """The faults of a seed.
+
+    Attributes:
+        family: a key of `FAMILIES`.
+        names: what it is made of, such as kinds of fault; empty where there is nothing to name.
+    """
+
+    family: str
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Name it for a report."""
+        return " and ".join(self.names) or self.family
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a hunt may draw from.
+
+    Attributes:
+        kinds: the kinds of fault that the nodes notice and withstand, or that were asked for.
+        names: the same as a command line would say it: groups, or what was asked for.
+        roles: the roles of a system.
+        leads: True if the nodes tell who leads.
+    """
+
+    kinds: frozenset[str]
+    names: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    leads: bool = False
+
+
+def range_of(scenario: Scenario, program: Program) -> Range:
+    """What a hunt of a scenario may draw from: nothing that the nodes don't say they withstand.
+
+    Args:
+        scenario: if it names faults, only those are drawn.
+        program: what runs.
+    """
+    able = [
+        name
+        for name in kinds_for(program)
+        if (scenario.regions or not KINDS[name].least_regions)
+        and not (scenario.liveness == "core" and changes_members(name))
+    ]
+    asked = scenario.nemesis
+    calm = "nemesis" in scenario.model_fields_set and not asked
+    if not asked or "all" in asked:
+        names = () if calm else tuple(dict.fromkeys(KINDS[name].group for name in able))
+    else:
+        names = tuple(dict.fromkeys(asked))
+        able = [kind for word in map(_word, asked) for kind in GROUPS.get(word, (word,))]
+    roles = tuple(getattr(program, "roles", ()))
+    return Range(frozenset(() if calm else able), names, roles, tells_state(program))
+
+
+def _word(asked: str) -> str:
+    return parted(asked)[0]
+
+
+def _nothing(_: Range) -> list[tuple[str, ...]]:
+    return [()]
+
+
+def _several(within: Range) -> list[tuple[str, ...]]:
+    return [()] if len(within.names) > 1 else []
+
+
+def _alone(within: Range) -> list[tuple[str, ...]]:
+    aimed: list[tuple[str, ...]] = [
+        (of_role(name, role),)
+        for role in within.roles
+        for name in within.names
+        if ":" not in name and any(KINDS[kind].aims for kind in GROUPS.get(name, (name,)))
+    ]
+    return [*((name,) for name in within.names), *aimed]
+
+
+def _pairs(within: Range) -> list[tuple[str, ...]]:
+    return [*combinations(within.names, 2)]
+
+
+def _compounds(within: Range) -> list[tuple[str, ...]]:
+    whole = not any(":" in name for name in within.names)
+    return [
+        (name,)
+        for name, each in COMPOUNDS.items()
+        if whole and within.kinds.issuperset(each.kinds) and (within.leads or not each.leads)
+    ]
+
+
+def _none(*_: object) -> list[Fault]:
+    return []
+
+
+def _each(theme: Theme, within: Range, ground: Ground, stream: Stream) -> list[Fault]:
+    """Much of each kind that a theme names."""
+    return [fault for name in theme.names for fault in _much(name, within.kinds, ground, stream)]
+
+
+def _much(name: str, pool: Collection[str], ground: Ground, stream: Stream) -> Iterable[Fault]:
+    """The faults of one name: of all its kinds or of one, again and again or all the time."""
+    kinds = ground.fitting(name, pool)
+    if not kinds:
+        return ()
+    kinds = [stream.pick(kinds)] if stream.chance(1, 2) else kinds
+    interval_ns = magnitude(stream, ground.time_limit_ns // 64, ground.time_limit_ns // 4)
+    always = stream.chance(1, 4)
+    drawn = ground.faults(name, kinds, interval_ns)
+    standing = [fault for fault in drawn if _can_stand(fault)]
+    if not (always and standing):
+        return drawn
+    return (replace(standing[0], at_ns=0, until_ns=ground.time_limit_ns - 1),)
+
+
+def _can_stand(fault: Fault) -> bool:
+    """True for a fault that may last for the whole run: a node that is down shows nothing."""
+    kind = KINDS[fault.kind]
+    return not kind.instant and kind.group not in {"kill", "pause", "disk", "membership"}
+
+
+def _swarm(_: Theme, within: Range, ground: Ground, __: Stream) -> Iterable[Fault]:
+    # With roles as they were asked for, and otherwise every kind by itself.
+    aimed = [name for name in within.names if ":" in name]
+    plain = [kind for kind in KINDS if kind in within.kinds] if not aimed else []
+    return ground.swarm([*aimed, *plain], ground.latency).faults
+
+
+def _together(theme: Theme, _: Range, ground: Ground, stream: Stream) -> Iterable[Fault]:
+    return COMPOUNDS[theme.names[0]].draw(ground, stream)
+
+
+class Family(NamedTuple):
+    """Themes of one sort.
+
+    Attributes:
+        meaning: in words, for reports.
+        share: how many seeds of each cycle it has.
+        themes: the names of each of its themes, within a range.
+        draw: draws the faults of a theme.
+    """
+
+    meaning: str
+    share: int
+    themes: Callable[[Range], list[tuple[str, ...]]]
+    draw: Callable[[Theme, Range, Ground, Stream], Iterable[Fault]]
+
+
+FAMILIES: dict[str, Family] = {
+    "calm": Family("no fault", 1, _nothing, _none),
+    "alone": Family("one group of faults", 5, _alone, _each),
+    "pair": Family("two groups of faults", 8, _pairs, _each),
+    "swarm": Family("any kinds, at drawn rates", 8, _several, _swarm),
+    "together": Family("faults that strike together", 6, _compounds, _together),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rota:
+    """Which seed has which theme.
+
+    Attributes:
+        turns: the families in the order of the seeds of a cycle, each with its rank among the
+            turns of its family.
+        themes: those of each family, in the order in which they have their turns.
+    """
+
+    turns: tuple[tuple[str, int], ...]
+    themes: dict[str, tuple[Theme, ...]]
+
+    def theme(self, seed: int) -> Theme:
+        """The theme of a seed."""
+        cycle, turn = divmod(seed, len(self.turns))
+        family, rank = self.turns[turn]
+        place = cycle * FAMILIES[family].share + rank
+        themes = self.themes[family]
+        return themes[place % len(themes)]
+
+
+def rota_of(within: Range) -> Rota:
+    """The rota of all families that have a theme in a range."""
+    themes = {
+        family: _shuffled(family, [Theme(family, names) for names in each.themes(within)])
+        for family, each in FAMILIES.items()
+    }
+    held = {family: found for family, found in themes.items() if found}
+    # Each turn at the middle of its part of the cycle, so that no family waits for long.
+    turns = sorted(
+        ((2 * rank + 1) / (2 * FAMILIES[family].share), family, rank)
+        for family in held
+        for rank in range(FAMILIES[family].share)
+    )
+    return Rota(tuple((family, rank) for _, family, rank in turns), held)
+
+
+def _shuffled(family: str, themes: Sequence[Theme]) -> tuple[Theme, ...]:
+    """Themes in an order that is the same in every hunt, so that like ones are apart."""
+    return tuple(Entropy(0).stream("hunt", family).sample(themes, len(themes)))
