@@ -100,6 +100,32 @@ def run_cluster(**said: Any) -> None:
 
 
 @app.command(
+    name="hunt",
+    cls=ScenarioCommand,
+    short_help="Find out whether a system is right, in a given time.",
+    epilog="""Examples:
+
+\b
+  clew hunt raft --for 2m
+  clew hunt my_node.py --for 30s --nemesis kill,partition
+  clew hunt my_node.py --runs 500 --node-count 3 --json
+""",
+)
+@completed
+def hunt(**said: Any) -> None:
+    """Spend the time on everything that may vary: nodes, rates, orders, and themes of faults.
+
+    Each seed draws what no option states, within what the nodes say they tolerate. It takes two
+    minutes if neither --for nor --runs is given, and reports what it tried and reached.
+
+    Exit status: 0 valid, 1 invalid, 2 unknown, 64 bad usage or input; 130 after Ctrl-C, which ends
+    it with the report so far.
+    """
+    _prepare_fresh_runs()
+    _run("hunt", said)
+
+
+@app.command(
     name="replay",
     short_help="Run a failure again, the same run.",
     epilog="""Examples:
@@ -372,7 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-_SUPERVISED = ("test", "replay", "shrink")
+_SUPERVISED = ("test", "hunt", "replay", "shrink")
 """The commands that run a user's code."""
 
 

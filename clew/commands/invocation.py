@@ -1,4 +1,4 @@
-"""What ``clew test`` is to do with its scenarios: which seeds, where, and for how long.
+"""What ``clew test`` or ``clew hunt`` is to do: which seeds of which scenarios, and for how long.
 
 Each field of `Invocation` declares its own flag; the command line is made from them. The flags of
 the scenario itself are made from the table of options, by `clew.commands.scenario_flags`.
@@ -155,7 +155,8 @@ class Invocation:
     json: bool = _flag(
         "--json",
         "One JSON object per run on stdout; then one for each scenario with --expect, with "
-        "whether it was met. In a sweep, the first of each way of failing names its repro file.",
+        "whether it was met. In a sweep, the first of each way of failing names its repro file. "
+        "Of a hunt, one object per scenario at the end.",
     )
     junit: Path | None = _flag(
         "--junit",
@@ -182,18 +183,35 @@ class Invocation:
 _FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Invocation)}
 
 
-def invocation_parameters() -> list[Parameter]:
-    """The argument of the command and its own flags, as typer takes them."""
+HUNT = frozenset(
+    {
+        "models", "seed", "runs", "seconds", "jobs", "until_failure", "max_failures",
+        "seed_seconds", "out", "keep", "no_shrink", "json", "junit",
+    }
+)  # fmt: skip
+"""The fields that ``clew hunt`` has; ``clew test`` has all of them."""
+
+
+def _fields_of(command: str) -> dict[str, Field[Any]]:
+    """The fields of a command that have a flag of their own, or are its argument."""
+    return {
+        name: one
+        for name, one in _FIELDS.items()
+        if one.metadata["hint"] is not None and (command != "hunt" or name in HUNT)
+    }
+
+
+def invocation_parameters(command: str) -> list[Parameter]:
+    """The argument of a command and its own flags, as typer takes them."""
     return [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=one.metadata["hint"])
-        for name, one in _FIELDS.items()
-        if one.metadata["hint"] is not None
+        for name, one in _fields_of(command).items()
     ]
 
 
-def invocation_flags() -> set[str]:
+def invocation_flags(command: str) -> set[str]:
     """The names of those flags."""
-    return {f"--{one.metadata['name']}" for one in _FIELDS.values() if one.metadata["hint"]}
+    return {f"--{one.metadata['name']}" for one in _fields_of(command).values()}
 
 
 def invocation_of(said: dict[str, Any]) -> Invocation:

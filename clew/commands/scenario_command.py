@@ -1,4 +1,4 @@
-"""``clew test``: the command whose flags are made from tables when it is called."""
+"""``clew test`` and ``clew hunt``, whose flags are made from tables when they are called."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ScenarioCommand(TyperCommand):
     def complete(self, args: Sequence[str]) -> Any:
         """The command with all the flags that a command line may give."""
         from clew.commands import invocation  # noqa: PLC0415 - slow to import
-        from clew.commands.scenario_flags import flags_for  # noqa: PLC0415
+        from clew.commands.scenario_flags import DEFAULTS, flags_for  # noqa: PLC0415
 
         command = unwrap(self.callback) if self.callback else None
         assert command is not None
@@ -38,8 +38,9 @@ class ScenarioCommand(TyperCommand):
         def whole(**said: Any) -> None:
             command(**said)
 
-        argument, *own = invocation.invocation_parameters()
-        flags = flags_for(args, invocation.invocation_flags())
+        name = str(self.name)
+        argument, *own = invocation.invocation_parameters(name)
+        flags = flags_for(args, invocation.invocation_flags(name), DEFAULTS.get(name, {}))
         whole.__signature__ = Signature([argument, *flags, *own])  # type: ignore[attr-defined]
         made = typer.Typer(add_completion=False, rich_markup_mode=None)
         made.command(name=self.name, help=self.help, epilog=self.epilog)(whole)

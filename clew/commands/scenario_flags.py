@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from inspect import Parameter
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from clew.commands.flags import option
@@ -20,8 +21,25 @@ from clew.scenarios.options.table import declared, plain_kind
 from clew.workloads.options import Row, own_options
 from clew.workloads.workload import Workload
 
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    # command: of options whose defaults are not the scenario's, what they are
+    "hunt": {
+        "node_count": "drawn: 3 to 5",
+        "rate": "drawn: 10, 20 or 50",
+        "time_limit": "drawn: 5 to 20",
+        "latency": "drawn: 0 to 5",
+        "latency_dist": "drawn",
+        "schedule": "drawn",
+        "nemesis": "drawn: all that the nodes notice and withstand",
+        "nemesis_interval": "drawn",
+        "runs": "as many as there is time for",
+    },
+}
 
-def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
+
+def flags_for(
+    args: Sequence[str], own: Collection[str], defaults: Mapping[str, str] = MappingProxyType({})
+) -> list[Parameter]:
     """The parameters of a command line that stand for the options of its scenario.
 
     Options of workloads that ship can always be given: a suite may have several. The help shows
@@ -30,6 +48,7 @@ def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
     Args:
         args: the command line.
         own: the other flags of the command.
+        defaults: what the help says of defaults that the command decides itself.
 
     Raises:
         ClewError: a file that is named can't be loaded, or its workload declares a flag of `own`.
@@ -45,13 +64,13 @@ def flags_for(args: Sequence[str], own: Collection[str]) -> list[Parameter]:
                 fix="Give it another name",
             )
     return [
-        _parameter(name, row, hidden=bool(spoken) and name not in shown)
+        _parameter(name, row, defaults.get(name), hidden=bool(spoken) and name not in shown)
         for name, row in rows.items()
         if row.option.flags is not None
     ]
 
 
-def _parameter(name: str, row: Row, *, hidden: bool) -> Parameter:
+def _parameter(name: str, row: Row, words: str | None, *, hidden: bool) -> Parameter:
     """An option as typer takes one; its value is a text, which the scenario checks and converts."""
     said = row.option
     flag = said.flags or _flag(name)
@@ -60,7 +79,7 @@ def _parameter(name: str, row: Row, *, hidden: bool) -> Parameter:
         flag = f"{flag}/--no-{flag.removeprefix('--')}" if row.default else flag
     else:
         kind = list[str] if said.repeated else str
-    default = said.default or default_words(row)
+    default = words or said.default or default_words(row)
     made = option(flag, said.meaning, default, said.metavar or None, hidden=hidden)
     hint = Annotated[kind | None, made]
     return Parameter(row.name, Parameter.KEYWORD_ONLY, default=None, annotation=hint)

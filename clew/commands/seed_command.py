@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from shlex import quote
 from typing import Any
 
@@ -12,10 +12,22 @@ from clew.scenarios.options.table import declared
 from clew.scenarios.suites.suite import Source, options_of, scenario_from
 
 
-def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
+def rerun(
+    scenario: Scenario,
+    source: Source | None,
+    seed: int,
+    *,
+    command: str = "test",
+    base: Callable[[Mapping[str, Any]], Scenario] = scenario_from,
+) -> str:
     """The command line: the scenario, the options that it does not set itself, and the seed.
 
-    Without a source, the scenario comes from flags.
+    Args:
+        scenario: what is run.
+        source: where it comes from; None for flags.
+        seed: of which.
+        command: what runs it.
+        base: makes the scenario that the command has of the options that its argument means.
     """
     if source is None:
         named, own = [scenario.model], {"model": scenario.model, "bug": scenario.bug}
@@ -23,8 +35,8 @@ def rerun(scenario: Scenario, source: Source | None, seed: int) -> str:
             named += ["--bug", scenario.bug]
     else:
         named, own = [str(source)], options_of(source)
-    words = [*named, *_flags(scenario, scenario_from(own)), "--seed", str(seed), "--runs", "1"]
-    return " ".join(["clew", "test", *map(quote, words)])
+    words = [*named, *_flags(scenario, base(own)), "--seed", str(seed), "--runs", "1"]
+    return " ".join(["clew", command, *map(quote, words)])
 
 
 def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
 from clew.report.progress import ShrinkProgress
@@ -15,20 +16,40 @@ from clew.search.cases import Case
 from clew.search.seeds import LONG, SeedResult
 from clew.search.shrink.oracle import FiguresError
 from clew.search.shrink.shrinker import RUNS_MAX, SHRUNK, shrink, write_shrunk
+from clew.search.summary import Group
 from clew.search.verification import verify
 
 
-def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[str, SeedResult]]:
-    """The first failure of each kind, with its name.
+class Small(NamedTuple):
+    """A failure made small.
+
+    Attributes:
+        name: of its scenario.
+        signature: of the failure.
+        title: the seed and what was done, in words.
+        repro: the repro file of the run as it was found.
+        file: that of the smallest plan; empty if it was left as it is.
+        story: of the smallest plan, or why there is none.
+    """
+
+    name: str
+    signature: str
+    title: str
+    repro: str
+    file: str
+    story: str
+
+
+def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[Case, str, Group]]:
+    """The failures of each kind, with their signature.
 
     A scenario that showed what was expected has none.
     """
     for case in cases:
         alone = case.job.scenario.expect is None
         if alone or case.summary.met.verdict is not Verdict.VALID:
-            name = f"{case.name}, seed" if len(cases) > 1 else "Seed"
-            firsts = (group.first for group in case.summary.groups.values())
-            yield from ((f"{name} {first.seed}", first) for first in firsts)
+            for (_, signature), group in case.summary.groups.items():
+                yield case, signature, group
 
 
 def _can_shrink(result: SeedResult) -> bool:
@@ -45,30 +66,61 @@ def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
 
     For a failure of figures alone, one line says that it is left as it is.
 
-    The smallest plan stands beside the repro file afterwards. Ctrl-C ends the current search, whose
-    best so far is printed, and then the whole.
-
     Raises:
         KeyboardInterrupt: the user has ended it.
     """
     told: dict[str, str] = {}
-    for name, result in _to_shrink(cases):
-        if not _can_shrink(result):
+    for small in shrink_each(cases, style):
+        print_small(small, style)
+        if small.file:
+            told[small.repro] = small.story
+    return told
+
+
+def print_small(small: Small, style: Style) -> None:
+    """Print the story of a failure that was made small, or one line that says why it was not."""
+    if small.file:
+        echo(f"\n{style.heading(small.title)}\n\n{small.story}")
+    else:
+        echo(f"\n{small.story}")
+
+
+def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
+    """Shrink the first failure of each kind.
+
+    The smallest plan stands beside the repro file afterwards. Ctrl-C ends the current search, whose
+    best so far is given, and then the whole.
+
+    Raises:
+        KeyboardInterrupt: the user has ended it.
+    """
+    for case, signature, group in _to_shrink(cases):
+        first = group.first
+        if not _can_shrink(first):
             continue
-        repro = Path(str(result.repro))
+        seed = f"{case.name}, seed {first.seed}" if len(cases) > 1 else f"Seed {first.seed}"
+        repro = Path(str(first.repro))
         try:
             with ShrinkProgress(RUNS_MAX, sys.stderr) as progress:
-                shrunk = shrink(read_repro(repro).plan, progress=progress.update)
+                plan = read_repro(repro).plan
+                shrunk = shrink(plan, progress=progress.update, target=group.target)
         except FiguresError as figures:
-            echo(f"\n{name} is not made small: {figures.found}.")
+            why = f"{seed} is not made small: {figures.found}."
+            yield Small(case.name, signature, seed, str(repro), "", why)
             continue
-        out = repro.with_name(SHRUNK)
+        out = repro.with_name(_file_name(group))
         write_shrunk(shrunk, out)
         story = shrunk_report(shrunk, str(out), style)
         if not verify(shrunk.outcome.run).same:
             story += "\nThe smallest plan's run does not come out the same again."
-        echo(f"\n{style.heading(f'{name}, made small')}\n\n{story}")
-        told[str(repro)] = story
+        yield Small(case.name, signature, f"{seed}, made small", str(repro), str(out), story)
         if shrunk.interrupted:
             raise KeyboardInterrupt
-    return told
+
+
+def _file_name(group: Group) -> str:
+    """The name of the smallest plan's file: a run may have failed in two ways."""
+    if group.target is None or group.target == group.first.ways[0]:
+        return SHRUNK
+    path = Path(SHRUNK)
+    return f"{path.stem}-{group.target.check}{path.suffix}"

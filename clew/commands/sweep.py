@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,12 +25,11 @@ from clew.report.sweep import case_line, failures, sweep_report
 from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.sources import in_one_file, source_digest
 from clew.scenarios.judgement.outcome import Outcome, judge
-from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.repros.repro import model_of, read_repro
 from clew.scenarios.runs.run import simulate
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
-from clew.search.forks import FreshRuns, fresh_runs_of
+from clew.search.forks import fresh_runs_of
 from clew.search.seeds import (
     CRASHED,
     Job,
@@ -56,11 +55,11 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
     Raises:
         KeyboardInterrupt: the user has ended it; what was found is reported and recorded.
     """
-    _remove_stale_parts(asked.out)
+    remove_stale_parts(asked.out)
     counted = asked.coverage or sys.stderr.isatty()  # it costs a tenth of a run, or a quarter
     for case in cases:
         case.job = replace(case.job, keep_failing=False, behaviours=counted)
-    total = _total(cases)
+    total = total_of(cases)
     interrupted = False
     with (
         Database(asked.out) as database,
@@ -68,9 +67,20 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
     ):
         for case in cases:
             _enter(case, database, resume=asked.resume)
+
+        def take(taken: Taken) -> None:
+            # Recorded before it is reported: whatever ends this process, what was reported is
+            # there.
+            database.record(taken.case.sweep, taken.result)
+            if taken.new:
+                database.commit()
+            progress.update(taken.result, taken.case.name if len(cases) > 1 else "")
+            if asked.json:
+                print_json(taken.case, taken.result)
+
         try:
-            run = _runner(asked, cases, total, progress)
-            _spend(cases, run, asked, _Books(database, progress, fresh_runs_of(os.getpid())))
+            run = runner(asked, cases, total, progress)
+            spend(cases, run, asked, take)
         except KeyboardInterrupt:
             interrupted = True
             if not any(case.summary.runs for case in cases):
@@ -79,7 +89,8 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
     return end(cases, asked, tell, interrupted=interrupted)
 
 
-def _total(cases: Iterable[Case]) -> int | None:
+def total_of(cases: Iterable[Case]) -> int | None:
+    """The number of seeds of all cases; None if unknown."""
     total = 0
     for case in cases:
         own = case.total
@@ -100,7 +111,7 @@ def _enter(case: Case, database: Database, *, resume: bool) -> None:
         case.known = partial(database.known, case.sweep)
 
 
-def _runner(
+def runner(
     asked: Invocation, cases: Sequence[Case], total: int | None, progress: Progress
 ) -> Runner:
     """Who runs the seeds: this process, workers of its own, or a cluster."""
@@ -112,17 +123,26 @@ def _runner(
     return partial(run_tasks, jobs=max(asked.jobs_for(total), least), tick=progress.tick)
 
 
-class _Books(NamedTuple):
-    """Where results go, and where the first valid run of each case is repeated."""
+class Taken(NamedTuple):
+    """A result that is about to be added to the summary of its case.
 
-    database: Database
-    progress: Progress
-    fresh: FreshRuns
+    Attributes:
+        new: it is the first to fail in a way.
+    """
+
+    case: Case
+    result: SeedResult
+    new: bool
 
 
-def _spend(cases: Sequence[Case], run: Runner, asked: Invocation, books: _Books) -> None:
-    """Run the seeds, and take each result in as it comes."""
-    database, progress, fresh = books
+def spend(
+    cases: Sequence[Case], run: Runner, asked: Invocation, take: Callable[[Taken], None]
+) -> None:
+    """Run the seeds; hand each result on as it comes, and add it up.
+
+    The first valid run of each case is repeated, and the first of each way of failing is kept.
+    """
+    fresh = fresh_runs_of(os.getpid())
     failed = 0
     proven: list[Case] = []
     results = stream(cases, run, asked.seconds)
@@ -134,15 +154,8 @@ def _spend(cases: Sequence[Case], run: Runner, asked: Invocation, books: _Books)
                 plain = made_again(case.job, plain, fresh)
             new = case.summary.is_new(plain)
             result = _kept(case.job, plain) if new else plain
-            # Recorded before it is reported: whatever ends this process, what was reported is
-            # there.
-            database.record(case.sweep, result)
-            if new:
-                database.commit()
+            take(Taken(case, result, new))
             case.summary.add(result)
-            progress.update(result, case.name if len(cases) > 1 else "")
-            if asked.json:
-                print_json(case, result)
             failed += result.verdict is Verdict.INVALID
             if asked.failures_max is not None and failed >= asked.failures_max:
                 return
@@ -165,11 +178,12 @@ def kept(job: Job, result: SeedResult) -> SeedResult:
     """The result with its artefacts written: the first of each way of failing is kept whole."""
     if not result.digest or (result.repro is not None and _is_of(job, result)):
         return result
-    again = replace(job, keep_failing=True, verify_all=False, verify_failing=False)
+    verifying = not job.verify_failing and result.verification is None
+    again = replace(job, keep_failing=True, verify_all=False, verify_failing=verifying, reach=False)
     outcome, written = run_seed(again, result.seed)
     result = replace(result, repro=written.repro, json={**result.json, "repro": written.repro})
     if written.digest == result.digest or is_endless(outcome):
-        return result
+        return result if written.verification is None else held(result, written.verification)
     return held(result, Verification(same=False, where="the run when it was repeated to be kept"))
 
 
@@ -187,7 +201,7 @@ def _is_of(job: Job, result: SeedResult) -> bool:
     named, asked = repro.plan.model.name, job.scenario.model
     if named != asked and not in_one_file(named, asked):
         return False  # it would be imported, and nobody requested it
-    drawn = draw_plan(job.scenario, result.seed, load_model(job.scenario.model, job.scenario.bug))
+    drawn = job.draw(job.scenario, result.seed, load_model(job.scenario.model, job.scenario.bug))
     return repro.digest == result.digest and replace(repro.plan, model=drawn.model) == drawn
 
 
@@ -232,7 +246,7 @@ def replayed(path: Path) -> Outcome:
     return judge(simulate(plan, model), model)
 
 
-def _remove_stale_parts(out: Path) -> None:
+def remove_stale_parts(out: Path) -> None:
     """Remove what killed processes had begun to write."""
     for part in out.glob("*/.*.part"):
         with suppress(OSError):

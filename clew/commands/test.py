@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from clew.commands.invocation import Invocation, invocation_of
 from clew.commands.replay import announce
@@ -42,10 +42,7 @@ def run(options: Mapping[str, Any]) -> int:
     """Run the seeds that the options name; return the exit status."""
     given = dict(options)
     asked = invocation_of(given)
-    if "asserts" in given:
-        given["assert"] = list(given.pop("asserts"))
-    _check_outputs(asked)
-    cases = cases_of(asked, given)
+    cases = checked_cases(asked, given)
     alone = len(cases) == 1 and cases[0].total == 1
     alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
     if asked.trace is not None and not alone:
@@ -64,8 +61,6 @@ def run(options: Mapping[str, Any]) -> int:
         echo(f"clew: {why}", err=True)
         write_reports([], {}, asked.junit)
         return EXIT_VALID
-    for case in cases:
-        _rehearse(case)
     try:
         return run_one(cases[0], asked) if alone else run_cases(cases, asked)
     except (ClewError, OSError):
@@ -77,6 +72,28 @@ def run(options: Mapping[str, Any]) -> int:
         raise crash from mistake
 
 
+ScenarioOf: TypeAlias = Callable[[Mapping[str, Any]], Scenario]
+"""Makes a scenario of its options."""
+
+
+def checked_cases(
+    asked: Invocation, flags: Mapping[str, Any], scenario_of: ScenarioOf = scenario_from
+) -> list[Case]:
+    """The scenarios to run and their seeds, rehearsed; as `cases_of`.
+
+    Raises:
+        ClewError: something that is named can't be used.
+    """
+    given = dict(flags)
+    if "asserts" in given:
+        given["assert"] = list(given.pop("asserts"))
+    _check_outputs(asked)
+    cases = cases_of(asked, given, scenario_of)
+    for case in cases:
+        _rehearse(case)
+    return cases
+
+
 def _check_outputs(asked: Invocation) -> None:
     """Check the outputs before any user code is imported, which may end this process."""
     folders = [Path(name) for name in asked.models if name and Path(name).is_dir()]
@@ -85,8 +102,15 @@ def _check_outputs(asked: Invocation) -> None:
     check_outputs({"junit": asked.junit, "trace": asked.trace}, read)
 
 
-def cases_of(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
+def cases_of(
+    asked: Invocation, flags: Mapping[str, Any], scenario_of: ScenarioOf = scenario_from
+) -> list[Case]:
     """The scenarios to run and their seeds; empty if only past failures are requested.
+
+    Args:
+        asked: what the command is to do.
+        flags: the options of a scenario that the command line states.
+        scenario_of: makes a scenario of those and of a file's.
 
     Raises:
         ClewError: an option, a file or a model is wrong.
@@ -98,7 +122,7 @@ def cases_of(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
     named = _named(asked.models)
     suite = len(named) > 1
     cases = [
-        _case(source, options, asked, flags, index=index if suite else None)
+        _case(source, scenario_of({**options, **flags}), asked, index if suite else None)
         for index, (source, options) in enumerate(named)
         if not suite or asked.shard.holds(index)
     ]
@@ -138,19 +162,12 @@ def _is_path(name: str) -> bool:
     return "/" in name and not is_file(name)
 
 
-def _case(
-    source: Source | None,
-    options: Mapping[str, Any],
-    asked: Invocation,
-    flags: Mapping[str, Any],
-    index: int | None,
-) -> Case:
-    """A scenario: flags over a file over a planted bug's own options.
+def _case(source: Source | None, scenario: Scenario, asked: Invocation, index: int | None) -> Case:
+    """A scenario and its seeds.
 
     Of several scenarios, which have an index, a shard has whole ones; of one scenario it has a part
     of the seeds, but the first shard has all seeds if it may not be split.
     """
-    scenario = scenario_from({**options, **flags})
     case = _case_of(scenario, asked, source)
     case.shard = asked.shard if index is None else Shard()
     case.first = scenario.seed if asked.seed is None else asked.seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from clew.checkers.verdict import Verdict
@@ -9,6 +10,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.live import LiveLine
 from clew.scenarios.plans.plan import Plan
+from clew.search.hunt.reach import Reach
 from clew.search.seeds import SeedResult
 
 GROUPS_SHOWN = 3
@@ -38,8 +40,14 @@ class Progress(LiveLine):
         self._behaviours: set[int] = set()
         self._groups: dict[str, int] = {}
 
-    def update(self, result: SeedResult, name: str = "") -> None:
-        """Note that a seed is done, of a scenario that needs a name if there are several."""
+    def update(self, result: SeedResult, name: str = "", *, tell: bool = True) -> None:
+        """Note that a seed is done.
+
+        Args:
+            result: of the seed.
+            name: of its scenario, if there are several.
+            tell: say so if it failed.
+        """
         self._done += 1
         if result.json.get("resumed"):
             self._known += 1
@@ -51,7 +59,8 @@ class Progress(LiveLine):
             if result.verdict is Verdict.INVALID or not result.digest:
                 self._groups[signature] = self._groups.get(signature, 0) + 1
             where = f"{name}: " if name else ""
-            self.tell(f"{where}seed {result.seed}: {result.verdict.value}: {signature}")
+            if tell:
+                self.tell(f"{where}seed {result.seed}: {result.verdict.value}: {signature}")
         self.tick()
 
     def tick(self) -> None:
@@ -65,13 +74,14 @@ class Progress(LiveLine):
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
         left = self._left(rate)
         soon = "" if left is None else f", about {_clock(left)} left"
-        parts = [f"{done} seeds, {rate:.3g} per second{soon}", self._failures()]
-        if self._behaviours:
-            parts.append(f"{len(self._behaviours):,} behaviours")
-        buys = self._virtual / seconds * _HOUR
-        if buys >= _LEAST:
-            parts.append(f"an hour buys {_span(buys)}")
+        parts = [f"{done} seeds, {rate:.3g} per second{soon}", self._failures(), *self._buys()]
         return "; ".join(parts)
+
+    def _buys(self) -> list[str]:
+        """Describe what was seen, and what more time would buy."""
+        parts = [f"{len(self._behaviours):,} behaviours"] if self._behaviours else []
+        buys = self._virtual / max(self.seconds, 1e-9) * _HOUR
+        return [*parts, f"an hour buys {_span(buys)}"] if buys >= _LEAST else parts
 
     def _failures(self) -> str:
         if not self._groups:
@@ -89,6 +99,31 @@ class Progress(LiveLine):
         if self._end_seconds is not None:
             ends.append(max(0.0, self._end_seconds - self.seconds))
         return min(ends, default=None)
+
+
+class HuntProgress(Progress):
+    """The same of a hunt, with what its runs reached.
+
+    Args:
+        total: how many seeds there will be at most; None if time ends the hunt.
+        stream: where to show it.
+        seconds: after how long time ends it; None if it does not.
+        reaches: what is reached, which others fill.
+    """
+
+    def __init__(
+        self, total: int | None, stream: TextIO, seconds: float | None, reaches: Sequence[Reach]
+    ) -> None:
+        super().__init__(total, stream, seconds)
+        self._reaches = reaches
+
+    def _buys(self) -> list[str]:
+        if not self._done:
+            return []
+        seen = sum(len(each.seen) for each in self._reaches)
+        minute = self._done * 60 / max(self.seconds, 1e-9)
+        more = sum(each.expected(round(minute / len(self._reaches))) for each in self._reaches)
+        return [f"{seen:,} behaviours, a minute buys about {round(more)} more"]
 
 
 class RunProgress(LiveLine):

@@ -45,12 +45,12 @@ def sweep_report(
     took = speed(summary.virtual_ns, seconds)
     parts = [
         style.heading(f"Clew {__version__}: {model}, {seeds}"),
-        layout.table(_options(scenario)),
+        layout.table(options_shown(scenario)),
         f"{layout.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),
         failures(summary, style, again),
-        _faults(summary),
-        _remarks(summary),
+        fault_counts(summary),
+        remarks(summary),
         f"  {seen:,} behaviours, the last new one at seed {summary.newest}" if seen else "",
     ]
     return "\n".join(part for part in parts if part)
@@ -74,7 +74,7 @@ def expectation(expect: str | None, summary: Summary, style: Style) -> str:
     return layout.hanging("", head + met.reason)
 
 
-def _options(scenario: Scenario) -> list[tuple[str, str]]:
+def options_shown(scenario: Scenario) -> list[tuple[str, str]]:
     """List the options that are not the defaults."""
     named = scenario.model_dump(exclude=set(BESIDE_A_RUN), exclude_defaults=True)
     told = ", ".join(f"{name.replace('_', '-')}{_shown(option)}" for name, option in named.items())
@@ -109,7 +109,7 @@ def failures(summary: Summary, style: Style, again: Callable[[int], str] | None 
 _WORST = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)
 
 
-def _faults(summary: Summary) -> str:
+def fault_counts(summary: Summary) -> str:
     """Report how often each kind of fault was planned and took effect, over all runs."""
     told = ", ".join(
         f"{kind} {summary.bit[kind]:,} of {planned:,}"
@@ -118,7 +118,7 @@ def _faults(summary: Summary) -> str:
     return layout.hanging("  ", f"faults that bit: {told}") if told else ""
 
 
-def _remarks(summary: Summary) -> str:
+def remarks(summary: Summary) -> str:
     """List what is worth knowing and changes no verdict; the first of similar remarks."""
     told = [
         layout.hanging("  ", f"remark on {layout.several(runs, 'run')}: {remark}")

@@ -10,6 +10,7 @@ from clew.checkers.verdict import Verdict
 from clew.node.timer import NS_PER_SECOND
 from clew.scenarios.options.expectation import Met, Tally
 from clew.search.seeds import SeedResult
+from clew.search.shrink.oracle import Target
 
 _VARIES = re.compile(r"\bn?\d[\d,]*(, n\d+)*")
 """What differs between remarks that say the same: numbers, and lists of nodes."""
@@ -21,10 +22,12 @@ class Group:
 
     Attributes:
         first: the result that was reported first, whole.
+        target: what they have in common, where a run may have failed in several ways.
         seeds: all of them, in the order they were reported.
     """
 
     first: SeedResult
+    target: Target | None = None
     seeds: list[int] = field(default_factory=list)
 
 
@@ -33,6 +36,8 @@ class Summary:
 
     Args:
         expect: what the runs must show; None if the worst verdict is the verdict.
+        apart: a run that fails in several ways counts for each of them, as `SeedResult.ways` has
+            them; otherwise all that failed in it is one way of failing.
 
     Attributes:
         counts: how many runs had each verdict.
@@ -49,7 +54,8 @@ class Summary:
         remarks: the first of those that say the same, and the number of runs with one of them.
     """
 
-    def __init__(self, expect: str | None = None) -> None:
+    def __init__(self, expect: str | None = None, *, apart: bool = False) -> None:
+        self._apart = apart
         self.counts = dict.fromkeys(Verdict, 0)
         self.groups: dict[tuple[Verdict, str], Group] = {}
         self.first = self.last = 0
@@ -78,9 +84,19 @@ class Summary:
         return self.tally.met()
 
     def is_new(self, result: SeedResult) -> bool:
-        """Return whether a seed is the first to fail in its way."""
-        failed = result.verdict is not Verdict.VALID
-        return failed and (result.verdict, result.signature) not in self.groups
+        """Return whether a seed is the first to fail in a way."""
+        return any(
+            (result.verdict, signature) not in self.groups for signature in self._ways(result)
+        )
+
+    def _ways(self, result: SeedResult) -> dict[str, Target | None]:
+        """Find the ways in which a seed failed, by their signatures; none if it did not."""
+        if result.verdict is Verdict.VALID:
+            return {}
+        if not self._apart or not result.ways:
+            return {result.signature: None}
+        verdict = result.verdict.value
+        return {f"{each.check}: {verdict} ({each.kind})": each for each in result.ways}
 
     def add(self, result: SeedResult) -> None:
         """Add a result."""
@@ -100,6 +116,6 @@ class Summary:
         for fault in result.json.get("faults", ()):
             self.planned[fault["kind"]] += 1
             self.bit[fault["kind"]] += fault["bit"] > 0
-        if result.verdict is not Verdict.VALID:
-            key = result.verdict, result.signature
-            self.groups.setdefault(key, Group(result)).seeds.append(result.seed)
+        for signature, target in self._ways(result).items():
+            key = result.verdict, signature
+            self.groups.setdefault(key, Group(result, target)).seeds.append(result.seed)

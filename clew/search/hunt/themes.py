@@ -8,12 +8,12 @@ draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
-from clew.node.system import Program, tells_state
+from clew.node.system import Program, System, tells_state
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.plans.ground import Ground
@@ -78,7 +78,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
     else:
         names = tuple(dict.fromkeys(asked))
         able = [kind for word in map(_word, asked) for kind in GROUPS.get(word, (word,))]
-    roles = tuple(getattr(program, "roles", ()))
+    roles = tuple(program.roles) if isinstance(program, System) else ()
     return Range(frozenset(() if calm else able), names, roles, tells_state(program))
 
 
@@ -224,3 +224,18 @@ def rota_of(within: Range) -> Rota:
 def _shuffled(family: str, themes: Sequence[Theme]) -> tuple[Theme, ...]:
     """Themes in an order that is the same in every hunt, so that like ones are apart."""
     return tuple(Entropy(0).stream("hunt", family).sample(themes, len(themes)))
+
+
+def idle(asked: Iterable[str], took_effect: Mapping[str, int]) -> tuple[str, ...]:
+    """The faults that were asked for by name, and that took effect in no run of a hunt.
+
+    Args:
+        asked: as a scenario names them.
+        took_effect: how often each kind did.
+    """
+    return tuple(
+        name
+        for name in dict.fromkeys(asked)
+        if name != "all"
+        and not any(took_effect[k] for k in GROUPS.get(_word(name), (_word(name),)))
+    )

@@ -112,14 +112,18 @@ class FiguresError(UsageError):
     """A run whose figures alone are wrong can't be made small."""
 
 
-def whole_figures(outcome: Outcome) -> str:
-    """Return why a failing run can't be made small, as a clause; empty if it can.
+def whole_figures(outcome: Outcome, target: Target | None = None) -> str:
+    """Return why what failed in a run can't be made small, as a clause; empty if it can.
 
     If only a figure is wrong, such as a share of operations or a latency, nothing that happened is
     wrong by itself, and with fewer operations the figure differs. So it is with progress that an
     overload prevents: it is all operations together that are too many.
+
+    Args:
+        outcome: of the run.
+        target: what failed; None for what went wrong first.
     """
-    target = target_of(outcome)
+    target = target or target_of(outcome)
     if target is not None and target.check == "liveness" and overload(outcome.run):
         return "the nodes were overloaded, and fewer operations are less load"
     if target is None or target.check not in FIGURES:

@@ -29,6 +29,7 @@ from clew.search.shrink.oracle import (
     Oracle,
     Sight,
     Spent,
+    Target,
     failing,
     moment_of,
     target_of,
@@ -108,16 +109,22 @@ Progress: TypeAlias = Callable[[int, Plan], None]
 """Called before each run, with how many there were and the smallest plan so far."""
 
 
-def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = None) -> Shrunk:
+def shrink(
+    plan: Plan,
+    *,
+    runs_max: int = RUNS_MAX,
+    progress: Progress | None = None,
+    target: Target | None = None,
+) -> Shrunk:
     """Find the smallest plan that fails as this one does.
 
-    It keeps the failure that comes first: one check and the kind of what it found. Ctrl-C
-    ends the search with the best so far.
+    It keeps one check and the kind of what it found. Ctrl-C ends the search with the best so far.
 
     Args:
         plan: one whose run is INVALID.
         runs_max: how many runs may be spent.
         progress: called before each run.
+        target: what must go wrong; None for what the run shows to have gone wrong first.
 
     Raises:
         UsageError: the plan does not fail.
@@ -125,13 +132,13 @@ def shrink(plan: Plan, *, runs_max: int = RUNS_MAX, progress: Progress | None = 
         ClewError: its model can't be loaded.
     """
     with muted():  # there are hundreds of runs
-        return _shrunk(plan, runs_max, progress)
+        return _shrunk(plan, runs_max, progress, target)
 
 
-def _shrunk(plan: Plan, runs_max: int, progress: Progress | None) -> Shrunk:
+def _shrunk(plan: Plan, runs_max: int, progress: Progress | None, target: Target | None) -> Shrunk:
     model = model_of(plan)
     outcome = judge(simulate(plan, model), model)
-    hunt = _hunt(plan, model, outcome, runs_max)
+    hunt = _hunt(plan, model, outcome, runs_max, target or target_of(outcome))
     if progress is not None:
         hunt.oracle.told = lambda: progress(hunt.oracle.runs, hunt.best)
     ended: BaseException | None = None
@@ -154,23 +161,21 @@ def _shrunk(plan: Plan, runs_max: int, progress: Progress | None) -> Shrunk:
     )
 
 
-def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int) -> Hunt:
-    target = target_of(outcome)
-    if target is None:
+def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int, target: Target | None) -> Hunt:
+    found = None if target is None else failing(outcome, target)
+    if target is None or found is None:
         raise UsageError(
             "there is nothing to shrink",
             expected="a plan whose run is invalid",
             found=f"one whose run is {outcome.verdict.value}",
         )
-    figures = whole_figures(outcome)
+    figures = whole_figures(outcome, target)
     if figures:
         raise FiguresError(
             "the plan can't be made small",
             found=figures,
             fix="Use `clew replay` to see the run as it is",
         )
-    found = failing(outcome, target)
-    assert found is not None
     anomaly, run = found[1], outcome.run
     whole = load_workload(plan.workload).final_reads or target.check in WHOLE_RUN
     events_max = max(EVENTS_FACTOR * run.events, EVENTS_LEAST)
