@@ -112,12 +112,13 @@ def _reached(hunted: Hunted) -> str:
 def _next(hunted: Hunted) -> str:
     """Say what another minute would show, as far as anybody can tell."""
     reach, minute = hunted.findings.reach, hunted.minute
-    told = (
-        f"another minute: {layout.several(minute, 'run')}, about "
-        f"{layout.several(round(reach.expected(minute)), 'new behaviour')} of "
-        f"{round(reach.unseen)} or more that are unseen (Chao's estimate), beside "
-        f"{len(reach.seen):,} seen"
-    )
+    new, unseen = round(reach.expected(minute)), round(reach.unseen)
+    told = f"another minute: {layout.several(minute, 'run')} that show "
+    if unseen:
+        told += f"about {layout.several(new, 'new behaviour')} of {unseen:,} or more unseen ones"
+    else:
+        told += "probably no new behaviour"
+    told += f", beside {len(reach.seen):,} seen (Chao's estimate)"
     most = failing_at_most(hunted.summary.runs)
     if hunted.summary.verdict is Verdict.VALID and most is not None:
         told += f"; at 95 % confidence fewer than 1 in {round(1 / most):,} such runs fail"

@@ -12,6 +12,7 @@ from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
+from clew.search.hunt.portfolio import portfolio_of
 from clew.search.verification import verify
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -48,6 +49,20 @@ def test_a_right_system_raises_no_false_alarm_in_a_swarm(name):
 def test_a_right_system_raises_no_false_alarm_in_hundreds_of_seeds(name):
     verdicts = swarm_verdicts(name, range(DEEP_SEEDS))
     assert verdicts[Verdict.VALID] >= DEEP_SEEDS * 3 // 4
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_right_system_raises_no_false_alarm_in_a_hunt(name):
+    name = str(EXAMPLES / name)
+    model, scenario = load_model(name), make_scenario({"model": name})
+    portfolio = portfolio_of(scenario, model)
+    aimed = set()
+    for seed in range(SEEDS):
+        outcome = judge(simulate(portfolio(scenario, seed, model), model), model)
+        assert outcome.verdict is not Verdict.INVALID, (seed, outcome.signature)
+    for theme in portfolio.rota.themes["alone"]:
+        aimed |= {role for role in model.system.roles if theme.names[0].endswith(f":{role}")}
+    assert aimed == {*model.system.roles}
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
