@@ -91,7 +91,8 @@ def test_which_seeds_fail_does_not_depend_on_the_number_of_workers(capsys):
 
 def test_a_wrong_answer_does_not_hide_that_nothing_answers(capsys):
     Path("stubborn.py").write_text(STUBBORN)
-    command = "hunt stubborn.py --runs 2 --time-limit 5 --recovery 12 --nemesis none --jobs 1"
+    command = "hunt stubborn.py --runs 2 --time-limit 5 --recovery 12 --nemesis none --jobs 1 "
+    command += "--rate 4 --node-count 1"
     status, told = hunted(command, capsys)
     assert status == 1
     assert [one["seeds"] for one in told["failures"]] == [[0, 1], [0, 1]]
