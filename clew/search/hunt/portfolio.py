@@ -7,7 +7,7 @@ one theme of faults. The seed is its rank: the first ones are short, later ones 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clew.scenarios.code.models import Model
@@ -17,7 +17,8 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.nemesis import node_counts
 from clew.scenarios.plans.plan import Plan
-from clew.search.hunt.themes import FAMILIES, Range, Rota, Theme, range_of, rota_of
+from clew.search.hunt.acquaintance import profile_seen
+from clew.search.hunt.themes import BLOCK, FAMILIES, Range, Rota, Theme, range_of, rota_of
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import Fault
 from clew.sim.latency import SHAPES
@@ -65,8 +66,11 @@ class Portfolio:
 
 
 def portfolio_of(scenario: Scenario, model: Model) -> Portfolio:
-    """The portfolio of a hunt of a scenario."""
+    """The portfolio of a hunt of a scenario, whose model is run twice to see what it does."""
     within = range_of(scenario, model.program)
+    if within.acts:
+        seen = profile_seen(scenario, model, within.kinds)
+        within = replace(within, profile=seen)
     return Portfolio(within, rota_of(within))
 
 
@@ -99,5 +103,5 @@ def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
 
 
 def _length(seed: int, stream: Stream) -> float:
-    lengths = [length for first, length in LENGTHS if first <= seed]
+    lengths = [length for first, length in LENGTHS if first <= seed % BLOCK]
     return lengths[0] if stream.chance(1, 2) else stream.pick(lengths)

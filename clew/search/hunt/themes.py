@@ -9,7 +9,7 @@ draws.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -19,10 +19,30 @@ from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.members import changes_members
 from clew.scenarios.plans.nemesis import magnitude
+from clew.scenarios.plans.profile import Profile
+from clew.scenarios.plans.triggers import ACTS, profile_of
 from clew.search.hunt.compounds import COMPOUNDS
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.targets import of_role, parted
+from clew.sim.trigger import ASKED
+
+BLOCK = 1_000_000
+"""The millionth seed begins as the first does, and so on: another hunt, with other draws."""
+
+_WAITING = {
+    # a field of a profile: what a fault waits for, in words
+    "messages": "at a message",
+    "states": "at a state",
+    "fields": "at a change",
+    "timers": "at a timer",
+    "syncs": "at a sync",
+}
+
+WAITING: dict[str, tuple[str, tuple[str, ...]]] = {
+    f"{' and '.join(act)} {words}": (name, act) for name, words in _WAITING.items() for act in ACTS
+}
+"""By name, what a fault may wait for and what it does then."""
 
 
 class Theme(NamedTuple):
@@ -48,22 +68,29 @@ class Range:
     Attributes:
         kinds: the kinds of fault that the nodes notice and withstand, or that were asked for.
         names: the same as a command line would say it: groups, or what was asked for.
+        acts: the kinds of fault that may wait for something.
         roles: the roles of a system.
         leads: True if the nodes tell who leads.
+        profile: what faults may wait for.
+        where: the role at whose nodes it must happen; None for any node.
     """
 
     kinds: frozenset[str]
     names: tuple[str, ...]
+    acts: frozenset[str] = frozenset()
     roles: tuple[str, ...] = ()
     leads: bool = False
+    profile: Profile = field(default_factory=Profile)
+    where: str | None = None
 
 
 def range_of(scenario: Scenario, program: Program) -> Range:
     """What a hunt of a scenario may draw from: nothing that the nodes don't say they withstand.
 
     Args:
-        scenario: if it names faults, only those are drawn.
-        program: what runs.
+        scenario: if it names faults, only those are drawn; if those wait for something, and nothing
+            else is named, they are of any kind.
+        program: what runs, whose code shows what they may wait for.
     """
     able = [
         name
@@ -72,14 +99,28 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         and not (scenario.liveness == "core" and changes_members(name))
     ]
     asked = scenario.nemesis
-    calm = "nemesis" in scenario.model_fields_set and not asked
+    if "nemesis" in scenario.model_fields_set and not asked:
+        able = []
     if not asked or "all" in asked:
-        names = () if calm else tuple(dict.fromkeys(KINDS[name].group for name in able))
+        names = tuple(dict.fromkeys(KINDS[name].group for name in able))
+        acts = able
     else:
-        names = tuple(dict.fromkeys(asked))
-        able = [kind for word in map(_word, asked) for kind in GROUPS.get(word, (word,))]
+        names = tuple(name for name in dict.fromkeys(asked) if _word(name) != ASKED)
+        felt = able
+        able = [kind for word in map(_word, names) for kind in GROUPS.get(word, (word,))]
+        acts = able or felt
+        if any(":" in name for name in names):  # what waits has no role but its own
+            acts = []
     roles = tuple(program.roles) if isinstance(program, System) else ()
-    return Range(frozenset(() if calm else able), names, roles, tells_state(program))
+    return Range(
+        frozenset(able),
+        names,
+        frozenset(acts),
+        roles,
+        tells_state(program),
+        profile_of(program),
+        next((role for word, role in map(parted, asked) if word == ASKED), None),
+    )
 
 
 def _word(asked: str) -> str:
@@ -114,6 +155,14 @@ def _compounds(within: Range) -> list[tuple[str, ...]]:
         (name,)
         for name, each in COMPOUNDS.items()
         if whole and within.kinds.issuperset(each.kinds) and (within.leads or not each.leads)
+    ]
+
+
+def _waits(within: Range) -> list[tuple[str, ...]]:
+    return [
+        (name,)
+        for name, (field, act) in WAITING.items()
+        if getattr(within.profile, field) and within.acts.issuperset(act)
     ]
 
 
@@ -158,6 +207,19 @@ def _together(theme: Theme, _: Range, ground: Ground, stream: Stream) -> Iterabl
     return COMPOUNDS[theme.names[0]].draw(ground, stream)
 
 
+def _waiting(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Iterable[Fault]:
+    """Faults of one sort that wait for one thing, mostly of one name."""
+    field, act = WAITING[theme.names[0]]
+    if any(KINDS[kind].least_nodes > len(ground.node_ids) for kind in act):
+        return ()
+    names = getattr(within.profile, field)
+    if isinstance(names, tuple) and stream.chance(3, 4):
+        names = (stream.pick(names),)
+    interval_ns = magnitude(stream, ground.time_limit_ns // 32, ground.time_limit_ns // 2)
+    only = Profile(**{field: names})
+    return ground.triggers(stream, only, within.acts, interval_ns, within.where, (act,))
+
+
 class Family(NamedTuple):
     """Themes of one sort.
 
@@ -180,6 +242,7 @@ FAMILIES: dict[str, Family] = {
     "pair": Family("two groups of faults", 8, _pairs, _each),
     "swarm": Family("any kinds, at drawn rates", 8, _several, _swarm),
     "together": Family("faults that strike together", 6, _compounds, _together),
+    "waiting": Family("faults that wait for something", 8, _waits, _waiting),
 }
 
 
@@ -198,9 +261,10 @@ class Rota:
 
     def theme(self, seed: int) -> Theme:
         """The theme of a seed."""
-        cycle, turn = divmod(seed, len(self.turns))
+        block, rank = divmod(seed, BLOCK)
+        cycle, turn = divmod(rank, len(self.turns))
         family, rank = self.turns[turn]
-        place = cycle * FAMILIES[family].share + rank
+        place = (cycle + 7 * block) * FAMILIES[family].share + rank
         themes = self.themes[family]
         return themes[place % len(themes)]
 
@@ -227,15 +291,16 @@ def _shuffled(family: str, themes: Sequence[Theme]) -> tuple[Theme, ...]:
 
 
 def idle(asked: Iterable[str], took_effect: Mapping[str, int]) -> tuple[str, ...]:
-    """The faults that were asked for by name, and that took effect in no run of a hunt.
+    """The kinds of fault that were asked for by name, and that took effect in no run of a hunt.
 
     Args:
         asked: as a scenario names them.
         took_effect: how often each kind did.
     """
+    words = {name: _word(name) for name in asked}
     return tuple(
         name
-        for name in dict.fromkeys(asked)
-        if name != "all"
-        and not any(took_effect[k] for k in GROUPS.get(_word(name), (_word(name),)))
+        for name, word in words.items()
+        if word not in {"all", ASKED}
+        and not any(took_effect[kind] for kind in GROUPS.get(word, (word,)))
     )

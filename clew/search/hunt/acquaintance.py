@@ -1,0 +1,69 @@
+"""What a model is seen to do in two short runs, before it is hunted: the names to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from clew.scenarios.code.models import Model
+from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.ground import Ground
+from clew.scenarios.plans.profile import Profile
+from clew.scenarios.plans.triggers import profile_of
+from clew.scenarios.runs.run import Run, simulate
+from clew.sim.faults import Fault
+from clew.sim.guards.files import muted
+
+SECONDS = 5.0
+"""The length of each run, unless the scenario states it."""
+
+ROUGH = ("kill", "partition")
+"""What strikes in the second run, as far as the nodes withstand it: elections and recoveries."""
+
+
+def profile_seen(scenario: Scenario, model: Model, kinds: Iterable[str]) -> Profile:
+    """Name what happens in a calm run and in a rough one; both are the same in every hunt.
+
+    Args:
+        scenario: what is hunted.
+        model: what runs.
+        kinds: the kinds of fault that may strike.
+    """
+    pool = frozenset(kinds)
+    length = {} if "time_limit" in scenario.model_fields_set else {"time_limit": SECONDS}
+    short = scenario.model_copy(update={**length, "swarm": True})
+
+    def calm(_: Ground) -> list[Fault]:
+        return []
+
+    def rough(ground: Ground) -> list[Fault]:
+        gap_ns = ground.time_limit_ns // 8
+        fitting = {name: ground.fitting(name, pool) for name in ROUGH}
+        return [
+            fault
+            for name, found in fitting.items()
+            if found
+            for fault in ground.faults(name, found, gap_ns)
+        ]
+
+    with muted():
+        runs = [simulate(draw_plan(short, 0, model, draw), model) for draw in (calm, rough)]
+    known = profile_of(model.program)
+    messages, states = _messages(runs), _states(runs)
+    return replace(known, messages=messages or known.messages, states=states or known.states)
+
+
+def _messages(runs: Iterable[Run]) -> tuple[str, ...]:
+    """The types of messages that nodes sent or received."""
+    return tuple(
+        sorted({str(each.type) for run in runs for each in run.timeline().messages.values()})
+    )
+
+
+def _states(runs: Iterable[Run]) -> tuple[str, ...]:
+    """The server states that nodes reported."""
+    found = {
+        each.fields["state"].get("role") for run in runs for each in run.timeline().events("state")
+    }
+    return tuple(sorted(str(state) for state in found if state is not None))
