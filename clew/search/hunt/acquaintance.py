@@ -15,8 +15,8 @@ from clew.scenarios.runs.run import Run, simulate
 from clew.sim.faults import Fault
 from clew.sim.guards.files import muted
 
-SECONDS = 5.0
-"""The length of each run, unless the scenario states it."""
+SECONDS, RECOVERY_SECONDS = 5.0, 1.0
+"""The length of each run at most, and of its end."""
 
 ROUGH = ("kill", "partition")
 """What strikes in the second run, as far as the nodes withstand it: elections and recoveries."""
@@ -31,8 +31,13 @@ def profile_seen(scenario: Scenario, model: Model, kinds: Iterable[str]) -> Prof
         kinds: the kinds of fault that may strike.
     """
     pool = frozenset(kinds)
-    length = {} if "time_limit" in scenario.model_fields_set else {"time_limit": SECONDS}
-    short = scenario.model_copy(update={**length, "swarm": True})
+    short = scenario.model_copy(
+        update={
+            "time_limit": min(scenario.time_limit, SECONDS),
+            "recovery": min(scenario.recovery, RECOVERY_SECONDS),
+            "swarm": True,
+        }
+    )
 
     def calm(_: Ground) -> list[Fault]:
         return []
