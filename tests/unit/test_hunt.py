@@ -17,10 +17,11 @@ from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.capabilities import promised, withstands
 from clew.scenarios.plans.plan import plan_text
 from clew.search.coverage import reach_of
+from clew.search.hunt.acquaintance import profile_seen
 from clew.search.hunt.compounds import COMPOUNDS
 from clew.search.hunt.portfolio import COUNTS, LENGTHS, RATES, drawn_scenario, portfolio_of
 from clew.search.hunt.reach import Findings, Reach, failing_at_most
-from clew.search.hunt.themes import FAMILIES, Theme, idle, range_of, rota_of
+from clew.search.hunt.themes import FAMILIES, WAITING, Theme, idle, range_of, rota_of
 from clew.search.seeds import SeedResult
 from clew.search.shrink.oracle import Target, targets_of
 from clew.search.summary import Summary
@@ -150,6 +151,59 @@ def test_what_a_compound_draws_is_of_the_kinds_that_it_names(name):
     for plan in drawn:
         assert len({fault.id for fault in plan.faults}) == len(plan.faults)
         assert all(0 <= f.at_ns <= f.until_ns < plan.time_limit_ns for f in plan.faults)
+
+
+def test_a_model_is_seen_to_send_and_to_elect():
+    model, scenario = load_model("raft"), make_scenario({"model": "raft"})
+    seen = profile_seen(scenario, model, ["kill"])
+    assert {"request_vote", "vote", "read", "write"} <= {*seen.messages}
+    assert seen.states == ("candidate", "follower", "leader")
+    assert seen.timers
+    assert seen.syncs
+    assert profile_seen(scenario, model, ["kill"]) == seen
+
+
+def test_faults_that_wait_do_so_for_what_was_seen():
+    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    portfolio = portfolio_of(scenario, model)
+    known = {*portfolio.within.profile.messages, *portfolio.within.profile.states, "", "?"}
+    themes = portfolio.rota.themes["waiting"]
+    assert len(themes) > 20
+    for seed, theme in enumerate(themes):
+        rota = replace(portfolio.rota, turns=(("waiting", 0),), themes={"waiting": (theme,)})
+        plan = replace(portfolio, rota=rota)(scenario, seed, model)
+        field, act = WAITING[theme.names[0]]
+        assert {fault.kind for fault in plan.faults} == {*act}, theme
+        assert {fault.when.name for fault in plan.faults} <= known
+        events = {fault.when.event for fault in plan.faults} - {"boot"}
+        assert events <= EVENTS_OF[field], theme
+
+
+EVENTS_OF = {
+    "messages": {"send", "deliver"},
+    "states": {"state"},
+    "fields": {"field"},
+    "timers": {"timer"},
+    "syncs": {"sync", "synced"},
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "families", "acts"),
+    [
+        (["trigger"], {"calm", "waiting"}, 9),
+        (["trigger", "kill"], {"calm", "alone", "together", "waiting"}, 1),
+        (["kill"], {"calm", "alone", "together", "waiting"}, 1),
+    ],
+)
+def test_what_waits_is_narrowed_as_well(asked, families, acts):
+    within_asked = range_of(make_scenario({"model": "raft", "nemesis": asked}), RAFT)
+    rota = rota_of(within_asked)
+    assert {*rota.themes} == families
+    assert len({WAITING[theme.names[0]][1] for theme in rota.themes["waiting"]}) <= acts
+
+
+RAFT = load_model("raft").program
 
 
 # Plans.
