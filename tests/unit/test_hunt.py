@@ -157,7 +157,7 @@ def test_a_model_is_seen_to_send_and_to_elect():
     model, scenario = load_model("raft"), make_scenario({"model": "raft"})
     seen = profile_seen(scenario, model, ["kill"])
     assert {"request_vote", "vote", "read", "write"} <= {*seen.messages}
-    assert seen.states == ("candidate", "follower", "leader")
+    assert seen.states == ("candidate", "follower", "leader", "pre-candidate")
     assert seen.timers
     assert seen.syncs
     assert profile_seen(scenario, model, ["kill"]) == seen
