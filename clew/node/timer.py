@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from clew.node.message import in_words
+
 NS_PER_SECOND = 1_000_000_000
 
 
+SECONDS_MAX = 1e290
+"""Times are shorter, either way: that many seconds are a number of nanoseconds."""
+
+
 def to_ns(seconds: float) -> int:
-    """Seconds as integer nanoseconds, to the nearest."""
-    return round(seconds * NS_PER_SECOND)
+    """Seconds as integer nanoseconds, to the nearest.
+
+    Raises:
+        TypeError: they are not a number.
+        ValueError: they are not a number that can be counted, such as infinity and NaN.
+    """
+    try:
+        # Compared first: the product of a text and an integer is a long text.
+        if -SECONDS_MAX < seconds < SECONDS_MAX:
+            return round(seconds * NS_PER_SECOND)
+    except TypeError:
+        raise TypeError(f"expected a number of seconds, found {in_words(seconds)}") from None
+    raise ValueError(f"expected a number of seconds below {SECONDS_MAX:g}, found {seconds}")
 
 
 def bound_ns(seconds: float) -> int:

@@ -62,7 +62,6 @@ CONDITIONS = {
     "regions.eu.latency_ms.0.99 < 10": "invalid",
     "regions.asia.availability > 0.5": "valid",
     "regions.us.ok > 1000": "invalid",
-    "regions.mars.ok > 1": "unknown",
 }
 
 

@@ -133,6 +133,14 @@ REFUSED = [
     ({"regions": {"a": ["n1"], "b": ["n1"]}}, "n1 stands in two places: .* found a and b"),
     ({"regions": {"a": ["n1"], "b": ["n9"]}}, "there is no node 'n9'"),
     ({"region_latency": "aws"}, "can't be used without regions"),
+    (
+        {"assert": ["regions.eu.ok > 1"]},
+        "there is no region 'eu': expected no region, .* Add --reg",
+    ),
+    (
+        {"regions": "eu,us", "assert": ["regions.use.availability > 0.9"]},
+        "there is no region 'use': expected a figure of one of eu, us.* Did you mean 'us'",
+    ),
     (_between("awz"), "one of aws, ibm-cloud, .* found 'awz'. Did you mean 'aws'"),
     (_between(-1), "expected milliseconds"),
     (_between("-1"), "expected milliseconds"),

@@ -164,6 +164,39 @@ def test_what_is_no_time_is_the_nodes_mistake(seconds, kind, words):
     assert f"work() takes {words}" in finding.reason.replace('"', "'")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1e300, "ValueError: expected a number of seconds below 1e+290, found 1e+300"),
+        (10**300, "ValueError: expected a number of seconds below 1e+290, found 1000"),
+        (math.inf, "ValueError: expected a number of seconds below 1e+290, found inf"),
+        (math.nan, "ValueError: expected a number of seconds below 1e+290, found nan"),
+        ("1", "TypeError: expected a number of seconds, found '1'"),
+        ([1], "TypeError: expected a number of seconds, found a list"),
+        (None, "TypeError: expected a number of seconds, found None"),
+    ],
+)
+@pytest.mark.parametrize("call", ["sleep", "after", "every", "rpc"])
+def test_what_is_no_time_is_said_to_be_none_whoever_takes_it(call, seconds, words):
+    class Wrong(Node):
+        def start(self):
+            given = {"after": [print], "every": [print]}.get(call, [])
+            if call == "rpc":
+                self.rpc(self.id, {"type": "x"}, seconds)
+            getattr(self, call)(seconds, *given)
+
+    (finding,) = lived(Wrong)[1].findings
+    assert words in finding.reason
+
+
+def test_work_beyond_counting_is_said_to_be_so():
+    class Endless(Worker):
+        jobs = (1e300,)
+
+    (finding,) = lived(Endless)[1].findings
+    assert "expected a number of seconds below 1e+290, found 1e+300" in finding.reason
+
+
 def test_work_that_nothing_waits_for_is_found_with_its_line():
     class Careless(Node):
         def start(self):

@@ -53,7 +53,7 @@ FIGURES: Mapping[str, str] = {
     "regions.R.latency_ms.Q": "the quantile Q of the time that those that happened took, virtual "
     "ms",
     "load.offered": "operations that clients began, per second, before final reads",
-    "load.goodput": "of them those that happened, per second",
+    "load.goodput": "operations that ended well, per second, before final reads",
     "load.PHASE.offered": "operations that clients began per second: `main` is the time of faults, "
     "`recovery` the time after it",
     "load.PHASE.goodput": "operations that ended well in that time, per second",

@@ -9,6 +9,7 @@ from typing import Any
 from clew.errors import UsageError
 from clew.machine.text import meant
 from clew.node.tolerates import Tolerates
+from clew.scenarios.options.asserts import parse_assert
 from clew.scenarios.options.regions import (
     BOTH_WAYS,
     ends_of,
@@ -43,9 +44,10 @@ def placed(
 
     Raises:
         UsageError: a region would be empty, names a node that is not there or another's, or has no
-            latency to another.
+            latency to another; or a condition is about a region that is not there.
     """
     asked = scenario.regions
+    _check_conditions(scenario.asserts, tuple(asked or ()))
     if not asked:
         if scenario.region_latency is not None:
             raise UsageError(
@@ -63,6 +65,20 @@ def placed(
     if value is None and scenario.swarm:
         value = _drawn(tuple(nodes), entropy, promise)
     return Regions(nodes, _latencies(value, tuple(nodes)))
+
+
+def _check_conditions(asserts: Sequence[str], names: Sequence[str]) -> None:
+    for text in asserts:
+        path, _, _ = parse_assert(text)
+        first, _, rest = path.partition(".")
+        region = rest.partition(".")[0]
+        if first == "regions" and region not in names:
+            raise UsageError(
+                f"--assert can't be used: there is no region {region!r}",
+                expected=f"a figure of one of {', '.join(names)}" if names else "no region",
+                found=repr(path),
+                fix=meant(region, names) if names else "Add --regions eu,us (regions in a file)",
+            )
 
 
 def _in_turn(names: Collection[str], node_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
