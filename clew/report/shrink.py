@@ -101,6 +101,9 @@ def _weaker(fault: Fault, other: Fault) -> str:
         return f"when the fault {fault.id} loses {layout.several(left, 'message')}, not {left + 1}"
     if other.params.get("unsynced") == "kept" != fault.params.get("unsynced"):
         return f"when what was not synced survives the fault {fault.id}"
+    if fault.when is not None and other.when is not None:
+        length, longer = (words.time(each.lasts_ns) for each in (other.when, fault.when))
+        return f"when the fault {fault.id} lasts {length} instead of {longer}"
     for verb, name in (("ends", "until_ns"), ("begins", "at_ns")):
         was, now = getattr(fault, name), getattr(other, name)
         if replace(other, **{name: was}) == fault:

@@ -43,7 +43,8 @@ the first to come if it has had none."""
 
 COUNT_MAX = 1_000_000
 
-_HOUR_NS = 3_600_000_000_000
+HOUR_NS = 3_600_000_000_000
+"""The longest that a fault may last, or wait once it has been met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ _WORDS = {
 _NOUNS = {"send": "message", "deliver": "message", "state": "state", "field": "field",
           "timer": "timer"}  # fmt: skip
 
-_BOUNDS = {"count": (1, COUNT_MAX), "lasts_ns": (0, _HOUR_NS), "delay_ns": (0, _HOUR_NS)}
+_BOUNDS = {"count": (1, COUNT_MAX), "lasts_ns": (0, HOUR_NS), "delay_ns": (0, HOUR_NS)}
 
 
 def read_trigger(value: Any, where: str) -> Trigger:

@@ -7,6 +7,7 @@ messages than server states, and an even draw of names would hardly ever wait fo
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from clew.errors import UsageError
@@ -79,11 +80,11 @@ def draw_triggers(
     role: str | None = None,
     clock_error_ns: int | None = None,
     acts: Sequence[tuple[str, ...]] = ACTS,
+    sure: bool = True,
 ) -> list[Fault]:
     """Faults that wait for something, in order of the times at which they are armed.
 
     They are armed one after the other, [0, 2 x interval) apart, and each stays armed until healing.
-    One of them waits for something that is sure to happen in all but the calmest runs.
 
     Args:
         stream: all draws come from it.
@@ -95,6 +96,8 @@ def draw_triggers(
         role: the role at whose nodes it must happen; None for any node.
         clock_error_ns: how far a clock may be off; None for no bound.
         acts: what they may do; those of which some kind is not among `kinds` are left out.
+        sure: add one that waits for the first message of any type, so that something happens in all
+            but the calmest runs.
 
     Raises:
         UsageError: none of the acts is left.
@@ -112,18 +115,15 @@ def draw_triggers(
         )
     draw = _Draw(of_role(ASKED, role), profile, fitting, node_ids, role, clock_error_ns)
     faults: list[Fault] = []
-    time_ns, rank, sure = stream.below(max(2 * interval_ns, 1)), 0, False
+    time_ns, rank = stream.below(max(2 * interval_ns, 1)), 0
     while time_ns < time_limit_ns * 7 // 8:
         rank += 1
-        own = Stream(stream.bits64())  # how many draws one takes doesn't shift the next
-        more = draw.faults(rank, own, time_ns, time_limit_ns, sure=False)
-        sure |= _is_sure(more[0], time_limit_ns)
-        faults += more
+        # A stream for each: how many draws one takes doesn't shift the next.
+        faults += draw.faults(rank, Stream(stream.bits64()), time_ns, time_limit_ns)
         time_ns += stream.below(max(2 * interval_ns, 1))
-    if not sure:
+    if sure:
         at_ns = stream.below(max(time_limit_ns // 4, 1))
-        own = Stream(stream.bits64())
-        faults += draw.faults(rank + 1, own, at_ns, time_limit_ns, sure=True)
+        faults += draw.sure(rank + 1, Stream(stream.bits64()), at_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
@@ -133,13 +133,6 @@ def _kinds() -> list[str]:
 
 _SURE = frozenset({"kill", "pause"})
 """Acts that are noticed whenever a message comes: it is gone, or held up."""
-
-
-def _is_sure(fault: Fault, time_limit_ns: int) -> bool:
-    """True for one that does something in nearly every run."""
-    when = fault.when
-    common = when is not None and when.event == "deliver" and when.count == 1 and not when.delay_ns
-    return common and fault.kind in _SURE and fault.at_ns < time_limit_ns // 2
 
 
 class _Draw:
@@ -171,35 +164,42 @@ class _Draw:
             "boot": ("",) if downs else (),
         }
 
-    def faults(
-        self, rank: int, stream: Stream, at_ns: int, time_limit_ns: int, *, sure: bool
+    def faults(self, rank: int, stream: Stream, at_ns: int, until_ns: int) -> list[Fault]:
+        """The faults that wait for one thing, which is drawn."""
+        event = stream.pick([event for event, names in self._names.items() if names])
+        trigger = Trigger(
+            event,
+            stream.pick(self._names[event]),
+            self._node,
+            1 if stream.chance(1, 2) else magnitude(stream, 1, OFTEN_MAX.get(event, _MANY)),
+            delay_ns=magnitude(stream, *DELAYS_NS) if stream.chance(1, 4) else 0,
+        )
+        return self._acting(rank, stream, (at_ns, until_ns), trigger, self._acts)
+
+    def sure(self, rank: int, stream: Stream, at_ns: int, until_ns: int) -> list[Fault]:
+        """The faults that wait for the first message to come, which all but lonely nodes get."""
+        acts = [act for act in self._acts if {*act} <= _SURE] or self._acts
+        trigger = Trigger("deliver", "", self._node)
+        return self._acting(rank, stream, (at_ns, until_ns), trigger, acts)
+
+    def _acting(
+        self,
+        rank: int,
+        stream: Stream,
+        times: tuple[int, int],
+        trigger: Trigger,
+        acts: Sequence[tuple[str, ...]],
     ) -> list[Fault]:
-        """The faults that wait for one thing."""
-        trigger = self._trigger(stream, sure=sure)
-        acts = [act for act in self._acts if sure and {*act} <= _SURE] or self._acts
+        """What happens when the wait is over: one of the acts, at the node where it was."""
         found = []
         for name, letter in zip(stream.pick(acts), "abc", strict=False):
             kind = KINDS[name]
             low, high = DOWN_NS if name == "kill" else LENGTHS_NS
-            lasts_ns = 0 if kind.instant else magnitude(stream, low, high)
+            when = replace(trigger, lasts_ns=0 if kind.instant else magnitude(stream, low, high))
             params: dict[str, Any] = {
                 each.name: drawn_value(each, stream, self._node_ids, self._clock_error_ns)
                 for each in kind.parameters
             }
-            found.append(
-                Fault(
-                    f"{self._asked}-{rank}{letter}", name, at_ns, time_limit_ns - 1, IT, params,
-                    Trigger(*trigger[:4], lasts_ns, trigger[4]),
-                )
-            )  # fmt: skip
+            fault_id = f"{self._asked}-{rank}{letter}"
+            found.append(Fault(fault_id, name, times[0], times[1] - 1, IT, params, when))
         return found
-
-    def _trigger(self, stream: Stream, *, sure: bool) -> tuple[str, str, str | None, int, int]:
-        """The event, the name, the node, the count and the delay."""
-        known = [event for event, names in self._names.items() if names]
-        event = "deliver" if sure and "deliver" in known else stream.pick(known)
-        name = stream.pick(self._names[event])
-        once = stream.chance(1, 2) or sure
-        count = 1 if once else magnitude(stream, 1, OFTEN_MAX.get(event, _MANY))
-        delay_ns = magnitude(stream, *DELAYS_NS) if stream.chance(1, 4) and not sure else 0
-        return event, name, self._node, count, delay_ns

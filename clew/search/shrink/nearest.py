@@ -25,7 +25,7 @@ from clew.search.shrink import cuts
 from clew.search.shrink.oracle import Sight, Spent, blamed, failing
 from clew.search.shrink.parting import Failing, Parting
 from clew.search.shrink.passes import MS, Hunt, planned_evidence
-from clew.search.shrink.simplifications import lost_to, reason_of
+from clew.search.shrink.simplifications import as_struck, lost_to, reason_of
 from clew.sim.faults import Fault
 from clew.trace.words import time
 
@@ -100,6 +100,14 @@ def _passing(hunt: Hunt, plan: Plan) -> Run | None:
 def _weakened(plan: Plan) -> Iterator[Candidate]:
     """Make one fault shorter or later, or take it away."""
     for rank, fault in enumerate(plan.faults):
+        if fault.when is not None:
+            for part in (8, 4, 2):
+                shorter_ns = fault.when.lasts_ns * (part - 1) // part
+                if fault.when.lasts_ns - shorter_ns >= MS:
+                    shorter = replace(fault, when=replace(fault.when, lasts_ns=shorter_ns))
+                    yield Candidate(cuts.with_fault(plan, rank, shorter))
+            yield Candidate(cuts.without_a_fault(plan)[rank])
+            continue
         length_ns = fault.until_ns - fault.at_ns
         # By little first: an eighth of the fault gone says more than half of it.
         for part in (8, 4, 2):
@@ -121,7 +129,7 @@ def _kept(hunt: Hunt) -> Iterator[Candidate]:
         kept = replace(fault, params={**fault.params, "unsynced": "kept"})
         nodes = report.detail.partition("; ")[0].removeprefix("killed ")
         text = (
-            f"In the failing run at {time(fault.at_ns)} what {nodes} had not "
+            f"In the failing run at {time(report.at_ns)} what {nodes} had not "
             "synced is lost; in the passing one it is on the disk."
         )
         # Up to the crash everything agrees: nothing nearer can pass.
@@ -138,6 +146,7 @@ def _arriving(hunt: Hunt, run: Run) -> Iterator[Candidate]:
     """Let one lost message arrive, the last one first."""
     for rank, fault in enumerate(hunt.best.faults):
         why = reason_of(fault)
+        fault = as_struck(fault, run.faults)  # noqa: PLW2901 - the same, with the times it had
         lost = lost_to(run, fault, why) if why else []
         for message in reversed(lost[-ARRIVING_MAX:]):
             others = [one for one in lost if one != message]

@@ -196,6 +196,8 @@ def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> F
     target = fault.target
     if aims and isinstance(target, str) and stream.chance(1, 2):
         target = stream.pick(aims)
+    if fault.when is not None:  # it goes on waiting
+        return replace(fault, at_ns=at_ns, until_ns=end_ns)
     until_ns = at_ns if joins(fault) else min(at_ns + length_ns, end_ns)
     return replace(fault, at_ns=at_ns, until_ns=until_ns, target=target)
 

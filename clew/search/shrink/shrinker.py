@@ -200,7 +200,15 @@ def _search(hunt: Hunt) -> None:
         random_cuts.without_spare(hunt)
     for _ in range(2):
         with hunt.oracle.bounded(effort, runs_max):
-            _settle(hunt, (*passes.CUTS, *passes.WORDS, simplifications.plain_faults))
+            _settle(
+                hunt,
+                (
+                    *passes.CUTS,
+                    *passes.WORDS,
+                    simplifications.plain_triggers,
+                    simplifications.plain_faults,
+                ),
+            )
         if random_cuts.short_enough(hunt.best) or not redraws.nearly_short(hunt.best):
             break
         with hunt.oracle.bounded(effort, runs_max // 8):

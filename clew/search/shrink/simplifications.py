@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
-from clew.search.shrink.passes import Hunt
-from clew.sim.faults import KINDS, Fault
+from clew.search.shrink.passes import MS, Hunt
+from clew.sim.faults import KINDS, Fault, FaultReport, joins
 from clew.sim.faults.injection import Parameter
+from clew.sim.trigger import HOUR_NS
 
 LOSSES = {"loss": "loss", "flap-link": "partition", "flap-node": "partition"}
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""
@@ -31,8 +33,13 @@ def explicit_faults(hunt: Hunt) -> None:
     """Name the nodes that each fault struck: then removing another changes nothing."""
     for rank in range(len(hunt.best.faults)):
         fault = hunt.best.faults[rank]
-        report = next((one for one in hunt.sight.faults if one.id == fault.id), None)
+        report = _report(hunt, fault)
         if report is None:
+            continue
+        if fault.when is not None:
+            if report.fired is not None:
+                exact = replace(fault, when=report.fired, target=report.target or fault.target)
+                hunt.attempt(cuts.with_fault(hunt.best, rank, exact))
             continue
         cut = CUT.fullmatch(report.detail)
         if cut and fault.kind != "partition-groups" and "bridged" not in cut[1]:
@@ -43,11 +50,71 @@ def explicit_faults(hunt: Hunt) -> None:
             hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, target=report.target)))
 
 
+def _report(hunt: Hunt, fault: Fault) -> FaultReport | None:
+    return next((one for one in hunt.sight.faults if one.id == fault.id), None)
+
+
+def as_struck(fault: Fault, reports: Sequence[FaultReport]) -> Fault:
+    """Return the fault with the times between which it was active, if it waited for something."""
+    report = next((one for one in reports if one.id == fault.id), None)
+    if fault.when is None or report is None or report.fired is None:
+        return fault
+    target = report.target or fault.target
+    times = report.at_ns, max(report.until_ns, report.at_ns)
+    return replace(fault, at_ns=times[0], until_ns=times[1], target=target, when=None)
+
+
+ROUND_NS = 10 * MS, MS
+"""A fault that strikes as well at a multiple of one of these need not wait for anything."""
+
+
+def plain_triggers(hunt: Hunt) -> None:
+    """Let faults strike at a time instead of waiting for something, where any moment would do.
+
+    One that must strike at that very moment goes on waiting, which says why the moment matters; its
+    figures are made small.
+    """
+    for rank in range(len(hunt.best.faults)):
+        fault = hunt.best.faults[rank]
+        struck = as_struck(fault, hunt.sight.faults)
+        if fault.when is None or struck.when is not None or _at_round_time(hunt, rank, struck):
+            continue
+        when, tried = fault.when, []
+        ms = struck.at_ns // MS * MS
+        if when.count > 1 and ms > fault.at_ns:  # the first such event from just before it on
+            tried.append(replace(fault, at_ns=ms, when=replace(when, count=1)))
+        if when.delay_ns:
+            tried.append(replace(fault, when=replace(when, delay_ns=0)))
+        if when.lasts_ns and struck.until_ns < hunt.best.time_limit_ns:
+            length_ns = min(hunt.best.time_limit_ns, HOUR_NS)
+            tried.append(replace(fault, when=replace(when, lasts_ns=length_ns)))
+            tried += [
+                replace(fault, when=replace(when, lasts_ns=-(-when.lasts_ns // unit) * unit))
+                for unit in (100 * MS, 10 * MS)
+            ]
+        for each in tried:
+            if each.when != fault.when and hunt.attempt(cuts.with_fault(hunt.best, rank, each)):
+                break  # the next round tries the others on this one
+
+
+def _at_round_time(hunt: Hunt, rank: int, struck: Fault) -> bool:
+    """Try the fault at the round times before and after the one at which it struck."""
+    for unit_ns in ROUND_NS:
+        before_ns = struck.at_ns // unit_ns * unit_ns
+        for at_ns in (before_ns, before_ns + unit_ns):
+            until_ns = at_ns if joins(struck) else max(struck.until_ns, at_ns)
+            plain = replace(struck, at_ns=at_ns, until_ns=until_ns)
+            if hunt.attempt(cuts.with_fault(hunt.best, rank, plain)):
+                return True
+    return False
+
+
 def plain_faults(hunt: Hunt) -> None:
     """Leave restarts out if none matters, and bring figures closer to zero."""
     for rank in range(len(hunt.best.faults)):
         fault, end_ns = hunt.best.faults[rank], hunt.best.time_limit_ns
-        if fault.kind in {"kill", "region-kill"} and fault.until_ns < end_ns:
+        down = fault.kind in {"kill", "region-kill"} and fault.when is None
+        if down and fault.until_ns < end_ns:
             hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
         for parameter in KINDS[fault.kind].parameters if fault.kind in KINDS else ():
             value = fault.params.get(parameter.name)
@@ -74,7 +141,8 @@ def named_losses(hunt: Hunt) -> None:
         if fault.kind not in LOSSES:
             continue
         before, sight = hunt.best, hunt.sight
-        lost = lost_to(simulate(hunt.best, hunt.oracle.model), fault, LOSSES[fault.kind])
+        run = simulate(hunt.best, hunt.oracle.model)
+        lost = lost_to(run, as_struck(fault, run.faults), LOSSES[fault.kind])
         if not lost or len(lost) > LOST_MAX:
             continue
         kept = minimised(lost, lambda part: _loses(hunt, rank, part))  # noqa: B023 - used at once
@@ -86,7 +154,7 @@ def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
     """Return whether it still fails if a fault loses just these messages."""
     if not messages:
         return False
-    fault = hunt.best.faults[rank]
+    fault = as_struck(hunt.best.faults[rank], hunt.sight.faults)
     named = Fault(fault.id, "drop", fault.at_ns, fault.until_ns, None, {"messages": messages})
     return hunt.attempt(cuts.with_fault(hunt.best, rank, named))
 
