@@ -1,9 +1,9 @@
 """The systems of several kinds of node among the examples: they must do what models must."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
+from swarms import swarm_verdicts
 
 import clew
 from clew.checkers.verdict import Verdict
@@ -21,33 +21,16 @@ SEEDS = 6
 DEEP_SEEDS = 300
 
 
-def swarm_verdicts(name, seeds, **options):
-    """The verdicts of a system over swarm seeds; a failure is named with its seed and reasons."""
-    name = str(EXAMPLES / name)
-    model = load_model(name)
-    scenario = make_scenario({"model": name, "swarm": True, **options})
-    verdicts = Counter()
-    for seed in seeds:
-        run = simulate(draw_plan(scenario, seed, model), model, keep_trace=False)
-        outcome = judge(run, model)
-        verdicts[outcome.verdict] += 1
-        assert outcome.verdict is not Verdict.INVALID, (
-            seed,
-            [(check.name, check.reason) for check in outcome.checks],
-        )
-    return verdicts
-
-
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_right_system_raises_no_false_alarm_in_a_swarm(name):
-    verdicts = swarm_verdicts(name, range(SEEDS), time_limit=10)
+    verdicts = swarm_verdicts(str(EXAMPLES / name), range(SEEDS), time_limit=10)
     assert verdicts[Verdict.VALID] >= SEEDS * 3 // 4
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_right_system_raises_no_false_alarm_in_hundreds_of_seeds(name):
-    verdicts = swarm_verdicts(name, range(DEEP_SEEDS))
+    verdicts = swarm_verdicts(str(EXAMPLES / name), range(DEEP_SEEDS))
     assert verdicts[Verdict.VALID] >= DEEP_SEEDS * 3 // 4
 
 

@@ -10,6 +10,7 @@ from itertools import chain, combinations, permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orders import keeps_time, legal
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability, Specification
 from clew.checkers.linearizability.entries import Entry, partitions
@@ -170,24 +171,6 @@ def by_definition(specification, entries):
         for some in chosen
         for order in permutations([*completed, *some])
     )
-
-
-def keeps_time(order):
-    return all(
-        later.completed is None or later.completed > earlier.invoked
-        for earlier, later in combinations(order, 2)
-    )
-
-
-def legal(specification, order):
-    states = [specification.initial()]
-    for entry in order:
-        states = [
-            after
-            for state in states
-            for after in specification.step(state, entry.f, entry.argument, entry.result) or ()
-        ]
-    return bool(states)
 
 
 def verdict(specification, history, **options):

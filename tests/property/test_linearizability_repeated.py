@@ -9,8 +9,9 @@ from itertools import combinations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orders import build, intervals
 
-from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability
+from clew.checkers.linearizability import SPECIFICATIONS, Linearizability
 from clew.checkers.linearizability.collections.lazy_search import broken_lazily
 from clew.checkers.linearizability.collections.matches import matched
 from clew.checkers.linearizability.entries import Entry
@@ -56,28 +57,6 @@ OBSERVED = {
     ),
     "key-value": (KeyValue(), STORE_CALLS),
 }
-
-
-def intervals(ends):
-    """Every way intervals may lie that have these ends."""
-    if not ends:
-        yield []
-        return
-    begin, *rest = ends
-    for at, finish in enumerate(rest):
-        for others in intervals(rest[:at] + rest[at + 1 :]):
-            yield [(begin, finish), *others]
-
-
-def build(shape, calls, pending=()):
-    return [
-        Entry(begin, None, f, argument, UNANSWERED, number)
-        if number in pending
-        else Entry(begin, finish, f, argument, result, number)
-        for number, ((begin, finish), (f, argument, result)) in enumerate(
-            zip(shape, calls, strict=True)
-        )
-    ]
 
 
 def small(calls, count, pending_max):

@@ -4,9 +4,9 @@ The oracle is plain Wing and Gong, which test_linearizability.py compares with t
 """
 
 import random
-from itertools import combinations
 
 import pytest
+from orders import keeps_time, legal
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
 from clew.checkers.linearizability.entries import Entry
@@ -15,24 +15,6 @@ from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.search import Search
 from clew.checkers.verdict import Budget
-
-
-def keeps_time(order):
-    return all(
-        later.completed is None or later.completed > earlier.invoked
-        for earlier, later in combinations(order, 2)
-    )
-
-
-def legal(specification, order):
-    states = [specification.initial()]
-    for entry in order:
-        states = [
-            after
-            for state in states
-            for after in specification.step(state, entry.f, entry.argument, entry.result) or ()
-        ]
-    return bool(states)
 
 
 def contended(source):

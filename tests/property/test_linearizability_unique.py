@@ -10,9 +10,9 @@ from itertools import combinations, permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orders import build, intervals
 
-from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED
-from clew.checkers.linearizability.entries import Entry
+from clew.checkers.linearizability import SPECIFICATIONS
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.zones import broken_zones
@@ -52,28 +52,6 @@ def small_calls(engine):
         reads = [None, (), (1,), (2,), (1, 2), (2, 3)]
         return [*puts, *(("read", None, each) for each in reads)]
     return [*puts, *((TAKES.get(engine, "read"), None, value) for value in (None, 1, 2, 3))]
-
-
-def intervals(ends):
-    """Every way intervals may lie that have these ends."""
-    if not ends:
-        yield []
-        return
-    begin, *rest = ends
-    for at, finish in enumerate(rest):
-        for others in intervals(rest[:at] + rest[at + 1 :]):
-            yield [(begin, finish), *others]
-
-
-def build(shape, calls, pending=()):
-    return [
-        Entry(begin, None, f, argument, UNANSWERED, number)
-        if number in pending
-        else Entry(begin, finish, f, argument, result, number)
-        for number, ((begin, finish), (f, argument, result)) in enumerate(
-            zip(shape, calls, strict=True)
-        )
-    ]
 
 
 def answer(engine, entries):

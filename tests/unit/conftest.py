@@ -1,8 +1,27 @@
 """Fixtures that more than one file of unit tests needs."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from plugin_project import BAD, GOOD
 from raft_bench import Bench
+from two_kinds_plans import FILE
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in an empty folder, and not as on a build server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the file of the system of two kinds of node, where commands run."""
+    shutil.copy(FILE, tmp_path / "two_kinds.py")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

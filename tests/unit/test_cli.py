@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sweeps import lines_of_json, run
 
 import clew
 from clew.checkers.transactions.consistency_models import MODELS as CONSISTENCY_MODELS
@@ -24,21 +24,10 @@ from clew.scenarios.options.scenario import scenario_class
 from clew.scenarios.options.table import declared
 from clew.workloads import workloads
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 FORGETS = "test raft --bug forgets-vote --node-count 3 --time-limit 10"
 """A command whose first seeds hold a failure."""
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def run(command: str) -> int:
-    return main(shlex.split(command))
-
-
-def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def failing_seed(capsys: pytest.CaptureFixture[str], runs: int = 20) -> int:

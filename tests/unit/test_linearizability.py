@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+from event_lines import STALE, check, told
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability, Specification
 from clew.checkers.linearizability.specifications import (
@@ -18,31 +19,8 @@ from clew.checkers.linearizability.specifications import (
     Set,
     Stack,
 )
-from clew.checkers.verdict import Budget, Verdict, run_checker
+from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
-
-
-def told(text):
-    """A history, an event a line: process, type, f, and the value as JSON."""
-    events = []
-    for line in text.strip().splitlines():
-        process, kind, f, *value = line.split(maxsplit=3)
-        events.append(Event(int(process), kind, f, json.loads(value[0]) if value else None))
-    return History(events)
-
-
-def check(specification, history, **options):
-    return run_checker(Linearizability(specification, **options), history)
-
-
-STALE = """
-0 invoke write 1
-0 ok write 1
-1 invoke write 2
-1 ok write 2
-2 invoke read
-2 ok read 1
-"""
 
 # name, specification, history, verdict, engine
 HISTORIES = [

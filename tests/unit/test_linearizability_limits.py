@@ -1,9 +1,9 @@
 """The linearizability checker: budgets, specifications that raise, and what it refuses."""
 
 import gc
-import json
 
 import pytest
+from event_lines import check, told
 
 from clew.checkers.linearizability import Linearizability
 from clew.checkers.linearizability.entries import partitions
@@ -18,20 +18,6 @@ from clew.checkers.linearizability.specifications import (
 from clew.checkers.linearizability.stages import searched
 from clew.checkers.verdict import Budget, OutOfBudget, Verdict, run_checker
 from clew.errors import HistoryError
-from clew.history import Event, History
-
-
-def told(text):
-    """A history, an event a line: process, type, f, and the value as JSON."""
-    events = []
-    for line in text.strip().splitlines():
-        process, kind, f, *value = line.split(maxsplit=3)
-        events.append(Event(int(process), kind, f, json.loads(value[0]) if value else None))
-    return History(events)
-
-
-def check(specification, history, **options):
-    return run_checker(Linearizability(specification, **options), history)
 
 
 def hard(copies):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from short_runs import liveness, outcome_of
 
 from clew.cli import main
 from clew.errors import NodeError
@@ -54,17 +55,6 @@ def store(tmp_path, refuse, line="", imports=""):
     path = tmp_path / "store.py"
     path.write_text(LEADER_ONLY.format(refuse=refuse, line=line, imports=imports))
     return str(path)
-
-
-def outcome_of(name, seed=0, **options):
-    model = load_model(name)
-    scenario = make_scenario({"model": name, "time_limit": 3, "rate": 10, **options})
-    return judge(simulate(draw_plan(scenario, seed, model), model), model)
-
-
-def liveness(outcome):
-    [check] = [check for check in outcome.checks if check.name == "liveness"]
-    return check
 
 
 REFUSALS = {

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
+from sweeps import ECHO, run
 
-from clew.cli import main
 from clew.commands.invocation import invocation_of
 from clew.commands.numbers import seconds_of
 from clew.errors import UsageError
 from clew.search.shards import Shard
 from clew.sim.orders.schedules import FORMS
 
-ECHO = "test echo --time-limit 1 --recovery 0 --node-count 1"
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-
-
-def run(command: str) -> int:
-    return main(shlex.split(command))
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.mark.parametrize(

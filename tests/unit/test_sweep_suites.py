@@ -6,42 +6,12 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import parse
 
 import pytest
+from sweeps import ECHO, lines_of_json, raising, run, seeds_of_json
 
-from clew.cli import main
-
-ECHO = "test echo --time-limit 1 --recovery 0 --node-count 1"
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-
-
-def run(command: str) -> int:
-    return main(shlex.split(command))
-
-
-def raising() -> str:
-    """A command whose runs fail in one way, with the node file that it needs."""
-    Path("s.py").write_text(
-        "from clew import Node, on\nclass A(Node):\n    workload = 'echo'\n"
-        "    @on('echo')\n    def echo(self, msg):\n        raise ValueError\n"
-    )
-    return ECHO.replace("echo", "s.py")
-
-
-def lines_of_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-def seeds_of_json(capsys: pytest.CaptureFixture[str]) -> list[int]:
-    return [one["seed"] for one in lines_of_json(capsys) if "seed" in one]
-
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 SUITE = {
     "good.toml": 'model = "echo"\nruns = 3\ntime_limit = 1\nrecovery = 0\n',

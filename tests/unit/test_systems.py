@@ -2,12 +2,11 @@
 
 import json
 import re
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from two_kinds import Front, KnowsEachOther, Store, system, system_of
+from two_kinds_plans import FILE, QUICK, plan_of
 
 import clew
 from clew import Node, Role, System, Tolerates, Workload, on, operation
@@ -22,24 +21,6 @@ from clew.scenarios.plans.planfile import plan_from_json
 from clew.scenarios.plans.roles import check_roles
 from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault
-
-FILE = Path(__file__).parent / "two_kinds.py"
-QUICK = {"time_limit": 3, "recovery": 2, "rate": 30}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with the system's file, where commands run."""
-    shutil.copy(FILE, tmp_path / "two_kinds.py")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def plan_of(seed=0, **options):
-    scenario = make_scenario({"model": str(FILE), **QUICK, **options})
-    model = load_model(str(FILE))
-    return draw_plan(scenario, seed, model), model
-
 
 # What may be declared.
 

@@ -2,13 +2,11 @@
 
 import json
 import re
-import shutil
 from io import StringIO
-from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from two_kinds import Front, HastyFront, system_of
+from two_kinds_plans import FILE, QUICK
 
 import clew
 from clew.cli import main
@@ -17,26 +15,7 @@ from clew.runtimes.stdio import serve
 from clew.scenarios.code.models import load_model
 from clew.scenarios.code.sources import sources_of
 from clew.scenarios.code.userfiles import home_of
-from clew.scenarios.options.scenario import make_scenario
-from clew.scenarios.plans.draw import draw_plan
 from clew.testing import strategies
-
-FILE = Path(__file__).parent / "two_kinds.py"
-QUICK = {"time_limit": 3, "recovery": 2, "rate": 30}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with the system's file, where commands run."""
-    shutil.copy(FILE, tmp_path / "two_kinds.py")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def plan_of(seed=0, **options):
-    scenario = make_scenario({"model": str(FILE), **QUICK, **options})
-    model = load_model(str(FILE))
-    return draw_plan(scenario, seed, model), model
 
 
 def test_a_wrong_system_is_found_made_small_and_replayed(folder, capsys):
