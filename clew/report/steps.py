@@ -7,14 +7,16 @@ node starts on it again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from clew.node.disk import Aftermath
 from clew.report import layout
 from clew.scenarios.plans.plan import Plan
+from clew.sim.faults import Fault
 from clew.sim.faults.kinds import injection_of
+from clew.sim.faults.targets import aim_at
 from clew.trace import words
 from clew.trace.record import TraceEvent
 from clew.trace.timeline import Timeline
@@ -52,14 +54,22 @@ class Mishaps:
 
     Args:
         left: what crashes left on disks, see `clew.search.onlooker.Observed`.
+        faults: of the plan; whom one aims at, if that is not all nodes, is said in words.
 
     Attributes:
         names: the id of the latest fault of each kind.
     """
 
-    def __init__(self, left: Mapping[tuple[str, int], Aftermath]) -> None:
+    def __init__(
+        self, left: Mapping[tuple[str, int], Aftermath], faults: Iterable[Fault] = ()
+    ) -> None:
         self.names: dict[str, str] = {}
         self._left = left
+        self._aims = {
+            fault.id: f" (at {aim.words})"
+            for fault in faults
+            if (aim := aim_at(fault.target)) and aim.place
+        }
         self._begun: dict[str, Step] = {}
         """The faults that go on, by id."""
         self._waited: dict[str, str] = {}
@@ -95,10 +105,10 @@ class Mishaps:
         if unsynced and (self._left or unsynced.groups() == ("0", "0")):
             detail = detail[: unsynced.start()]  # reported with each disk, or nothing
         verb = injection_of(fault).does if detail.startswith("on ") else ""
-        detail = self._waited.pop(id, "") + (f"{verb} {detail}" if verb else detail)
-        told = Step(now_ns, f"Fault {id}: {detail}.", fault=id)
-        self._begun[id] = told
-        return told
+        told = self._waited.pop(id, "") + (f"{verb} {detail}" if verb else detail)
+        step = Step(now_ns, f"Fault {id}{self._aims.get(id, '')}: {told}.", fault=id)
+        self._begun[id] = step
+        return step
 
     def _ends(self, now_ns: int, fault: str, detail: str) -> Step:
         begun = self._begun.pop(fault, None)

@@ -55,7 +55,7 @@ def story(outcome: Outcome) -> str:
     target = target_of(outcome)
     found = failing(outcome, target) if target else None
     timeline = outcome.run.timeline(seen.changes)
-    teller = _Teller(outcome, timeline, Mishaps(seen.disks))
+    teller = _Teller(outcome, timeline, Mishaps(seen.disks, outcome.run.plan.faults))
     steps = [*teller.told(found[1] if found else None), *_of_nodes(seen.changes)]
     if found is not None:
         end_ns = _ended(outcome, found[1])

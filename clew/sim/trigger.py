@@ -55,8 +55,8 @@ class Trigger:
         event: a key of `EVENTS`.
         name: the message's type, the server state, the field or the timer; empty for any, and
             `DRAWN` for one that is drawn.
-        node: where it must happen: a node's id, or a role of a system after a colon, as in
-            ``:shard``; None for any node.
+        node: where it must happen: a node's id, or a role of a system, a region or both, as in
+            ``:shard``, ``@eu`` and ``:shard@eu``; None for any node.
         count: the fault strikes at so many-th of these events since it was armed, counted over all
             nodes that `node` means.
         lasts_ns: how long the fault lasts once it has struck; nothing for what happens at an
@@ -78,7 +78,9 @@ class Trigger:
     @property
     def words(self) -> str:
         """What it waits for, as a person reads it, such as ``n2 sends vote``."""
-        where = "a node" if self.node is None else self.node.replace(":", "a node of the role ")
+        where = "a node" if self.node is None else self.node
+        if where[:1] in {":", "@"}:  # no name of a node, a role or a region has one of these
+            where = f"a node{where.replace(':', ' of the role ').replace('@', ' in the region ')}"
         return _WORDS[self.event].format(where, self._what())
 
     @property
@@ -140,8 +142,9 @@ def read_trigger(value: Any, where: str) -> Trigger:
         raise _bad("'name' of 'when'", where, f"a text: a name, {DRAWN} or nothing", name)
     if name and event in NAMELESS:
         raise _bad("'name' of 'when'", where, f"nothing: a {event} has no name", name)
-    if node is not None and not (isinstance(node, str) and node.removeprefix(":")):
-        raise _bad("'node' of 'when'", where, "null, a node's id, or a role as in :shard", node)
+    if node is not None and not (isinstance(node, str) and node.strip(":@")):
+        expected = "null, a node's id, or a role and a region as in :shard, @eu and :shard@eu"
+        raise _bad("'node' of 'when'", where, expected, node)
     for field, (least, most) in _BOUNDS.items():
         found = value.get(field, least)
         if type(found) is not int or not least <= found <= most:

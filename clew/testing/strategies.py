@@ -26,10 +26,11 @@ from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.role_counts import parse_counts
 from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.aims import SERVER_STATES
 from clew.scenarios.plans.capabilities import kinds_for, promised
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.members import settled
-from clew.scenarios.plans.nemesis import SERVER_STATES, latencies_ns, node_counts
+from clew.scenarios.plans.nemesis import latencies_ns, node_counts
 from clew.scenarios.plans.picks import with_picks
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.plans.roles import role_sizes
@@ -37,7 +38,7 @@ from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
 from clew.sim.faults.injection import Injection, Parameter
-from clew.sim.faults.targets import parted
+from clew.sim.faults.targets import asked_of
 from clew.sim.latency import SHAPES
 from clew.workloads.workload import Draw, Workload
 
@@ -106,7 +107,7 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
     model = load_model(scenario.model, scenario.bug)
     base = _base(draw, scenario, model)
     leads = tells_state(model.program)
-    kinds = [parted(name)[0] for name in _kinds(scenario, model)]
+    kinds = [asked_of(name).kind for name in _kinds(scenario, model)]
     span_ns = draw(st.sampled_from([base.time_limit_ns // part for part in _PARTS]))
     struck = faults(
         kinds,

@@ -189,11 +189,32 @@ Only shrunk plans hold these; no seed draws them:
 
 {table(("target", "who"), ((code(name), text) for name, text in SYMBOLS.items()))}
 
-Any other word is a server state that a node tells, such as `leader`. Node ids may be named too. In
-a system of several kinds of node each of these words may name a role after a colon, as in
-`minority:shard` or `leader:controller`: then only the nodes of that role count. Such targets are
-drawn for `--nemesis kill:shard`. A kind without a target of its own, such as
-`partition-halves:shard`, then concerns the links between the nodes of the role.
+Any other word is a server state that a node tells, such as `leader`. Node ids may be named too.
+Each of these words may name a role of a system after a colon, and a region after an `@`:
+`minority:shard`, `all@eu`, `leader:controller@us`. Then only the nodes of that role count, and only
+those in that region: `minority:shard@eu` is fewer than half of the shards of `eu`.
+
+On the command line and in scenario files the kind comes first, and the word after a `=`, if it is
+not to be drawn:
+
+| `--nemesis` | what is killed |
+| --- | --- |
+| `kill` | a drawn target of the kind, such as a minority |
+| `kill:shard` | the same, of the shards |
+| `kill@eu` | the same, of the nodes in `eu` |
+| `kill:shard@eu` | the same, of the shards in `eu` |
+| `kill=minority:shard@eu` | each time a minority of the shards in `eu` |
+| `kill=leader:controller` | each time the controller that leads |
+
+A kind without a target of its own, such as `partition-halves:shard@eu`, concerns the links between
+these nodes; a region that stands with a fault of regions is the one that it names
+(`region-kill:shard@eu`). A role or a region that does not exist, or an aim that no node can ever
+fit, is refused. In a swarm, a seed whose numbers of nodes leave nobody to strike draws no such
+fault. `trigger` takes a role and a region in the same way, and so does the `node` of a trigger in a
+plan: `:shard@eu`.
+
+If only some roles of a system can feel a kind (`slow` where a role calls `work()`, a fault of disks
+where it writes), a fault of it that names no role is aimed at one of these.
 
 ## Triggers
 

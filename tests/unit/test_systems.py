@@ -148,8 +148,8 @@ WRONG = [
     ({"node_count": 3}, "--node-count can't be used with"),
     ({"node_count": 3}, "Say --nodes front=3,store=1."),
     ({"nemesis": "kill:shard"}, "'kill:shard' aims at a role that is not there: expected one of"),
-    ({"nemesis": "kill:"}, "or one with a role, such as kill:shard"),
-    ({"nemesis": "all:front"}, "or one with a role, such as kill:shard"),
+    ({"nemesis": "kill:"}, "or one with whom it strikes, such as kill:shard"),
+    ({"nemesis": "all:front"}, "or one with whom it strikes, such as kill:shard"),
     ({"nemesis": "partition-bridge:store"}, "expected at least 3 nodes, found 1"),
     ({"nemesis": "clock-jump:front"}, "its nodes never read their wall clocks"),
 ]  # fmt: skip

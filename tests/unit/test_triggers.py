@@ -301,7 +301,7 @@ BASE = {"event": "send", "name": "ask"}
         ({**BASE, "lasts_ns": -1}, "an integer from 0"),
         ({**BASE, "delay_ns": 1.5}, "an integer from 0"),
         ({**BASE, "node": "n99"}, "some of node_ids"),
-        ({**BASE, "node": ":shard"}, "no role"),
+        ({**BASE, "node": ":shard"}, "expected no role"),
     ],
 )
 def test_a_wrong_trigger_in_a_plan_is_one_message(when, expected):

@@ -9,7 +9,7 @@ from clew.scenarios.code.models import Model
 from clew.scenarios.plans.capabilities import kinds_for
 from clew.scenarios.runs.run import Run
 from clew.sim.faults import GROUPS, KINDS, FaultReport, group_of
-from clew.sim.faults.targets import parted
+from clew.sim.faults.targets import Aim, aim_at, asked_of
 from clew.sim.trigger import ASKED
 
 
@@ -42,22 +42,30 @@ def _bites(run: Run, asked: str) -> int:
 
 
 def _of(run: Run, asked: str) -> list[FaultReport]:
-    name, role = parted(asked)
+    name, *whom = asked_of(asked)
     waited = {fault.id for fault in run.plan.faults if fault.when is not None}
     of_kind = [
         report
         for report in run.faults
         if name in {report.kind, group_of(report.kind)} or (name == ASKED and report.id in waited)
     ]
-    if role is None:
+    if not any(whom):
         return of_kind
-    # A fault that was drawn for a role is called after it, also if its target is a node by name.
+    # A fault that was drawn for some nodes is called after them, also if its target is one by name.
     aimed = {
         one.id
         for one in run.plan.faults
-        if one.id.startswith(f"{asked}-") or parted(str(one.target))[1] == role
+        if one.id.startswith(f"{asked}-") or _is_aimed(aim_at(one.target), *whom)
     }
     return [report for report in of_kind if report.id in aimed]
+
+
+def _is_aimed(aim: Aim | None, word: str | None, role: str | None, region: str | None) -> bool:
+    """Whether an aim has all that a request names."""
+    if aim is None:
+        return False
+    wanted = word, role, region
+    return all(part in {None, own} for part, own in zip(wanted, aim, strict=True))
 
 
 def _last(run: Run, asked: str) -> str:
@@ -83,8 +91,8 @@ def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
     """What to request instead: for nodes that send each other nothing, no fault of the network."""
     needs = {
         KINDS[kind].needs
-        for asked, _ in map(parted, idle)
-        for kind in GROUPS.get(asked, (asked,))
+        for name in (asked_of(asked).kind for asked in idle)
+        for kind in GROUPS.get(name, (name,))
         if kind in KINDS
     }
     if run.talked or needs != {"peers"}:

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import ModuleType
 
 from clew.node.node import takes_members
-from clew.node.system import Program, classes_of
+from clew.node.system import Program, System, classes_of, tells_state
 from clew.node.tolerates import MILD, Tolerates
 from clew.scenarios.code.calls import names_called, own_bases
 from clew.scenarios.code.userfiles import BESIDE
+from clew.scenarios.plans.aims import Ability
 from clew.sim.faults import GROUPS, KINDS
 
 CAPABILITIES: dict[str, frozenset[str]] = {
@@ -64,6 +65,19 @@ def capabilities(program: Program) -> frozenset[str]:
     names = {name for node_class in classes_of(program) for name in names_called(node_class)}
     able = frozenset(need for need, shown in CAPABILITIES.items() if names & shown)
     return able | _members(program)
+
+
+def abilities(program: Program) -> dict[str, Ability]:
+    """What the nodes of each role of a system can feel and report; empty for one class.
+
+    Of the network's faults every node feels something, whether it sends or is sent something.
+    """
+    if not isinstance(program, System):
+        return {}
+    return {
+        name: Ability(tells_state(each.node_class), capabilities(each.node_class))
+        for name, each in program.roles.items()
+    }
 
 
 def _members(program: Program) -> frozenset[str]:

@@ -15,8 +15,10 @@ from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, reference_of
 from clew.scenarios.code.workload_files import load_workload, mistakes_of
 from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.plans.aims import struck
 from clew.scenarios.plans.arrivals import Arrivals
 from clew.scenarios.plans.capabilities import (
+    abilities,
     capabilities,
     kinds_for,
     promised,
@@ -26,7 +28,7 @@ from clew.scenarios.plans.capabilities import (
 from clew.scenarios.plans.ground import FaultDraw, Ground
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
-from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, nodes_of_role
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.picks import picks_of, with_picks
 from clew.scenarios.plans.placement import placed
@@ -42,7 +44,7 @@ from clew.scenarios.plans.roles import asks_of, draw_roles
 from clew.scenarios.plans.triggers import profile_of
 from clew.sim.entropy import Entropy
 from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
-from clew.sim.faults.targets import parted
+from clew.sim.faults.targets import Aim, asked_of
 from clew.sim.latency import Latency
 from clew.sim.topology import topology
 from clew.sim.trigger import ASKED
@@ -337,7 +339,7 @@ def _named(scenario: Scenario, ground: Ground) -> list[Fault]:
     """The faults that a scenario names."""
     check_core(scenario.nemesis, scenario.liveness)
     return draw_faults(
-        [name for name in scenario.nemesis if parted(name)[0] != ASKED],
+        [name for name in scenario.nemesis if asked_of(name).kind != ASKED],
         entropy=ground.entropy,
         node_ids=ground.node_ids,
         regions=ground.regions,
@@ -347,12 +349,13 @@ def _named(scenario: Scenario, ground: Ground) -> list[Fault]:
         unfelt=frozenset() if scenario.allow_inert else unfelt(ground.program),
         clock_error_ns=ground.clock_error_ns,
         roles=ground.roles,
+        abilities=abilities(ground.program),
     )
 
 
 def _swarm(scenario: Scenario, ground: Ground) -> Swarm:
     """What a seed draws of the kinds that a scenario names, or of all that the nodes notice."""
-    pool = tuple(name for name in scenario.nemesis if parted(name)[0] != ASKED)
+    pool = tuple(name for name in scenario.nemesis if asked_of(name).kind != ASKED)
     if not scenario.nemesis or "all" in pool:
         pool = tuple(kinds_for(ground.program))
     if scenario.liveness == "core":
@@ -365,16 +368,22 @@ def _with_triggers(faults: Sequence[Fault], scenario: Scenario, ground: Ground) 
     """Add what waits for something, if that is requested; each request has a stream of its own."""
     found = [*faults]
     for asked in dict.fromkeys(scenario.nemesis):
-        name, role = parted(asked)
-        if name == ASKED:
-            if role is not None:
-                nodes_of_role(role, ground.roles, asked)
+        request = asked_of(asked)
+        if request.kind == ASKED:
+            if request.word is not None:
+                raise UsageError(
+                    f"the fault {asked!r} can't be used",
+                    expected="a role or a region, as in trigger:shard@eu",
+                    found=repr(request.word),
+                    fix=f"Say {str(request._replace(word=None))!r}",
+                )
+            here = struck(request, ground.field) and request[2:] != (None, None)
             found += ground.triggers(
                 ground.entropy.stream("nemesis", asked),
                 profile_of(ground.program),
                 kinds_for(ground.program),
                 to_ns(scenario.nemesis_interval),
-                role,
+                Aim("", request.role, request.region) if here else None,
             )
     return sorted(found, key=attrgetter("at_ns"))
 
@@ -411,13 +420,17 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
         UsageError: one is not.
     """
     for asked in scenario.nemesis:
-        name, role = parted(asked)
+        name, role = asked_of(asked).kind, asked_of(asked).role
+        first = GROUPS.get(name, (name,))[0]
+        needs = KINDS[first].needs if first in KINDS else "nothing"  # all, and what waits
         struck = model.program
-        if role is not None and model.system is not None and role in model.system.roles:
-            struck = model.system.class_of(role)
+        # Who sends nothing may still be sent something, and notices what becomes of that.
+        roles = {} if model.system is None or needs == "peers" else model.system.roles
+        if role is not None and role in roles:
+            struck = roles[role].node_class
         if name == "all" or not unfelt_group(struck, name):
             continue
-        lack = _LACKS[KINDS[GROUPS.get(name, (name,))[0]].needs]
+        lack = _LACKS[needs]
         felt = dict.fromkeys(
             KINDS[kind].group
             for kind in kinds_for(struck)

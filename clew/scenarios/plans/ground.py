@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from clew.node.system import Program
-from clew.scenarios.plans.capabilities import promised
+from clew.scenarios.plans.aims import Field, suffices, takes
+from clew.scenarios.plans.capabilities import abilities, promised
 from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_swarm
 from clew.scenarios.plans.profile import Profile
 from clew.scenarios.plans.triggers import ACTS, draw_triggers
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.targets import parted
+from clew.sim.faults.targets import Aim, asked_of
 from clew.sim.latency import Latency
 from clew.sim.regions import Regions
 
@@ -48,18 +49,24 @@ class Ground:
         """The kinds that a name means, that are in the pool and can do something here.
 
         Args:
-            name: a kind or a group, perhaps with a role that it aims at.
+            name: a kind or a group, perhaps with whom it aims at.
             pool: kinds.
         """
-        word, role = parted(name)
-        places = len(self.regions.names) if self.regions else 0
-        fitting = []
-        for kind in GROUPS.get(word, (word,)):
-            among = self.node_ids if role is None or KINDS[kind].aims else self.roles[role]
-            enough = KINDS[kind].least_nodes <= len(among)
-            if kind in pool and enough and KINDS[kind].least_regions <= places:
-                fitting.append(kind)
-        return fitting
+        asked = asked_of(name)
+        named = GROUPS.get(asked.kind, (asked.kind,))
+        return [
+            kind
+            for kind in named
+            if kind in pool
+            and takes(kind, asked)
+            and suffices(asked._replace(kind=kind), self.field)
+        ]
+
+    @property
+    def field(self) -> Field:
+        """The nodes, as faults see them."""
+        able = abilities(self.program)
+        return Field(self.node_ids, self.leads, self.regions, self.roles, able)
 
     def faults(self, name: str, kinds: Collection[str], interval_ns: int) -> list[Fault]:
         """The faults of one name, of some of the kinds that it means; see `draw_faults`."""
@@ -74,6 +81,7 @@ class Ground:
             clock_error_ns=self.clock_error_ns,
             regions=self.regions,
             roles=self.roles,
+            abilities=abilities(self.program),
         )
 
     def swarm(self, pool: Iterable[str], latency: Latency | None) -> Swarm:
@@ -89,6 +97,7 @@ class Ground:
             clock_error_ns=self.clock_error_ns,
             regions=self.regions,
             roles=self.roles,
+            abilities=abilities(self.program),
         )
 
     def triggers(
@@ -97,7 +106,7 @@ class Ground:
         profile: Profile,
         kinds: Collection[str],
         interval_ns: int,
-        role: str | None = None,
+        where: Aim | None = None,
         acts: Sequence[tuple[str, ...]] = ACTS,
     ) -> list[Fault]:
         """Faults that wait for something; see `draw_triggers`."""
@@ -108,7 +117,7 @@ class Ground:
             node_ids=self.node_ids,
             time_limit_ns=self.time_limit_ns,
             interval_ns=interval_ns,
-            role=role,
+            where=where,
             clock_error_ns=self.clock_error_ns,
             acts=acts,
         )

@@ -11,12 +11,12 @@ from clew.node.node import takes_members
 from clew.node.system import Program, System
 from clew.scenarios.plans.capabilities import promised
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.targets import of_role, parted
+from clew.sim.faults.targets import aim_at, aim_of, asked_of
 
 
 def changes_members(asked: str) -> bool:
     """Return whether the name of a fault, or of a group, is one that changes who is a member."""
-    word = parted(asked)[0]
+    word = asked_of(asked).kind
     named = GROUPS.get(word, (word,))[0]
     return named in KINDS and KINDS[named].group == "membership"
 
@@ -66,7 +66,8 @@ def settled(
         if not changes_members(fault.kind):
             kept.append(fault)
             continue
-        wanted = parted(fault.target)[1] if isinstance(fault.target, str) else None
+        aim = aim_at(fault.target)
+        wanted = aim and aim.role
         fitting = [each for each in kinds if wanted in {None, each.role} and _fits(fault, each)]
         if fitting:
             kind = fitting[0]
@@ -89,7 +90,8 @@ def _of_kind(fault: Fault, kind: _Kind) -> Fault:
         kind.count, kind.next = kind.count + 1, kind.next + 1
         return replace(fault, target=None, params={**fault.params, "node": name})
     kind.count -= 1
-    return replace(fault, target=of_role(parted(str(fault.target or "one"))[0], kind.role))
+    aim = aim_of(str(fault.target or "one"))
+    return replace(fault, target=str(aim._replace(role=kind.role)))
 
 
 def _kinds(
@@ -124,7 +126,7 @@ def check_members(
     """
     kinds = {fault.kind for fault in faults}
     for name in asked:
-        word = parted(name)[0]
+        word = asked_of(name).kind
         if changes_members(name) and not kinds & {*GROUPS.get(word, (word,))}:
             raise UsageError(
                 f"the fault {name!r} can't do anything in this cluster",

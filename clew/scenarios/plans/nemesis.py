@@ -16,18 +16,14 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from clew.errors import UsageError
-from clew.machine.text import meant
 from clew.node.tolerates import MILD, Tolerates
+from clew.scenarios.plans.aims import Ability, Field, aimed, fitting_kinds, struck, suffices, takes
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.injection import Injection, Parameter
-from clew.sim.faults.targets import of_role, parted
+from clew.sim.faults.injection import Parameter
+from clew.sim.faults.targets import Asked, asked_of
 from clew.sim.latency import SHAPES, Latency
 from clew.sim.regions import Regions
-
-SERVER_STATES: tuple[str, ...] = ("leader",)
-"""The server states that drawn faults aim at, if nodes report theirs."""
 
 _SHORTEST_NS = 10_000_000
 
@@ -66,6 +62,7 @@ def draw_faults(
     clock_error_ns: int | None = None,
     regions: Regions | None = None,
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    abilities: Mapping[str, Ability] = MappingProxyType({}),
 ) -> list[Fault]:
     """Faults for a plan, in order of their beginnings: at least one for each requested name.
 
@@ -73,8 +70,8 @@ def draw_faults(
     interval). All end before the time limit.
 
     Args:
-        kinds: kinds or groups of them, such as ``kill`` or ``partition``, each perhaps with a role
-            that it aims at, as in ``kill:shard``.
+        kinds: kinds or groups of them, such as ``kill`` or ``partition``, each perhaps with whom it
+            aims at, as in ``kill:shard@eu`` (see `clew.sim.faults.targets.Asked`).
         entropy: the run's seed.
         node_ids: the cluster.
         interval_ns: the mean gap.
@@ -84,80 +81,22 @@ def draw_faults(
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
         roles: the nodes of each role of a system.
+        abilities: of the nodes of each role; empty for one class.
 
     Raises:
-        UsageError: a name is unknown, or can't do anything in so small a cluster.
+        UsageError: a name is unknown, can't do anything in so small a cluster, or strikes nobody.
     """
     faults: list[Fault] = []
-    places = () if regions is None else regions.names
+    field = Field(node_ids, leads, regions, roles, abilities)
     for asked in dict.fromkeys(kinds):
-        name, role = parted(asked)
-        among = list(node_ids if role is None else nodes_of_role(role, roles, asked))
-        counts = len(among) if role is None else (len(among), len(node_ids))
-        fitting = _fitting(name, counts, len(places))
+        request = asked_of(asked)
+        fitting = fitting_kinds(request, field)
         fitting = [name for name in fitting if name not in unfelt] or fitting
         stream = entropy.stream("nemesis", asked)
-        draw = _Draw(asked, fitting, stream, among, leads, clock_error_ns, places, role)
+        among = struck(request, field)
+        draw = _Draw(asked, request, fitting, stream, among, field, clock_error_ns)
         faults += draw.faults(interval_ns, time_limit_ns)
     return sorted(faults, key=lambda fault: fault.at_ns)
-
-
-def nodes_of_role(role: str, roles: Mapping[str, Sequence[str]], asked: str) -> Sequence[str]:
-    """The nodes of a role that a fault aims at.
-
-    Raises:
-        UsageError: there is no such role.
-    """
-    if role not in roles:
-        raise UsageError(
-            f"the fault {asked!r} aims at a role that is not there",
-            expected=f"one of {', '.join(roles)}"
-            if roles
-            else "no role: all nodes are of one kind",
-            found=repr(role),
-            fix=meant(role, list(roles)),
-        )
-    return roles[role]
-
-
-def _fitting(asked: str, counts: int | tuple[int, int], region_count: int = 0) -> list[str]:
-    """The kinds that a name means and that can do something with so many nodes and regions.
-
-    Args:
-        asked: the name.
-        counts: how many nodes there are; where a role is aimed at, how many of it, and in all: a
-            kind that strikes some nodes may set them against all others.
-        region_count: how many regions.
-    """
-    of_role, in_all = counts if isinstance(counts, tuple) else (counts, counts)
-    named = GROUPS.get(asked) or ((asked,) if asked in KINDS else ())
-    if not named:
-        known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
-        raise UsageError(
-            "no such fault", expected=f"one of {known}", found=repr(asked),
-            fix=meant(asked, [*GROUPS, *KINDS]) or "See 'clew list faults'",
-        )  # fmt: skip
-    node_count = max(of_role, in_all if any(KINDS[name].aims for name in named) else 0)
-    fitting = [
-        name
-        for name in named
-        if KINDS[name].least_nodes <= (in_all if KINDS[name].aims else of_role)
-    ]
-    if not fitting:
-        least = min(KINDS[name].least_nodes for name in named)
-        raise UsageError(
-            f"the fault {asked!r} can't do anything in so small a cluster",
-            expected=f"at least {least} nodes", found=str(node_count),
-            fix="Run more nodes or leave it out",
-        )  # fmt: skip
-    fitting = [name for name in fitting if KINDS[name].least_regions <= region_count]
-    if not fitting:
-        raise UsageError(
-            f"the fault {asked!r} can't do anything without regions",
-            expected="at least two regions", found="one place",
-            fix="Add --regions eu,us (regions in a file), or leave it out",
-        )  # fmt: skip
-    return fitting
 
 
 class _Draw(NamedTuple):
@@ -165,20 +104,19 @@ class _Draw(NamedTuple):
 
     Attributes:
         asked: the name.
+        request: what it means.
         fitting: the kinds that it means.
-        regions: their names.
         node_ids: the nodes that it is about.
-        role: the role that it aims at; None for all nodes.
+        field: all nodes.
     """
 
     asked: str
+    request: Asked
     fitting: list[str]
     stream: Stream
     node_ids: list[str]
-    leads: bool
+    field: Field
     clock_error_ns: int | None
-    regions: tuple[str, ...] = ()
-    role: str | None = None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
         """A sequence of faults that fits into the time."""
@@ -221,30 +159,23 @@ class _Draw(NamedTuple):
         stream = Stream(self.stream.bits64())
         name = stream.pick(self.fitting)
         kind = KINDS[name]
-        target = _aim(kind, stream, len(self.node_ids), leads=self.leads)
+        aim = aimed(kind, self.request, self.node_ids, self.field, stream)
         # Two parameters of one fault that name regions name different ones.
-        places = stream.sample(self.regions, len(self.regions)) if kind.least_regions else []
+        regions = self.field.places
+        places = stream.sample(regions, len(regions)) if kind.least_regions else []
+        if self.request.region in places:  # the first that is named
+            places.remove(self.request.region)
+            places.append(self.request.region)
         params = {
             parameter.name: places.pop()
             if parameter.region
             else drawn_value(parameter, stream, self.node_ids, self.clock_error_ns)
             for parameter in kind.parameters
         }
-        if kind.instant and target not in SERVER_STATES:
+        if kind.instant and not (aim and aim.is_state):
             until_ns = at_ns
-        if self.role is not None:
-            target = of_role(target or "all", self.role)
+        target = None if aim is None else str(aim)
         return Fault(f"{self.asked}-{rank + 1}", name, at_ns, until_ns, target, params)
-
-
-def _aim(kind: type[Injection], stream: Stream, node_count: int, *, leads: bool) -> str | None:
-    """A symbolic target that some node of this cluster fits."""
-    aims = [
-        aim
-        for aim in kind.aims
-        if (aim not in SERVER_STATES or leads) and (aim != "minority" or node_count > 2)  # noqa: PLR2004
-    ]
-    return stream.pick(aims) if aims else None
 
 
 _CLOCK_ERRORS = frozenset({"offset_ns", "jump_ns", "amplitude_ns"})
@@ -318,6 +249,7 @@ def draw_swarm(
     clock_error_ns: int | None = None,
     regions: Regions | None = None,
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    abilities: Mapping[str, Ability] = MappingProxyType({}),
 ) -> Swarm:
     """One seed's configuration: cluster, latency, which kinds are on and what they do.
 
@@ -335,13 +267,14 @@ def draw_swarm(
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
         roles: the nodes of each role of a system.
+        abilities: of the nodes of each role; empty for one class.
 
     Raises:
-        UsageError: a name in the pool is unknown.
+        UsageError: a name in the pool is unknown, or strikes nobody.
     """
     node_ids = node_ids or draw_size(entropy, promise)
-    places = len(regions.names) if regions else 0
-    on = _switched_on(_pool(kinds, len(node_ids), places, roles), entropy)
+    field = Field(node_ids, leads, regions, roles, abilities)
+    on = _switched_on(_pool(kinds, field), entropy)
     faults: list[Fault] = []
     for name in on:
         stream = entropy.stream("swarm", "rate", name)
@@ -351,38 +284,32 @@ def draw_swarm(
             time_limit_ns=time_limit_ns, leads=leads, clock_error_ns=clock_error_ns,
             regions=regions,
             roles=roles,
+            abilities=abilities,
             # The kind alone, also where a group has its name.
-            unfelt=frozenset(KINDS) - {parted(name)[0]},
+            unfelt=frozenset(KINDS) - {asked_of(name).kind},
         )  # fmt: skip
     faults.sort(key=lambda fault: fault.at_ns)
     drawn = latency or _latency(entropy, promise)
     return Swarm(tuple(node_ids), drawn, tuple(on), tuple(faults), regions)
 
 
-def _pool(
-    kinds: Sequence[str], node_count: int, region_count: int, roles: Mapping[str, Sequence[str]]
-) -> list[str]:
+def _pool(kinds: Sequence[str], field: Field) -> list[str]:
     """List the kinds that names mean and that can do something here, in the table's order.
 
     Raises:
-        UsageError: a name is unknown.
+        UsageError: a name is unknown, or strikes what there never is.
     """
     pool = dict.fromkeys(
-        of_role(name, role)
-        for asked, role in map(parted, kinds)
-        for name in GROUPS.get(asked, (asked,))
+        str(asked._replace(kind=name))
+        for asked in map(asked_of, kinds)
+        for name in GROUPS.get(asked.kind, (asked.kind,))
+        if len(GROUPS.get(asked.kind, ())) < 2 or takes(name, asked)  # noqa: PLR2004 - a group
     )
-    for name in pool:
-        if parted(name)[0] not in KINDS:
-            _fitting(name, node_count)
-    return [
-        one
-        for name, kind in KINDS.items()
-        for one in pool
-        if parted(one)[0] == name
-        and _least(one, roles) <= node_count
-        and kind.least_regions <= region_count
-    ]
+    for asked in map(asked_of, pool):
+        if asked.kind not in KINDS or not takes(asked.kind, asked):
+            fitting_kinds(asked, field)
+    ordered = [one for name in KINDS for one in pool if asked_of(one).kind == name]
+    return [name for name in ordered if suffices(asked_of(name), field)]
 
 
 def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str, ...]:
@@ -397,15 +324,6 @@ def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str
     fitting = [count for count in counts if count >= least] or counts
     size = entropy.stream("swarm", "nodes").pick(fitting)
     return tuple(f"n{rank + 1}" for rank in range(size))
-
-
-def _least(name: str, roles: Mapping[str, Sequence[str]]) -> int:
-    """How many nodes there must be for a kind; more than any where its role has too few."""
-    kind, role = parted(name)
-    injection = KINDS[kind]
-    if role is not None and not injection.aims:
-        return 0 if len(nodes_of_role(role, roles, name)) >= injection.least_nodes else 1 << 30
-    return injection.least_nodes
 
 
 SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
@@ -436,8 +354,8 @@ def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
 
 
 def _group(name: str) -> str:
-    """The family of a kind, which may name a role."""
-    return KINDS[parted(name)[0]].group
+    """The family of a requested kind."""
+    return KINDS[asked_of(name).kind].group
 
 
 def _latency(entropy: Entropy, promise: Tolerates) -> Latency:

@@ -37,7 +37,8 @@ from clew.sim.faults import (
     joiners_of,
     joins,
 )
-from clew.sim.faults.targets import parted
+from clew.sim.faults.kinds import region_params
+from clew.sim.faults.targets import aim_at, aim_of, asked_of, misaimed, whereabouts
 from clew.sim.orders.schedules import FORMS, check_schedule
 from clew.sim.regions import Regions, ways
 from clew.sim.topology import TOPOLOGIES
@@ -263,12 +264,17 @@ def _check_fields(plan: Plan, where: str) -> None:
 
 
 def _check_nemesis(plan: Plan, where: str) -> None:
-    for name, role in map(parted, plan.nemesis):
-        if name not in {*GROUPS, *KINDS, ASKED}:
+    places = () if plan.regions is None else plan.regions.names
+    for asked in map(asked_of, plan.nemesis):
+        if asked.kind not in {*GROUPS, *KINDS, ASKED}:
             known = ", ".join(dict.fromkeys([*GROUPS, *KINDS, ASKED]))
-            raise _bad(where, "nemesis", f"some of {known}", name)
-        if role is not None and role not in plan.roles:
-            raise _bad(where, "nemesis", f"a role of {', '.join(plan.roles) or 'none'}", role)
+            raise _bad(where, "nemesis", f"some of {known}", asked.kind)
+        if asked.role is not None and asked.role not in plan.roles:
+            expected = f"a role of {', '.join(plan.roles) or 'none'}"
+            raise _bad(where, "nemesis", expected, asked.role)
+        if asked.region is not None and asked.region not in places:
+            expected = f"a region of {', '.join(places) or 'none'}"
+            raise _bad(where, "nemesis", expected, asked.region)
 
 
 def _check_node_ids(plan: Plan, where: str) -> None:
@@ -362,11 +368,7 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
         check_regions(fault, plan.regions.names if plan.regions else (), where)
-        for place, aim in _aims(fault):
-            role = parted(aim)[1]
-            if role is not None and role not in plan.roles:
-                expected = f"one of {', '.join(plan.roles)}" if plan.roles else "no role"
-                raise _bad(where, f"{place} of fault {fault.id!r}", expected, role)
+        _check_aim(fault, plan, there, where)
         for place, name in _nodes_named(fault):
             if name not in there:
                 named = "node_ids" if there == [*plan.node_ids] else "the nodes"
@@ -375,12 +377,18 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
     _check_members(faults, plan, where)
 
 
-def _aims(fault: Fault) -> Iterator[tuple[str, str]]:
-    """The words of a fault that may name a role, with their places."""
-    if isinstance(fault.target, str):
-        yield "the target", fault.target
-    if fault.when is not None and fault.when.node is not None:
-        yield "when.node", fault.when.node
+def _check_aim(fault: Fault, plan: Plan, there: list[str], where: str) -> None:
+    """Hold the roles and the regions that a fault aims at, or waits at, to the plan's."""
+    for place, text in whereabouts(fault):
+        problem = f"this is no plan: {place} of fault {fault.id!r} can't be used"
+        wrong = misaimed(text, plan.roles, there, plan.regions)
+        if wrong is not None:
+            raise ScenarioError(problem, where=where, **wrong)
+    aim = aim_at(fault.target)
+    if aim is not None and aim.region is not None and region_params(fault):
+        problem = f"this is no plan: the target of fault {fault.id!r} can't be used"
+        expected = "no region, as its parameter 'region' names one"
+        raise ScenarioError(problem, where=where, expected=expected, found=repr(fault.target))
 
 
 def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
@@ -426,7 +434,7 @@ def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
         yield from (("the target", name) for name in target)
     elif target is not None and target[-1:].isdecimal():
         yield "the target", target  # symbols and server states are words without a number
-    if fault.when is not None and fault.when.node is not None and ":" not in fault.when.node:
+    if fault.when is not None and fault.when.node is not None and aim_of(fault.when.node).word:
         yield "when.node", fault.when.node
     groups = fault.params.get("groups", ())
     yield from (("groups", name) for group in groups for name in group)

@@ -18,7 +18,7 @@ from clew.scenarios.plans.nemesis import drawn_value, magnitude
 from clew.scenarios.plans.profile import Profile
 from clew.sim.entropy import Stream
 from clew.sim.faults import KINDS, Fault
-from clew.sim.faults.targets import IT, of_role
+from clew.sim.faults.targets import IT, Aim, Asked
 from clew.sim.trigger import ASKED, DRAWN, Trigger
 
 ACTS: tuple[tuple[str, ...], ...] = (
@@ -77,7 +77,7 @@ def draw_triggers(
     node_ids: Sequence[str],
     time_limit_ns: int,
     interval_ns: int,
-    role: str | None = None,
+    where: Aim | None = None,
     clock_error_ns: int | None = None,
     acts: Sequence[tuple[str, ...]] = ACTS,
     sure: bool = True,
@@ -93,7 +93,7 @@ def draw_triggers(
         node_ids: the cluster.
         time_limit_ns: the length of the run before everything heals.
         interval_ns: the mean time between two that are armed.
-        role: the role at whose nodes it must happen; None for any node.
+        where: the role and the region at whose nodes it must happen; None for any node.
         clock_error_ns: how far a clock may be off; None for no bound.
         acts: what they may do; those of which some kind is not among `kinds` are left out.
         sure: add one that waits for the first message of any type, so that something happens in all
@@ -113,7 +113,8 @@ def draw_triggers(
             expected=f"nodes that feel and withstand one of {', '.join(dict.fromkeys(_kinds()))}",
             found=f"nodes that withstand {', '.join(kinds) or 'none'}",
         )
-    draw = _Draw(of_role(ASKED, role), profile, fitting, node_ids, role, clock_error_ns)
+    asked = Asked(ASKED, None, *(where[1:] if where else ()))
+    draw = _Draw(str(asked), profile, fitting, node_ids, where, clock_error_ns)
     faults: list[Fault] = []
     time_ns, rank = stream.below(max(2 * interval_ns, 1)), 0
     while time_ns < time_limit_ns * 7 // 8:
@@ -144,13 +145,13 @@ class _Draw:
         profile: Profile,
         acts: Sequence[tuple[str, ...]],
         node_ids: Sequence[str],
-        role: str | None,
+        where: Aim | None,
         clock_error_ns: int | None,
     ) -> None:
         self._asked = asked
         self._acts = acts
         self._node_ids = list(node_ids)
-        self._node = None if role is None else of_role("", role)
+        self._node = None if where is None else str(where)
         self._clock_error_ns = clock_error_ns
         downs = any("kill" in act for act in acts)
         self._names: dict[str, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ from clew.scenarios.plans.triggers import ACTS, profile_of
 from clew.search.hunt.compounds import COMPOUNDS
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
-from clew.sim.faults.targets import of_role, parted
+from clew.sim.faults.targets import Aim, Asked, asked_of
 from clew.sim.trigger import ASKED
 
 BLOCK = 1_000_000
@@ -81,7 +81,7 @@ class Range:
     roles: tuple[str, ...] = ()
     leads: bool = False
     profile: Profile = field(default_factory=Profile)
-    where: str | None = None
+    where: Aim | None = None
 
 
 def range_of(scenario: Scenario, program: Program) -> Range:
@@ -109,7 +109,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         felt = able
         able = [kind for word in map(_word, names) for kind in GROUPS.get(word, (word,))]
         acts = able or felt
-        if any(":" in name for name in names):  # what waits has no role but its own
+        if any(asked_of(name).aim for name in names):  # what waits has no role but its own
             acts = []
     roles = tuple(program.roles) if isinstance(program, System) else ()
     return Range(
@@ -119,12 +119,17 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         roles,
         tells_state(program),
         profile_of(program),
-        next((role for word, role in map(parted, asked) if word == ASKED), None),
+        next((_place(one) for one in map(asked_of, asked) if one.kind == ASKED), None),
     )
 
 
 def _word(asked: str) -> str:
-    return parted(asked)[0]
+    return asked_of(asked).kind
+
+
+def _place(asked: Asked) -> Aim | None:
+    """Where what is waited for must happen."""
+    return asked.aim and Aim("", asked.role, asked.region)
 
 
 def _nothing(_: Range) -> list[tuple[str, ...]]:
@@ -137,10 +142,11 @@ def _several(within: Range) -> list[tuple[str, ...]]:
 
 def _alone(within: Range) -> list[tuple[str, ...]]:
     aimed: list[tuple[str, ...]] = [
-        (of_role(name, role),)
+        (str(Asked(name, None, role)),)
         for role in within.roles
         for name in within.names
-        if ":" not in name and any(KINDS[kind].aims for kind in GROUPS.get(name, (name,)))
+        if asked_of(name).aim is None
+        and any(KINDS[kind].aims for kind in GROUPS.get(name, (name,)))
     ]
     return [*((name,) for name in within.names), *aimed]
 

@@ -12,12 +12,15 @@ from types import MappingProxyType
 from typing import Any
 
 from clew.history import History
+from clew.node.node import roles_among
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.plan import Plan, PlannedOperation
-from clew.sim.faults import Fault, joiners_of
+from clew.sim.faults import KINDS, Fault, joiners_of
 from clew.sim.faults.kinds import has_regions, params_among, region_params
+from clew.sim.faults.targets import SYMBOLS, Aim, aim_at, aim_of
 from clew.sim.latency import Latency
 from clew.sim.regions import Regions
+from clew.sim.trigger import Trigger
 
 
 def cut_at(plan: Plan, moment_ns: int) -> Plan:
@@ -130,7 +133,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         roles=roles,
         core=core,
         clients=_client_count(plan, len(after.first)),
-        faults=tuple(f for f in (_fault_among(f, there) for f in plan.faults) if f),
+        faults=tuple(f for f in (_fault_among(f, there, plan) for f in plan.faults) if f),
         operations=tuple(operations),
     )
     return left if plan.regions is None else with_regions(left, plan.regions.among(left.all_nodes))
@@ -163,7 +166,15 @@ def with_regions(
         renamed: of regions that have another name now, that name.
     """
     names = () if regions is None else regions.names
-    faults = [replace(fault, params=_in_regions(fault, renamed)) for fault in plan.faults]
+    faults = [
+        replace(
+            fault,
+            target=_renamed(fault.target, regions, renamed),
+            when=_renamed_wait(fault.when, regions, renamed),
+            params=_in_regions(fault, renamed),
+        )
+        for fault in plan.faults
+    ]
     return replace(
         plan, regions=regions, faults=tuple(fault for fault in faults if has_regions(fault, names))
     )
@@ -186,17 +197,40 @@ def with_distances(plan: Plan, change: Callable[[Latency], Latency]) -> Plan:
 def in_one_place(plan: Plan) -> Plan:
     """Let all nodes stand in one place; faults of regions become those of their nodes."""
     assert plan.regions is not None
-    faults = tuple(_of_nodes(fault, plan.regions) for fault in plan.faults)
+    faults = tuple(_of_nodes(fault, plan) for fault in plan.faults)
     return with_regions(replace(plan, faults=faults), None)
 
 
-def _of_nodes(fault: Fault, regions: Regions) -> Fault:
+def _renamed(target: Any, regions: Regions | None, renamed: Mapping[str, str]) -> Any:
+    """Aim at a region by its present name; at any place where there are no regions."""
+    aim = aim_at(target)
+    if aim is None or aim.region is None:
+        return target
+    region = None if regions is None else renamed.get(aim.region, aim.region)
+    return str(aim._replace(region=region))
+
+
+def _renamed_wait(
+    when: Trigger | None, regions: Regions | None, renamed: Mapping[str, str]
+) -> Trigger | None:
+    """Wait at a region by its present name; anywhere where there are no regions."""
+    if when is None or when.node is None:
+        return when
+    return replace(when, node=_renamed(when.node, regions, renamed) or None)
+
+
+def _of_nodes(fault: Fault, plan: Plan) -> Fault:
     """Say a fault of a region with the region's nodes, where there is such a kind."""
-    nodes = regions.nodes.get(fault.params.get("region", ""))
+    assert plan.regions is not None
+    aim = aim_at(fault.target)
+    if aim is not None and aim.region is not None and aim.word == "all" and KINDS[fault.kind].aims:
+        return replace(fault, target=_meant(aim, plan.all_nodes, plan))
+    nodes = plan.regions.nodes.get(fault.params.get("region", ""))
     if nodes is None:
         return fault
     match fault.kind:
         case "region-kill":
+            nodes = nodes if aim is None else _meant(aim, nodes, plan)
             params = {name: each for name, each in fault.params.items() if name != "region"}
             return replace(fault, kind="kill", target=nodes, params=params)
         case "region-cut":
@@ -211,15 +245,27 @@ def _in_regions(fault: Fault, renamed: Mapping[str, str]) -> dict[str, Any]:
     return {**fault.params, **{name: renamed.get(each, each) for name, each in named.items()}}
 
 
-def _fault_among(fault: Fault, node_ids: tuple[str, ...]) -> Fault | None:
-    """Cut a fault down to some nodes; None if it does not concern them."""
+def _meant(aim: Aim, node_ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
+    """Those of some nodes of a plan that an aim is about."""
+    places = {} if plan.regions is None else plan.regions.places()
+    roles = roles_among(plan.all_nodes, plan.roles)
+    counting = aim.among(node_ids, roles, places)
+    one = aim.word not in SYMBOLS and not aim.is_state
+    return tuple(name for name in counting if not one or name == aim.word)
+
+
+def _fault_among(fault: Fault, node_ids: tuple[str, ...], plan: Plan) -> Fault | None:
+    """Cut a fault of a plan down to some nodes; None if it does not concern them."""
     target = fault.target
+    aim = aim_at(target)
+    if aim is not None and not _meant(aim, node_ids, plan):
+        return None
     if isinstance(target, tuple):
         target = tuple(name for name in target if name in node_ids)
         if not target:
             return None
     where = None if fault.when is None else fault.when.node
-    if where is not None and ":" not in where and where not in node_ids:
+    if where is not None and not _meant(aim_of(where), node_ids, plan):
         return None  # what it waits for never happens
     return replace(fault, target=target, params=params_among(fault, node_ids))
 

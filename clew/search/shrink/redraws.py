@@ -33,7 +33,7 @@ from clew.search.shrink.random_cuts import (
 )
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import Fault, joins
-from clew.sim.faults.targets import SYMBOLS
+from clew.sim.faults.targets import aim_at
 
 TURNS, SKETCHES = 20, 400
 """The number of rounds at most, and of sketches in each."""
@@ -185,8 +185,8 @@ def _free(plan: Plan, shown: Sequence[PlannedOperation], stream: Stream) -> Plan
 
 def _states(faults: Iterable[Fault]) -> list[str]:
     """List the server states that faults aim at."""
-    words = dict.fromkeys(fault.target for fault in faults if isinstance(fault.target, str))
-    return [word for word in words if word not in SYMBOLS]
+    aims = dict.fromkeys(aim for fault in faults if (aim := aim_at(fault.target)))
+    return [str(aim) for aim in aims if aim.is_state]
 
 
 def _placed(fault: Fault, aims: Sequence[str], end_ns: int, stream: Stream) -> Fault:

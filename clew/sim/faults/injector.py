@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from clew.errors import ScenarioError
+from clew.node.node import roles_among
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
 from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
-from clew.sim.faults.targets import IT, SYMBOLS, parted, resolve, whom
+from clew.sim.faults.targets import IT, SYMBOLS, aim_of, misaimed, resolve, whereabouts, whom
 from clew.sim.host import Host
 from clew.sim.trigger import Trigger
 from clew.sim.tripwires import Wire
@@ -137,8 +138,7 @@ class Injector:
             check_fault(fault)
             check_regions(fault, places)
             _check_nodes(fault, there)
-            for aim in (fault.target, None if fault.when is None else fault.when.node):
-                _check_role(fault, aim, cluster.roles)
+            _check_aim(fault, cluster, there)
             if fault.id in seen:
                 raise ScenarioError("two faults have the same id", where="faults", found=fault.id)
             seen.add(fault.id)
@@ -198,8 +198,15 @@ class Injector:
         """The nodes at which something may happen; a role's are those that it has by then."""
         if when.node is None:
             return None
-        role = parted(when.node)[1]
-        return (when.node,) if role is None else self._cluster.roles[role]
+        aim, cluster = aim_of(when.node), self._cluster
+        if aim.word:
+            return (when.node,)
+        if aim.region is None and aim.role is not None:
+            return cluster.roles[aim.role]
+        # Who is in a region is known beforehand, joiners too.
+        places = cluster.network.places
+        there = [name for name in places if name not in cluster.clients]
+        return aim.among(there, roles_among(there, cluster.roles), places)
 
     def _strike(self, course: _Course, here: Host) -> None:
         """Begin a fault now, perhaps in the middle of a node's code."""
@@ -303,7 +310,7 @@ def _joined(began: str, ended: str) -> str:
 def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
     """Make sure that every node that a fault names exists."""
     where = fault.when.node if fault.when is not None else None
-    waits = () if where is None or ":" in where else (where,)
+    waits = () if where is None or not aim_of(where).word else (where,)
     for name in [*_named(fault.target), *waits, *nodes_of(fault)]:
         if name not in node_ids:
             raise ScenarioError(
@@ -312,15 +319,13 @@ def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
             )  # fmt: skip
 
 
-def _check_role(fault: Fault, aim: Target, roles: Collection[str]) -> None:
-    """The role that a fault aims at, or waits for something at, exists if there is one."""
-    role = parted(aim)[1] if isinstance(aim, str) else None
-    if role is not None and role not in roles:
-        raise ScenarioError(
-            "no such role", where=f"faults: fault {fault.id!r}",
-            expected=f"one of {', '.join(roles)}" if roles else "none: there is one kind of node",
-            found=repr(role),
-        )  # fmt: skip
+def _check_aim(fault: Fault, cluster: Cluster, node_ids: Sequence[str]) -> None:
+    """The roles and the regions that a fault aims at, or waits at, exist and have a node."""
+    for place, aim in whereabouts(fault):
+        wrong = misaimed(aim, cluster.roles, node_ids, cluster.network.regions)
+        if wrong is not None:
+            where = f"faults: fault {fault.id!r}"
+            raise ScenarioError(f"{place} is not there", where=where, **wrong)
 
 
 def _named(target: Target) -> tuple[str, ...]:
