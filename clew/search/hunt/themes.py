@@ -204,7 +204,7 @@ def _can_stand(fault: Fault) -> bool:
 
 def _swarm(_: Theme, within: Range, ground: Ground, __: Stream) -> Iterable[Fault]:
     # With roles as they were asked for, and otherwise every kind by itself.
-    aimed = [name for name in within.names if ":" in name]
+    aimed = [name for name in within.names if asked_of(name).aim]
     plain = [kind for kind in KINDS if kind in within.kinds] if not aimed else []
     return ground.swarm([*aimed, *plain], ground.latency).faults
 
