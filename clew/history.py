@@ -165,6 +165,9 @@ class History(Sequence[Event]):
         open_at: dict[Process, int] = {}
         completion_of: dict[int, int] = {}
         invocations: list[int] = []
+        # Invariant: `open_at` has the invocation of each process that waits for its completion. An
+        # `info` closes it as well, so that the process may invoke again; what is open at the end
+        # stays pending.
         for position, event in enumerate(self.events):
             if type(event.process) is not int:
                 continue

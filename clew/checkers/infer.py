@@ -102,6 +102,7 @@ def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
         for reads, name, value in _accesses(each, each.argument, keyed=keyed):
             if not reads:
                 asked.setdefault((name, key_of(value)), each.invoked)
+    # A value that nobody ever asked to write is among them: it can only have been there at first.
     return {
         key_of(value)
         for each in operations

@@ -123,6 +123,8 @@ def _vector(text: str, atoms: _Atoms) -> Any:
         return [atoms[word] for word in text[1:-1].replace(",", " ").split()]
     whole: list[Any] = []
     inner, around = whole, []
+    # Invariant: `inner` is the vector that is open, `around` those about it, the outermost first.
+    # The text is one vector, so it ends as the first member of `whole`.
     for word in _IN_VECTOR.findall(text):
         if word == "[":
             around.append(inner)
@@ -293,6 +295,8 @@ class _Reader:
 
     def _value(self, value: Any, line: int) -> None:
         stack = self.stack
+        # A value ends the tags and the discards that wait for it: through a tag it passes on, a
+        # discard takes it away.
         while stack and stack[-1].kind in {_DISCARD, _TAG}:
             frame = stack.pop()
             line = frame.line
@@ -306,6 +310,8 @@ class _Reader:
     def _open(self, word: str) -> None:
         if len(self.stack) - self._in_outermost() >= NESTING_MAX:
             raise nested_too_deeply(self.source, self.line)
+        # A tag in front of the outermost collection goes, so that this collection is the stack's
+        # first.
         if self.inside_first and word in "[(":
             while self.stack and self.stack[0].kind == _TAG:
                 del self.stack[0]
@@ -318,6 +324,7 @@ class _Reader:
             self.fail(f"{word} closes nothing", opened, word)
         if frame.kind == "{":
             self._value(self._map(frame.items), frame.line)
+        # The outermost vector or list is no form itself: its elements have been handed on.
         elif self.stack or not self.inside_first or frame.kind == "#{":
             self._value(frame.items, frame.line)
 

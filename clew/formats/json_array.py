@@ -49,6 +49,7 @@ def check_first(head: str, source: str) -> None:
             event_from(record, source, line)
     except HistoryError as wrong:
         error = wrong.__cause__
+        # The start of a file may end inside a string or a word: that is no mistake of the file.
         cut = isinstance(error, json.JSONDecodeError) and (
             error.msg.startswith("Unterminated") or error.pos > len(head) - _WORD_MAX
         )
@@ -67,6 +68,8 @@ def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]
     inside = text.startswith("[", position)
     if inside:
         position = _skip(text, position + 1)
+    # Invariant: all objects before `position` were handed on, and `line` is the line of `counted`.
+    # Each newline is counted once, which keeps the whole linear.
     while position < len(text):
         line += text.count("\n", counted, position)
         counted = position

@@ -49,6 +49,8 @@ def one_client_each(events: Sequence[Event], lines: Sequence[int], source: str) 
         return named
     clients = 0
     waiting: defaultdict[str, list[int]] = defaultdict(list)
+    # Invariant: `waiting` has for each function the clients whose operation is open. Two open ones
+    # are a mistake only once one of them completes: nobody knows which.
     for at in unnamed:
         event = events[at]
         of_its_f = waiting[event.f]

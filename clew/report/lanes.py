@@ -68,6 +68,7 @@ class _Lanes:
         fitting = (layout.LINE_WIDTH - TIME_WIDTH) // len(columns) // 2 * 2
         self._width = min(fitting, LANE_WIDTH_MAX)
         self._rows: deque[str] = deque(maxlen=ROWS_SHOWN)
+        # The row that is not drawn yet: its instant and mark, and the lanes that it marks.
         self._at: tuple[int, str] | None = None
         self._marked: list[int] = []
 

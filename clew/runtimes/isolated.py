@@ -102,6 +102,8 @@ class Isolation:
             *(Spot(logger, name) for logger in loggers for name in ("handlers", "filters")),
             *spots,
         ]
+        # All names of `sys.modules` that were sorted into the user's (`_names`) and others, and how
+        # many modules there were then: a number that has changed shows that something was imported.
         self._known = {*sys.modules, *self._names}
         self._count = len(sys.modules)
         self._outer = self._here()
@@ -225,6 +227,8 @@ class IsolatedProcess(SimulatedProcess):
         if self._entered:  # a node's code may end its own process
             call(*args)
             return
+        # Calls nest if a process runs another one's code. Without one around, the memory stays
+        # where it is: the next call may well be of this process again.
         isolation = self._isolation
         around, isolation.running = isolation.running, self
         self._entered = True

@@ -52,6 +52,8 @@ class JournalDisk(Disk):
         writes = self._unsynced[: max(0, mark - self._settled)]
         if writes:
             before: dict[str, Any] = dict(self._durable)
+            # Invariant: `before` is what the file's lines make of the disk so far. A line need only
+            # hold what its write adds to that, and one sync at the end is enough for all lines.
             for path, content, start, gone, others in writes:
                 shared = _shared(before.get(path), content, start)
                 self._file.write(_line(path, content, shared, gone, others))
@@ -61,6 +63,7 @@ class JournalDisk(Disk):
                 before.update(others)
             self._file.flush()
             os.fsync(self._file.fileno())
+        # Last: a write counts as durable only once the sync has returned.
         super().make_durable(mark)
 
     def close(self) -> None:
@@ -94,6 +97,8 @@ class JournalDisk(Disk):
             file.write(b"".join(lines))
             file.flush()
             os.fsync(file.fileno())
+        # A crash before this line finds the old file, one after it the new one: whole in either
+        # case.
         fresh.replace(self._path)
         super().make_durable(self.mark())
 

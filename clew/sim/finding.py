@@ -73,11 +73,13 @@ def is_installed(filename: str) -> bool:
 def is_raised(error: BaseException) -> bool:
     """True if a ``raise`` of the user's code made an exception, and not a signal's handler."""
     step = error.__traceback__
+    # The innermost frame is the one in which the exception came up.
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     if step is None:
         return False
     code = step.tb_frame.f_code
+    # A signal's handler interrupts whatever instruction runs; only a `raise` stands at its own.
     return is_users(code.co_filename) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
@@ -125,6 +127,8 @@ def users_place(frame: FrameType | None = None) -> str:
     """
     frame = frame or sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     librarys = ""
+    # From the inside out. Invariant: `librarys` is the innermost place in a library so far, for
+    # want of one in the user's own code.
     while frame is not None:
         filename = frame.f_code.co_filename
         if filename.startswith(_COMMANDS):

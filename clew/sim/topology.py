@@ -78,12 +78,14 @@ def _edges(name: str, count: int, stream: Stream) -> Edges:
 def _grid(count: int, stream: Stream) -> Edges:
     """Row by row; the last row may be short."""
     del stream
+    # The square root of the count, rounded up.
     width = max(isqrt(count - 1) + 1, 1) if count else 1
     right = [(i, i + 1) for i in range(count - 1) if (i + 1) % width]
     return right + [(i, i + width) for i in range(count - width)]
 
 
 def _tree(count: int, stream: Stream) -> Edges:
+    # A random recursive tree: connected, since each node is joined to one that already is.
     return [(stream.below(rank), rank) for rank in range(1, count)]
 
 

@@ -79,6 +79,8 @@ class Tripwires:
 
     def __init__(self, triggers: Iterable[Trigger]) -> None:
         self.events = frozenset(trigger.event for trigger in triggers)
+        # By event: what waits for it, in the order in which it was armed, and the names that have
+        # come up, which is what a drawn name is drawn from. By node: what its process showed last.
         self._armed: dict[str, list[Wire]] = {event: [] for event in self.events}
         self._seen: dict[str, dict[str, None]] = {event: {} for event in self.events}
         self._shown: dict[str, dict[str, str]] = {}
@@ -115,6 +117,8 @@ class Tripwires:
         """
         self._seen[event][name] = None
         struck = [wire for wire in self._armed[event] if wire.takes(name, host.id)]
+        # All are disarmed before the first strikes, since a strike may itself make something
+        # happen.
         for wire in struck:
             self.disarm(wire)
         for wire in struck:

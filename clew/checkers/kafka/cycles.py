@@ -59,6 +59,8 @@ def _polled(logs: Logs, operations: Sequence[Operation]) -> OrderGraph[_Polled |
         for _, message in poll.messages:
             sends = logs.attempts.get((poll.key, key_of(message)), ())
             live = [send for send in sends if send.operation.type != "fail"]
+            # Sent twice, or by nobody: whose message this is stays open, and an edge would be a
+            # guess.
             if len(live) != 1:
                 continue
             writer = live[0].operation

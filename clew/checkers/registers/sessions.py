@@ -110,6 +110,7 @@ def _constraints(found: Accesses, guarantees: Sequence[Guarantee]) -> OrderGraph
     for one in found.all:
         keys.setdefault(one.key, len(found.all) + len(keys))
     graph = OrderGraph[Because](len(found.all) + len(keys))
+    # What a key holds at first counts as a write of it too, and as its oldest.
     for index, one in enumerate(found.all):
         if one.is_write:
             graph.add(keys[one.key], index, Because("initial", index))

@@ -159,6 +159,8 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
         if isinstance(module := sys.modules.get(name), ModuleType):
             found[name] = module
     pending = list(found.values())
+    # Invariant: `pending` holds the modules found whose names have not been looked at yet. Each
+    # enters it once, so that modules that import each other end the walk too.
     while pending:
         for value in list(vars(pending.pop()).values()):
             if isinstance(value, ModuleType):

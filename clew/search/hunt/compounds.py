@@ -146,6 +146,7 @@ class Compound(NamedTuple):
         gap_ns = magnitude(stream, 8 * _SHORTEST_NS, ground.time_limit_ns // 2)
         faults: list[Fault] = []
         at_ns = stream.below(max(2 * gap_ns, 1))
+        # Every strike has a stream of its own, so that how much one draws does not move the others.
         while at_ns + _SHORTEST_NS < ground.time_limit_ns:
             strike = _strike(ground, Stream(stream.bits64()), at_ns, leads=self.leads)
             faults += self.strike(strike)

@@ -63,6 +63,8 @@ class Reach:
         once, twice = self._count(1), self._count(2)
         if not self.runs:
             return 0.0
+        # Chao 1987, for n samples: (n - 1) / n * once² / (2 twice), and the bias-corrected form if
+        # nothing was seen just twice.
         weight = (self.runs - 1) / self.runs
         if twice:
             return weight * once * once / (2 * twice)
@@ -73,6 +75,8 @@ class Reach:
         unseen, once = self.unseen, self._count(1)
         if not unseen:
             return 0.0
+        # The chance that one more run still misses a behaviour that is unseen (Colwell and others
+        # 2012).
         missed = 1 - once / (self.runs * unseen + once)
         return float(unseen * (1 - missed**runs))
 

@@ -270,6 +270,8 @@ class Rota:
         block, rank = divmod(seed, BLOCK)
         cycle, turn = divmod(rank, len(self.turns))
         family, rank = self.turns[turn]
+        # The turns that the family had before this seed, in all cycles: so its themes go round.
+        # Another block begins seven cycles further on.
         place = (cycle + 7 * block) * FAMILIES[family].share + rank
         themes = self.themes[family]
         return themes[place % len(themes)]

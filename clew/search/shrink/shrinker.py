@@ -186,6 +186,9 @@ def _hunt(plan: Plan, model: Model, outcome: Outcome, runs_max: int, target: Tar
 
 def _search(hunt: Hunt) -> None:
     """Try all passes until none of them finds anything smaller."""
+    # Invariant: `hunt.best` fails. A pass replaces it only by a plan that was run and failed as
+    # well, so the order of the passes decides what the search costs and how far it gets, never
+    # whether its result is right.
     passes.cut_the_end(hunt)
     whole, sight, runs_max = hunt.best, hunt.sight, hunt.oracle.runs_max
     effort = max(EFFORT * sight.events, EFFORT_LEAST)

@@ -83,6 +83,8 @@ class Placement:
             module, _, name = key.partition(":")
             self._rows.setdefault(module, {})[name] = row
         self._places: list[_Place] = []
+        # By the id of the real thing, or below of the module; each entry holds that object too, so
+        # that no other one can get its id.
         self._guards: dict[int, tuple[Any, Any]] = {}
         self._taken: dict[str, ModuleType] = {}
         self._found: dict[int, tuple[ModuleType, list[_Place]]] = {}
@@ -92,8 +94,11 @@ class Placement:
             for name, row in rows.items()
             if isinstance(row, Live)
         ]
+        # The number of modules and the newest one's name when all were last looked through: if
+        # both are the same, nothing is taken to have been imported since.
         self._newest = (0, "")
         self._all = _Batch([])
+        # What is in place now, in the order in which it was put there; contexts nest `_depth` deep.
         self._standing: list[_Batch] = []
         self._depth = 0
         self._lock = RLock()
@@ -258,6 +263,8 @@ class Placement:
                 new = self._take_in()
                 if new:
                     self._stand(_Batch(new))
+                    # These stand as a batch of their own until the contexts end; the next `_put`
+                    # gathers all anew.
                     self._newest = (0, "")
 
 

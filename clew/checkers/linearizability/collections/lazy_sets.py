@@ -240,6 +240,8 @@ def broken_reads(entries: Sequence[Entry], budget: Budget) -> tuple[tuple[Entry,
         if searched(lazy, lazy.entries, share).outcome.linearizable:
             return (), budget.spent - spent
     elements = list(dict.fromkeys(each.argument for each in entries if each.f != "read"))
+    # The operations on one element, with the reads cut to it, ask for less than the whole history
+    # does: what no order explains here, none explains there.
     for element in elements:
         alone = _broken_element(entries, element, budget)
         if alone:

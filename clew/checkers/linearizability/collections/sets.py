@@ -44,6 +44,8 @@ def broken_set(entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
         layered = kinds <= {"add", "read"}
         judge = _broken_reads if layered else _broken_tests
         return _doubled(entries) or judge(adds, entries)
+    # Without reads of the whole set each element is an object of its own, and a history is
+    # linearizable if it is for each object: locality (Herlihy and Wing 1990, theorem 1).
     by_element: dict[Any, list[Entry]] = {}
     for entry in entries:
         by_element.setdefault(entry.argument, []).append(entry)

@@ -131,6 +131,7 @@ class CommitOrders:
         for node, sources in causes.sources.items():
             for source in sources:
                 before[source][node] = self._step(source, node)
+        # The initial version is no transaction's, and comes before all of them anyway.
         for key, record in enumerate(self.records):
             for version, laters in record.after.items():
                 for later in laters if version != INITIAL else ():

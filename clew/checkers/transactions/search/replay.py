@@ -35,6 +35,8 @@ def replay(
     """
     touches: list[list[_Touch]] = [[] for _ in graph.operations]
     needed: list[dict[int, int]] = []
+    # `needed` has for each key how many readers of a version have still to run: it must not be
+    # overwritten before.
     for index, record in enumerate(records):
         needed.append({version: len(readers) for version, readers in record.readers.items()})
         for number, read, wrote in record.touches:
