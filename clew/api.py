@@ -36,7 +36,7 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import Plan
 from clew.scenarios.repros.repro import model_of
 from clew.scenarios.runs.run import simulate
-from clew.scenarios.suites.rehearsal import rehearse
+from clew.scenarios.suites.rehearsal import rehearse_source
 from clew.scenarios.suites.suite import options_of, scenario_from, scenario_source
 from clew.search.forks import fresh_runs_of
 from clew.search.seeds import (
@@ -112,7 +112,7 @@ def scenario_for(model: str | os.PathLike[str] | Program, options: Mapping[str, 
     source = scenario_source(named)
     given = {**given, "model": named} if source is None else {**options_of(source), **given}
     scenario = scenario_from(given)
-    rehearse(scenario, scenario.seed)
+    rehearse_source(scenario, scenario.seed, source)
     return scenario
 
 

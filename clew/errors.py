@@ -7,6 +7,9 @@ assertions and are never caught.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from clew.machine.text import cut, one_line
 
 EXIT_VALID = 0
@@ -26,6 +29,10 @@ class ClewError(Exception):
         fix: what to do, as one sentence without a full stop; one that begins with "Did you mean" is
             printed as a question.
 
+    Attributes:
+        about: the option of a scenario that is wrong, and its element or key, if known; a file says
+            in which line that is.
+
     ``str()`` gives the whole message on one line. An error travels between processes whole.
     """
 
@@ -43,6 +50,7 @@ class ClewError(Exception):
         self.expected = expected
         self.found = found
         self.fix = fix
+        self.about: tuple[str, str | None] | None = None
         super().__init__(problem)
 
     @property
@@ -60,6 +68,21 @@ class ClewError(Exception):
         if self.fix is not None:
             text += f" {self.fix}{'?' if self.fix.startswith('Did you mean') else '.'}"
         return one_line(cut(text))
+
+
+@contextmanager
+def about(option: str, part: str | None = None) -> Iterator[None]:
+    """Note which option of a scenario an error within is about, unless it is known more closely.
+
+    Args:
+        option: its name in a file.
+        part: the element of its list, or the key of its table.
+    """
+    try:
+        yield
+    except ClewError as bad:
+        bad.about = bad.about or (option, part)
+        raise
 
 
 class UsageError(ClewError):

@@ -22,7 +22,7 @@ from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.options.expectation import may_be_split
 from clew.scenarios.options.scenario import Scenario, make_scenario
 from clew.scenarios.repros.trust import announced, check_inside
-from clew.scenarios.suites.rehearsal import rehearse
+from clew.scenarios.suites.rehearsal import rehearse, rehearse_source
 from clew.scenarios.suites.suite import (
     Source,
     artefact_names,
@@ -90,7 +90,7 @@ def checked_cases(
     _check_outputs(asked)
     cases = cases_of(asked, given, scenario_of)
     for case in cases:
-        _rehearse(case)
+        rehearse_source(case.job.scenario, case.first, case.source)
     return cases
 
 
@@ -246,13 +246,3 @@ def _case_of(scenario: Scenario, asked: Invocation, source: Source | None) -> Ca
 
 def _database(asked: Invocation) -> Path:
     return asked.out / NAME
-
-
-def _rehearse(case: Case) -> None:
-    """Rehearse a scenario; an error in a named one gives its name."""
-    try:
-        rehearse(case.job.scenario, case.first)
-    except ClewError as bad:
-        if case.source is None or bad.where is not None:
-            raise
-        raise type(bad)(bad.problem, where=str(case.source), **bad.details) from None

@@ -68,10 +68,10 @@ def struck(asked: Asked, field: Field) -> list[str]:
     Raises:
         UsageError: there is no such role or region, or nobody can ever fit.
     """
-    among = _named(asked, field)
+    among = named(asked, field)
     problem = f"the fault {str(asked)!r} can strike nobody"
     if not among:
-        fitting = [name for name in field.places if _named(asked._replace(region=name), field)]
+        fitting = [name for name in field.places if named(asked._replace(region=name), field)]
         raise UsageError(
             problem,
             expected=f"a region where the role {asked.role} has a node: {', '.join(fitting)}",
@@ -84,7 +84,7 @@ def struck(asked: Asked, field: Field) -> list[str]:
     return among
 
 
-def _named(asked: Asked, field: Field) -> list[str]:
+def named(asked: Asked, field: Field) -> list[str]:
     """The nodes that a request is about, of those that are there; none if nobody fits.
 
     Raises:
@@ -146,14 +146,14 @@ def fitting_kinds(asked: Asked, field: Field) -> list[str]:
     Raises:
         UsageError: there is none, or nobody fits.
     """
-    named = GROUPS.get(asked.kind) or ((asked.kind,) if asked.kind in KINDS else ())
-    if not named:
+    kinds = GROUPS.get(asked.kind) or ((asked.kind,) if asked.kind in KINDS else ())
+    if not kinds:
         known = ", ".join(dict.fromkeys([*GROUPS, *KINDS]))
         raise UsageError(
             "no such fault", expected=f"one of {known}", found=repr(asked.kind),
             fix=meant(asked.kind, [*GROUPS, *KINDS]) or "See 'clew list faults'",
         )  # fmt: skip
-    taking = _taking(asked, named)
+    taking = _taking(asked, kinds)
     of_aim, in_all, text = len(struck(asked, field)), len(field.node_ids), str(asked)
     # A kind that strikes some nodes may set them against all others.
     counts = {name: in_all if KINDS[name].aims else of_aim for name in taking}
@@ -188,16 +188,16 @@ def suffices(asked: Asked, field: Field) -> bool:
     Raises:
         UsageError: it names what there never is.
     """
-    kind, among = KINDS[asked.kind], _named(asked, field)
+    kind, among = KINDS[asked.kind], named(asked, field)
     if not among or (asked.word == "minority" and len(among) < MINORITY_LEAST):
         return False
     enough = kind.least_nodes <= (len(field.node_ids) if kind.aims else len(among))
     return enough and kind.least_regions <= len(field.places)
 
 
-def _taking(asked: Asked, named: Sequence[str]) -> Sequence[str]:
+def _taking(asked: Asked, kinds: Sequence[str]) -> Sequence[str]:
     """Those of some kinds that take the target that a request names."""
-    taking = [name for name in named if takes(name, asked)]
+    taking = [name for name in kinds if takes(name, asked)]
     if asked.word is not None:
         if not taking:
             aiming = [name for name, kind in KINDS.items() if kind.aims]

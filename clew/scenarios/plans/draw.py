@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from clew.errors import UsageError
+from clew.errors import UsageError, about
 from clew.machine.hashing import hash_seed
 from clew.node.node import ONLY_ROLE, role_of_name
 from clew.node.system import tells_state
@@ -317,7 +317,8 @@ def _shape(
     sized = bool(roles) or "node_count" in stated or isinstance(scenario.regions, dict)
     if scenario.swarm and not sized:
         names = draw_size(entropy, promise, len(scenario.regions))
-    regions = placed(scenario, names, entropy, promise, roles)
+    with about("regions"):
+        regions = placed(scenario, names, entropy, promise, roles)
     ground = Ground(
         entropy, names, model.program, time_limit_ns, tells_state(model.program),
         _clock_error_ns(scenario, model), latency, regions, roles,
@@ -369,7 +370,9 @@ def _with_triggers(faults: Sequence[Fault], scenario: Scenario, ground: Ground) 
     found = [*faults]
     for asked in dict.fromkeys(scenario.nemesis):
         request = asked_of(asked)
-        if request.kind == ASKED:
+        if request.kind != ASKED:
+            continue
+        with about("nemesis", asked):
             if request.word is not None:
                 raise UsageError(
                     f"the fault {asked!r} can't be used",
@@ -420,29 +423,34 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
         UsageError: one is not.
     """
     for asked in scenario.nemesis:
-        name, role = asked_of(asked).kind, asked_of(asked).role
-        first = GROUPS.get(name, (name,))[0]
-        needs = KINDS[first].needs if first in KINDS else "nothing"  # all, and what waits
-        struck = model.program
-        # Who sends nothing may still be sent something, and notices what becomes of that.
-        roles = {} if model.system is None or needs == "peers" else model.system.roles
-        if role is not None and role in roles:
-            struck = roles[role].node_class
-        if name == "all" or not unfelt_group(struck, name):
-            continue
-        lack = _LACKS[needs]
-        felt = dict.fromkeys(
-            KINDS[kind].group
-            for kind in kinds_for(struck)
-            if scenario.regions or not KINDS[kind].least_regions
-        )
-        raise UsageError(
-            f"the fault {asked!r} can't do anything to {model.name}: its nodes {lack}",
-            expected=f"what they can notice: {', '.join(felt)}",
-            found=asked,
-            fix="Ask for one of those, or take it as it is with --allow-inert "
-            "(allow_inert = true in a file)",
-        )
+        with about("nemesis", asked):
+            _check_noticed(asked, scenario, model)
+
+
+def _check_noticed(asked: str, scenario: Scenario, model: Model) -> None:
+    name, role = asked_of(asked).kind, asked_of(asked).role
+    first = GROUPS.get(name, (name,))[0]
+    needs = KINDS[first].needs if first in KINDS else "nothing"  # all, and what waits
+    struck = model.program
+    # Who sends nothing may still be sent something, and notices what becomes of that.
+    roles = {} if model.system is None or needs == "peers" else model.system.roles
+    if role is not None and role in roles:
+        struck = roles[role].node_class
+    if name == "all" or not unfelt_group(struck, name):
+        return
+    lack = _LACKS[needs]
+    felt = dict.fromkeys(
+        KINDS[kind].group
+        for kind in kinds_for(struck)
+        if scenario.regions or not KINDS[kind].least_regions
+    )
+    raise UsageError(
+        f"the fault {asked!r} can't do anything to {model.name}: its nodes {lack}",
+        expected=f"what they can notice: {', '.join(felt)}",
+        found=asked,
+        fix="Ask for one of those, or take it as it is with --allow-inert "
+        "(allow_inert = true in a file)",
+    )
 
 
 _LACKS = {

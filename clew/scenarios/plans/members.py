@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clew.errors import UsageError
+from clew.errors import UsageError, about
 from clew.node.node import takes_members
 from clew.node.system import Program, System
 from clew.scenarios.plans.capabilities import promised
@@ -128,13 +128,15 @@ def check_members(
     for name in asked:
         word = asked_of(name).kind
         if changes_members(name) and not kinds & {*GROUPS.get(word, (word,))}:
-            raise UsageError(
-                f"the fault {name!r} can't do anything in this cluster",
-                expected=f"a number of nodes within which some can join or leave: "
-                f"{promised(program)}",
-                found=str(count),
-                fix="Begin with another number of nodes, or state tolerates = Tolerates(nodes=...)",
-            )
+            with about("nemesis", name):
+                raise UsageError(
+                    f"the fault {name!r} can't do anything in this cluster",
+                    expected=f"a number of nodes within which some can join or leave: "
+                    f"{promised(program)}",
+                    found=str(count),
+                    fix="Begin with another number of nodes, or state "
+                    "tolerates = Tolerates(nodes=...)",
+                )
 
 
 def check_core(asked: Sequence[str], liveness: str) -> None:

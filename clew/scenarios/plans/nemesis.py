@@ -16,8 +16,18 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from clew.errors import about
 from clew.node.tolerates import MILD, Tolerates
-from clew.scenarios.plans.aims import Ability, Field, aimed, fitting_kinds, struck, suffices, takes
+from clew.scenarios.plans.aims import (
+    Ability,
+    Field,
+    aimed,
+    fitting_kinds,
+    named,
+    struck,
+    suffices,
+    takes,
+)
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault
 from clew.sim.faults.injection import Parameter
@@ -90,7 +100,8 @@ def draw_faults(
     field = Field(node_ids, leads, regions, roles, abilities)
     for asked in dict.fromkeys(kinds):
         request = asked_of(asked)
-        fitting = fitting_kinds(request, field)
+        with about("nemesis", asked):
+            fitting = fitting_kinds(request, field)
         fitting = [name for name in fitting if name not in unfelt] or fitting
         stream = entropy.stream("nemesis", asked)
         among = struck(request, field)
@@ -305,9 +316,14 @@ def _pool(kinds: Sequence[str], field: Field) -> list[str]:
         for name in GROUPS.get(asked.kind, (asked.kind,))
         if len(GROUPS.get(asked.kind, ())) < 2 or takes(name, asked)  # noqa: PLR2004 - a group
     )
-    for asked in map(asked_of, pool):
-        if asked.kind not in KINDS or not takes(asked.kind, asked):
-            fitting_kinds(asked, field)
+    for text in kinds:
+        asked = asked_of(text)
+        with about("nemesis", text):
+            if asked.kind not in {*GROUPS, *KINDS} or not any(
+                takes(name, asked) for name in GROUPS.get(asked.kind, (asked.kind,))
+            ):
+                fitting_kinds(asked, field)
+            named(asked, field)
     ordered = [one for name in KINDS for one in pool if asked_of(one).kind == name]
     return [name for name in ordered if suffices(asked_of(name), field)]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from clew.errors import UsageError
+from clew.errors import UsageError, about
 from clew.machine.text import meant
 from clew.node.tolerates import Tolerates
 from clew.scenarios.options.asserts import parse_assert
@@ -64,7 +64,8 @@ def placed(
     value: Any = scenario.region_latency
     if value is None and scenario.swarm:
         value = _drawn(tuple(nodes), entropy, promise)
-    return Regions(nodes, _latencies(value, tuple(nodes)))
+    with about("regions" if value is None else "region_latency"):
+        return Regions(nodes, _latencies(value, tuple(nodes)))
 
 
 def _check_conditions(asserts: Sequence[str], names: Sequence[str]) -> None:
@@ -107,9 +108,12 @@ def _from_table(
         for node in ids:
             if node not in node_ids:
                 fix = meant(node, node_ids)
-                _refuse(f"there is no node {node!r}", there, f"{node!r} in {name}", fix)
+                with about("regions", node):
+                    _refuse(f"there is no node {node!r}", there, f"{node!r} in {name}", fix)
             if node in owner:
-                _refuse(f"the node {node} stands in two places", there, f"{owner[node]} and {name}")
+                both = f"{owner[node]} and {name}"
+                with about("regions", name):
+                    _refuse(f"the node {node} stands in two places", there, both)
             owner[node] = name
     for node in node_ids:
         if node not in owner:
@@ -160,12 +164,13 @@ def _of_table(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Lat
     for key in table:
         for end in ends_of(key)[:2]:
             if end not in names:
-                raise UsageError(
-                    "--region-latency can't be used",
-                    expected=f"latencies between the regions {known}",
-                    found=f"{end!r} in {key!r}",
-                    fix=meant(end, names),
-                )
+                with about("region_latency", key):
+                    raise UsageError(
+                        "--region-latency can't be used",
+                        expected=f"latencies between the regions {known}",
+                        found=f"{end!r} in {key!r}",
+                        fix=meant(end, names),
+                    )
     stated = stated_latencies(table)
     for key in ways(names):
         if key not in stated:

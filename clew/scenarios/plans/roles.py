@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clew.errors import ScenarioError, UsageError
+from clew.errors import ScenarioError, UsageError, about
 from clew.machine.text import meant
 from clew.node.system import Role, System
 from clew.scenarios.code.models import Model
@@ -49,7 +49,8 @@ def draw_roles(scenario: Scenario, entropy: Entropy, model: Model) -> dict[str, 
             fix=f"Say --nodes {stated}",
         )
     for name, count in asked.items():
-        _check_count(system, name, count)
+        with about("nodes", name):
+            _check_count(system, name, count)
     counts = {
         name: asked[name] if name in asked else _count(scenario, entropy, name, role)
         for name, role in system.roles.items()

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clew.errors import ScenarioError
+from clew.errors import ClewError, ScenarioError
 from clew.formats.regular import read_regular, unreadable
 from clew.scenarios.code.workload_files import is_file
 from clew.scenarios.options.names import wrong_names
@@ -111,3 +111,29 @@ def _line(text: str, name: int | str, index: int | str | None = None) -> int:
     lines = lines_of(text)
     end = text.count("\n") + 1
     return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))
+
+
+def place_in(path: Path, bad: ClewError) -> str:
+    """The file and the line that an error of a scenario is about; the file alone if none is.
+
+    An option that a flag overrides is not the file's.
+    """
+    flag = re.match(r"--([a-z-]+)", bad.problem)
+    option, part = bad.about or (flag[1].replace("-", "_") if flag else "", None)
+    text = read_regular(path, ScenarioError)
+    own = lines_of(text).get((option,))
+    if own is None:
+        return str(path)
+    if part is None:
+        return f"{path}:{own}"
+    lines = text.splitlines()
+    if lines[own - 1].lstrip().startswith("["):  # a table, up to the next heading
+        starts = [n for n, line in enumerate(lines, 1) if line.lstrip().startswith("[")]
+    else:
+        starts = sorted(line for (_, *rest), line in lines_of(text).items() if not rest)
+    end = next((line for line in starts if line > own), len(lines) + 1)
+    word = re.compile(rf"(?<![\w:@=-]){re.escape(part)}(?![\w:@-])")
+    for number, line in enumerate(lines[own - 1 : end - 1], own):
+        if word.search(line):
+            return f"{path}:{number}"
+    return str(path)

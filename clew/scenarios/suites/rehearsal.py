@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from clew.errors import NodeError, UsageError
+from clew.errors import ClewError, NodeError, UsageError
 from clew.node.node import Node, handlers_of
 from clew.scenarios.code.models import Model, load_model, reference_of
 from clew.scenarios.code.workload_files import load_workload
@@ -13,6 +14,8 @@ from clew.scenarios.options.scenario import Scenario, check_options
 from clew.scenarios.options.table import declared
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.roles import asks_of
+from clew.scenarios.suites.files import place_in
+from clew.scenarios.suites.suite import Source
 from clew.sim.entropy import Entropy
 from clew.sim.topology import topology
 
@@ -35,6 +38,21 @@ def rehearse(scenario: Scenario, seed: int) -> None:
         if wrong.option == "expect" or wrong.option not in declared(Scenario):
             flag = f"--{wrong.option.replace('_', '-')}"
             raise UsageError(f"{flag} can't be used", **wrong.details)
+
+
+def rehearse_source(scenario: Scenario, seed: int, source: Source | None) -> None:
+    """Rehearse the scenario of a file, or of a name; an error says in which, and in which line.
+
+    Raises:
+        ClewError: as for `rehearse`.
+    """
+    try:
+        rehearse(scenario, seed)
+    except ClewError as bad:
+        if source is None or bad.where is not None:
+            raise
+        where = place_in(source, bad) if isinstance(source, Path) else source
+        raise type(bad)(bad.problem, where=where, **bad.details) from None
 
 
 def _check_functions(model: Model, workload: str) -> None:
