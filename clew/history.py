@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 from clew.errors import HistoryError
+from clew.machine.garbage import uncollected
 
 EventType: TypeAlias = Literal["invoke", "ok", "fail", "info"]
 Process: TypeAlias = int | str
@@ -162,41 +163,47 @@ class History(Sequence[Event]):
         return self._operations
 
     def _pair(self) -> list[Operation]:
-        open_at: dict[Process, int] = {}
-        completion_of: dict[int, int] = {}
-        invocations: list[int] = []
-        # Invariant: `open_at` has the invocation of each process that waits for its completion. An
-        # `info` closes it as well, so that the process may invoke again; what is open at the end
-        # stays pending.
-        for position, event in enumerate(self.events):
-            if type(event.process) is not int:
-                continue
-            if event.type == "invoke":
-                if event.process in open_at:
-                    raise self._invoked_twice(position, open_at[event.process])
-                open_at[event.process] = position
-                invocations.append(position)
-            else:
-                invoked = open_at.pop(event.process, None)
-                if invoked is None or self.events[invoked].f != event.f:
-                    raise self._unmatched(position, invoked)
-                completion_of[invoked] = position
-        return [
-            self._operation(number, invoked, completion_of.get(invoked))
-            for number, invoked in enumerate(invocations)
-        ]
+        with uncollected():
+            return self._paired()
 
-    def _operation(self, number: int, invoked: int, completed: int | None) -> Operation:
-        call = self.events[invoked]
-        if completed is None:
-            return Operation(
-                number, call.process, call.f, "info", call.value, None, invoked, None,
-                call.time, None, None, call.node,
+    def _paired(self) -> list[Operation]:
+        make = tuple.__new__  # the class's own call takes as long as all the rest
+        operations: list[Any] = []
+        open_of: dict[Process, int] = {}
+        # Invariant: in place of an operation that is still open stands the position of its
+        # invocation; `open_of` has its number, by process. An `info` closes it as well, so that the
+        # process may invoke again; what is open at the end stays pending.
+        for position, event in enumerate(self.events):
+            process, kind, f, value, time, error, node, _ = event
+            if type(process) is not int:
+                continue
+            if kind == "invoke":
+                if process in open_of:
+                    raise self._invoked_twice(position, operations[open_of[process]])
+                open_of[process] = len(operations)
+                operations.append(position)
+                continue
+            number = open_of.pop(process, None)
+            if number is None:
+                raise self._unmatched(position, None)
+            invoked = operations[number]
+            _, _, asked, argument, start, _, asked_at, _ = self.events[invoked]
+            if asked != f:
+                raise self._unmatched(position, invoked)
+            operations[number] = make(
+                Operation,
+                (number, process, f, kind, argument, value, invoked, position, start, time, error,
+                 asked_at or node),
             )  # fmt: skip
-        answer = self.events[completed]
+        for number in open_of.values():
+            operations[number] = self._unanswered(number, operations[number])
+        return operations
+
+    def _unanswered(self, number: int, invoked: int) -> Operation:
+        call = self.events[invoked]
         return Operation(
-            number, call.process, call.f, answer.type, call.value, answer.value, invoked,
-            completed, call.time, answer.time, answer.error, call.node or answer.node,
+            number, call.process, call.f, "info", call.value, None, invoked, None,
+            call.time, None, None, call.node,
         )  # fmt: skip
 
     def _invoked_twice(self, position: int, earlier: int) -> HistoryError:

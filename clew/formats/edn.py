@@ -25,11 +25,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from math import isinf
 from typing import Any, ClassVar, NoReturn
 
 from clew.errors import HistoryError
-from clew.formats.record import NESTING_MAX, nested_too_deeply, number_said, place, shown
+from clew.formats.jsonl import QUICK
+from clew.formats.record import (
+    MICRO_OPERATIONS,
+    NESTING_MAX,
+    nested_too_deeply,
+    number_said,
+    place,
+    shown,
+)
 
 _CACHED_LENGTH_MAX = 8
 _CACHED_ATOMS_MAX = 100_000
@@ -45,13 +54,19 @@ _STRING_END = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _LINE_LONG = 1 << 20
 _PLAIN = r"""[^\s,;"()\[\]{}\\^#]++"""
 _IN_FLAT = r"""[^\[\]{}();"\\^#]++"""
-_FLAT_VECTOR = rf"\[(?:{_IN_FLAT}|\[(?:{_IN_FLAT}|\[(?:{_IN_FLAT})?\])*+\])*+\]"
-_FLAT_PAIR = rf""":({_PLAIN})[\s,]++({_PLAIN}|"[^"\\]*+"|{_FLAT_VECTOR}|\{{(?:{_IN_FLAT})?\}})"""
+_IN_FLAT_VECTOR = rf"""(?:{_IN_FLAT}|"[^"\\]*+")"""
+_FLAT_VECTOR = (
+    rf"\[(?:{_IN_FLAT_VECTOR}|\[(?:{_IN_FLAT_VECTOR}|\[(?:{_IN_FLAT_VECTOR})*+\])*+\])*+\]"
+)
+_VALUE = rf"""({_PLAIN}|"[^"\\]*+"|{_FLAT_VECTOR}|\{{(?:{_IN_FLAT})?\}})"""
+_FLAT_PAIR = rf""":({_PLAIN})[\s,]++{_VALUE}"""
+_SHAPES_MAX = 8
 _FLAT_MAP = re.compile(
     rf"""[\s,]*+(?:\#[a-z]{_PLAIN})?\{{[\s,]*+(?:{_FLAT_PAIR}[\s,]*+)*+\}}[\s,]*+"""
 )
 _PAIRS = re.compile(_FLAT_PAIR)
-_IN_VECTOR = re.compile(r"[\[\]]|[^\s,\[\]]+")
+_IN_VECTOR = re.compile(r"""[\[\]]|"[^"]*"|[^\s,\[\]"]+""")
+_KEYWORD = re.compile(r":([^\s,\[\]]+)")
 _INTEGER = re.compile(r"([+-]?\d+)N?")
 _DECIMAL = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)M?")
 _RATIO = re.compile(r"([+-]?\d+)/(\d+)")
@@ -77,17 +92,12 @@ def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str,
         HistoryError: the text is no EDN, ends early, or holds anything but maps.
     """
     reader = _Reader(source, inside_first=True)
-    flat, pairs, atoms = _FLAT_MAP.fullmatch, _PAIRS.findall, reader.atoms
+    shapes = _Shapes(reader.atoms)
     for number, line in enumerate(lines, 1):
-        if reader.between and flat(line):
-            found = pairs(line)
-            try:
-                record = {name: atoms[text] for name, text in found}
-            except ValueError:  # the general reader reports what is wrong
-                record = {}
-            if found and len(record) == len(found):
-                yield number, record
-                continue
+        record = shapes.record(line) if reader.between else None
+        if record is not None:
+            yield number, record
+            continue
         for start, form in reader.feed(line, number):
             if type(form) is not dict:
                 raise HistoryError(
@@ -99,6 +109,53 @@ def read_edn(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str,
                 )
             yield start, form
     reader.finish()
+
+
+class _Shapes:
+    """Reads flat maps, one on a line, by the shapes of earlier lines.
+
+    A shape is a line without its values: the names in their order and what stands between. Most
+    files have few, so that one match finds all values of a line. What can't be read so, or has a
+    fault, is left to the general reader.
+    """
+
+    def __init__(self, atoms: _Atoms) -> None:
+        self._atoms = atoms
+        self._known: list[tuple[Callable[[str], re.Match[str] | None], tuple[str, ...]]] = []
+
+    def record(self, line: str) -> dict[str, Any] | None:
+        """Read the map of a line; None if it is not sure to be right."""
+        # Invariant: the first shape is that of the line before, which the next one likely has.
+        for rank, shape in enumerate(self._known):
+            found = shape[0](line)
+            if found is not None:
+                if rank > 1:
+                    self._known.insert(0, self._known.pop(rank))
+                try:
+                    values = map(self._atoms.__getitem__, found.groups())
+                    return dict(zip(shape[1], values, strict=True))
+                except ValueError:  # the general reader says what is wrong
+                    return None
+        return self._other(line)
+
+    def _other(self, line: str) -> dict[str, Any] | None:
+        """Read a map by itself, and learn its shape."""
+        if not _FLAT_MAP.fullmatch(line):
+            return None
+        found = list(_PAIRS.finditer(line))
+        names = tuple(each[1] for each in found)
+        if not names or len(set(names)) < len(names):
+            return None
+        try:
+            record = {each[1]: self._atoms[each[2]] for each in found}
+        except ValueError:
+            return None
+        if len(self._known) < _SHAPES_MAX:
+            ends = [0, *(each.end(2) for each in found)]
+            starts = [*(each.start(2) for each in found), len(line)]
+            between = [re.escape(line[start:end]) for start, end in zip(ends, starts, strict=True)]
+            self._known.append((re.compile(_VALUE.join(between)).fullmatch, names))
+        return record
 
 
 def read_value(text: str, source: str, line: int) -> tuple[Any, str]:
@@ -118,9 +175,13 @@ def read_value(text: str, source: str, line: int) -> tuple[Any, str]:
 
 
 def _vector(text: str, atoms: _Atoms) -> Any:
-    """Read a vector of atoms and vectors; the text holds nothing else."""
-    if "[" not in text[1:]:
-        return [atoms[word] for word in text[1:-1].replace(",", " ").split()]
+    """Read a vector of atoms, vectors and strings without escapes; the text holds nothing else."""
+    if '"' not in text:
+        if "[" not in text[1:]:
+            return [atoms[word] for word in text[1:-1].replace(",", " ").split()]
+        if "null" not in text:
+            with suppress(ValueError):
+                return _as_json(text)
     whole: list[Any] = []
     inner, around = whole, []
     # Invariant: `inner` is the vector that is open, `around` those about it, the outermost first.
@@ -135,6 +196,27 @@ def _vector(text: str, atoms: _Atoms) -> Any:
         else:
             inner.append(atoms[word])
     return whole[0]
+
+
+def _as_json(text: str) -> Any:
+    """Read vectors of keywords, numbers, nil, true and false, as Jepsen prints them: as JSON.
+
+    Raises:
+        ValueError: there is something else, or a blank is missing or too many.
+    """
+    for keyword, word in _MICRO:  # far quicker than a pattern, which seldom finds others
+        text = text.replace(keyword, word)
+    if ":" in text:
+        text = _KEYWORD.sub(r'"\1"', text)
+    text = text.replace("[nil", "[null").replace(" nil", " null")
+    text = text.replace(", ", ",").replace(" ", ",")
+    value, end = QUICK.raw_decode(text)
+    if end != len(text):
+        raise ValueError(text)
+    return value
+
+
+_MICRO = [(f"[:{word} ", f'["{word}",') for word in MICRO_OPERATIONS]
 
 
 def _plain_map(text: str, atoms: _Atoms) -> Any:
@@ -155,6 +237,8 @@ class _Atoms(dict[str, Any]):
 
     def __missing__(self, text: str) -> Any:
         if text.isdecimal():
+            if len(text) > _CACHED_LENGTH_MAX // 2:  # times, indices and the like, each once
+                return int(text)
             value: Any = int(text)
         elif text[0] == "[":
             return _vector(text, self)

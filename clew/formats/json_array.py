@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from clew.errors import HistoryError
-from clew.formats.jsonl import DECODER, broken_json, not_an_operation
+from clew.formats.jsonl import DECODER, QUICK, are_sure, broken_json, not_an_operation
 from clew.formats.record import check_nesting, event_from, place, shown
 
 _GAP = re.compile(r"[\s,]*")
@@ -77,13 +77,11 @@ def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]
             _nothing_more(text, position + 1, source, line)
             return
         try:
-            record, end = DECODER.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            raise _broken(error, text, position, source, line) from error
-        if type(record) is not dict:
-            raise not_an_operation(record, source, line)
-        brackets = text.count("[", position, end) + text.count("{", position, end)
-        check_nesting(record, brackets, source, line)
+            record, end = QUICK.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            record, end = None, 0  # whatever is wrong is told below
+        if not are_sure(record, text, position, end):
+            record, end = _carefully(text, position, source, line)
         yield line, record
         position = _skip(text, end)
     if inside:
@@ -94,6 +92,19 @@ def read_objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Any]]]
             found="the end of the file",
             fix="Check that the file is whole",
         )
+
+
+def _carefully(text: str, position: int, source: str, line: int) -> tuple[dict[str, Any], int]:
+    """Read the object that begins at a position, or say what is wrong; return it and its end."""
+    try:
+        record, end = DECODER.raw_decode(text, position)
+    except (ValueError, RecursionError) as error:
+        raise _broken(error, text, position, source, line) from error
+    if type(record) is not dict:
+        raise not_an_operation(record, source, line)
+    brackets = text.count("[", position, end) + text.count("{", position, end)
+    check_nesting(record, brackets, source, line)
+    return record, end
 
 
 def _skip(text: str, position: int) -> int:

@@ -91,15 +91,15 @@ def event_from(record: dict[str, Any], source: str, line: int) -> Event:
         HistoryError: a field is missing or of the wrong type.
     """
     take = record.pop
-    process = take("process", None)
-    kind = take("type", None)
-    f = take("f", None)
-    if f is None and _is_transaction(record.get("value")):
-        f = "txn"
+    process, kind, f = take("process", None), take("type", None), take("f", None)
+    value = take("value", None)
     known = _TYPES.get(kind) if type(kind) is str else None
     if known is None or type(f) is not str or type(process) is not int:
+        if f is None and _is_transaction(value):
+            f = "txn"
         process, known, f = _checked(process, kind, f, source, line)
-    value = take("value", None)
+    if not record:
+        return _EVENT(Event, (process, known, sys.intern(f), value, None, None, None, None))
     time = take("time", None)
     error = take("error", None)
     node = take("node", None)
@@ -110,9 +110,12 @@ def event_from(record: dict[str, Any], source: str, line: int) -> Event:
     if node is not None and type(node) is not str:
         raise _wrong("node", "a name", node, source, line)
     take("index", None)
-    return Event(
-        process, known, sys.intern(f), value, time, error, node and sys.intern(node), record or None
-    )
+    if node:
+        node = sys.intern(node)
+    return _EVENT(Event, (process, known, sys.intern(f), value, time, error, node, record or None))
+
+
+_EVENT = tuple.__new__  # the class's own call takes as long as all the rest
 
 
 def _is_transaction(value: Any) -> bool:

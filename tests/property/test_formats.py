@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.errors import HistoryError
-from clew.formats import detect, write_edn, write_jsonl
+from clew.formats import detect, jsonl, write_edn, write_jsonl
 from clew.formats.edn import read_edn, read_value
 from clew.formats.json_array import read_json
 from clew.formats.jsonl import read_jsonl
@@ -134,3 +134,74 @@ def test_quick_path_decides_as_the_general_reader(text):
     one_line = records_or_none([f"{{:a {text}}}"])
     two_lines = records_or_none(["{\n", f":a {text}}}"])
     assert one_line == two_lines
+
+
+IN_VECTORS = (
+    *" ,[]1:a", *("nil", "null", "nilly", ":nil", ":r ", "[:r ", "[:append ", "-0", "01", "+5"),
+    *("1.5", "2.", "1e9", "1e999", "1N", "1/2", "NaN", "Infinity", "-Infinity", "true", ", "),
+    *('"s"', '"a b"', '"[ :r "', ":a:b", "[1 2]", "[[:r 1 nil] [:append 2 3]]", ":w "),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(st.sampled_from(IN_VECTORS), max_size=9).map("".join),
+    st.lists(st.sampled_from(IN_VECTORS), max_size=4).map("".join),
+)
+def test_the_shape_of_an_earlier_line_changes_no_value(first, second):
+    """The second line of a shape is read by it; over two lines none is."""
+    quick = [f"{{:a [{text}], :b 1}}\n" for text in (first, first, second)]
+    general = [f"{{:a [{text}],\n|:b 1}}\n" for text in (first, first, second)]
+    read = records_or_none(quick)
+    assert read == records_or_none("|".join(general).split("|"))
+
+
+IN_JSON = (
+    *'{}[],:" 1a\\\t\r', *('"a"', '"b":', '"a":1', '{"a":1}', '{"a":1},{', '{"', '"}', "{}"),
+    *('"\\ud800"', "NaN", "-0", "1e999", "1.0", "null", "12345678901234567890", "[1,2]", "\n"),
+)  # fmt: skip
+
+
+def objects_or_error(lines, read):
+    found = []
+    try:
+        found.extend(read(lines, "x"))
+    except HistoryError as error:
+        return repr(found), str(error)
+    return repr(found), ""
+
+
+def read_one_by_one(lines, source):
+    for number, line in enumerate(lines, 1):
+        if not line.isspace():
+            yield number, jsonl._carefully(line, number, source)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(
+        st.sampled_from(['{"a":1}', '{"a":{"b":2}}', '{"b":[{"a":1}]}'])
+        | st.lists(st.sampled_from(IN_JSON), max_size=6).map("".join),
+        max_size=5,
+    )
+)
+def test_lines_of_json_read_at_once_are_what_each_is_by_itself(texts):
+    lines = list(io.StringIO("\n".join(texts), newline=None))
+    assert objects_or_error(lines, read_jsonl) == objects_or_error(lines, read_one_by_one)
+
+
+def test_lines_that_are_objects_only_together_are_refused():
+    for lines in (
+        ['{"a":[{"b":1}\n', '{"c":2}]},{"d":4}\n'],
+        ['{"a":1},{"}\n', '{":2}\n'],
+        ['{"a":"}\n', '{"}\n', '{},{"y":2}\n'],
+        ['{"a":1}\n', '{"b":2}]'],
+        ['{"a":1}\n', '{"b":2}]}'],
+        ["{" * 300 + "\n", "{}\n"],
+        ['{"a":' + "[" * 300 + "]" * 300 + "}\n"],
+        ['{"a":' + "[{" * 150 + "}]" * 150 + "}\n"],
+        ['{"a":1,"a":2}\n', '{"b":1}\n'],
+        ['{"a":1,"a":2}\n', '{"b":":"}\n'],
+    ):
+        assert objects_or_error(lines, read_jsonl) == objects_or_error(lines, read_one_by_one)
+        assert objects_or_error(lines, read_jsonl)[1]

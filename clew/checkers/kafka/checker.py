@@ -41,7 +41,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from clew.checkers.collector import uncollected
 from clew.checkers.kafka.clients import Clients
 from clew.checkers.kafka.commits import Recency, Verdicts, judge_commits
 from clew.checkers.kafka.cycles import cycles
@@ -52,6 +51,7 @@ from clew.checkers.kafka.steps import steps_of
 from clew.checkers.values import counted
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History
+from clew.machine.garbage import uncollected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from clew.checkers.collector import uncollected
 from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.entries import Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence, Failed
@@ -43,6 +42,7 @@ from clew.checkers.linearizability.zones import ZONED
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
 from clew.errors import HistoryError
 from clew.history import History
+from clew.machine.garbage import uncollected
 
 SHORT_CONFIGURATIONS = 2_000
 """What a search may cost, on top of two for each entry, before anything else is tried."""

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from clew.checkers.collector import uncollected
 from clew.checkers.keys import readings
 from clew.checkers.values import Key, initial_hint, key_of, listed, sentence, shown
 from clew.checkers.verdict import Anomaly, Budget, Result, Verdict
 from clew.history import History, Operation
+from clew.machine.garbage import uncollected
 
 INITIAL = -1
 

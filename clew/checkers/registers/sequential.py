@@ -27,7 +27,6 @@ from dataclasses import dataclass, replace
 from operator import ge
 from typing import Any, ClassVar
 
-from clew.checkers.collector import uncollected
 from clew.checkers.registers.accesses import INITIAL, Accesses, accesses_of
 from clew.checkers.registers.saturation import Order
 from clew.checkers.registers.subkeys import as_registers
@@ -42,6 +41,7 @@ from clew.checkers.verdict import (
     standing,
 )
 from clew.history import History
+from clew.machine.garbage import uncollected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

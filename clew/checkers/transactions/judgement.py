@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from clew.checkers.collector import uncollected
 from clew.checkers.transactions.consistency_models import MODELS, resolve_models
 from clew.checkers.transactions.cycles import Cycle, Cycles, find_cycles
 from clew.checkers.transactions.extraction import NEVER
@@ -32,6 +31,7 @@ from clew.checkers.transactions.words import Explainer, tell_cycle, tell_finding
 from clew.checkers.values import counted, listed
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget, Result, Verdict, advice
 from clew.history import History
+from clew.machine.garbage import uncollected
 
 
 class TransactionChecker(ABC):
