@@ -96,6 +96,8 @@ class Disk(MutableMapping[str, Any]):
     )  # fmt: skip
 
     def __init__(self) -> None:
+        # Invariant: `_cache` is `_durable` after all of `_unsynced`, in order. `_settled` counts
+        # the writes before those, so that the rank that `mark` gives is never given again.
         self._durable: dict[str, bytes | _Value] = {}
         self._cache: dict[str, bytes | _Value] = {}
         self._unsynced: list[_Write] = []
@@ -263,6 +265,8 @@ class Disk(MutableMapping[str, Any]):
         Returns:
             How many writes were lost, and how many were torn (0 or 1).
         """
+        # What is lost counts as settled too: a sync that began before the crash makes nothing
+        # durable that was written after it.
         self._settled = self.mark()
         writes, self._unsynced = self._unsynced, []
         kept = len(writes) if unsynced == "kept" else 0

@@ -104,6 +104,8 @@ class Workers:
         self._schedule(job)
 
     def _schedule(self, job: Job) -> None:
+        # A turn is one stretch of work at one pace. The end of an earlier turn may still be
+        # scheduled; `_ended` knows it by its number.
         job.turn += 1
         if not self._halted:
             self._later(job.left_ns * self._slowness, self._ended, (job, job.turn))

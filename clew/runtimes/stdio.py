@@ -123,6 +123,7 @@ class Server:
     def run(self, lines: Queue[str | None]) -> None:
         """Handle lines and timers until a None comes."""
         number = 0
+        # What is due is called after each line, so that many lines keep no timer from firing.
         while True:
             try:
                 line = lines.get(timeout=self._seconds_to_next())
@@ -147,6 +148,8 @@ class Server:
     def later(self, delay_ns: int, callback: Callable[[Any], None], argument: Any) -> None:
         """Call ``callback(argument)`` after a while."""
         when = wall.seconds() + delay_ns / NS_PER_SECOND
+        # By time and then by rank: those of one instant keep their order, and callbacks are never
+        # compared.
         heappush(self._due, (when, next(self._sequence), callback, argument))
 
     def _seconds_to_next(self) -> float | None:

@@ -177,6 +177,7 @@ class Database:
         text = scenario_text(scenario)
         key = _digest(text), model_digest, __version__
         with self._told():
+            # Two processes may come here at once: one inserts the row, and both find it.
             self._file.execute(
                 "INSERT OR IGNORE INTO sweeps (scenario, scenario_digest, model_digest, clew) "
                 "VALUES (?, ?, ?, ?)",
@@ -288,6 +289,8 @@ def _result(seed: int, row: tuple[Any, ...], folder: Path) -> SeedResult:
         verdict, signature, reason, digest, events, messages, virtual_ns, faults, repro, seconds,
         scenario,
     ) = row  # fmt: skip
+    # Only counts were stored. Of each kind as many faults are listed as there were, the first ones
+    # as those that took effect.
     options = json.loads(scenario)
     path = None if repro is None or not _is_in(folder / repro, folder) else str(folder / repro)
     data = {

@@ -284,6 +284,7 @@ def made_again(
         model = load_model(job.scenario.model, job.scenario.bug)
         plan = job.draw(job.scenario, result.seed, model)
         run = simulate(plan, model)
+        # The worker's run is gone; this one can stand for it if it is the same.
         if run.digest == result.digest:
             verification = verify(run, fresh, show)
         else:

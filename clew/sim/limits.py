@@ -65,10 +65,13 @@ class Limits:
         self._findings = findings
         self._classes = classes
         self._events_max = events_max
+        # The records there were when time advanced last, and that time.
         self._progress = (0, 0)
         self._storm_found = False
         self._network = network
         self._nodes = nodes
+        # The messages sent by when little was pending last, and that time: a flood is counted from
+        # there.
         self._calm = (0, 0)
         self._taps: dict[str, Callable[[Any], None]] = {}
         self._loops = LoopWatch(network, nodes, partial(self._tap, "messages"))
@@ -227,6 +230,7 @@ def _repeating() -> tuple[str, str, str]:
 
 def _firing() -> QueueEntry | None:
     """The entry of the call that the world makes right now; None if it makes none."""
+    # The entry is the argument of the world's `call`, somewhere further out on this stack.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None and frame.f_code is not call.__code__:
         frame = frame.f_back

@@ -339,6 +339,7 @@ class _Played(_Bounded):
 
     def below(self, bound: int) -> int:
         """Draw an integer in [0, bound)."""
+        # With another number the operation's generator may ask for more, or within other bounds.
         return min(next(self._tape, 0), bound - 1)
 
 
@@ -355,6 +356,8 @@ def _call(draw: DrawFn, workload: Workload, clients: int, limit_ms: int) -> _Cal
     at_ms = draw(st.integers(0, limit_ms - 1))
     client = draw(st.integers(0, clients - 1))
     stream = _Drawn(draw)
+    # The number is not known before all are sorted: the operation made here is thrown away, and
+    # `_numbered` makes it again from the same draws.
     workload.drawn(Draw(stream, client, 0))
     return _Call(at_ms, client, tuple(stream.tape))
 
@@ -405,6 +408,7 @@ def _histories(
         f, argument, result = open_calls.pop(process)
         value = result if ending == "ok" else argument
         events.append(Event(process, ending, f, value, len(events)))
+        # Another process takes its place, with a number that no other place will ever have.
         if ending == "info":
             working[place] += processes
     return History(events, source="hypothesis")

@@ -61,6 +61,7 @@ def overload(run: Run) -> str:
     Such a node's workers are busy all the time and it refuses nothing, while clients get less than
     half of what they ask for: it works on what they have given up.
     """
+    # Only the windows that lie in the recovery as a whole.
     begin = -(-run.plan.time_limit_ns // WINDOW_NS)
     end_ns = min(run.recovered_ns, run.virtual_ns)
     seconds = end_ns // WINDOW_NS - begin
@@ -114,6 +115,7 @@ def _load_over_time(asked: Sequence[int], done: Sequence[int], end_ns: int) -> d
     found: dict[str, Any] = {"seconds": width_ns // NS_PER_SECOND}
     for name, moments in (("offered", asked), ("goodput", done)):
         counts = [0] * len(lengths)
+        # What happens at the very end belongs to the last window.
         for ns in moments:
             counts[min(ns // width_ns, len(counts) - 1)] += 1
         found[name] = [

@@ -231,6 +231,8 @@ def resolve(cluster: Cluster, fault: Fault, target: Target, here: Host | None = 
 
 def _size(target: str, count: int, stream: Stream) -> int:
     """How many of `count` nodes a symbol means."""
+    # Drawn for every symbol, also where it is not needed: so the nodes, which are drawn next, come
+    # in the same order for all of them.
     drawn = stream.bits64()
     if target == "random":
         return 1 + (drawn * count >> 64)

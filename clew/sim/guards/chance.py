@@ -50,6 +50,8 @@ def hardware_address(who: Caller) -> int:
 
 
 def _uuid1(who: Caller, node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    # In steps of 100 ns since 15 October 1582, the first day of the Gregorian calendar (RFC 9562,
+    # section 5.1).
     ticks = wall_ns(who) // 100 + 0x01B21DD213814000
     low, middle, high = ticks & 0xFFFFFFFF, (ticks >> 32) & 0xFFFF, (ticks >> 48) & 0x0FFF
     sequence = who.rng().getrandbits(14) if clock_seq is None else clock_seq
