@@ -183,6 +183,11 @@ def tells_state(program: Program) -> bool:
     return any(each.server_state is not Node.server_state for each in classes_of(program))
 
 
+def tells_own_state(program: Program) -> bool:
+    """Return whether all that its nodes report of a server state is Clew's own code."""
+    return all(each.server_state.__module__.startswith("clew.") for each in classes_of(program))
+
+
 def classes_by_node(
     program: Program, node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
 ) -> dict[str, type[Node]]:

@@ -17,6 +17,7 @@ from clew.node.system import (
     System,
     classes_by_node,
     classes_of,
+    tells_own_state,
     tells_state,
 )
 from clew.sim.entropy import Entropy
@@ -116,7 +117,10 @@ class Cluster:
         watched = program.invariants
         if invariants is not None:
             watched = tuple(watched[rank] for rank in invariants)
-        self._observer = Observer(world, trace, self.findings, watched, states=tells_state(program))
+        self._observer = Observer(
+            world, trace, self.findings, watched,
+            states=tells_state(program), shown=tells_own_state(program),
+        )  # fmt: skip
         self.nodes = self._observer.nodes
         classes, count = classes_of(program), len(node_ids)
         self.limits = Limits(world, trace, self.network, self.findings, classes, count, events_max)

@@ -56,8 +56,8 @@ class Invariant:
     def facts_of(node: Any) -> Any:
         """Everything in a node that `after` depends on; None if unstated. Only for Clew's own.
 
-        If it is equal to what it was after the node's previous event, `after` would do nothing, and
-        is not called.
+        It shows the node's server state as well. If it is equal to what it was after the node's
+        previous event, `after` would do nothing, and is not called.
         """
         del node
 

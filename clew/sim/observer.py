@@ -24,6 +24,7 @@ class Observer:
         findings: where a broken invariant goes.
         invariants: what is declared.
         states: True if nodes tell a server state, which is watched then.
+        shown: True if what invariants show of a node (`Invariant.facts_of`) shows its state too.
 
     Attributes:
         nodes: the live instances by name.
@@ -39,6 +40,7 @@ class Observer:
         invariants: Sequence[type[Invariant] | Predicate],
         *,
         states: bool,
+        shown: bool = False,
     ) -> None:
         self.nodes: dict[str, Node] = {}
         self._world = world
@@ -55,6 +57,8 @@ class Observer:
         self._tells_state = states
         watched = self._invariants or self._tells_state
         self.watch: Callable[[Node], None] | None = self._watch if watched else None
+        if shown and self._facts_of is not silent and not self._always:
+            self.watch = self._watch_facts
 
     def forget(self, name: str) -> None:
         """Remove a node whose process is gone; invariants no longer see it."""
@@ -75,6 +79,12 @@ class Observer:
             return state
         # Anything else that a node shows may hold addresses and sets: it must not reach the digest.
         return str.__str__(state) if isinstance(state, str) else type(state).__name__
+
+    def _watch_facts(self, node: Node) -> None:
+        """Do as `_watch`: one look shows that an event changed nothing of all that is watched."""
+        facts = self._shown(node)
+        if facts is None or facts != self._facts.get(node.id):
+            self._watch(node)
 
     def _watch(self, node: Node) -> None:
         """Trace a change of server state, and check the invariants that this event may concern."""
