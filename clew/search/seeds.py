@@ -14,6 +14,7 @@ from clew.errors import ClewError
 from clew.formats import write_jsonl
 from clew.formats.atomic import write_text
 from clew.machine.crash import crash_of
+from clew.machine.garbage import collected_rarely
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome, judge
@@ -338,11 +339,15 @@ def history_text(outcome: Outcome) -> str:
 def result_in(job: Job, seed: int, bench: Bench) -> SeedResult:
     """Run one seed of many; its result is UNKNOWN with the reason if Clew itself fails.
 
+    The collector of cycles runs seldom up to the end: a collection while the run is still there
+    would only walk through what is about to be freed.
+
     Raises:
         ClewError: what the seed refused to run with.
     """
     try:
-        return run_seed(job, seed, bench)[1]
+        with collected_rarely():
+            return run_seed(job, seed, bench)[1]
     except ClewError:
         raise
     except Exception as mistake:  # noqa: BLE001 - the other seeds are worth running

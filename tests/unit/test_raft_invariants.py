@@ -186,3 +186,49 @@ def test_an_invariant_that_is_not_asked_again_would_say_nothing(bug, seed, monke
     assert len(found) > 1
     monkeypatch.setattr(RaftInvariant, "facts_of", Invariant.facts_of)
     assert simulate(plan, model).findings == found
+
+
+LOUD = """
+from clew.models.raft.server import Raft
+
+class Loud(Raft):
+    heard = 0
+
+    def server_state(self):
+        self.heard += 1
+        return f"{self.state}, asked {self.heard} times"
+"""
+
+
+def test_a_state_that_clew_does_not_know_is_asked_for_after_each_event(tmp_path):
+    path = tmp_path / "loud.py"
+    path.write_text(LOUD)
+    model = load_model(str(path))
+    plan = draw_plan(make_scenario({"model": str(path), "time_limit": 1, "recovery": 0}), 0, model)
+    events = simulate(plan, model).trace.events()
+    [*told] = [
+        event.fields for event in events if event.kind == "state" and event.fields["node"] == "n1"
+    ]
+    assert len(told) > 10
+    ranks = [int(each["state"]["role"].split()[2]) for each in told]
+    assert ranks == [*range(1, len(ranks) + 1)]
+
+
+def test_a_state_is_shown_without_being_asked_for_where_nothing_changed(monkeypatch):
+    model = load_model("raft")
+    asked = []
+    plain = Consensus.server_state
+
+    def noted(node):
+        asked.append(node.id)
+        return plain(node)
+
+    noted.__module__ = plain.__module__  # as Clew's own
+    monkeypatch.setattr(Consensus, "server_state", noted)
+    scenario = make_scenario({"model": "raft", "time_limit": 2, "recovery": 0})
+    run = simulate(draw_plan(scenario, 0, model), model)
+    assert {"follower", "leader"} <= {
+        event.fields["state"]["role"] for event in run.trace.events() if event.kind == "state"
+    }
+    assert asked
+    assert len(asked) < run.events / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -22,8 +23,8 @@ import pytest
 from clew.checkers.verdict import Verdict
 from clew.errors import ClewError
 from clew.scenarios.options.scenario import make_scenario
-from clew.search import workers
-from clew.search.seeds import Job, SeedResult, SeedTask
+from clew.search import seeds, workers
+from clew.search.seeds import Bench, Job, SeedResult, SeedTask, result_in
 from clew.search.sweep import run_tasks, sweep
 from clew.search.workers import Pool
 
@@ -290,3 +291,19 @@ def test_a_file_named_like_a_module_of_python_is_in_no_workers_way(tmp_path, mon
     found = list(sweep(job(tmp_path, model="random.py"), range(4), 2))
     assert [result.verdict for result in found] == [Verdict.VALID] * 4
     assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_garbage_is_collected_when_a_run_is_gone_and_not_before(tmp_path, monkeypatch):
+    plain, seen = seeds.judge, []
+
+    def judged(run, model):
+        seen.append(gc.get_threshold())
+        return plain(run, model)
+
+    monkeypatch.setattr(seeds, "judge", judged)
+    before = gc.get_threshold()
+    scenario = make_scenario({"model": "echo", "time_limit": 1, "recovery": 0})
+    with Bench() as bench:
+        assert result_in(Job(scenario, tmp_path), 0, bench).verdict is Verdict.VALID
+    assert seen[0][0] > 100 * before[0]
+    assert gc.get_threshold() == before
