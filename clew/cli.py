@@ -133,7 +133,7 @@ def hunt(**said: Any) -> None:
 \b
   clew replay out/raft-forgets-vote-lin-kv-seed-0/repro.json
   clew replay repro.json --verify
-  clew replay repro.json --diagram run.html
+  clew replay repro.json --report run.html
 """,
 )
 def replay(
@@ -144,10 +144,7 @@ def replay(
     ] = None,
     json: flags.Json = None,
     log: Annotated[bool | None, option(*flags.LOG)] = None,
-    diagram: Annotated[
-        Path | None,
-        option("--diagram", "Write a space-time diagram as a web page.", metavar="FILE"),
-    ] = None,
+    report: Annotated[Path | None, option(*flags.REPORT)] = None,
     trace: Annotated[Path | None, option(*flags.TRACE)] = None,
     changed_model: flags.ChangedModel = None,
     allow_outside: flags.AllowOutside = None,
@@ -178,6 +175,10 @@ def shrink(
     out: Annotated[
         Path | None,
         option("--out", "Where the smallest plan goes.", "shrunk.json beside FILE", "FILE"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        option("--report", "Where the web page of its run goes.", "report.html beside it", "FILE"),
     ] = None,
     json: flags.Json = None,
     changed_model: flags.ChangedModel = None,

@@ -24,6 +24,12 @@ TRACE = (
     "",
     "FILE",
 )
+REPORT = (
+    "--report",
+    "Write a web page of the one run: its story, its picture, and each node's state at any moment.",
+    "",
+    "FILE",
+)
 LOG = ("--log", "Print what the nodes logged, with virtual times.")
 
 Repro: TypeAlias = Annotated[

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clew.commands.flags import LOG, TRACE, option
+from clew.commands.flags import LOG, REPORT, TRACE, option
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import UsageError
 from clew.formats.places import check_file, check_folder
@@ -167,6 +167,7 @@ class Invocation:
     )
     log: bool = _flag(*LOG)
     trace: Path | None = _flag(*TRACE, read=_file, value=None)
+    report: Path | None = _flag(*REPORT, read=_file, value=None)
 
     @property
     def failures_max(self) -> int | None:

@@ -17,10 +17,10 @@ from typing import Any
 
 from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
-from clew.formats.atomic import write_text
 from clew.formats.places import check_outputs
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
+from clew.report.page.artefact import write_page
 from clew.report.run import node_logs, run_report, verified
 from clew.report.screen import Style, echo
 from clew.scenarios.code.models import Model
@@ -36,7 +36,7 @@ from clew.trace.jsonl import write_trace
 def run(options: Mapping[str, Any]) -> int:
     """Replay a file; return the exit status."""
     path = Path(options["file"])
-    check_outputs({name: options.get(name) for name in ("diagram", "trace")}, [path])
+    check_outputs({name: options.get(name) for name in ("report", "trace")}, [path])
     repro = read_repro(path)
     pin_to(repro.plan.hash_seed)
     asked = "verify" in options
@@ -48,10 +48,8 @@ def run(options: Mapping[str, Any]) -> int:
             found = verify(outcome.run, fresh_runs_of(os.getpid()))
             # A valid run that is the same again needs no word that nobody requested.
             verification = found if asked or found.hash_order or not found.same else None
-    if "diagram" in options:
-        from clew.report.diagram import diagram  # noqa: PLC0415 - few ask for it
-
-        write_text(options["diagram"], diagram(outcome))
+    if "report" in options:
+        write_page(options["report"], outcome, path)
     if "trace" in options:
         write_trace(outcome.run.trace, options["trace"])
     if "json" in options:

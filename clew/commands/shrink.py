@@ -15,6 +15,7 @@ from clew.errors import EXIT_VALID, UsageError
 from clew.formats.places import check_outputs, same_file
 from clew.machine.hashing import pin_to
 from clew.machine.text import json_text
+from clew.report.page.artefact import page_beside, write_page
 from clew.report.progress import ShrinkProgress
 from clew.report.run import not_deterministic
 from clew.report.screen import Style, echo
@@ -44,7 +45,8 @@ def run(options: Mapping[str, Any]) -> int:
     runs_max = number("max-runs", options.get("runs_max", str(RUNS_MAX)), 1)
     repro = read_repro(path)
     out = Path(options.get("out", path.with_name(SHRUNK)))
-    check_outputs({"out": out})  # a shrunk file may be shrunk in its place
+    page = Path(options.get("report", page_beside(out)))
+    check_outputs({"out": out, "report": page})  # a shrunk file may be shrunk in its place
     _check_beside(out, path)
     pin_to(repro.plan.hash_seed)
     with trusted(repro, path, options):
@@ -52,10 +54,11 @@ def run(options: Mapping[str, Any]) -> int:
             shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
         verification = verify(shrunk.outcome.run)
         write_shrunk(shrunk, out, repro)
+        write_page(page, shrunk.outcome, out)
     if "json" in options:
         echo(json_text(as_json(shrunk, str(out), verification)))
     else:
-        _tell(shrunk, str(out), verification)
+        _tell(shrunk, str(out), str(page), verification)
     if shrunk.interrupted:
         echo("clew: interrupted; this is the best so far", err=True)
         return EXIT_INTERRUPTED
@@ -88,9 +91,9 @@ def as_json(shrunk: Shrunk, path: str, verification: Verification) -> dict[str, 
     }
 
 
-def _tell(shrunk: Shrunk, path: str, verification: Verification) -> None:
+def _tell(shrunk: Shrunk, path: str, page: str, verification: Verification) -> None:
     style = Style.of(sys.stdout)
-    echo(shrunk_report(shrunk, path, style))
+    echo(shrunk_report(shrunk, path, style, page))
     if verification.same:
         echo("Run twice more, here and in a fresh process: the same run, event for event.")
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clew.checkers.verdict import Verdict
+from clew.report.page.artefact import page_beside, write_page
 from clew.report.progress import ShrinkProgress
 from clew.report.screen import Style, echo
 from clew.report.shrink import shrunk_report
@@ -88,8 +89,8 @@ def print_small(small: Small, style: Style) -> None:
 def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
     """Shrink the first failure of each kind.
 
-    The smallest plan stands beside the repro file afterwards. Ctrl-C ends the current search, whose
-    best so far is given, and then the whole.
+    The smallest plan and the page of its run stand beside the repro file afterwards. Ctrl-C ends
+    the current search, whose best so far is given, and then the whole.
 
     Raises:
         KeyboardInterrupt: the user has ended it.
@@ -109,8 +110,10 @@ def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
             yield Small(case.name, signature, seed, str(repro), "", why)
             continue
         out = repro.with_name(_file_name(group))
+        page = page_beside(out)
         write_shrunk(shrunk, out)
-        story = shrunk_report(shrunk, str(out), style)
+        write_page(page, shrunk.outcome, out)
+        story = shrunk_report(shrunk, str(out), style, str(page))
         if not verify(shrunk.outcome.run).same:
             story += "\nThe smallest plan's run does not come out the same again."
         yield Small(case.name, signature, f"{seed}, made small", str(repro), str(out), story)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from pathlib import Path
 
 from clew.commands.invocation import Invocation
 from clew.commands.reports import end, print_json
 from clew.node.timer import to_ns
+from clew.report.page.artefact import write_page
 from clew.report.progress import RunProgress
 from clew.report.run import node_logs, run_report
 from clew.report.screen import Style, echo
@@ -45,11 +47,13 @@ def run_one(case: Case, asked: Invocation) -> int:
         reason = f"The seed did not end within {asked.seed_seconds:g} s, so it was given up."
         reason += f" It was at {limit.place}." if limit.place else ""
         outcome, result = None, lost_result(SeedTask(case.job, seed), "out of time", reason)
-    if asked.trace is not None:
-        if outcome is None:
-            echo("clew: there is no trace: the run did not end", err=True)
-        else:
+    if outcome is None and (asked.trace or asked.report):
+        echo("clew: there is no trace and no report: the run did not end", err=True)
+    elif outcome is not None:
+        if asked.trace is not None:
             write_trace(outcome.run.trace, asked.trace)
+        if asked.report is not None:
+            write_page(asked.report, outcome, Path(result.repro) if result.repro else None)
     case.summary.add(result)
     if asked.json:
         print_json(case, result)

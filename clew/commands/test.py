@@ -45,13 +45,14 @@ def run(options: Mapping[str, Any]) -> int:
     cases = checked_cases(asked, given)
     alone = len(cases) == 1 and cases[0].total == 1
     alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
-    if asked.trace is not None and not alone:
-        raise UsageError(
-            "--trace can't be used",
-            expected="one seed of one scenario",
-            found="a sweep",
-            fix="Name the seed with --seed, or use 'clew replay FILE --trace'",
-        )
+    for flag, given_file in (("--trace", asked.trace), ("--report", asked.report)):
+        if given_file is not None and not alone:
+            raise UsageError(
+                f"{flag} can't be used",
+                expected="one seed of one scenario",
+                found="a sweep",
+                fix=f"Name the seed with --seed, or use 'clew replay FILE {flag}'",
+            )
     if not cases:
         why = (
             "no seed of a sweep has failed so far"
@@ -99,7 +100,7 @@ def _check_outputs(asked: Invocation) -> None:
     folders = [Path(name) for name in asked.models if name and Path(name).is_dir()]
     inside = [file for folder in folders for file in folder.rglob("*.toml")]
     read: list[str | Path] = [*asked.models, *inside, _database(asked)]
-    check_outputs({"junit": asked.junit, "trace": asked.trace}, read)
+    check_outputs({"junit": asked.junit, "trace": asked.trace, "report": asked.report}, read)
 
 
 def cases_of(

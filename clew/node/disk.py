@@ -344,3 +344,16 @@ def _copied(key: str, value: Any) -> _Value:
         except NotJson as bad:
             raise TypeError(f"disk[{key!r}] takes what JSON can say; {bad}") from None
     return _Value(value)
+
+
+def contents(disk: Disk) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """What a disk holds, to be looked at only: what is durable by name, and the unsynced writes.
+
+    Values are frozen, see `clew.node.message.frozen`; None stands for a removed name.
+    """
+    durable = {name: _look(content) for name, content in disk._durable.items()}  # noqa: SLF001
+    return durable, [(write.path, _look(write.content)) for write in disk._unsynced]  # noqa: SLF001
+
+
+def _look(content: bytes | _Value | None) -> Any:
+    return content.json if isinstance(content, _Value) else content

@@ -17,13 +17,16 @@ from clew.sim.faults import Fault
 from clew.trace import words
 
 
-def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
+def shrunk_report(
+    shrunk: Shrunk, repro_path: str | None, style: Style, page: str | None = None
+) -> str:
     """Report the sizes before and after, the story, the nearest passing plan, and the replay.
 
     Args:
         shrunk: what was found.
         repro_path: its repro file, or None if none was written.
         style: colour or none.
+        page: the web page of the run, or None if none was written.
     """
     plan = shrunk.plan
     model = layout.titled(plan.model.name, plan.model.bug)
@@ -32,6 +35,7 @@ def shrunk_report(shrunk: Shrunk, repro_path: str | None, style: Style) -> str:
         f"{shrunk.outcome.signature}\n\n{story(shrunk.outcome)}",
         nearest(shrunk),
         _replay(repro_path, shrunk.plan),
+        f"Look at it in a browser:\n  {page}" if page is not None else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -42,6 +42,13 @@ class Step:
     fault: str = ""
     arrival: int | None = None
 
+    @property
+    def kind(self) -> str:
+        """The step's, as `clew.report.story.StoryStep` has it."""
+        if self.operation is not None:
+            return "client"
+        return "fault" if self.fault else "phase" if self.weight == PHASE else "node"
+
 
 PHASE = 2
 """The weight of what the plan's phases bring about."""

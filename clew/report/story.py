@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
@@ -44,12 +45,38 @@ ARRIVALS_MAX = 6
 _LEADING = ("leader", "primary")
 
 
-@collected_rarely()
-def story(outcome: Outcome) -> str:
-    """Write the run in numbered steps, of which the last is what is wrong, if anything is.
+class StoryStep(NamedTuple):
+    """A step of a story, as everything that shows one reads it.
 
-    There are at most `STEPS_MAX` and one. It is a function of the outcome; a short run is repeated
-    to see what its nodes held.
+    Attributes:
+        time_ns: when, virtual ns.
+        kind: ``client``, ``fault``, ``phase``, ``wrong`` for what is wrong, else ``node``.
+        text: what happened, in words.
+        more: what shows it, a sentence each.
+    """
+
+    time_ns: int
+    kind: str
+    text: str
+    more: tuple[str, ...] = ()
+
+
+def story(outcome: Outcome) -> str:
+    """Write the run in numbered steps, of which the last is what is wrong, if anything is."""
+    lines: list[str] = []
+    for rank, step in enumerate(story_steps(outcome), 1):
+        head = f"{rank:>3}. {words.time(step.time_ns):>12}  "
+        lines.append(layout.hanging(head, step.text))
+        lines += [layout.hanging(" " * len(head), more) for more in step.more]
+    return "\n".join(lines)
+
+
+@collected_rarely()
+def story_steps(outcome: Outcome) -> list[StoryStep]:
+    """Make the steps of a run, of which the last is what is wrong, if anything is.
+
+    There are at most `STEPS_MAX` and one. They are a function of the outcome; a short run is
+    repeated to see what its nodes held.
     """
     seen = observed(outcome.run, outcome.model)
     target = target_of(outcome)
@@ -61,15 +88,8 @@ def story(outcome: Outcome) -> str:
         end_ns = _ended(outcome, found[1])
         steps = [step for step in steps if step.time < end_ns + (step.weight != PHASE)]
     steps.sort(key=lambda step: step.time)
-    told = _trimmed(_merged(steps))
-    lines = [_line(rank, step.time, step.text) for rank, step in enumerate(told, 1)]
-    if found is not None:
-        lines += _moral(outcome, *found, timeline, len(told) + 1)
-    return "\n".join(lines)
-
-
-def _line(rank: int, time_ns: int, text: str) -> str:
-    return layout.hanging(f"{rank:>3}. {words.time(time_ns):>12}  ", text)
+    told = [StoryStep(step.time, step.kind, step.text) for step in _trimmed(_merged(steps))]
+    return told if found is None else [*told, _moral(outcome, *found, timeline)]
 
 
 def _ended(outcome: Outcome, anomaly: Anomaly) -> int:
@@ -265,18 +285,11 @@ def _trimmed(steps: Sequence[Step]) -> list[Step]:
     return _merged(kept)
 
 
-def _moral(
-    outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline, rank: int
-) -> Iterator[str]:
-    """Write the last step: what is wrong, what shows it, and which promise it breaks."""
-    yield _line(rank, _ended(outcome, anomaly), _wrong(anomaly))
-    indent = " " * (len(f"{rank:>3}. ") + 12 + 2)
-    for line in (
-        *_evidence(anomaly, timeline, outcome.run.virtual_ns),
-        _promise(outcome, check, anomaly),
-    ):
-        if line:
-            yield layout.hanging(indent, line)
+def _moral(outcome: Outcome, check: Result, anomaly: Anomaly, timeline: Timeline) -> StoryStep:
+    """Make the last step: what is wrong, what shows it, and which promise it breaks."""
+    shows = *_evidence(anomaly, timeline, outcome.run.virtual_ns), _promise(outcome, check, anomaly)
+    ended_ns = _ended(outcome, anomaly)
+    return StoryStep(ended_ns, "wrong", _wrong(anomaly), tuple(line for line in shows if line))
 
 
 def _wrong(anomaly: Anomaly) -> str:

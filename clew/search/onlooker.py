@@ -53,7 +53,7 @@ def observed(run: Run, model: Model) -> Observed:
     hosts: dict[str, Host] = {}
     onlooker = _onlooker(seen, hosts, stops=run.plan.stop_on_finding)
     with muted():
-        again = simulate(run.plan, model.running(_watched(model, onlooker)), keep_trace=False)
+        again = simulate(run.plan, model.running(watched(model, onlooker)), keep_trace=False)
     if again.digest != run.digest:
         return Observed([], {})
     for host in hosts.values():
@@ -61,8 +61,8 @@ def observed(run: Run, model: Model) -> Observed:
     return seen
 
 
-def _watched(model: Model, onlooker: type[Invariant]) -> Program:
-    """Make what a model runs, with one more invariant."""
+def watched(model: Model, onlooker: type[Invariant]) -> Program:
+    """Make what a model runs, with one more invariant, which only looks."""
     if model.system is not None:
         system = model.system
         roles = {

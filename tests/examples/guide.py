@@ -75,7 +75,7 @@ STATUS = {
     "clew new my_node --workload lin-kv": 0,
     "clew new my_store --roles": 0,
     "clew new store --workload lin-kv": 0,
-    "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json --diagram run.html": 1,
+    "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json --report run.html": 1,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json": 1,
     "clew replay out/three_regions-lin-kv-seed-0/shrunk.json": 1,
     "clew replay out/cache_store-lin-kv-seed-0/shrunk.json": 1,

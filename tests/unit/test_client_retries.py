@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clew.cli import main
-from clew.report.diagram import diagram
+from clew.report.page.page import page
 from clew.report.story import story
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
@@ -142,7 +142,7 @@ def test_a_slow_read_is_asked_of_a_second_node_whose_answer_counts():
     told = [event for event in outcome.run.trace.events() if event.kind == "hedge"]
     assert len(told) == requests(outcome)["hedges"]
     assert {event.fields["f"] for event in told} == {"read"}
-    assert "read, hedge" in diagram(outcome)
+    assert "read, hedge" in page(outcome)
     assert not outcome.run.again
 
 

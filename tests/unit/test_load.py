@@ -1,6 +1,5 @@
 """Figures of load: utilisation, queues, offered load and goodput, as wholes and over time."""
 
-import json
 import re
 
 import pytest
@@ -10,12 +9,13 @@ from clew.checkers.verdict import Verdict
 from clew.errors import UsageError
 from clew.node.capacity import Capacity
 from clew.node.node import Node, on
-from clew.report.diagram import diagram
 from clew.report.load import load_tables, spark
+from clew.report.page.page import page
 from clew.report.run import run_report
 from clew.report.screen import Style
 from clew.scenarios.judgement.load import WINDOWS_MAX
 from clew.search.shrink.oracle import whole_figures
+from tests.unit.pages import data_of
 
 S = 1_000_000_000
 
@@ -153,13 +153,12 @@ def test_of_many_nodes_the_busiest_are_shown():
 def test_the_page_of_a_run_draws_load_on_the_lanes_of_nodes_that_work(overloaded):
     (drawn,) = _drawn(overloaded)
     over = overloaded.statistics["nodes"]["n0"]["over_time"]
-    assert drawn == ["n0", S, over["queue"], over["utilisation"]]
+    assert drawn[1:] == [S, over["queue"], over["utilisation"]]
     assert _drawn(clew.run("echo", time_limit=1, recovery=0)) == []
 
 
 def _drawn(result):
-    page = diagram(result.outcome)
-    return json.loads(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["load"]
+    return data_of(page(result.outcome))["load"]
 
 
 DROWNED = {"node_count": 1, "concurrency": 100, "rate": 100, "time_limit": 3, "recovery": 3,

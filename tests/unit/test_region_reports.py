@@ -1,13 +1,12 @@
 """What is said of regions: figures, conditions on them, reports, stories and diagrams."""
 
-import json
 import re
 from functools import cache
 
 import pytest
 
 from clew.cli import main
-from clew.report.diagram import diagram
+from clew.report.page.page import page
 from clew.report.regions import Places
 from clew.report.run import run_report
 from clew.report.screen import Style
@@ -17,8 +16,7 @@ from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
-
-DATA = r'id="data"[^>]*>(.*?)</script>'
+from tests.unit.pages import data_of
 
 
 @cache
@@ -141,13 +139,8 @@ def test_lanes_stand_by_region():
 
 
 def test_the_lanes_of_the_page_are_labelled_with_their_region():
-    found = re.search(DATA, diagram(failing()), re.DOTALL)
-    data = json.loads(found[1])
-    assert data["labels"]["n4"] == "eu n4"
-    assert {name: data["labels"][name].split()[0] for name in ("c1", "n3")} == {
-        "c1": "us", "n3": "asia",
-    }  # fmt: skip
-    regions = [data["labels"][name].split()[0] for name in data["lanes"]]
-    assert regions == sorted(regions, key=["eu", "us", "asia"].index)
-    plain = re.search(DATA, diagram(outcome_of()), re.DOTALL)
-    assert json.loads(plain[1])["labels"]["n4"] == "n4"
+    lanes = {lane["name"]: lane["group"] for lane in data_of(page(failing()))["lanes"]}
+    assert (lanes["n4"], lanes["c1"], lanes["n3"]) == ("eu", "us", "asia")
+    assert [*lanes.values()] == sorted(lanes.values(), key=["eu", "us", "asia"].index)
+    plain = data_of(page(outcome_of()))["lanes"]
+    assert {lane["group"] for lane in plain} == {""}

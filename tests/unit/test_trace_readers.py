@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from clew.checkers.verdict import Verdict
-from clew.report.diagram import diagram
 from clew.report.lanes import lanes
+from clew.report.page.page import page
 from clew.report.run import node_logs, run_report
 from clew.report.screen import Style
 from clew.report.steps import Losses
@@ -143,7 +143,7 @@ def _other(outcome):
 
 READERS = {
     "story": story,
-    "diagram": diagram,
+    "page": page,
     "lanes": lambda o: [lanes(o.run, one) for check in o.checks for one in check.anomalies],
     "report": lambda o: run_report(o, None, None, Style()),
     "logs": lambda o: node_logs(o.run),

@@ -1,0 +1,245 @@
+"""A run as one web page that loads nothing else.
+
+A picture of all that was sent and done, by order (Lamport, "Time, Clocks, and the Ordering of
+Events in a Distributed System", 1978) and by time, beside its story, with each node's state at each
+moment and the verdict's evidence. One cursor goes through all of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.machine.garbage import collected_rarely
+from clew.machine.text import html_text, one_line, script_json
+from clew.node.timer import NS_PER_SECOND
+from clew.report import layout
+from clew.report.page.columns import Texts, message_columns, moment_columns
+from clew.report.page.evidence import evidence
+from clew.report.page.headline import headline
+from clew.report.page.lanes import Lane, lanes, sides_of
+from clew.report.page.moments import Moment, moments_of
+from clew.report.page.states import States, states_of
+from clew.report.story import StoryStep, story_steps
+from clew.scenarios.judgement.outcome import Outcome
+from clew.scenarios.runs.run import Run
+from clew.search.shrink.oracle import blamed, failing, moment_of, target_of
+from clew.search.shrink.parting import causal_past
+from clew.trace import words
+from clew.trace.timeline import Timeline
+
+PLAIN_MAX = 100_000
+"""A longer text of data is compressed, which a browser unpacks itself."""
+
+PAST_EVENTS_MAX = 1_000_000
+"""What led to a failure of a run of more events is not marked."""
+
+
+@collected_rarely()
+def page(outcome: Outcome, command: str = "") -> str:
+    """Write the page, as HTML.
+
+    Args:
+        outcome: of the run, with its trace.
+        command: what brings the run back, for a button that copies it; empty for none.
+    """
+    plan = outcome.run.plan
+    titled = layout.titled(plan.model.name, plan.model.bug)
+    found = _first(outcome)
+    anomaly = found[1] if found else None
+    head = {
+        "verdict": outcome.verdict.value,
+        "title": one_line(titled),
+        "about": one_line(_about(outcome)),
+        "headline": headline(anomaly),
+        "command": command,
+    }
+    title = f"{outcome.verdict.value.upper()}: {titled}, {plan.workload}, seed {plan.seed}"
+    return filled(title, {"head": head, **_data(outcome, found)})
+
+
+def filled(title: str, data: Mapping[str, Any]) -> str:
+    """Write a page around its data."""
+    parts = files("clew.report.page")
+    text = script_json(data)
+    packed = ""
+    if len(text) > PLAIN_MAX:
+        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        text = "null"
+    holes = {
+        "TITLE": html_text(title),
+        "STYLE": parts.joinpath("page.css").read_text(encoding="utf-8"),
+        "DATA": text,
+        "PACKED": packed,
+        "SCRIPT": "".join(
+            parts.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS
+        ),
+    }  # fmt: skip
+    body = parts.joinpath("page.html").read_text(encoding="utf-8")
+    # All at once: what fills one placeholder may look like another.
+    return re.sub("@(TITLE|STYLE|DATA|PACKED|SCRIPT)@", lambda hole: holes[hole[1]], body)
+
+
+SCRIPTS = ("model.js", "picture.js", "overview.js", "panes.js", "page.js")
+"""The parts of the page's script, in the order in which they build on each other."""
+
+
+def _first(outcome: Outcome) -> tuple[Result, Anomaly] | None:
+    """Find the check that fails and the anomaly that the page is about."""
+    target = target_of(outcome)
+    found = failing(outcome, target) if target else None
+    if found is not None:
+        return found
+    for check in outcome.checks:
+        if check.verdict is Verdict.INVALID and check.anomalies:
+            return check, check.anomalies[0]
+    return None
+
+
+def _about(outcome: Outcome) -> str:
+    run = outcome.run
+    counts = [
+        layout.several(len(run.plan.operations), "operation"),
+        layout.several(len(run.faults), "fault"),
+        layout.several(len(run.plan.all_nodes), "node"),
+        f"{run.virtual_ns / NS_PER_SECOND:.6g} s",
+    ]
+    return f"{run.plan.workload}, seed {run.plan.seed}; {', '.join(counts)}"
+
+
+def _data(outcome: Outcome, found: tuple[Result, Anomaly] | None) -> dict[str, Any]:
+    run = outcome.run
+    timeline = run.timeline()
+    anomaly = found[1] if found else None
+    failed_ns = moment_of(anomaly, at_once=True) if anomaly else None
+    ordered = lanes(run, timeline, failed_ns)
+    ranks = {lane.name: rank for rank, lane in enumerate(ordered)}
+    moments = moments_of(timeline)
+    past = None
+    if anomaly is not None and len(run.trace) <= PAST_EVENTS_MAX:
+        past = causal_past(timeline, anomaly) or None
+    failure = -1 if anomaly is None else _failure(anomaly, moments)
+    texts = Texts()
+    steps = story_steps(outcome)
+    return {
+        "lanes": [lane._asdict() for lane in ordered],
+        "end": run.virtual_ns,
+        "records": len(run.trace),
+        "moments": moment_columns(moments, past, failure, ranks, texts),
+        "messages": message_columns(timeline, moments, ranks, texts),
+        "operations": list(_operations(timeline, anomaly, ranks, run.virtual_ns)),
+        "spans": list(_spans(timeline, ranks, run.virtual_ns)),
+        "servers": list(_server_states(moments, ranks, run.virtual_ns)),
+        "faults": list(_faults(run, ordered, ranks)),
+        "story": list(_story(steps, moments)),
+        "failure": failure,
+        "load": list(_load(outcome.statistics, ranks)),
+        "evidence": evidence(outcome, found),
+        "checks": [[one.name, one.verdict.value, one.reason] for one in outcome.checks],
+        "remarks": list(outcome.remarks),
+        **_states(states_of(run, outcome.model), ranks),
+        "texts": texts.all(),
+    }
+
+
+def _story(steps: Sequence[StoryStep], moments: Sequence[Moment]) -> Iterator[list[Any]]:
+    """Lay each step at the moment that it is about: the last one that is not later."""
+    for step in steps:
+        yield [_at(step.time_ns, moments), step.time_ns, step.kind, step.text, list(step.more)]
+
+
+def _at(time_ns: int, moments: Sequence[Moment]) -> int:
+    """The rank of the last moment up to a time; 0 if all are later."""
+    low, high = 0, len(moments)
+    # Invariant: those below `low` are not later, those from `high` on are.
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if moments[middle].time_ns <= time_ns else (low, middle)
+    return max(low - 1, 0)
+
+
+def _failure(anomaly: Anomaly, moments: Sequence[Moment]) -> int:
+    """The rank of the moment at which a run fails: where a wrong answer is sent, if one is."""
+    wrong = next((rank for rank, one in enumerate(moments) if one.wrong), None)
+    if wrong is not None and "time_ns" in anomaly.data:
+        return wrong
+    number = blamed(anomaly)
+    numbers = {one.number for one in anomaly.operations} if number is None else {number}
+    ends = [
+        rank
+        for rank, one in enumerate(moments)
+        if one.operation is not None and one.operation.number in numbers and one.kind != "invoke"
+    ]
+    rank = ends[-1] if ends else len(moments) - 1
+    answer = moments[rank].came if ends else None
+    senders = (at for at in range(rank, -1, -1) if answer in moments[at].sent)
+    return next(senders, rank) if answer is not None else rank
+
+
+def _operations(
+    timeline: Timeline, anomaly: Anomaly | None, ranks: Mapping[str, int], end_ns: int
+) -> Iterator[list[Any]]:
+    shown = {one.number for one in anomaly.operations} if anomaly else set()
+    for one in timeline.operations:
+        if one.start is not None:
+            lane = ranks.get(timeline.client_of(one.process), -1)
+            end = end_ns if one.end is None else one.end
+            yield [one.number, lane, one.start, end, words.operation(one), one.type,
+                   int(one.number in shown), one.node or ""]  # fmt: skip
+
+
+def _spans(timeline: Timeline, ranks: Mapping[str, int], end_ns: int) -> Iterator[list[Any]]:
+    """The times in which nodes are down or stand still."""
+    for one in timeline.outages:
+        until_ns = end_ns if one.until_ns is None else one.until_ns
+        yield [ranks.get(one.node, -1), one.since_ns, until_ns, one.why]
+
+
+def _server_states(
+    moments: Sequence[Moment], ranks: Mapping[str, int], end_ns: int
+) -> Iterator[list[Any]]:
+    """The times in which nodes are in a server state, such as leader."""
+    since: dict[str, tuple[int, str]] = {}
+    for one in moments:
+        died = one.kind == "crash"
+        if one.state is None and not died:
+            continue
+        if one.place in since:
+            began_ns, state = since.pop(one.place)
+            yield [ranks.get(one.place, -1), began_ns, one.time_ns, state]
+        if one.state:
+            since[one.place] = one.time_ns, one.state
+    for place, (began_ns, state) in since.items():
+        yield [ranks.get(place, -1), began_ns, end_ns, state]
+
+
+def _faults(run: Run, ordered: Sequence[Lane], ranks: Mapping[str, int]) -> Iterator[list[Any]]:
+    names = [lane.name for lane in ordered]
+    for one in run.faults:
+        sides = [[ranks[name] for name in side] for side in sides_of(one, names)]
+        targets = [ranks[name] for name in one.target if name in ranks]
+        yield [one.id, one.kind, one.told, one.at_ns, one.until_ns, targets, sides, one.bit]
+
+
+def _load(figures: dict[str, Any], ranks: Mapping[str, int]) -> Iterator[list[Any]]:
+    """The queue and the utilisation of each node that worked, window by window."""
+    window_ns = figures["load"]["over_time"]["seconds"] * NS_PER_SECOND
+    for name, node in figures.get("nodes", {}).items():
+        over = node["over_time"]
+        yield [ranks[name], window_ns, over["queue"], over["utilisation"]]
+
+
+def _states(states: States, ranks: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "states": {
+            str(ranks[name]): [[one.event, int(one.whole), one.change] for one in changes]
+            for name, changes in states.of.items()
+            if name in ranks
+        },
+        "stateless": states.missing,
+    }
