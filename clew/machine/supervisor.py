@@ -151,6 +151,8 @@ class _Watch:
     def __init__(self, child: int, pipe: int) -> None:
         self._child = child
         self._pipe = pipe
+        # What the process said since it was last known to go on, and in how many looks since then
+        # it was stuck.
         self._said = b""
         self._looks = 0
         self._ended: int | None = None

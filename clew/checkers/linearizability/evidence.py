@@ -1,12 +1,12 @@
 """What shows that a partition is not linearizable: its story, and the fewest operations that fail.
 
-Where a search failed, it has seen the story. Where another engine decided, a search finds it: of
-the whole partition where that is quick, else of the few operations that the engine blames, and
-where these read large sets, of the few elements. What is found here changes no verdict. Each search
-has a small share of the budget, and where that is not enough the evidence is less: operations that
-fail, without a story.
+If a search failed, it has seen the story. If another engine decided, a search finds it: of the
+whole partition if that is quick, else of the few operations that the engine blames, and if these
+read large sets, of the few elements. What is found here changes no verdict. Each search has a small
+share of the budget, and if that is not enough the evidence is less: operations that fail, without a
+story.
 
-A failed operation did not happen, and is no part of a search. Where a read shows its value all the
+A failed operation did not happen, and is no part of a search. If a read shows its value all the
 same, that is what a person wants to know first: `Failed` adds it.
 """
 
@@ -64,7 +64,7 @@ class _Suspects(NamedTuple):
 class Evidence:
     """Finds the evidence of partitions that are not linearizable.
 
-    Where they are not to be explained it is the first response that no order explains.
+    If they are not to be explained, it is the first response that no order explains.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Evidence:
         self._left = REDUCTIONS_CONFIGURATIONS
 
     def of(self, partition: Partition, failed: Searched | None, broken: Sequence[Entry]) -> Anomaly:
-        """The anomaly of a partition of which a search failed, or that another engine blames.
+        """Make the anomaly of a partition of which a search failed, or that another engine blames.
 
         Raises:
             EnginesDisagreeError: the search explains what another engine blames.
@@ -115,7 +115,7 @@ class Evidence:
     def _story(
         self, partition: Partition, broken: Sequence[Entry]
     ) -> tuple[Searched, Sequence[Entry]]:
-        """A search that fails, and what was searched: the partition or what breaks it."""
+        """Find a search that fails, and what was searched: the partition or what breaks it."""
         if self._explained and _is_near(partition, broken) and not _is_cut(partition, broken):
             with suppress(OutOfBudget):
                 whole = _Suspects(self._specification, partition.entries)
@@ -124,7 +124,7 @@ class Evidence:
         return self._told(_Suspects(self._specification, broken)), broken
 
     def _told(self, suspects: _Suspects, most: int | None = None) -> Searched:
-        """The search of entries that are known to fail."""
+        """Search entries that are known to fail."""
         specification, entries = suspects
         limit = STORY_CONFIGURATIONS + STORY_CONFIGURATIONS_EACH * len(entries)
         share = Share(self._budget, limit if most is None else min(limit, most))
@@ -136,7 +136,7 @@ class Evidence:
     def _suspects(
         self, failed: Searched, told: Sequence[Entry], broken: Sequence[Entry]
     ) -> _Suspects:
-        """What is to be reduced: what happened up to the response that no order explains."""
+        """Choose what is to be reduced: what happened up to the response that no order explains."""
         if failed.machine.specification.looks_ahead:
             return _Suspects(self._specification, failed.entries)
         if broken:
@@ -146,7 +146,7 @@ class Evidence:
         return _Suspects(failed.machine.specification, cut(failed.entries, failed.response))
 
     def _minimal(self, suspects: _Suspects, failed: Searched) -> _Suspects:
-        """The fewest of them that still fail."""
+        """Find the fewest of them that still fail."""
         reduction = Reduction(
             suspects.specification,
             suspects.entries,
@@ -163,7 +163,7 @@ class Evidence:
 
 
 def _is_near(partition: Partition, broken: Sequence[Entry]) -> bool:
-    """Whether a search of the whole may get to what breaks it: each response is a configuration."""
+    """True if a search of the whole may get to what breaks it: one response, one configuration."""
     if len(partition.entries) > STORY_ENTRIES_MAX:
         return False
     last = max(map(end, broken))
@@ -171,7 +171,7 @@ def _is_near(partition: Partition, broken: Sequence[Entry]) -> bool:
 
 
 def _is_cut(partition: Partition, broken: Sequence[Entry]) -> bool:
-    """Whether the engine blames reads of few elements that show very many."""
+    """True if the engine blames reads of few elements that show very many."""
     cut = {each.number for each in broken if type(each.result) is tuple}
     return any(
         each.number in cut and len(each.result) > ELEMENTS_TOLD
@@ -197,7 +197,7 @@ class Failed:
         self._writers: dict[tuple[Key, Key], list[Operation]] | None = None
 
     def named(self, anomaly: Anomaly) -> Anomaly:
-        """The anomaly, with the failed operations whose values its response shows."""
+        """Add to an anomaly the failed operations whose values its response shows."""
         response = anomaly.data.get("response")
         if response is None:
             return anomaly
@@ -241,7 +241,7 @@ class Failed:
         return {name: writers for name, writers in failed.items() if name not in live}
 
     def _parts(self, one: Operation, value: Any) -> tuple[Key, Any]:
-        """The key, and the value without it."""
+        """Return the key, and the value without it."""
         if not self._keyed:
             return None, value
         key = key_of(one.argument[0] if is_pair(one.argument) else one.argument)
@@ -249,7 +249,7 @@ class Failed:
         return key, value[1] if own else value
 
     def _written(self, one: Operation) -> Iterator[tuple[Key, Key]]:
-        """What an operation writes: its argument, and of a pair to compare and set the second."""
+        """Yield what an operation writes: its argument, of a pair to compare and set the second."""
         if self._specification.name == "multi-register":
             for part in _acts(one.argument):
                 if part[0] not in _READS:
@@ -264,7 +264,7 @@ class Failed:
             yield key, key_of(value)
 
     def _shown(self, one: Operation) -> Iterator[tuple[Key, Key]]:
-        """What a response shows: its result, or its elements; of a compare and set the first."""
+        """Yield what a response shows: its result, its elements; of a compare and set the first."""
         if self._specification.name == "multi-register":
             for part in _acts(one.result):
                 if part[0] in _READS:
@@ -283,7 +283,7 @@ class Failed:
 
 
 def _acts(value: Any) -> Iterator[Any]:
-    """The parts ``[f, key, value]`` in a value, which may be anything where nobody checked it."""
+    """Yield the parts ``[f, key, value]`` of a value, which may be anything if it is unchecked."""
     for part in value if isinstance(value, list | tuple) else ():
         if isinstance(part, list | tuple) and len(part) == 3:  # noqa: PLR2004
             yield part

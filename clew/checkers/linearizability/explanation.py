@@ -41,7 +41,7 @@ def explain(
     operations: Sequence[Operation],
     alone: Sequence[Entry] | None = None,
 ) -> Anomaly:
-    """The anomaly ``nonlinearizable`` of a partition.
+    """Make the anomaly ``nonlinearizable`` of a partition.
 
     Args:
         specification: the specification as the user gave it; it describes operations.
@@ -49,7 +49,7 @@ def explain(
         failure: the search that failed.
         minimal: the entries that are still not linearizable.
         operations: all operations of the history, by number.
-        alone: the entries that were searched, where they were not the whole partition. Reads of
+        alone: the entries that were searched, if they were not the whole partition. Reads of
             sets among them may be cut to a few elements. The data has their numbers as
             ``looked_at``.
     """
@@ -91,7 +91,7 @@ def named(
     failure: Searched,
     operations: Sequence[Operation],
 ) -> Anomaly:
-    """The anomaly with nothing but the first response that no order explains."""
+    """Make the anomaly with nothing but the first response that no order explains."""
     number = failure.response.number
     told = _Told(specification, operations, key, ())
     response = told.operation(number)
@@ -106,7 +106,7 @@ def named(
 def bare(
     key: Hashable, numbers: Sequence[int], operations: Sequence[Operation], why: str
 ) -> Anomaly:
-    """The anomaly of operations whose explanation was not finished, as a user's words may raise."""
+    """Make the anomaly of operations whose explanation broke off, as a user's words may raise."""
     blamed = tuple(operations[number] for number in numbers)
     told = [f"{each.f} by process {each.process}" for each in blamed[:IN_FLIGHT_TOLD]]
     more = f" and {len(blamed) - len(told)} more" if len(blamed) > len(told) else ""
@@ -126,7 +126,7 @@ def bare(
 
 
 def _states(machine: Machine, reached: Sequence[int], unseen: Sequence[str]) -> list[str]:
-    """Machine states described, each description once, of no more than the first ones.
+    """Describe machine states, each description once, of no more than the first ones.
 
     The words for the values that no operation sees are ``unseen``, or the specification's own.
     """
@@ -140,7 +140,7 @@ def _states(machine: Machine, reached: Sequence[int], unseen: Sequence[str]) -> 
 
 
 def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str]:
-    """The values behind `UNSEEN` at the response, described; empty if they are too many.
+    """Describe the values behind `UNSEEN` at the response; empty if they are too many.
 
     They are what the updates wrote that no operation sees, without those that another update
     followed in real time and those in flight that no try has in its order. A store to which
@@ -173,7 +173,7 @@ def _unseen(failure: Searched, told: _Told, tries: Sequence[_Tried]) -> list[str
 def _in_flight(
     failure: Searched, told: _Told, tries: Sequence[_Tried], unseen: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """For each operation in flight at the response, what became of it in every try."""
+    """Report for each operation in flight at the response what became of it in every try."""
     return [
         {
             **told.operation(failure.entries[each.entry].number),
@@ -201,11 +201,13 @@ class _Tried(NamedTuple):
 
 
 def _tries(failure: Searched) -> list[_Tried]:
-    """The operations in flight at the response."""
+    """List the operations in flight at the response."""
     level = failure.layout.levels[failure.outcome.level]
     tries = failure.outcome.stuck[:TRIES_LOOKED_AT]
     found = []
     slots = {each[4]: each for each in (*level.reads, *level.updates, level.slot)}
+    # Of an update that replaces the state, the window's bit is set as soon as it is optional (see
+    # `clew.checkers.linearizability.search`); the bit in `used` says whether it was placed.
     for _, slot in sorted(slots.items()):
         bit, _, call, index = slot[1:]
         is_optional = level.replacing & bit
@@ -223,7 +225,7 @@ def _tries(failure: Searched) -> list[_Tried]:
 
 
 def _fate(machine: Machine, tried: _Tried, unseen: Sequence[str]) -> str:
-    """Why an operation in flight does not help."""
+    """Explain why an operation in flight does not help."""
     open_states = dict.fromkeys(state for state, linearized in tried.stuck if not linearized)
     refused = [state for state in open_states if machine.step(tried.call, state) == ILLEGAL]
     if not open_states:
@@ -234,9 +236,11 @@ def _fate(machine: Machine, tried: _Tried, unseen: Sequence[str]) -> str:
 
 
 def _either(clauses: Sequence[str], count: int) -> str:
-    """One of several clauses; words that all those shown begin with stand once."""
+    """Join several clauses with "or"; words that all those shown begin with stand once."""
     shown = [clause.split(" ") for clause in clauses[:STATES_TOLD]]
     common = 0
+    # Invariant: all clauses that are shown begin with the same `common` words, and have at least
+    # one more.
     while len({tuple(words[: common + 1]) for words in shown}) == 1 and all(
         len(words) > common + 1 for words in shown
     ):
@@ -249,7 +253,7 @@ def _either(clauses: Sequence[str], count: int) -> str:
 
 
 def _begin(key: Hashable, looked_at: str = "") -> str:
-    """The beginning of a sentence that says what no order explains."""
+    """Begin a sentence that says what no order explains."""
     before = "" if key is None else f"Key {show(_json(key))}: "
     if looked_at:
         looked_at = f"{looked_at if before else looked_at.capitalize()}, "
@@ -257,7 +261,7 @@ def _begin(key: Hashable, looked_at: str = "") -> str:
 
 
 def _json(value: Any) -> Any:
-    """A key as a JSON value."""
+    """Turn a key into a JSON value."""
     if isinstance(value, tuple):
         return [_json(each) for each in value]
     return value if isinstance(value, str | int | float | None) else show(value)
@@ -285,11 +289,11 @@ class _Told:
         }
 
     def begin(self) -> str:
-        """The beginning of the story."""
+        """Begin the story."""
         return _begin(self._key, self._looked_at())
 
     def _looked_at(self) -> str:
-        """What the story leaves out."""
+        """Report what the story is about, if it leaves something out."""
         if self._cut:
             elements = dict.fromkeys(each.argument for each in self._alone if each.f == "add")
             elements |= dict.fromkeys(each for shown in self._cut.values() for each in shown)
@@ -298,7 +302,7 @@ class _Told:
         return f"of {len(self._alone)} operations alone" if self._alone else ""
 
     def operation(self, number: int) -> dict[str, Any]:
-        """An operation as data."""
+        """Return an operation as data."""
         each = self._operations[number]
         return {
             "number": number,
@@ -314,12 +318,12 @@ class _Told:
         return self._key is not None and is_pair(frozen) and frozen[0] == self._key
 
     def _argument(self, each: Operation) -> Any:
-        """The argument frozen, as the specification sees it."""
+        """Freeze the argument, as the specification sees it."""
         frozen = freeze(each.argument)
         return frozen[1] if self._has_key(frozen) else frozen
 
     def _result(self, each: Operation) -> Any:
-        """The result frozen, as the specification sees it: with a key where the argument has one.
+        """Freeze the result, as the specification sees it: with a key if the argument has one.
 
         Else the key is a part of the object, such as an element of a set, and no part of values.
         """
@@ -328,17 +332,17 @@ class _Told:
         return frozen[1] if keyed and self._has_key(frozen) else frozen
 
     def written(self, number: int) -> Any:
-        """What an update that replaces the state by its argument wrote."""
+        """Return what an update that replaces the state by its argument wrote."""
         each = self._operations[number]
         argument = self._argument(each)
         return argument[1] if each.f in self._specification.pairs else argument
 
     def state(self, value: Any) -> str:
-        """A state in words, as the user's specification has them."""
+        """Describe a state, in the words of the user's specification."""
         return self._specification.describe_state(value)
 
     def words(self, number: int) -> str:
-        """An operation in words, with its process and without its key."""
+        """Describe an operation, with its process and without its key."""
         each = self._operations[number]
         argument = self._argument(each)
         result = self._result(each) if each.type == "ok" else UNANSWERED
@@ -355,7 +359,7 @@ class _Told:
         in_flight: Sequence[dict[str, Any]],
         minimal: Sequence[Entry],
     ) -> str:
-        """The story, a few sentences."""
+        """Tell the story in a few sentences."""
         text = f"{self.begin()} explains {self.words(response.number)} "
         text += f"(operation {response.number}). "
         if explained:

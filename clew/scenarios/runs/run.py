@@ -228,6 +228,8 @@ def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run 
     own = not model.program.invariants
     left: tuple[str, ...] = ()
     how_apart = how._replace(invariants=())
+    # Each try gives every process its own of all that was seen to change so far. It is the last if
+    # nothing is shared any more, or if another would know no more.
     for rank in range(_TRIES):  # more may change in a memory of its own
         known = sharing.changes
         common = _common(model, sharing)
