@@ -10,10 +10,6 @@ from clew.node.message import in_words
 NS_PER_SECOND = 1_000_000_000
 
 
-SECONDS_MAX = 1e290
-"""Times are shorter, either way: that many seconds are a number of nanoseconds."""
-
-
 def to_ns(seconds: float) -> int:
     """Seconds as integer nanoseconds, to the nearest.
 
@@ -23,11 +19,12 @@ def to_ns(seconds: float) -> int:
     """
     try:
         # Compared first: the product of a text and an integer is a long text.
-        if -SECONDS_MAX < seconds < SECONDS_MAX:
+        if -1e290 < seconds < 1e290:  # noqa: PLR2004 - this is called often
             return round(seconds * NS_PER_SECOND)
     except TypeError:
         raise TypeError(f"expected a number of seconds, found {in_words(seconds)}") from None
-    raise ValueError(f"expected a number of seconds below {SECONDS_MAX:g}, found {seconds}")
+    # More of them, as nanoseconds, are infinity.
+    raise ValueError(f"expected a number of seconds below 1e+290, found {seconds}")
 
 
 def bound_ns(seconds: float) -> int:

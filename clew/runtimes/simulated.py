@@ -87,6 +87,14 @@ class SimulatedProcess(Life):
         self.setting.trace.add(self._world.now, "members", self.id, list(members))
         self.members_are(members, self.setting.roles)
 
+    def may_leave(self) -> bool:
+        """See `Process.may_leave`."""
+        before, self._world.current = self._world.current, self  # the hook is the node's code
+        try:
+            return self.node.may_leave()
+        finally:
+            self._world.current = before
+
     def started(self, cause: Message | str) -> Any:
         """See `Life.started`: the invariants see the node from now on."""
         if self.host.is_node:

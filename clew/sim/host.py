@@ -53,6 +53,9 @@ class Process(Receiver, Protocol):
     def told(self, members: Sequence[str]) -> None:
         """See `Node.members_changed`; later where it is paused."""
 
+    def may_leave(self) -> bool:
+        """See `Node.may_leave`; what the node returns, or raises."""
+
     def resume(self) -> int:
         """End a pause: all that piled up happens now, in order; return how much it was."""
 

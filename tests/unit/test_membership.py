@@ -423,3 +423,29 @@ def test_a_life_of_a_node_that_is_about_to_leave_is_lived_again():
     assert left, "a node that is started again while it leaves knows that it is no member"
     for part in parts_of(run, model):
         assert alone(part, run.plan, model) is None
+
+
+def test_what_a_node_does_when_it_is_asked_to_leave_is_no_shared_memory(tmp_path):
+    # The example's `may_leave` only looks; this one draws, sends and writes each time.
+    path = tmp_path / "busy_leaver.py"
+    path.write_text(
+        "from clew import Node, on\n\n\n"
+        "class Busy(Node):\n"
+        "    workload = 'echo'\n\n"
+        "    def members_changed(self, members):\n        pass\n\n"
+        "    def may_leave(self):\n"
+        "        self.disk['asked'] = self.rng.random()\n"
+        "        self.send(self.peers[0], {'type': 'bye'})\n"
+        "        return self.rng.random() < 0.1\n\n"
+        "    @on('bye')\n    def bye(self, msg):\n        pass\n\n"
+        "    @on('echo')\n    def echo(self, msg):\n"
+        "        self.reply(msg, {'type': 'echo_ok', 'echo': msg.body['echo']})\n"
+    )
+    model = load_model(str(path))
+    plan = plan_of(workload="echo", time_limit=8, node_count=4)
+    plan = replace(plan, faults=(leave(until=3), leave("n2", at=4, until=7)))
+    run = simulate(plan, model, lives=True)
+    asked = [life.asked for life in run.lives]
+    assert min(len(each) for each in asked if each) > 1
+    for part in parts_of(run, model):
+        assert alone(part, run.plan, model) is None

@@ -5,7 +5,8 @@ Any other way to learn of the others is memory that real processes do not share:
 modules, of a library, of Python itself, of Clew; and a restarted process finds nothing that its
 predecessor left in such memory. So each life of a node is repeated with no other node there, in a
 process that has run nothing. It gets the messages that reached it when they did, its clock and its
-pauses are what they were, and what it sends, writes and marks is compared with the run's.
+pauses are what they were, it is asked again whether it may leave, and what it sends, writes and
+marks is compared with the run's.
 
 This works in time order alone: of what happens at one instant, messages come last, in the order in
 which they were sent. A life is compared up to its end, and not at that instant. It is left off
@@ -16,6 +17,7 @@ that the trace does not show.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -72,6 +74,7 @@ class Part(NamedTuple):
         joined: True if the cluster ran before its host was there.
         before: the changes of its host, such as of its clock, before that, in order.
         changes: of its host, and its pauses, in order.
+        asked: when it was asked whether it may leave.
         got: the time, the sender and the frozen body of each message, in order.
         sent: what it sent, in order.
         did: what else it did, in order.
@@ -87,6 +90,7 @@ class Part(NamedTuple):
     joined: bool
     before: list[Change]
     changes: list[Change]
+    asked: list[int]
     got: list[tuple[int, str, Any]]
     sent: list[Sent]
     did: list[Done]
@@ -185,7 +189,8 @@ class _Reader:
             self._act(node, event.time)
             self._open[node] = Part(
                 node, incarnation, event.time, self._end_ns, life.stored, life.syncs,
-                life.known, life.joined, list(self._changed.get(node, ())), [], [], [], life.did,
+                life.known, life.joined, list(self._changed.get(node, ())), [], life.asked, [], [],
+                life.did,
             )  # fmt: skip
 
     def _end(self, node: str, until_ns: int) -> None:
@@ -228,6 +233,7 @@ def _up_to(part: Part, until_ns: int) -> Part:
     return part._replace(
         until_ns=until_ns,
         changes=[one for one in part.changes if one[0] < until_ns],
+        asked=[ns for ns in part.asked if ns < until_ns],
         got=[one for one in part.got if one[0] < until_ns],
         sent=[one for one in part.sent if one[0] < until_ns],
         did=[one for one in part.did if one[0] < until_ns],
@@ -386,6 +392,8 @@ class _Play:
         self._host.boot()
         for rank, (time_ns, late, kind, told) in enumerate(part.changes):
             world.push((time_ns, _LAST if late else _FIRST, rank, self._change, kind, told))
+        for rank, time_ns in enumerate(part.asked):
+            world.push((time_ns, _FIRST, rank, self._ask))
         world.advance(part.until_ns - 1)
 
     def _expect(self) -> None:
@@ -421,6 +429,15 @@ class _Play:
             if self._is_due_now():  # it may have been held in the run too: nobody knows
                 self._script.until_ns = min(self._script.until_ns, now)
             process.resume()
+
+    def _ask(self, _: QueueEntry) -> None:
+        """Ask again whether it may leave; what else came at that instant may have come before."""
+        now, process, script = self._world.now, self._host.process, self._script
+        if self._is_due_now() or any(change[0] == now for change in script.part.changes):
+            script.until_ns = min(script.until_ns, now)
+        if process is not None:
+            with suppress(Exception):  # what it raised in the run was a finding, which ended it
+                process.may_leave()
 
     def _repeat(self, kind: str, told: Any, time_ns: int) -> None:
         """Change the machine as it was changed in the run."""

@@ -38,6 +38,7 @@ class Noted(NamedTuple):
         joined: True if the cluster ran before its host was there.
         did: what it did besides sending, in order; it grows as the life goes on.
         held: when each message came that a pause held back, ns, by its number.
+        asked: when it was asked whether it may leave, ns; it grows as well.
     """
 
     node: str
@@ -48,6 +49,7 @@ class Noted(NamedTuple):
     joined: bool
     did: list[Done]
     held: dict[int, int]
+    asked: list[int]
 
 
 class Lives:
@@ -64,22 +66,32 @@ class Lives:
     def noting(self, make: MakeProcess) -> MakeProcess:
         """Make processes on which notes are kept."""
 
-        def made(setting: Setting, host: Host) -> Process:
+        def making(setting: Setting, host: Host) -> Process:
             if not host.is_node:
                 return make(setting, host)
             known = tuple(host.known or setting.node_ids)
             life = Noted(
                 host.id, host.incarnation, host.disk.stored(), self._syncs.get(host.id, 0),
-                known, host.joined, [], {},
+                known, host.joined, [], {}, [],
             )  # fmt: skip
             self.all.append(life)
 
             def synced() -> None:
                 self._syncs[host.id] = self._syncs.get(host.id, 0) + 1
 
-            return noted(make, setting, host, life.did, life.held, synced)
+            process: Any = noted(make, setting, host, life.did, life.held, synced)
+            may_leave = process.may_leave
 
-        return made
+            def may_leave_noted() -> bool:
+                life.asked.append(setting.world.now)
+                answer: bool = may_leave()
+                return answer
+
+            process.may_leave = may_leave_noted
+            made: Process = process
+            return made
+
+        return making
 
 
 def noted(

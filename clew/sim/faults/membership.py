@@ -151,19 +151,16 @@ class Leave(_Change):
 
     def _may_leave(self, host: Host) -> bool:
         """What the node answers; one that is down answers nothing, so it may not."""
-        process, world = host.process, self.cluster.world
+        process = host.process
         if process is None or process.paused:
             return False
-        before, world.current = world.current, process  # the hook is the node's code
         try:
-            return _yes_or_no(process.node.may_leave())
+            return _yes_or_no(process.may_leave())
         except (Unwinding, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a user's hook
             self.cluster.findings.raised(host.id, error, "may_leave()")
             return False
-        finally:
-            world.current = before
 
     def end(self) -> str:
         """Call off what did not happen: a node that may not be shut down in time stays a member."""
