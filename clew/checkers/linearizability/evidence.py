@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from clew.checkers.keys import Keying, is_pair
-from clew.checkers.linearizability.entries import Entry, Partition, end
+from clew.checkers.linearizability.entries import Entry, Partition
 from clew.checkers.linearizability.explanation import bare, explain, named
 from clew.checkers.linearizability.reduction import (
     REDUCTION_CONFIGURATIONS,
@@ -36,11 +36,13 @@ from clew.history import Operation
 STORY_CONFIGURATIONS = 5_000
 STORY_CONFIGURATIONS_EACH = 3
 STORY_BYTES = 64 << 20
-STORY_ENTRIES_MAX = 100_000
 """What a search may cost that only finds a story, the second per entry."""
 
 WHOLE_STORY_CONFIGURATIONS = 14_000
-"""The most that it may cost to tell the story by all of a partition, which the engine did not."""
+WHOLE_STORY_RESPONSES = 1_000
+WHOLE_STORY_PART = 20
+"""The story is told by all of a partition, which the engine did not search, if so few operations
+responded before, or one of so many; the search then takes about as long as the engine did."""
 
 
 REDUCTIONS_CONFIGURATIONS = 5 * REDUCTION_CONFIGURATIONS
@@ -90,8 +92,9 @@ class Evidence:
         blamed: Sequence[Entry] = broken
         try:
             told: Sequence[Entry] = partition.entries
+            whole = True
             if failed is None:
-                failed, told = self._story(partition, broken)
+                failed, told, whole = self._story(partition, broken)
             blamed = [failed.response]
             if not self._explained:
                 return named(self._specification, partition.key, failed, self._operations)
@@ -100,9 +103,13 @@ class Evidence:
             if failed.freed or failed.machine.specification.looks_ahead:
                 # The order found used pending operations twice, or what was seen later.
                 failed = self._told(minimal)
-            alone = None if told is partition.entries else told
             return explain(
-                self._specification, partition.key, failed, blamed, self._operations, alone
+                self._specification,
+                partition.key,
+                failed,
+                blamed,
+                self._operations,
+                None if whole else told,
             )
         except EnginesDisagreeError:
             raise
@@ -114,20 +121,22 @@ class Evidence:
 
     def _story(
         self, partition: Partition, broken: Sequence[Entry]
-    ) -> tuple[Searched, Sequence[Entry]]:
-        """Find a search that fails, and what was searched: the partition or what breaks it."""
-        if self._explained and _is_near(partition, broken) and not _is_cut(partition, broken):
-            with suppress(OutOfBudget):
-                whole = _Suspects(self._specification, partition.entries)
-                found = self._told(whole, WHOLE_STORY_CONFIGURATIONS)
-                return found, partition.entries
-        return self._told(_Suspects(self._specification, broken)), broken
+    ) -> tuple[Searched, Sequence[Entry], bool]:
+        """Search what breaks a partition, or all of it as far as there; also return which."""
+        if self._explained and not _is_cut(partition, broken):
+            before = _before(partition, broken)
+            most = max(WHOLE_STORY_RESPONSES, len(partition.entries) // WHOLE_STORY_PART)
+            if sum(each.completed is not None for each in before) < most:
+                suspects = _Suspects(self._specification, before)
+                limit = min(_story_limit(partition.entries), WHOLE_STORY_CONFIGURATIONS)
+                with suppress(OutOfBudget):
+                    return self._told(suspects, limit), before, True
+        return self._told(_Suspects(self._specification, broken)), broken, False
 
     def _told(self, suspects: _Suspects, most: int | None = None) -> Searched:
         """Search entries that are known to fail."""
         specification, entries = suspects
-        limit = STORY_CONFIGURATIONS + STORY_CONFIGURATIONS_EACH * len(entries)
-        share = Share(self._budget, limit if most is None else min(limit, most))
+        share = Share(self._budget, _story_limit(entries) if most is None else most)
         found = searched(specification, entries, share, bytes_max=STORY_BYTES)
         if found.outcome.linearizable:
             raise EnginesDisagreeError([each.number for each in entries])
@@ -162,12 +171,15 @@ class Evidence:
         return suspects._replace(entries=minimal)
 
 
-def _is_near(partition: Partition, broken: Sequence[Entry]) -> bool:
-    """True if a search of the whole may get to what breaks it: one response, one configuration."""
-    if len(partition.entries) > STORY_ENTRIES_MAX:
-        return False
-    last = max(map(end, broken))
-    return sum(end(each) < last for each in partition.entries) < WHOLE_STORY_CONFIGURATIONS
+def _story_limit(entries: Sequence[Entry]) -> int:
+    """Return what a search of these may cost that only finds a story."""
+    return STORY_CONFIGURATIONS + STORY_CONFIGURATIONS_EACH * len(entries)
+
+
+def _before(partition: Partition, broken: Sequence[Entry]) -> Sequence[Entry]:
+    """Return what was invoked before the last of these responded: the rest changes nothing."""
+    last = max(each.completed for each in broken if each.completed is not None)
+    return [each for each in partition.entries if each.invoked < last]
 
 
 def _is_cut(partition: Partition, broken: Sequence[Entry]) -> bool:
