@@ -81,6 +81,7 @@ def _clew(
 
 \b
   clew test raft --nemesis partition,kill,clock --seed 42
+  clew test raft --nemesis trigger --nemesis-interval 1 --runs 20
   clew test my_node.py -w g-counter --node-count 3
   clew test raft --bug forgets-vote --runs 200
   clew test raft --nemesis all --swarm --for 5m --until-failure

@@ -13,7 +13,6 @@ from typing import Any
 
 from clew.errors import ScenarioError
 from clew.machine.text import meant
-from clew.node.timer import NS_PER_SECOND
 
 EVENTS: dict[str, str] = {
     "send": "a node has sent a message of the type; its code has not gone on yet",
@@ -40,6 +39,8 @@ ASKED = "trigger"
 DRAWN = "?"
 """The name for one that is drawn when the fault is armed, from those that the run has had so far;
 the first to come if it has had none."""
+
+_MS = 1_000_000
 
 COUNT_MAX = 1_000_000
 
@@ -87,13 +88,17 @@ class Trigger:
     def told(self) -> str:
         """When the fault strikes, such as ``when n2 sends vote for the 3rd time``."""
         often = f" for the {_ordinal(self.count)} time" if self.count > 1 else ""
-        later = f", {self.delay_ns / NS_PER_SECOND:.6g} s later" if self.delay_ns else ""
+        later = f", {_length(self.delay_ns)} later" if self.delay_ns else ""
         return f"when {self.words}{often}{later}"
 
     def _what(self) -> str:
         if self.name == DRAWN:
             return f"a drawn {_NOUNS[self.event]}"
         return self.name or f"any {_NOUNS.get(self.event)}"
+
+
+def _length(ns: int) -> str:
+    return f"{ns / _MS:.4g} ms" if ns >= _MS else f"{ns / 1000:.4g} us"
 
 
 def _ordinal(count: int) -> str:

@@ -94,7 +94,7 @@ class Tripwires:
         Args:
             trigger: for what.
             nodes: where; None for anywhere.
-            stream: the fault's own, from which a name is drawn if the trigger says so.
+            stream: a name is drawn from it if the trigger says so.
             strike: called when it happens, once.
         """
         name: str | None = trigger.name

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from clew.report.story import story
 from clew.scenarios.code.models import load_model
+from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
@@ -102,3 +104,10 @@ def test_what_waits_at_a_node_that_goes_goes_with_it():
     faults.append(waiting(Trigger("state", "leader"), name="any"))
     less = cuts.with_nodes(replace(plan, faults=tuple(faults)), ["n0", "n1"], moved=True)
     assert [fault.id for fault in less.faults] == ["f0", "f1", "any"]
+
+
+def test_a_story_tells_what_a_fault_waited_for(failing):
+    plan = failing("Halves", waiting(Trigger("synced", node="n1", lasts_ns=333 * MS)))
+    model = load_model(plan.model.name)
+    told = " ".join(story(judge(simulate(plan, model), model)).split())
+    assert "Fault f: when n1 has synced: killed n1" in told

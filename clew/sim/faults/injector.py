@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from clew.errors import ScenarioError
 from clew.node.node import roles_among
+from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Ledger
 from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
@@ -172,6 +173,7 @@ class Injector:
         if self._ledger.healed:
             return
         world, injection, wires = self._cluster.world, course.injection, self._cluster.tripwires
+        fault = injection.fault
         assert wires is not None, "a cluster whose faults wait for something needs tripwires"
         happened = world.event()
         within = not (when.delay_ns or injection.runs_nodes)
@@ -182,8 +184,8 @@ class Injector:
                 self._strike(course, host)
             happened.succeed(host)
 
-        course.wire = wires.arm(when, self._where(when), injection.stream("trigger"), strike)
-        over = world.timeout(max(injection.fault.until_ns - world.now, 0))
+        course.wire = wires.arm(when, self._where(when), self._naming(fault, when), strike)
+        over = world.timeout(max(fault.until_ns - world.now, 0))
         yield happened | over
         wires.disarm(course.wire)
         if not happened.triggered:
@@ -193,6 +195,13 @@ class Injector:
             self._strike(course, cast("Host", happened.value))
         if course.active:
             yield from self._go_on(course)
+
+    def _naming(self, fault: Fault, when: Trigger) -> Stream:
+        """The draws of a name: the same for faults that are to strike together."""
+        node = when.node or ""
+        return self._cluster.entropy.stream(
+            "trigger", when.event, node, when.count, when.delay_ns, fault.at_ns
+        )
 
     def _where(self, when: Trigger) -> Collection[str] | None:
         """The nodes at which something may happen; a role's are those that it has by then."""
