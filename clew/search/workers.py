@@ -1,12 +1,13 @@
 """Worker processes that run seeds; results come in the order in which the seeds were given.
 
-A worker holds a few seeds and answers them one by one. Memory is bounded: a limited number of seeds
-are given out or wait for an earlier one to be reported.
+A worker holds so many seeds that it has work for a while, also if this process gets no processor
+for that long, and sends the answers of quick seeds together. Memory is bounded: a limited number of
+seeds are given out or wait for an earlier one to be reported.
 
-A worker that dies takes no seed with it: the one that it ran is run again by a fresh worker, the
-others by any worker. A seed that ends its worker again and again is reported itself, with verdict
-UNKNOWN; so is one that does not come back within its job's time, whose worker is killed. Workers
-end with the process that started them.
+A worker that dies takes no seed with it: the one that it ran, which it has marked in memory that
+both share, is run again by a fresh worker, the others by any worker. A seed that ends its worker
+again and again is reported itself, with verdict UNKNOWN; so is one that does not come back within
+its job's time, whose worker is killed. Workers end with the process that started them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from ctypes import c_ulonglong
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import RawValue
 from typing import TypeAlias
 
 from clew.errors import ClewError
@@ -45,9 +48,15 @@ from clew.search.seeds import (
     seed_seconds_of,
 )
 
-HELD = 3
-"""A worker holds at most this many seeds, including the one it runs: it never waits for the
-next."""
+HELD, HELD_MOST = 3, 32
+"""How many seeds a worker holds at most, including the one it runs: it never waits for the next.
+There are so many only where they are quick."""
+
+HELD_SECONDS = 0.2
+"""How long the seeds that a worker holds may keep it busy, if they are more than `HELD`."""
+
+BATCH_SECONDS = 0.05
+"""An answer waits at most this long for others, and for the end of a seed that was begun then."""
 
 WINDOW = 64
 """A worker may be at most this many seeds ahead of the one that is reported next."""
@@ -72,6 +81,9 @@ _END_SECONDS = 1.0
 Answer: TypeAlias = SeedResult | ClewError
 """A worker's answer for a seed."""
 
+Batch: TypeAlias = tuple[list[Answer], float]
+"""Answers to seeds in their order, and how many seconds they took."""
+
 
 def result_of(answer: Answer) -> SeedResult:
     """Return the result in an answer.
@@ -90,18 +102,39 @@ class _Worker:
 
     Attributes:
         held: the places of the seeds that it holds, in the order that it runs them.
-        waited: how long the sweep has waited for it since it began to run the first of them;
-            seconds.
+        begun: how many seeds it has begun, in memory that it shares with this process.
+        answered: how many of them it has answered.
+        waited: how long the sweep has waited for it since it was seen to begin a seed; seconds.
+        seen: how many it had begun then.
+        pace: how many seconds its last seeds took, each; 0 for unknown.
         ready: False until it says so.
         job: the last job that it was sent.
     """
 
     process: BaseProcess
     connection: Connection
+    begun: c_ulonglong
     held: deque[int] = field(default_factory=deque)
+    answered: int = 0
     waited: float = 0.0
+    seen: int = 0
+    pace: float = 0.0
     ready: bool = False
     job: Job | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """True if it should hold another seed."""
+        count = len(self.held)
+        return count < HELD or (count < HELD_MOST and 0 < self.pace * count < HELD_SECONDS)
+
+    @property
+    def rank(self) -> int:
+        """The rank of the seed that it runs, or ran last, among those that it holds.
+
+        Those before it are done too, but it has not sent their answers.
+        """
+        return min(max(self.begun.value - self.answered - 1, 0), len(self.held) - 1)
 
 
 class Pool:
@@ -162,7 +195,7 @@ class Pool:
         # that there are have work.
         while True:
             worker = min(
-                (each for each in self._workers if len(each.held) < HELD),
+                (each for each in self._workers if each.has_room),
                 key=lambda each: len(each.held),
                 default=None,
             )
@@ -202,11 +235,14 @@ class Pool:
         scenario = self._tasks[place].job.scenario
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, os.getpid(), scenario), daemon=True)
+        begun = RawValue(c_ulonglong, 0)
+        process = context.Process(
+            target=_work, args=(theirs, os.getpid(), scenario, begun), daemon=True
+        )
         with without_interrupts(), safe_path(), without_main():
             process.start()
         theirs.close()
-        worker = _Worker(process, ours)
+        worker = _Worker(process, ours, begun)
         self._workers.append(worker)
         return worker
 
@@ -217,27 +253,34 @@ class Pool:
         ready = set(wait([worker.connection for worker in self._workers], _LOOK_SECONDS))
         for worker in [each for each in self._workers if each.connection in ready]:
             try:
-                answer: Answer | None = worker.connection.recv()
+                batch: Batch | None = worker.connection.recv()
             except (EOFError, OSError):
                 self._died(worker)
                 continue
-            self._answered(worker, answer)
+            self._answered(worker, batch)
         # Time in which this process was stopped, or busy elsewhere, does not count.
         now = wall.seconds()
         step, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
         for worker in [each for each in self._workers if each.held and each.ready]:
+            begun = worker.begun.value
+            if begun != worker.seen:
+                worker.seen, worker.waited = begun, 0.0
             worker.waited += step
             if worker.waited > self._seconds(worker):
                 self._hung(worker)
         if not ready and self._tick is not None:
             self._tick()
 
-    def _answered(self, worker: _Worker, answer: Answer | None) -> None:
+    def _answered(self, worker: _Worker, batch: Batch | None) -> None:
         worker.waited = 0.0
-        if answer is None:
+        if batch is None:
             worker.ready = True
             self._stillborn = 0
-        else:
+            return
+        answers, seconds = batch
+        worker.answered += len(answers)
+        worker.pace = seconds / len(answers)
+        for answer in answers:
             self._finish(worker.held.popleft(), answer)
 
     def _finish(self, place: int, answer: Answer) -> None:
@@ -246,7 +289,7 @@ class Pool:
         del self._tasks[place]
 
     def _seconds(self, worker: _Worker) -> float:
-        job = self._tasks[worker.held[0]].job
+        job = self._tasks[worker.held[worker.rank]].job
         return seed_seconds_of(job.scenario) if job.seed_seconds is None else job.seed_seconds
 
     def _died(self, worker: _Worker) -> None:
@@ -262,6 +305,7 @@ class Pool:
                     fix="Try --jobs 1",
                 )
         elif worker.held:
+            worker.held.rotate(-worker.rank)
             place = worker.held[0]
             self._deaths[place] = self._deaths.get(place, 0) + 1
             if self._deaths[place] >= (KILLS_MAX if killed else DEATHS_MAX):
@@ -276,6 +320,7 @@ class Pool:
         seconds = self._seconds(worker)
         worker.process.kill()
         worker.process.join()
+        worker.held.rotate(-worker.rank)
         self._lose(
             worker, "worker hung",
             f"The seed did not end within {seconds:g} s, so the process that ran it was killed.",
@@ -322,7 +367,7 @@ def remove_parts(job: Job, pid: int | None) -> None:
             part.unlink()
 
 
-def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
+def _work(connection: Connection, parent: int, scenario: Scenario, begun: c_ulonglong) -> None:
     """Work: seeds in, results out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave_no_sign()
@@ -330,13 +375,23 @@ def _work(connection: Connection, parent: int, scenario: Scenario) -> None:
     with suppress(ClewError):  # the first seed will report it
         warm(scenario.model, scenario.bug)
     job: Job | None = None
+    answers: list[Answer] = []
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), Bench() as bench:
         connection.send(None)
+        started = wall.seconds()
+        # Between two turns of the loop every seed that was taken is answered, or in `answers`.
         while True:
+            spent = wall.seconds() - started
+            if answers and (spent >= BATCH_SECONDS or not connection.poll()):
+                connection.send((answers, spent))
+                answers = []
             given, seed = connection.recv()
+            if not answers:
+                started = wall.seconds()
+            begun.value += 1
             job = given or job
             assert job is not None
-            connection.send(answer_of(job, seed, bench))
+            answers.append(answer_of(job, seed, bench))
 
 
 def answer_of(job: Job, seed: int, bench: Bench) -> Answer:

@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from ctypes import c_ulonglong
 from itertools import count, islice
 from pathlib import Path
 from random import Random
@@ -307,3 +309,40 @@ def test_garbage_is_collected_when_a_run_is_gone_and_not_before(tmp_path, monkey
         assert result_in(Job(scenario, tmp_path), 0, bench).verdict is Verdict.VALID
     assert seen[0][0] > 100 * before[0]
     assert gc.get_threshold() == before
+
+
+def worker_with(held, *, begun=0, answered=0, pace=0.0):
+    process, connection = multiprocessing.current_process(), multiprocessing.Pipe()[0]
+    return workers._Worker(
+        process, connection, c_ulonglong(begun), deque(range(held)), answered, pace=pace
+    )
+
+
+@pytest.mark.parametrize(
+    ("pace", "most"),
+    [(0, workers.HELD), (60, workers.HELD), (workers.HELD_SECONDS / 10, 10), (1e-9, 32)],
+)
+def test_a_worker_holds_more_seeds_only_where_they_are_quick(pace, most):
+    rooms = [worker_with(held, pace=pace).has_room for held in range(workers.HELD_MOST + 2)]
+    assert rooms == [held < most for held in range(len(rooms))]
+
+
+@pytest.mark.parametrize(
+    ("begun", "answered", "rank"), [(0, 0, 0), (1, 0, 0), (3, 0, 2), (7, 5, 1), (5, 5, 0)]
+)
+def test_the_seed_that_a_worker_ran_last_is_known_though_answers_wait(begun, answered, rank):
+    assert worker_with(4, begun=begun, answered=answered).rank == rank
+
+
+def test_answers_of_quick_seeds_come_together(tmp_path, monkeypatch):
+    taken, plain = [], Pool._answered
+
+    def noted(self, worker, batch):
+        taken.append(0 if batch is None else len(batch[0]))
+        plain(self, worker, batch)
+
+    monkeypatch.setattr(Pool, "_answered", noted)
+    seeds_run = [one.seed for one in sweep(job(tmp_path, time_limit=1), range(60), 2)]
+    assert seeds_run == list(range(60))
+    assert sum(taken) == 60
+    assert max(taken) > 1
