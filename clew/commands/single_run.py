@@ -53,7 +53,8 @@ def run_one(case: Case, asked: Invocation) -> int:
         if asked.trace is not None:
             write_trace(outcome.run.trace, asked.trace)
         if asked.report is not None:
-            write_page(asked.report, outcome, Path(result.repro) if result.repro else None)
+            repro = Path(result.repro) if result.repro else None
+            write_page(asked.report, outcome, repro, futures=True)
     case.summary.add(result)
     if asked.json:
         print_json(case, result)

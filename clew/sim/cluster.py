@@ -20,7 +20,7 @@ from clew.node.system import (
     tells_own_state,
     tells_state,
 )
-from clew.sim.entropy import Entropy
+from clew.sim.entropy import Entropy, Fork, ForkingEntropy
 from clew.sim.findings import Findings
 from clew.sim.host import Host, MakeProcess
 from clew.sim.latency import Latency
@@ -92,6 +92,7 @@ class Cluster:
         bandwidth: int = 0,
         roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
         tripwires: Tripwires | None = None,
+        fork: Fork | None = None,
     ) -> None:
         self.tripwires = tripwires
         self.roles = {role: [*names] for role, names in roles.items()}
@@ -107,7 +108,7 @@ class Cluster:
         self._make_process = make_process
         # In order of dependence: each part is passed to those that come after it.
         self.world = world = World(order)
-        self.entropy = Entropy(seed)
+        self.entropy = Entropy(seed) if fork is None else self._forking(seed, fork)
         self.trace = trace = Trace(keep=keep_trace, on_batch=self._check)
         self.network = Network(
             world, self.entropy, trace, latency or Latency(), self.endpoint, regions
@@ -136,6 +137,12 @@ class Cluster:
         world.when_abandoned = self._cut
         world.when_stuck = self.limits.clocks_asked
         world.when_interrupted = self.findings.interrupted
+
+    def _forking(self, seed: int, fork: Fork) -> Entropy:
+        """Make an entropy that is another seed's from a moment on."""
+        entropy = ForkingEntropy(seed)
+        self.world.call_at(fork.at_ns, entropy.turn, fork.seed)
+        return entropy
 
     @property
     def talked(self) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 from hashlib import blake2b
 from random import Random  # noqa: TID251 - this is the one file that wraps it
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -29,6 +29,10 @@ class Stream:
     __slots__ = ("_state",)
 
     def __init__(self, state: int) -> None:
+        self._state = state & _MASK
+
+    def begin(self, state: int) -> None:
+        """Begin anew, at another state."""
         self._state = state & _MASK
 
     def bits64(self) -> int:
@@ -96,3 +100,50 @@ class Entropy:
     def random(self, *key: str | int) -> Random:
         """A `random.Random` for a user's node; its integer draws and ``random()`` are stable."""
         return Random(self.state(*key))  # noqa: S311 - simulation, not secrets
+
+
+class Fork(NamedTuple):
+    """Where another future begins: from then on every draw is that of another seed.
+
+    Attributes:
+        at_ns: virtual ns.
+        seed: the other seed.
+    """
+
+    at_ns: int
+    seed: int
+
+
+class ForkingEntropy(Entropy):
+    """An entropy whose streams can all be drawn anew, those that are in use among them."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._made: list[tuple[tuple[str | int, ...], Stream | Random]] = []
+
+    def stream(self, *key: str | int) -> Stream:
+        """See `Entropy.stream`."""
+        made = super().stream(*key)
+        self._made.append((key, made))
+        return made
+
+    def bits(self, *key: str | int) -> Callable[[int], int]:
+        """See `Entropy.bits`."""
+        return self.random(*key).getrandbits
+
+    def random(self, *key: str | int) -> Random:
+        """See `Entropy.random`."""
+        made = super().random(*key)
+        self._made.append((key, made))
+        return made
+
+    def turn(self, seed: int) -> None:
+        """Draw from another seed from here on."""
+        super().__init__(seed)
+        for key, made in self._made:
+            if isinstance(made, Stream):
+                made.begin(self.state(*key))
+            else:
+                made.seed(self.state(*key))

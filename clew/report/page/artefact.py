@@ -16,9 +16,16 @@ def page_beside(plan: Path) -> Path:
     return plan.with_name(f"{name}.html")
 
 
-def write_page(to: Path, outcome: Outcome, repro: Path | None) -> None:
-    """Write the page of a run; one with a repro file names the command that replays it."""
+def write_page(to: Path, outcome: Outcome, repro: Path | None, *, futures: bool = False) -> None:
+    """Write the page of a run.
+
+    Args:
+        to: the file.
+        outcome: of the run.
+        repro: its repro file, of which the page names the command; None for none.
+        futures: see `clew.report.page.page.page`.
+    """
     from clew.report.page.page import page  # noqa: PLC0415 - most runs have none
 
     command = "" if repro is None else f"clew replay {shlex.quote(str(repro))}"
-    write_text(to, page(outcome, command))
+    write_text(to, page(outcome, command, futures=futures))

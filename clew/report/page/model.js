@@ -134,6 +134,14 @@ class Model {
     return { shown, times, hidden };
   }
 
+  // The rank of the first moment from which on all other futures fail; -1 for none.
+  inevitable() {
+    const futures = this.data.futures;
+    let sure = futures.length;
+    while (sure > 0 && futures[sure - 1][1] === futures[sure - 1][2]) sure--;
+    return sure < futures.length ? sure : -1;
+  }
+
   // All moments that led to a message, and all that it led to.
   chain(message) {
     const moments = new Set(), messages = new Set();

@@ -59,7 +59,7 @@ class TimeView {
     this.order = order; this.place = new Map(order.map((lane, rank) => [lane, rank]));
     const { clientWidth: width, clientHeight: height } = this.box;
     if (!width || !height) return;
-    this.width = width; this.top = 4; this.step = (height - 22 - this.top) / order.length;
+    this.width = width; this.top = this.model.data.futures.length && !this.withArrows ? 26 : 4; this.step = (height - 22 - this.top) / order.length;
     const pen = prepared(this.canvas, width, height), end = height - 18;
     this.axis(pen, end);
     for (const [id, , detail, since, until] of this.model.data.faults) this.fault(pen, id, detail, since, until, end);
@@ -71,6 +71,7 @@ class TimeView {
     this.load(pen);
     this.operations(pen);
     this.servers(pen);
+    if (this.top > 4) this.likelihood(pen);
     if (this.withArrows) this.messages(pen, end);
     else this.density(pen, end);
     this.spans(pen);
@@ -89,7 +90,26 @@ class TimeView {
     const x = this.x(since), width = Math.max(this.x(until) - x, 1);
     if (x > this.width || x + width < this.left) return;
     pen.fillStyle = css("--fault"); pen.fillRect(Math.max(x, this.left), 0, Math.min(width, this.width - Math.max(x, this.left) - 12), end);
-    if (width > 40 || this.withArrows) label(pen, fitted(pen, this.withArrows ? `${id}: ${detail}` : id, Math.max(width - 6, 40)), Math.max(x, this.left) + 4, 8, css("--lost"));
+    if (width > 40 || this.withArrows) label(pen, fitted(pen, this.withArrows ? `${id}: ${detail}` : id, Math.max(width - 6, 40)), Math.max(x, this.left) + 4, Math.max(this.top + 3, 8), css("--lost"));
+  }
+  // The share of other futures that fail, from each moment on.
+  likelihood(pen) {
+    const futures = this.model.data.futures, base = 22, points = [];
+    let before = futures[0][1] / futures[0][2];
+    points.push([this.left, base - 18 * before]);
+    for (const [time, failed, count] of futures) {
+      const x = Math.min(Math.max(this.x(time), this.left), this.width - 12);
+      points.push([x, base - 18 * before], [x, base - 18 * (before = failed / count)]);
+    }
+    points.push([this.width - 12, base - 18 * before]);
+    stroke(pen, points, css("--bad"), 1.5);
+    stroke(pen, [[this.left, base], [this.width - 12, base]], css("--faint"));
+    const sure = this.model.inevitable();
+    label(pen, `fails in ${Math.round(100 * futures[0][1] / futures[0][2])} % of ${futures[0][2]} futures`, this.left + 4, 8, css("--bad"));
+    if (sure >= 0) {
+      const x = this.x(futures[sure][0]), left = x > this.width * 0.6;
+      label(pen, left ? "from here on in all \u2192" : "\u2190 from here on in all", x + (left ? -4 : 4), 14, css("--bad"), left ? "right" : "left");
+    }
   }
   visible(since, until) { return until >= this.from && since <= this.to; }
   bar(since, until) { const x = Math.max(this.x(since), this.left); return [x, Math.max(Math.min(this.x(until), this.width - 12) - x, 1)]; }

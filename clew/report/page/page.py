@@ -28,6 +28,7 @@ from clew.report.page.states import States, states_of
 from clew.report.story import StoryStep, story_steps
 from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.runs.run import Run
+from clew.search.futures import shares
 from clew.search.shrink.oracle import blamed, failing, moment_of, target_of
 from clew.search.shrink.parting import causal_past
 from clew.trace import words
@@ -36,17 +37,22 @@ from clew.trace.timeline import Timeline
 PLAIN_MAX = 100_000
 """A longer text of data is compressed, which a browser unpacks itself."""
 
+FUTURES_EVENTS_MAX = 500_000
+"""How many events all other futures of a page have together, at most."""
+
 PAST_EVENTS_MAX = 1_000_000
 """What led to a failure of a run of more events is not marked."""
 
 
 @collected_rarely()
-def page(outcome: Outcome, command: str = "") -> str:
+def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
     """Write the page, as HTML.
 
     Args:
         outcome: of the run, with its trace.
         command: what brings the run back, for a button that copies it; empty for none.
+        futures: whether to show how likely the failure was from each moment of the story on, which
+            takes some hundred runs.
     """
     plan = outcome.run.plan
     titled = layout.titled(plan.model.name, plan.model.bug)
@@ -60,7 +66,11 @@ def page(outcome: Outcome, command: str = "") -> str:
         "command": command,
     }
     title = f"{outcome.verdict.value.upper()}: {titled}, {plan.workload}, seed {plan.seed}"
-    return filled(title, {"head": head, **_data(outcome, found)})
+    steps = story_steps(outcome)
+    moments = [step.time_ns for step in steps] if futures else []
+    likely = shares(outcome, moments, FUTURES_EVENTS_MAX)
+    data = {"head": head, "futures": likely, **_data(outcome, found, steps)}
+    return filled(title, data)
 
 
 def filled(title: str, data: Mapping[str, Any]) -> str:
@@ -112,7 +122,9 @@ def _about(outcome: Outcome) -> str:
     return f"{run.plan.workload}, seed {run.plan.seed}; {', '.join(counts)}"
 
 
-def _data(outcome: Outcome, found: tuple[Result, Anomaly] | None) -> dict[str, Any]:
+def _data(
+    outcome: Outcome, found: tuple[Result, Anomaly] | None, steps: Sequence[StoryStep]
+) -> dict[str, Any]:
     run = outcome.run
     timeline = run.timeline()
     anomaly = found[1] if found else None
@@ -125,7 +137,6 @@ def _data(outcome: Outcome, found: tuple[Result, Anomaly] | None) -> dict[str, A
         past = causal_past(timeline, anomaly) or None
     failure = -1 if anomaly is None else _failure(anomaly, moments)
     texts = Texts()
-    steps = story_steps(outcome)
     return {
         "lanes": [lane._asdict() for lane in ordered],
         "end": run.virtual_ns,

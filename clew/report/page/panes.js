@@ -27,6 +27,9 @@ class Story {
       this.pane.append(step);
       this.steps.push([moment, step]);
     });
+    const sure = model.inevitable(), from = sure < 0 ? null : model.data.futures[sure];
+    const step = from && model.data.story.findIndex(one => one[1] >= from[0]);
+    if (from && step >= 0) this.steps[step][1].append(element("span", "more sure", `From here on it fails in all ${from[2]} futures that were tried.`));
     this.evidence(model.data.evidence);
     this.pane.append(element("h2", "", "Checks"));
     const list = element("ul", "checks");

@@ -70,7 +70,7 @@ def seen(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Value:
     label = "" if kind is dict or kind is list else kind.__name__
     depth += 1
     if rest <= 0:
-        return [label, named or 0, *[seen(part, depth, inner) for part in parts]]
+        return [label, 0 if named is None else named, *[seen(part, depth, inner) for part in parts]]
     assert named is not None
     names = [*named[:HEAD], "...", *named[HEAD + rest :]]
     head, tail = parts[:HEAD], parts[HEAD + rest :]
@@ -150,7 +150,14 @@ def _name(key: Any) -> str:
     """Write a key of a dict: a text as it is, others as values."""
     if isinstance(key, str):
         return first_parts(printable(str.__str__(key)), TEXT_MAX)
-    return json_words(seen(key)).strip('"')
+    return _plain(seen(key))
+
+
+def _plain(value: Value) -> str:
+    """Write a value in a line, as a key is shown."""
+    if isinstance(value, str):
+        return value.strip('"')
+    return f"({', '.join(map(_plain, value[2:]))})"
 
 
 def _slots(kind: type) -> tuple[str, ...]:

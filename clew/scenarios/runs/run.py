@@ -29,7 +29,7 @@ from clew.scenarios.runs.recorder import Attempts, Recorder
 from clew.scenarios.runs.recovery import Recovery, closing_ns
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
-from clew.sim.entropy import Entropy
+from clew.sim.entropy import Entropy, Fork
 from clew.sim.faults import FaultReport, Injector
 from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
@@ -152,6 +152,7 @@ class _How(NamedTuple):
     invariants: tuple[int, ...] | None = None
     tick: Tick | None = None
     lives: bool = False
+    fork: Fork | None = None
 
 
 @blamed()
@@ -163,6 +164,7 @@ def simulate(
     handler_seconds: float = HANDLER_SECONDS,
     tick: Tick | None = None,
     lives: bool = False,
+    fork: Fork | None = None,
 ) -> Run:
     """Run a plan.
 
@@ -173,13 +175,14 @@ def simulate(
         handler_seconds: wall seconds after which a handler that does not end is stopped.
         tick: called several times per second, in another thread, with how far the run has come.
         lives: True notes what nodes find and do, for `clew.scenarios.runs.alone`.
+        fork: where another future than the plan's begins; None for the plan's own.
 
     A node's mistakes are findings of the run; nothing that a node does is raised from here.
 
     Nodes share the memory of this process only as long as that can't be noticed: if a run changed
     something that all of them see, it is run again with separate memory for each process.
     """
-    how = _How(model.program, keep_trace, handler_seconds, tick=tick, lives=lives)
+    how = _How(model.program, keep_trace, handler_seconds, tick=tick, lives=lives, fork=fork)
     sharing = Sharing.of(model.node_class)
     if sharing is None:
         return _simulated(plan, model, how, copy_context())
@@ -405,6 +408,7 @@ def _cluster_of(plan: Plan, how: _How, lives: Lives) -> Cluster:
         bandwidth=plan.bandwidth,
         roles=plan.roles,
         tripwires=wires,
+        fork=how.fork,
     )
 
 
