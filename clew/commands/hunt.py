@@ -13,7 +13,7 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.invocation import Invocation, invocation_of
 from clew.commands.reports import write_reports
-from clew.commands.seed_command import rerun
+from clew.commands.seed_command import SCENARIO_OF, rerun
 from clew.commands.shrinking import print_small, shrink_each
 from clew.commands.sweep import Taken, remove_stale_parts, runner, spend, total_of
 from clew.commands.test import checked_cases
@@ -24,7 +24,6 @@ from clew.report.hunt import Hunted, hunt_json, hunt_report
 from clew.report.progress import HuntProgress
 from clew.report.screen import Style, echo
 from clew.scenarios.code.models import load_model
-from clew.scenarios.options.scenario import make_scenario
 from clew.search.cases import Case
 from clew.search.hunt.portfolio import Portfolio, portfolio_of
 from clew.search.hunt.reach import Findings
@@ -53,7 +52,7 @@ class Hunt:
     def ended(self, seconds: float) -> Hunted:
         """The hunt for its report."""
         scenario, summary = self.case.job.scenario, self.case.summary
-        again = partial(rerun, scenario, self.case.source, command="hunt", base=make_scenario)
+        again = partial(rerun, scenario, self.case.source, command=self.case.command)
         return Hunted(
             scenario, summary, self.findings, idle(scenario.nemesis, summary.bit), seconds, again
         )
@@ -65,7 +64,7 @@ def run(options: Mapping[str, Any]) -> int:
     asked = invocation_of(given)
     if asked.runs is None and asked.seconds is None:
         asked = replace(asked, seconds=SECONDS)
-    cases = checked_cases(asked, given, make_scenario)
+    cases = checked_cases(asked, given, SCENARIO_OF["hunt"])
     try:
         return _hunt([_prepared(case) for case in cases], asked)
     except (ClewError, OSError):
@@ -88,6 +87,7 @@ def _prepared(case: Case) -> Hunt:
         keep_failing=False,
         verify_failing=False,
     )
+    case.command = "hunt"
     case.summary = Summary(scenario.expect, apart=True)
     return Hunt(case, portfolio)
 

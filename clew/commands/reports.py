@@ -103,5 +103,5 @@ def write_junit(
 
 def _suite_of(case: Case, stories: Mapping[str, str]) -> Suite:
     scenario = case.job.scenario
-    again = partial(rerun, scenario, case.source)
+    again = partial(rerun, scenario, case.source, command=case.command)
     return suite_of(scenario, case.source, case.summary, stories, again)

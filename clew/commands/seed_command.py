@@ -7,9 +7,15 @@ from shlex import quote
 from typing import Any
 
 from clew.report.sweep import BESIDE_A_RUN
-from clew.scenarios.options.scenario import Scenario
+from clew.scenarios.options.scenario import Scenario, make_scenario
 from clew.scenarios.options.table import declared
 from clew.scenarios.suites.suite import Source, options_of, scenario_from
+
+SCENARIO_OF: Mapping[str, Callable[[Mapping[str, Any]], Scenario]] = {
+    "test": scenario_from,
+    "hunt": make_scenario,
+}
+"""By command, what makes a scenario of options: a hunt leaves out a planted bug's own."""
 
 
 def rerun(
@@ -18,7 +24,6 @@ def rerun(
     seed: int,
     *,
     command: str = "test",
-    base: Callable[[Mapping[str, Any]], Scenario] = scenario_from,
 ) -> str:
     """The command line: the scenario, the options that it does not set itself, and the seed.
 
@@ -26,8 +31,7 @@ def rerun(
         scenario: what is run.
         source: where it comes from; None for flags.
         seed: of which.
-        command: what runs it.
-        base: makes the scenario that the command has of the options that its argument means.
+        command: what runs it, a key of `SCENARIO_OF`.
     """
     if source is None:
         named, own = [scenario.model], {"model": scenario.model, "bug": scenario.bug}
@@ -35,7 +39,14 @@ def rerun(
             named += ["--bug", scenario.bug]
     else:
         named, own = [str(source)], options_of(source)
-    words = [*named, *_flags(scenario, base(own)), "--seed", str(seed), "--runs", "1"]
+    words = [
+        *named,
+        *_flags(scenario, SCENARIO_OF[command](own)),
+        "--seed",
+        str(seed),
+        "--runs",
+        "1",
+    ]
     return " ".join(["clew", command, *map(quote, words)])
 
 

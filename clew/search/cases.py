@@ -29,6 +29,7 @@ class Case:
         runs: how many seeds; None for as many as there is time for.
         before: seeds that run before these; none runs twice.
         source: where the scenario comes from; None for flags.
+        command: what runs its seeds: ``test``, or ``hunt``, which draws them in its own way.
         shard: which part of the seeds.
         perilous: True if a seed of the scenario has ended its worker before.
         known: a seed's result from before, or None.
@@ -42,6 +43,7 @@ class Case:
     runs: int | None = 1
     before: tuple[int, ...] = ()
     source: Source | None = None
+    command: str = "test"
     shard: Shard = field(default_factory=Shard)
     perilous: bool = False
     known: Callable[[int], SeedResult | None] = lambda _: None
