@@ -18,13 +18,7 @@ SCENARIO_OF: Mapping[str, Callable[[Mapping[str, Any]], Scenario]] = {
 """By command, what makes a scenario of options: a hunt leaves out a planted bug's own."""
 
 
-def rerun(
-    scenario: Scenario,
-    source: Source | None,
-    seed: int,
-    *,
-    command: str = "test",
-) -> str:
+def rerun(scenario: Scenario, source: Source | None, seed: int, command: str = "test") -> str:
     """The command line: the scenario, the options that it does not set itself, and the seed.
 
     Args:
@@ -39,22 +33,24 @@ def rerun(
             named += ["--bug", scenario.bug]
     else:
         named, own = [str(source)], options_of(source)
-    words = [
-        *named,
-        *_flags(scenario, SCENARIO_OF[command](own)),
-        "--seed",
-        str(seed),
-        "--runs",
-        "1",
-    ]
+    flags = _flags(scenario, SCENARIO_OF[command](own), drawn=command == "hunt")
+    words = [*named, *flags, "--seed", str(seed), "--runs", "1"]
     return " ".join(["clew", command, *map(quote, words)])
 
 
-def _flags(scenario: Scenario, base: Scenario) -> Iterator[str]:
-    """The flags that turn one scenario into another."""
+def _flags(scenario: Scenario, base: Scenario, *, drawn: bool) -> Iterator[str]:
+    """The flags that turn one scenario into another.
+
+    Args:
+        scenario: what is wanted.
+        base: what there is without flags.
+        drawn: what is not stated may be drawn, so that a default is stated too.
+    """
+    stated = scenario.model_fields_set - base.model_fields_set if drawn else set()
     for name, one in declared(type(scenario)).items():
         value = getattr(scenario, one.name)
-        if name in BESIDE_A_RUN or value == getattr(base, one.name, one.default):
+        same = value == getattr(base, one.name, one.default) and one.name not in stated
+        if name in BESIDE_A_RUN or same:
             continue
         option = f"--{name.replace('_', '-')}"
         if value is True:

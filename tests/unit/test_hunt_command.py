@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from clew.cli import main
+from clew.commands.seed_command import rerun
+from clew.scenarios.options.scenario import make_scenario
 
 ECHO = "hunt echo --time-limit 1 --recovery 0"
 STUBBORN = """
@@ -110,6 +112,12 @@ def test_one_seed_comes_back_by_its_command(capsys):
     status, alone = hunted(f"{command} --seed {seeds[-1]} --runs 1", capsys)
     assert status == 1
     assert alone["failures"][0]["seeds"] == [seeds[-1]]
+
+
+def test_the_command_of_a_seed_states_all_that_was_stated():
+    scenario = make_scenario({"model": "raft", "bug": "forgets-vote", "rate": 20, "nemesis": []})
+    command = rerun(scenario, None, 7, command="hunt")
+    assert command == "clew hunt raft --bug forgets-vote --rate 20 --nemesis none --seed 7 --runs 1"
 
 
 def test_a_fault_that_never_took_effect_makes_the_hunt_unknown(capsys):
