@@ -16,6 +16,8 @@ from clew.sim.faults import KINDS, Fault
 
 _MS = 1_000_000
 _SHORTEST_NS, _LONGEST_NS = 20 * _MS, 2_000 * _MS
+_DOWN_NS = 500 * _MS
+"""How long a process is down at most, where it should be back soon."""
 
 
 class Strike(NamedTuple):
@@ -49,10 +51,10 @@ class Strike(NamedTuple):
         return Fault("", fault.kind, at_ns, max(min(until_ns, end_ns), at_ns), fault.target,
                      fault.params)  # fmt: skip
 
-    def jump_ns(self) -> int:
-        """A jump back of a clock, within what the nodes tolerate."""
-        most_ns = min(self.ground.clock_error_ns or _LONGEST_NS, 10 * _LONGEST_NS)
-        return -magnitude(self.stream, max(most_ns // 256, 1), most_ns)
+    def jump_ns(self, least_ns: int = 0) -> int:
+        """A jump back of a clock, within what the nodes tolerate, and at least so far if it may."""
+        most_ns = min(self.ground.clock_error_ns or 2 * _LONGEST_NS, 2 * _LONGEST_NS)
+        return -magnitude(self.stream, max(most_ns // 256, min(least_ns, most_ns), 1), most_ns)
 
 
 _LEADER = "leader"
@@ -64,8 +66,10 @@ def _clock_and_cut(strike: Strike) -> Iterator[Fault]:
 
 
 def _clock_and_kill(strike: Strike) -> Iterator[Fault]:
-    yield strike.fault("clock-jump", jump_ns=strike.jump_ns())
-    yield strike.fault("kill")
+    """The clock shows again, after the restart, what it showed before."""
+    down_ns = magnitude(strike.stream, _SHORTEST_NS, _DOWN_NS)
+    yield strike.fault("clock-jump", jump_ns=strike.jump_ns(down_ns))
+    yield strike.later(strike.fault("kill"), strike.at_ns, strike.at_ns + down_ns)
 
 
 def _frozen(strike: Strike) -> Iterator[Fault]:
@@ -143,7 +147,7 @@ class Compound(NamedTuple):
         """The faults of all its strikes, which are as many as there is room for, or fewer."""
         if len(ground.node_ids) < self.least_nodes:
             return []
-        gap_ns = magnitude(stream, 8 * _SHORTEST_NS, ground.time_limit_ns // 2)
+        gap_ns = magnitude(stream, 4 * _SHORTEST_NS, ground.time_limit_ns // 4)
         faults: list[Fault] = []
         at_ns = stream.below(max(2 * gap_ns, 1))
         # Every strike has a stream of its own, so that how much one draws does not move the others.

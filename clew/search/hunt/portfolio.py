@@ -12,7 +12,7 @@ from typing import Any
 
 from clew.scenarios.code.models import Model
 from clew.scenarios.options.scenario import Scenario
-from clew.scenarios.plans.capabilities import promised
+from clew.scenarios.plans.capabilities import capabilities, promised
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.nemesis import node_counts
@@ -25,6 +25,9 @@ from clew.sim.latency import SHAPES
 
 RATES: tuple[float, ...] = (10.0, 20.0, 50.0)
 """Operations per second."""
+
+ALONE_RATES: tuple[float, ...] = (50.0, 200.0, 500.0)
+"""The same where nodes send each other nothing, so that an operation costs next to nothing."""
 
 LATENCIES_MS: tuple[float, ...] = (0.0, 0.0, 1.0, 5.0)
 """Mean latencies: with long ones little happens in the time that there is."""
@@ -90,7 +93,8 @@ def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
     if not stated & {"node_count", "regions"} and model.system is None:
         drawn["node_count"] = stream("nodes").pick(counts)
     if not stated & {"rate", "load"}:
-        drawn["rate"] = stream("rate").pick(RATES)
+        talks = "peers" in capabilities(model.program)
+        drawn["rate"] = stream("rate").pick(RATES if talks else ALONE_RATES)
     if "time_limit" not in stated:
         drawn["time_limit"] = _length(seed, stream("length"))
     if not stated & {"latency", "regions", "region_latency"}:
