@@ -25,7 +25,8 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     # command: of options whose defaults are not the scenario's, what they are
     "hunt": {
         "node_count": "drawn: 3 to 5",
-        "rate": "drawn: 10, 20 or 50",
+        "concurrency": "drawn: 1n, 2n or 5n",
+        "rate": "drawn: 10, 20 or 50, or more where nodes send each other nothing",
         "time_limit": "drawn: 5 to 20",
         "latency": "drawn: 0 to 5",
         "latency_dist": "drawn",

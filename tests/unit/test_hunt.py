@@ -234,7 +234,7 @@ def test_seeds_draw_all_that_is_open():
 
 def test_what_is_stated_is_not_drawn():
     stated = {
-        "node_count": 7, "rate": 3.0, "time_limit": 2.0, "latency": 9.0,
+        "node_count": 7, "concurrency": "3", "rate": 3.0, "time_limit": 2.0, "latency": 9.0,
         "latency_dist": "uniform", "schedule": "pct:5",
     }  # fmt: skip
     for seed in range(30):

@@ -29,6 +29,9 @@ RATES: tuple[float, ...] = (10.0, 20.0, 50.0)
 ALONE_RATES: tuple[float, ...] = (50.0, 200.0, 500.0)
 """The same where nodes send each other nothing, so that an operation costs next to nothing."""
 
+CLIENTS: tuple[str, ...] = ("1n", "2n", "5n")
+"""Clients: one that waits for a node that was down asks nothing for seconds, and others go on."""
+
 LATENCIES_MS: tuple[float, ...] = (0.0, 0.0, 1.0, 5.0)
 """Mean latencies: with long ones little happens in the time that there is."""
 
@@ -95,6 +98,8 @@ def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
     if not stated & {"rate", "load"}:
         talks = "peers" in capabilities(model.program)
         drawn["rate"] = stream("rate").pick(RATES if talks else ALONE_RATES)
+    if "concurrency" not in stated:
+        drawn["concurrency"] = stream("clients").pick(CLIENTS)
     if "time_limit" not in stated:
         drawn["time_limit"] = _length(seed, stream("length"))
     if not stated & {"latency", "regions", "region_latency"}:
