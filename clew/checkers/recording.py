@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     from clew.checkers.infer import Guess
 
 
+class Seconds(NamedTuple):
+    """Wall seconds of each step, which add up to the whole.
+
+    Attributes:
+        read: reading the file.
+        pair: pairing completions with their invocations.
+        verdict: finding the model and the verdict.
+        explain: finding the evidence, where that comes after the verdict.
+    """
+
+    read: float = 0.0
+    pair: float = 0.0
+    verdict: float = 0.0
+    explain: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What was found about one file.
@@ -33,7 +49,7 @@ class Judgement:
         inferred: one sentence on why that model, if none was named; otherwise None.
         result: what the checker says; its anomalies carry the evidence.
         operations: how many client operations the file holds.
-        seconds: wall seconds, reading included.
+        seconds: what it took.
     """
 
     file: str
@@ -41,7 +57,7 @@ class Judgement:
     inferred: str | None
     result: Result
     operations: int
-    seconds: float
+    seconds: Seconds
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``clew check --json`` prints, with JSON values only."""
@@ -52,7 +68,7 @@ class Judgement:
             "verdict": self.result.verdict.value,
             "reason": self.result.reason,
             "engine": self.result.engine,
-            "seconds": self.seconds,
+            "seconds": self.seconds._asdict(),
             "operations": self.operations,
             "statistics": _plain(dict(self.result.statistics)),
             "anomalies": [_anomaly(each) for each in self.result.anomalies],
@@ -129,9 +145,12 @@ def _judge(file: str, question: Question) -> Judgement:
 def _read_and_check(file: str, question: Question) -> Judgement:
     started = wall.seconds()
     recorded = read_history(file)
+    read = wall.seconds()
     history = invoked_at_once(recorded)
     with _frozen():
-        if not history.operations:
+        operations = history.operations
+        paired = wall.seconds()
+        if not operations:
             raise HistoryError(
                 "the history holds no operation of a client",
                 where=file,
@@ -158,8 +177,9 @@ def _read_and_check(file: str, question: Question) -> Judgement:
             result = without_order(result)
         for each in filter(None, (note, _answers_note(history))):
             result = replace(result, reason=f"{result.reason} {each}")
-    count = len(history.operations)
-    return Judgement(file, model, inferred, result, count, wall.seconds() - started)
+    explain = result.explain_seconds
+    seconds = Seconds(read - started, paired - read, wall.seconds() - paired - explain, explain)
+    return Judgement(file, model, inferred, result, len(operations), seconds)
 
 
 def _inferred(history: History, recorded: History) -> Guess:
@@ -292,7 +312,7 @@ def _frozen() -> Iterator[None]:
 def undecided(file: str, question: Question, reason: str) -> Judgement:
     """UNKNOWN, for a reason that is not in the history."""
     model = question.model or ""
-    return Judgement(file, model, None, Result(model, Verdict.UNKNOWN, reason), 0, 0.0)
+    return Judgement(file, model, None, Result(model, Verdict.UNKNOWN, reason), 0, Seconds())
 
 
 def judged(file: str, question: Question) -> Judgement | ClewError:

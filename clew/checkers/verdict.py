@@ -64,6 +64,8 @@ class Result:
         engine: the algorithm that decided, such as ``zones``.
         seconds: wall seconds spent.
         statistics: figures for a report, such as configurations explored; JSON values only.
+        explain_seconds: of ``seconds`` those that evidence took after the verdict was known, where
+            the checker looks for it then.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Result:
     engine: str = ""
     seconds: float = 0.0
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    explain_seconds: float = 0.0
 
 
 def concluded(
@@ -95,7 +98,7 @@ def concluded(
         verdict, reason = Verdict.UNKNOWN, unknown
     else:
         verdict, reason = Verdict.VALID, valid
-    return Result(name, verdict, reason, tuple(anomalies), engine, 0.0, figures or {})
+    return Result(name, verdict, reason, tuple(anomalies), engine=engine, statistics=figures or {})
 
 
 def tallied(anomalies: Iterable[Anomaly]) -> str:
@@ -148,7 +151,7 @@ class Budget:
         steps: None for no bound.
     """
 
-    __slots__ = ("deadline", "seconds", "spent", "steps")
+    __slots__ = ("deadline", "explained", "seconds", "spent", "steps")
 
     STEP = 256
     """How many steps may lie between two calls of `spend`, where it is not one bounded pass."""
@@ -158,6 +161,7 @@ class Budget:
         self.steps = steps
         self.deadline = None if seconds is None else wall.seconds() + seconds
         self.spent = 0
+        self.explained = 0.0
 
     @property
     def more(self) -> str:
@@ -166,6 +170,15 @@ class Budget:
             return "more steps"
         is_late = self.deadline is not None and wall.seconds() > self.deadline
         return "more time" if is_late else ""
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Count the time inside as an explanation's: the verdict is known."""
+        started = wall.seconds()
+        try:
+            yield
+        finally:
+            self.explained += wall.seconds() - started
 
     def spend(self, steps: int) -> None:
         """Count work done.
@@ -263,4 +276,5 @@ def run_checker(checker: Checker, history: History, budget: Budget | None = None
         reason=one_line(result.reason),
         anomalies=tuple(replace(one, reason=one_line(one.reason)) for one in result.anomalies),
         seconds=wall.seconds() - started,
+        explain_seconds=budget.explained,
     )

@@ -22,7 +22,7 @@ def judgement_line(judgement: Judgement, style: Style) -> str:
     told = layout.hanging("  ", result.reason)
     how = (
         f"  {judgement.model}, {layout.several(judgement.operations, 'operation')}, "
-        f"{judgement.seconds:.3g} s{engine}"
+        f"{sum(judgement.seconds):.3g} s{engine}"
     )
     guess = ""
     if judgement.inferred is not None:

@@ -16,6 +16,7 @@ from clew.checkers.verdict import Verdict
 from clew.cli import main
 from clew.errors import HistoryError, UsageError
 from clew.history import Event, History
+from clew.machine import wall
 
 WRITE = "{:process 0, :type :invoke, :f :write, :value 1}\n{:process 0, :type :ok, :f :write}\n"
 READ = "{:process 1, :type :invoke, :f :read}\n{:process 1, :type :ok, :f :read, :value %s}\n"
@@ -42,6 +43,9 @@ def test_one_file(tmp_path):
     ]  # fmt: skip
     assert (shown["file"], shown["model"], shown["verdict"]) == (str(path), "register", "invalid")
     assert shown["engine"]
+    assert list(shown["seconds"]) == ["read", "pair", "verdict", "explain"]
+    assert min(shown["seconds"].values()) >= 0
+    assert sum(judgement.seconds) == pytest.approx(sum(shown["seconds"].values()))
     assert shown["operations"] == 2
     (anomaly,) = shown["anomalies"]
     assert list(anomaly) == ["kind", "reason", "operations", "data"]
@@ -49,6 +53,14 @@ def test_one_file(tmp_path):
     assert {
         "process": 1, "f": "read", "type": "ok", "argument": None, "result": 2,
     }.items() <= anomaly["operations"][-1].items()  # fmt: skip
+
+
+def test_the_time_of_an_explanation_is_not_the_verdicts(tmp_path, monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(wall, "seconds", lambda: next(clock))
+    invalid, valid = put(tmp_path, a=INVALID, b=VALID)
+    assert judge_file(invalid).seconds.explain > 0
+    assert judge_file(valid).seconds.verdict > 0
 
 
 def test_a_named_model_is_no_guess(tmp_path):

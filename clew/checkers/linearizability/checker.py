@@ -99,11 +99,12 @@ class Linearizability:
             # Once all is decided: an explanation must not spend what a verdict needs.
             evidence = Evidence(self.specification, operations, budget, explained=self.explained)
             failed = Failed(self.specification, operations, how)
-            anomalies = [
-                failed.named(evidence.of(part, finding.failed, finding.broken))
-                for part, finding in zip(parts, findings, strict=True)
-                if finding.verdict is Verdict.INVALID
-            ]
+            with budget.explaining():
+                anomalies = [
+                    failed.named(evidence.of(part, finding.failed, finding.broken))
+                    for part, finding in zip(parts, findings, strict=True)
+                    if finding.verdict is Verdict.INVALID
+                ]
         return self._result(len(operations), parts, findings, anomalies)
 
     def _judge(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:

@@ -80,7 +80,8 @@ def judge(
     """
     graph, models = evidence.graph, checker.consistency_models
     finding = find(graph, budget)
-    anomalies, counts = _told(finding, evidence)
+    with budget.explaining():
+        anomalies, counts = _told(finding, evidence)
     for refined in _refined(finding, evidence, budget):
         missed = tell_cycle(refined, graph.operations, evidence)
         counts[missed.kind] = 1
