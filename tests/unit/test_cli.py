@@ -304,7 +304,7 @@ HISTORY = """{"process": 0, "type": "invoke", "f": "write", "value": 1}
 
 
 @pytest.fixture
-def histories() -> None:
+def histories(own_folder: None) -> None:
     Path("good.jsonl").write_text(HISTORY % 1)
     Path("bad.jsonl").write_text(HISTORY % 2)
 
