@@ -193,7 +193,7 @@ EVENTS_OF = {
     ("asked", "families", "acts"),
     [
         (["trigger"], {"calm", "waiting"}, 9),
-        (["trigger", "kill"], {"calm", "alone", "together", "waiting"}, 1),
+        (["trigger", "kill"], {"calm", "alone", "together", "waiting"}, 9),
         (["kill"], {"calm", "alone", "together", "waiting"}, 1),
     ],
 )

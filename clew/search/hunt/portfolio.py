@@ -75,7 +75,7 @@ def portfolio_of(scenario: Scenario, model: Model) -> Portfolio:
     """The portfolio of a hunt of a scenario, whose model is run twice to see what it does."""
     within = range_of(scenario, model.program)
     if within.acts:
-        seen = profile_seen(scenario, model, within.kinds)
+        seen = profile_seen(scenario, model, within.acts)
         within = replace(within, profile=seen)
     return Portfolio(within, rota_of(within))
 

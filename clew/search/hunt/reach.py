@@ -68,7 +68,7 @@ class Reach:
         weight = (self.runs - 1) / self.runs
         if twice:
             return weight * once * once / (2 * twice)
-        return weight * once * (once - 1) / 2
+        return weight * once * max(once - 1, 0) / 2
 
     def expected(self, runs: int) -> float:
         """How many behaviours so many more runs would show for the first time."""

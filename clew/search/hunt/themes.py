@@ -88,8 +88,8 @@ def range_of(scenario: Scenario, program: Program) -> Range:
     """What a hunt of a scenario may draw from: nothing that the nodes don't say they withstand.
 
     Args:
-        scenario: if it names faults, only those are drawn; if those wait for something, and nothing
-            else is named, they are of any kind.
+        scenario: if it names faults, only those are drawn; those that wait for something, if that
+            is named, are of any kind.
         program: what runs, whose code shows what they may wait for.
     """
     able = [
@@ -108,9 +108,8 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         names = tuple(name for name in dict.fromkeys(asked) if _word(name) != ASKED)
         felt = able
         able = [kind for word in map(_word, names) for kind in GROUPS.get(word, (word,))]
-        acts = able or felt
-        if any(asked_of(name).aim for name in names):  # what waits has no role but its own
-            acts = []
+        aimed = any(asked_of(name).aim for name in names)  # what waits has no role but its own
+        acts = felt if len(names) < len({*asked}) else [] if aimed else able
     roles = tuple(program.roles) if isinstance(program, System) else ()
     return Range(
         frozenset(able),
