@@ -196,3 +196,16 @@ def test_a_queue_is_reduced_where_its_values_are_empty():
     text += ["0 invoke dequeue", "0 ok dequeue 2"]
     (anomaly,) = check(FifoQueue(), told("\n".join(text))).anomalies
     assert anomaly.data["minimal"] == [1, 2, 4]
+
+
+def test_an_explanation_searches_no_more_of_a_long_history_than_an_engine_judged():
+    """What zones blame tells the story: thousands of responses are not searched again."""
+    events = [Event(0, kind, "write", value) for value in range(3_000) for kind in ("invoke", "ok")]
+    events += [Event(1, "invoke", "read"), Event(1, "ok", "read", 7)]
+    history, budget = History(events), Budget()
+    result = Linearizability(Register()).check(history, budget)
+    assert (result.verdict, result.engine) == (Verdict.INVALID, "zones")
+    (anomaly,) = result.anomalies
+    assert anomaly.operations[-1].f == "read"
+    assert "operations alone" in anomaly.reason
+    assert budget.spent < 100
