@@ -81,7 +81,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | N
     shape = _shape(scenario, entropy, model, roles, faults)
     node_ids = shape.node_ids
     picks = picks_of(scenario, spoken)
-    homes = Homes(node_ids, roles, asks, picks)
+    homes = Homes(node_ids, roles, asks, picks, shape.regions)
     joiners = joiners_of(shape.faults)
     clients = scenario.client_count(len(homes.all))
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
@@ -221,22 +221,35 @@ def _operations(
     if workload.final_reads:
         drawn += _final_reads(workload, entropy, clients, homes, joiners, healed_ns + recovery_ns)
     drawn += _newcomers(
-        workload, entropy, homes, joiners, max((one.client for one in drawn), default=0) + 1,
+        workload, entropy, homes, (*joiners, *_unvisited(homes, clients)),
+        max((one.client for one in drawn), default=0) + 1,
         range(healed_ns, healed_ns + window_ns, max(window_ns // _TRIES, 1)),
     ) if window_ns else ()  # fmt: skip
     return tuple(sorted(drawn, key=lambda one: (one.at_ns, one.client, one.number)))
+
+
+def _unvisited(homes: Homes, clients: int) -> list[str]:
+    """The nodes that no client begins at, as none begins in their region."""
+    if homes.regions is None:
+        return []
+    begun = {homes.at(client, one) for client in range(clients) for one in homes.stations}
+    without = {name for role in homes.asked for name in homes.of(role)[:clients]}
+    return [name for name in homes.all if name in without - begun]
 
 
 def _newcomers(
     workload: Workload,
     entropy: Entropy,
     homes: Homes,
-    joiners: Sequence[str],
+    names: Sequence[str],
     first: int,
     times_ns: range,
 ) -> Iterator[PlannedOperation]:
-    """What nodes that join are asked after healing, each by a client of its own, from `first`."""
-    for client, name in enumerate(joiners, first):
+    """What nodes that join, or that no client begins at, are asked after healing.
+
+    Each is asked by a client of its own, from `first`.
+    """
+    for client, name in enumerate(names, first):
         role = role_of_name(name, homes.roles)
         for number, time_ns in enumerate(times_ns):
             at_ns = time_ns + entropy.stream("recover", client, number).below(times_ns.step)
@@ -256,7 +269,8 @@ def _final_reads(
     """What each node is asked at the end, of those that are asked it.
 
     Each has a client of its own, none of those that worked before. A client talks to the node of
-    its rank modulo the number of nodes that it asks; one of a node that joins names it.
+    its rank modulo the number of nodes that it asks; one of a node that joins names it, and so do
+    those that would begin near where they stand.
     """
     groups: dict[str | None, list[Request]] = {}
     for request in finals(workload):
@@ -269,7 +283,9 @@ def _final_reads(
         own = [name for name in joiners if role in {None, role_of_name(name, homes.roles)}]
         first = -(-taken // count) * count
         taken = first + count + len(own)
-        for at_node, named in enumerate([*([None] * count), *own]):
+        by_rank = all(homes.is_first(request.f) for request in requests)
+        there = [None] * count if by_rank else homes.of(role)
+        for at_node, named in enumerate([*there, *own]):
             key = (at_node,) if not place else (at_node, place)
             at_ns = from_ns + entropy.stream("final", *key).below(_FINAL_NS)
             for rank, request in enumerate(requests):

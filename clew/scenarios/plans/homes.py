@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from clew.sim.regions import Regions
 from clew.workloads.picks import STICKY, Pick
 
 
@@ -28,6 +29,7 @@ class Homes(NamedTuple):
     roles: Mapping[str, tuple[str, ...]]
     asks: Mapping[str, str | None]
     picks: Mapping[str, Pick] = MappingProxyType({})
+    regions: Regions | None = None
 
     def of(self, role: str | None) -> tuple[str, ...]:
         """The nodes of a role; all for none."""
@@ -53,6 +55,32 @@ class Homes(NamedTuple):
         functions = [*dict.fromkeys([*self.asks, *self.picks])]
         known = dict.fromkeys(map(self.station, functions)) or {Station(): None}
         return tuple(one for role in self.asked for one in known if one.role == role)
+
+    def home(self, client: int, f: str) -> str:
+        """The node at which a client of this rank begins to ask for a function."""
+        if self.regions is None:
+            nodes = self.for_function(f)
+            return nodes[client % len(nodes)]
+        return self.at(client, self.station(f))
+
+    def at(self, client: int, station: Station) -> str:
+        """The node of a station at which a client of this rank begins.
+
+        It stands in the region of the first node that the client asks; a node of another role, or
+        picked otherwise, is one of that region if there is any.
+        """
+        first = self.first[client % len(self.first)]
+        if station == self.stations[0]:
+            return first
+        nodes = self.of(station.role)
+        if self.regions is not None:
+            own = self.regions.nodes[self.regions.of_node(first)]
+            nodes = tuple(name for name in nodes if name in own) or nodes
+        return nodes[client % len(nodes)]
+
+    def is_first(self, f: str) -> bool:
+        """Whether clients begin with a function at the nodes of their ranks, in any region."""
+        return self.regions is None or self.station(f) == self.stations[0]
 
     @property
     def first(self) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ class Plan:
     @property
     def homes(self) -> Homes:
         """Which nodes clients ask for what."""
-        return Homes(self.node_ids, self.roles, self.asks, self.picks)
+        return Homes(self.node_ids, self.roles, self.asks, self.picks, self.regions)
 
     def drew_node(self, one: PlannedOperation) -> bool:
         """Whether the node of an operation was drawn, rather than that of a client at one node."""

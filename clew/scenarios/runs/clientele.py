@@ -36,10 +36,11 @@ def clients_of(
     """
     ranks = {operation.client for operation in plan.operations} | set(range(plan.clients))
     stride = plan.stride
-    station, *further = plan.homes.stations
-    nodes = plan.homes.first
+    homes = plan.homes
+    station, *further = homes.stations
+    nodes = homes.first
     others, core = _elsewhere(plan, workload, nodes)
-    stations = {f: plan.homes.station(f) for f in {**plan.asks, **plan.picks}}
+    stations = {f: homes.station(f) for f in {**plan.asks, **plan.picks}}
     policy = Policy.of(plan)
     make = partial(RetryingClient, policy) if policy.asks_again else Client
     named = {
@@ -66,11 +67,10 @@ def clients_of(
     }
     # Each client gets a post at a node of every further station, one near where it begins.
     for station in further:
-        nodes = plan.homes.of(station.role)
+        nodes = homes.of(station.role)
         others, core = _elsewhere(plan, workload, nodes)
         for rank, client in clients.items():
-            near = _beside(plan, plan.home(rank), nodes)
-            home = near[rank % len(near)]
+            home = homes.at(rank, station)
             if rank in named and _serves(plan, named[rank], station):
                 home = named[rank]
             client.serve_at(station, home, _near_first(plan, home, others), core)
@@ -80,14 +80,6 @@ def clients_of(
 def _serves(plan: Plan, node: str, station: Station) -> bool:
     """Whether clients ask a node from a station."""
     return station.role in {None, role_of_name(node, plan.roles)}
-
-
-def _beside(plan: Plan, home: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of some nodes that stand in the region of another; all where none does."""
-    if plan.regions is None:
-        return nodes
-    own = plan.regions.nodes[plan.regions.of_node(home)]
-    return tuple(node for node in nodes if node in own) or nodes
 
 
 def _elsewhere(

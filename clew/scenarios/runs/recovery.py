@@ -172,8 +172,7 @@ class Recovery:
 
     def _is_due(self, planned: PlannedOperation) -> bool:
         """True if an operation goes to a node that is up, or clients go elsewhere instead."""
-        homes = self.plan.homes.for_function(planned.f)
-        home = planned.node or homes[planned.client % len(homes)]
+        home = planned.node or self.plan.homes.home(planned.client, planned.f)
         return home in (self.plan.core or self.cluster.members)
 
     def _is_over(self) -> bool:

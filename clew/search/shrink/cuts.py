@@ -118,8 +118,8 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         if not drawn:
             home = one.node or home
         asked = one.node if drawn else home
-        leaves = asked not in there and (drawn or one.node is None)
-        if leaves and (one.phase == "final" or not moved):
+        leaves = asked not in there and (drawn or one.node is None or one.node in plan.node_ids)
+        if leaves and (one.phase == "final" or not moved or (one.node and not drawn)):
             continue
         if drawn and leaves:
             one = one._replace(node=new[one.client % len(new)])  # noqa: PLW2901
