@@ -94,7 +94,9 @@ class Trigger:
     def _what(self) -> str:
         if self.name == DRAWN:
             return f"a drawn {_NOUNS[self.event]}"
-        return self.name or f"any {_NOUNS.get(self.event)}"
+        if not self.name:
+            return f"any {_NOUNS.get(self.event)}"
+        return f"the timer {self.name}" if self.event == "timer" else self.name
 
 
 def _length(ns: int) -> str:
@@ -114,7 +116,7 @@ _WORDS = {
     "sync": "{} syncs",
     "synced": "{} has synced",
     "boot": "{} has started",
-    "timer": "{} has the timer {}",
+    "timer": "{} has {}",
 }
 
 _NOUNS = {"send": "message", "deliver": "message", "state": "state", "field": "field",

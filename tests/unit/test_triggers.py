@@ -226,6 +226,14 @@ def test_what_never_happens_is_reported_as_such():
     assert rare.detail.endswith("which came about 20 of 1000 times")
 
 
+def test_what_is_waited_for_is_told_in_words():
+    told = {name: Trigger("timer", name).told for name in ("", DRAWN, "beat")}
+    assert told[""] == "when a node has any timer"
+    assert told[DRAWN] == "when a node has a drawn timer"
+    assert told["beat"] == "when a node has the timer beat"
+    assert Trigger("send", "vote", "n2", 3).told == "when n2 sends vote for the 3rd time"
+
+
 def test_it_waits_no_longer_than_until_its_end():
     _, [report] = run(waiting(Trigger("send", "ask"), at=0.01, until=0.05))
     assert report.fired is None
