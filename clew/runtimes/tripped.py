@@ -44,8 +44,13 @@ def _sending(process: SimulatedProcess, wires: Tripwires) -> None:
         if emit is None:
             return None
 
+        end = process.setting.network.link(host, dest)
+        between_nodes = end is not None and end.dest.is_node
+
         def told(body: dict[str, Any], flat: bool) -> None:  # noqa: FBT001
             emit(body, flat)
+            if between_nodes:
+                wires.types[body["type"]] = None
             wires.happened("send", body["type"], host)
             if not process.alive:
                 raise PowerCut

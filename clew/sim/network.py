@@ -72,7 +72,7 @@ class Disturbance(Protocol):
 
     kind: str
 
-    def change(self, link: Link, delays: list[int]) -> list[int]:
+    def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """The delays, ns, of the copies that are sent on: none for a lost message.
 
         Called for every message sent on the link, with no delays if it is lost already.
@@ -291,7 +291,7 @@ class Network:
         # Invariant: `why` is the first fault that left nothing of the message; one that is lost
         # stays lost, whoever else looks at it.
         for disturbance in link.disturbances:
-            before, delays = delays, disturbance.change(link, delays)
+            before, delays = delays, disturbance.change(link, delays, packet)
             if before and not delays:
                 why = disturbance.kind
         if not delays:

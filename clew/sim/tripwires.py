@@ -72,13 +72,16 @@ class Tripwires:
 
     Args:
         triggers: all of the plan's.
+        heard: what else its faults must hear of.
 
     Attributes:
-        events: those that some fault waits for.
+        events: those that some fault waits for or hears of.
+        types: the types of messages that nodes have sent each other, if sends are among them.
     """
 
-    def __init__(self, triggers: Iterable[Trigger]) -> None:
-        self.events = frozenset(trigger.event for trigger in triggers)
+    def __init__(self, triggers: Iterable[Trigger], heard: Iterable[str] = ()) -> None:
+        self.events = frozenset(trigger.event for trigger in triggers).union(heard)
+        self.types: dict[str, None] = {}
         # By event: what waits for it, in the order in which it was armed, and the names that have
         # come up, which is what a drawn name is drawn from. By node: what its process showed last.
         self._armed: dict[str, list[Wire]] = {event: [] for event in self.events}

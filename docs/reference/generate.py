@@ -137,6 +137,7 @@ def faults() -> str:
     ]
     planned = [(code(name), kind.summary, kind.bites) for name, kind in PLANNED.items()]
     groups = [(code(name), ", ".join(map(code, kinds))) for name, kinds in GROUPS.items()]
+    apart = ", ".join(code(name) for name, kinds in GROUPS.items() if KINDS[kinds[0]].apart)
     parameters = [
         (code(name), code(p.name), p.unit, code(p.default), p.summary)
         for name, kind in (KINDS | PLANNED).items()
@@ -174,6 +175,11 @@ code sends nothing to other nodes, is refused before anything runs. `--allow-ine
 ## Families
 
 {table(("family", "kinds"), groups)}
+
+The families {apart} are drawn only where they are asked for by name: `all` and `--swarm` are
+without them. `--nemesis message` strikes the messages of one type and no others; the type is drawn
+once for each fault, when it strikes, from those that nodes have sent each other so far, and its
+report names it. Half of these faults last until healing.
 
 ## Kinds
 

@@ -91,12 +91,22 @@ def _own(program: Program) -> list[type]:
 
 
 def kinds_for(program: Program) -> list[str]:
-    """The kinds of fault that nodes can feel and promise to withstand, in the table's order."""
-    able = capabilities(program) | {"nothing"}
+    """The kinds of fault that nodes can feel and promise to withstand, in the table's order.
+
+    Those that are drawn only where they are asked for by name are not among them.
+    """
+    return [name for name in _fit(program) if not KINDS[name].apart]
+
+
+def kinds_apart(program: Program) -> list[str]:
+    """The same, of those kinds alone that are drawn only where they are asked for by name."""
+    return [name for name in _fit(program) if KINDS[name].apart]
+
+
+def _fit(program: Program) -> list[str]:
+    able, promise = capabilities(program) | {"nothing"}, promised(program)
     return [
-        name
-        for name, kind in KINDS.items()
-        if kind.needs in able and withstands(promised(program), name)
+        name for name, kind in KINDS.items() if kind.needs in able and withstands(promise, name)
     ]
 
 
@@ -105,7 +115,10 @@ def withstands(promise: Tolerates, kind: str) -> bool:
     group = KINDS[kind].group if kind in KINDS else kind
     if group == "clock" and promise.clock_error == 0:
         return False
-    return promise.faults is None or bool({kind, group} & {*promise.faults})
+    if promise.faults is None or {kind, group} & {*promise.faults}:
+        return True
+    like = KINDS[kind].like if kind in KINDS else ()
+    return bool(like) and all(withstands(promise, each) for each in like)
 
 
 def unfelt(program: Program) -> frozenset[str]:

@@ -37,7 +37,7 @@ from clew.sim.regions import Regions
 
 _SHORTEST_NS = 10_000_000
 
-_DOWN = frozenset({"kill", "pause"})
+_DOWN = frozenset({"kill", "pause", "freeze"})
 """Families of which one strike is enough; a long one would keep others from striking."""
 
 
@@ -136,6 +136,8 @@ class _Draw(NamedTuple):
         # A gap, a fault, a gap: two faults of one name never overlap.
         while time_ns + _SHORTEST_NS < time_limit_ns:
             until_ns = min(time_ns + self._length_ns(interval_ns), time_limit_ns - 1)
+            if self._stands():
+                until_ns = time_limit_ns - 1
             found.append(self._fault(len(found), time_ns, until_ns))
             time_ns = until_ns + self.stream.below(max(2 * interval_ns, 1))
         # A single late or short fault may strike nothing: nodes that are down can't be cut off.
@@ -152,6 +154,11 @@ class _Draw(NamedTuple):
             )
             found.append(self._fault(len(found), begin_ns, max(begin_ns, end_ns)))
         return found
+
+    def _stands(self) -> bool:
+        """Whether a fault lasts until healing, as half of those do that may."""
+        may = all(KINDS[name].stands for name in self.fitting)
+        return may and self.stream.chance(1, 2)
 
     def _length_ns(self, interval_ns: int) -> int:
         """How long a fault lasts: half of them drawn evenly, half by order of magnitude.

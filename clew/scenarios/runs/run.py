@@ -30,7 +30,7 @@ from clew.scenarios.runs.recovery import Recovery, closing_ns
 from clew.scenarios.sharing.sharing import Changes, Common, Sharing
 from clew.sim.cluster import Cluster
 from clew.sim.entropy import Entropy, Fork
-from clew.sim.faults import FaultReport, Injector
+from clew.sim.faults import FaultReport, Injector, injection_of
 from clew.sim.finding import Finding, blamed
 from clew.sim.guards import guarded
 from clew.sim.guards.files import muted
@@ -387,7 +387,8 @@ def _cluster_of(plan: Plan, how: _How, lives: Lives) -> Cluster:
     """Build the cluster of a plan, before time begins, with notes of its lives if requested."""
     make: MakeProcess = SimulatedProcess if how.isolation is None else how.isolation.process
     triggers = [fault.when for fault in plan.faults if fault.when is not None]
-    wires = Tripwires(triggers) if triggers else None
+    heard = [event for fault in plan.faults for event in injection_of(fault.kind).hears]
+    wires = Tripwires(triggers, heard) if triggers or heard else None
     if wires is not None:
         make = tripped(make, wires)
     return Cluster(

@@ -198,7 +198,7 @@ def _much(name: str, pool: Collection[str], ground: Ground, stream: Stream) -> I
 def _can_stand(fault: Fault) -> bool:
     """True for a fault that may last for the whole run: a node that is down shows nothing."""
     kind = KINDS[fault.kind]
-    return not kind.instant and kind.group not in {"kill", "pause", "disk", "membership"}
+    return not kind.instant and kind.group not in {"kill", "pause", "freeze", "disk", "membership"}
 
 
 def _swarm(_: Theme, within: Range, ground: Ground, __: Stream) -> Iterable[Fault]:

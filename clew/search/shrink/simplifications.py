@@ -15,7 +15,12 @@ from clew.sim.faults import KINDS, Fault, FaultReport, joins
 from clew.sim.faults.injection import Parameter
 from clew.sim.trigger import HOUR_NS
 
-LOSSES = {"loss": "loss", "flap-link": "partition", "flap-node": "partition"}
+LOSSES = {
+    "loss": "loss",
+    "message-loss": "message-loss",
+    "flap-link": "partition",
+    "flap-node": "partition",
+}
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""
 
 LOST_MAX = 200
@@ -36,6 +41,10 @@ def explicit_faults(hunt: Hunt) -> None:
         report = _report(hunt, fault)
         if report is None:
             continue
+        if report.drawn:
+            named = replace(fault, params={**fault.params, **report.drawn})
+            if hunt.attempt(cuts.with_fault(hunt.best, rank, named)):
+                fault = named
         if fault.when is not None:
             if report.fired is not None:
                 exact = replace(fault, when=report.fired, target=report.target or fault.target)
@@ -143,7 +152,7 @@ def named_losses(hunt: Hunt) -> None:
         before, sight = hunt.best, hunt.sight
         run = simulate(hunt.best, hunt.oracle.model)
         lost = lost_to(run, as_struck(fault, run.faults), LOSSES[fault.kind])
-        if not lost or len(lost) > LOST_MAX:
+        if not lost or len(lost) > LOST_MAX or not _loses(hunt, rank, lost):
             continue
         kept = minimised(lost, lambda part: _loses(hunt, rank, part))  # noqa: B023 - used at once
         if len(kept) > NAMED_MAX:

@@ -100,12 +100,17 @@ class Injection:
     has no duration, `does` what it does to links, as a verb before the detail that names them,
     `lingers` True if a short one would mostly strike nothing. `needs` is what
     a node must do to notice it. `runs_nodes` is True if nodes' code runs when it strikes, so that
-    it can't strike in the middle of such code.
+    it can't strike in the middle of such code. `apart` is True if it is drawn only where it is
+    asked for by name, so that `all` and swarms are without it; `stands` if half of those that are
+    drawn last until healing. `hears` has the events at nodes that it must hear of, keys of
+    `clew.sim.trigger.EVENTS`. `like` names the kinds that a node withstands which withstands it;
+    none if only its own name says so.
 
     Attributes:
         fault: the plan's data; of one that waited, with the times between which it is active.
         targets: whom it strikes, in the cluster's order; none before it begins.
         bit: how much of its effect a node could notice so far, in the unit that `bites` names.
+        drawn: parameters that the plan left open and that it has drawn since.
     """
 
     group: ClassVar[str]
@@ -120,6 +125,10 @@ class Injection:
     lingers: ClassVar[bool] = False
     runs_nodes: ClassVar[bool] = False
     does: ClassVar[str] = ""
+    apart: ClassVar[bool] = False
+    stands: ClassVar[bool] = False
+    hears: ClassVar[frozenset[str]] = frozenset()
+    like: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         self.fault = fault
@@ -129,6 +138,7 @@ class Injection:
         self._params = {known.name: known.default for known in self.parameters} | fault.params
         self.targets: Sequence[Host] = ()
         self.bit = 0
+        self.drawn: dict[str, Any] = {}
 
     def begin(self) -> str:
         """Strike; return what was done, in words."""

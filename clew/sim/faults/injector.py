@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from clew.errors import ScenarioError
@@ -46,6 +46,7 @@ class FaultReport:
         detail: one sentence.
         fired: of a fault that waited for something, exactly what happened: the trigger that waits
             for just that at just that node.
+        drawn: parameters that the plan left open, as the fault drew them when it struck.
     """
 
     id: str
@@ -57,12 +58,14 @@ class FaultReport:
     bit: int
     detail: str
     fired: Trigger | None = None
+    drawn: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with the same fields; without `fired` where that is None."""
+        """A JSON object with the same fields; without `fired` and `drawn` where there is nothing."""
         plain = {**asdict(self), "target": list(self.target)}
-        if self.fired is None:
-            del plain["fired"]
+        for name in ("fired", "drawn"):
+            if not plain[name]:
+                del plain[name]
         return plain
 
     @property
@@ -109,6 +112,7 @@ class _Course:
             self.injection.bit,
             self._told(),
             self.fired,
+            dict(self.injection.drawn),
         )
 
     def _told(self) -> str:

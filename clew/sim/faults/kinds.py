@@ -10,6 +10,7 @@ from clew.sim.faults import (
     clocks,
     disks,
     membership,
+    message_types,
     messages,
     partitions,
     processes,
@@ -54,6 +55,8 @@ KINDS: dict[str, type[Injection]] = {
     "region-move": regions.RegionMove,
     "join": membership.Join,
     "leave": membership.Leave,
+    "message-loss": message_types.MessageLoss,
+    "freeze": processes.Freeze,
 }
 
 PLANNED: dict[str, type[Injection]] = {"drop": messages.Drop}

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names, several
+from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
-from clew.sim.network import Link
+from clew.sim.network import Link, Packet
 
 if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
@@ -23,10 +24,11 @@ _LOW = (1 << 32) - 1
 _HOUR_NS = 3_600_000_000_000
 
 
-def _rate(default: int) -> Parameter:
+def rate(default: int, typical: tuple[int, int] = (20, 600)) -> Parameter:
+    """How many messages a fault strikes."""
     return Parameter(
         "per_thousand", "1/1000", default, "how many of a thousand messages it strikes",
-        1, _THOUSAND, (20, 600),
+        1, _THOUSAND, typical,
     )  # fmt: skip
 
 
@@ -42,8 +44,9 @@ class Tampering:
         self.kind = injection.fault.kind
         self.late: list[int] = []
 
-    def change(self, link: Link, delays: list[int]) -> list[int]:
+    def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """The delays of the copies that are sent on."""
+        del packet
         if self._bits is None:
             entropy, fault = self._injection.cluster.entropy, self._injection.fault
             self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
@@ -67,6 +70,7 @@ class MessageFault(Injection):
     needs: ClassVar[Need] = "peers"
     least_nodes: ClassVar[int] = 2
     lingers: ClassVar[bool] = True
+    tampering: ClassVar[type[Tampering]] = Tampering
     verb: ClassVar[str]
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
@@ -85,13 +89,17 @@ class MessageFault(Injection):
         # Every ordered pair, in the cluster's order, whether anything was sent there yet or not.
         for src in hosts:
             for dest in hosts:
-                if src is not dest and (src in targets or dest in targets):
+                if src is not dest and self.between(src, dest):
                     link = self.cluster.network.link(src, dest.id)
                     assert link is not None
-                    self._hang(Tampering(self, link))
+                    self._hang(self.tampering(self, link))
         everywhere = len(targets) == len(hosts)
         place = "every link" if everywhere else f"the links of {names(targets)}"
         return f"on {place}{self.said()}"
+
+    def between(self, src: Host, dest: Host) -> bool:
+        """Whether it strikes what one node sends to another."""
+        return src in self.targets or dest in self.targets
 
     def _hang(self, tampering: Tampering) -> None:
         self._tamperings.append(tampering)
@@ -122,7 +130,7 @@ class Loss(MessageFault):
     group: ClassVar[str] = "loss"
     does: ClassVar[str] = "loses messages"
     summary: ClassVar[str] = "some messages between nodes are lost"
-    parameters: ClassVar[tuple[Parameter, ...]] = (_rate(100),)
+    parameters: ClassVar[tuple[Parameter, ...]] = (rate(100),)
     verb: ClassVar[str] = "lost"
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
@@ -188,8 +196,9 @@ class Dropping(Tampering):
         self._ranks = frozenset(ranks)
         self._sent = 0
 
-    def change(self, link: Link, delays: list[int]) -> list[int]:
+    def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """Return no copies of a message that is named."""
+        del packet
         self._sent += 1
         if not delays or link.dest.process is None:
             return delays
@@ -207,7 +216,7 @@ class Duplicate(MessageFault):
     does: ClassVar[str] = "copies messages"
     summary: ClassVar[str] = "some messages between nodes arrive twice"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        _rate(100),
+        rate(100),
         Parameter(
             "gap_ns", "ns", 10_000_000, "the copy arrives up to this much later",
             0, _HOUR_NS, (100_000, 2_000_000_000),
@@ -232,7 +241,7 @@ class Reorder(MessageFault):
     summary: ClassVar[str] = "some messages between nodes are held back and overtaken by later ones"
     bites: ClassVar[str] = "messages that a later one on the same link overtook"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        _rate(200),
+        rate(200),
         Parameter(
             "window_ns", "ns", 50_000_000, "held back by up to this",
             1, _HOUR_NS, (20_000_000, 1_000_000_000),

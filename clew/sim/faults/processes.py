@@ -101,6 +101,16 @@ class Pause(Injection):
         return f"held up {several(self.bit, 'event')}"
 
 
+class Freeze(Pause):
+    """Many processes stand still at once, and go on at the same instant."""
+
+    group: ClassVar[str] = "freeze"
+    apart: ClassVar[bool] = True
+    like: ClassVar[tuple[str, ...]] = ("pause",)
+    summary: ClassVar[str] = "all nodes, or a majority, stand still and go on at the same instant"
+    aims: ClassVar[tuple[str, ...]] = ("all", "majority")
+
+
 class Slow(Injection):
     """The machine is slow, as beside a noisy neighbour: what a node works takes longer."""
 

@@ -15,7 +15,7 @@ from clew.sim.faults.messages import ConstantDelay, Tampering
 from clew.sim.faults.partitions import Cut, CutLinks
 from clew.sim.faults.processes import Kill
 from clew.sim.host import Host
-from clew.sim.network import Link
+from clew.sim.network import Link, Packet
 
 _REGION = Parameter("region", "", "", "the region; empty for one that is drawn", region=True)
 _OTHER = Parameter(
@@ -164,8 +164,9 @@ class _Counting:
         self.kind = injection.fault.kind
         self.link = link
 
-    def change(self, link: Link, delays: list[int]) -> list[int]:
+    def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """The delays as they are."""
+        del packet
         if delays and link.dest.process is not None:
             self._injection.bit += 1
         return delays
