@@ -79,6 +79,10 @@ class Disturbance(Protocol):
         """
 
 
+TAKEN: list[int] = []
+"""The delays of a message that a fault sends on by itself: it is not lost."""
+
+
 class Link:
     """One direction between two endpoints.
 
@@ -206,6 +210,28 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
     return happen
 
 
+def _late_arriver(network: Network, link: Link, came: Callable[[], None]) -> Happen:
+    """The function for a message that comes late; see `Network.emit_late`."""
+
+    def arrive(entry: QueueEntry) -> None:
+        _, _, number, _, body, flat, _ = entry
+        process = link.dest.process
+        if process is None:
+            network.drop(number, "down")
+            return
+        if process.paused:
+            process.hold(happen, entry)
+            return
+        came()
+        network.trace.add(network.world.now, "deliver", number)
+        message = Message(link.src.id, link.dest.id, body.copy() if flat else thawed(body))
+        process.receive(message)
+
+    happen = cast("Happen", arrive)
+    happen.link = link
+    return happen
+
+
 class Network:
     """All links of a run.
 
@@ -295,17 +321,39 @@ class Network:
             if before and not delays:
                 why = disturbance.kind
         if not delays:
-            self.drop(packet[0], why)
+            if delays is not TAKEN:
+                self.drop(packet[0], why)
             return
         number, *rest = packet
         # The first copy keeps the message's number; each further one is a message of its own.
         for rank, each in enumerate(delays):
             if rank:
-                self.duplicated += 1
-                number = self.next_number()
-                self.trace.add(self.world.now, "duplicate", packet[0], number)
+                number = self.copied(packet[0])
             time = self.world.now + each
             self.world.push((time, MESSAGE, number, link.arrive_told, *rest))
+
+    def copied(self, number: int) -> int:
+        """Record a copy of a message; return the copy's number."""
+        self.duplicated += 1
+        copy = self.next_number()
+        self.trace.add(self.world.now, "duplicate", number, copy)
+        return copy
+
+    def emit_late(
+        self, link: Link, packet: Packet, delay_ns: int, came: Callable[[], None]
+    ) -> None:
+        """Send a message as an old network would: to whichever process runs there by then.
+
+        Cuts and restarts until then do not keep it from coming.
+
+        Args:
+            link: which it was sent on.
+            packet: it.
+            delay_ns: when it comes, from now.
+            came: called when a process gets it.
+        """
+        arrive = _late_arriver(self, link, came)
+        self.world.push((self.world.now + delay_ns, MESSAGE, packet[0], arrive, *packet[1:]))
 
     def drop(self, number: int, why: str) -> None:
         """Lose a message, and record why."""

@@ -22,6 +22,10 @@ Strike: TypeAlias = Callable[[Host, Trigger], None]
 """Called at the moment that a fault waits for, with the node and with what exactly happened."""
 
 
+Heed: TypeAlias = Callable[[Host], None]
+"""Called each time that something happens at a node, with it."""
+
+
 class Wire:
     """One trigger that is armed.
 
@@ -86,6 +90,7 @@ class Tripwires:
         # come up, which is what a drawn name is drawn from. By node: what its process showed last.
         self._armed: dict[str, list[Wire]] = {event: [] for event in self.events}
         self._seen: dict[str, dict[str, None]] = {event: {} for event in self.events}
+        self._heeding: dict[str, list[Heed]] = {event: [] for event in self.events}
         self._shown: dict[str, dict[str, str]] = {}
         self._states: dict[str, str | None] = {}
 
@@ -113,6 +118,14 @@ class Tripwires:
         if wire in self._armed[wire.trigger.event]:
             self._armed[wire.trigger.event].remove(wire)
 
+    def heed(self, event: str, heed: Heed) -> None:
+        """Tell a fault of every such event from here on."""
+        self._heeding[event].append(heed)
+
+    def ignore(self, event: str, heed: Heed) -> None:
+        """Tell it no more."""
+        self._heeding[event].remove(heed)
+
     def happened(self, event: str, name: str, host: Host) -> None:
         """Tell the faults that wait for it; those that were armed first strike first.
 
@@ -126,6 +139,8 @@ class Tripwires:
             self.disarm(wire)
         for wire in struck:
             wire.strike(name, host)
+        for heed in self._heeding[event]:
+            heed(host)
 
     def began(self, host: Host) -> None:
         """Forget what the process before showed."""

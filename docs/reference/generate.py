@@ -179,7 +179,9 @@ code sends nothing to other nodes, is refused before anything runs. `--allow-ine
 The families {apart} are drawn only where they are asked for by name: `all` and `--swarm` are
 without them. `--nemesis message` strikes the messages of one type and no others; the type is drawn
 once for each fault, when it strikes, from those that nodes have sent each other so far, and its
-report names it. Half of these faults last until healing.
+report names it. Half of these faults last until healing. `--nemesis echo,kill` keeps some messages
+of each type for each receiver, and sends them again when it restarts or changes its server state.
+What comes late comes through cuts and restarts, as from an old network.
 
 ## Kinds
 

@@ -60,7 +60,7 @@ def faults_check(outcome):
 def test_what_no_node_can_notice_is_refused_before_anything_runs(tmp_path, asked):
     name = write(tmp_path)
     places = {"regions": "eu,us"} if asked.startswith("region") else {}
-    felt = {"kill", "pause", "region", "region-kill", "region-move"}
+    felt = {"kill", "pause", "freeze", "region", "region-kill", "region-move"}
     if asked in felt:
         outcome = outcome_of(name, nemesis=asked, **places)
         assert faults_check(outcome).verdict.value == "valid"
@@ -239,6 +239,8 @@ NOTHING = {
     "disk-lost": ("down_ns", 0, True),
     "disk-torn": ("down_ns", 0, True),
     "drop": ("messages", [], False),
+    "hold": ("messages", [], False),
+    "copy": ("messages", [], False),
     "join": ("spread_ns", 0, False),
     "leave": ("spread_ns", 0, False),
 }

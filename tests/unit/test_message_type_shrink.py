@@ -92,3 +92,14 @@ def test_a_loss_of_a_type_names_the_messages(shrunk):
     assert fault.kind == "drop", fault
     [[src, dest, _]] = fault.params["messages"]
     assert (src, dest) == ("n0", "n1")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "named"), [("Late", "message-hold", "hold"), ("Twice", "message-copy", "copy")]
+)
+def test_messages_that_come_late_are_named(shrunk, name, kind, named):
+    [fault] = shrunk(name, kind, type="order", per_thousand=400)
+    assert fault.kind == named
+    [[src, dest, _, late_ns]] = fault.params["messages"]
+    assert (src, dest) == ("n0", "n1")
+    assert late_ns > 0

@@ -54,16 +54,16 @@ class Talker(Node):
         return "leader" if self.id == "n1" else "follower"
 
 
-def ran(fault, seconds=2, node_class=Talker):
-    """A cluster in which a fault struck, and what it reports."""
+def ran(fault, seconds=2, node_class=Talker, more=()):
+    """A cluster in which a fault struck, and what it reports; with it perhaps more faults."""
     wires = Tripwires((), injection_of(fault.kind).hears)
     cluster = Cluster(
         1, node_class, NODES, make_process=tripped(SimulatedProcess, wires), tripwires=wires
     )
-    injector = Injector(cluster, [fault])
+    injector = Injector(cluster, [fault, *more])
     cluster.boot()
     cluster.world.advance(seconds * S)
-    [report] = injector.reports()
+    report = injector.reports()[0]
     return cluster, report
 
 
@@ -119,7 +119,82 @@ def test_the_first_type_to_come_is_struck_if_none_was_seen():
 def test_what_is_struck_is_the_same_in_every_run():
     reports = [ran(lossy(at=S, per_thousand=500))[1] for _ in range(2)]
     assert reports[0] == reports[1]
-    assert 0 < reports[0].bit
+    assert reports[0].bit > 0
+
+
+def late(kind, at=0, until=2 * S - 1, **params):
+    return Fault("f", kind, at, until, "all", {"type": "vote", "per_thousand": 1000, **params})
+
+
+def lags(cluster, node, src, kind="vote"):
+    """How long after the first tick of 100 ms each message came, beyond its place in the row."""
+    times = cluster.nodes[node].times.get((src, kind), [])
+    return [round(time - 0.1 * (rank + 1), 2) for rank, time in enumerate(times)]
+
+
+def test_a_held_message_comes_late_and_only_then():
+    cluster, report = ran(late("message-hold", longest_ns=400 * MS))
+    assert 14 <= got(cluster, "n2", "n1", "vote") <= 16
+    assert cluster.nodes["n2"].times["n1", "vote"][0] >= 0.4
+    assert lags(cluster, "n2", "n1", "beat") == [0.0] * 19
+    assert report.bit == sum(got(cluster, a, b, "vote") for a in NODES for b in NODES)
+    assert report.detail.endswith(f"; {report.bit} messages came late")
+
+
+def test_a_copied_message_comes_in_time_and_again():
+    cluster, report = ran(late("message-copy", at=S, until=S + 150 * MS, longest_ns=400 * MS))
+    # One or two ticks fall into the fault, at 1.0 (perhaps) and 1.1 s.
+    assert got(cluster, "n2", "n1", "vote") - 19 == report.bit // 6 > 0
+    assert got(cluster, "n2", "n1", "beat") == 19
+
+
+def test_a_held_message_comes_through_a_restart_and_a_cut():
+    hold = late("message-hold", at=S, until=S + 150 * MS, longest_ns=600 * MS)
+    kill = Fault("k", "kill", S + 200 * MS, S + 250 * MS, ("n2",))
+    cut = Fault("c", "partition-one", S + 260 * MS, 3 * S - 1, ("n2",))
+    cluster, report = ran(hold, 3, more=(kill, cut))
+    assert report.bit == len(report.struck)
+    assert got(cluster, "n2", "n1", "vote") > 0
+    assert got(cluster, "n2", "n1", "beat") == 0
+
+
+def test_a_message_that_is_held_while_its_receiver_is_down_is_lost():
+    hold = late("message-hold", at=S, until=S + 150 * MS, longest_ns=600 * MS)
+    kill = Fault("k", "kill", S + 200 * MS, 3 * S - 1, ("n2",))
+    _, report = ran(hold, 3, more=(kill,))
+    assert 0 < report.bit < len(report.struck)
+
+
+def test_old_messages_come_again_when_their_receiver_restarts():
+    echo = Fault("f", "echo", 0, 3 * S - 1, "all", {"per_thousand": 1000})
+    kill = Fault("k", "kill", 2 * S, 2 * S + 50 * MS, ("n2",))
+    cut = Fault("c", "partition-one", S, 3 * S - 1, ("n2",))
+    cluster, report = ran(echo, 3, more=(kill, cut))
+    # Four of each type, from both others together, though n2 is cut off.
+    counts = [got(cluster, "n2", src, kind) for kind in ("beat", "vote") for src in ("n1", "n3")]
+    assert sum(counts[:2]) == sum(counts[2:]) == 4
+    assert report.bit == 8
+    assert all(dest == "n2" for _, dest, _, _ in report.struck)
+
+
+def test_an_echo_of_a_type_leaves_others_alone():
+    echo = Fault("f", "echo", 0, 3 * S - 1, "all", {"per_thousand": 1000, "type": "vote"})
+    kill = Fault("k", "kill", 2 * S, 2 * S + 50 * MS, ("n2",))
+    cut = Fault("c", "partition-one", S, 3 * S - 1, ("n2",))
+    cluster, _ = ran(echo, 3, more=(kill, cut))
+    assert sum(got(cluster, "n2", src, "vote") for src in ("n1", "n3")) == 4
+    assert sum(got(cluster, "n2", src, "beat") for src in ("n1", "n3")) == 0
+
+
+def test_an_echo_follows_a_change_of_server_state():
+    class Changing(Talker):
+        def server_state(self):
+            return "leader" if self.id == "n1" and self.monotonic() > 1 else "follower"
+
+    echo = Fault("f", "echo", 0, 2 * S - 1, "all", {"per_thousand": 1000})
+    _, report = ran(echo, node_class=Changing)
+    assert report.bit == 8
+    assert all(dest == "n1" for _, dest, _, _ in report.struck)
 
 
 def test_half_of_the_faults_of_a_type_last_until_healing():
@@ -161,8 +236,10 @@ def test_all_and_swarms_are_without_them():
     [
         (("kill", "partition"), set()),
         (("loss",), {"message-loss"}),
+        (("duplicate",), set()),
+        (("duplicate", "reorder"), {"message-hold", "message-copy", "echo"}),
         (("pause",), {"freeze"}),
-        (("message",), {name for name in APART if name != "freeze"}),
+        (("message",), {name for name in APART if name.startswith("message")}),
         (None, set(APART)),
     ],
 )

@@ -216,7 +216,7 @@ def _search(hunt: Hunt) -> None:
             break
         with hunt.oracle.bounded(effort, runs_max // 8):
             random_cuts.with_less(hunt)
-    simplifications.named_losses(hunt)
+    simplifications.named_messages(hunt)
 
 
 EFFORT, EFFORT_LEAST = 5, 80_000

@@ -23,6 +23,9 @@ LOSSES = {
 }
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""
 
+LATE = {"message-hold": "hold", "message-copy": "copy", "echo": "copy"}
+"""Faults by which messages come late, with the kind that names the messages."""
+
 LOST_MAX = 200
 """A fault that lost more is left as it is."""
 
@@ -143,28 +146,37 @@ def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:
     least(lowest, abs(value), fails, tries=5)
 
 
-def named_losses(hunt: Hunt) -> None:
-    """Name the messages that had to be lost, instead of losing by chance, if they are few."""
+def named_messages(hunt: Hunt) -> None:
+    """Name the messages that had to be lost or late, instead of striking by chance, if few."""
     # Ranks stay as they are: a fault is replaced by one in its place.
     for rank, fault in enumerate(hunt.best.faults):
-        if fault.kind not in LOSSES:
+        if fault.kind not in {*LOSSES, *LATE}:
             continue
         before, sight = hunt.best, hunt.sight
         run = simulate(hunt.best, hunt.oracle.model)
-        lost = lost_to(run, as_struck(fault, run.faults), LOSSES[fault.kind])
-        if not lost or len(lost) > LOST_MAX or not _loses(hunt, rank, lost):
+        struck = _struck(run, fault)
+        if not struck or len(struck) > LOST_MAX or not _strikes(hunt, rank, struck):
             continue
-        kept = minimised(lost, lambda part: _loses(hunt, rank, part))  # noqa: B023 - used at once
+        kept = minimised(struck, lambda part: _strikes(hunt, rank, part))  # noqa: B023 - used at once
         if len(kept) > NAMED_MAX:
             hunt.best, hunt.sight = before, sight
 
 
-def _loses(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
-    """Return whether it still fails if a fault loses just these messages."""
+def _struck(run: Run, fault: Fault) -> list[list[str | int]]:
+    """List the messages that a fault struck, as the kind that names them does."""
+    if fault.kind in LOSSES:
+        return lost_to(run, as_struck(fault, run.faults), LOSSES[fault.kind])
+    report = next(one for one in run.faults if one.id == fault.id)
+    return [[*one] for one in report.struck]
+
+
+def _strikes(hunt: Hunt, rank: int, messages: list[list[str | int]]) -> bool:
+    """Return whether it still fails if a fault strikes just these messages."""
     if not messages:
         return False
     fault = as_struck(hunt.best.faults[rank], hunt.sight.faults)
-    named = Fault(fault.id, "drop", fault.at_ns, fault.until_ns, None, {"messages": messages})
+    kind = LATE.get(fault.kind, "drop" if fault.kind in LOSSES else fault.kind)
+    named = Fault(fault.id, kind, fault.at_ns, fault.until_ns, None, {"messages": messages})
     return hunt.attempt(cuts.with_fault(hunt.best, rank, named))
 
 

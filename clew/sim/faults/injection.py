@@ -90,6 +90,14 @@ class Ledger:
         self.healed = False
 
 
+Late: TypeAlias = tuple[str, str, int, int]
+"""A message that came late: its sender, its receiver, its rank on that link since the fault began,
+and how long after it was sent it came, ns."""
+
+STRUCK_MAX = 201
+"""More messages are not noted one by one."""
+
+
 class Injection:
     """A fault at work in one run: its injection. Each kind is a subclass.
 
@@ -111,6 +119,8 @@ class Injection:
         targets: whom it strikes, in the cluster's order; none before it begins.
         bit: how much of its effect a node could notice so far, in the unit that `bites` names.
         drawn: parameters that the plan left open and that it has drawn since.
+        struck: the messages that came late, as the kinds ``hold`` and ``copy`` name them; only the
+            first `STRUCK_MAX`.
     """
 
     group: ClassVar[str]
@@ -139,6 +149,7 @@ class Injection:
         self.targets: Sequence[Host] = ()
         self.bit = 0
         self.drawn: dict[str, Any] = {}
+        self.struck: list[Late] = []
 
     def begin(self) -> str:
         """Strike; return what was done, in words."""

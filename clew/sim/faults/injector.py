@@ -17,7 +17,7 @@ from clew.errors import ScenarioError
 from clew.node.node import roles_among
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault, Target
-from clew.sim.faults.injection import Injection, Ledger
+from clew.sim.faults.injection import Injection, Late, Ledger
 from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
 from clew.sim.faults.targets import IT, SYMBOLS, aim_of, misaimed, resolve, whereabouts, whom
 from clew.sim.host import Host
@@ -47,6 +47,7 @@ class FaultReport:
         fired: of a fault that waited for something, exactly what happened: the trigger that waits
             for just that at just that node.
         drawn: parameters that the plan left open, as the fault drew them when it struck.
+        struck: the messages that came late, see `Injection.struck`; not part of the JSON.
     """
 
     id: str
@@ -59,10 +60,12 @@ class FaultReport:
     detail: str
     fired: Trigger | None = None
     drawn: dict[str, Any] = field(default_factory=dict)
+    struck: tuple[Late, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with the same fields; without `fired` and `drawn` where there is nothing."""
+        """A JSON object with these fields but `struck`; without `fired` and `drawn` if empty."""
         plain = {**asdict(self), "target": list(self.target)}
+        del plain["struck"]
         for name in ("fired", "drawn"):
             if not plain[name]:
                 del plain[name]
@@ -113,6 +116,7 @@ class _Course:
             self._told(),
             self.fired,
             dict(self.injection.drawn),
+            tuple(self.injection.struck),
         )
 
     def _told(self) -> str:

@@ -56,10 +56,17 @@ KINDS: dict[str, type[Injection]] = {
     "join": membership.Join,
     "leave": membership.Leave,
     "message-loss": message_types.MessageLoss,
+    "message-hold": message_types.MessageHold,
+    "message-copy": message_types.MessageCopy,
+    "echo": message_types.Echo,
     "freeze": processes.Freeze,
 }
 
-PLANNED: dict[str, type[Injection]] = {"drop": messages.Drop}
+PLANNED: dict[str, type[Injection]] = {
+    "drop": messages.Drop,
+    "hold": message_types.Hold,
+    "copy": message_types.Copy,
+}
 """Kinds that a plan may hold and that no generator draws."""
 
 GROUPS: dict[str, tuple[str, ...]] = {

@@ -92,7 +92,7 @@ class MessageFault(Injection):
                 if src is not dest and self.between(src, dest):
                     link = self.cluster.network.link(src, dest.id)
                     assert link is not None
-                    self._hang(self.tampering(self, link))
+                    self.hang(self.tampering(self, link))
         everywhere = len(targets) == len(hosts)
         place = "every link" if everywhere else f"the links of {names(targets)}"
         return f"on {place}{self.said()}"
@@ -101,7 +101,8 @@ class MessageFault(Injection):
         """Whether it strikes what one node sends to another."""
         return src in self.targets or dest in self.targets
 
-    def _hang(self, tampering: Tampering) -> None:
+    def hang(self, tampering: Tampering) -> None:
+        """Attach to one link."""
         self._tamperings.append(tampering)
         tampering.link.disturbances.append(tampering)
         tampering.link.refresh()
@@ -142,7 +143,8 @@ class Loss(MessageFault):
         return []
 
 
-def _is_message(value: Any) -> bool:
+def is_message(value: Any) -> bool:
+    """Whether a value names a message: its sender, its receiver and its rank."""
     if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - sender, receiver, rank
         return False
     src, dest, rank = value
@@ -165,7 +167,7 @@ class Drop(MessageFault):
             "fault's begin on",
             form=Form(
                 "lists of two different node ids and a rank from 1",
-                lambda value: isinstance(value, list) and all(map(_is_message, value)),
+                lambda value: isinstance(value, list) and all(map(is_message, value)),
                 lambda value: [end for one in value for end in one[:2]],
                 lambda value, ids: [one for one in value if one[0] in ids and one[1] in ids],
             ),
@@ -182,7 +184,7 @@ class Drop(MessageFault):
         for (src, dest), ranks in named.items():
             link = self.cluster.network.link(hosts[src], dest)
             assert link is not None
-            self._hang(Dropping(self, link, ranks))
+            self.hang(Dropping(self, link, ranks))
         return f"on {several(len(named), 'link')}"
 
 

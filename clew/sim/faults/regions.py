@@ -133,7 +133,7 @@ class RegionSlow(RegionFault, ConstantDelay):
         two = self.named()
         for src, dest in (two, two[::-1]):
             for a, b in self.ways([src], [dest]):
-                self._hang(Tampering(self, self.cluster.link(a, b)))
+                self.hang(Tampering(self, self.cluster.link(a, b)))
         self.targets = self.nodes_in(*two)
         by = seconds(int(self.param("mean_ns")))
         return f"on all links between the regions {two[0]} and {two[1]} (by {by})"
