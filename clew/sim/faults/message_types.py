@@ -152,7 +152,7 @@ class LateFault(TypedFault):
 
     bites: ClassVar[str] = "messages that came late"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        TYPE, DIRECTION, rate(200, (100, 600)), LONGEST,
+        TYPE, DIRECTION, rate(300, (200, 1000)), LONGEST,
     )  # fmt: skip
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
