@@ -468,9 +468,7 @@ def test_network_faults_leave_clients_alone(struck):
     assert sorted(body["in_reply_to"] for body in listener.got) == list(range(100))
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind not in {"region-move", "echo"}]
-)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"region-move", "echo"}])
 def test_every_kind_survives_json_and_runs_with_its_defaults(kind):
     params = {"groups": [["n1"], ["n2", "n3"]]} if kind == "partition-groups" else {}
     plain = fault(kind, **params)
