@@ -254,7 +254,7 @@ def _values(parameter: Parameter, node_ids: tuple[str, ...]) -> SearchStrategy[A
         return sides.map(lambda sides: _two_groups(node_ids, sides))
     if parameter.choices:
         return st.sampled_from(parameter.choices)
-    if parameter.form is not None:
+    if parameter.form is not None or parameter.client:
         return st.just(parameter.default)
     sizes = st.integers(*parameter.typical)
     if parameter.low < 0:

@@ -1,6 +1,7 @@
 """What each fault of regions does, to nodes and to clients."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -267,17 +268,24 @@ def test_other_faults_are_drawn_as_without_regions():
 WRONG = [
     # a fault's parameters: what is said of them
     ({"region": "mars"}, "no such region: expected one of eu, us, found 'mars'"),
+    ({"client": "c99"}, "no such client: expected one of c0, c1, c2, c3, c4, found 'c99'"),
+    ({"client": "n1"}, "no such client: expected one of c0, c1, c2, c3, c4, found 'n1'"),
+    ({"client": 3}, "bad parameter 'client': expected the name of a client, or an empty text"),
     ({"region": "eu", "other": "eu"}, "region-one-way takes two regions: expected different ones"),
     ({"region": 3}, "bad parameter 'region': expected the name of a region"),
 ]
 
 
 @pytest.mark.parametrize(("params", "told"), WRONG)
-def test_a_plan_that_names_wrong_regions_is_refused(params, told):
-    fault = Fault("f", "region-one-way", S, 2 * S, None, params)
+def test_a_plan_that_names_wrong_regions_or_clients_is_refused(params, told):
+    kind = "region-move" if "client" in params else "region-one-way"
+    fault = Fault("f", kind, S, 2 * S, None, params)
     data = {**json.loads(json.dumps(plan_of().to_json())), "faults": [fault.to_json()]}
     with pytest.raises(ScenarioError, match=told):
         plan_from_json(data, "x.json")
+    if "client" in params:
+        with pytest.raises(ScenarioError, match=told.partition(":")[0]):
+            simulate(replace(plan_of(), faults=(fault,)), RAFT)
 
 
 def test_a_plan_of_one_place_holds_no_fault_of_regions():

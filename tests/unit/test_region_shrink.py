@@ -122,6 +122,33 @@ def test_nodes_that_join_keep_their_place():
     assert merged.regions.nodes == {"a": ("n1", "n3", "n4", "n6"), "b": ("n2", "n5")}
 
 
+def test_what_is_about_nodes_that_do_not_join_any_more_goes():
+    joining = replace(fault("join", node="n6", known=2), until_ns=S)
+    first = struck().operations[0]
+    asks = [first._replace(client=99, node="n6", phase="recover"), first]
+    plan = replace(struck(), faults=(joining,), operations=tuple(asks))
+    plan = checked(replace(plan, regions=plan.regions.with_more(["n6"])))
+    assert cuts.consistent(plan) is plan
+    without = cuts.consistent(replace(plan, faults=()))
+    assert without.regions.nodes == {"a": ("n1", "n4"), "b": ("n2", "n5"), "c": ("n3",)}
+    assert without.operations == (first,)
+
+
+def test_a_fault_of_a_client_keeps_to_it_or_goes_with_it():
+    plan = replace(plan_of(), faults=(fault("region-move", region="b", client="c4"),))
+    own = [one for one in plan.operations if one.client == 4]
+    alone = cuts.with_operations(plan, own)
+    moved = checked(cuts.with_nodes(alone, {"n2", "n3", "n5"}, moved=True))
+    assert moved.operations[0].client == 2
+    assert [each.params["client"] for each in moved.faults] == ["c2"]
+    ninth = cuts.with_operations(alone, [one._replace(client=9) for one in own])
+    ninth = checked(replace(ninth, faults=(fault("region-move", region="b", client="c9"),)))
+    renamed = checked(cuts.with_clients_renamed(ninth))
+    assert [each.params["client"] for each in renamed.faults] == ["c4"]
+    gone = cuts.with_operations(replace(plan, clients=1), [])
+    assert cuts.consistent(gone).faults == ()
+
+
 def test_distances_change_all_at_once():
     table = {"a<->b": [1, 3], "b<->c": {"mean": 8, "dist": "long-tailed"}, "a<->c": 5}
     plan = plan_of(region_latency=table)

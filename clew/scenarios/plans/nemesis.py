@@ -206,12 +206,11 @@ def drawn_value(
     """A parameter's value, drawn by order of magnitude."""
     if parameter.name == "groups":
         return _groups(stream, node_ids)
-    if parameter.form is not None:  # whoever joins is named when all faults are drawn
+    # Whoever joins is named when all faults are drawn, and a client when the fault strikes.
+    if parameter.form is not None or parameter.client:
         return parameter.default
     if parameter.choices:
         return stream.pick(parameter.choices)
-    if parameter.form is not None:
-        return parameter.default
     low, high = parameter.typical
     if clock_error_ns is not None and parameter.name in _CLOCK_ERRORS:
         high = max(min(high, clock_error_ns), 1)

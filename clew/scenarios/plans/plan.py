@@ -185,6 +185,12 @@ class Plan:
         """
         return max([self.clients - 1, *(one.client for one in self.operations)]) + 1
 
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of the clients that work before healing, in order. O(operations)."""
+        ranks = {one.client for one in self.operations if one.phase == "main"}
+        return tuple(f"c{rank}" for rank in sorted(ranks | {*range(self.clients)}))
+
     def home(self, client: int) -> str:
         """The node at which a client of this rank begins."""
         nodes = self.homes.first if self.roles else self.node_ids

@@ -31,6 +31,7 @@ from clew.sim.faults import (
     GROUPS,
     KINDS,
     Fault,
+    check_clients,
     check_regions,
     fault_from_json,
     fault_param,
@@ -368,6 +369,7 @@ def _check_faults(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
             raise _bad(where, "faults", "an id of its own for each", fault.id)
         seen.add(fault.id)
         check_regions(fault, plan.regions.names if plan.regions else (), where)
+        check_clients(fault, plan.workers, where)
         _check_aim(fault, plan, there, where)
         for place, name in _nodes_named(fault):
             if name not in there:

@@ -16,7 +16,7 @@ from clew.node.node import roles_among
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.sim.faults import KINDS, Fault, joiners_of
-from clew.sim.faults.kinds import has_regions, params_among, region_params
+from clew.sim.faults.kinds import client_params, has_regions, params_among, region_params
 from clew.sim.faults.targets import SYMBOLS, Aim, aim_at, aim_of
 from clew.sim.latency import Latency
 from clew.sim.regions import Regions
@@ -133,10 +133,39 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
         roles=roles,
         core=core,
         clients=_client_count(plan, len(after.first)),
-        faults=tuple(f for f in (_fault_among(f, there, plan) for f in plan.faults) if f),
+        faults=tuple(
+            _with_client(f, clients)
+            for f in (_fault_among(f, there, plan) for f in plan.faults)
+            if f
+        ),
         operations=tuple(operations),
     )
     return left if plan.regions is None else with_regions(left, plan.regions.among(left.all_nodes))
+
+
+def _with_client(fault: Fault, clients: Mapping[int, int]) -> Fault:
+    """Name the client of a fault by its present number."""
+    names = {f"c{before}": f"c{now}" for before, now in clients.items()}
+    named = {name: names.get(each, each) for name, each in client_params(fault).items()}
+    return replace(fault, params={**fault.params, **named}) if named else fault
+
+
+def consistent(plan: Plan) -> Plan:
+    """Leave out what is about nodes that do not join any more, or clients that are gone.
+
+    These are their places in regions, what they were asked, and faults of such clients; none of
+    these does anything.
+    """
+    there, workers = plan.all_nodes, plan.workers
+    faults = tuple(f for f in plan.faults if {*client_params(f).values()} <= {*workers})
+    if len(faults) < len(plan.faults):
+        plan = replace(plan, faults=faults)
+    if any(one.node and one.node not in there for one in plan.operations):
+        kept = [one for one in plan.operations if plan.drew_node(one) or one.node in {None, *there}]
+        plan = with_operations(plan, kept)
+    if plan.regions is not None and not {*plan.regions.places()} <= {*there}:
+        plan = with_regions(plan, plan.regions.among(there))
+    return plan
 
 
 def _free(taken: set[int], node: int, count: int) -> int:
@@ -281,7 +310,12 @@ def with_clients_renamed(plan: Plan) -> Plan:
             count = len(homes.for_function(one.f))
             clients[one.client] = _free(taken, one.client % count, count)
     renamed = tuple(one._replace(client=clients[one.client]) for one in plan.operations)
-    return replace(plan, clients=_client_count(plan, len(homes.first)), operations=renamed)
+    return replace(
+        plan,
+        clients=_client_count(plan, len(homes.first)),
+        operations=renamed,
+        faults=tuple(_with_client(fault, clients) for fault in plan.faults),
+    )
 
 
 def with_own_nodes(plan: Plan) -> Plan:

@@ -50,6 +50,7 @@ class Hunt:
 
     def attempt(self, plan: Plan | None) -> bool:
         """Return whether a plan still fails; if so, it is the best."""
+        plan = plan and cuts.consistent(plan)
         if plan is None or plan == self.best:
             return False
         sight = self.oracle.ask(plan)

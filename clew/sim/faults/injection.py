@@ -57,6 +57,7 @@ class Parameter(NamedTuple):
         choices: the words allowed, for a parameter that is not a number.
         form: of a parameter that names nodes.
         region: it is the name of a region of the plan; empty for one that the fault draws.
+        client: it is the name of a client of the plan; empty for one that the fault draws.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Parameter(NamedTuple):
     choices: tuple[str, ...] = ()
     form: Form | None = None
     region: bool = False
+    client: bool = False
 
 
 class Ledger:

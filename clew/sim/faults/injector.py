@@ -18,7 +18,14 @@ from clew.node.node import roles_among
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault, Target
 from clew.sim.faults.injection import Injection, Late, Ledger
-from clew.sim.faults.kinds import check_fault, check_regions, injection_of, joiners_of, nodes_of
+from clew.sim.faults.kinds import (
+    check_clients,
+    check_fault,
+    check_regions,
+    injection_of,
+    joiners_of,
+    nodes_of,
+)
 from clew.sim.faults.targets import IT, SYMBOLS, aim_of, misaimed, resolve, whereabouts, whom
 from clew.sim.host import Host
 from clew.sim.trigger import Trigger
@@ -146,6 +153,7 @@ class Injector:
         for fault in faults:
             check_fault(fault)
             check_regions(fault, places)
+            check_clients(fault, cluster.clients)
             _check_nodes(fault, there)
             _check_aim(fault, cluster, there)
             if fault.id in seen:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from clew.errors import ScenarioError
+from clew.machine.text import first_parts
 from clew.sim.faults import (
     clocks,
     disks,
@@ -154,6 +155,28 @@ def check_regions(fault: Fault, there: Collection[str], where: str = "faults") -
                             expected="different ones", found=named[0])  # fmt: skip
 
 
+def client_params(fault: Fault) -> dict[str, str]:
+    """Those of a fault's parameters that name clients, with the names."""
+    return {
+        each.name: fault.params[each.name]
+        for each in injection_of(fault.kind).parameters
+        if each.client and fault.params.get(each.name)
+    }
+
+
+def check_clients(fault: Fault, there: Collection[str], where: str = "faults") -> None:
+    """Do nothing for a fault that names no client that is not there.
+
+    Raises:
+        ScenarioError: it does.
+    """
+    for name in client_params(fault).values():
+        if name not in there:
+            known = first_parts(", ".join(there), 83) or "none"
+            raise ScenarioError("no such client", where=f"{where}: fault {fault.id!r}",
+                                expected=f"one of {known}", found=repr(name))  # fmt: skip
+
+
 def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
     """The part of a fault's parameters that concerns some nodes."""
     forms = {known.name: known.form for known in injection_of(fault.kind).parameters}
@@ -208,6 +231,8 @@ def check_fault(fault: Fault, where: str = "faults") -> None:
 def _check_parameter(parameter: Parameter, value: Any, where: str) -> None:
     if parameter.region:
         right, expected = isinstance(value, str), "the name of a region, or an empty text"
+    elif parameter.client:
+        right, expected = isinstance(value, str), "the name of a client, or an empty text"
     elif parameter.form is not None:
         right, expected = parameter.form.holds(value), parameter.form.expected
     elif parameter.choices:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from clew.sim.faults.injection import Form, Injection, Need, Parameter, names, seconds, several
+from clew.sim.faults.injection import Injection, Need, Parameter, names, seconds, several
 from clew.sim.faults.messages import ConstantDelay, Tampering
 from clew.sim.faults.partitions import Cut, CutLinks
 from clew.sim.faults.processes import Kill
@@ -184,15 +184,9 @@ class RegionMove(RegionFault):
     parameters: ClassVar[tuple[Parameter, ...]] = (
         _REGION._replace(summary="where it goes; empty for one that is drawn"),
         Parameter(
-            "client", "", "", "the client, such as c3; empty for one that is drawn",
-            form=Form(
-                "the name of a client such as c3, or an empty text",
-                lambda value: isinstance(value, str),
-                lambda _: [],
-                lambda value, _: value,
-            ),
+            "client", "", "", "the client, such as c3; empty for one that is drawn", client=True
         ),
-    )  # fmt: skip
+    )
 
     _client = ""
     _home = ""
