@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.plan import plan_text
 from clew.scenarios.plans.planfile import plan_from_json
 from clew.search.shrink import cuts
+from clew.search.shrink.passes import Hunt
 from clew.search.shrink.shrinker import shrink
 from clew.sim.faults import Fault
 from clew.sim.latency import Latency
@@ -132,6 +134,15 @@ def test_what_is_about_nodes_that_do_not_join_any_more_goes():
     without = cuts.consistent(replace(plan, faults=()))
     assert without.regions.nodes == {"a": ("n1", "n4"), "b": ("n2", "n5"), "c": ("n3",)}
     assert without.operations == (first,)
+
+
+def test_the_shrinker_tries_only_plans_that_name_what_is_there():
+    joining = replace(fault("join", node="n6", known=2), until_ns=S)
+    plan = replace(plan_of(), regions=plan_of().regions.with_more(["n6"]), faults=(joining,))
+    tried = []
+    oracle = SimpleNamespace(ask=tried.append)
+    Hunt(oracle, plan, None).attempt(replace(plan, faults=()))
+    assert [each.regions for each in tried] == [plan_of().regions]
 
 
 def test_a_fault_of_a_client_keeps_to_it_or_goes_with_it():

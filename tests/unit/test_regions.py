@@ -132,6 +132,10 @@ REFUSED = [
     ({"regions": {"a": ["n1", "n2", "n3"], "b": ["n4"]}}, "the node n5 is in no region"),
     ({"regions": {"a": ["n1"], "b": ["n1"]}}, "n1 stands in two places: .* found a and b"),
     ({"regions": {"a": ["n1"], "b": ["n9"]}}, "there is no node 'n9'"),
+    (
+        {"regions": {"a": ["n1"], "b": ["lin-kv"]}},
+        "there is no node 'lin-kv': .* found 'lin-kv' in b.* a service stands in no region",
+    ),
     ({"region_latency": "aws"}, "can't be used without regions"),
     (
         {"assert": ["regions.eu.ok > 1"]},

@@ -8,6 +8,7 @@ from typing import Any
 
 from clew.errors import UsageError, about
 from clew.machine.text import meant
+from clew.models.services import SERVICES
 from clew.node.tolerates import Tolerates
 from clew.scenarios.options.asserts import parse_assert
 from clew.scenarios.options.regions import (
@@ -107,7 +108,7 @@ def _from_table(
     for name, ids in table.items():
         for node in ids:
             if node not in node_ids:
-                fix = meant(node, node_ids)
+                fix = _OF_SERVICES if node in SERVICES else meant(node, node_ids)
                 with about("regions", node):
                     _refuse(f"there is no node {node!r}", there, f"{node!r} in {name}", fix)
             if node in owner:
@@ -119,6 +120,9 @@ def _from_table(
         if node not in owner:
             _refuse(f"the node {node} is in no region", there, f"only {', '.join(owner)}")
     return {name: tuple(node for node in node_ids if node in ids) for name, ids in table.items()}
+
+
+_OF_SERVICES = "Leave it out: a service stands in no region, it is near to all of them"
 
 
 def _refuse(problem: str, expected: str, found: str, fix: str | None = None) -> None:
