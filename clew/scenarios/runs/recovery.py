@@ -231,7 +231,8 @@ class Recovery:
         """Make final reads, which come as long from now as from the end of a whole recovery."""
         world, clients = self.cluster.world, self.clients
         self.cluster.trace.add(world.now, "phase", "final")
-        earlier_ns, last_ns = self._end_ns - world.now, world.now
+        # Without final reads only last answers are awaited, if there are any.
+        earlier_ns, last_ns = self._end_ns - world.now, world.now - (not finals)
         by_client: dict[int, list[PlannedOperation]] = {}
         for one in finals:
             last_ns = max(last_ns, one.at_ns - earlier_ns)
