@@ -53,7 +53,7 @@ def main() -> int:
     answer: Any = _Answer(sys.stdout)
     sys.stdout = sys.__stdout__ = answer  # type: ignore[misc] # Python ends with the latter
     # Not before there is but one start.
-    from clew.plain_line import plain_check  # noqa: PLC0415
+    from clew.commands.plain_line import plain_check  # noqa: PLC0415
 
     status = plain_check(sys.argv[1:])
     if status is None:

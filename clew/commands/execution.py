@@ -1,7 +1,7 @@
 """A command carried out, and what ends it: a verdict, a signal, a refusal, a mistake of our own.
 
-It knows no flags, so that a command line that is read without typer (`clew.plain_line`) ends in the
-same way.
+It knows no flags, so that a command line that is read without typer
+(`clew.commands.plain_line`) ends in the same way.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from clew.cli import app
-from clew.plain_line import OPTIONS, plain_check, read
+from clew.commands.plain_line import OPTIONS, plain_check, read
 
 CHECK = get_command(app).commands["check"]
 
