@@ -163,6 +163,30 @@ def test_a_model_is_seen_to_send_and_to_elect():
     assert profile_seen(scenario, model, ["kill"]) == seen
 
 
+def test_types_are_those_that_nodes_sent_each_other():
+    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    portfolio = portfolio_of(scenario, model)
+    themes = portfolio.rota.themes["type"]
+    types = {theme.names[1] for theme in themes}
+    assert types
+    assert not types & {"read", "write", "cas", "error"}
+    assert len(themes) == len(types) * len(COMPANY)
+    for seed, theme in enumerate(themes):
+        rota = replace(portfolio.rota, turns=(("type", 0),), themes={"type": (theme,)})
+        plan = replace(portfolio, rota=rota)(scenario, seed, model)
+        kind, name = theme.names
+        assert {fault.kind for fault in plan.faults} == {kind, *COMPANY[kind]}
+        assert {fault.params["type"] for fault in plan.faults if fault.kind == kind} == {name}
+
+
+COMPANY = {"message-loss": (), "message-hold": (), "message-copy": (), "echo": ("kill",)}
+
+
+def test_a_class_that_withstands_no_loss_has_no_type():
+    assert "type" not in rota_of(within(Careful)).themes
+    assert "type" not in rota_of(within(load_model("raft").program, nemesis=("kill",))).themes
+
+
 def test_faults_that_wait_do_so_for_what_was_seen():
     model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
     portfolio = portfolio_of(scenario, model)

@@ -15,6 +15,7 @@ class Profile:
 
     Attributes:
         messages: types of messages that nodes sent or received.
+        exchanged: those of them that nodes sent each other; empty for one that is drawn in the run.
         states: server states that nodes reported, such as ``leader``.
         fields: keys of what nodes show by ``observe()`` and that changed.
         timers: whether timers fired.
@@ -22,6 +23,7 @@ class Profile:
     """
 
     messages: tuple[str, ...] = ()
+    exchanged: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     timers: bool = False

@@ -62,6 +62,7 @@ def profile_of(program: Program) -> Profile:
     observed = any(each.observe is not Node.observe for each in classes)
     return Profile(
         messages=(DRAWN,),
+        exchanged=("",),
         states=(DRAWN,) if tells_state(program) else (),
         fields=(DRAWN,) if observed else (),
         timers="timers" in able,

@@ -55,8 +55,12 @@ def profile_seen(scenario: Scenario, model: Model, kinds: Iterable[str]) -> Prof
     with muted():
         runs = [simulate(draw_plan(short, 0, model, draw), model) for draw in (calm, rough)]
     known = profile_of(model.program)
-    messages, states = _messages(runs), _states(runs)
-    return replace(known, messages=messages or known.messages, states=states or known.states)
+    return replace(
+        known,
+        messages=_messages(runs) or known.messages,
+        exchanged=_exchanged(runs) or known.exchanged,
+        states=_states(runs) or known.states,
+    )
 
 
 def _messages(runs: Iterable[Run]) -> tuple[str, ...]:
@@ -64,6 +68,17 @@ def _messages(runs: Iterable[Run]) -> tuple[str, ...]:
     return tuple(
         sorted({str(each.type) for run in runs for each in run.timeline().messages.values()})
     )
+
+
+def _exchanged(runs: Iterable[Run]) -> tuple[str, ...]:
+    """The types of messages that nodes sent each other."""
+    found = {
+        str(each.type)
+        for run in runs
+        for each in run.timeline().messages.values()
+        if each.src != each.dest and {each.src, each.dest} <= {*run.plan.node_ids}
+    }
+    return tuple(sorted(found))
 
 
 def _states(runs: Iterable[Run]) -> tuple[str, ...]:

@@ -8,14 +8,14 @@ draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import NamedTuple
 
 from clew.node.system import Program, System, tells_state
 from clew.scenarios.options.scenario import Scenario
-from clew.scenarios.plans.capabilities import kinds_for
+from clew.scenarios.plans.capabilities import kinds_apart, kinds_for
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.members import changes_members
 from clew.scenarios.plans.nemesis import magnitude
@@ -73,6 +73,7 @@ class Range:
         leads: True if the nodes tell who leads.
         profile: what faults may wait for.
         where: the role at whose nodes it must happen; None for any node.
+        typed: the kinds of fault that strike messages by their type.
     """
 
     kinds: frozenset[str]
@@ -82,6 +83,7 @@ class Range:
     leads: bool = False
     profile: Profile = field(default_factory=Profile)
     where: Aim | None = None
+    typed: tuple[str, ...] = ()
 
 
 def range_of(scenario: Scenario, program: Program) -> Range:
@@ -98,9 +100,9 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         if (scenario.regions or not KINDS[name].least_regions)
         and not (scenario.liveness == "core" and changes_members(name))
     ]
-    asked = scenario.nemesis
+    asked, apart = scenario.nemesis, kinds_apart(program)
     if "nemesis" in scenario.model_fields_set and not asked:
-        able = []
+        able, apart = [], []
     if not asked or "all" in asked:
         names = tuple(dict.fromkeys(KINDS[name].group for name in able))
         acts = able
@@ -110,6 +112,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         able = [kind for word in map(_word, names) for kind in GROUPS.get(word, (word,))]
         aimed = any(asked_of(name).aim for name in names)  # what waits has no role but its own
         acts = felt if len(names) < len({*asked}) else [] if aimed else able
+        apart = [] if aimed else able
     roles = tuple(program.roles) if isinstance(program, System) else ()
     return Range(
         frozenset(able),
@@ -119,6 +122,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         tells_state(program),
         profile_of(program),
         next((_place(one) for one in map(asked_of, asked) if one.kind == ASKED), None),
+        tuple(filter(_is_typed, apart)),
     )
 
 
@@ -168,6 +172,18 @@ def _waits(within: Range) -> list[tuple[str, ...]]:
         (name,)
         for name, (field, act) in WAITING.items()
         if getattr(within.profile, field) and within.acts.issuperset(act)
+    ]
+
+
+def _is_typed(kind: str) -> bool:
+    return any(known.name == "type" for known in KINDS[kind].parameters)
+
+
+def _types(within: Range) -> list[tuple[str, ...]]:
+    return [
+        (kind, name) if name else (kind,)
+        for kind in within.typed
+        for name in within.profile.exchanged
     ]
 
 
@@ -225,6 +241,27 @@ def _waiting(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Ite
     return ground.triggers(stream, only, within.acts, interval_ns, within.where, (act,))
 
 
+def _of_type(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Iterator[Fault]:
+    """What strikes the messages of one type, and for an echo what makes nodes start again."""
+    kind, *names = theme.names
+    if not ground.fitting(kind, within.typed):
+        return
+    interval_ns = magnitude(stream, ground.time_limit_ns // 64, ground.time_limit_ns // 4)
+    whole_run = stream.chance(1, 2) or kind == _ECHO
+    drawn = ground.faults(kind, [kind], interval_ns)
+    for fault in drawn[:1] if whole_run else drawn:
+        times = (0, ground.time_limit_ns - 1) if whole_run else (fault.at_ns, fault.until_ns)
+        params = fault.params | ({"type": names[0]} if names else {})
+        yield replace(fault, at_ns=times[0], until_ns=times[1], params=params)
+    if kind == _ECHO and "kill" in within.acts:
+        only = Profile(messages=within.profile.messages, states=within.profile.states)
+        act = (("kill",),)
+        yield from ground.triggers(stream, only, within.acts, interval_ns, within.where, act)
+
+
+_ECHO = "echo"
+
+
 class Family(NamedTuple):
     """Themes of one sort.
 
@@ -248,6 +285,7 @@ FAMILIES: dict[str, Family] = {
     "swarm": Family("any kinds, at drawn rates", 8, _several, _swarm),
     "together": Family("faults that strike together", 6, _compounds, _together),
     "waiting": Family("faults that wait for something", 8, _waits, _waiting),
+    "type": Family("faults of the messages of one type", 8, _types, _of_type),
 }
 
 
