@@ -17,7 +17,7 @@ PICKS: Mapping[Pick, str] = {
     "region": "a node of the client's own region, drawn for each operation; of the nearest region "
     "that has one, where its own has none",
     "redirected": "the node that the last answer named as leader, its own before any; a request "
-    "without an answer sends it back to its own",
+    "without an answer sends it back to its own, and so does the end of all faults",
 }
 """The ways to pick a node; the first is the default."""
 
@@ -26,5 +26,6 @@ STICKY: Pick = "sticky"
 DRAWN: frozenset[str] = frozenset({"any", "region"})
 """Those of which a plan states the node of each operation, until all is healed.
 
-After healing clients use their own nodes, so that each node is held to its answers.
+After healing clients use their own nodes, so that each node is held to its answers; who was
+redirected goes back to its own as well.
 """

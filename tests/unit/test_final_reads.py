@@ -122,6 +122,41 @@ def test_functions_that_clients_pick_nodes_for_in_two_ways_read_each_node_at_the
     assert {*finals(simulate(plan, model))} == {*plan.node_ids}
 
 
+SILENT = """
+from clew import Node, RPCError, on
+
+
+class Silent(Node):
+    workload = "lin-kv"
+    functions = ("read",)
+
+    def start(self):
+        self.redirected = False
+
+    @on("read")
+    def read(self, msg):
+        if self.id == "n1":
+            raise RPCError(20)
+        if not self.redirected:
+            self.redirected = True
+            raise RPCError(11, "not the leader", leader="n1")
+        # From its second request on it says nothing at all.
+"""
+
+
+def test_a_node_that_redirects_clients_for_good_is_asked_again_after_healing(tmp_path):
+    path = tmp_path / "silent.py"
+    path.write_text(SILENT)
+    model = load_model(str(path))
+    plan = plan_of(model, client_picks="redirected", recovery=30)
+    run = simulate(plan, model)
+    since = {one.node for one in run.history.operations if one.start >= plan.time_limit_ns}
+    assert since == {*plan.node_ids}
+    [liveness] = [each for each in judge(run, model).checks if each.name == "liveness"]
+    assert liveness.verdict.value == "invalid"
+    assert "answered none" in liveness.reason
+
+
 def test_a_node_made_to_go_takes_its_final_read_with_it(keepers):
     plan = plan_of(keepers, regions="a,b,c", region_latency=20)
     small = cuts.with_nodes(plan, [name for name in plan.node_ids if name != "keeper1"], moved=True)

@@ -349,9 +349,12 @@ class Client:
             self._go(self._next(self._others))
 
     def _return(self, phase: Phase) -> None:
-        """Go home after a while, unless it is to stay where it was redirected to."""
+        """Go home after a while, unless it is to stay where it was redirected to.
+
+        After healing nobody stays, so that each node is held to its answers.
+        """
         self._away += 1
-        stays = self._station.pick == "redirected"
+        stays = self._station.pick == "redirected" and phase == "main"
         if self._away > AWAY_MAX and self._has_home(phase) and not stays:
             self._away = 0
             self._go(self._home)
