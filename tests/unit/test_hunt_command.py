@@ -79,7 +79,7 @@ def test_a_failure_is_kept_made_small_and_told_with_its_command(capsys):
 
 
 def test_which_seeds_fail_does_not_depend_on_the_number_of_workers(capsys):
-    command = "hunt raft --bug forgets-vote --runs 8 --no-shrink --time-limit 3 --recovery 2"
+    command = "hunt raft --bug forgets-vote --runs 8 --no-shrink --time-limit 5 --recovery 2"
     seeds = []
     for jobs in (1, 2):
         status, told = hunted(f"{command} --jobs {jobs} --out {jobs}", capsys)
@@ -105,7 +105,7 @@ def test_a_wrong_answer_does_not_hide_that_nothing_answers(capsys):
 
 
 def test_one_seed_comes_back_by_its_command(capsys):
-    command = "hunt raft --bug forgets-vote --no-shrink --time-limit 3 --recovery 2 --jobs 1"
+    command = "hunt raft --bug forgets-vote --no-shrink --time-limit 5 --recovery 2 --jobs 1"
     _, told = hunted(f"{command} --runs 8", capsys)
     seeds = told["failures"][0]["seeds"]
     status, alone = hunted(f"{command} --seed {seeds[-1]} --runs 1", capsys)
