@@ -20,7 +20,7 @@ def test_the_table_describes_every_kind():
         for parameter in kind.parameters:
             if parameter.choices:
                 assert parameter.default in parameter.choices
-            elif parameter.region:
+            elif parameter.region or parameter.client:
                 assert parameter.default == ""
             elif parameter.form is not None:
                 assert parameter.form.holds(parameter.default)
@@ -88,11 +88,18 @@ GOOD = {"id": "x", "kind": "kill", "at_ns": 1, "until_ns": 2}
             ),
         ),
         (
-            {**GOOD, "when": 3},
+            {**GOOD, "whence": 3},
             (
                 "faults: fault 'x': unknown field: expected one of id, kind, at_ns, until_ns, "
                 "target, "
-                "params, found 'when'."
+                "params, when, found 'whence'."
+            ),
+        ),
+        (
+            {**GOOD, "when": 3},
+            (
+                "faults: fault 'x': bad 'when': expected an object with an event, such as send, "
+                "found 3."
             ),
         ),
         (
