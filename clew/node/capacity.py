@@ -49,7 +49,7 @@ def _bad(name: str, expected: str, found: Any) -> NodeError:
 
 
 def capacity_of(node_class: type[Any], where: str | None = None) -> Capacity:
-    """The capacity that a class declares.
+    """Return the capacity that a class declares.
 
     Args:
         node_class: a node class.

@@ -60,7 +60,7 @@ class Aftermath(NamedTuple):
         return {name: _plain(content) for name, content in self.image.items()}
 
     def fates(self) -> Iterator[tuple[str, str, Any]]:
-        """What became of each unsynced write: kept, torn or lost, its name, and what it wrote.
+        """Yield the fate of each unsynced write: kept, torn or lost, its name, and what it wrote.
 
         For a file, it wrote what was new; None stands for a removed name.
         """
@@ -110,7 +110,7 @@ class Disk(MutableMapping[str, Any]):
     # The dict of JSON values.
 
     def __getitem__(self, key: str) -> Any:
-        """A fresh copy of an entry's value."""
+        """Return a fresh copy of an entry's value."""
         content = self._cache[key]
         if isinstance(content, bytes):
             raise TypeError(f"{key!r} is a file; read it with disk.read({key!r})")
@@ -146,24 +146,24 @@ class Disk(MutableMapping[str, Any]):
         self._put(first, content, 0, others=tuple(others))
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the dict's entries, in the order they were first written."""
+        """Return the names of the dict's entries, in the order they were first written."""
         return iter([name for name, held in self._cache.items() if not isinstance(held, bytes)])
 
     def __len__(self) -> int:
         return sum(not isinstance(held, bytes) for held in self._cache.values())
 
     def __contains__(self, path: object) -> bool:
-        """True for the name of an entry or a file."""
+        """Return True for the name of an entry or a file."""
         return path in self._cache
 
     # Files of bytes.
 
     def files(self) -> list[str]:
-        """The names of the files, in the order they were first written."""
+        """Return the names of the files, in the order they were first written."""
         return [name for name, held in self._cache.items() if isinstance(held, bytes)]
 
     def read(self, path: str) -> bytes:
-        """A file's bytes, or a dict entry's as JSON; FileNotFoundError if there is none."""
+        """Return a file's bytes, or a dict entry's as JSON; FileNotFoundError if there is none."""
         content = self._cache.get(path)
         if content is None:
             raise FileNotFoundError(path)
@@ -235,11 +235,11 @@ class Disk(MutableMapping[str, Any]):
         return len(self._unsynced)
 
     def attach(self, on_sync: Callable[[bool], Any]) -> None:
-        """Tell whom a sync concerns: called with True if it is awaited; the kernel's call."""
+        """Set whom a sync concerns: called with True if it is awaited; the kernel's call."""
         self._on_sync = on_sync
 
     def mark(self) -> int:
-        """The rank of the next write, for `make_durable`."""
+        """Return the rank of the next write, for `make_durable`."""
         return self._settled + len(self._unsynced)
 
     def make_durable(self, mark: int) -> None:
@@ -284,7 +284,7 @@ class Disk(MutableMapping[str, Any]):
         return len(writes) - kept - torn, torn
 
     def stored(self) -> list[tuple[str, bool, Any]]:
-        """What is durable, in order: a name, and a file's bytes or True with a frozen value."""
+        """Return what is durable, in order: name, and a file's bytes or True and a frozen value."""
         return [
             (path, isinstance(held, _Value), held.json if isinstance(held, _Value) else held)
             for path, held in self._durable.items()
@@ -292,7 +292,7 @@ class Disk(MutableMapping[str, Any]):
 
     @classmethod
     def holding(cls, stored: Iterable[tuple[str, bool, Any]]) -> Disk:
-        """A disk on which what `stored` gave is durable."""
+        """Make a disk on which what `stored` gave is durable."""
         disk = cls()
         disk._durable = {
             path: _Value(held) if is_value else held for path, is_value, held in stored
@@ -301,7 +301,7 @@ class Disk(MutableMapping[str, Any]):
         return disk
 
     def successor(self) -> Disk:
-        """The same disk for the next process: what the dead one still writes here is nowhere."""
+        """Return the same disk for the next process: what the dead one still writes is lost."""
         disk = Disk()
         disk._durable = dict(self._durable)
         disk._cache = dict(self._cache)
@@ -332,12 +332,12 @@ def _apply(image: dict[str, bytes | _Value], write: _Write) -> None:
 
 
 def _plain(content: bytes | _Value | None) -> Any:
-    """A content as a JSON value or bytes."""
+    """Return a content as a JSON value or bytes."""
     return thawed(content.json) if isinstance(content, _Value) else content
 
 
 def _copied(key: str, value: Any) -> _Value:
-    """A copy of an entry's value; TypeError where JSON can't say it."""
+    """Copy an entry's value; TypeError if JSON can't say it."""
     if type(value) not in SCALARS:
         try:
             value = frozen(value)
@@ -347,7 +347,7 @@ def _copied(key: str, value: Any) -> _Value:
 
 
 def contents(disk: Disk) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """What a disk holds, to be looked at only: what is durable by name, and the unsynced writes.
+    """Return what a disk holds, to be looked at only: durable things by name, and unsynced writes.
 
     Values are frozen, see `clew.node.message.frozen`; None stands for a removed name.
     """

@@ -117,7 +117,7 @@ class Life(Runtime, ABC):
 
     @abstractmethod
     def hired(self) -> Workers:
-        """The workers of this life; called when its node works for the first time."""
+        """Hire the workers of this life; called when its node works for the first time."""
 
     @abstractmethod
     def raised(self, error: BaseException, cause: Message | str) -> None:
@@ -385,7 +385,7 @@ class Life(Runtime, ABC):
     # The calls of a node: see `Node`.
 
     def checked(self, dest: str, body: Any) -> dict[str, Any] | None:
-        """A copy of a body that can travel; if it can't, it is reported, and the result is None."""
+        """Copy a body that can travel; report one that can't, and return None."""
         try:
             copy = frozen(body if isinstance(body, dict) else dict(body))
         except (NotJson, TypeError, ValueError) as bad:
@@ -483,7 +483,7 @@ class Life(Runtime, ABC):
 
 
 def yielding(name: str) -> str:
-    """The mistake of a handler that is a generator, in words."""
+    """Put in words the mistake of a handler that is a generator."""
     return (
         f"{name}() has a yield, so that a call of it runs nothing; "
         "write async def and await instead"

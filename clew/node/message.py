@@ -67,12 +67,12 @@ class Message:
 
 
 def is_answer(message_type: str) -> bool:
-    """True for the type of a reply, by its name: its sender can't know if it is awaited."""
+    """Return whether a type is a reply's, by its name: the sender can't know if it is awaited."""
     return message_type == "error" or message_type.endswith("_ok")
 
 
 def is_flat(body: dict[str, Any]) -> bool:
-    """True if every key is a str and no value is a container."""
+    """Return whether every key is a str and no value is a container."""
     for key in body:  # noqa: PLC0206, SIM110 - half the time of items(), and of all()
         if type(key) is not str or type(body[key]) not in _FLAT:
             return False
@@ -80,7 +80,7 @@ def is_flat(body: dict[str, Any]) -> bool:
 
 
 def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
-    """A deep copy of a JSON value, which shares nothing with the original.
+    """Copy a JSON value deeply, so that it shares nothing with the original.
 
     Raises:
         NotJson: the value holds something JSON has no word for.
@@ -110,7 +110,7 @@ def frozen(value: Any, path: str = "", depth: int = 0) -> Any:
 
 
 def sealed(body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A copy of a body that can travel, and whether it is flat; see `frozen` and `is_flat`."""
+    """Copy a body that can travel; also return whether it is flat. See `frozen` and `is_flat`."""
     for key in body:  # noqa: PLC0206 - half the time of items()
         if type(key) is not str or type(body[key]) not in SCALARS:
             copy = frozen(body)
@@ -119,12 +119,12 @@ def sealed(body: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 
 
 def thawed(value: Any) -> Any:
-    """A fresh deep copy of a value that `frozen` made: faster, because it is known to be JSON."""
+    """Copy deeply a value that `frozen` made: faster, because it is known to be JSON."""
     return marshal.loads(marshal.dumps(value, 2))  # noqa: S302 - our own bytes, never read back
 
 
 def has_long_integer(value: Any) -> bool:
-    """True if an integer in a value that `frozen` made has more digits than text may hold."""
+    """Return whether an integer in a value that `frozen` made is too long to be printed as text."""
     kind = type(value)
     if kind is int:
         return not -_LONG < value < _LONG
@@ -174,7 +174,7 @@ _WAY_MAX = 1_000
 
 
 def _too_deep(value: Any) -> str:
-    """Why a value is nested so deep: the first value below it, if any, that contains itself."""
+    """Say why a value is nested so deep: the first value below it, if any, that contains itself."""
     above: set[int] = set()
     # Invariant: `above` has the containers on the way down to this one. Only a cycle leads back to
     # one of them.
@@ -188,7 +188,7 @@ def _too_deep(value: Any) -> str:
 
 
 def in_words(value: Any) -> str:
-    """The words for a value that is out of place, the same in every process.
+    """Return the words for a value that is out of place, the same in every process.
 
     The order of a set and an object's address are left out, since they differ.
     """
@@ -202,5 +202,5 @@ def in_words(value: Any) -> str:
 
 
 def bounded(text: Any) -> Any:
-    """The text of a node's error; if it is not a text, it is described like any misplaced value."""
+    """Return a node's error text; if it is not a text, describe it like any misplaced value."""
     return cut(text, ERROR_MAX) if isinstance(text, str) else text

@@ -46,7 +46,7 @@ ONLY_ROLE = "node"
 
 
 def is_definite(code: int) -> bool:
-    """True if an error of this code says the operation did not happen."""
+    """Return whether an error of this code says the operation did not happen."""
     return ERROR_CODES.get(code, ("", False))[1]
 
 
@@ -73,7 +73,7 @@ class RPCError(Exception):
 
 
 def error_of(body: Mapping[str, Any]) -> RPCError:
-    """The error in an error reply; a crash if its code is none."""
+    """Return the error in an error reply; a crash if its code is none."""
     code, leader = body.get("code", 13), body.get("leader")
     return RPCError(
         code if type(code) is int else 13,
@@ -193,7 +193,7 @@ class Given(Generic[R]):
     @overload
     def __get__(self, node: object, owner: type) -> R: ...
     def __get__(self, node: object | None, owner: type) -> Given[R] | R:
-        """The value for a node; itself for a class."""
+        """Return the value for a node; itself for a class."""
         return self if node is None else self._function(node)
 
 
@@ -337,20 +337,20 @@ class Node:
         return gather(self.spawn, requests, count, RPCError)
 
     def now(self) -> float:
-        """This node's wall clock, seconds since 1970: it can be wrong, drift and jump."""
+        """Return this node's wall clock, seconds since 1970: it can be wrong, drift and jump."""
         return self._runtime.now()
 
     def monotonic(self) -> float:
-        """This node's monotonic clock, seconds: it can drift but never goes back."""
+        """Return this node's monotonic clock, seconds: it can drift but never goes back."""
         return self._runtime.monotonic()
 
     @Given
     def roles(self) -> dict[str, list[str]]:
-        """The nodes of each role of its system, in order; without a system, all are a `node`."""
+        """Return the nodes of each role of the system, in order; all are a `node` without one."""
         return self._runtime.roles
 
     def role_of(self, name: str) -> str | None:
-        """The role of a node by its name, also its own; None for others, such as a client."""
+        """Return the role of a node by its name, also its own; None for others, like a client."""
         return next((role for role, names in self._runtime.roles.items() if name in names), None)
 
     @property
@@ -375,7 +375,7 @@ class Node:
         self._runtime.effect(msg)
 
     def server_state(self) -> str | None:
-        """What this node is now, such as ``leader``, so that faults can aim at it.
+        """Return what this node is now, such as ``leader``, so that faults can aim at it.
 
         The word is Raft's: "at any given time each server is in one of three states: leader,
         follower, or candidate" (section 5.1). A class may still call the method ``role``, which
@@ -404,7 +404,7 @@ class Node:
         return True
 
     def observe(self) -> Mapping[str, Any]:
-        """The part of its state to show in traces and findings."""
+        """Return the part of the node's state to show in traces and findings."""
         return {
             name: value
             for name, value in vars(self).items()
@@ -428,7 +428,7 @@ _GIVEN = frozenset({"id", "node_ids", "peers", "region", "regions", "send"})
 
 
 def roles_among(names: Sequence[str], roles: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The nodes of each role among some nodes, in their order; without roles all are of one.
+    """Return the nodes of each role among some nodes, in their order; without roles all are of one.
 
     A node that no role lists has joined, and is called after its role.
     """
@@ -444,7 +444,7 @@ def roles_among(names: Sequence[str], roles: Mapping[str, Sequence[str]]) -> dic
 
 
 def role_of_name(name: str, roles: Collection[str]) -> str | None:
-    """The role that a node's name says, such as shard for shard7; None if it says none of these."""
+    """Return the role in a node's name, such as shard for shard7; None if it is none of these."""
     role = name.rstrip("0123456789")
     return role if role in roles else None
 
@@ -455,7 +455,7 @@ def takes_members(node_class: type[Node]) -> bool:
 
 
 def handlers_of(node_class: type[Node]) -> dict[str, str]:
-    """The names of a class's handlers by message type, the most derived class's first."""
+    """Return the names of a class's handlers by message type, the most derived class's first."""
     found: dict[str, str] = {}
     for base in node_class.__mro__:
         for name, member in vars(base).items():

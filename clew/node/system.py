@@ -147,11 +147,11 @@ class System:
         return tuple(dict.fromkeys(role.node_class for role in self.roles.values()))
 
     def role_for(self, f: str) -> str | None:
-        """The role that a function of the workload goes to; None for any node."""
+        """Return the role that a function of the workload goes to; None for any node."""
         return self.asks.get(f) if isinstance(self.asks, Mapping) else self.asks
 
     def class_of(self, role: str) -> type[Node]:
-        """The class of the nodes of a role."""
+        """Return the class of the nodes of a role."""
         return self.roles[role].node_class
 
 
@@ -163,7 +163,7 @@ Both have ``invariants``, ``tolerates``, ``functions`` and ``workload``.
 
 
 def classes_of(program: Program) -> tuple[type[Node], ...]:
-    """The node classes of a program, each once."""
+    """Return the node classes of a program, each once."""
     return program.classes if isinstance(program, System) else (program,)
 
 
@@ -173,7 +173,7 @@ def is_shipped(node_class: type[Node]) -> bool:
 
 
 def lead_of(program: Program) -> type[Node]:
-    """The class that stands for the file of a program: its first that is a user's, if any is."""
+    """Return the class that stands for a program's file: its first that is a user's, if any is."""
     classes = classes_of(program)
     return next((each for each in classes if not is_shipped(each)), classes[0])
 
@@ -191,7 +191,7 @@ def tells_own_state(program: Program) -> bool:
 def classes_by_node(
     program: Program, node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
 ) -> dict[str, type[Node]]:
-    """The class of each node, in the nodes' order.
+    """Return the class of each node, in the nodes' order.
 
     Args:
         program: of the cluster.
@@ -244,7 +244,7 @@ def _unusable(name: str, expected: str, found: str) -> NodeError:
 
 
 def _line_that_made_it() -> str:
-    """``file:line`` of the code that makes a system or a role: the nearest outside of this file."""
+    """Return ``file:line`` of the code that makes a system or a role: the nearest outside here."""
     frame = sys._getframe(1)  # noqa: SLF001 - whose code it is
     while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
         frame = frame.f_back
@@ -252,7 +252,7 @@ def _line_that_made_it() -> str:
 
 
 def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:
-    """What all classes withstand that declare something; None if none does.
+    """Return what all classes withstand that declare something; None if none does.
 
     The roles state how many nodes there may be.
     """
@@ -270,7 +270,7 @@ def _together(classes: tuple[type[Node], ...]) -> Tolerates | None:
 
 
 def _faults_of_all(said: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
-    """The faults that each of several lists names, directly or by group; None for no list.
+    """Return the faults that each of several lists names, directly or by group; None for no list.
 
     The name of a kind begins with its group's.
     """

@@ -194,7 +194,7 @@ def gather(
     count: int | None,
     tolerated: type[Exception],
 ) -> Future:
-    """A future of the first `count` results of several requests; see `Node.gather`.
+    """Make a future of the first `count` results of several requests; see `Node.gather`.
 
     Args:
         spawn: runs a coroutine.

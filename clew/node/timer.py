@@ -11,7 +11,7 @@ NS_PER_SECOND = 1_000_000_000
 
 
 def to_ns(seconds: float) -> int:
-    """Seconds as integer nanoseconds, to the nearest.
+    """Convert seconds to integer nanoseconds, to the nearest.
 
     Raises:
         TypeError: they are not a number.
@@ -28,7 +28,7 @@ def to_ns(seconds: float) -> int:
 
 
 def bound_ns(seconds: float) -> int:
-    """A bound in seconds as integer nanoseconds: as `to_ns`, but 0 only for 0 seconds.
+    """Convert a bound in seconds to integer nanoseconds: as `to_ns`, but 0 only for 0 seconds.
 
     If 0 has a meaning of its own, such as "not at all", a tiny bound must not become 0.
     """
@@ -58,5 +58,5 @@ class NodeTimer:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """Never fire again."""
+        """Cancel: never fire again."""
         self.cancelled = True

@@ -47,10 +47,10 @@ class Watcher(Protocol):
         """Take how many jobs are under way and how many wait from now on."""
 
     def refused(self, now_ns: int) -> None:
-        """A job was refused, since the queue is full."""
+        """Note that a job was refused, since the queue is full."""
 
     def lengthened(self, by_ns: int) -> None:
-        """A job under way took longer by this much, because its machine is slow."""
+        """Note that a job under way took longer by this much, because its machine is slow."""
 
 
 class Workers:
@@ -171,7 +171,7 @@ class Workers:
 
 
 def work_ns(seconds: Any) -> int:
-    """Seconds of work as integer nanoseconds.
+    """Convert seconds of work to integer nanoseconds.
 
     Raises:
         TypeError: they are not a number.

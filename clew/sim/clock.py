@@ -65,7 +65,7 @@ class Clock:
         return shown_ns if self._error_ns is None else self._held(shown_ns, true_ns)
 
     def _held(self, shown_ns: int, true_ns: int) -> int:
-        """What a clock shows, moved as near to true time as the bound requires."""
+        """Move what a clock shows as near to true time as the bound requires, and return it."""
         if self._error_ns is None:
             return shown_ns
         return max(true_ns - self._error_ns, min(shown_ns, true_ns + self._error_ns))
@@ -83,7 +83,7 @@ class Clock:
         return self.offset_ns - before
 
     def true_delay(self, local_ns: int) -> int:
-        """How long, in virtual time, this node's timer for `local_ns` takes at the present rate."""
+        """Return how long, in virtual time, a timer for `local_ns` takes at the present rate."""
         if not self.drift_ppm:
             return local_ns
         self.timers += 1

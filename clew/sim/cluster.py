@@ -189,7 +189,7 @@ class Cluster:
         )
 
     def _role_of(self, name: str) -> tuple[Role | None, list[str]]:
-        """The role of a node, and the nodes of that role; none for a program of one class."""
+        """Return a node's role and the nodes of that role; none for a program of one class."""
         program = self._program
         listed = next((role for role, names in self.roles.items() if name in names), None)
         role = listed or role_of_name(name, self.roles)
@@ -231,7 +231,7 @@ class Cluster:
             raise
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """The node, client or service of a name; None if there is none."""
+        """Return the node, client or service of a name; None if there is none."""
         found = self.hosts.get(name) or self.clients.get(name) or self.services.get(name)
         found = found or self._gone.get(name)
         if found is None and name in self._service_classes:
@@ -245,7 +245,7 @@ class Cluster:
     def add_client(
         self, name: str, node: str = "", moved: Callable[[Sequence[str]], None] | None = None
     ) -> Endpoint:
-        """A new endpoint outside the cluster; its owner sets `Endpoint.process`.
+        """Add an endpoint outside the cluster; its owner sets `Endpoint.process`.
 
         Args:
             name: its id.
@@ -271,7 +271,7 @@ class Cluster:
         self.movers[name](regions.nodes[region])
 
     def link(self, src: str, dest: str) -> Link:
-        """The link between two endpoints that exist."""
+        """Return the link between two endpoints that exist."""
         sender = self.endpoint(src)
         assert sender is not None
         found = self.network.link(sender, dest)
@@ -279,7 +279,7 @@ class Cluster:
         return found
 
     def live_hosts(self) -> list[Host]:
-        """The hosts whose process runs and is not paused, in order."""
+        """Return the hosts whose process runs and is not paused, in order."""
         return [
             host
             for host in self.hosts.values()
@@ -287,7 +287,7 @@ class Cluster:
         ]
 
     def hosts_in_state(self, state: str) -> list[Host]:
-        """The live hosts whose node reports this server state, in order."""
+        """Return the live hosts whose node reports this server state, in order."""
         before, found = self.world.current, []
         for host in self.live_hosts():
             self.world.current = host.process  # the hook is the node's code
@@ -297,14 +297,14 @@ class Cluster:
         return found
 
     def loads(self) -> dict[str, Load]:
-        """What the workers of each host did so far, without hosts whose nodes never worked."""
+        """Return what the workers of each host did so far, leaving out hosts that never worked."""
         found = {host.id: host.load for host in self.hosts.values() if host.load is not None}
         for load in found.values():
             load.settle(self.world.now)
         return found
 
     def _check(self) -> None:
-        """Called once per batch of trace records: the limits come after the trace."""
+        """Check the limits, once per batch of trace records: they come after the trace."""
         self.limits.check()
 
     def _cut(self) -> None:

@@ -36,7 +36,7 @@ class Stream:
         self._state = state & _MASK
 
     def bits64(self) -> int:
-        """An integer in [0, 2**64)."""
+        """Draw an integer in [0, 2**64)."""
         # SplitMix64: the state walks by the golden ratio's odd number through all 64-bit values,
         # and the mix makes each step's value look unrelated to the last.
         self._state = z = (self._state + _GOLDEN) & _MASK
@@ -45,19 +45,19 @@ class Stream:
         return z ^ (z >> 31)
 
     def below(self, bound: int) -> int:
-        """An integer in [0, bound); its bias is below bound / 2**64."""
+        """Draw an integer in [0, bound); its bias is below bound / 2**64."""
         return (self.bits64() * bound) >> 64
 
     def between(self, low: int, high: int) -> int:
-        """An integer in the closed range [low, high]."""
+        """Draw an integer in the closed range [low, high]."""
         return low + self.below(high - low + 1)
 
     def chance(self, numerator: int, denominator: int) -> bool:
-        """True with probability numerator / denominator."""
+        """Draw True with probability numerator / denominator."""
         return self.below(denominator) < numerator
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One element; `choices` must have an order of its own (no set)."""
+        """Draw one element; `choices` must have an order of its own (no set)."""
         return choices[self.below(len(choices))]
 
     def shuffle(self, items: MutableSequence[T]) -> None:
@@ -69,7 +69,7 @@ class Stream:
             items[last], items[other] = items[other], items[last]
 
     def sample(self, choices: Sequence[T], size: int) -> list[T]:
-        """`size` different elements, in drawn order."""
+        """Draw `size` different elements, in drawn order."""
         items = list(choices)
         self.shuffle(items)
         return items[:size]
@@ -85,20 +85,20 @@ class Entropy:
         self._key = str(seed).encode()[:64]
 
     def state(self, *key: str | int) -> int:
-        """The 64-bit value that belongs to a key."""
+        """Return the 64-bit value that belongs to a key."""
         text = ascii(key).encode()
         return int.from_bytes(blake2b(text, digest_size=8, key=self._key).digest())
 
     def stream(self, *key: str | int) -> Stream:
-        """The stream that belongs to a key, from its beginning."""
+        """Begin the stream that belongs to a key."""
         return Stream(self.state(*key))
 
     def bits(self, *key: str | int) -> Callable[[int], int]:
-        """A fast source of k-bit integers, for what draws once per message."""
+        """Return a fast source of k-bit integers, for what draws once per message."""
         return Random(self.state(*key)).getrandbits  # noqa: S311 - simulation, not secrets
 
     def random(self, *key: str | int) -> Random:
-        """A `random.Random` for a user's node; its integer draws and ``random()`` are stable."""
+        """Make a `random.Random` for a user's node, with stable integer draws and ``random()``."""
         return Random(self.state(*key))  # noqa: S311 - simulation, not secrets
 
 

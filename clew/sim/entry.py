@@ -55,6 +55,6 @@ class Happen(Protocol):
 
 
 def link_of(entry: QueueEntry) -> Chain:
-    """The link of a message."""
+    """Return the link of a message."""
     happen: Happen = entry[HAPPEN]
     return happen.link

@@ -57,7 +57,7 @@ class Finding:
 
 
 def is_users(filename: str) -> bool:
-    """True for code that is a model's and not Clew's own or the standard library's machinery."""
+    """Return whether code is a model's, and not Clew's own or the standard library's machinery."""
     if filename.startswith(_SHIPPED):
         return True
     if filename.startswith(_LIBRARY):
@@ -66,12 +66,12 @@ def is_users(filename: str) -> bool:
 
 
 def is_installed(filename: str) -> bool:
-    """True for code of an installed library."""
+    """Return whether code is an installed library's."""
     return "site-packages" in filename or "dist-packages" in filename
 
 
 def is_raised(error: BaseException) -> bool:
-    """True if a ``raise`` of the user's code made an exception, and not a signal's handler."""
+    """Return whether a ``raise`` of the user's code made an exception, not a signal's handler."""
     step = error.__traceback__
     # The innermost frame is the one in which the exception came up.
     while step is not None and step.tb_next is not None:
@@ -96,7 +96,7 @@ def blamed() -> Iterator[None]:
 
 
 def blame(error: BaseException) -> NodeError | None:
-    """What the user's own code raised outside any handler, with its line; None for all else.
+    """Return what the user's code raised outside any handler, with its line; None for all else.
 
     A metaclass, ``__getattribute__`` or ``__deepcopy__`` may raise anything wherever Clew looks at
     a class or an object, even what would end this process.
@@ -120,7 +120,7 @@ def blame(error: BaseException) -> NodeError | None:
 
 
 def users_place(frame: FrameType | None = None) -> str:
-    """``file:line`` of the innermost frame that is the user's; empty if there is none.
+    """Return ``file:line`` of the innermost frame that is the user's; empty if there is none.
 
     A line of the user's own code is preferred to one of a library that it calls. What calls Clew's
     command line is none.
@@ -143,13 +143,13 @@ def users_place(frame: FrameType | None = None) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """``file:line`` of the user's innermost frame in a traceback; empty if there is none."""
+    """Return ``file:line`` of the user's innermost frame in a traceback; empty if there is none."""
     frames = _frames_of(error)
     return f"{frames[-1].tb_frame.f_code.co_filename}:{frames[-1].tb_lineno}" if frames else ""
 
 
 def _frames_of(error: BaseException) -> list[TracebackType]:
-    """Those of the user, the outermost first."""
+    """Return the frames that are the user's, the outermost first."""
     frames: list[TracebackType] = []
     step = error.__traceback__
     while step is not None:
@@ -160,7 +160,7 @@ def _frames_of(error: BaseException) -> list[TracebackType]:
 
 
 def users_traceback(error: BaseException) -> str:
-    """The text of a traceback without Clew's own frames.
+    """Return the text of a traceback without Clew's own frames.
 
     The user's story begins at the user's handler.
     """
@@ -182,6 +182,6 @@ def users_traceback(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    """A traceback's text with long lines cut, and with lines left out if they are many."""
+    """Cut a traceback's long lines, and leave lines out if they are many."""
     text = cut(text, HUGE)  # it may have millions of lines
     return cut("\n".join(cut(line) for line in text.split("\n")), 4 * TEXT_MAX)

@@ -154,7 +154,7 @@ class Findings(list[Finding]):
 
 
 def cause_text(cause: Message | str) -> str:
-    """A message or timer in words, short."""
+    """Put a message or timer in a few words."""
     if isinstance(cause, str):
         return cause
     sender = f" from {cause.src}"

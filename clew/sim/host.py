@@ -130,7 +130,7 @@ class Host(Endpoint):
             self.process.pace(times)
 
     def loaded(self) -> Process:
-        """A new process that can be sent to but has not begun."""
+        """Make a process that can be sent to but has not begun."""
         self.incarnation += 1
         self.process = process = self._make(self._setting, self)
         return process

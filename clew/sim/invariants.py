@@ -46,7 +46,7 @@ class Invariant:
         self.nodes = nodes
 
     def after(self, node: Node) -> Violation | None:
-        """Called after each event at `node`; returns what is wrong now, or None. Keep it O(1).
+        """Return what is wrong after an event at `node`, or None; runs at each event, so keep it O(1).
 
         It may only look: without it the nodes must do the same.
         """
@@ -54,7 +54,7 @@ class Invariant:
 
     @staticmethod
     def facts_of(node: Any) -> Any:
-        """Everything in a node that `after` depends on; None if unstated. Only for Clew's own.
+        """Return all in a node that `after` depends on; None if unstated. Only for Clew's own.
 
         It shows the node's server state as well. If it is equal to what it was after the node's
         previous event, `after` would do nothing, and is not called.
@@ -75,7 +75,7 @@ class FunctionInvariant(Invariant):
         self._predicate = predicate
 
     def after(self, node: Node) -> Violation | None:
-        """What the function returns, reported of the node whose event it was."""
+        """Return what the function returns, reported of the node whose event it was."""
         found = self._predicate(self.nodes)
         return None if found is None else as_violation(found, node, "None or a str")
 
@@ -91,13 +91,13 @@ class ClassInvariant(Invariant):
         self._after = invariant.after
 
     def after(self, node: Node) -> Violation | None:
-        """What the user's own invariant returns."""
+        """Return what the user's own invariant returns."""
         found = self._after(node)
         return None if found is None else as_violation(found, node, "None, a Violation or a str")
 
 
 def as_violation(found: Any, node: Node, expected: str) -> Violation:
-    """What an invariant returned, as a violation: a str is the reason, at the event's node.
+    """Make a violation of what an invariant returned: a str is the reason, at the event's node.
 
     Raises:
         TypeError: it is neither of these.
@@ -113,7 +113,7 @@ def as_violation(found: Any, node: Node, expected: str) -> Violation:
 
 
 def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, Node]) -> Invariant:
-    """An instance of a declared invariant, for one run.
+    """Make an instance of a declared invariant, for one run.
 
     Raises:
         NodeError: it is neither an `Invariant` class nor a function, or can't be made.
@@ -140,7 +140,7 @@ def make_invariant(declared: type[Invariant] | Predicate, nodes: Mapping[str, No
 
 
 def invariant_place(declared: type[Invariant] | Predicate) -> str:
-    """What a declared invariant is called, and where it stands: ``name (file:line)``."""
+    """Return a declared invariant's name and where it stands: ``name (file:line)``."""
     looks: Any = declared
     if isinstance(declared, type):
         invariant: Any = declared

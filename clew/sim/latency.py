@@ -48,7 +48,7 @@ class Latency(NamedTuple):
         return self.floor_ns + self.mean_ns
 
     def parameters(self) -> tuple[int, int, Callable[[int], int] | None]:
-        """``(low, span, shape)``: without a shape a delay is ``low + (r * span >> 32)``.
+        """Return ``(low, span, shape)``: without a shape a delay is ``low + (r * span >> 32)``.
 
         `shape` takes r, a 32-bit draw, and gives the delay, ns.
         """
@@ -67,7 +67,7 @@ class Latency(NamedTuple):
 
 
 def exponential_ns(draw: int, mean_ns: int) -> int:
-    """An exponential delay from a 32-bit draw, by inverting its distribution in a table."""
+    """Make an exponential delay from a 32-bit draw, by inverting its distribution in a table."""
     # Between two rows of the table the quantile is taken for a straight line.
     step, rest = divmod(draw * _STEPS, 1 << 32)
     table = _exponential_table()
@@ -77,14 +77,14 @@ def exponential_ns(draw: int, mean_ns: int) -> int:
 
 @lru_cache(maxsize=1)
 def _exponential_table() -> tuple[int, ...]:
-    """``-ln(1 - i / 1024) * 2**20`` for i in 0..1024; the last one stands for the tail."""
+    """Tabulate ``-ln(1 - i / 1024) * 2**20`` for i in 0..1024; the last one stands for the tail."""
     exact = Context(prec=30)
     logs = [int(-exact.ln(Decimal(_STEPS - step) / _STEPS) * (1 << 20)) for step in range(_STEPS)]
     return (*logs, logs[-1] + (1 << 20))
 
 
 def long_tailed_ns(draw: int, mean_ns: int) -> int:
-    """A Pareto delay (exponent 2, minimum mean / 2) from a 32-bit draw, at most 1000 x mean."""
+    """Make a Pareto delay (exponent 2, minimum mean / 2) from a 32-bit draw, at most 1000 means."""
     # Inverting 1 - (m / x)^2 with m = mean / 2: x = m / sqrt(u), as one integer square root.
     uniform = max(draw, 1)
     return min(isqrt((mean_ns // 2) ** 2 * (1 << 32) // uniform), 1000 * mean_ns)

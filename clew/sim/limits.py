@@ -118,7 +118,7 @@ class Limits:
             tap(batch)
 
     def _floods(self) -> bool:
-        """True if what is pending has grown from little at a rate that no cluster has."""
+        """Return whether what is pending has grown from little at a rate that no cluster has."""
         pending, world = len(self._world.order.pending), self._world
         if pending <= CALM_ENTRIES:
             self._calm = (self._network.messages, world.now)
@@ -129,7 +129,7 @@ class Limits:
         return self._network.messages - sent > most
 
     def storms(self) -> bool:
-        """True if more is under way than any cluster needs."""
+        """Return whether more is under way than any cluster needs."""
         return len(self._world.order.pending) > STORM_ENTRIES
 
     def storm(self, place: str = "") -> Finding:
@@ -156,7 +156,7 @@ class Limits:
         )  # fmt: skip
 
     def _commonest(self) -> list[str]:
-        """The commonest types of the messages under way, three at most."""
+        """Return the commonest types of the messages under way, at most three."""
         kinds: Counter[str] = Counter()
         for entry in self._world.order.pending[:STORM_ENTRIES]:
             if entry[PRIORITY] >= MESSAGE:
@@ -164,7 +164,7 @@ class Limits:
         return [kind for kind, _ in kinds.most_common(3)]
 
     def _flood(self) -> Finding:
-        """What is under way, with the handlers of the commonest types."""
+        """Report what is under way, with the handlers of the commonest types."""
         self._storm_found = True
         world, types = self._world, self._commonest()
         told, place = with_handlers(types, self._classes)
@@ -177,7 +177,7 @@ class Limits:
         return Finding("message-storm", reason, "", world.now, world.events, place=place)
 
     def _place_of(self, loop: TimerLoop) -> str:
-        """``file:line`` of what a timer calls, or of what waits for it; empty if unknown.
+        """Return ``file:line`` of what a timer calls, or of what waits for it; empty if unknown.
 
         The timer fires right now, or is pending.
         """
@@ -217,7 +217,7 @@ class Limits:
 
 
 def _repeating() -> tuple[str, str, str]:
-    """The node, cause and place of the timer that fires right now; empty if none does.
+    """Return the node, cause and place of the timer that fires right now; empty if none does.
 
     If timers keep time from advancing, the world is calling one of them.
     """
@@ -229,7 +229,7 @@ def _repeating() -> tuple[str, str, str]:
 
 
 def _firing() -> QueueEntry | None:
-    """The entry of the call that the world makes right now; None if it makes none."""
+    """Return the entry of the call that the world makes right now; None if it makes none."""
     # The entry is the argument of the world's `call`, somewhere further out on this stack.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to walk frames
     while frame is not None and frame.f_code is not call.__code__:
@@ -241,7 +241,7 @@ def _firing() -> QueueEntry | None:
 
 
 def _is_of(entry: QueueEntry, loop: TimerLoop) -> bool:
-    """True if a call is one of a loop's timers, or the end of its work."""
+    """Return whether a call is one of a loop's timers, or the end of its work."""
     if len(entry) <= ARGUMENT:
         return False
     argument = entry[ARGUMENT]
@@ -257,19 +257,19 @@ def _is_of(entry: QueueEntry, loop: TimerLoop) -> bool:
 
 
 def _job_of(argument: object) -> Job | None:
-    """The job whose end is the argument of a call; None if it is something else."""
+    """Return the job whose end is the argument of a call; None if it is something else."""
     first = next(iter(argument), None) if isinstance(argument, tuple) else None
     return first if isinstance(first, Job) else None
 
 
 def _worker_of(job: Job) -> str:
-    """The name of the node that requested a job; empty if nobody knows."""
+    """Return the name of the node that requested a job; empty if nobody knows."""
     owner = getattr(getattr(job.done, "func", None), "__self__", None)
     return str(getattr(owner, "id", ""))
 
 
 def _place_of(argument: object) -> str:
-    """``file:line`` of what a timer calls, or of what waits for it or for the end of a job."""
+    """Return ``file:line`` of what a timer calls, or of what waits for it or for a job's end."""
     job = _job_of(argument)
     if job is not None:
         return _woken(next(_dues(getattr(job.done, "args", ())), None))
@@ -288,7 +288,7 @@ def _dues(arguments: Sequence[object]) -> Iterator[Due]:
 
 
 def _woken(due: Due | None) -> str:
-    """``file:line`` of the innermost frame of the user's that waits for something."""
+    """Return ``file:line`` of the innermost frame of the user's that waits for something."""
     if due is None or due.future is None:
         return ""
     place = ""

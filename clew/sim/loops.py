@@ -104,7 +104,7 @@ class LoopWatch:
         self._look: _Look | None = None
 
     def check(self, now: int) -> Loop | None:
-        """The loop, once one is certain; called after each batch of records, `now` in ns."""
+        """Return the loop once one is certain; called after each batch of records, `now` in ns."""
         look = self._look
         if look is None:
             sent = self._network.messages
@@ -134,7 +134,7 @@ class LoopWatch:
         return found
 
     def _judged(self, look: _Look, deep: Sequence[_Hop], seconds: float) -> Loop | None:
-        """The loop, if most messages are deep and few operations account for them; or None."""
+        """Return the loop if most messages are deep and few operations cause them; else None."""
         if 2 * len(deep) <= len(look.hops):
             return None
         if look.sent <= PER_OPERATION * self._pairs * look.operations:
@@ -214,7 +214,7 @@ class _Look:
 
 
 def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
-    """The shortest sequence that the end of a path repeats, from its least type on."""
+    """Return the shortest sequence that the end of a path repeats, from its least type on."""
     # The shortest first, so that "a b a b" is the cycle "a b".
     for length in range(1, len(path) // 2 + 1):
         if path[-length:] == path[-2 * length : -length]:
@@ -225,13 +225,13 @@ def cycle_of(path: Sequence[str]) -> tuple[str, ...]:
 
 
 def handled(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[str, str]:
-    """A cycle in words, each type with its handler, and ``file:line`` of the first handler."""
+    """Put a cycle in words, each type with its handler; with ``file:line`` of the first handler."""
     told, place = with_handlers(types, classes)
     return " -> ".join([*told, types[0]]), place
 
 
 def with_handlers(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[list[str], str]:
-    """Types in words, each with its handler in one of the classes, and where the first stands."""
+    """Put types in words, each with its handler in one of the classes; with the first's place."""
     handlers = [(each, handlers_of(each)) for each in classes]
     told, places = [], []
     # A type is handled in the first class that knows it.
@@ -245,7 +245,7 @@ def with_handlers(types: Sequence[str], classes: Sequence[type[Node]]) -> tuple[
 
 
 def in_words(loop: Loop, classes: Sequence[type[Node]]) -> tuple[str, str]:
-    """The reason of a finding, and ``file:line`` of the first handler, or an empty text."""
+    """Return the reason of a finding, and ``file:line`` of the first handler, or an empty text."""
     cycle, place = handled(loop.types, classes)
     asked = f"{loop.operations} operation{'' if loop.operations == 1 else 's'}"
     reason = (

@@ -73,7 +73,7 @@ class Disturbance(Protocol):
     kind: str
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
-        """The delays, ns, of the copies that are sent on: none for a lost message.
+        """Return the delays, ns, of the copies that are sent on: none for a lost message.
 
         Called for every message sent on the link, with no delays if it is lost already.
         """
@@ -133,7 +133,7 @@ class Link:
         self.disturbed = bool(self.cut or self.disturbances or slow)
 
     def transmission(self, now_ns: int, body: dict[str, Any]) -> int:
-        """How long it takes until a message that is sent now has left, ns; 0 without a bandwidth.
+        """Return how long a message sent now takes to leave, ns; 0 without a bandwidth.
 
         Called for every message in turn.
         """
@@ -152,14 +152,14 @@ class Link:
         self.refresh()
 
     def delay(self) -> int:
-        """The next message's latency, ns."""
+        """Return the next message's latency, ns."""
         if self.shape is None:
             return self.low_ns + (self.bits(32) * self.span_ns >> 32)
         return self.shape(self.bits(32))
 
 
 def _emitter(network: Network, link: Link) -> Emit:
-    """The function that sends along a link: a closure, because it runs once per message.
+    """Make the function that sends along a link: a closure, because it runs once per message.
 
     All it needs is in cells; a method would fetch most of it through three objects.
     """
@@ -182,7 +182,7 @@ def _emitter(network: Network, link: Link) -> Emit:
 
 
 def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
-    """The function for a message that reaches the far end of a link; a closure like `_emitter`."""
+    """Make the function for a message that reaches a link's far end; a closure like `_emitter`."""
     batch, world, flush = network.batch, network.world, network.trace.flush
     src, dest, dest_end = link.src.id, link.dest.id, link.dest
     new = object.__new__
@@ -211,7 +211,7 @@ def _arriver(network: Network, link: Link, *, foretold: bool) -> Happen:
 
 
 def _late_arriver(network: Network, link: Link, came: Callable[[], None]) -> Happen:
-    """The function for a message that comes late; see `Network.emit_late`."""
+    """Make the function for a message that comes late; see `Network.emit_late`."""
 
     def arrive(entry: QueueEntry) -> None:
         _, _, number, _, body, flat, _ = entry
@@ -283,14 +283,14 @@ class Network:
         return int(repr(self._numbers)[6:-1]) - 1 - self.duplicated
 
     def latency_of(self, src: str, dest: str) -> Latency:
-        """How long messages from one endpoint to another take."""
+        """Return how long messages from one endpoint to another take."""
         here, there = self.places.get(src), self.places.get(dest)
         if self.regions is None or here is None or there is None or here == there:
             return self.latency
         return self.regions.latency[way(here, there)]
 
     def link(self, src: Endpoint, dest_id: str) -> Link | None:
-        """The link to a named endpoint; None if nobody has that name."""
+        """Return the link to a named endpoint; None if nobody has that name."""
         key = (src.id, dest_id)
         found = self._links.get(key)
         if found is None:
@@ -303,7 +303,7 @@ class Network:
         return found
 
     def links(self) -> list[Link]:
-        """All links that exist, in the order they were first used."""
+        """Return all links that exist, in the order they were first used."""
         return list(self._links.values())
 
     def emit_disturbed(self, link: Link, packet: Packet) -> None:

@@ -67,7 +67,7 @@ class Observer:
         self._facts.pop(name, None)
 
     def server_state(self, node: Node) -> str | None:
-        """The server state that a node reports, such as ``leader``; None if its hook fails."""
+        """Return the server state that a node reports, like ``leader``; None if its hook fails."""
         try:
             state: Any = node.server_state()
         except (Unwinding, KeyboardInterrupt):
@@ -114,7 +114,7 @@ class Observer:
         self._facts[node.id] = facts
 
     def _shown(self, node: Node) -> Any:
-        """What the invariants depend on in a node; None if that is unknown."""
+        """Return what the invariants depend on in a node; None if that is unknown."""
         try:
             return self._facts_of(node)
         except (Unwinding, KeyboardInterrupt):
@@ -143,7 +143,7 @@ class Observer:
 
 
 def observed(node: Node) -> str:
-    """What a node shows of its state, each value short; empty if its hook fails."""
+    """Return what a node shows of its state, each value short; empty if its hook fails."""
     try:
         values = dict(node.observe())
     except (Unwinding, KeyboardInterrupt):
@@ -156,7 +156,7 @@ def observed(node: Node) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as the story shows it: as JSON if it can be."""
+    """Return a value as the story shows it: as JSON if it can be."""
     try:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):

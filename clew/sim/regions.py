@@ -19,7 +19,7 @@ ONE_WAY = "->"
 
 
 def way(src: str, dest: str) -> str:
-    """The key of messages from one region to another, such as ``eu->us``."""
+    """Return the key of messages from one region to another, such as ``eu->us``."""
     return f"{src}{ONE_WAY}{dest}"
 
 
@@ -42,7 +42,7 @@ class Regions:
         return tuple(self.nodes)
 
     def of_node(self, node: str) -> str:
-        """The region of a node.
+        """Return the region of a node.
 
         Raises:
             KeyError: it is in none.
@@ -53,7 +53,7 @@ class Regions:
         raise KeyError(node)
 
     def places(self) -> dict[str, str]:
-        """The region of each node, by its id."""
+        """Return the region of each node, by its id."""
         return {node: name for name, ids in self.nodes.items() for node in ids}
 
     @property
@@ -62,7 +62,7 @@ class Regions:
         return max((each.whole_mean_ns for each in self.latency.values()), default=0)
 
     def placed(self, node_ids: Collection[str]) -> dict[str, list[str]]:
-        """The regions of some nodes, in order: all regions, even those without any of them."""
+        """Return the regions of some nodes, in order: all regions, even those without a node."""
         return {
             name: [node for node in ids if node in node_ids] for name, ids in self.nodes.items()
         }
@@ -77,7 +77,7 @@ class Regions:
         return Regions(nodes, self.latency)
 
     def among(self, node_ids: Collection[str]) -> Regions | None:
-        """The regions of some of the nodes; None if fewer than two regions have any."""
+        """Return the regions of some of the nodes; None if fewer than two regions have any."""
         nodes = {
             name: tuple(node for node in ids if node in node_ids)
             for name, ids in self.nodes.items()
@@ -85,7 +85,7 @@ class Regions:
         return self._of({name: ids for name, ids in nodes.items() if ids})
 
     def merged(self, kept: str, gone: str, order: Iterable[str]) -> Regions | None:
-        """Two regions merged into one; None if it is then the only one.
+        """Merge two regions into one; None if it is then the only one.
 
         Args:
             kept: whose name and latencies it has.
@@ -102,7 +102,7 @@ class Regions:
         return Regions(nodes, {key: self.latency[key] for key in ways(nodes)})
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `regions_from_json` turns into equal regions."""
+        """Return a JSON object that `regions_from_json` turns into equal regions."""
         return {
             "nodes": {name: list(ids) for name, ids in self.nodes.items()},
             "latency": {key: each._asdict() for key, each in self.latency.items()},
@@ -110,13 +110,13 @@ class Regions:
 
 
 def ways(names: Iterable[str]) -> list[str]:
-    """The keys of every pair of regions, both ways."""
+    """Return the keys of every pair of regions, both ways."""
     known = list(names)
     return [way(src, dest) for src in known for dest in known if src != dest]
 
 
 def regions_from_json(data: Mapping[str, Any]) -> Regions:
-    """The regions of what `Regions.to_json` gave, unchecked."""
+    """Make the regions of what `Regions.to_json` gave, unchecked."""
     return Regions(
         {name: tuple(ids) for name, ids in data["nodes"].items()},
         {key: Latency(**each) for key, each in data["latency"].items()},
@@ -124,7 +124,7 @@ def regions_from_json(data: Mapping[str, Any]) -> Regions:
 
 
 def in_turn(names: Collection[str], node_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Nodes placed in regions one after the other: the first in the first, and so on around."""
+    """Place nodes in regions in turn: the first in the first, and so on around."""
     nodes = list(node_ids)
     return {name: tuple(nodes[rank :: len(names)]) for rank, name in enumerate(names)}
 
@@ -152,7 +152,7 @@ class Preset(NamedTuple):
         )
 
     def latency(self, src: str, dest: str) -> Latency:
-        """The latency one way between two of its regions: half the round trip.
+        """Return the latency one way between two of its regions: half the round trip.
 
         Raises:
             KeyError: it does not know them.

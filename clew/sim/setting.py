@@ -47,7 +47,7 @@ class Setting:
     _sync_bits: dict[str, Callable[[int], int]] = field(default_factory=dict)
 
     def next_request_id(self, name: str) -> int:
-        """A number for a process's request that no other request has."""
+        """Return a number for a process's request that no other request has."""
         self.askers.append(name)
         return len(self.askers)
 
@@ -66,7 +66,7 @@ class Setting:
             self.findings.answered_again(message)
 
     def sync_bits(self, name: str) -> Callable[[int], int]:
-        """The stream of the durations of a host's syncs."""
+        """Return the stream of the durations of a host's syncs."""
         if name not in self._sync_bits:
             self._sync_bits[name] = self.entropy.bits("sync", name)
         return self._sync_bits[name]

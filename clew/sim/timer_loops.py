@@ -52,7 +52,7 @@ class TimerLoop(NamedTuple):
         return f"{self.kind} {self.name}".rstrip()
 
     def in_words(self) -> str:
-        """The reason of a finding."""
+        """Return the reason of a finding."""
         rate = f"{self.fired / self.seconds:,.0f} per virtual second"
         most = f"no node needs more than {RATE:,}"
         if self.kind == "work":
@@ -83,7 +83,7 @@ class TimerWatch:
         self._look: _Look | None = None
 
     def check(self, now: int, records: int) -> TimerLoop | None:
-        """The loop, once one is certain; called after each batch of records.
+        """Return the loop once one is certain; called after each batch of records.
 
         Args:
             now: the virtual time, ns.
@@ -108,7 +108,7 @@ class TimerWatch:
         return self._judged(self._look, now, records)
 
     def _judged(self, look: _Look, now: int, records: int) -> TimerLoop | None:
-        """The loop, if a node's timers were too fast for long enough; the look ends if none is."""
+        """Return the loop if timers were too fast for long enough; if none is, end the look."""
         nodes: Counter[str] = Counter()
         for (node, _, _), count in look.counts.items():
             nodes[node] += count

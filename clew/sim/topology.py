@@ -32,7 +32,7 @@ TOPOLOGIES: dict[str, str] = {
 
 
 def topology(name: str, node_ids: Sequence[str], entropy: Entropy) -> dict[str, list[str]]:
-    """Each node's neighbours, in the order of `node_ids`; symmetric and connected.
+    """Return each node's neighbours, in the order of `node_ids`; symmetric and connected.
 
     Args:
         name: a key of `TOPOLOGIES`.
@@ -76,7 +76,7 @@ def _edges(name: str, count: int, stream: Stream) -> Edges:
 
 
 def _grid(count: int, stream: Stream) -> Edges:
-    """Row by row; the last row may be short."""
+    """Lay the nodes out row by row; the last row may be short."""
     del stream
     # The square root of the count, rounded up.
     width = max(isqrt(count - 1) + 1, 1) if count else 1
@@ -90,14 +90,14 @@ def _tree(count: int, stream: Stream) -> Edges:
 
 
 def _sparse(count: int, stream: Stream) -> Edges:
-    """A tree, and up to `count` further edges: those drawn twice are there once."""
+    """Draw a tree, and up to `count` further edges: those drawn twice are there once."""
     edges = _tree(count, stream)
     pairs = [stream.sample(range(count), 2) for _ in range(count)] if count > 1 else []
     return edges + [(min(pair), max(pair)) for pair in pairs]
 
 
 def _regular(count: int, stream: Stream) -> Edges:
-    """A ring of all nodes and a matching on top, both drawn.
+    """Draw a ring of all nodes and a matching on top.
 
     A ring with a random matching is what a random 3-regular graph is almost always (Robinson and
     Wormald, "Almost all cubic graphs are Hamiltonian", 1992). With an odd number of nodes one has
@@ -116,7 +116,7 @@ _CHORDS_TRIES = 100
 
 
 def _chords(count: int, stream: Stream) -> Edges:
-    """Pairs of places on a ring that are not beside each other, each place in one pair.
+    """Draw pairs of places on a ring that are not beside each other, each place in one pair.
 
     Drawn until they fit, which one draw in seven does; opposite places if none did.
     """

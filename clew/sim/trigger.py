@@ -73,7 +73,7 @@ class Trigger:
     delay_ns: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `read_trigger` turns into an equal trigger."""
+        """Return a JSON object that `read_trigger` turns into an equal trigger."""
         return asdict(self)
 
     @property
@@ -126,7 +126,7 @@ _BOUNDS = {"count": (1, COUNT_MAX), "lasts_ns": (0, HOUR_NS), "delay_ns": (0, HO
 
 
 def read_trigger(value: Any, where: str) -> Trigger:
-    """The trigger that a JSON value describes.
+    """Read the trigger that a JSON value describes.
 
     Args:
         value: what `Trigger.to_json` gives; all but ``event`` may be left out.

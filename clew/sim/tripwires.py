@@ -119,15 +119,15 @@ class Tripwires:
             self._armed[wire.trigger.event].remove(wire)
 
     def heed(self, event: str, heed: Heed) -> None:
-        """Tell a fault of every such event from here on."""
+        """Report every such event to a fault from here on."""
         self._heeding[event].append(heed)
 
     def ignore(self, event: str, heed: Heed) -> None:
-        """Tell it no more."""
+        """Report no more to it."""
         self._heeding[event].remove(heed)
 
     def happened(self, event: str, name: str, host: Host) -> None:
-        """Tell the faults that wait for it; those that were armed first strike first.
+        """Report an event to the faults that wait for it; those armed first strike first.
 
         All of them strike at the same node, also if the first of them kills it.
         """
@@ -148,7 +148,7 @@ class Tripwires:
         self._states.pop(host.id, None)
 
     def look(self, host: Host, node: Node, state: str | None) -> None:
-        """Tell what a node shows, once its code has run.
+        """Report what a node shows, once its code has run.
 
         Args:
             host: the node's.
@@ -170,7 +170,7 @@ class Tripwires:
 
 
 def _observed(node: Node) -> dict[str, str]:
-    """What a node shows of its state, each value as text; nothing if its hook fails."""
+    """Return what a node shows of its state, each value as text; nothing if its hook fails."""
     try:
         return {str(name): _text(value) for name, value in dict(node.observe()).items()}
     except (Unwinding, KeyboardInterrupt):

@@ -157,7 +157,7 @@ class Kept:
 
 
 def _waiting(node: Node) -> Iterator[tuple[CoroutineType[Any, Any, Any], str]]:
-    """The coroutines in a node's attributes that have not begun, and the attributes' names.
+    """Yield the coroutines in a node's attributes that have not begun, with the attributes' names.
 
     Only Python's own containers are entered, so that none of the node's code runs. Invariant:
     everything in the queue is at most `_DEEP` containers deep, the nearest first.

@@ -105,7 +105,7 @@ class _Stopper(Thread):
             signal.pthread_kill(self._watched, signal.SIGURG)
 
     def place(self) -> str | None:
-        """``file:line`` of the user's code that the thread runs; None if it runs none."""
+        """Return ``file:line`` of the user's code that the thread runs; None if it runs none."""
         return _place(sys._current_frames().get(self._watched))  # noqa: SLF001 - documented so
 
     def finish(self) -> None:
@@ -396,7 +396,7 @@ _KERNEL: tuple[CodeType, ...] = (World.advance.__code__, Cluster.restart.__code_
 
 
 def _place(frame: FrameType | None) -> str | None:
-    """``file:line`` of the innermost frame of a node's code; None if none is on the stack."""
+    """Return ``file:line`` of a node's innermost frame; None if none is on the stack."""
     found: str | None = None
     # From the innermost frame out to the kernel's: what is above it on the stack is not the node's.
     while frame is not None:

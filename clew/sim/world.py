@@ -66,7 +66,7 @@ class World(simpy.Environment):
         self.push((time_ns, NORMAL, self.sequence(), call, callback, argument))
 
     def look(self) -> int:
-        """Virtual time, for a reading of a node's clock.
+        """Return the virtual time, for a reading of a node's clock.
 
         Raises:
             EndlessLoop: this event's code has read clocks so often that it must be waiting for

@@ -50,7 +50,7 @@ class ClockFault(Injection):
             self.cluster.trace.add(self.now, "clock", host.id, f"wall {offset_ns:+} ns")
 
     def felt(self) -> int:
-        """How often the nodes have so far done something that shows them a wrong clock."""
+        """Count how often the nodes have so far done something that shows them a wrong clock."""
         return sum(host.clock.wall_reads for host in self.targets)
 
     def mark(self) -> None:
@@ -65,7 +65,7 @@ class ClockFault(Injection):
             self.bit += self._reads - before
 
     def told(self) -> str:
-        """How often the clocks were read while they were wrong."""
+        """Say how often the clocks were read while they were wrong."""
         if not self.param(self.parameters[0].name):
             return "no clock was wrong for that"
         return f"they were read {several(self.bit, 'time')} meanwhile"
@@ -209,12 +209,12 @@ class Drift(ClockFault):
         return f"set the rates of {names(self.targets)} back; {self.told()}"
 
     def told(self) -> str:
-        """How often the clocks were read, and timers set, while they were wrong."""
+        """Say how often the clocks were read, and timers set, while they were wrong."""
         told = super().told()
         return told.replace("they were read", "clocks were read and timers set")
 
     def felt(self) -> int:
-        """Readings of both clocks, and timers."""
+        """Count the readings of both clocks, and the timers."""
         return super().felt() + sum(
             host.clock.monotonic_reads + host.clock.timers for host in self.targets
         )

@@ -40,7 +40,7 @@ class Fault:
     when: Trigger | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that `clew.sim.faults.fault_from_json` turns into an equal fault."""
+        """Return a JSON object that `clew.sim.faults.fault_from_json` turns into an equal fault."""
         plain = {
             "id": self.id,
             "kind": self.kind,
@@ -57,7 +57,7 @@ _FIELDS = ("id", "kind", "at_ns", "until_ns", "target", "params", "when")
 
 
 def read_fault(value: Any, where: str) -> Fault:
-    """A fault with fields of the right types; `fault_from_json` checks what they say as well."""
+    """Read a fault with fields of the right types; `fault_from_json` also checks their values."""
     if not isinstance(value, dict):
         raise ScenarioError(
             "bad fault", where=where, expected="an object", found=repr(value)

@@ -175,11 +175,11 @@ class Injection:
         return self.cluster.world.now
 
     def param(self, name: str) -> Any:
-        """A parameter's value, or its default."""
+        """Return a parameter's value, or its default."""
         return self._params[name]
 
     def stream(self, *key: str | int) -> Stream:
-        """A stream of draws that is this fault's own."""
+        """Return a stream of draws that is this fault's own."""
         return self.cluster.entropy.stream("fault", self.fault.id, *key)
 
     def note(self, detail: str) -> None:
@@ -188,15 +188,15 @@ class Injection:
 
 
 def seconds(ns: int) -> str:
-    """A time or duration as a person reads it, such as ``1.5 s``."""
+    """Write a time or duration as a person reads it, such as ``1.5 s``."""
     return f"{ns / NS_PER_SECOND:.6g} s"
 
 
 def names(hosts: Sequence[Host]) -> str:
-    """Nodes in a sentence, such as ``n1, n4``."""
+    """Write nodes for a sentence, such as ``n1, n4``."""
     return ", ".join(host.id for host in hosts)
 
 
 def several(count: int, noun: str) -> str:
-    """A count with its noun, such as ``1 message`` or ``2 messages``."""
+    """Write a count with its noun, such as ``1 message`` or ``2 messages``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

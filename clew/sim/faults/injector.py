@@ -70,7 +70,7 @@ class FaultReport:
     struck: tuple[Late, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with these fields but `struck`; without `fired` and `drawn` if empty."""
+        """Return a JSON object of these fields but `struck`; no `fired` and `drawn` if empty."""
         plain = {**asdict(self), "target": list(self.target)}
         del plain["struck"]
         for name in ("fired", "drawn"):
@@ -213,14 +213,14 @@ class Injector:
             yield from self._go_on(course)
 
     def _naming(self, fault: Fault, when: Trigger) -> Stream:
-        """The draws of a name: the same for faults that are to strike together."""
+        """Return the draws of a name: the same for faults that are to strike together."""
         node = when.node or ""
         return self._cluster.entropy.stream(
             "trigger", when.event, node, when.count, when.delay_ns, fault.at_ns
         )
 
     def _where(self, when: Trigger) -> Collection[str] | None:
-        """The nodes at which something may happen; a role's are those that it has by then."""
+        """Return the nodes at which something may happen; of a role, those that it has by then."""
         if when.node is None:
             return None
         aim, cluster = aim_of(when.node), self._cluster
@@ -289,7 +289,7 @@ class Injector:
         self._cluster.trace.add(injection.now, "heal", fault.id, fault.kind, ended)
 
     def active(self) -> list[Fault]:
-        """The faults that are active now, in the plan's order."""
+        """Return the faults that are active now, in the plan's order."""
         return [course.injection.fault for course in self._courses if course.active]
 
     def heal(self, core: Sequence[str] | None = None) -> None:
@@ -320,7 +320,7 @@ class Injector:
         cluster.restart([host for host in kept if host.process is None])
 
     def reports(self) -> list[FaultReport]:
-        """What each fault did so far, in the plan's order."""
+        """Report what each fault did so far, in the plan's order."""
         if not self._ledger.healed:
             for course in self._courses:
                 course.settle()
@@ -328,7 +328,7 @@ class Injector:
 
 
 def _joined(began: str, ended: str) -> str:
-    """What was reported at both ends of a fault as one sentence, without repetition."""
+    """Join what was reported at both ends of a fault into one sentence, without repetition."""
     return ended if ended.startswith(began) else f"{began}; {ended}"
 
 
@@ -345,7 +345,7 @@ def _check_nodes(fault: Fault, node_ids: Sequence[str]) -> None:
 
 
 def _check_aim(fault: Fault, cluster: Cluster, node_ids: Sequence[str]) -> None:
-    """The roles and the regions that a fault aims at, or waits at, exist and have a node."""
+    """Check that the roles and regions that a fault aims at, or waits at, exist and have a node."""
     for place, aim in whereabouts(fault):
         wrong = misaimed(aim, cluster.roles, node_ids, cluster.network.regions)
         if wrong is not None:
@@ -354,7 +354,7 @@ def _check_aim(fault: Fault, cluster: Cluster, node_ids: Sequence[str]) -> None:
 
 
 def _named(target: Target) -> tuple[str, ...]:
-    """The node ids in a target; a word that looks like ``n7`` is taken for one."""
+    """Return the node ids in a target; a word that looks like ``n7`` is taken for one."""
     if isinstance(target, tuple):
         return target
     if target is None or target in SYMBOLS or not re.fullmatch(r"[A-Za-z_-]+\d+", target):

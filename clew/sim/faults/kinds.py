@@ -78,12 +78,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def group_of(kind: str) -> str:
-    """The family of a kind, by its name on the command line."""
+    """Return the family of a kind, by its name on the command line."""
     return injection_of(kind).group
 
 
 def injection_of(kind: str) -> type[Injection]:
-    """The class of a kind.
+    """Return the class of a kind.
 
     Raises:
         KeyError: there is no kind of this name.
@@ -92,7 +92,7 @@ def injection_of(kind: str) -> type[Injection]:
 
 
 def nodes_of(fault: Fault) -> list[str]:
-    """Every node that a fault's parameters name, in order."""
+    """Return every node that a fault's parameters name, in order."""
     return [
         name
         for parameter in injection_of(fault.kind).parameters
@@ -102,33 +102,33 @@ def nodes_of(fault: Fault) -> list[str]:
 
 
 def joins(fault: Fault) -> bool:
-    """Whether a fault adds a node to the cluster, which it does at an instant."""
+    """Return whether a fault adds a node to the cluster, which it does at an instant."""
     return fault.kind == "join"
 
 
 def joiners_of(faults: Iterable[Fault]) -> list[str]:
-    """The nodes that faults add to a cluster, in the order of the faults."""
+    """Return the nodes that faults add to a cluster, in the order of the faults."""
     return [fault_param(fault, "node") for fault in faults if joins(fault)]
 
 
 def fault_param(fault: Fault, name: str) -> Any:
-    """A parameter of a fault, or its default."""
+    """Return a parameter of a fault, or its default."""
     defaults = {known.name: known.default for known in injection_of(fault.kind).parameters}
     return fault.params.get(name, defaults[name])
 
 
 def region_params(fault: Fault) -> list[str]:
-    """Those of a fault's parameters that name regions, in order."""
+    """Return those of a fault's parameters that name regions, in order."""
     return [each.name for each in injection_of(fault.kind).parameters if each.region]
 
 
 def regions_of(fault: Fault) -> list[str]:
-    """Every region that a fault's parameters name, in order."""
+    """Return every region that a fault's parameters name, in order."""
     return [fault.params[name] for name in region_params(fault) if fault.params.get(name)]
 
 
 def has_regions(fault: Fault, there: Collection[str]) -> bool:
-    """True for a fault that finds all regions that it needs and names."""
+    """Return whether a fault finds all the regions that it needs and names."""
     named = regions_of(fault)
     enough = injection_of(fault.kind).least_regions <= len(there)
     return enough and {*named} <= {*there} and len({*named}) == len(named)
@@ -156,7 +156,7 @@ def check_regions(fault: Fault, there: Collection[str], where: str = "faults") -
 
 
 def client_params(fault: Fault) -> dict[str, str]:
-    """Those of a fault's parameters that name clients, with the names."""
+    """Return those of a fault's parameters that name clients, with the names."""
     return {
         each.name: fault.params[each.name]
         for each in injection_of(fault.kind).parameters
@@ -178,7 +178,7 @@ def check_clients(fault: Fault, there: Collection[str], where: str = "faults") -
 
 
 def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
-    """The part of a fault's parameters that concerns some nodes."""
+    """Return the part of a fault's parameters that concerns some nodes."""
     forms = {known.name: known.form for known in injection_of(fault.kind).parameters}
     return {
         name: value if (form := forms.get(name)) is None else form.among(value, node_ids)
@@ -187,7 +187,7 @@ def params_among(fault: Fault, node_ids: Collection[str]) -> dict[str, Any]:
 
 
 def fault_from_json(value: Any, where: str = "faults") -> Fault:
-    """The fault that a JSON object describes.
+    """Read the fault that a JSON object describes.
 
     Args:
         value: what `Fault.to_json` gives; ``target`` and ``params`` may be left out.

@@ -150,7 +150,7 @@ class Leave(_Change):
             self.note(f"{host.id} was shut down for good")
 
     def _may_leave(self, host: Host) -> bool:
-        """What the node answers; one that is down answers nothing, so it may not."""
+        """Return what the node answers; one that is down answers nothing, so it may not leave."""
         process = host.process
         if process is None or process.paused:
             return False

@@ -52,7 +52,7 @@ class Sifting(Tampering):
         self.sent = 0
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
-        """The delays of the copies that are sent on."""
+        """Return the delays of the copies that are sent on."""
         self.packet = packet
         self.sent += 1
         injection = self._injection
@@ -88,7 +88,7 @@ class TypedFault(MessageFault):
         return super().begin()
 
     def takes(self, name: str) -> bool:
-        """Whether it strikes messages of a type; the first to come decides if nothing else did."""
+        """Return whether it strikes this type; the first to come decides if nothing else did."""
         if self.type is None:
             self._settle_on(name)
         return name == self.type
@@ -98,13 +98,13 @@ class TypedFault(MessageFault):
         self.drawn["type"] = name
 
     def between(self, src: Host, dest: Host) -> bool:
-        """Whether it strikes what one node sends to another."""
+        """Return whether it strikes what one node sends to another."""
         direction = self.param("direction")
         sent, got = src in self.targets, dest in self.targets
         return (sent and direction != "to") or (got and direction != "from")
 
     def said(self) -> str:
-        """Its direction and rate, as the end of a sentence; its type is told when it ends."""
+        """Say its direction and rate, as a sentence's end; its type is reported when it ends."""
         return f" (direction {self.param('direction')}, per_thousand {self.param('per_thousand')})"
 
     def end(self) -> str:
@@ -164,7 +164,7 @@ class LateFault(TypedFault):
         self.bit += 1
 
     def late_ns(self, amount: int) -> int:
-        """How much later a message comes, from a draw of 32 bits."""
+        """Return how much later a message comes, from a draw of 32 bits."""
         longest_ns = int(self.param("longest_ns"))
         least_ns = min(_LEAST_NS, longest_ns)
         return least_ns + (amount * (longest_ns - least_ns + 1) >> 32)
@@ -301,7 +301,7 @@ class Echo(LateFault):
         return MessageFault.begin(self)
 
     def takes(self, name: str) -> bool:
-        """Whether it strikes messages of a type: of any if none is named."""
+        """Return whether it strikes messages of a type: of any if none is named."""
         return self.type in {None, name}
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:

@@ -25,7 +25,7 @@ _HOUR_NS = 3_600_000_000_000
 
 
 def rate(default: int, typical: tuple[int, int] = (20, 600)) -> Parameter:
-    """How many messages a fault strikes."""
+    """Make the parameter for how many messages a fault strikes."""
     return Parameter(
         "per_thousand", "1/1000", default, "how many of a thousand messages it strikes",
         1, _THOUSAND, typical,
@@ -45,7 +45,7 @@ class Tampering:
         self.late: list[int] = []
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
-        """The delays of the copies that are sent on."""
+        """Return the delays of the copies that are sent on."""
         del packet
         if self._bits is None:
             entropy, fault = self._injection.cluster.entropy, self._injection.fault
@@ -79,7 +79,7 @@ class MessageFault(Injection):
         self._tamperings: list[Tampering] = []
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
-        """The new delays of a message's copies, from two draws of 32 bits."""
+        """Return the new delays of a message's copies, from two draws of 32 bits."""
         raise NotImplementedError
 
     def begin(self) -> str:
@@ -98,7 +98,7 @@ class MessageFault(Injection):
         return f"on {place}{self.said()}"
 
     def between(self, src: Host, dest: Host) -> bool:
-        """Whether it strikes what one node sends to another."""
+        """Return whether it strikes what one node sends to another."""
         return src in self.targets or dest in self.targets
 
     def hang(self, tampering: Tampering) -> None:
@@ -108,7 +108,7 @@ class MessageFault(Injection):
         tampering.link.refresh()
 
     def said(self) -> str:
-        """Its parameters, as the end of a sentence."""
+        """Say its parameters, as the end of a sentence."""
         told = [f"{known.name} {self.param(known.name)}" for known in self.parameters]
         return f" ({', '.join(told)})" if told else ""
 
@@ -121,7 +121,7 @@ class MessageFault(Injection):
         return f"{self.verb} {self.bit} of {several(self.seen, 'message')}"
 
     def hits(self, chance: int) -> bool:
-        """True for `per_thousand` of a thousand draws of 32 bits."""
+        """Return True for `per_thousand` of a thousand draws of 32 bits."""
         return chance * _THOUSAND >> 32 < int(self.param("per_thousand"))
 
 
@@ -144,7 +144,7 @@ class Loss(MessageFault):
 
 
 def is_message(value: Any) -> bool:
-    """Whether a value names a message: its sender, its receiver and its rank."""
+    """Return whether a value names a message: its sender, its receiver and its rank."""
     if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - sender, receiver, rank
         return False
     src, dest, rank = value
@@ -284,7 +284,7 @@ class Delay(MessageFault):
     verb: ClassVar[str] = "delayed"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
-        """The delay that a draw of 32 bits adds."""
+        """Return the delay that a draw of 32 bits adds."""
         raise NotImplementedError
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
@@ -303,7 +303,7 @@ class ConstantDelay(Delay):
     summary: ClassVar[str] = "every message between nodes is late by the same time"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
-        """The mean."""
+        """Return the mean."""
         del draw
         return mean_ns
 
@@ -321,7 +321,7 @@ class UniformDelay(Delay):
     summary: ClassVar[str] = "every message between nodes is late, by a time from [0, 2 x mean)"
 
     def extra_ns(self, draw: int, mean_ns: int) -> int:
-        """Evenly over [0, 2 x mean)."""
+        """Spread the draw evenly over [0, 2 x mean)."""
         return draw * 2 * mean_ns >> 32
 
 

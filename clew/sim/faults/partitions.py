@@ -22,7 +22,7 @@ Cut: TypeAlias = list[tuple[str, str]]
 
 
 def across(groups: Sequence[Sequence[str]]) -> Cut:
-    """Both directions between every two nodes of different groups."""
+    """Cut both directions between every two nodes of different groups."""
     pairs = [
         (a, b) for left, right in combinations(groups, 2) for a in left for b in right
     ]  # fmt: skip
@@ -30,7 +30,7 @@ def across(groups: Sequence[Sequence[str]]) -> Cut:
 
 
 def majorities_ring(ring: Sequence[str]) -> Cut:
-    """Each node keeps enough neighbours on both sides of a ring to see a majority."""
+    """Cut a ring so that each node keeps enough neighbours on both sides to see a majority."""
     count = len(ring)
     # With `reach` neighbours on both sides a node sees 2 * reach + 1 nodes, itself among them: the
     # least such number that is a majority.
@@ -84,7 +84,7 @@ class Partition(CutLinks):
     _detail = ""
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """What to cut, and the words for it; `ids` are all nodes in order, or a role's."""
+        """Return what to cut, and the words for it; `ids` are all nodes in order, or a role's."""
         raise NotImplementedError
 
     def begin(self) -> str:
@@ -112,7 +112,7 @@ class Halves(Partition):
     summary: ClassVar[str] = "the first half of the nodes and the second can't reach each other"
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """The first half against the rest."""
+        """Cut the first half from the rest."""
         middle = len(ids) // 2
         return _groups([ids[:middle], ids[middle:]])
 
@@ -123,7 +123,7 @@ class RandomHalves(Partition):
     summary: ClassVar[str] = "two drawn halves of the nodes can't reach each other"
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """A drawn half against the rest."""
+        """Cut a drawn half from the rest."""
         middle = len(ids) // 2
         left = set(self.stream("shape").sample(ids, middle))
         return _groups([[i for i in ids if i in left], [i for i in ids if i not in left]])
@@ -136,7 +136,7 @@ class IsolateTarget(Partition):
     aims: ClassVar[tuple[str, ...]] = ("one", "leader")
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """The target against the rest."""
+        """Cut the target from the rest."""
         targets = [host.id for host in self.targets]
         return _groups([targets, [i for i in ids if i not in targets]])
 
@@ -148,7 +148,7 @@ class MinorityThird(Partition):
     least_nodes: ClassVar[int] = 4
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """A drawn (n - 1) // 3 of n nodes against the rest."""
+        """Cut a drawn (n - 1) // 3 of n nodes from the rest."""
         few = set(self.stream("shape").sample(ids, (len(ids) - 1) // 3))
         return _groups([[i for i in ids if i in few], [i for i in ids if i not in few]])
 
@@ -160,7 +160,7 @@ class MajoritiesRing(Partition):
     least_nodes: ClassVar[int] = 4
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """The far side of a drawn ring, for every node."""
+        """Cut each node from the far side of a drawn ring."""
         ring = self.stream("shape").sample(ids, len(ids))
         return majorities_ring(ring), f"left a ring of majorities {' - '.join(ring)}"
 
@@ -172,7 +172,7 @@ class Bridge(Partition):
     least_nodes: ClassVar[int] = 3
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """Two halves of all but the bridge."""
+        """Cut all but the bridge into two halves."""
         bridge, *others = self.stream("shape").sample(ids, len(ids))
         middle = len(others) // 2
         pairs, detail = _groups([others[:middle], others[middle:]])
@@ -194,7 +194,7 @@ class OneWay(Partition):
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority")
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """One direction between the target and the rest."""
+        """Cut one direction between the target and the rest."""
         targets = [host.id for host in self.targets]
         inward = [(i, target) for target in targets for i in ids if i not in targets]
         if self.param("direction") == "in":
@@ -210,7 +210,7 @@ def _is_groups(value: Any) -> bool:
 
 
 def _groups_among(groups: Sequence[Sequence[str]], node_ids: Collection[str]) -> list[list[str]]:
-    """The groups with only some of their nodes; empty groups are left out."""
+    """Return the groups with only some of their nodes; empty groups are left out."""
     left = [[name for name in group if name in node_ids] for group in groups]
     return [group for group in left if group]
 
@@ -235,7 +235,7 @@ class Groups(Partition):
     )
 
     def shape(self, ids: list[str]) -> tuple[Cut, str]:
-        """Every group against the others."""
+        """Cut every group from the others."""
         groups = [[i for i in ids if i in group] for group in self.param("groups")]
         rest = [i for i in ids if not any(i in group for group in groups)]
         return _groups([group for group in [*groups, rest] if group])
@@ -266,7 +266,7 @@ class FlapNode(CutLinks):
     _times = 0
 
     def choose(self) -> Cut:
-        """The directions that flap."""
+        """Choose the directions that flap."""
         inside = [host.id for host in self.targets]
         return across([inside, [i for i in self.cluster.node_ids if i not in inside]])
 
@@ -307,7 +307,7 @@ class FlapLink(FlapNode):
     )
 
     def choose(self) -> Cut:
-        """Both directions between the target and one more node."""
+        """Choose both directions between the target and one more node."""
         ids = [host.id for host in self.targets]
         others = [i for i in self.cluster.node_ids if i not in ids]
         if len(ids) != 2 and others:  # noqa: PLR2004 - the two ends of a link

@@ -31,7 +31,7 @@ class RegionFault(Injection):
     least_regions: ClassVar[int] = 2
 
     def named(self) -> list[str]:
-        """The regions that its parameters name, in their order; drawn if they name none."""
+        """Return the regions that its parameters name, in their order; drawn if they name none."""
         regions = self.cluster.network.regions
         assert regions is not None  # `clew.sim.faults.injector` has looked
         order = self.stream("regions").sample(regions.names, len(regions.names))
@@ -41,12 +41,12 @@ class RegionFault(Injection):
         return [name or next(free) for name in asked]
 
     def nodes_in(self, *regions: str) -> list[Host]:
-        """The targets in some regions, in the cluster's order."""
+        """Return the targets in some regions, in the cluster's order."""
         places = self.cluster.network.places
         return [host for host in self.targets if places[host.id] in regions]
 
     def ways(self, src: Iterable[str], dest: Iterable[str]) -> Cut:
-        """What the targets and clients may send from some regions to others, as pairs of ends."""
+        """Return what targets and clients may send from regions to others, as pairs of ends."""
         cluster, froms, tos = self.cluster, {*src}, {*dest}
         struck = {host.id for host in self.targets}
         there = [*cluster.hosts, *cluster.clients]
@@ -56,7 +56,7 @@ class RegionFault(Injection):
         return [(a, b) for a in senders for b in receivers if a in struck or b in struck]
 
     def others(self, region: str) -> list[str]:
-        """All regions but one."""
+        """Return all regions but one."""
         regions = self.cluster.network.regions
         assert regions is not None
         return [name for name in regions.names if name != region]
@@ -165,7 +165,7 @@ class _Counting:
         self.link = link
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
-        """The delays as they are."""
+        """Return the delays as they are."""
         del packet
         if delays and link.dest.process is not None:
             self._injection.bit += 1

@@ -86,7 +86,7 @@ class Aim(NamedTuple):
         roles: Mapping[str, Collection[str]],
         places: Mapping[str, str],
     ) -> list[str]:
-        """Those of some nodes that count, in order.
+        """Return those of some nodes that count, in order.
 
         Args:
             node_ids: the nodes.
@@ -102,19 +102,19 @@ class Aim(NamedTuple):
 
 
 def aim_of(text: str) -> Aim:
-    """The aim that a text means; what it names need not exist."""
+    """Read the aim that a text means; what it names need not exist."""
     parts = _FORM.fullmatch(text)
     assert parts is not None  # the form fits every text
     return Aim(*parts.groups())
 
 
 def aim_at(target: Target) -> Aim | None:
-    """The aim of a target that is a text; None for another."""
+    """Read the aim of a target that is a text; None for another."""
     return aim_of(target) if isinstance(target, str) else None
 
 
 def whereabouts(fault: Fault) -> Iterator[tuple[str, str]]:
-    """The texts of a fault that may name a role and a region, each with its place."""
+    """Yield the texts of a fault that may name a role and a region, each with its place."""
     if isinstance(fault.target, str):
         yield "the target", fault.target
     if fault.when is not None and fault.when.node is not None:
@@ -149,7 +149,7 @@ class Asked(NamedTuple):
 
 
 def asked_of(text: str) -> Asked:
-    """What the name of a requested fault means; what it names need not exist."""
+    """Read what the name of a requested fault means; what it names need not exist."""
     name, role, region = aim_of(text)
     kind, equals, word = name.partition("=")
     return Asked(kind, word if equals else None, role, region)
@@ -161,7 +161,7 @@ def misaimed(
     node_ids: Collection[str],
     regions: Regions | None,
 ) -> dict[str, str] | None:
-    """What was expected and found of a target that can mean nobody; None for one that may.
+    """Return what was expected and found of a target that nobody can fit; None for others.
 
     Args:
         target: of a fault.
@@ -192,7 +192,7 @@ def misaimed(
 
 
 def resolve(cluster: Cluster, fault: Fault, target: Target, here: Host | None = None) -> list[Host]:
-    """The hosts that a target means now, in the cluster's order; empty if none fits.
+    """Return the hosts that a target means now, in the cluster's order; empty if none fits.
 
     Args:
         cluster: whose hosts.
@@ -230,7 +230,7 @@ def resolve(cluster: Cluster, fault: Fault, target: Target, here: Host | None = 
 
 
 def _size(target: str, count: int, stream: Stream) -> int:
-    """How many of `count` nodes a symbol means."""
+    """Return how many of `count` nodes a symbol means."""
     # Drawn for every symbol, also where it is not needed: so the nodes, which are drawn next, come
     # in the same order for all of them.
     drawn = stream.bits64()
@@ -245,7 +245,7 @@ def _size(target: str, count: int, stream: Stream) -> int:
 
 
 def whom(target: Target) -> str:
-    """A target in words, for a sentence that says that no node fitted it."""
+    """Put a target in words, for a sentence that says that no node fitted it."""
     if isinstance(target, tuple):
         return ", ".join(target)
     aim = aim_of(str(target))

@@ -86,7 +86,7 @@ _placement = Placement(GUARDED)
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """A context for importing a user's file: its own code and its names are guarded already.
+    """Import a user's file in this context: its own code and its names are guarded already.
 
     If a node's code is running in this thread, the file is imported for that node's process.
     What is printed meanwhile goes to stderr: stdout is for Clew's own answer.
@@ -107,7 +107,7 @@ def guarded(cluster: Cluster) -> Iterator[None]:
 
 
 def _modules(cluster: Cluster) -> list[ModuleType]:
-    """The modules that a cluster's node class is written in."""
+    """Return the modules that a cluster's node class is written in."""
     names = {
         base.__module__: None
         for host in cluster.hosts.values()

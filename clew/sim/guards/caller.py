@@ -62,18 +62,18 @@ class Importing:
         return self._name
 
     def rng(self) -> Random:
-        """The randomness of this import."""
+        """Return the randomness of this import."""
         if self._rng is None:
             self._rng = Random(f"import {self.id}")  # noqa: S311 - for a simulation
         return self._rng
 
     def wall_ns(self) -> int:
-        """The reading of every wall clock at virtual time 0."""
+        """Return the reading of every wall clock at virtual time 0."""
         self._names[ASKED] = True
         return EPOCH_NS
 
     def monotonic_ns(self) -> int:
-        """Zero: no time passes during an import."""
+        """Return zero: no time passes during an import."""
         self._names[ASKED] = True
         return 0
 
@@ -105,7 +105,7 @@ class _For:
         self._world = world
 
     def look(self) -> int:
-        """Virtual time, ns."""
+        """Return the virtual time, ns."""
         return self._world.look()
 
 
@@ -113,7 +113,7 @@ _stacks: dict[int, list[tuple[_Holder, Cluster | None]]] = {}
 
 
 def caller() -> Caller | None:
-    """Whose code is calling; None for code that is not a node's and not being imported."""
+    """Return whose code is calling; None for code that is no node's and not being imported."""
     stack = _stacks.get(_ident())
     if not stack:
         return None
@@ -122,23 +122,23 @@ def caller() -> Caller | None:
 
 
 def is_importing() -> bool:
-    """True if a module's own code runs, for one process or before there is any."""
+    """Return whether a module's own code runs, for one process or before there is any."""
     stack = _stacks.get(_ident())
     return stack is not None and isinstance(stack[-1][0], Importing | _For)
 
 
 def is_guarded_thread() -> bool:
-    """True if this thread runs or imports code of the user's."""
+    """Return whether this thread runs or imports code of the user's."""
     return _ident() in _stacks
 
 
 def running_cluster() -> Cluster | None:
-    """The cluster that this thread runs; None if it runs none."""
+    """Return the cluster that this thread runs; None if it runs none."""
     return _stacks[_ident()][-1][1]
 
 
 def world_now() -> int:
-    """Virtual time in this thread's run, ns."""
+    """Return the virtual time in this thread's run, ns."""
     now: int = _stacks[_ident()][-1][0].look()  # type: ignore[attr-defined] # a node calls: a World
     return now
 
@@ -157,17 +157,17 @@ def _entered(holder: _Holder, cluster: Cluster | None) -> Iterator[None]:
 
 
 def running(cluster: Cluster) -> AbstractContextManager[None]:
-    """A context in which this thread runs a cluster."""
+    """Return a context in which this thread runs a cluster."""
     return _entered(cluster.world, cluster)
 
 
 def finding() -> AbstractContextManager[None]:
-    """A context in which this thread looks for a module: nobody's code runs."""
+    """Return a context in which this thread looks for a module: nobody's code runs."""
     return _entered(_NOBODY, None)
 
 
 def executing(module: ModuleType) -> AbstractContextManager[None]:
-    """A context in which this thread executes a module."""
+    """Return a context in which this thread executes a module."""
     name, file = module.__name__, getattr(module, "__file__", None)
     if name.partition(".")[0] in sys.stdlib_module_names:
         return _entered(_NOBODY, None)
@@ -179,7 +179,7 @@ def executing(module: ModuleType) -> AbstractContextManager[None]:
 
 
 def loading() -> AbstractContextManager[None]:
-    """A context in which a user's file is loaded: for the process whose code runs, or for none."""
+    """Return a context in which a user's file is loaded, for the running process or for none."""
     stack = _stacks.get(_ident())
     if stack:
         holder, cluster = stack[-1]
@@ -221,7 +221,7 @@ def refuse(who: Caller, wrong: Wrong) -> NoReturn:
 
 
 def is_own_code(frame: FrameType | None = None) -> bool:
-    """True if the file that is being imported calls, and not a library that it imports.
+    """Return whether the file being imported makes the call, and not a library that it imports.
 
     The innermost frame that is not the standard library's decides, from this one on.
     """

@@ -32,19 +32,19 @@ def _from_rng(name: str) -> Answer:
 
 
 def _seed_random(who: Caller, self: random.Random, a: Any = None, version: int = 2) -> None:
-    """``Random()`` and ``seed()`` without a value take a seed from the caller's randomness."""
+    """Seed ``Random()`` and ``seed()`` from the caller's randomness if they are given no value."""
     _REAL_SEED(self, who.rng().getrandbits(64) if a is None else a, version)
 
 
 def _c_random(who: Caller, cls: type, *args: Any, **named: Any) -> Any:
-    """``_random.Random()``, and the first half of `random.Random`: without a value, as above."""
+    """Make ``_random.Random()``, the first half of `random.Random`, seeded as above."""
     if named or (args and args[0] is not None):
         return _REAL_CALL(cls, *args, **named)
     return _REAL_CALL(cls, who.rng().getrandbits(64))
 
 
 def hardware_address(who: Caller) -> int:
-    """48 bits that are a machine's own, with the multicast bit of a made-up address."""
+    """Return 48 bits that are a machine's own, with the multicast bit of a made-up address."""
     digest = sha256(who.id.encode()).digest()
     return int.from_bytes(digest[: _HARDWARE_BITS // 8]) | 1 << 40
 
@@ -77,7 +77,7 @@ RANDOM_FUNCTIONS: Final = tuple(
 
 
 def _everyones(real: random.Random) -> random.Random:
-    """The replacement of `random`'s hidden generator, which libraries take (``random._inst``)."""
+    """Replace `random`'s hidden generator, which libraries take (``random._inst``)."""
 
     def method(name: str) -> Answer:
         def call(_: Any, *args: Any, **named: Any) -> Any:

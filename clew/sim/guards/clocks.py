@@ -40,7 +40,7 @@ _WALL_CLOCKS = {
 
 
 def wall_ns(who: Caller) -> int:
-    """The caller's wall clock, ns since 1970."""
+    """Return the caller's wall clock, ns since 1970."""
     if isinstance(who, Importing):
         return who.wall_ns()
     clock = who.host.clock
@@ -48,7 +48,7 @@ def wall_ns(who: Caller) -> int:
 
 
 def monotonic_ns(who: Caller) -> int:
-    """The caller's monotonic clock, ns."""
+    """Return the caller's monotonic clock, ns."""
     if isinstance(who, Importing):
         return who.monotonic_ns()
     clock = who.host.clock
@@ -68,7 +68,7 @@ def _gettime_ns(who: Caller, clock: int) -> int:
 
 
 def _broken_down(who: Caller, *given: Any) -> time.struct_time:
-    """``gmtime`` and ``localtime``: a simulated node's time zone is UTC."""
+    """Answer ``gmtime`` and ``localtime``: a simulated node's time zone is UTC."""
     seconds = given[0] if given and given[0] is not None else wall_ns(who) // NS_PER_SECOND
     return _REAL_GMTIME(seconds)
 
@@ -87,7 +87,7 @@ def _times(who: Caller) -> os.times_result:
 
 
 def _getrusage(who: Caller, _: int) -> tuple[float, ...]:
-    """A node computes in no time and no memory, but time passes."""
+    """Answer that a node computes in no time and no memory, though time passes."""
     import resource  # noqa: PLC0415 - not everywhere; who calls this has it
 
     return resource.struct_rusage((_monotonic(who), 0.0, *(0 for _ in range(14))))
@@ -103,7 +103,7 @@ class _Datetime(dt.datetime, metaclass=Standing):
 
     @classmethod
     def now(cls, tz: dt.tzinfo | None = None) -> Any:
-        """The node's wall clock; UTC if no zone is given."""
+        """Return the node's wall clock; UTC if no zone is given."""
         who = caller()
         if who is None:
             return real_class(cls).now(tz)
@@ -113,12 +113,12 @@ class _Datetime(dt.datetime, metaclass=Standing):
 
     @classmethod
     def utcnow(cls) -> Any:
-        """The node's wall clock in UTC, without a zone."""
+        """Return the node's wall clock in UTC, without a zone."""
         return cls.now(dt.UTC).replace(tzinfo=None)
 
     @classmethod
     def today(cls) -> Any:
-        """The same as ``now()``."""
+        """Return the same as ``now()``."""
         return cls.now()
 
 
@@ -132,7 +132,7 @@ class _Date(dt.date, metaclass=Standing):
 
     @classmethod
     def today(cls) -> Any:
-        """The day of the node's wall clock, in UTC."""
+        """Return the day of the node's wall clock, in UTC."""
         who, real = caller(), real_class(cls)
         if who is None:
             return real.today()
@@ -145,7 +145,7 @@ def _present(present_ns: int) -> dt.datetime:
 
 
 def _datetime64(who: Caller, real: Answer, cls: type, *args: Any) -> Any:
-    """Numpy's ``datetime64("now")`` and ``datetime64("today")``."""
+    """Answer numpy's ``datetime64("now")`` and ``datetime64("today")``."""
     if args and args[0] in {"now", "today"}:
         present = _present(wall_ns(who)).replace(tzinfo=None)
         day = present.date()
@@ -156,7 +156,7 @@ def _datetime64(who: Caller, real: Answer, cls: type, *args: Any) -> Any:
 
 
 def _logging_start(real: float) -> float:
-    """When logging was imported, in seconds or from Python 3.13 on in ns."""
+    """Return when logging was imported, in seconds or from Python 3.13 on in ns."""
     return EPOCH_NS if isinstance(real, int) else EPOCH_NS / NS_PER_SECOND
 
 

@@ -41,7 +41,7 @@ _IN_FILE = Wrong("opening a database in a file", "self.disk, or ':memory:'")
 
 
 def _connect(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
-    """The connection; for a method of a class, the arguments begin with it."""
+    """Return the connection; for a method of a class, the arguments begin with it."""
     first = 1 if args and isinstance(args[0], type) else 0
     database = args[first] if len(args) > first else named.get("database", "")
     read_only = _is_read_only(database, uri=bool(named.get("uri")))
@@ -64,7 +64,7 @@ def _is_read_only(database: Any, *, uri: bool) -> bool:
 
 
 def _version() -> tuple[int, ...]:
-    """SQLite's."""
+    """Return SQLite's version."""
     import sqlite3  # noqa: PLC0415 - who calls this has imported it
 
     return sqlite3.sqlite_version_info
@@ -97,7 +97,7 @@ def _allows(who: Caller, action: int, name: str | None, *_: object) -> int:
 def _time_function(
     who: Caller, another: Callable[[], Any], name: str, position: int, *args: Any
 ) -> Any:
-    """What a time function returns when the present is the node's."""
+    """Return what a time function returns when the present is the node's."""
     given = list(args)
     if len(given) == position or str(given[position]).lower() in _MODIFIERS:
         given.insert(position, "now")

@@ -51,7 +51,7 @@ def _may_open(file: Any, mode: str = "r", *_: Any, **__: Any) -> Wrong | None:
 
 
 def _may_read(file: Any) -> Wrong | None:
-    """None for an ordinary file or a path without a file; otherwise why reading is refused."""
+    """Return why reading is refused; None for an ordinary file or a path without a file."""
     if _is_aside(file):
         return _aside(file)
     path = os.path.realpath(os.fsdecode(file))
@@ -63,7 +63,7 @@ def _may_read(file: Any) -> Wrong | None:
 
 
 def _is_aside(path: Any) -> bool:
-    """True for files that the system generates, such as those of processes and devices."""
+    """Return True for files that the system generates, such as those of processes and devices."""
     if isinstance(path, int) or path is None:
         return False
     normal = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))  # noqa: PTH109, PTH118
@@ -75,14 +75,14 @@ def _aside(path: Any) -> Wrong:
 
 
 def _look(who: Caller, real: Answer, *args: Any, **named: Any) -> Any:
-    """The answer of ``readlink`` and of other functions that read no contents."""
+    """Answer ``readlink`` and other functions that read no contents."""
     if args and _is_aside(args[0]):
         refuse(who, _aside(args[0]))
     return real(*args, **named)
 
 
 def _stat(who: Caller, real: Answer, *args: Any, **named: Any) -> os.stat_result:
-    """The real status of a file, with times that depend on no machine."""
+    """Return the real status of a file, with times that depend on no machine."""
     seconds = EPOCH_NS // NS_PER_SECOND
     result = _look(who, real, *args, **named)
     numbers = (*result[:7], seconds, seconds, seconds)

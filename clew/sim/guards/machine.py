@@ -48,7 +48,7 @@ def _pid(who: Caller) -> int:
 
 
 def _ident(_: Caller) -> int:
-    """The one thread of a node; `threading` itself gets the real one, to find its own objects."""
+    """Identify a node's one thread; `threading` gets the real one, to find its own objects."""
     if sys._getframe(2).f_globals.get("__name__") == "threading":  # noqa: SLF001
         return int(_REAL_GET_IDENT())
     return _THREAD_IDENT
@@ -90,7 +90,7 @@ _STARTS_A_THREAD = refused("starting a thread", _THREAD, importing=True)
 
 
 def _at_exit(function: Any, *_: Any, **__: Any) -> Wrong | None:
-    """None for the function that `weakref.finalize` registers once; a node's for all others."""
+    """Return None for the function that `weakref.finalize` registers once, else what is wrong."""
     standard = function == weakref.finalize._exitfunc  # type: ignore[attr-defined] # noqa: SLF001
     return None if standard else Wrong("atexit.register", "a finally block")
 
@@ -196,7 +196,7 @@ def _sysconf(name: Any) -> Wrong | None:
 
 
 def _setlocale(_: int, locale: Any = None) -> Wrong | None:
-    """None for a call without a locale, which only reads it, as `datetime.strptime` does."""
+    """Return None for a call without a locale, which only reads it, as `datetime.strptime` does."""
     return Wrong("locale.setlocale", "str.format, which knows no locale") if locale else None
 
 

@@ -32,7 +32,7 @@ _at_import: dict[str, dict[str, None]] = {}
 
 
 def looked_at_by(modules: Iterable[ModuleType]) -> set[str]:
-    """What some modules looked at when they were imported, by name."""
+    """Return what some modules looked at when they were imported, by name."""
     files = [str(getattr(module, "__file__", None)) for module in modules]
     return {what for file in files for what in _at_import.get(file, ())}
 
@@ -56,7 +56,7 @@ def _note(who: Caller, what: str) -> None:
 
 
 def _variable(who: Caller, real: Answer, environ: Any, key: Any) -> Any:
-    """One variable; for the user and the machine, the node's own."""
+    """Return one variable; for the user and the machine, the node's own."""
     if key in _PINNED and not isinstance(who, Importing) and _is_as_started(environ, key):
         return who.id if key == "HOSTNAME" else _USER
     if isinstance(key, str | bytes):
@@ -65,7 +65,7 @@ def _variable(who: Caller, real: Answer, environ: Any, key: Any) -> Any:
 
 
 def _is_as_started(environ: Any, key: str) -> bool:
-    """True if no node has set or deleted the variable."""
+    """Return whether no node has set or deleted the variable."""
     started = _STARTED.get(key)
     bare = None if started is None else environ.encodevalue(started)
     return bool(environ._data.get(environ.encodekey(key)) == bare)  # noqa: SLF001

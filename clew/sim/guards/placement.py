@@ -105,7 +105,7 @@ class Placement:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """A context in which the guards are in place; contexts nest."""
+        """Put the guards in place for this context; contexts nest."""
         with self._lock:
             if self._depth == 0:
                 self._put()
@@ -120,7 +120,7 @@ class Placement:
 
     @contextmanager
     def also_in(self, modules: Iterable[ModuleType]) -> Iterator[None]:
-        """A context in which they are in place in modules whose names may have changed since."""
+        """Put them in place in modules whose names may have changed since, for this context."""
         batch = _Batch([place for module in modules for place in self._held_by(module)])
         batch.put()
         try:
@@ -149,7 +149,7 @@ class Placement:
         self._standing = []
 
     def _live(self) -> list[_Place]:
-        """Places whose real things other code may have changed since."""
+        """Return the places whose real things other code may have changed since."""
         return [
             _Place(setattr, sys.modules[module], name, real, row.make(real))
             for module, name, row in self._live_rows
@@ -243,7 +243,7 @@ class Placement:
     # Imports.
 
     def _finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """The replacement of importlib's own: what it searches and reads is not a node's doing."""
+        """Replace importlib's own search: what it looks at and reads is not a node's doing."""
 
         def find_and_load(name: str, import_: Any) -> Any:
             if not is_guarded_thread():
@@ -269,18 +269,18 @@ class Placement:
 
 
 def _is_half(module: ModuleType) -> bool:
-    """True for a module in the middle of its own import."""
+    """Return whether a module is in the middle of its own import."""
     return getattr(getattr(module, "__spec__", None), "_initializing", False)
 
 
 def _is_to_be_seen(module: ModuleType) -> bool:
-    """True except for Clew itself and what tests it: they call outside the nodes' code."""
+    """Return True except for Clew itself and what tests it: they call outside the nodes' code."""
     top, _, rest = str(getattr(module, "__name__", "")).partition(".")
     return top not in {"_pytest", "pytest"} and (top != "clew" or rest.startswith("models"))
 
 
 def _is_own(module: ModuleType) -> bool:
-    """True for a module that belongs neither to Python nor to an installed library."""
+    """Return whether a module belongs neither to Python nor to an installed library."""
     file = getattr(module, "__file__", None)
     if module.__name__ in _DEEP:
         return True
@@ -304,7 +304,7 @@ def _bound_finalizers(module: ModuleType) -> None:
 
 
 def _executing(real: Callable[..., None]) -> Callable[..., None]:
-    """The replacement of importlib's ``exec_module``, which knows whose code a module's is."""
+    """Replace importlib's ``exec_module`` by one that knows whose code a module's is."""
 
     def exec_module(self: Any, module: ModuleType) -> None:
         if not is_guarded_thread():

@@ -81,13 +81,13 @@ Row: TypeAlias = Live | Virtual | Amended | Refusal | Property | Value
 
 
 def refused(what: str, instead: str, *, importing: bool = False) -> Refusal:
-    """A row for what is always refused."""
+    """Make a row for what is always refused."""
     wrong = Wrong(what, instead)
     return Refusal(lambda *_, **__: wrong, importing, (wrong,))
 
 
 def virtual(answer: Answer) -> Virtual:
-    """A row for what a node and its own file get, but a library that is being imported does not."""
+    """Make a row for what nodes and their own files get, but not a library being imported."""
     return Virtual(answer, importing=False)
 
 
@@ -126,7 +126,7 @@ def plain(real: Any, guard: Answer) -> Plain:
 
 
 def guard_of(real: Any, row: Row, *, of_class: bool) -> Any:
-    """The replacement of the real thing while nodes run.
+    """Make the replacement of the real thing while nodes run.
 
     Args:
         real: the present value.
@@ -187,7 +187,7 @@ def _property(real: property, answer: Answer) -> property:
 
 
 def while_a_node_runs(function: Answer) -> Answer:
-    """A function that does nothing when no node's code runs: after the run, or at exit."""
+    """Make a function that does nothing when no node's code runs: after the run, or at exit."""
 
     @wraps(function)
     def finalizer(*args: Any, **named: Any) -> Any:
@@ -218,12 +218,12 @@ class Standing(type):
 
 
 def real_class(cls: type) -> Any:
-    """What a stand-in makes: an instance of the real class, or of a user's own subclass."""
+    """Return what a stand-in makes: an instance of the real class, or of a user's own subclass."""
     return vars(cls).get("real", cls)
 
 
 def standing(row: Virtual | Amended | Refusal) -> Value:
-    """A row for a C class that may be derived from: how its instances are made."""
+    """Make a row for a C class that may be derived from: how its instances are made."""
 
     def make(real: type) -> type:
         stands = Standing(

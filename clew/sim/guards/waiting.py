@@ -57,7 +57,7 @@ class Lock:
         self._real.release()
 
     def locked(self) -> bool:
-        """True if somebody holds it."""
+        """Return whether somebody holds it."""
         return self._real.locked()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
@@ -77,7 +77,7 @@ def _lock_factory(real: Any) -> Any:
 
 
 def _unless(free: Callable[..., bool], what: str, instead: str = _LATER) -> Refusal:
-    """A row for a call that may be made if it returns at once."""
+    """Make a row for a call that may be made if it returns at once."""
     wrong = Wrong(what, instead)
     return Refusal(lambda *args, **named: None if free(*args, **named) else wrong, reasons=(wrong,))
 

@@ -30,7 +30,7 @@ class OrderPolicy(Protocol):
 
     @classmethod
     def of(cls, argument: str, entropy: Entropy) -> Self:
-        """The policy for one run.
+        """Make the policy for one run.
 
         Args:
             argument: what follows the name in a schedule, as `pattern` allows; empty for nothing.

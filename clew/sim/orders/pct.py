@@ -119,7 +119,7 @@ class PctOrder:
         heappush(self.pending, entry)
 
     def pop(self) -> QueueEntry:
-        """The next entry."""
+        """Remove and return the next entry."""
         if self._held:
             released = self._released()
             if released is not None:
@@ -162,7 +162,7 @@ class PctOrder:
         return True
 
     def _released(self) -> QueueEntry | None:
-        """The highest message that is held for others, if it need no longer wait."""
+        """Return the highest message that is held for others, if it need no longer wait."""
         # `_held` is sorted: if its first has to wait, those behind it have to as well, because what
         # the first waits for is above all of them.
         held = self._held[0]
@@ -213,7 +213,7 @@ class PctOrder:
         self._priorities = {}
 
     def _priority(self, chain: Chain) -> int:
-        """A chain's priority in this round."""
+        """Return a chain's priority in this round."""
         found = self._priorities.get(chain)
         if found is None:
             key = ("schedule", self._round, *chain.ends)

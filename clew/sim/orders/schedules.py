@@ -32,7 +32,7 @@ def check_schedule(schedule: str) -> None:
 
 
 def order_of(schedule: str, entropy: Entropy) -> OrderPolicy:
-    """The policy of a schedule, for one run of a seed.
+    """Make the policy of a schedule, for one run of a seed.
 
     Raises:
         ValueError: there is no such schedule.
