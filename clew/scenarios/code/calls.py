@@ -9,12 +9,12 @@ from clew.node.node import Node
 
 
 def own_bases(node_class: type[Node]) -> list[type]:
-    """A class and its bases, without `Node` and what `Node` derives from."""
+    """Return a class and its bases, without `Node` and what `Node` derives from."""
     return [base for base in node_class.__mro__ if base is not Node and base is not object]
 
 
 def names_called(node_class: type[Node]) -> frozenset[str]:
-    """Every name that the methods of a class and its bases mention, such as ``work``.
+    """Return every name that the methods of a class and its bases mention, such as ``work``.
 
     A method of the class's own that is called work is no call of ours.
     """
@@ -29,7 +29,7 @@ def names_called(node_class: type[Node]) -> frozenset[str]:
 
 
 def _codes(member: Any) -> list[CodeType]:
-    """The code objects of a class's member, nested ones too."""
+    """Return the code objects of a class's member, nested ones too."""
     if isinstance(member, staticmethod | classmethod):
         member = member.__func__
     functions = [member]

@@ -30,7 +30,7 @@ _AT_ONCE = frozenset({"may_leave"})
 
 
 def said(program: Program, name: str) -> Any:
-    """An attribute of a class or a system, whatever its type."""
+    """Return an attribute of a class or a system, whatever its type."""
     return getattr(program, name)
 
 

@@ -76,7 +76,7 @@ class Gate:
         self._compiled: dict[str, bytes] = {}
 
     def code(self, loader: Any, name: str) -> Any:
-        """The code of a module, compiled from its source: what a loader's ``get_code`` gives.
+        """Return a module's code, compiled from its source: what a loader's ``get_code`` gives.
 
         Raises:
             ScenarioError: it was not announced, or has changed since.
@@ -90,7 +90,7 @@ class Gate:
         return loads(self._compiled[path])  # noqa: S302 - our own, of a moment ago
 
     def admit(self, path: str) -> bytes | None:
-        """The bytes of a file that may run; None for a file of an installed package.
+        """Return the bytes of a file that may run; None for a file of an installed package.
 
         Raises:
             ScenarioError: it may not run.
@@ -108,7 +108,7 @@ class Gate:
         return data
 
     def _is_installed(self, real: str) -> bool:
-        """True if the deepest known folder that holds a file is the environment's."""
+        """Return whether the deepest known folder that holds a file is the environment's."""
         return is_below(real, self.installed) > is_below(real, self.guarded)
 
     def _is_outside(self, real: str) -> bool:
@@ -131,13 +131,13 @@ class Gate:
 
 
 def is_below(real: str, folders: Iterable[str]) -> int:
-    """The length of the deepest of some folders that holds a file; -1 for none."""
+    """Return the length of the deepest of some folders that holds a file; -1 for none."""
     holding = (one for one in folders if real.startswith(one.rstrip(os.sep) + os.sep))
     return max(map(len, holding), default=-1)
 
 
 def as_json() -> dict[str, Any] | None:
-    """The gate of this process, for a fresh process to apply the same; None if all may run."""
+    """Return this process's gate, for a fresh process to apply the same; None if all may run."""
     if not _standing:
         return None
     names = ("where", "announced", "guarded", "inside", "outside", "installed")
@@ -145,7 +145,7 @@ def as_json() -> dict[str, Any] | None:
 
 
 def from_json(told: dict[str, Any] | None) -> Gate | None:
-    """The gate that another process applies; what it announced is not announced again."""
+    """Make the gate that another process applies; what it announced is not announced again."""
     return None if told is None else Gate(**told)
 
 
@@ -178,7 +178,7 @@ def standing_by(gate: Gate | None) -> Iterator[None]:
 
 
 def _doors(gate: Gate) -> list[tuple[Any, str, Callable[..., Any]]]:
-    """The replacements of Python's own ways to code in a file, each with its place."""
+    """Make the replacements of Python's own ways to code in a file, each with its place."""
 
     def of_code(real: Callable[..., Any]) -> Callable[..., Any]:
         def get_code(loader: Any, name: str) -> Any:

@@ -37,7 +37,7 @@ class _Named(NamedTuple):
 
 
 def reached(sources: Iterable[Path], root: Path) -> list[Path]:
-    """The files that some sources import, directly and through others, in the order of a search.
+    """Return the files that some sources import, directly or not, in the order of a search.
 
     Args:
         sources: files.
@@ -71,7 +71,7 @@ def _imported_by(source: Path, root: Path) -> Iterator[Path]:
 
 
 def _tree(source: Path) -> ast.Module | None:
-    """The syntax tree of a source; None for text that is not Python."""
+    """Parse a source into its syntax tree; None for text that is not Python."""
     if source.suffix not in SOURCE_SUFFIXES:
         return None
     try:
@@ -81,7 +81,7 @@ def _tree(source: Path) -> ast.Module | None:
 
 
 def _along(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    """The file of each module along a dotted name; a part without a file may be a folder."""
+    """Yield the file of each module along a dotted name; a part without a file may be a folder."""
     for part in parts:
         if part == _STAR:
             for init in _initial(base):
@@ -100,13 +100,13 @@ def _initial(folder: Path) -> Iterator[Path]:
 
 
 def _first(folder: Path, name: str) -> Iterator[Path]:
-    """The file that Python takes for a module in a folder, if there is one."""
+    """Yield the file that Python takes for a module in a folder, if there is one."""
     files = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
     yield from [file for file in files if file.is_file()][:1]
 
 
 def _offered(init: Path) -> Iterator[str]:
-    """The texts in the statements of a package that mention its ``__all__``."""
+    """Yield the texts in the statements of a package that mention its ``__all__``."""
     tree = _tree(init)
     for statement in () if tree is None else tree.body:
         inner = list(ast.walk(statement))
@@ -132,7 +132,7 @@ def _names(tree: ast.Module) -> Iterator[_Named]:
 
 
 def _called(node: ast.Call) -> Iterator[_Named]:
-    """What a call with a text as its first argument imports."""
+    """Yield what a call with a text as its first argument imports."""
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     given = {each.arg: each.value for each in node.keywords} | dict(enumerate(node.args))
     module = next((_text(given[key]) for key in (0, "name", "mod_name") if key in given), "")
@@ -157,6 +157,6 @@ def _called(node: ast.Call) -> Iterator[_Named]:
 
 
 def _text(node: ast.AST) -> str:
-    """The text that a constant holds; empty for anything else."""
+    """Return the text that a constant holds; empty for anything else."""
     found = node.value if isinstance(node, ast.Constant) else ""
     return found if isinstance(found, str) else ""

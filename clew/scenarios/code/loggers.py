@@ -11,7 +11,7 @@ from clew.runtimes.isolated import Attached
 
 
 def attached(but: str = "?") -> dict[logging.Logger, Attached]:
-    """The handlers and filters attached to each logger of this process.
+    """Return the handlers and filters attached to each logger of this process.
 
     Args:
         but: how the names of modules begin whose objects are left out: of files loaded before.
@@ -31,7 +31,7 @@ def attached(but: str = "?") -> dict[logging.Logger, Attached]:
 def loggers_of_module(
     module: ModuleType, before: Mapping[logging.Logger, Attached]
 ) -> dict[logging.Logger, Attached]:
-    """The loggers that a module holds or attached to, with what was there before."""
+    """Return the loggers that a module holds or attached to, with what was there before."""
     held = [value for value in vars(module).values() if isinstance(value, logging.Logger)]
     return {
         logger: before.get(logger, ((), ()))

@@ -72,13 +72,13 @@ class Model:
         return "the system" if self.system else f"class {self.node_class.__name__}"
 
     def running(self, program: Program) -> Model:
-        """The same model with other classes, such as ones that are looked into."""
+        """Return the same model with other classes, such as ones that are looked into."""
         return _model(self.name, program, self.workload, self.bug, self.digest)
 
 
 @blamed()
 def load_model(name: str, bug: str | None = None) -> Model:
-    """The model of a name.
+    """Load the model of a name.
 
     Args:
         name: a shipped model, ``file.py``, ``file.py:Class``, or what `hold` gave.
@@ -134,12 +134,12 @@ def _model(
 
 
 def known_models() -> tuple[str, ...]:
-    """The names of the models that ship and of those that are installed."""
+    """Return the names of the models that ship and of those that are installed."""
     return (*MODELS, *plugins.installed(plugins.MODELS))
 
 
 def _installed(given: Any, name: str) -> Program:
-    """What an installed package brings, with its declarations checked."""
+    """Load what an installed package brings, with its declarations checked."""
     if not isinstance(given, System) and not (isinstance(given, type) and issubclass(given, Node)):
         raise NodeError(
             f"the installed model {name!r} is no node",
@@ -151,7 +151,7 @@ def _installed(given: Any, name: str) -> Program:
 
 
 def _spoken(program: Program, module: ModuleType | None, path: str) -> str | None:
-    """The reference to the workload that a program names; None if it names none.
+    """Return the reference to the workload that a program names; None if it names none.
 
     A workload of its own file is preferred to a shipped one; the only one of the file need not be
     named.
@@ -174,7 +174,7 @@ def _named(workload: type[Workload]) -> str:
 
 
 def reference_of(model: Model, asked: str | None) -> str | None:
-    """The reference to the workload of a given name; the model's if none is given.
+    """Return the reference to the workload of a given name; the model's if none is given.
 
     Raises:
         ClewError: a named file can't be imported, or has no single workload.
@@ -188,7 +188,7 @@ def reference_of(model: Model, asked: str | None) -> str | None:
 
 
 def hold(node_class: Program) -> str:
-    """A name by which `load_model` finds a class: a shipped model's own, else one for this process.
+    """Return a name by which `load_model` finds a class: a shipped model's, or this process's own.
 
     If several classes have one name, it means the one that was held last. A system is called after
     its roles.
@@ -244,7 +244,7 @@ def _bug(model: str, name: str) -> Bug:
 
 
 def _program_of(module: ModuleType, path: Path, name: str) -> Program:
-    """The system of a file, by its name or the only one; a class where there is none."""
+    """Return the system of a file, by its name or the only one; a class if there is none."""
     systems = {each: value for each, value in vars(module).items() if isinstance(value, System)}
     if name in systems:
         return systems[name]
@@ -303,7 +303,7 @@ def _class_of(
 
 
 def _digest(program: Program, home: ModuleType | None = None) -> str:
-    """SHA-256 over the source files of a class and its bases, up to `Node`.
+    """Hash with SHA-256 the source files of a class and its bases, up to `Node`.
 
     Shipped models share files with each other; for them it covers all of these files. A system's
     covers the files of all its classes, and its own file, the home.
@@ -321,12 +321,12 @@ def _digest(program: Program, home: ModuleType | None = None) -> str:
 
 
 def _own_bases(node_class: type[Node]) -> tuple[type, ...]:
-    """A class and its bases, up to `Node`."""
+    """Return a class and its bases, up to `Node`."""
     return node_class.__mro__[: node_class.__mro__.index(Node)]
 
 
 def _memory_digest(program: Program) -> str:
-    """SHA-256 over the source text of a class and its bases; empty if one has none.
+    """Hash with SHA-256 the source text of a class and its bases; empty if one has none.
 
     A notebook keeps the text of its cells, an old REPL nothing.
     """
@@ -340,7 +340,7 @@ def _memory_digest(program: Program) -> str:
 
 
 def _source(node_class: type) -> str:
-    """The text of a class, or at least of its methods: a notebook's module has no file.
+    """Return the text of a class, or at least of its methods: a notebook's module has no file.
 
     Raises:
         OSError, TypeError: there is none.

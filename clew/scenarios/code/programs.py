@@ -46,7 +46,7 @@ def _imported(node: ast.AST) -> list[str]:
 
 
 def _reads_stdin(node: ast.AST) -> bool:
-    """True for ``sys.stdin``, ``stdin``, ``input(...)``, ``open(0)`` and ``os.read(0, ...)``."""
+    """Recognize ``sys.stdin``, ``stdin``, ``input(...)``, ``open(0)`` and ``os.read(0, ...)``."""
     if isinstance(node, ast.Attribute):
         return node.attr == "stdin"
     if isinstance(node, ast.ImportFrom):

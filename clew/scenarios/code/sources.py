@@ -30,7 +30,7 @@ DIGITS = 16
 
 
 def sources_of(model: Model, workload: str | None = None) -> dict[str, str]:
-    """The first `DIGITS` digits of the SHA-256 of each source file by name, sorted by name.
+    """Return `DIGITS` digits of the SHA-256 of each source file by name, sorted by name.
 
     Those of a workload that has a file of its own come last, each with the prefix
     `OF_THE_WORKLOAD`. Empty for classes that no file holds.
@@ -46,7 +46,7 @@ def _of_the_workload(model: Model, workload: str | None) -> dict[str, str]:
 
 
 def in_one_file(model: str, workload: str) -> bool:
-    """True if two references, as to a model and its workload, mean one user's file."""
+    """Return whether two references, as to a model and its workload, mean one user's file."""
     one, other = model.partition(":")[0], workload.partition(":")[0]
     return is_file(model) and Path(one).resolve() == Path(other).resolve()
 
@@ -65,14 +65,14 @@ def _of_the_model(model: Model) -> dict[str, str]:
 
 
 def _of_a_file(modules: list[ModuleType]) -> dict[str, str]:
-    """The sources of a user's file, whose module comes first, by name."""
+    """Return the sources of a user's file, whose module comes first, by name."""
     files = files_of(modules)
     root = files[0].resolve().parent
     return _digests(reached(files, root), root)
 
 
 def files_of(modules: Iterable[ModuleType]) -> list[Path]:
-    """The files of modules, except those that have none."""
+    """Return the files of modules, except those that have none."""
     files = (getattr(each, "__file__", None) for each in modules)
     return [Path(file) for file in files if file]
 
@@ -87,7 +87,7 @@ def _digests(reached_files: Iterable[Path], root: Path) -> dict[str, str]:
 
 
 def source_digest(model: Model, workload: str | None) -> str:
-    """SHA-256 of all files that a run may depend on: the model's, the workload's, and more."""
+    """Hash with SHA-256 all files that a run may depend on: model, workload, and more."""
     digest = sha256(model.digest.encode())
     for name, each in sources_of(model, workload).items():
         digest.update(f"{name} {each}\n".encode())
@@ -95,14 +95,14 @@ def source_digest(model: Model, workload: str | None) -> str:
 
 
 def name_from(file: Path, root: Path) -> str:
-    """The path from a folder, with a link below it under the link's own name."""
+    """Return the path from a folder, with a link below it under the link's own name."""
     root = root.resolve()
     file = file.absolute() if root in file.absolute().parents else file.resolve()
     return Path(relpath(file, root)).as_posix()
 
 
 def _shipped(module: ModuleType) -> list[ModuleType]:
-    """The modules of shipped models that one of them reaches through its imports."""
+    """Return the modules of shipped models that one of them reaches through its imports."""
     found = {module.__name__: module}
     pending = [module]
     while pending:
@@ -117,12 +117,12 @@ def _shipped(module: ModuleType) -> list[ModuleType]:
 
 
 def _values(module: ModuleType) -> list[object]:
-    """A module's globals, and the members of those that are tuples, such as invariants."""
+    """Return a module's globals, and the members of those that are tuples, such as invariants."""
     values = list(vars(module).values())
     return values + [item for value in values if isinstance(value, tuple) for item in value]
 
 
 def _home(value: object) -> str:
-    """The module that something was defined in; empty if unknown."""
+    """Return the module that something was defined in; empty if unknown."""
     home = getattr(value, "__module__", None)
     return home if isinstance(home, str) else ""

@@ -57,7 +57,7 @@ _homes: WeakKeyDictionary[type[Node], Home] = WeakKeyDictionary()
 
 
 def import_alone(path: Path) -> tuple[ModuleType, Context, Mapping[logging.Logger, Attached]]:
-    """A user's file as a fresh module, executed in a context of its own; with its loggers."""
+    """Import a user's file as a fresh module, in a context of its own; with its loggers."""
     context, before = Context(), attached(but=USERS)
     module = context.run(import_file, path)
     return module, context, loggers_of_module(module, before)
@@ -69,12 +69,12 @@ def settle(node_class: type[Node], home: Home) -> None:
 
 
 def home_of(node_class: type[Node]) -> Home | None:
-    """Where a class of a user's file comes from; None for a shipped or file-less class."""
+    """Return where a class of a user's file comes from; None for a shipped or file-less class."""
     return _homes.get(node_class)
 
 
 def import_file(path: Path, *, beside_a_model: bool = False) -> ModuleType:
-    """A user's file as a fresh module; the clocks and random functions it imports are virtual.
+    """Import a user's file as a fresh module; its clocks and random functions are virtual.
 
     What it imports from its own folder is fresh too, unless others imported it before; a file
     beside a model's shares those imports with the model.
@@ -147,7 +147,7 @@ def _on_the_path(module: ModuleType) -> Iterator[str]:
 
 
 def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
-    """The modules of a user's class: its file's, then those it uses that are not installed.
+    """Return the modules of a user's class: its file's, then those it uses that are not installed.
 
     Empty for a shipped model, and for a class without a file.
     """
@@ -175,7 +175,7 @@ def own_modules(node_class: type[Node]) -> tuple[ModuleType, ...]:
 
 
 def own_objects(node_class: type[Node]) -> dict[str, object]:
-    """The objects other than modules that a user's class has put into `sys.modules`, by name."""
+    """Return the objects but modules that a user's class put into `sys.modules`, by name."""
     names = getattr(_homes[node_class].module, BESIDE, ()) if node_class in _homes else ()
     return {
         name: sys.modules[name]
@@ -185,7 +185,7 @@ def own_objects(node_class: type[Node]) -> dict[str, object]:
 
 
 def own_names(node_class: type[Node]) -> list[str]:
-    """The names in `sys.modules` of all that is the user's own."""
+    """Return the names in `sys.modules` of all that is the user's own."""
     return [*(module.__name__ for module in own_modules(node_class)), *own_objects(node_class)]
 
 
@@ -209,17 +209,17 @@ def importing_beside(node_class: type[Node]) -> Iterator[None]:
 
 
 def loggers_of(node_class: type[Node]) -> Mapping[logging.Logger, Attached]:
-    """The loggers of a user's class, with what was attached to each before it was loaded."""
+    """Return the loggers of a user's class, with what was attached to each before it was loaded."""
     return _homes[node_class].loggers
 
 
 def context_of(node_class: type[Node]) -> Context:
-    """The context in which the module of a user's class was executed."""
+    """Return the context in which the module of a user's class was executed."""
     return _homes[node_class].context
 
 
 def is_own(module: object) -> bool:
-    """True for a module of the user's project: of a source file that is not installed, or of none.
+    """Return whether a module is of the user's project: of a file not installed, or of none.
 
     Any other object among the modules is the user's if its class is.
     """
@@ -238,7 +238,7 @@ def _has_own_file(module: ModuleType) -> bool:
 
 
 def is_made_by_hand(module: object) -> bool:
-    """True for what the user's code has put among the modules without an import.
+    """Return True for what the user's code has put among the modules without an import.
 
     It is a module without a file or a package, or an object of any class of the user's.
     """
@@ -255,7 +255,7 @@ def is_made_by_hand(module: object) -> bool:
 
 
 def copy_of(program: Program) -> Copy:
-    """A user's program from modules that are executed again; `sys.modules` then holds these.
+    """Copy a user's program by executing its modules again; `sys.modules` then holds these.
 
     Raises whatever an import may raise.
     """
@@ -278,7 +278,7 @@ def copy_of(program: Program) -> Copy:
 
 
 def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
-    """The new modules that are in a folder, or where the user's code found them itself.
+    """Return the new modules that are in a folder, or that the user's code found for itself.
 
     A module that it made by hand is its own.
 
@@ -294,7 +294,7 @@ def _imported_from(folder: str, known: frozenset[str]) -> tuple[str, ...]:
 
 
 def _lies_beside(module: object, folder: str) -> bool:
-    """True for a module in a folder, or in one that this process was not given; not installed."""
+    """Return whether a module, not installed, is in a folder or one that this process lacks."""
     file = getattr(module, "__file__", None)
     if file is None or "site-packages" in Path(file).parts:
         return False
@@ -302,7 +302,7 @@ def _lies_beside(module: object, folder: str) -> bool:
 
 
 def _is_elsewhere(module: object) -> bool:
-    """True for a module of the user's in a folder that this process was not given."""
+    """Return whether a module of the user's is in a folder that this process was not given."""
     return (
         is_own(module)
         and is_below(os.path.realpath(str(getattr(module, "__file__", None))), GIVEN) < 0

@@ -37,17 +37,17 @@ _held: WeakValueDictionary[str, type[Workload]] = WeakValueDictionary()
 
 
 def is_file(name: str) -> bool:
-    """True for what names a user's file: ``file.py`` or ``file.py:Class``."""
+    """Return whether a text names a user's file: ``file.py`` or ``file.py:Class``."""
     return name.partition(":")[0].endswith(".py")
 
 
 def known_workloads() -> tuple[str, ...]:
-    """The names of the workloads that ship and of those that are installed."""
+    """Return the names of the workloads that ship and of those that are installed."""
     return (*workloads(), *plugins.installed(plugins.WORKLOADS))
 
 
 def load_workload(reference: str) -> type[Workload]:
-    """The class of a workload.
+    """Load the class of a workload.
 
     Raises:
         UsageError: there is no workload of this name.
@@ -76,7 +76,7 @@ def load_workload(reference: str) -> type[Workload]:
 
 
 def hold_workload(workload: type[Workload]) -> str:
-    """A reference to a class that only this process has, for as long as the class lives."""
+    """Return a reference to a class that only this process has, as long as the class lives."""
     name = workload.__name__ + IN_MEMORY
     _held[name] = _checked(workload, workload.__module__)
     return name
@@ -98,7 +98,7 @@ def _module_of(path: str) -> ModuleType:
 
 
 def modules_of(reference: str) -> list[ModuleType]:
-    """The module of a workload's file, then those that it imported from its own folder."""
+    """Return the module of a workload's file, then those that it imported from its own folder."""
     if not is_file(reference):
         return []
     module = _module_of(reference.partition(":")[0])
@@ -107,7 +107,7 @@ def modules_of(reference: str) -> list[ModuleType]:
 
 
 def canonical(reference: str) -> str:
-    """A reference that names the class too, if it names a file."""
+    """Return a reference that names the class too, if it names a file."""
     path, _, name = reference.partition(":")
     if not is_file(reference) or name:
         return reference
@@ -117,14 +117,14 @@ def canonical(reference: str) -> str:
 
 
 def class_in(module: ModuleType | None, asked: Any) -> type[Workload] | None:
-    """The workload that a module has under a name, as `reference_in` finds it; None for none."""
+    """Return the workload that a module has under a name, as `reference_in` finds it, or None."""
     reference = None if module is None else reference_in(module, "", asked)
     found = None if module is None or reference is None else getattr(module, reference[1:])
     return found if isinstance(found, type) else None
 
 
 def reference_in(module: ModuleType, path: str, asked: Any) -> str | None:
-    """The reference to a workload that a user's file has under a name; None for none.
+    """Return the reference to the workload that a user's file has under a name, or None.
 
     Args:
         module: of the file.
@@ -143,7 +143,7 @@ def reference_in(module: ModuleType, path: str, asked: Any) -> str | None:
 
 
 def _workloads_in(module: ModuleType) -> dict[str, type[Workload]]:
-    """The workloads that a module has, its own and those it imported, by their names in it."""
+    """Return the workloads that a module has, its own and imported ones, by name."""
     return {
         name: value
         for name, value in vars(module).items()

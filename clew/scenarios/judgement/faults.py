@@ -14,7 +14,7 @@ from clew.sim.trigger import ASKED
 
 
 def check_faults(run: Run, model: Model) -> Result:
-    """UNKNOWN if a kind that was requested by name did nothing, or if no fault did anything.
+    """Return UNKNOWN if a kind requested by name did nothing, or if no fault did anything.
 
     With ``allow_inert`` this is only reported. A swarm whose faults nobody noticed was a calm one.
     """
@@ -61,7 +61,7 @@ def _of(run: Run, asked: str) -> list[FaultReport]:
 
 
 def _is_aimed(aim: Aim | None, word: str | None, role: str | None, region: str | None) -> bool:
-    """Whether an aim has all that a request names."""
+    """Return whether an aim has all that a request names."""
     if aim is None:
         return False
     wanted = word, role, region
@@ -88,7 +88,7 @@ _LONGER = (
 
 
 def _advice(run: Run, model: Model, idle: Sequence[str]) -> str:
-    """What to request instead: for nodes that send each other nothing, no fault of the network."""
+    """Advise what to request: for nodes that send each other nothing, no fault of the network."""
     needs = {
         KINDS[kind].needs
         for name in (asked_of(asked).kind for asked in idle)

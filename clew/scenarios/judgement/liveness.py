@@ -32,7 +32,7 @@ _EVIDENCE_MAX = 20
 
 
 def check_liveness(run: Run, *, every_node: bool) -> Result:
-    """INVALID if the healed nodes made no progress in the recovery time.
+    """Return INVALID if the healed nodes made no progress in the recovery time.
 
     UNKNOWN if they answered, and clients had been told to give up sooner than any system answers.
     """
@@ -92,7 +92,7 @@ def _progress(run: Run, *, every_node: bool) -> Result:
 
 
 def _untried(run: Run, where: str) -> str:
-    """Why too few requests were sent after healing to judge by."""
+    """Say why too few requests were sent after healing to judge by."""
     plan = run.plan
     if run.findings and run.virtual_ns < plan.time_limit_ns:
         at = f"{run.virtual_ns / NS_PER_SECOND:g} s"
@@ -106,7 +106,7 @@ def _untried(run: Run, where: str) -> str:
 def _answers(
     run: Run, asked: Mapping[str, Sequence[Operation]], moving: list[str], within: str
 ) -> Result:
-    """The result for a cluster that makes progress: INVALID if a node does not even answer."""
+    """Judge a cluster that makes progress: INVALID if a node does not even answer."""
     others = {node: tried for node, tried in asked.items() if node not in moving}
     silent = {
         node: tried
@@ -123,7 +123,7 @@ def _answers(
 
 
 def _unready(run: Run, within: str) -> Result | None:
-    """The result for nodes that did not even acknowledge what comes before the first operation."""
+    """Judge nodes that did not even acknowledge what comes before the first operation."""
     plan = run.plan
     nodes = [node for node in healed_nodes(run.plan, run.members) if node in run.unready]
     if not nodes:
@@ -140,7 +140,7 @@ def _unready(run: Run, within: str) -> Result | None:
 def _stopped(
     run: Run, asked: Mapping[str, Sequence[Operation]], within: str, *, every_node: bool
 ) -> Result | None:
-    """The result for a function that was requested repeatedly after healing, and never answered."""
+    """Judge a function that was requested repeatedly after healing, and never answered."""
     groups: dict[tuple[str, str], list[Operation]] = {}
     for node, tried in asked.items():
         for one in tried:
@@ -186,7 +186,7 @@ def _who(plan: Plan) -> str:
 
 
 def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
-    """By healed node the operations that were open at, or asked after, healing."""
+    """Group by healed node the operations that were open at, or asked after, healing."""
     healed = healed_nodes(run.plan, run.members)
     asked: dict[str, list[Operation]] = {node: [] for node in healed}
     for one in run.history.operations:
@@ -196,12 +196,12 @@ def _asked_after_healing(run: Run) -> dict[str, list[Operation]]:
 
 
 def _since_healing(run: Run, tried: Iterable[Operation]) -> list[Operation]:
-    """Those that were requested after everything had healed."""
+    """Return the operations that were requested after everything had healed."""
     return [one for one in tried if (one.start or 0) >= run.plan.time_limit_ns]
 
 
 def _asked_twice(plan: Plan, tried: Iterable[Sequence[Operation]]) -> bool:
-    """True if one client sent two requests: they may have gone to two nodes."""
+    """Return whether one client sent two requests: they may have gone to two nodes."""
     stride = plan.stride
     clients = [int(one.process) % stride for each in tried for one in each]
     return len({*clients}) < len(clients)
@@ -216,7 +216,7 @@ def _unanswered(operation: Operation) -> bool:
 
 
 def beyond_promise(plan: Plan, model: Model) -> tuple[str, ...]:
-    """How a plan goes beyond what its class tolerates; empty if the class states nothing.
+    """Say how a plan goes beyond what its class tolerates; empty if the class states nothing.
 
     A class that states nothing is expected to withstand whatever the user requests.
     """
@@ -243,7 +243,7 @@ def _beyond(plan: Plan, model: Model) -> Iterator[str]:
 
 
 def _beyond_counts(plan: Plan, model: Model) -> Iterator[str]:
-    """Too many nodes, or too few: of a system, of a role whose class says how many."""
+    """Yield where there are too many nodes or too few: of a system, of a role with a count."""
     counts = [(len(plan.node_ids), model.node_class.tolerates, "")]
     if model.system is not None:
         counts = [
@@ -260,7 +260,7 @@ def _says(model: Model) -> str:
 
 
 def not_judged(progress: Result, beyond: Sequence[str], model: Model) -> str:
-    """The remark that replaces a check."""
+    """Return the remark that replaces a check."""
     return (
         f"No progress was asked for: {' and '.join(beyond)}: outside what {_says(model)} says that "
         f"it tolerates ({model.program.tolerates}). Else this would count: {progress.reason}."

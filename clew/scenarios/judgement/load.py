@@ -18,7 +18,7 @@ WINDOWS_MAX = 60
 
 
 def load_figures(run: Run) -> dict[str, Any]:
-    """Figures of a run by name: ``load``, and if nodes worked ``utilisation`` and so on."""
+    """Return figures of a run by name: ``load``, and if nodes worked ``utilisation`` and so on."""
     plan = run.plan
     healed_ns = min(plan.time_limit_ns, run.virtual_ns)
     end_ns = min(run.recovered_ns, run.virtual_ns)
@@ -88,7 +88,7 @@ def overload(run: Run) -> str:
 
 
 def _moments(run: Run) -> tuple[list[int], list[int]]:
-    """When each operation began, and when each that happened was answered; ns."""
+    """Return when each operation began, and when each that happened was answered; ns."""
     history, operations = run.history, run.history.operations
     # What a client asks again was offered once, be it an operation of the history by itself.
     asked = [
@@ -101,7 +101,7 @@ def _moments(run: Run) -> tuple[list[int], list[int]]:
 
 
 def _rates(asked: Sequence[int], done: Sequence[int], begin_ns: int, end_ns: int) -> dict[str, Any]:
-    """What was requested and what ended well from a time on and before another, per second."""
+    """Count what was requested and what ended well between two times, per second."""
     length_ns = end_ns - begin_ns
     return {
         name: _rounded(sum(begin_ns <= ns < end_ns for ns in moments) * NS_PER_SECOND, length_ns)
@@ -126,19 +126,19 @@ def _load_over_time(asked: Sequence[int], done: Sequence[int], end_ns: int) -> d
 
 
 def window_ns(end_ns: int) -> int:
-    """The length of a run's windows: the fewest whole seconds that give few enough windows."""
+    """Return the length of a run's windows: the fewest whole seconds that make few windows."""
     return -(-end_ns // (WINDOWS_MAX * WINDOW_NS)) * WINDOW_NS or WINDOW_NS
 
 
 def _lengths(end_ns: int) -> list[int]:
-    """The lengths of a run's windows, ns; the last may be shorter."""
+    """Return the lengths of a run's windows, ns; the last may be shorter."""
     width_ns = window_ns(end_ns)
     begins = range(0, max(end_ns, 1), width_ns)
     return [max(min(width_ns, end_ns - begin), 1) for begin in begins]
 
 
 def _node(load: Load, end_ns: int) -> dict[str, Any]:
-    """Figures of a node that worked."""
+    """Return figures of a node that worked."""
     lengths, step = _lengths(end_ns), window_ns(end_ns) // WINDOW_NS
     parts = [load.windows[rank * step : (rank + 1) * step] for rank in range(len(lengths))]
     return {

@@ -64,7 +64,7 @@ class Outcome:
         return signature_of(self.checks)
 
     def to_json(self, repro: str | None = None) -> dict[str, Any]:
-        """The outcome as ``clew test --json`` prints it."""
+        """Return the outcome as ``clew test --json`` prints it."""
         run = self.run
         return {
             "model": run.plan.model.name,
@@ -89,7 +89,7 @@ class Outcome:
 
 
 def judge(run: Run, model: Model) -> Outcome:
-    """The outcome of a run: a function of the run alone."""
+    """Judge the outcome of a run: a function of the run alone."""
     with mistakes_of(run.plan.workload):
         workload = make_workload(run.plan, model, final_nodes(run.plan, run.members), run.effects)
         checkers = workload.checkers()
@@ -137,7 +137,7 @@ def judge(run: Run, model: Model) -> Outcome:
 
 
 def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
-    """The check of far too many messages between servers; a remark if they are only many."""
+    """Check for far too many messages between servers; with a remark if they are only many."""
     talk = busy_talk(run, model)
     if talk is None:
         return [], []
@@ -147,7 +147,7 @@ def _talk(run: Run, model: Model) -> tuple[list[Result], list[str]]:
 
 
 def run_statistics(run: Run) -> dict[str, Any]:
-    """The figures of a run; times in seconds, except for names that end in ``_ms``."""
+    """Return the figures of a run; times in seconds, except for names that end in ``_ms``."""
     summary = statistics(run.history)
     done = summary["ok"]
     latencies = [
@@ -173,7 +173,7 @@ def run_statistics(run: Run) -> dict[str, Any]:
 
 
 def _requests(run: Run) -> dict[str, int]:
-    """How many requests clients sent for their operations, and why more than one."""
+    """Count the requests that clients sent for their operations, and why more than one."""
     did = run.attempts
     again = did.retries - did.apart + did.hedges  # the others are operations by themselves
     return {
@@ -194,7 +194,7 @@ def _ratio(numerator: int, denominator: int) -> float:
 
 
 def _findings(run: Run) -> Result:
-    """The check of what went wrong inside nodes: exceptions, broken invariants, refused calls."""
+    """Check what went wrong inside nodes: exceptions, broken invariants, refused calls."""
     if not run.findings:
         return Result("nodes", Verdict.VALID, "No node raised, and every invariant held.")
     anomalies = tuple(
@@ -222,7 +222,7 @@ def _findings(run: Run) -> Result:
 
 
 def _shared(run: Run) -> Result:
-    """UNKNOWN: nodes that share memory are not a cluster, so the run shows nothing about one."""
+    """Return UNKNOWN: nodes that share memory are no cluster, so the run shows nothing of one."""
     reason = (
         f"The run changed {', '.join(run.shared)}, which all nodes of this process share; real "
         "nodes share no memory. Keep state on self, or on self.disk."
@@ -231,7 +231,7 @@ def _shared(run: Run) -> Result:
 
 
 def meddled(invariant: str) -> Result:
-    """UNKNOWN: an invariant that changes nodes is part of the system, and of no real one."""
+    """Return UNKNOWN: an invariant that changes nodes is part of the system, and of no real one."""
     reason = (
         f"The invariant {invariant} changes what the nodes do: without it the run is another. An "
         "invariant may only look. Reading an entry of a defaultdict makes it, so use .get(key); "
@@ -247,7 +247,7 @@ def _availability(run: Run) -> Result:
 
 
 def _activity(run: Run, workload: Workload) -> Result:
-    """UNKNOWN for a run in which nothing succeeded, or that changed nothing or showed nothing."""
+    """Return UNKNOWN for a run without success, or that changed nothing or showed nothing."""
     operations = run.history.operations
     done = sum(operation.type == "ok" for operation in operations)
     if not done:

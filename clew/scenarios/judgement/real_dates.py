@@ -16,7 +16,7 @@ _KINDS = ("M8", "<M8", ">M8", "datetime64")
 
 
 def real_dates(node_class: type[Node]) -> tuple[str, ...]:
-    """The remark that a class's files may make numpy read the real clock, with the lines.
+    """Remark that a class's files may make numpy read the real clock, with the lines.
 
     ``datetime64("now")`` is the node's present. Wherever else numpy makes dates from texts, no
     Python code runs, so the source is searched for texts that could be dates.
@@ -41,7 +41,7 @@ def real_dates(node_class: type[Node]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _lines(source: str) -> tuple[int, ...]:
-    """The lines of words that numpy may take for the present, in a source that names its dates."""
+    """Return the lines of words that numpy may take for now, in a source that names its dates."""
     nodes = list(ast.walk(ast.parse(source)))
     if not any(map(_is_a_kind, nodes)):
         return ()
@@ -51,7 +51,7 @@ def _lines(source: str) -> tuple[int, ...]:
 
 
 def _is_a_kind(node: ast.AST) -> bool:
-    """True for what names a type of dates."""
+    """Return whether something names a type of dates."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and node.value.startswith(_KINDS)
     return _name(node) == "datetime64"

@@ -22,7 +22,7 @@ REFUSED_MIN = 5
 
 
 def refused_for_ever(run: Run, *, every_node: bool, stalled: bool) -> Iterator[str]:
-    """A sentence for each function that had succeeded and was refused throughout the recovery.
+    """Yield a sentence for each function that had succeeded and was refused all recovery long.
 
     With ``every_node`` each node has to serve its own clients; otherwise the cluster counts. Where
     progress was found to have stopped, ``stalled``, no sentence says that this is no failure.

@@ -15,7 +15,7 @@ from clew.scenarios.runs.run import Run
 
 
 def region_figures(run: Run) -> dict[str, Any]:
-    """Figures of a run by name: ``regions``, where the plan has any."""
+    """Return figures of a run by name: ``regions``, if the plan has any."""
     regions = run.plan.regions
     if regions is None:
         return {}

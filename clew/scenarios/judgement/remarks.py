@@ -12,7 +12,7 @@ from clew.sim.guards.outside import looked_at_by
 
 
 def kept_apart(run: Run) -> Iterator[str]:
-    """The remark that nodes changed what real processes would not share."""
+    """Remark that nodes changed what real processes would not share."""
     if run.apart:
         yield (
             f"The nodes changed {few(run.apart)}, outside of themselves. Each process had its own, "
@@ -22,7 +22,7 @@ def kept_apart(run: Run) -> Iterator[str]:
 
 
 def few(names: Sequence[str]) -> str:
-    """The names; if there are many, only the first."""
+    """Write the names; if there are many, only the first."""
     shown = ", ".join(names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown}, ..."
 
@@ -31,7 +31,7 @@ _NAMES_SHOWN = 8
 
 
 def stray_replies(run: Run) -> Iterator[str]:
-    """Remarks on replies for which nothing waited, and on second ones, one for each type."""
+    """Remark on replies for which nothing waited, and on second ones, once for each type."""
     for told, replies in ((_UNAWAITED, run.unawaited), (_AGAIN, run.again)):
         for kind, nodes, count in replies:
             came = "1 reply" if count == 1 else f"{count:,} replies"
@@ -50,7 +50,7 @@ _AGAIN = (
 
 
 def unsynced(run: Run) -> Iterator[str]:
-    """The remark on syncs for which nothing waited."""
+    """Remark on syncs for which nothing waited."""
     if run.unsynced:
         yield (
             f"disk.sync() was called without await at {few(run.unsynced)}: what the node did next "
@@ -60,7 +60,7 @@ def unsynced(run: Run) -> Iterator[str]:
 
 
 def of_this_machine(run: Run, model: Model) -> Iterator[str]:
-    """The remark on what the nodes read of the machine, which may differ elsewhere."""
+    """Remark on what the nodes read of the machine, which may differ elsewhere."""
     looked_at = sorted({*run.looked_at, *looked_at_by(own_modules(model.node_class))})
     if looked_at:
         yield (
@@ -70,7 +70,7 @@ def of_this_machine(run: Run, model: Model) -> Iterator[str]:
 
 
 def mildly_drawn(run: Run, model: Model) -> Iterator[str]:
-    """The remark that a swarm was drawn mildly, and how a class states what it tolerates."""
+    """Remark that a swarm was drawn mildly, and how a class states what it tolerates."""
     if run.plan.swarm and model.program.tolerates is None:
         who, place = (
             "class",

@@ -15,7 +15,7 @@ from clew.sim.finding import Finding
 
 
 def signature_of(checks: Iterable[Result]) -> str:
-    """The worst checks as ``name: verdict (kinds)``, with ``; `` between them; empty if valid.
+    """Write the worst checks as ``name: verdict (kinds)``, joined by ``; ``; empty if valid.
 
     The kinds of a check are sorted, each once.
     """
@@ -32,12 +32,12 @@ def _told(check: Result) -> str:
 
 
 def kind_of(anomaly: Anomaly) -> str:
-    """An anomaly's kind; for a finding inside a node also what and where, as in `finding_kind`."""
+    """Return an anomaly's kind; for a finding in a node also what and where: `finding_kind`."""
     return str(anomaly.data.get("signature", anomaly.kind))
 
 
 def finding_kind(finding: Finding) -> str:
-    """A finding as ``invariant NAME``, ``ERROR at FILE:LINE``, or its kind with its place."""
+    """Write a finding as ``invariant NAME``, ``ERROR at FILE:LINE``, or its kind and place."""
     head = finding.reason.partition(":")[0]
     if finding.kind == "invariant":
         return f"invariant {head}"

@@ -64,7 +64,7 @@ class _Heard(NamedTuple):
 
 
 def busy_talk(run: Run, model: Model) -> Talk | None:
-    """The report if servers sent each other too much per operation and per second; else None."""
+    """Report servers that sent each other too much per operation and per second, else None."""
     count, seconds = run.server_messages, max(run.virtual_ns / NS_PER_SECOND, 1e-9)
     per_operation = count / max(len(run.history.operations), 1)
     per_second = count / seconds

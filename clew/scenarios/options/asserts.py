@@ -94,7 +94,7 @@ Condition = tuple[str, str, float]
 
 
 def parse_assert(text: str) -> Condition:
-    """``(path, operator, number)`` of a condition.
+    """Parse a condition into ``(path, operator, number)``.
 
     Raises:
         UsageError: it is not a condition.
@@ -111,7 +111,7 @@ def parse_assert(text: str) -> Condition:
 
 
 def known_assert(text: str) -> Condition:
-    """As `parse_assert`, but only for a figure that a run can have.
+    """Parse as `parse_assert` does, but only a figure that a run can have.
 
     Raises:
         UsageError: it is not a condition, or no run has a figure of this name.
@@ -130,7 +130,7 @@ def known_assert(text: str) -> Condition:
 
 
 def _nearest(path: str, known: Iterable[str]) -> str:
-    """The figures that were perhaps meant, by their paths or the last parts of their paths."""
+    """Return the figures that were perhaps meant, by their paths or their paths' last parts."""
     paths = list(known)
     last = path.rpartition(".")[2]
     near = [each for each in paths if each.rpartition(".")[2] == last]
@@ -150,7 +150,7 @@ def _paths(figures: Mapping[str, Any], start: str = "") -> Iterator[str]:
 
 
 def figure(path: str, figures: Mapping[str, Any]) -> float | None:
-    """The figure of a path; None if there is none (yet).
+    """Return the figure of a path; None if there is none (yet).
 
     A key may itself hold a dot, as the quantile ``0.99`` does: the longest key that fits counts.
     """
@@ -168,7 +168,7 @@ def figure(path: str, figures: Mapping[str, Any]) -> float | None:
 
 
 def check_asserts(asserts: Sequence[str], figures: Mapping[str, Any]) -> Result:
-    """INVALID if a condition does not hold, UNKNOWN if its figure is missing."""
+    """Return INVALID if a condition does not hold, UNKNOWN if its figure is missing."""
     broken: list[str] = []
     missing: list[str] = []
     for text in asserts:

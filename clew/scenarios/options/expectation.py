@@ -47,14 +47,14 @@ class Expectation(NamedTuple):
     kinds: tuple[str, ...] = ()
 
     def allows(self, verdict: Verdict, signature: str) -> bool:
-        """Whether a run with this verdict and signature is as expected."""
+        """Return whether a run with this verdict and signature is as expected."""
         if verdict is Verdict.INVALID and self.kinds:
             return bool(kinds_of(signature) & {*self.kinds})
         return verdict in {Verdict.VALID, self.verdict} or self.verdict is Verdict.INVALID
 
 
 def parse_expect(text: str) -> Expectation:
-    """The expectation that a text states.
+    """Parse the expectation that a text states.
 
     Raises:
         ValueError: it states none; the message is what would have been right.
@@ -69,7 +69,7 @@ def parse_expect(text: str) -> Expectation:
 
 
 def may_be_split(expect: str | None) -> bool:
-    """True if each part of the runs must show what all of them must: that they are valid.
+    """Return whether each part of the runs must show what all must: that they are valid.
 
     An expected failure may be in another part.
 
@@ -80,7 +80,7 @@ def may_be_split(expect: str | None) -> bool:
 
 
 def nearest_expect(text: str) -> str | None:
-    """The expectation that was perhaps meant by a text that states none."""
+    """Return the expectation that was perhaps meant by a text that states none."""
     word, colon, rest = text.partition(":")
     near = nearest(word.lower(), [verdict.value for verdict in Verdict])
     return f"{near}:{rest}" if colon and rest and near == "invalid" else near
@@ -123,7 +123,7 @@ class _Group(NamedTuple):
 
 
 def kinds_of(signature: str) -> frozenset[str]:
-    """Every name by which ``invalid:KIND`` can refer to a failure, from its signature.
+    """Return every name by which ``invalid:KIND`` can refer to a failure, from its signature.
 
     A signature reads ``name: invalid (kind, kind); name: ...``. A kind such as ``invariant
     election-safety`` answers to both its words and to the whole, and ``KeyError at node.py:12`` to
@@ -168,7 +168,7 @@ class Tally:
         return sum(group.runs for group in self._groups.values())
 
     def met(self) -> Met:
-        """Whether the expectation is met by the runs so far."""
+        """Say whether the expectation is met by the runs so far."""
         wanted, kinds = self.expectation
         worst = Verdict.merge(verdict for verdict, _ in self._groups)
         if wanted is Verdict.VALID:
@@ -185,7 +185,7 @@ class Tally:
         return Met(verdict, f"The worst run was to be unknown: {self._told()}.")
 
     def _invalid(self, kinds: tuple[str, ...]) -> Met:
-        """The verdict if there is an invalid run."""
+        """Return the verdict if there is an invalid run."""
         failed = {
             signature: group
             for (verdict, signature), group in self._groups.items()
@@ -208,7 +208,7 @@ class Tally:
         )
 
     def _told(self) -> str:
-        """How many runs ended how, and the first seed of the worst."""
+        """Report how many runs ended how, and the first seed of the worst."""
         counts = dict.fromkeys((Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID), 0)
         first: dict[Verdict, int] = {}
         for (verdict, _), group in self._groups.items():
@@ -228,7 +228,7 @@ def _named(kinds: tuple[str, ...]) -> str:
 
 
 def met(expect: str | None, runs: Iterable[Ran]) -> Met:
-    """Whether runs meet an expectation; None expects what ``valid`` does.
+    """Say whether runs meet an expectation; None expects what ``valid`` does.
 
     Raises:
         ValueError: the text states no expectation.

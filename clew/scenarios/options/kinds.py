@@ -50,7 +50,7 @@ ALWAYS_FOUND: Mapping[str, str] = {
 
 
 def failures() -> dict[str, str]:
-    """Every kind of anomaly that a run of a shipped workload may show, with its meaning."""
+    """Return every kind of anomaly that a run of a shipped workload may show, with its meaning."""
     checks = [check for each in workloads().values() for check in each.judged_by()]
     names = [parse_model(check.by)[0] for check in checks if isinstance(check.by, str)]
     found: dict[str, str] = {}
@@ -60,13 +60,13 @@ def failures() -> dict[str, str]:
 
 
 def checks() -> dict[str, str]:
-    """Every check of a run by its name in reports, with the meaning of its failure."""
+    """Return every check of a run by its name in reports, with the meaning of its failure."""
     of_workloads = (check for each in workloads().values() for check in each.judged_by())
     return {**{check.name or str(check.by): check.broken for check in of_workloads}, **ALWAYS}
 
 
 def known_kinds(model: str, workload: str = "") -> tuple[str, ...] | None:
-    """Every name that KIND may be for a shipped model and workload; None if one is a user's."""
+    """Return every name that KIND may be for a shipped model and workload, or None for a user's."""
     if model not in MODELS or (workload and workload not in workloads()):
         return None
     invariants = getattr(MODELS[model].load(), "invariants", ())

@@ -73,7 +73,7 @@ def check_load(text: str) -> None:
 
 
 def pieces_of(text: str, limit_ns: int, usual: int) -> Pieces:
-    """The pieces of a shape, in order: they fill the time limit.
+    """Cut a shape into its pieces, in order: they fill the time limit.
 
     Args:
         text: the shape, as `check_load` takes it.
@@ -87,12 +87,12 @@ def pieces_of(text: str, limit_ns: int, usual: int) -> Pieces:
 
 
 def micro(rate: float) -> int:
-    """A rate in millionths of an operation per second, and one of them at least."""
+    """Convert a rate to millionths of an operation per second, and one of them at least."""
     return max(round(rate * _MICRO), 1)
 
 
 def _rates(text: str) -> list[int]:
-    """All rates that a shape names."""
+    """Return all rates that a shape names."""
     said = text.partition(":")[2].partition("@")[0]
     return [int(Decimal(rate) * _MICRO) for rate in re.findall(_NUMBER, said)]
 

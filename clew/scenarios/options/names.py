@@ -41,7 +41,7 @@ class WrongOption(NamedTuple):
 
 
 def wrong_names(scenario: Scenario) -> Iterator[WrongOption]:
-    """The values of all options that are not in the closed lists. No user's file is read."""
+    """Yield the values of all options that are not in the closed lists. No user's file is read."""
     yield from wrong_model(scenario.model, scenario.bug)
     workload = scenario.workload or ""
     if workload and not is_file(workload):
@@ -53,7 +53,7 @@ def wrong_names(scenario: Scenario) -> Iterator[WrongOption]:
 
 
 def wrong_model(model: str, bug: str | None) -> Iterator[WrongOption]:
-    """What is wrong with a model and its bug that are not in a file: not among those that ship."""
+    """Yield what is wrong with a model or bug of no file: it is not among those that ship."""
     if is_file(model):
         return
     yield from _wrong("model", None, model, known_models(), " or file.py or file.py:Class")
@@ -62,7 +62,7 @@ def wrong_model(model: str, bug: str | None) -> Iterator[WrongOption]:
 
 
 def wrong_value(name: str, one: Row, value: Any) -> Iterator[WrongOption]:
-    """The values that are not among the names that an option may hold; None holds none."""
+    """Yield the values that are not among the names that an option may hold; None holds none."""
     parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
     for index, part in parts:
         if part is not None:
@@ -70,7 +70,7 @@ def wrong_value(name: str, one: Row, value: Any) -> Iterator[WrongOption]:
 
 
 def _wrong_kinds(expect: str, known: tuple[str, ...] | None) -> Iterator[WrongOption]:
-    """The kinds of an expectation that no run of a shipped model can show."""
+    """Yield the kinds of an expectation that no run of a shipped model can show."""
     for kind in parse_expect(expect).kinds if expect and known else ():
         if kind not in (known or ()):
             fix = meant(kind, known or ()) or "See 'clew list kinds'"
@@ -88,7 +88,7 @@ def _wrong(
 
 
 def _refused(one: Row, name: str, index: int | None, value: Any) -> Iterator[WrongOption]:
-    """What is wrong with a value, or an element of a list, by the option's names or its check."""
+    """Yield what is wrong with a value, or a list's element, by the option's names or check."""
     option = one.option
     if option.check is not None:
         try:

@@ -71,7 +71,7 @@ _LATENCY_WANTED = (
 
 
 def read_regions(value: Any) -> Any:
-    """Names of regions as a tuple, or a dict of tuples of node ids.
+    """Read names of regions as a tuple, or a dict of tuples of node ids.
 
     Raises:
         ValueError: it is none of them; its text says what is expected.
@@ -113,7 +113,7 @@ def _is_name(name: Any) -> bool:
 
 
 def read_latency(value: Any) -> Any:
-    """Latencies between regions, of which each can be read.
+    """Read latencies between regions, each of which can be read.
 
     Raises:
         ValueError: one can't; its text says what is expected.
@@ -166,7 +166,7 @@ def known_latency(value: Any) -> None:
 
 
 def ends_of(key: Any) -> tuple[str, str, bool]:
-    """The regions that a key of the table names, and whether it means one way only.
+    """Return the regions that a key of the table names, and whether it means one way only.
 
     Raises:
         ValueError: it names no two regions.
@@ -180,7 +180,7 @@ def ends_of(key: Any) -> tuple[str, str, bool]:
 
 
 def latency_of(value: Any, where: str = "") -> Latency:
-    """The latency that a value of the table means.
+    """Return the latency that a value of the table means.
 
     Raises:
         ValueError: it means none.
@@ -207,7 +207,7 @@ def _ns(ms: float) -> int:
 
 
 def stated_latencies(table: Mapping[str, Any]) -> dict[str, Latency]:
-    """The latency of each way that a table states; one of one way counts before one of both."""
+    """Return the latency of each way that a table states; that of one way counts before both's."""
     found: dict[str, Latency] = {}
     for key, value in sorted(table.items(), key=lambda item: ends_of(item[0])[2]):
         src, dest, one_way = ends_of(key)

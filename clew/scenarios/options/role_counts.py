@@ -19,7 +19,7 @@ FORM = rf"{ROLE}=[1-9][0-9]{{0,3}}"
 
 
 def parse_counts(words: Iterable[str]) -> dict[str, int]:
-    """The count of each role that is named.
+    """Parse the count of each role that is named.
 
     Raises:
         UsageError: a word is not a role with a count, or names a role again.

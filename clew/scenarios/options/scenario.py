@@ -403,13 +403,13 @@ class Scenario(Options):
         return make_scenario, (self.model_dump(by_alias=True, exclude_unset=True),)
 
     def options_for(self, workload: type[Workload]) -> dict[str, Any]:
-        """The values of a workload's own options, by name."""
+        """Return the values of a workload's own options, by name."""
         return {
             name: getattr(self, name, each.default) for name, each in own_options(workload).items()
         }
 
     def client_count(self, node_count: int) -> int:
-        """How many clients there are for a number of nodes.
+        """Count the clients that there are for a number of nodes.
 
         Raises:
             UsageError: they are too many.
@@ -426,7 +426,7 @@ class Scenario(Options):
 
 
 def scenario_class(*own: type[Workload]) -> type[Scenario]:
-    """The options of a test with those of each workload that ships, and of others.
+    """Make the class for the options of a test, of each workload that ships, and of others.
 
     A suite may give one value to scenarios of several workloads, so each may state them all.
 
@@ -437,7 +437,7 @@ def scenario_class(*own: type[Workload]) -> type[Scenario]:
 
 
 def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
-    """The class with the options that can be given beside these.
+    """Return the class with the options that can be given beside these.
 
     A user's file is loaded only if an option is given that no shipped workload has.
 
@@ -455,7 +455,7 @@ def class_for(options: Mapping[str, Any], folder: Path) -> type[Scenario]:
 
 
 def workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]]:
-    """The workload that options or their model name, if any."""
+    """Return the workload that options or their model name, if any."""
     name = str(options.get("model"))
     model = load_model(str(folder / name) if is_file(name) else name)
     reference = reference_of(model, options.get("workload"))
@@ -463,7 +463,7 @@ def workload_of(options: Mapping[str, Any], folder: Path) -> list[type[Workload]
 
 
 def make_scenario(options: Mapping[str, Any]) -> Scenario:
-    """The scenario of options from flags or Python.
+    """Make the scenario of options from flags or Python.
 
     Raises:
         UsageError: an option is unknown or its value is wrong.

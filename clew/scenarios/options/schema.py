@@ -23,7 +23,7 @@ SCHEMA_FILE = Path(__file__).parents[1] / "scenario.schema.json"
 
 
 def scenario_schema(*own: type[Workload]) -> dict[str, Any]:
-    """The schema, made from the table of options, with those of workloads that do not ship."""
+    """Make the schema from the table of options, and from workloads that do not ship."""
     kind = scenario_class(*own)
     made = kind.model_json_schema()["properties"]
     return {
@@ -40,7 +40,7 @@ def scenario_schema(*own: type[Workload]) -> dict[str, Any]:
 
 
 def _property(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
-    """An option: its meaning, what it may hold, its default and examples."""
+    """Describe an option: its meaning, what it may hold, its default and examples."""
     option, default = one.option, made.get("default")
     said = [option.meaning, option.more]
     if option.default and not default:
@@ -52,7 +52,7 @@ def _property(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _form(one: Row, made: Mapping[str, Any]) -> dict[str, Any]:
-    """What an option may hold, if pydantic's own schema does not say it."""
+    """Return what an option may hold, if pydantic's own schema does not say it."""
     option = one.option
     text: dict[str, Any] = {"type": "string"}
     known = [{**text, "enum": list(option.known)}] if option.names else []
@@ -77,12 +77,12 @@ def _either(forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def made_text(*own: type[Workload]) -> str:
-    """The text of the schema file, made from the table."""
+    """Make the text of the schema file from the table."""
     return json.dumps(scenario_schema(*own), indent=2) + "\n"
 
 
 def schema_text(*workloads: str) -> str:
-    """The schema as the package holds it; with options of other workloads, made again.
+    """Return the schema as the package holds it; with options of other workloads, made again.
 
     Args:
         workloads: references to them; those of installed packages need not be named.

@@ -52,7 +52,7 @@ def _words(value: Any) -> Any:
 
 
 def declared(owner: type[BaseModel]) -> dict[str, Row]:
-    """The options of a class by their names in a file."""
+    """Return the options of a class by their names in a file."""
     return {
         field.alias or name: Row(name, option, field.annotation, field.default)
         for name, field in owner.model_fields.items()
@@ -62,7 +62,7 @@ def declared(owner: type[BaseModel]) -> dict[str, Row]:
 
 
 def extended(base: type[Base], *workloads: type[Workload]) -> type[Base]:
-    """A class of options with those of some workloads as well; a later one's count.
+    """Extend a class of options by those of some workloads; a later one's count.
 
     The same classes give the same class: its values can be compared.
 
@@ -90,7 +90,7 @@ def _extended(base: Any, *workloads: Any) -> Any:
 
 
 def near_option(owner: type[BaseModel], name: str) -> str:
-    """The option that was perhaps meant by an unknown name."""
+    """Return the option that was perhaps meant by an unknown name."""
     known = list(declared(owner))
     for own, row in declared(owner).items():
         if f"--{name.replace('_', '-')}" in (row.option.flags or "").split():
@@ -99,7 +99,7 @@ def near_option(owner: type[BaseModel], name: str) -> str:
 
 
 def expected(owner: type[BaseModel], error: Any) -> str:
-    """What would have been right, as a clause that follows the word 'expected'.
+    """Say what would have been right, as a clause that follows the word 'expected'.
 
     Args:
         owner: what the value was held to.
@@ -116,7 +116,7 @@ def expected(owner: type[BaseModel], error: Any) -> str:
 
 
 def plain_kind(kind: Any) -> type:
-    """The Python type of an option's value, where it is not None."""
+    """Return the Python type of an option's value, if it is not None."""
     if get_origin(kind) in {Union, UnionType}:
         kind = next(each for each in get_args(kind) if each is not type(None))
     origin = get_origin(kind)
@@ -132,7 +132,7 @@ def _near_word(one: Row, value: str) -> str | None:
 
 
 def fix_of(owner: type[BaseModel], error: Any) -> str | None:
-    """What was perhaps meant by a value of an option that takes few words; None for nothing."""
+    """Return what was perhaps meant by a value of an option that takes few words, or None."""
     name, value = error["loc"][0], error["input"]
     if not isinstance(value, str):
         return None
@@ -143,7 +143,7 @@ def fix_of(owner: type[BaseModel], error: Any) -> str | None:
 
 
 def found(value: Any) -> str:
-    """A value as a message shows it: in full if it is short."""
+    """Return a value as a message shows it: in full if it is short."""
     return first_parts(shown(value), 83)
 
 
@@ -156,7 +156,7 @@ _KINDS: Mapping[type, str] = {
 
 
 def _bound(option: Option, broken: str) -> str:
-    """The bound of a number that was broken; the lower one where it is none at all."""
+    """Return the bound of a number that was broken; the lower one if it is none at all."""
     if broken.startswith("less_than"):
         up_to = option.most is not None
         return f" {'up to' if up_to else 'below'} {option.most if up_to else option.below:,}"

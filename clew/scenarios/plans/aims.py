@@ -56,14 +56,14 @@ class Field(NamedTuple):
         return () if self.regions is None else self.regions.names
 
     def reports_state(self, role: str | None) -> bool:
-        """Whether a node of a role, or of any, reports a server state."""
+        """Return whether a node of a role, or of any, reports a server state."""
         if role is None or role not in self.abilities:
             return self.leads
         return self.abilities[role].leads
 
 
 def struck(asked: Asked, field: Field) -> list[str]:
-    """The nodes that a requested fault is about: those of its role, in its region.
+    """Return the nodes that a requested fault is about: those of its role, in its region.
 
     Raises:
         UsageError: there is no such role or region, or nobody can ever fit.
@@ -85,7 +85,7 @@ def struck(asked: Asked, field: Field) -> list[str]:
 
 
 def named(asked: Asked, field: Field) -> list[str]:
-    """The nodes that a request is about, of those that are there; none if nobody fits.
+    """Return the nodes that a request is about, of those that are there; none if nobody fits.
 
     Raises:
         UsageError: it names what there never is.
@@ -141,7 +141,7 @@ def _refuse(
 
 
 def fitting_kinds(asked: Asked, field: Field) -> list[str]:
-    """The kinds that a request means and that can do something to these nodes.
+    """Return the kinds that a request means and that can do something to these nodes.
 
     Raises:
         UsageError: there is none, or nobody fits.
@@ -176,14 +176,14 @@ def fitting_kinds(asked: Asked, field: Field) -> list[str]:
 
 
 def takes(name: str, asked: Asked) -> bool:
-    """Whether a kind takes the target that a request names."""
+    """Return whether a kind takes the target that a request names."""
     if asked.word is not None and not KINDS[name].aims:
         return False
     return asked.region is None or name != "join"
 
 
 def suffices(asked: Asked, field: Field) -> bool:
-    """Whether there are enough nodes and regions for the kind that a request names.
+    """Return whether there are enough nodes and regions for the kind that a request names.
 
     Raises:
         UsageError: it names what there never is.
@@ -196,7 +196,7 @@ def suffices(asked: Asked, field: Field) -> bool:
 
 
 def _taking(asked: Asked, kinds: Sequence[str]) -> Sequence[str]:
-    """Those of some kinds that take the target that a request names."""
+    """Return those of some kinds that take the target that a request names."""
     taking = [name for name in kinds if takes(name, asked)]
     if asked.word is not None:
         if not taking:
@@ -220,7 +220,7 @@ def _taking(asked: Asked, kinds: Sequence[str]) -> Sequence[str]:
 def aimed(
     kind: type[Injection], asked: Asked, among: Sequence[str], field: Field, stream: Stream
 ) -> Aim | None:
-    """The target of a fault: the one that is requested, or a drawn symbol; None for all nodes.
+    """Choose the target of a fault: the requested one, or a drawn symbol; None for all nodes.
 
     In a system of which only some roles can feel the kind, it is aimed at one of these.
 
@@ -252,7 +252,7 @@ def aimed(
 
 
 def _able(kind: type[Injection], asked: Asked, field: Field) -> list[str]:
-    """The roles that can feel a kind where some can't; empty where it may strike any node."""
+    """Return the roles that can feel a kind if some can't; empty if it may strike any node."""
     if asked.role is not None or not kind.aims or kind.needs in {"nothing", "peers", "members"}:
         return []
     able = [role for role, each in field.abilities.items() if kind.needs in each.needs]
@@ -266,14 +266,14 @@ def _able(kind: type[Injection], asked: Asked, field: Field) -> list[str]:
 
 
 def _fits(word: str | None, role: str, field: Field) -> bool:
-    """Whether a node of a role may be what a drawn word says."""
+    """Return whether a node of a role may be what a drawn word says."""
     if word in SERVER_STATES:
         return field.abilities[role].leads
     return word != "minority" or len(field.roles[role]) >= MINORITY_LEAST
 
 
 def _symbol(kind: type[Injection], stream: Stream, count: int, *, leads: bool) -> str | None:
-    """A drawn symbol that some of so many nodes fit; None for a kind that strikes all."""
+    """Draw a symbol that some of so many nodes fit; None for a kind that strikes all."""
     aims = [
         aim
         for aim in kind.aims

@@ -53,7 +53,7 @@ class Arrivals:
             self.gap_ns = clients * _OPERATION // last if last else self._limit_ns
 
     def times(self, client: int) -> Iterator[tuple[int, int | None]]:
-        """When a client sends, ns, in order, each with its think time if the loop is closed."""
+        """Return when a client sends, ns, in order, each with its think time in a closed loop."""
         if self._think_ns is not None:
             return self._thinking(client)
         if self._pieces:
@@ -61,7 +61,7 @@ class Arrivals:
         return self._steady(client)
 
     def think_ns(self, client: int, number: int) -> int | None:
-        """How long a client waits after an answer before its next operation, ns.
+        """Draw how long a client waits after an answer before its next operation, ns.
 
         None in an open loop. Exponential, as where many people think.
         """
@@ -104,7 +104,7 @@ class Arrivals:
 
 
 def _pieces(scenario: Scenario) -> Pieces:
-    """The pieces of a load that changes; none for a steady one."""
+    """Return the pieces of a load that changes; none for a steady one."""
     if scenario.load is None:
         return []
     if scenario.think is not None:

@@ -52,12 +52,12 @@ _ROUNDABOUT = frozenset(
 
 
 def promised(program: Program) -> Tolerates:
-    """What a class or a system says that it tolerates, or the mild default."""
+    """Return what a class or a system says that it tolerates, or the mild default."""
     return program.tolerates or MILD
 
 
 def capabilities(program: Program) -> frozenset[str]:
-    """Which needs of faults the nodes of a program can feel: keys of `CAPABILITIES`, and members.
+    """Return which needs of faults a program's nodes can feel: `CAPABILITIES`' keys, and members.
 
     Found by the names that their methods' code mentions; a class that reaches them by other means,
     such as ``getattr``, is taken to have none. Of a system it is what any of its classes can feel.
@@ -68,7 +68,7 @@ def capabilities(program: Program) -> frozenset[str]:
 
 
 def abilities(program: Program) -> dict[str, Ability]:
-    """What the nodes of each role of a system can feel and report; empty for one class.
+    """Return what the nodes of each role of a system can feel and report; empty for one class.
 
     Of the network's faults every node feels something, whether it sends or is sent something.
     """
@@ -81,7 +81,7 @@ def abilities(program: Program) -> dict[str, Ability]:
 
 
 def _members(program: Program) -> frozenset[str]:
-    """The need of faults that change who is a member, if a class has the hook for it."""
+    """Return the need of faults that change who is a member, if a class has the hook for it."""
     hooked = any(takes_members(each) for each in classes_of(program))
     return frozenset({"members"} if hooked else ())
 
@@ -91,7 +91,7 @@ def _own(program: Program) -> list[type]:
 
 
 def kinds_for(program: Program) -> list[str]:
-    """The kinds of fault that nodes can feel and promise to withstand, in the table's order.
+    """Return the kinds of fault that nodes can feel and promise to withstand, in the table's order.
 
     Those that are drawn only where they are asked for by name are not among them.
     """
@@ -99,7 +99,7 @@ def kinds_for(program: Program) -> list[str]:
 
 
 def kinds_apart(program: Program) -> list[str]:
-    """The same, of those kinds alone that are drawn only where they are asked for by name."""
+    """Return the same of those kinds alone that are drawn only if they are asked for by name."""
     return [name for name in _fit(program) if KINDS[name].apart]
 
 
@@ -111,7 +111,7 @@ def _fit(program: Program) -> list[str]:
 
 
 def withstands(promise: Tolerates, kind: str) -> bool:
-    """True for a kind of fault that a promise covers."""
+    """Return whether a promise covers a kind of fault."""
     group = KINDS[kind].group if kind in KINDS else kind
     if group == "clock" and promise.clock_error == 0:
         return False
@@ -122,7 +122,7 @@ def withstands(promise: Tolerates, kind: str) -> bool:
 
 
 def unfelt(program: Program) -> frozenset[str]:
-    """The kinds of fault that no node of a program can notice, for certain.
+    """Return the kinds of fault that no node of a program can notice, for certain.
 
     For a shipped model these are the kinds whose needs its code does not mention. For a user's
     class, no file of it or beside it may mention the call, even as a text, or have other means to
@@ -142,12 +142,12 @@ def unfelt(program: Program) -> frozenset[str]:
 
 
 def unfelt_group(program: Program, asked: str) -> bool:
-    """True if nodes of a program can notice nothing of what a name asks for."""
+    """Return whether nodes of a program can notice nothing of what a name asks for."""
     return unfelt(program).issuperset(GROUPS.get(asked, (asked,)))
 
 
 def _all_names(program: Program) -> set[str] | None:
-    """Every name and text in the files of a program; None if not all of it can be read."""
+    """Return every name and text in the files of a program; None if not all of it can be read."""
     names: set[str] = set()
     # One file that can't be read, or imports what is not known, is enough for doubt.
     for module in _modules(program):
@@ -168,7 +168,7 @@ def _all_names(program: Program) -> set[str] | None:
 
 @lru_cache(maxsize=16)
 def _mentioned(source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names and texts in a program, and the packages that it imports."""
+    """Return the names and texts in a program, and the packages that it imports."""
     names: set[str] = set()
     imported: set[str] = set()
     for one in ast.walk(ast.parse(source)):
@@ -187,7 +187,7 @@ def _mentioned(source: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _modules(program: Program) -> Iterator[ModuleType]:
-    """The modules of classes and their bases, and those that they imported from their folder."""
+    """Return the modules of classes and bases, and those they imported from their folder."""
     named: dict[str, None] = {}
     for base in _own(program):
         module = sys.modules.get(base.__module__)
@@ -197,7 +197,7 @@ def _modules(program: Program) -> Iterator[ModuleType]:
 
 
 def _is_known(package: str, folder: Path) -> bool:
-    """True for Clew, the standard library, and files of the folder, which are read as well."""
+    """Return whether a module is Clew's, Python's, or of the folder, whose files are read too."""
     if package == "clew" or package in sys.stdlib_module_names:
         return True
     file = getattr(sys.modules.get(package), "__file__", None)

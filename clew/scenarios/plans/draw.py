@@ -60,7 +60,7 @@ _FINAL_NS = 100 * _NS_PER_MS
 
 
 def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | None = None) -> Plan:
-    """The plan that a seed draws from a scenario.
+    """Draw the plan of a seed from a scenario.
 
     Args:
         scenario: what may happen.
@@ -145,7 +145,7 @@ def _workload_of(scenario: Scenario, model: Model) -> str:
 
 
 def _recovery_least_ns(scenario: Scenario, model: Model, slowest_ns: int) -> int | None:
-    """How long the recovery lasts at least; None if all of it is wanted, for its figures."""
+    """Return how long the recovery lasts at least; None if all of it is wanted, for its figures."""
     loaded = scenario.load is not None or "work" in capabilities(model.program)
     if loaded or scenario.availability is not None or scenario.asserts:
         return None
@@ -159,7 +159,7 @@ def _slowest_ns(shape: Swarm) -> int:
 def _core(
     scenario: Scenario, entropy: Entropy, roles: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """A drawn majority of the nodes of each role, in the nodes' order; empty for no core."""
+    """Draw a majority of the nodes of each role, in the nodes' order; empty for no core."""
     if scenario.liveness != "core":
         return ()
     return tuple(
@@ -172,7 +172,7 @@ def _core(
 def _majority(
     scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...], key: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """A drawn majority whose nodes reach each other, in the nodes' order.
+    """Draw a majority whose nodes reach each other, in the nodes' order.
 
     They reach each other through the topology, without nodes in between that stay broken for good.
     """
@@ -196,7 +196,7 @@ def _operations(
     homes: Homes,
     joiners: Sequence[str],
 ) -> tuple[PlannedOperation, ...]:
-    """All clients' operations, by time; each is drawn from a stream of its own."""
+    """Draw all clients' operations, by time; each is drawn from a stream of its own."""
     healed_ns = to_ns(scenario.time_limit)
     recovery_ns = to_ns(scenario.recovery)
     arrivals = Arrivals(scenario, entropy, clients)
@@ -229,7 +229,7 @@ def _operations(
 
 
 def _unvisited(homes: Homes, clients: int) -> list[str]:
-    """The nodes that no client begins at, as none begins in their region."""
+    """Return the nodes that no client begins at, as none begins in their region."""
     if homes.regions is None:
         return []
     begun = {homes.at(client, one) for client in range(clients) for one in homes.stations}
@@ -245,7 +245,7 @@ def _newcomers(
     first: int,
     times_ns: range,
 ) -> Iterator[PlannedOperation]:
-    """What nodes that join, or that no client begins at, are asked after healing.
+    """Yield what nodes that join, or that no client begins at, are asked after healing.
 
     Each is asked by a client of its own, from `first`.
     """
@@ -266,7 +266,7 @@ def _final_reads(
     joiners: Sequence[str],
     from_ns: int,
 ) -> Iterator[PlannedOperation]:
-    """What each node is asked at the end, of those that are asked it.
+    """Yield what each node is asked at the end, of those that are asked it.
 
     Each has a client of its own, none of those that worked before. A client talks to the node of
     its rank modulo the number of nodes that it asks; one of a node that joins names it, and so do
@@ -310,7 +310,7 @@ def _one(
 
 
 def _draws_kinds(scenario: Scenario) -> bool:
-    """True if kinds of faults are drawn, not requested by name: then none has to take effect."""
+    """Return whether kinds are drawn, not requested by name: then none has to take effect."""
     return scenario.swarm or "all" in scenario.nemesis
 
 
@@ -321,7 +321,7 @@ def _shape(
     roles: Mapping[str, tuple[str, ...]],
     draw: FaultDraw | None,
 ) -> Swarm:
-    """The nodes, network and faults that a swarm draws and a plain scenario states."""
+    """Return the nodes, network and faults that a swarm draws and a plain scenario states."""
     latency = Latency(round(scenario.latency * _NS_PER_MS), scenario.latency_dist)
     promise = promised(model.program)
     names = tuple(name for each in roles.values() for name in each)
@@ -353,7 +353,7 @@ def _shape(
 
 
 def _named(scenario: Scenario, ground: Ground) -> list[Fault]:
-    """The faults that a scenario names."""
+    """Draw the faults that a scenario names."""
     check_core(scenario.nemesis, scenario.liveness)
     return draw_faults(
         [name for name in scenario.nemesis if asked_of(name).kind != ASKED],
@@ -371,7 +371,7 @@ def _named(scenario: Scenario, ground: Ground) -> list[Fault]:
 
 
 def _swarm(scenario: Scenario, ground: Ground) -> Swarm:
-    """What a seed draws of the kinds that a scenario names, or of all that the nodes notice."""
+    """Draw a seed's swarm of the kinds that a scenario names, or that the nodes notice."""
     pool = tuple(name for name in scenario.nemesis if asked_of(name).kind != ASKED)
     if not scenario.nemesis or "all" in pool:
         pool = tuple(kinds_for(ground.program))
@@ -408,7 +408,7 @@ def _with_triggers(faults: Sequence[Fault], scenario: Scenario, ground: Ground) 
 
 
 def _node_names(count: int | None, promise: Tolerates) -> tuple[str, ...]:
-    """``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` if a count is given: as Maelstrom names them.
+    """Name nodes ``n1`` to ``n5``, or ``n0`` to ``n(k-1)`` for a given count, like Maelstrom.
 
     If a class states that five are too many or too few, the number is the nearest that it allows.
     """
@@ -422,7 +422,7 @@ _NODES = 5
 
 
 def _clock_error_ns(scenario: Scenario, model: Model) -> int | None:
-    """How far clocks may be off: as the user says, otherwise as far as the class tolerates.
+    """Return how far clocks may be off: as the user says, else as far as the class tolerates.
 
     A class that tolerates nothing gets clock faults only if the user requests them by name; those
     are not bounded.

@@ -46,7 +46,7 @@ class Ground:
     roles: Mapping[str, tuple[str, ...]]
 
     def fitting(self, name: str, pool: Collection[str]) -> list[str]:
-        """The kinds that a name means, that are in the pool and can do something here.
+        """Return the kinds that a name means, that are in the pool and can do something here.
 
         Args:
             name: a kind or a group, perhaps with whom it aims at.
@@ -69,7 +69,7 @@ class Ground:
         return Field(self.node_ids, self.leads, self.regions, self.roles, able)
 
     def faults(self, name: str, kinds: Collection[str], interval_ns: int) -> list[Fault]:
-        """The faults of one name, of some of the kinds that it means; see `draw_faults`."""
+        """Draw the faults of one name, of some of the kinds that it means; see `draw_faults`."""
         return draw_faults(
             [name],
             entropy=self.entropy,
@@ -85,7 +85,7 @@ class Ground:
         )
 
     def swarm(self, pool: Iterable[str], latency: Latency | None) -> Swarm:
-        """A drawn part of some kinds at drawn rates; see `draw_swarm`, also for the latency."""
+        """Draw a part of some kinds at drawn rates; see `draw_swarm`, also for the latency."""
         return draw_swarm(
             tuple(pool),
             entropy=self.entropy,
@@ -109,7 +109,7 @@ class Ground:
         where: Aim | None = None,
         acts: Sequence[tuple[str, ...]] = ACTS,
     ) -> list[Fault]:
-        """Faults that wait for something; see `draw_triggers`."""
+        """Draw faults that wait for something; see `draw_triggers`."""
         return draw_triggers(
             stream,
             profile,

@@ -32,11 +32,11 @@ class Homes(NamedTuple):
     regions: Regions | None = None
 
     def of(self, role: str | None) -> tuple[str, ...]:
-        """The nodes of a role; all for none."""
+        """Return the nodes of a role; all for none."""
         return self.node_ids if role is None else self.roles[role]
 
     def for_function(self, f: str) -> tuple[str, ...]:
-        """The nodes that a function goes to."""
+        """Return the nodes that a function goes to."""
         return self.of(self.asks.get(f))
 
     @property
@@ -46,7 +46,7 @@ class Homes(NamedTuple):
         return tuple(role for role in (None, *self.roles) if role in asked)
 
     def station(self, f: str) -> Station:
-        """The position from which a client sends the requests of a function."""
+        """Return the position from which a client sends the requests of a function."""
         return Station(self.asks.get(f), self.picks.get(f, STICKY))
 
     @property
@@ -57,14 +57,14 @@ class Homes(NamedTuple):
         return tuple(one for role in self.asked for one in known if one.role == role)
 
     def home(self, client: int, f: str) -> str:
-        """The node at which a client of this rank begins to ask for a function."""
+        """Return the node at which a client of this rank begins to ask for a function."""
         if self.regions is None:
             nodes = self.for_function(f)
             return nodes[client % len(nodes)]
         return self.at(client, self.station(f))
 
     def at(self, client: int, station: Station) -> str:
-        """The node of a station at which a client of this rank begins.
+        """Return the node of a station at which a client of this rank begins.
 
         It stands in the region of the first node that the client asks; a node of another role, or
         picked otherwise, is one of that region if there is any.
@@ -79,7 +79,7 @@ class Homes(NamedTuple):
         return nodes[client % len(nodes)]
 
     def is_first(self, f: str) -> bool:
-        """Whether clients begin with a function at the nodes of their ranks, in any region."""
+        """Return whether clients begin a function at the nodes of their ranks, in any region."""
         return self.regions is None or self.station(f) == self.stations[0]
 
     @property

@@ -84,7 +84,7 @@ def _fits(fault: Fault, kind: _Kind) -> bool:
 
 
 def _of_kind(fault: Fault, kind: _Kind) -> Fault:
-    """The fault for a node of a kind, which is counted."""
+    """Make the fault for a node of a kind, and count it."""
     if fault.kind == "join":
         name = f"{kind.prefix}{kind.next}"
         kind.count, kind.next = kind.count + 1, kind.next + 1
@@ -110,7 +110,7 @@ def _kinds(
 
 
 def _next(node_ids: Sequence[str]) -> int:
-    """The number after the greatest in the names of some nodes."""
+    """Return the number after the greatest in the names of some nodes."""
     return 1 + max(
         (int(each) for name in node_ids for each in re.findall(r"\d+$", name)), default=0
     )

@@ -74,7 +74,7 @@ def draw_faults(
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
     abilities: Mapping[str, Ability] = MappingProxyType({}),
 ) -> list[Fault]:
-    """Faults for a plan, in order of their beginnings: at least one for each requested name.
+    """Draw faults for a plan, in order of their beginnings: at least one per requested name.
 
     The time between two faults of one name, and the time that each lasts, are drawn from [0, 2 x
     interval). All end before the time limit.
@@ -130,7 +130,7 @@ class _Draw(NamedTuple):
     clock_error_ns: int | None
 
     def faults(self, interval_ns: int, time_limit_ns: int) -> list[Fault]:
-        """A sequence of faults that fits into the time."""
+        """Draw a sequence of faults that fits into the time."""
         found: list[Fault] = []
         time_ns = self.stream.below(max(2 * interval_ns, 1))
         # A gap, a fault, a gap: two faults of one name never overlap.
@@ -156,12 +156,12 @@ class _Draw(NamedTuple):
         return found
 
     def _stands(self) -> bool:
-        """Whether a fault lasts until healing, as half of those do that may."""
+        """Draw whether a fault lasts until healing, as half of those do that may."""
         may = all(KINDS[name].stands for name in self.fitting)
         return may and self.stream.chance(1, 2)
 
     def _length_ns(self, interval_ns: int) -> int:
-        """How long a fault lasts: half of them drawn evenly, half by order of magnitude.
+        """Draw how long a fault lasts: half of them evenly, half by order of magnitude.
 
         Kinds that need time to strike anything are drawn evenly, and none is very short.
         """
@@ -203,7 +203,7 @@ _CLOCK_ERRORS = frozenset({"offset_ns", "jump_ns", "amplitude_ns"})
 def drawn_value(
     parameter: Parameter, stream: Stream, node_ids: list[str], clock_error_ns: int | None
 ) -> Any:
-    """A parameter's value, drawn by order of magnitude."""
+    """Draw a parameter's value by order of magnitude."""
     if parameter.name == "groups":
         return _groups(stream, node_ids)
     # Whoever joins is named when all faults are drawn, and a client when the fault strikes.
@@ -220,14 +220,14 @@ def drawn_value(
 
 
 def magnitude(stream: Stream, low: int, high: int) -> int:
-    """An integer in [low, high], about as likely to be in each doubling of `low`."""
+    """Draw an integer in [low, high], about as likely to be in each doubling of `low`."""
     doublings = max(high // max(low, 1), 1).bit_length() - 1
     reach = min(max(low, 1) << stream.between(1, max(doublings, 0) + 1), high)
     return stream.between(max(low, reach // 2) if reach > low else low, reach)
 
 
 def _groups(stream: Stream, node_ids: list[str]) -> list[list[str]]:
-    """Two or more groups, none of them empty."""
+    """Draw two or more groups, none of them empty."""
     shuffled = stream.sample(node_ids, len(node_ids))
     count = stream.between(2, min(len(node_ids), 3))
     cuts = sorted(stream.sample(range(1, len(node_ids)), count - 1))
@@ -243,7 +243,7 @@ LATENCIES_NS: tuple[int, ...] = (0, 0, 1_000_000, 5_000_000, 20_000_000, 100_000
 
 
 def node_counts(promise: Tolerates) -> tuple[int, ...]:
-    """The sizes that a swarm picks from for a class with this promise."""
+    """Return the sizes that a swarm picks from for a class with this promise."""
     fewest, most = promise.fewest, promise.most
     within = [count for count in NODE_COUNTS if fewest <= count <= (most or count)]
     return tuple(within) or tuple(range(fewest, (most or fewest) + 1))
@@ -268,7 +268,7 @@ def draw_swarm(
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
     abilities: Mapping[str, Ability] = MappingProxyType({}),
 ) -> Swarm:
-    """One seed's configuration: cluster, latency, which kinds are on and what they do.
+    """Draw one seed's configuration: cluster, latency, which kinds are on and what they do.
 
     Each kind is on with a probability that the seed draws too, and has an interval of its own
     between a sixty-fourth of the time limit and half of it. At least one kind is on, if any fits.
@@ -335,7 +335,7 @@ def _pool(kinds: Sequence[str], field: Field) -> list[str]:
 
 
 def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str, ...]:
-    """The nodes of a cluster whose size a seed draws, within what its class promises.
+    """Draw the size of a cluster within what its class promises, and return its nodes.
 
     Args:
         entropy: the run's seed.
@@ -353,7 +353,7 @@ SURE_GROUPS: tuple[str, ...] = ("partition", "flap", "kill", "clock")
 
 
 def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
-    """A seed's subset of kinds, with one of `SURE_GROUPS` if `names` has any.
+    """Draw a seed's subset of kinds, with one of `SURE_GROUPS` if `names` has any.
 
     Whole groups are on or off first: with five kinds of partition on, the network would hardly
     ever be whole.
@@ -376,7 +376,7 @@ def _switched_on(names: Sequence[str], entropy: Entropy) -> list[str]:
 
 
 def _group(name: str) -> str:
-    """The family of a requested kind."""
+    """Return the family of a requested kind."""
     return KINDS[asked_of(name).kind].group
 
 

@@ -14,7 +14,7 @@ from clew.workloads.workload import Workload
 def asked_again(
     scenario: Scenario, workload: Workload, homes: Homes, slowest_ns: int
 ) -> dict[str, Any]:
-    """The fields of a plan that say when clients ask again, by name.
+    """Return the fields of a plan that say when clients ask again, by name.
 
     Args:
         scenario: what says it.
@@ -56,7 +56,7 @@ def _check_purpose(scenario: Scenario) -> None:
 
 
 def _hedge_ns(scenario: Scenario, workload: Workload, homes: Homes, timeout_ns: int) -> int | None:
-    """When reads are asked of a second node, ns; None for never."""
+    """Return when reads are asked of a second node, ns; None for never."""
     if scenario.hedge is None:
         return None
     counts = [len(homes.for_function(f)) for f in workload.readonly if workload.asks(f)]

@@ -17,7 +17,7 @@ from clew.workloads.workload import Workload
 
 
 def picks_of(scenario: Scenario, workload: type[Workload]) -> dict[str, Pick]:
-    """How clients pick a node for each function; none if their own node always serves.
+    """Return how clients pick a node for each function; none if their own node always serves.
 
     Raises:
         UsageError: there are no regions to pick by, or nobody redirects.
@@ -50,7 +50,7 @@ def with_picks(
     regions: Regions | None,
     faults: Sequence[Fault],
 ) -> tuple[PlannedOperation, ...]:
-    """The operations, with the node that each goes to where it is drawn.
+    """Return the operations, with the node that each goes to if it is drawn.
 
     Each draw is keyed by the client and its operation. It is made among the nodes of the beginning
     and those that have joined by then; one that has left by the time is found out in the run.
@@ -86,7 +86,7 @@ def with_picks(
 
 
 def nearest(names: Sequence[str], region: str, regions: Regions) -> list[str]:
-    """Those of some nodes that stand in a region, or in the nearest that has any of them."""
+    """Return those of some nodes in a region, or in the nearest that has any of them."""
     places = regions.places()
 
     def distance(other: str) -> int:

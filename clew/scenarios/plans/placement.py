@@ -34,7 +34,7 @@ def placed(
     promise: Tolerates,
     roles: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Regions | None:
-    """The regions of a plan with these nodes; None if the scenario asks for none.
+    """Place these nodes in a plan's regions; None if the scenario asks for none.
 
     Args:
         scenario: what may happen.
@@ -97,7 +97,7 @@ def _in_turn(names: Collection[str], node_ids: Sequence[str]) -> dict[str, tuple
 def _from_table(
     named: Mapping[str, Sequence[str]], node_ids: Sequence[str], roles: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
-    """The table, with each region's nodes in the cluster's order."""
+    """Return the table, with each region's nodes in the cluster's order."""
     there = f"each of {', '.join(node_ids)} in one region"
     table = {
         region: [node for name in names for node in roles.get(name, (name,))]
@@ -130,7 +130,7 @@ def _refuse(problem: str, expected: str, found: str, fix: str | None = None) -> 
 
 
 def _latencies(value: Any, names: tuple[str, ...]) -> dict[str, Latency]:
-    """The latency of each way between regions, from what the option says."""
+    """Return the latency of each way between regions, from what the option says."""
     if isinstance(value, dict):
         return _of_table(value, names)
     if isinstance(value, int | float):
@@ -189,7 +189,7 @@ def _of_table(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Lat
 
 
 def _drawn(names: tuple[str, ...], entropy: Entropy, promise: Tolerates) -> str | float:
-    """What a seed draws: a preset that knows the regions, or one latency for all of them."""
+    """Draw a preset that knows the regions, or one latency for all of them."""
     fitting: list[str | float] = [
         name for name, preset in PRESETS.items() if {*names} <= {*preset.known}
     ]

@@ -55,7 +55,7 @@ class PlannedOperation(NamedTuple):
     node: str | None = None
 
     def to_json(self) -> list[Any]:
-        """The parts in order, without those at the end that say nothing."""
+        """Return the parts in order, without those at the end that say nothing."""
         last = max(rank for rank, part in enumerate(self) if rank < _ALWAYS or part is not None)
         return [*self[: last + 1]]
 
@@ -174,7 +174,7 @@ class Plan:
         return Homes(self.node_ids, self.roles, self.asks, self.picks, self.regions)
 
     def drew_node(self, one: PlannedOperation) -> bool:
-        """Whether the node of an operation was drawn, rather than that of a client at one node."""
+        """Return whether an operation's node was drawn, not that of a client at one node."""
         return one.phase == "main" and self.picks.get(one.f) in DRAWN
 
     @property
@@ -192,12 +192,12 @@ class Plan:
         return tuple(f"c{rank}" for rank in sorted(ranks | {*range(self.clients)}))
 
     def home(self, client: int) -> str:
-        """The node at which a client of this rank begins."""
+        """Return the node at which a client of this rank begins."""
         nodes = self.homes.first if self.roles else self.node_ids
         return nodes[client % len(nodes)]
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values; operations are lists, to keep a file short."""
+        """Return the plan as JSON values; operations are lists, to keep a file short."""
         plain = asdict(self)
         for name in _UNSAID:
             if plain[name] == type(self).__dataclass_fields__[name].default:
@@ -221,7 +221,7 @@ _UNSAID = (
 
 
 def trusted_plan(data: dict[str, Any]) -> Plan:
-    """The plan of what `Plan.to_json` gave, unchecked: for other processes of this run."""
+    """Make the plan of what `Plan.to_json` gave, unchecked: for other processes of this run."""
     plain = _tuples(data) | {"options": _tuples(data.get("options", {}))}
     plain["roles"] = _in_order(_tuples(data.get("roles", {})), plain["node_ids"])
     plain["model"] = ModelReference(**data["model"])
@@ -235,7 +235,7 @@ def trusted_plan(data: dict[str, Any]) -> Plan:
 def _in_order(
     roles: dict[str, tuple[str, ...]], node_ids: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """Roles in the order of their nodes, which JSON objects do not keep."""
+    """Put roles in the order of their nodes, which JSON objects do not keep."""
     ranks = {name: rank for rank, name in enumerate(node_ids)}
     first = {role: ranks.get(names[0], 0) if names else 0 for role, names in roles.items()}
     return {role: roles[role] for role in sorted(roles, key=first.__getitem__)}
@@ -248,12 +248,12 @@ def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan_text(plan: Plan) -> str:
-    """The canonical JSON text of a plan; equal plans have equal texts."""
+    """Write a plan as canonical JSON text; equal plans have equal texts."""
     return json.dumps(plan.to_json(), sort_keys=True, separators=(",", ":"))
 
 
 def recovery_least_ns(recovery_ns: int, slowest_ns: int) -> int | None:
-    """How long a recovery lasts at least that ends when it is over, ns.
+    """Return how long a recovery that ends when it is over lasts at least, ns.
 
     What goes wrong late after healing waits for a timeout of a node's or for a message. Nobody
     knows those timeouts, but whoever states the recovery time allows for several of them in a row
@@ -264,7 +264,7 @@ def recovery_least_ns(recovery_ns: int, slowest_ns: int) -> int | None:
 
 
 def recover_margin_ns(recovery_ns: int) -> int:
-    """The time between the last other operation's beginning and final reads, ns.
+    """Return the time between the last other operation's beginning and final reads, ns.
 
     It is the time for replicas to converge, and for the last answers.
     """

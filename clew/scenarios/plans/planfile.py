@@ -63,7 +63,7 @@ _OWN_BOUNDS = {
 
 
 def bounds() -> dict[str, tuple[int, int]]:
-    """The least and the most of each number in a plan: those of the option that it comes from."""
+    """Return the bounds of each number in a plan: those of the option that it comes from."""
     options = declared(Scenario)
     found = dict(_OWN_BOUNDS)
     for name in (field.name for field in fields(Plan) if field.name not in _OWN_BOUNDS):
@@ -74,14 +74,14 @@ def bounds() -> dict[str, tuple[int, int]]:
 
 
 def _integers(option: Option, scale: int) -> tuple[int, int]:
-    """The bounds of an option, converted to a part of its unit."""
+    """Convert the bounds of an option to a part of its unit."""
     assert option.most is not None
     least = option.least if option.above is None else option.above
     return round((least or 0) * scale) + (option.above is not None), round(option.most * scale)
 
 
 def plan_from_json(data: Any, where: str) -> Plan:
-    """The plan of a JSON value.
+    """Read the plan of a JSON value.
 
     What a user's workload declares about its operations is left to `check_arguments`: no file is
     imported.
@@ -122,7 +122,7 @@ def plan_from_json(data: Any, where: str) -> Plan:
 
 
 def _of_today(data: dict[str, Any]) -> dict[str, Any]:
-    """A plan of format 1 in the present one: its workload's options were beside its fields."""
+    """Bring a plan of format 1 up to date: its workload's options stood beside its fields."""
     if data.get("schema") != 1:
         return data
     rest = {name: value for name, value in data.items() if name not in _OPTIONS_OF_1}
@@ -143,7 +143,7 @@ class _Held(BaseModel):
 
 
 def _options(plan: Plan, where: str) -> dict[str, Any]:
-    """The values of the options that a plan's workload declares."""
+    """Read the values of the options that a plan's workload declares."""
     kind = extended(_Held, load_workload(plan.workload))
     try:
         held = kind.model_validate_json(json.dumps(plan.options))
@@ -180,7 +180,7 @@ def _bad(where: str, name: str, expected: str, found: Any) -> ScenarioError:
 
 
 def shortened(value: Any) -> str:
-    """A JSON value as a message shows it: in full if it is short."""
+    """Return a JSON value as a message shows it: in full if it is short."""
     return first_parts(json_text(value), 83)
 
 
@@ -232,7 +232,7 @@ def _check_operation_types(operations: list[Any], where: str) -> None:
 
 
 def _first(bad: Any) -> str:
-    """The first complaint of a pydantic error, on one line."""
+    """Return the first complaint of a pydantic error, on one line."""
     first = bad.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
@@ -335,7 +335,7 @@ def _check_roles(plan: Plan, where: str) -> None:
 
 
 def is_node_name(name: str) -> bool:
-    """True for a name that is no client's and no service's."""
+    """Return whether a name is no client's and no service's."""
     return bool(name) and name not in SERVICES and not (name[0] == "c" and name[1:].isdecimal())
 
 
@@ -394,7 +394,7 @@ def _check_aim(fault: Fault, plan: Plan, there: list[str], where: str) -> None:
 
 
 def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
-    """Nobody joins who is there, or was, and nobody who is named leaves twice."""
+    """Check that nobody joins who is there, or was, and nobody who is named leaves twice."""
     been, left = [*plan.node_ids], set[str]()
     for fault in sorted(faults, key=lambda fault: fault.at_ns):
         if joins(fault):
@@ -420,7 +420,7 @@ def _check_members(faults: tuple[Fault, ...], plan: Plan, where: str) -> None:
 
 
 def _check_join(fault: Fault, where: str) -> None:
-    """A node that joins is a new one, which no target means, and has joined at once."""
+    """Check that a node that joins is new, that no target means it, and that it joins at once."""
     if fault.target is not None:
         expected = "null, as its parameter node says who joins"
         raise _bad(where, f"the target of fault {fault.id!r}", expected, fault.target)
@@ -430,7 +430,7 @@ def _check_join(fault: Fault, where: str) -> None:
 
 
 def _nodes_named(fault: Fault) -> Iterator[tuple[str, str]]:
-    """Every name of a node in a fault, with its place."""
+    """Yield every name of a node in a fault, with its place."""
     target = fault.target
     if isinstance(target, tuple):
         yield from (("the target", name) for name in target)

@@ -24,7 +24,7 @@ _NODES_TOGETHER_MAX = 1000
 
 
 def draw_roles(scenario: Scenario, entropy: Entropy, model: Model) -> dict[str, tuple[str, ...]]:
-    """The names of the nodes of each role; none for a model of one class.
+    """Draw the names of the nodes of each role; none for a model of one class.
 
     A swarm draws the counts of the roles for which none is asked.
 
@@ -84,14 +84,14 @@ def _check_count(system: System, name: str, count: int) -> None:
 
 
 def _count(scenario: Scenario, entropy: Entropy, name: str, role: Role) -> int:
-    """How many nodes a role has: as the system says, or one of `role_sizes` in a swarm."""
+    """Draw how many nodes a role has: as the system says, or one of `role_sizes` in a swarm."""
     if not scenario.swarm:
         return role.nodes
     return entropy.stream("swarm", "nodes", name).pick(role_sizes(role))
 
 
 def role_sizes(role: Role) -> tuple[int, ...]:
-    """What a swarm picks from for a role: as for a class alone, within the role's bounds."""
+    """Return what a swarm picks from for a role: as for a class alone, within the role's bounds."""
     most = role.most or max(*NODE_COUNTS, role.nodes)
     within = [count for count in NODE_COUNTS if role.least <= count <= most]
     return (role.nodes, *within)
@@ -105,7 +105,7 @@ def allows(system: System | None, plan: Plan) -> bool:
 
 
 def asks_of(system: System | None, workload: type[Workload]) -> dict[str, str | None]:
-    """The role that each function of a workload goes to; None for any node. Empty for one class.
+    """Return the role that each function goes to; None for any node. Empty for one class.
 
     Raises:
         UsageError: an operation names a role that the system does not have, or the system speaks of

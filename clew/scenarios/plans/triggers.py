@@ -53,7 +53,7 @@ DELAYS_NS = 1_000, 20 * _MS
 
 
 def profile_of(program: Program) -> Profile:
-    """What may happen at the nodes of a program, as far as their code shows it.
+    """Return what may happen at the nodes of a program, as far as their code shows it.
 
     Names are left to be drawn in the run, from those that it has had.
     """
@@ -83,7 +83,7 @@ def draw_triggers(
     acts: Sequence[tuple[str, ...]] = ACTS,
     sure: bool = True,
 ) -> list[Fault]:
-    """Faults that wait for something, in order of the times at which they are armed.
+    """Draw faults that wait for something, in order of the times at which they are armed.
 
     They are armed one after the other, [0, 2 x interval) apart, and each stays armed until healing.
 
@@ -167,7 +167,7 @@ class _Draw:
         }
 
     def faults(self, rank: int, stream: Stream, at_ns: int, until_ns: int) -> list[Fault]:
-        """The faults that wait for one thing, which is drawn."""
+        """Draw the faults that wait for one thing, which is drawn."""
         event = stream.pick([event for event, names in self._names.items() if names])
         trigger = Trigger(
             event,
@@ -179,7 +179,7 @@ class _Draw:
         return self._acting(rank, stream, (at_ns, until_ns), trigger, self._acts)
 
     def sure(self, rank: int, stream: Stream, at_ns: int, until_ns: int) -> list[Fault]:
-        """The faults that wait for the first message to come, which all but lonely nodes get."""
+        """Draw the faults that wait for the first message, which all but lonely nodes get."""
         acts = [act for act in self._acts if {*act} <= _SURE] or self._acts
         trigger = Trigger("deliver", "", self._node)
         return self._acting(rank, stream, (at_ns, until_ns), trigger, acts)
@@ -192,7 +192,7 @@ class _Draw:
         trigger: Trigger,
         acts: Sequence[tuple[str, ...]],
     ) -> list[Fault]:
-        """What happens when the wait is over: one of the acts, at the node where it was."""
+        """Draw what happens when the wait is over: one of the acts, at the node where it was."""
         found = []
         for name, letter in zip(stream.pick(acts), "abc", strict=False):
             kind = KINDS[name]

@@ -59,7 +59,7 @@ class Repro:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a digest may depend on, to be compared by people."""
+    """Return the versions that a digest may depend on, to be compared by people."""
     return {"clew": __version__, "python": platform.python_version()}
 
 
@@ -81,7 +81,7 @@ def write_repro(outcome: Outcome, path: Path, shrunk_from: Mapping[str, int] | N
 
 
 def _readable(data: dict[str, Any]) -> str:
-    """JSON with a line for each fault and each operation."""
+    """Write JSON with a line for each fault and each operation."""
     plan = dict(data["plan"])
     lists = {name: plan.pop(name) for name in ("faults", "operations")}
     head = json_text({**data, "plan": plan}, indent=2)
@@ -96,7 +96,7 @@ def _readable(data: dict[str, Any]) -> str:
 
 
 def read_repro(path: Path) -> Repro:
-    """A repro file's content.
+    """Read a repro file's content.
 
     Raises:
         ScenarioError: it can't be read, is no repro file of this schema, or its model's file is
@@ -177,7 +177,7 @@ def _check_model(plan: Plan, where: str) -> None:
 
 
 def _placed(plan: Plan, path: Path) -> Plan:
-    """The plan with the files of its model and workload as seen from the working directory.
+    """Return the plan with its model's and workload's files as seen from the working directory.
 
     A relative path is looked for from there, then from the folders above the repro file: the path
     starts at the folder in which the test ran, which is usually above the repro file.
@@ -209,7 +209,7 @@ def _seen(what: str, reference: str, path: Path) -> str:
 
 
 def _texts(data: dict[str, Any], name: str, where: str) -> dict[str, str]:
-    """An object of texts; empty if the file has none of this name.
+    """Read an object of texts; empty if the file has none of this name.
 
     Raises:
         ScenarioError: it is something else.
@@ -239,7 +239,7 @@ def _origin(data: dict[str, Any], where: str) -> dict[str, int]:
 
 
 def model_of(plan: Plan, where: str = "the plan") -> Model:
-    """The model of a plan, loaded; a user's workload is loaded too, and checks the operations.
+    """Load the model of a plan; a user's workload is loaded too, and checks the operations.
 
     Raises:
         ClewError: one of them can't be loaded, or an operation is not the workload's.
@@ -252,7 +252,7 @@ def model_of(plan: Plan, where: str = "the plan") -> Model:
 
 
 def changed_sources(repro: Repro, model: Model) -> list[str]:
-    """The model's source files that have changed since a repro file was written.
+    """List the model's source files that have changed since a repro file was written.
 
     Each has a word on how; empty if all are the same. With a file without such a list, or a model
     in memory, only the fact that something has changed is known.
@@ -272,7 +272,7 @@ def changed_sources(repro: Repro, model: Model) -> list[str]:
 
 
 def differences(repro: Repro, outcome: Outcome) -> list[str]:
-    """What came out differently from what the file says, and possible reasons; empty if nothing."""
+    """List what differs from what the file says, with possible reasons; empty if nothing."""
     told = []
     if outcome.verdict.value != repro.verdict:
         told.append(f"the verdict is {outcome.verdict.value}, the file says {repro.verdict}")

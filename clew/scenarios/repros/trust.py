@@ -93,7 +93,7 @@ def trusted_model(
 
 
 def _gate(path: Path, files: Iterable[Path], sources: Iterable[Path], say: Say) -> Gate:
-    """A gate for users' files and their sources, as these are now."""
+    """Make a gate for users' files and their sources, as these are now."""
     return Gate(
         str(path),
         {realpath(place): sha256(place.read_bytes()).hexdigest() for place in sources},
@@ -130,7 +130,7 @@ def _check_inside(path: Path, file: Path, what: str) -> None:
 
 
 def announced(path: Path, references: Iterable[str | None]) -> str:
-    """The line that names what is imported for the references in a file; empty if nothing is."""
+    """Return the line that names what is imported for a file's references; empty if nothing."""
     named = (file for each in references if each and (file := _users_file(each)) is not None)
     files = [file for file in named if file.is_file()]
     places = dict.fromkeys(
@@ -142,7 +142,7 @@ def announced(path: Path, references: Iterable[str | None]) -> str:
 
 
 def _users_files(plan: Plan) -> dict[str, Path]:
-    """The users' files that a plan names, by their prefix in a list of sources."""
+    """Return the users' files that a plan names, by their prefix in a list of sources."""
     model, workload = _users_file(plan.model.name), _users_file(plan.workload)
     found = {} if model is None else {"": model}
     if workload is not None and not in_one_file(plan.model.name, plan.workload):
@@ -162,7 +162,7 @@ def _refuse(changed: list[str], path: Path, *, changed_model: bool) -> None:
 
 
 def is_outside(path: Path, *references: str) -> bool:
-    """True if one names a user's file that is in none of the projects of a repro file.
+    """Return whether one names a user's file that is in none of the projects of a repro file.
 
     Args:
         path: the repro file.
@@ -184,7 +184,7 @@ def replay_command(file: str, *references: str) -> str:
 
 
 def projects_of(path: Path) -> list[Path]:
-    """The folders in which a repro file's model may lie: its project, and the working directory.
+    """Return where a repro file's model may lie: its project, and the working directory.
 
     The project is the nearest folder above the file that holds one of `MARKERS`; without one, it is
     the folder that holds the artefacts' folder, or else the file's own. A working directory that is
@@ -200,12 +200,12 @@ def projects_of(path: Path) -> list[Path]:
 
 
 def _users_file(reference: str) -> Path | None:
-    """The file that a reference means; None for what ships, is installed or is in memory."""
+    """Return the file that a reference means; None for what ships, is installed or is in memory."""
     return Path(reference.partition(":")[0]) if is_file(reference) else None
 
 
 def _listed(repro: Repro, prefix: str) -> dict[str, str]:
-    """The digests that a repro file states of the sources with a prefix, by name without it."""
+    """Return the digests that a repro file states for sources with a prefix, without it."""
     return {
         name.removeprefix(prefix): digest
         for name, digest in sorted(repro.sources.items())
@@ -214,14 +214,14 @@ def _listed(repro: Repro, prefix: str) -> dict[str, str]:
 
 
 def _sources(repro: Repro, prefix: str, file: Path) -> list[Path]:
-    """The existing files of a user's file: itself, those listed, and what they import."""
+    """Return the existing files of a user's file: itself, those listed, and what they import."""
     root = file.resolve().parent
     places = (root / name for name in (file.resolve().name, *_listed(repro, prefix)))
     return reached([each for each in places if each.is_file()], root)
 
 
 def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
-    """The sources that differ from a repro file's list, by name with how, from their bytes alone.
+    """List the sources whose bytes differ from a repro file's list, by name with how.
 
     Args:
         repro: what the file says.
@@ -249,7 +249,7 @@ def _changed_bytes(repro: Repro, prefix: str, file: Path) -> list[str]:
 
 
 def _in_one_folder(plan: Plan) -> bool:
-    """True if the model's and the workload's files share what lies beside them."""
+    """Return whether the model's and the workload's files share what lies beside them."""
     model, workload = _users_file(plan.model.name), _users_file(plan.workload)
     if model is None or workload is None:
         return False

@@ -111,7 +111,7 @@ class Difference(NamedTuple):
 
 
 def parts_of(run: Run, model: Model) -> list[Part]:
-    """What each life of a node of a user's class found, received and did, up to a finding.
+    """Return what each life of a node of a user's class found, received and did, up to a finding.
 
     A run in an order other than time order is repeated in time order.
 
@@ -149,7 +149,7 @@ class _Reader:
         """The time at which something of a node's own last happened."""
 
     def parts(self, events: Iterable[TraceEvent]) -> list[Part]:
-        """All lives, in the order in which they ended."""
+        """Return all lives, in the order in which they ended."""
         for event in events:
             if event.time >= self._end_ns:
                 break
@@ -229,7 +229,7 @@ class _Reader:
 
 
 def _up_to(part: Part, until_ns: int) -> Part:
-    """The part of a sequence that is before a time."""
+    """Cut a sequence to the part that is before a time."""
     return part._replace(
         until_ns=until_ns,
         changes=[one for one in part.changes if one[0] < until_ns],
@@ -258,7 +258,7 @@ class _Script:
     _own_requests: int = _NO_REQUEST
 
     def request_id(self) -> int:
-        """The number that the node's next request had in the run."""
+        """Return the number that the node's next request had in the run."""
         rank, sent = len(self.told), self.part.sent
         number = sent[rank][2].get("msg_id") if rank < len(sent) else None
         if type(number) is int:
@@ -267,7 +267,7 @@ class _Script:
         return self._own_requests
 
     def difference(self) -> Difference | None:
-        """The first thing that it did differently."""
+        """Return the first thing that it did differently."""
         part = _up_to(self.part, self.until_ns)
         told, did = (
             [one for one in each if one[0] < self.until_ns] for each in (self.told, self.did)
@@ -289,7 +289,7 @@ def _time_of(found: Difference) -> int:
 
 
 def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
-    """The first thing that a node alone does and did not do in the run; None for nothing.
+    """Return the first thing that a node alone does and did not do in the run, or None.
 
     It must be called in a process that has run nothing: what an earlier run left in a library's
     memory would be found there again.
@@ -336,7 +336,7 @@ def alone(part: Part, plan: Plan, model: Model) -> Difference | None:
 
 
 def _telling(make: MakeProcess, script: _Script) -> MakeProcess:
-    """Makes processes that send nothing, and note what they would send."""
+    """Make processes that send nothing, and note what they would send."""
 
     def made(setting: Setting, host: Host) -> Process:
         process = noted(make, setting, host, script.did)
@@ -447,7 +447,7 @@ class _Play:
             repeat_change(self._host.clock, time_ns, told)
 
     def _is_due_now(self) -> bool:
-        """True if something of the node's own, not a message, is due at this instant."""
+        """Return whether something of the node's own, not a message, is due at this instant."""
         return any(
             entry[TIME] == self._world.now and 0 <= entry[PRIORITY] < MESSAGE
             for entry in self._world.order.pending

@@ -8,20 +8,20 @@ from clew.node.node import is_definite
 
 
 def code_of(ended: Operation | Event) -> int | None:
-    """The code of the error that it ended with; None if there is none."""
+    """Return the code of the error that it ended with; None if there is none."""
     code = ended.error.get("code") if isinstance(ended.error, dict) else None
     return code if ended.type != "ok" else None
 
 
 def is_progress(ended: Operation | Event) -> bool:
-    """True for an operation that was done, or that the object itself refused."""
+    """Return whether an operation was done, or the object itself refused it."""
     if ended.type == "ok":
         return True
     return ended.type == "fail" and code_of(ended) in REFUSALS
 
 
 def is_answered(ended: Operation | Event) -> bool:
-    """True for an operation that was done or surely was not, and for a hint to another node."""
+    """Return whether an operation was done or surely was not, or hints at another node."""
     code = code_of(ended)
     if ended.type == "ok" or (code is not None and is_definite(code)):
         return True

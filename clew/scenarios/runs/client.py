@@ -160,7 +160,7 @@ class Client:
         self._station = station
 
     def _link_to(self, node: str) -> Link | None:
-        """The link to a node; None if it has not joined yet."""
+        """Return the link to a node; None if it has not joined yet."""
         return self._cluster.network.link(self._endpoint, node)
 
     @property
@@ -254,7 +254,7 @@ class Client:
                 yield from self._operate(planned)
 
     def _asked(self, planned: PlannedOperation) -> Request | None:
-        """The request to send now, if the client may send it; the client has moved to its node."""
+        """Return the request to send now, if the client may; it has then moved to its node."""
         if self._posts and self._stations[planned.f] != self._station:
             self._turn_to(self._stations[planned.f])
         if self._near is not None:
@@ -360,7 +360,7 @@ class Client:
             self._go(self._home)
 
     def _has_home(self, phase: Phase) -> bool:
-        """False if its own node is down for good."""
+        """Return False if its own node is down for good."""
         return phase == "main" or not self._core or self._home in self._core
 
     def _moved(self, near: Sequence[str]) -> None:
@@ -378,7 +378,7 @@ class Client:
         self._go(self._home)
 
     def _next(self, nodes: Sequence[str]) -> str:
-        """The node after this client's own; among nodes without it, one by the client's rank."""
+        """Return the node after the client's own; if it has none here, one by the client's rank."""
         if self.node in nodes:
             return nodes[(nodes.index(self.node) + 1) % len(nodes)]
         return nodes[self.rank % len(nodes)]
@@ -390,12 +390,12 @@ class Client:
             self._process = self._another()
 
     def _another(self) -> int:
-        """A process number that this client never had."""
+        """Return a process number that this client never had."""
         self._latest += self._stride
         return self._latest
 
     def _read(self, asked: Request, reply: dict[str, Any] | None) -> tuple[EventType, Any, Any]:
-        """The outcome of an operation by its reply: type, value and error."""
+        """Read the outcome of an operation from its reply: type, value and error."""
         unsure: EventType = "fail" if asked.f in self._workload.readonly else "info"
         if reply is None:
             return unsure, asked.value, {"code": 0, "text": "no reply in time"}
@@ -411,13 +411,13 @@ class Client:
             return self._misread(asked, unsure, str(bad))
 
     def _misread(self, asked: Request, unsure: EventType, why: str) -> tuple[EventType, Any, Any]:
-        """The outcome of a malformed reply: unknown, and a finding."""
+        """Read the outcome of a malformed reply: unknown, and a finding."""
         reason = cut(why, ERROR_MAX)
         self._malformed(reason)
         return unsure, asked.value, {"code": 12, "text": f"malformed reply: {reason}"}
 
     def _told(self, result: Any) -> Any:
-        """A result that a history can hold: a user's workload may return anything."""
+        """Return a result that a history can hold: a user's workload may return anything."""
         try:
             json.dumps(result)
         except (TypeError, ValueError, RecursionError):

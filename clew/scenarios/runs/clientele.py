@@ -16,21 +16,21 @@ from clew.workloads.workload import Workload
 
 
 def timeout_ns(plan: Plan) -> int:
-    """After how long a client of the plan gives up a request, ns."""
+    """Return after how long a client of the plan gives up a request, ns."""
     if plan.request_timeout_ns is not None:
         return plan.request_timeout_ns
     return load_workload(plan.workload).timeout_ns(plan.slowest_ns)
 
 
 def patience_ns(plan: Plan) -> int:
-    """After how long, at most, a client gives up an operation with all its retries, ns."""
+    """Return after how long, at most, a client gives up an operation with its retries, ns."""
     return Policy.of(plan).patience_ns(timeout_ns(plan))
 
 
 def clients_of(
     cluster: Cluster, plan: Plan, workload: Workload, recorder: Recorder
 ) -> dict[int, Client]:
-    """The plan's clients by rank: client i begins at node i modulo the number of nodes.
+    """Make the plan's clients by rank: client i begins at node i modulo the number of nodes.
 
     In a system these are the nodes of the role that serves it; it has a node of each such role.
     """
@@ -78,21 +78,21 @@ def clients_of(
 
 
 def _serves(plan: Plan, node: str, station: Station) -> bool:
-    """Whether clients ask a node from a station."""
+    """Return whether clients ask a node from a station."""
     return station.role in {None, role_of_name(node, plan.roles)}
 
 
 def _elsewhere(
     plan: Plan, workload: Workload, nodes: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where clients of some nodes may go, and which of them are up once a core has healed."""
+    """Return where clients of nodes may go, and which of those are up once a core has healed."""
     if workload.every_node:
         return (), ()
     return nodes, tuple(name for name in plan.core if name in nodes)
 
 
 def _near_first(plan: Plan, home: str, others: tuple[str, ...]) -> tuple[str, ...]:
-    """Where a client may go, in order: with regions, its own node, its own region, then others."""
+    """Return where a client may go, in order: own node, own region, then others."""
     if plan.regions is None or home not in others:
         return others
     start = others.index(home)

@@ -47,7 +47,7 @@ PAUSE_NS = NS_PER_SECOND // 2
 
 
 def healed_nodes(plan: Plan, members: Iterable[str]) -> tuple[str, ...]:
-    """The members that are up after healing: those whose progress and final reads are due.
+    """Return the members that are up after healing: their progress and final reads are due.
 
     Of a system, those of them that clients ask.
     """
@@ -56,7 +56,7 @@ def healed_nodes(plan: Plan, members: Iterable[str]) -> tuple[str, ...]:
 
 
 def final_nodes(plan: Plan, members: Iterable[str]) -> tuple[str, ...]:
-    """The nodes whose final reads are due: of a system, those that are asked them."""
+    """Return the nodes whose final reads are due: of a system, those that are asked them."""
     asked = {plan.asks[one.f] for one in plan.operations if one.phase == "final" and plan.asks}
     healed = healed_nodes(plan, members)
     return tuple(name for name in healed if _is_of(name, asked or {None}, plan))
@@ -67,7 +67,7 @@ def _is_of(name: str, roles: Collection[str | None], plan: Plan) -> bool:
 
 
 def owed(history: History, plan: Plan) -> History:
-    """The part of the history that the replicas that healed owe to their clients.
+    """Return the part of the history that the replicas that healed owe to their clients.
 
     If only a core heals, what another node acknowledged may be on no disk but that node's: for what
     replicas converge to, it counts as unknown.
@@ -83,7 +83,7 @@ def owed(history: History, plan: Plan) -> History:
 
 
 def closing_ns(plan: Plan) -> dict[Phase, int]:
-    """When it is too late to begin an operation, for each phase."""
+    """Return when it is too late to begin an operation, for each phase."""
     healed_ns = plan.time_limit_ns + plan.recovery_ns
     converging_ns = 0
     if load_workload(plan.workload).final_reads:
@@ -171,12 +171,12 @@ class Recovery:
         return not any(client.waiting for client in self.clients.values())
 
     def _is_due(self, planned: PlannedOperation) -> bool:
-        """True if an operation goes to a node that is up, or clients go elsewhere instead."""
+        """Return whether an operation's node is up, or clients go elsewhere instead."""
         home = planned.node or self.plan.homes.home(planned.client, planned.f)
         return home in (self.plan.core or self.cluster.members)
 
     def _is_over(self) -> bool:
-        """True if nothing that follows could change what is said about progress."""
+        """Return whether nothing that follows could change what is said about progress."""
         self._note()
         unready = self.recorder.unready
         return (
@@ -251,7 +251,7 @@ class Recovery:
         return max(SETTLE_NS, 2 * patience_ns(self.plan))
 
     def _converged(self) -> bool:
-        """True if the checkers are content with these final reads.
+        """Return whether the checkers are content with these final reads.
 
         A user's own checker is called only once the run is over.
         """

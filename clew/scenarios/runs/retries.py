@@ -81,7 +81,7 @@ class Policy(NamedTuple):
 
     @classmethod
     def of(cls, plan: Plan) -> Policy:
-        """The policy of a plan."""
+        """Return the policy of a plan."""
         return cls(plan.retries, plan.backoff_ns, plan.hedge_ns, plan.retry_budget_ppm)
 
     @property
@@ -90,12 +90,12 @@ class Policy(NamedTuple):
         return self.retries > 0 or self.hedge_ns is not None
 
     def wait_max_ns(self, attempt: int) -> int:
-        """The longest wait after the attempt of this rank, from 1."""
+        """Return the longest wait after the attempt of this rank, from 1."""
         # A rank in the thousands must make no number of thousands of bits.
         return min(self.backoff_ns << min(attempt - 1, 40), BACKOFF_MAX_NS)
 
     def patience_ns(self, timeout_ns: int) -> int:
-        """The longest that an operation can take, of which each request may take `timeout_ns`."""
+        """Return the longest that an operation takes if each request may take `timeout_ns`."""
         waits = sum(self.wait_max_ns(attempt) for attempt in range(1, self.retries + 1))
         return timeout_ns * (self.retries + 1) + waits
 
@@ -169,7 +169,7 @@ class RetryingClient(Client):
             self._end(self._refused, *self._counted)
 
     def _is_refusal(self, body: dict[str, Any]) -> bool:
-        """Whether a reply says only that this node does not answer now."""
+        """Return whether a reply says only that this node does not answer now."""
         code = body.get("code")
         if body.get("type") != "error" or type(code) is not int:
             return False
@@ -311,7 +311,7 @@ class RetryingClient(Client):
     def _wait_ns(
         self, planned: PlannedOperation, reply: dict[str, Any] | None, attempt: int, *, unsure: bool
     ) -> int | None:
-        """How long to wait before an operation is repeated, ns; None if it is not."""
+        """Return how long to wait before an operation is repeated, ns; None if it is not."""
         declared = self._workload.operations[planned.f]
         if unsure and not (declared.idempotent or declared.repeatable):
             return None
@@ -325,7 +325,7 @@ class RetryingClient(Client):
         return wait_ns
 
     def _may_help(self, reply: dict[str, Any] | None) -> bool:
-        """Whether a retry may succeed after a missing or an unhelpful reply."""
+        """Return whether a retry may succeed after a missing or an unhelpful reply."""
         if reply is None:
             return True
         moved = self.node != self._counted[1].node

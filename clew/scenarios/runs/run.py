@@ -116,7 +116,7 @@ class Run:
     meddler: str = ""
 
     def timeline(self, changes: Sequence[Change] = ()) -> Timeline:
-        """The events of the run, related to each other; the run must have kept its trace.
+        """Relate the events of the run to each other; the run must have kept its trace.
 
         Args:
             changes: what nodes showed of their state, if an onlooker was there.
@@ -130,7 +130,7 @@ def make_workload(
     nodes: tuple[str, ...] | None = None,
     effects: Mapping[int, int] | None = None,
 ) -> Workload:
-    """The workload of a plan, for one run or for judging it."""
+    """Make the workload of a plan, for one run or for judging it."""
     setting = Surroundings(model.program.functions, nodes, effects or {})
     return load_workload(plan.workload)(plan.options, setting)
 
@@ -197,7 +197,7 @@ def simulate(
 
 @blamed()
 def simulate_apart(plan: Plan, model: Model) -> Run | None:
-    """The run with separate memory for each process, though nothing was seen to need it.
+    """Run with separate memory for each process, though nothing was seen to need it.
 
     What nodes share may be unchanged when a run ends, such as a lock that all have released. Then
     only a run in which they don't share it differs.
@@ -221,7 +221,7 @@ def simulate_apart(plan: Plan, model: Model) -> Run | None:
 
 
 def _apart(plan: Plan, model: Model, how: _How, sharing: Sharing, together: Run | None) -> Run:
-    """The run with separate memory for each process, if possible.
+    """Run with separate memory for each process, if possible.
 
     Invariants compare objects of several nodes, and a class of one process is not that of another.
     So a class with invariants is run in one memory, and its run counts if it is the same with
@@ -262,7 +262,7 @@ _TRIES = 3
 
 
 def _common(model: Model, sharing: Sharing) -> Common:
-    """The objects that each process would find again when it executes the user's modules."""
+    """Return the objects that each process would find again if it executed the user's modules."""
     isolation = isolation_of(model, sharing.changes)
     with isolation.used():
         isolation.put(isolation.memory())
@@ -276,7 +276,7 @@ def _common(model: Model, sharing: Sharing) -> Common:
 
 
 def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
-    """The run in one memory, of modules that have run nothing before."""
+    """Run in one memory, with modules that have run nothing before."""
     isolation = isolation_of(model, sharing.changes)
     with muted(), isolation.used():
         isolation.put(isolation.memory())
@@ -288,7 +288,7 @@ def _together(plan: Plan, model: Model, how: _How, sharing: Sharing) -> Run:
 
 
 def without_invariants(run: Run, model: Model) -> Run | None:
-    """The run with none of its class's invariants; None if there are none of a user's."""
+    """Run with none of the class's invariants; None if there are none of a user's."""
     sharing = Sharing.of(model.node_class)
     if sharing is None or not model.program.invariants:
         return None
@@ -319,7 +319,7 @@ def _meddler(plan: Plan, model: Model, how: _How, sharing: Sharing, plain: Run) 
 
 
 def is_another(run: Run, plain: Run) -> bool:
-    """True if a run without invariants parts from one with some before one is broken."""
+    """Return whether a run without invariants parts from one with some before one is broken."""
     difference = first_difference(run.trace, plain.trace)
     return difference is not None and (difference[1] is None or difference[1][1] != "finding")
 
@@ -336,7 +336,7 @@ def isolation_of(model: Model, known: Changes) -> Isolation:
 
 
 def _simulated(plan: Plan, model: Model, how: _How, context: Context) -> Run:
-    """One run in a context, in the way that is given."""
+    """Run once in a context, in the way that is given."""
     load_workload(plan.workload)  # at once: what its file imports is not the model's
     started = wall.seconds()
     lives = Lives()
@@ -425,7 +425,7 @@ def surroundings(
     handler_seconds: float = HANDLER_SECONDS,
     tick: Tick | None = None,
 ) -> Iterator[None]:
-    """The guards and watchers around a cluster while its nodes' code runs; as for `simulate`."""
+    """Put guards and watchers around a cluster while its nodes' code runs, as for `simulate`."""
     with (
         collected_rarely(),
         importing_beside(model.node_class),
@@ -444,7 +444,7 @@ def _act(
     recorder: Recorder,
     judging: Callable[[tuple[str, ...]], Workload],
 ) -> tuple[Injector, int]:
-    """The acts of a run: boot, faults and operations, healing, recovery, final reads.
+    """Act out a run: boot, faults and operations, healing, recovery, final reads.
 
     Returns:
         What injected the faults, and when the recovery was over, ns.
@@ -475,7 +475,7 @@ def _act(
 
 
 def _effects(cluster: Cluster, recorder: Recorder) -> dict[int, int]:
-    """Effect marks by operation number."""
+    """Return effect marks by operation number."""
     marks = cluster.effects
     return {
         number: marks[request]

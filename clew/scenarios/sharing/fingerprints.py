@@ -61,7 +61,7 @@ _CACHE = type(lru_cache(len))
 
 
 def named(module: ModuleType) -> Iterator[tuple[str, object]]:
-    """Globals as ``module.name``, and what its classes and functions hold as ``Class.name``."""
+    """Yield globals as ``module.name``, and what classes and functions hold as ``Class.name``."""
     title = module.__name__.removeprefix(USERS)
     for name, value in list(vars(module).items()):
         if name in NO_STATE:
@@ -92,19 +92,19 @@ class Eye:
         self._name = ""
 
     def look_at(self, modules: Iterable[ModuleType]) -> dict[str, object]:
-        """The comparable fingerprint of all that some modules hold, by name."""
+        """Return the comparable fingerprint of all that some modules hold, by name."""
         return {name: self.look(name, value) for module in modules for name, value in named(module)}
 
     def objects(self) -> list[tuple[str, Any]]:
-        """All that was seen, with the names under which it was."""
+        """Return all that was seen, with the names under which it was."""
         return list(self._seen.values())
 
     def has(self, value: Any) -> bool:
-        """True for an object that was seen."""
+        """Return whether an object was seen."""
         return id(value) in self._seen
 
     def look(self, name: str, value: Any) -> object:
-        """What can be compared of a named value."""
+        """Return what can be compared of a named value."""
         self._name = name
         try:
             return self.see(value)
@@ -116,7 +116,7 @@ class Eye:
         return ()
 
     def see(self, value: Any) -> object:
-        """What can be compared; each object once."""
+        """Return what can be compared; each object once."""
         kind = type(value)
         if kind in _SCALARS:
             return kind, value
@@ -149,7 +149,7 @@ class Eye:
         return frozenset(parts) if isinstance(value, set | frozenset) else tuple(parts)
 
     def _object(self, value: Any) -> tuple[object, ...]:
-        """What an object of any other class holds; noted as blind where that is not to be known."""
+        """Return what any other object holds; note it as blind if that is not to be known."""
         for kinds, inside in _INSIDE:
             if isinstance(value, kinds):
                 return self._parts(inside(value))
@@ -165,7 +165,7 @@ class Eye:
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
-    """What a function holds besides its code."""
+    """Yield what a function holds besides its code."""
     yield function.__code__
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
@@ -178,14 +178,14 @@ def _of_function(function: FunctionType) -> Iterator[Any]:
 
 
 def _attributes(value: Any) -> Iterator[Any]:
-    """An object's ``__dict__``, if it has one."""
+    """Yield an object's ``__dict__``, if it has one."""
     held = getattr(value, "__dict__", None)
     if held:
         yield held
 
 
 def _slots(value: Any) -> Iterator[Any]:
-    """What the slots of an object hold, which its ``__getstate__`` may leave out."""
+    """Yield what the slots of an object hold, which its ``__getstate__`` may leave out."""
     for kind in type(value).__mro__:
         for name, slot in vars(kind).items():
             if isinstance(slot, MemberDescriptorType) and name not in NO_STATE:
@@ -196,13 +196,13 @@ def _slots(value: Any) -> Iterator[Any]:
 
 
 def _of_module(module: ModuleType) -> Iterator[Any]:
-    """What a module made by a user's file holds; an imported module is taken as it is."""
+    """Yield what a module made by a user's file holds; an imported module is taken as it is."""
     if sys.modules.get(module.__name__) is not module and module.__spec__ is None:
         yield {name: part for name, part in vars(module).items() if name not in NO_STATE}
 
 
 def _of_logger(logger: logging.Logger) -> Iterator[Any]:
-    """What a logger holds; handlers that the user's file did not make count by identity."""
+    """Yield what a logger holds; handlers not made by the user's file count by identity."""
     for name, part in vars(logger).items():
         if name == "handlers":
             for handler in part:
@@ -213,14 +213,14 @@ def _of_logger(logger: logging.Logger) -> Iterator[Any]:
 
 
 def _of_handler(handler: logging.Handler) -> Iterator[Any]:
-    """What a handler of log records keeps, except its lock and a stream of the process."""
+    """Yield what a handler of log records keeps, except its lock and a stream of the process."""
     for name, part in vars(handler).items():
         if name != "lock" and not isinstance(part, TextIOWrapper | StandardStream):
             yield part
 
 
 def _default(variable: ContextVar[Any]) -> Any:
-    """The value of a context variable that nobody has set."""
+    """Return the value of a context variable that nobody has set."""
     try:
         return variable.get()
     except LookupError:
@@ -248,7 +248,7 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
 
 
 def equal(one: object, other: object) -> bool:
-    """True if two fingerprints are the same; False if they are too deep to be compared."""
+    """Return whether two fingerprints are the same; False if they are too deep to compare."""
     try:
         return one == other
     except RecursionError:

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def _once(items: tuple[T, ...]) -> tuple[T, ...]:
-    """Each of them once, in order."""
+    """Return each of them once, in order."""
     return tuple(dict.fromkeys(items))
 
 
@@ -68,7 +68,7 @@ class Changes(NamedTuple):
         return bool(self.own or self.spots or self.kept)
 
     def joined(self, other: Changes) -> Changes:
-        """Both changes together, each thing once."""
+        """Join both changes, each thing once."""
         return Changes(
             _once(self.own + other.own),
             _once(self.spots + other.spots),
@@ -128,7 +128,7 @@ class Sharing:
 
     @classmethod
     def of(cls, node_class: type[Node]) -> Sharing | None:
-        """The one of a class, the same until its file is loaded again; None without a file."""
+        """Return the one of a class, the same until its file is loaded again, or None."""
         modules = own_modules(node_class)
         if not modules:
             return None
@@ -139,11 +139,11 @@ class Sharing:
         return sharing
 
     def context(self) -> Context:
-        """The one for a run, with what the modules set when they were imported."""
+        """Return the context for a run, with what the modules set when they were imported."""
         return context_of(self._node_class).copy()
 
     def update(self, context: Context | None = None) -> Changes:
-        """What a run changed, in this context too if there is one; undone as far as possible."""
+        """Find what a run changed, in this context too if there is one; undo what can be undone."""
         self._after, now = self._look()
         own = [
             name
@@ -180,7 +180,7 @@ class Sharing:
         self._owners = _Installed(_installed(self._modules, self._names))
 
     def _look(self) -> tuple[Eye, dict[str, object]]:
-        """What the user's modules hold, by name, as values that can be compared."""
+        """Return what the user's modules hold, by name, as values that can be compared."""
         eye = Eye(self._modules)
         seen = eye.look_at(self._modules)
         for name, value in own_objects(self._node_class).items():
@@ -188,7 +188,7 @@ class Sharing:
         return eye, seen
 
     def common(self, copy: Iterable[ModuleType]) -> Common:
-        """What a copy of the modules shares with the modules themselves, and so is a library's."""
+        """Return what a copy of the modules shares with the originals: it is a library's."""
         eye = Eye(self._modules)
         eye.look_at([each for each in copy if isinstance(each, ModuleType)])
         objects = [
@@ -252,7 +252,7 @@ class Common:
                 _fill(value, content)
 
     def changed(self) -> tuple[str, ...]:
-        """The names of those that have changed or can't be inspected, sorted.
+        """Return the names of those that have changed or can't be inspected, sorted.
 
         Changes are undone as far as possible.
         """
@@ -295,7 +295,7 @@ class _Installed:
         ]
 
     def restore(self) -> tuple[list[Spot], list[str]]:
-        """The attributes that differ, and the names of collections that do; all are restored."""
+        """Restore all that differs; return the attributes, and the names of collections."""
         spots: list[Spot] = []
         # Attributes are compared by identity, which is cheap; collections below by what they hold.
         for owner, names in self._before:
@@ -326,7 +326,7 @@ def _fill(collection: Any, content: Any) -> None:
 
 
 def _differing(owner: Any, before: dict[str, Any]) -> list[Spot]:
-    """The attributes of a module or a class that have changed; they are restored."""
+    """Restore the attributes of a module or a class that have changed, and return them."""
     now = dict(vars(owner))
     found = []
     for name in {**before, **now}:
@@ -350,7 +350,7 @@ _OF_A_RUN = frozenset({"stdout", "stderr", "stdin", "last_type", "last_value", "
 
 
 def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
-    """The modules that the user's modules name, and the functions and classes they name there."""
+    """Return the modules that the user's modules name, and functions and classes they name."""
     mine = {module.__name__: module for module in own}
     owners: dict[int, Any] = {id(Node): Node, id(Message): Message}
     names = {"builtins", *named}
@@ -381,7 +381,7 @@ def _installed(own: Iterable[ModuleType], named: Iterable[str]) -> list[Any]:
 
 
 def _is_open(owner: Any) -> bool:
-    """True for a function or a class whose attributes can be set."""
+    """Return whether a function's or a class's attributes can be set."""
     return not isinstance(owner, type) or bool(owner.__flags__ & _HEAP_TYPE)
 
 
@@ -390,14 +390,14 @@ def _values(module: ModuleType) -> list[Any]:
 
 
 def _names_in(module: ModuleType) -> Iterator[str]:
-    """All names, and texts that may be names, in the code of a module's functions."""
+    """Yield all names, and texts that may be names, in the code of a module's functions."""
     for value in _values(module):
         for code in _codes(value, module.__name__):
             yield from _named_in(code)
 
 
 def _codes(value: Any, home: str) -> Iterator[CodeType]:
-    """The code of a function, or of a class's methods, that a module holds."""
+    """Yield the code of a function, or of a class's methods, that a module holds."""
     if isinstance(value, type) and value.__module__ == home:
         for part in list(vars(value).values()):
             yield from _codes_of(part)
@@ -406,7 +406,7 @@ def _codes(value: Any, home: str) -> Iterator[CodeType]:
 
 
 def _codes_of(value: Any) -> Iterator[CodeType]:
-    """The code of a function, and of what it, a method or a property wraps."""
+    """Yield the code of a function, and of what it, a method or a property wraps."""
     if isinstance(value, FunctionType):
         yield value.__code__
     for name in _STANDS_FOR.get(type(value), ()):
@@ -423,7 +423,7 @@ _STANDS_FOR: dict[type, tuple[str, ...]] = {
 
 
 def _named_in(code: CodeType) -> Iterator[str]:
-    """All names in a function's code and in what it defines, and texts that may be names."""
+    """Yield all names in a function's code and in what it defines, and texts that may be names."""
     yield from code.co_names
     for part in code.co_consts:
         if isinstance(part, CodeType):

@@ -168,7 +168,7 @@ EXERCISES: Mapping[str, Mapping[str, Any]] = {
 
 
 def shipped() -> Mapping[str, Mapping[str, Any]]:
-    """The options of the scenarios that ship, by name, in the order of their names."""
+    """Return the options of the scenarios that ship, by name, in the order of their names."""
     found: dict[str, Mapping[str, Any]] = dict(EXERCISES)
     for model, entry in MODELS.items():
         for name, family in FAMILIES[entry.nature].items():

@@ -19,7 +19,7 @@ from clew.scenarios.suites.toml_lines import first_table, lines_of
 
 
 def read_scenario(path: Path) -> dict[str, Any]:
-    """The options of a TOML scenario file, checked.
+    """Read the options of a TOML scenario file, checked.
 
     Raises:
         ScenarioError: it can't be read, is not TOML, or an option is unknown or wrong; the message
@@ -88,7 +88,7 @@ _TABLES = tuple(
 def _field_error(
     kind: type[Scenario], path: Path, text: str, bad: ValidationError
 ) -> ScenarioError:
-    """The first mistake in the file, with its line."""
+    """Make an error of the first mistake in the file, with its line."""
     placed = [(_line(text, *error["loc"][:2]), error) for error in bad.errors()]
     line, first = min(placed, key=lambda item: item[0])
     name = str(first["loc"][0])
@@ -107,14 +107,14 @@ def _field_error(
 
 
 def _line(text: str, name: int | str, index: int | str | None = None) -> int:
-    """The line of an option, or of an element of its list; past the end if it is not there."""
+    """Return the line of an option, or of its list's element; past the end if it is not there."""
     lines = lines_of(text)
     end = text.count("\n") + 1
     return lines.get((name,), end) if index is None else lines.get((name, index), _line(text, name))
 
 
 def place_in(path: Path, bad: ClewError) -> str:
-    """The file and the line that an error of a scenario is about; the file alone if none is.
+    """Return the file and the line that an error of a scenario is about; the file alone if none is.
 
     An option that a flag overrides is not the file's.
     """

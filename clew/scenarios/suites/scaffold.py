@@ -87,7 +87,7 @@ def scaffold(name: str, workload: str, directory: Path, *, roles: bool = False) 
 
 
 def pytest_command(test: Path) -> str:
-    """The command that runs a test file, with what it needs that is not installed."""
+    """Return the command that runs a test file, with what it needs that is not installed."""
     needs = "" if find_spec("pytest") else "   (needs: pip install pytest)"
     return f"python -m pytest {test}{needs}"
 
@@ -98,7 +98,7 @@ def _seen_from(directory: Path, reference: str) -> str:
 
 
 def skeleton(workload: type[Workload], reference: str) -> str:
-    """A node with a handler for each message of a workload, which has yet to do the work."""
+    """Write a node with a handler for each message of a workload, which has yet to do the work."""
     parts = [_HEAD.replace("@WORKLOAD@", reference)]
     parts += [_handler(each, (), "") for each in workload.setup_types]
     for f, one in workload.operations.items():
@@ -134,7 +134,7 @@ def _handler(message_type: str, answer: Iterable[str], fields: str) -> str:
 
 
 def _explained(scenario: str) -> str:
-    """A scenario's text with the meaning of each option above it."""
+    """Write a scenario's text with the meaning of each option above it."""
     rows = declared(scenario_class())
     lines = []
     for line in scenario.splitlines():

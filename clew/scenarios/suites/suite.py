@@ -24,7 +24,7 @@ Source: TypeAlias = Path | str
 
 
 def scenario_files(path: Path) -> list[Path]:
-    """The scenario files that a path means: itself, or the ``*.toml`` of a folder and those in it.
+    """List the scenario files that a path means: itself, or all ``*.toml`` below a folder.
 
     They come in the order of their paths; names that begin with a dot are left out.
 
@@ -51,7 +51,7 @@ def scenario_files(path: Path) -> list[Path]:
 
 
 def scenario_source(name: str) -> Source | None:
-    """The one scenario that a name means, of a user's or shipped; None if it is a model."""
+    """Find the one scenario that a name means, a user's or shipped; None if it is a model."""
     if name.endswith(".toml"):
         return Path(name)
     known = name not in MODELS and not is_file(name) and name in shipped()
@@ -59,7 +59,7 @@ def scenario_source(name: str) -> Source | None:
 
 
 def artefact_names(sources: Iterable[Source]) -> dict[Source, str]:
-    """The names for the artefacts of scenarios' runs, all different.
+    """Name the artefacts of scenarios' runs, all different.
 
     Each is a path as one word; if two are the same, a digest of each path is added.
     """
@@ -80,7 +80,7 @@ def _artefact_name(source: Source) -> str:
 
 
 def options_of(source: Source) -> dict[str, Any]:
-    """The options of a scenario; a user's file that it names is relative to it.
+    """Read the options of a scenario; a user's file that it names is relative to it.
 
     Raises:
         ScenarioError: it can't be read, or something in it is wrong.
@@ -97,7 +97,7 @@ def options_of(source: Source) -> dict[str, Any]:
 
 
 def _beside(folder: Path, name: str) -> Path:
-    """A file as seen from a folder, without the ``..`` that mean nothing."""
+    """Return a file as seen from a folder, without the ``..`` that mean nothing."""
     seen = folder / name
     short = Path(normpath(seen))
     # Behind a link to a folder, the way back is a different one.
@@ -106,7 +106,7 @@ def _beside(folder: Path, name: str) -> Path:
 
 
 def scenario_from(options: Mapping[str, Any]) -> Scenario:
-    """The scenario of options; if it plants a bug, the bug's own options are the defaults.
+    """Make the scenario of options; if it plants a bug, the bug's own options are the defaults.
 
     Raises:
         UsageError: an option is unknown or wrong.

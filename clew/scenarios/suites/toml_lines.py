@@ -26,7 +26,7 @@ _HEAD = re.compile(r"\[+[^\]\n]*\]+")
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """The line, from 1, of each top-level key and of each element of an array under it.
+    """Return the line, from 1, of each top-level key and of each element of an array under it.
 
     ``("nemesis",)`` is the place of the key, ``("nemesis", 1)`` that of its second element.
     Elements of nested arrays and keys of inline tables have no entry of their own.
@@ -53,7 +53,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def first_table(text: str, known: Collection[str] = ()) -> tuple[str, int] | None:
-    """The name and the line of the first ``[table]`` or ``[[table]]``; None if there is none.
+    """Return the first ``[table]`` or ``[[table]]`` and its line; None if there is none.
 
     Args:
         text: the document.
