@@ -346,7 +346,7 @@ class Node:
 
     @Given
     def roles(self) -> dict[str, list[str]]:
-        """Return the nodes of each role of the system, in order; all are a `node` without one."""
+        """The nodes of each role of its system, in order; without a system, all are a `node`."""
         return self._runtime.roles
 
     def role_of(self, name: str) -> str | None:
