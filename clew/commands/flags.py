@@ -11,7 +11,7 @@ import typer
 def option(
     names: str, text: str, default: str = "", metavar: str | None = None, *, hidden: bool = False
 ) -> Any:
-    """An option whose default is decided later: by a scenario, a planted bug or the model."""
+    """Make an option whose default is decided later: by a scenario, planted bug or model."""
     told = f"{text} [default: {default}]" if default else text
     return typer.Option(
         *names.split(), help=told, show_default=False, metavar=metavar, hidden=hidden

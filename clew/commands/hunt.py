@@ -50,7 +50,7 @@ class Hunt:
         self.findings.add(result.seed, theme, result.reached, invalid=invalid)
 
     def ended(self, seconds: float) -> Hunted:
-        """The hunt for its report."""
+        """Return the hunt for its report."""
         scenario, summary = self.case.job.scenario, self.case.summary
         again = partial(rerun, scenario, self.case.source, command=self.case.command)
         return Hunted(
@@ -74,7 +74,7 @@ def run(options: Mapping[str, Any]) -> int:
 
 
 def _prepared(case: Case) -> Hunt:
-    """A case whose seeds are drawn as a hunt draws them."""
+    """Prepare a case so that its seeds are drawn as a hunt draws them."""
     scenario = case.job.scenario
     portfolio = portfolio_of(scenario, load_model(scenario.model, scenario.bug))
     bug = f"-{scenario.bug}" if scenario.bug else ""

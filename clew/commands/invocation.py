@@ -37,7 +37,7 @@ def _flag(
     read: Callable[[str, Any], Any] = lambda _, given: given,
     value: Any = False,
 ) -> Any:
-    """A field that a flag sets.
+    """Make a field that a flag sets.
 
     Args:
         names: as `option` takes them, with what follows them.
@@ -53,7 +53,7 @@ def _flag(
 
 
 def _said(name: str, read: Callable[[str, Any], Any], value: Any, hint: Any = None) -> Any:
-    """A field; without a hint for typer, the scenario's table has its flag."""
+    """Make a field; without a hint for typer, the scenario's table has its flag."""
     return field(default=value, metadata={"name": name, "read": read, "hint": hint})
 
 
@@ -175,7 +175,7 @@ class Invocation:
         return 1 if self.until_failure else self.max_failures
 
     def jobs_for(self, runs: int | None) -> int:
-        """The worker processes that a number of runs is worth; None for an unknown number."""
+        """Return how many worker processes a number of runs is worth; None if it is unknown."""
         if self.jobs is not None:
             return self.jobs if runs is None else min(self.jobs, max(runs, 1))
         return 1 if runs is not None and runs < ONE_PROCESS_RUNS else os.cpu_count() or 1
@@ -194,7 +194,7 @@ HUNT = frozenset(
 
 
 def _fields_of(command: str) -> dict[str, Field[Any]]:
-    """The fields of a command that have a flag of their own, or are its argument."""
+    """Return the fields of a command that have a flag of their own, or are its argument."""
     return {
         name: one
         for name, one in _FIELDS.items()
@@ -203,7 +203,7 @@ def _fields_of(command: str) -> dict[str, Field[Any]]:
 
 
 def invocation_parameters(command: str) -> list[Parameter]:
-    """The argument of a command and its own flags, as typer takes them."""
+    """Return the argument of a command and its own flags, as typer takes them."""
     return [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=one.metadata["hint"])
         for name, one in _fields_of(command).items()
@@ -211,12 +211,12 @@ def invocation_parameters(command: str) -> list[Parameter]:
 
 
 def invocation_flags(command: str) -> set[str]:
-    """The names of those flags."""
+    """Return the names of those flags."""
     return {f"--{one.metadata['name']}" for one in _fields_of(command).values()}
 
 
 def invocation_of(said: dict[str, Any]) -> Invocation:
-    """The options of the command from their texts, which are taken out of the arguments.
+    """Read the options of the command from their texts, and take these out of the arguments.
 
     Raises:
         UsageError: one of them is wrong, or contradicts another.

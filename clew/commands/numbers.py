@@ -15,7 +15,7 @@ _SHARD = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})")
 
 
 def number(option: str, text: str, least: int) -> int:
-    """A whole number of at most 18 digits.
+    """Read a whole number of at most 18 digits.
 
     Raises:
         UsageError: it is something else, or too small.
@@ -32,7 +32,7 @@ def number(option: str, text: str, least: int) -> int:
 
 
 def seconds_of(option: str, text: str) -> float:
-    """A time such as ``500ms``, ``30s``, ``5m`` or ``1h``, in seconds.
+    """Read a time such as ``500ms``, ``30s``, ``5m`` or ``1h``, in seconds.
 
     Raises:
         UsageError: it is not a time, or is zero.
@@ -48,7 +48,7 @@ def seconds_of(option: str, text: str) -> float:
 
 
 def shard_of(option: str, text: str) -> Shard:
-    """The part of the seeds that a text such as ``3/10`` names.
+    """Read the part of the seeds that a text such as ``3/10`` names.
 
     Raises:
         UsageError: it names none.

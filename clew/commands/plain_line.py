@@ -37,7 +37,7 @@ def plain_check(given: Sequence[str]) -> int | None:
 
 
 def read(words: Sequence[str]) -> dict[str, Any] | None:
-    """The options by name and the files; None if the words need a better reader."""
+    """Read the options by name and the files; None if the words need a better reader."""
     said: dict[str, Any] = {}
     files: list[Path] = []
     rest = iter(words)

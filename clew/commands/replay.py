@@ -68,7 +68,7 @@ def run(options: Mapping[str, Any]) -> int:
 def trusted(
     repro: Repro, path: Path, options: Mapping[str, Any]
 ) -> AbstractContextManager[tuple[Model, list[str]]]:
-    """The file's model as `trusted_model` gives it, as far as the options allow it."""
+    """Trust the file's model as `trusted_model` does, as far as the options allow it."""
     return trusted_model(
         repro,
         path,

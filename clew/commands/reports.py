@@ -24,7 +24,7 @@ from clew.search.seeds import SeedResult
 
 
 def print_json(case: Case, result: SeedResult) -> None:
-    """A run, as one object on a line."""
+    """Print a run as one object on a line."""
     echo(json_text({**result.json, "signature": result.signature, "scenario": _source(case)}))
 
 

@@ -28,7 +28,7 @@ class ScenarioCommand(TyperCommand):
         return self.complete(args).make_context(info_name, args, *more, **named)
 
     def complete(self, args: Sequence[str]) -> Any:
-        """The command with all the flags that a command line may give."""
+        """Return the command with all the flags that a command line may give."""
         from clew.commands import invocation  # noqa: PLC0415 - slow to import
         from clew.commands.scenario_flags import DEFAULTS, flags_for  # noqa: PLC0415
 

@@ -41,7 +41,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
 def flags_for(
     args: Sequence[str], own: Collection[str], defaults: Mapping[str, str] = MappingProxyType({})
 ) -> list[Parameter]:
-    """The parameters of a command line that stand for the options of its scenario.
+    """Return the parameters of a command line that stand for the options of its scenario.
 
     Options of workloads that ship can always be given: a suite may have several. The help shows
     those of the workload if one is named.
@@ -72,7 +72,7 @@ def flags_for(
 
 
 def _parameter(name: str, row: Row, words: str | None, *, hidden: bool) -> Parameter:
-    """An option as typer takes one; its value is a text, which the scenario checks and converts."""
+    """Make an option as typer takes one; its value is a text that the scenario checks."""
     said = row.option
     flag = said.flags or _flag(name)
     if row.kind is bool:
@@ -91,7 +91,7 @@ def _flag(name: str) -> str:
 
 
 def default_words(row: Row) -> str:
-    """An option's default as a command line would write it; empty if there is none."""
+    """Write an option's default as a command line would; empty if there is none."""
     value = row.default
     if value is None or plain_kind(row.kind) is bool or value in {"", ()}:
         return ""
@@ -99,7 +99,7 @@ def default_words(row: Row) -> str:
 
 
 def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
-    """The workload that a command line names, directly or by its model, if it names one.
+    """Return the workload that a command line names, directly or by its model, if it names one.
 
     A user's file is loaded only if help is requested, or a flag is given that nothing else has.
     """
@@ -122,7 +122,7 @@ def _spoken(args: Sequence[str], own: Collection[str]) -> list[type[Workload]]:
 
 
 def _stated(args: Sequence[str]) -> tuple[dict[str, Any], Path]:
-    """The model and the workload that a command line names, and the folder that they are in."""
+    """Return the model and workload that a command line names, and the folder they are in."""
     options: dict[str, Any] = {}
     folder = Path()
     models = [word for word in args if is_file(word) or word.endswith(".toml")]

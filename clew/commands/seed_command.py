@@ -19,7 +19,7 @@ SCENARIO_OF: Mapping[str, Callable[[Mapping[str, Any]], Scenario]] = {
 
 
 def rerun(scenario: Scenario, source: Source | None, seed: int, command: str = "test") -> str:
-    """The command line: the scenario, the options that it does not set itself, and the seed.
+    """Write the command line: the scenario, the options that it does not set, and the seed.
 
     Args:
         scenario: what is run.
@@ -39,7 +39,7 @@ def rerun(scenario: Scenario, source: Source | None, seed: int, command: str = "
 
 
 def _flags(scenario: Scenario, base: Scenario, *, drawn: bool) -> Iterator[str]:
-    """The flags that turn one scenario into another.
+    """Yield the flags that turn one scenario into another.
 
     Args:
         scenario: what is wanted.

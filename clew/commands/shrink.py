@@ -78,7 +78,7 @@ def _check_beside(out: Path, path: Path) -> None:
 
 
 def as_json(shrunk: Shrunk, path: str, verification: Verification) -> dict[str, Any]:
-    """The object that ``clew shrink --json`` prints."""
+    """Return the object that ``clew shrink --json`` prints."""
     return shrunk.outcome.to_json(path) | {
         "signature": shrunk.outcome.signature,
         "before": shrunk.before._asdict(),

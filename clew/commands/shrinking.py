@@ -42,7 +42,7 @@ class Small(NamedTuple):
 
 
 def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[Case, str, Group]]:
-    """The failures of each kind, with their signature.
+    """Yield the failures of each kind, with their signature.
 
     A scenario that showed what was expected has none.
     """
@@ -54,7 +54,7 @@ def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[Case, str, Group]]:
 
 
 def _can_shrink(result: SeedResult) -> bool:
-    """True for an invalid run that was kept and comes out the same again."""
+    """Return whether a run is invalid, was kept and comes out the same again."""
     repeats = result.verification is None or result.verification.same
     endless = any(kind in result.signature for kind in LONG)
     return (
@@ -122,7 +122,7 @@ def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
 
 
 def _file_name(group: Group) -> str:
-    """The name of the smallest plan's file: a run may have failed in two ways."""
+    """Name the file of the smallest plan: a run may have failed in two ways."""
     if group.target is None or group.target == group.first.ways[0]:
         return SHRUNK
     path = Path(SHRUNK)

@@ -90,7 +90,7 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
 
 
 def total_of(cases: Iterable[Case]) -> int | None:
-    """The number of seeds of all cases; None if unknown."""
+    """Count the seeds of all cases; None if unknown."""
     total = 0
     for case in cases:
         own = case.total
@@ -114,7 +114,7 @@ def _enter(case: Case, database: Database, *, resume: bool) -> None:
 def runner(
     asked: Invocation, cases: Sequence[Case], total: int | None, progress: Progress
 ) -> Runner:
-    """Who runs the seeds: this process, workers of its own, or a cluster."""
+    """Choose who runs the seeds: this process, workers of its own, or a cluster."""
     if asked.dask is not None:
         from clew.search.dask import run_on  # noqa: PLC0415 - an extra
 
@@ -164,7 +164,7 @@ def spend(
 
 
 def _kept(job: Job, result: SeedResult) -> SeedResult:
-    """As `kept`; the seed is unknown if Clew itself goes wrong over it."""
+    """Keep a result as `kept` does; the seed is unknown if Clew itself goes wrong over it."""
     try:
         return kept(job, result)
     except (ClewError, OSError):
@@ -175,7 +175,7 @@ def _kept(job: Job, result: SeedResult) -> SeedResult:
 
 
 def kept(job: Job, result: SeedResult) -> SeedResult:
-    """The result with its artefacts written: the first of each way of failing is kept whole."""
+    """Write the result's artefacts: the first of each way of failing is kept whole."""
     if not result.digest or (result.repro is not None and _is_of(job, result)):
         return result
     verifying = not job.verify_failing and result.verification is None
@@ -188,7 +188,7 @@ def kept(job: Job, result: SeedResult) -> SeedResult:
 
 
 def _is_of(job: Job, result: SeedResult) -> bool:
-    """True if a result's repro file is of this very run.
+    """Return whether a result's repro file is of this very run.
 
     A file of a resumed sweep may have been rewritten by another sweep of the same model.
     """
@@ -240,7 +240,7 @@ def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
 
 
 def replayed(path: Path) -> Outcome:
-    """What the plan of a repro file gives now."""
+    """Replay the plan of a repro file and return its outcome now."""
     plan = read_repro(path).plan
     model = model_of(plan)
     return judge(simulate(plan, model), model)

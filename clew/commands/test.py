@@ -80,7 +80,7 @@ ScenarioOf: TypeAlias = Callable[[Mapping[str, Any]], Scenario]
 def checked_cases(
     asked: Invocation, flags: Mapping[str, Any], scenario_of: ScenarioOf = scenario_from
 ) -> list[Case]:
-    """The scenarios to run and their seeds, rehearsed; as `cases_of`.
+    """Return the scenarios to run and their seeds, rehearsed; as `cases_of`.
 
     Raises:
         ClewError: something that is named can't be used.
@@ -106,7 +106,7 @@ def _check_outputs(asked: Invocation) -> None:
 def cases_of(
     asked: Invocation, flags: Mapping[str, Any], scenario_of: ScenarioOf = scenario_from
 ) -> list[Case]:
-    """The scenarios to run and their seeds; empty if only past failures are requested.
+    """Return the scenarios to run and their seeds; none if only past failures are requested.
 
     Args:
         asked: what the command is to do.
@@ -135,7 +135,7 @@ def cases_of(
 
 
 def _named(models: Sequence[str]) -> list[tuple[Source | None, dict[str, Any]]]:
-    """The scenarios that are meant, with their options; or one model by itself."""
+    """Return the scenarios that are meant, with their options; or one model by itself."""
     sources: list[Source] = []
     if "" in models:
         raise UsageError("the model's name is empty", fix="See 'clew list models'")
@@ -159,12 +159,12 @@ def _named(models: Sequence[str]) -> list[tuple[Source | None, dict[str, Any]]]:
 
 
 def _is_path(name: str) -> bool:
-    """True for a text that can only be a path, and not of a node file."""
+    """Return whether a text can only be a path, and not of a node file."""
     return "/" in name and not is_file(name)
 
 
 def _case(source: Source | None, scenario: Scenario, asked: Invocation, index: int | None) -> Case:
-    """A scenario and its seeds.
+    """Make a case of a scenario and its seeds.
 
     Of several scenarios, which have an index, a shard has whole ones; of one scenario it has a part
     of the seeds, but the first shard has all seeds if it may not be split.
@@ -186,7 +186,7 @@ def _case(source: Source | None, scenario: Scenario, asked: Invocation, index: i
 
 
 def _failed_of_all(asked: Invocation, flags: Mapping[str, Any]) -> list[Case]:
-    """Every seed that ever failed, whatever the scenario."""
+    """List every seed that ever failed, whatever the scenario."""
     if flags or asked.runs is not None or asked.seed is not None:
         raise UsageError(
             "--failed without MODEL takes no options of a scenario",

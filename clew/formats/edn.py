@@ -430,7 +430,7 @@ class _Reader:
         self._value(_character(word), self.line)
 
     def _comment(self, word: str) -> None:
-        """Nothing is read from a comment."""
+        """Read nothing from a comment."""
 
     def _skip_next(self, word: str) -> None:  # noqa: ARG002 - the table's signature
         self.stack.append(_Frame(_DISCARD, self.line))

@@ -136,7 +136,7 @@ def _broken(error: Exception, text: str, position: int, source: str, line: int) 
 
 
 def _without_colons(record: dict[str, Any]) -> dict[str, Any]:
-    """Names and words without Clojure's colon."""
+    """Write names and words without Clojure's colon."""
     words = [word for word in (record.get("type"), record.get("f")) if type(word) is str]
     if any(word.startswith(":") for word in (*record, *words)):
         bare: dict[str, Any] = _bare(record)

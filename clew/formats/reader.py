@@ -41,7 +41,7 @@ FORMATS: Mapping[str, tuple[str, str]] = {
 
 
 def _loaded(at: str) -> Any:
-    """A function of this package; the readers of other formats need not be imported."""
+    """Load a function of this package; other formats' readers need not be imported."""
     module, _, name = at.partition(":")
     return getattr(import_module(f"clew.formats.{module}"), name)
 

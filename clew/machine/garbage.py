@@ -23,7 +23,7 @@ def collected_rarely() -> Iterator[None]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """A context without garbage collection, which is restored afterwards.
+    """Collect no garbage in this context, and restore the collection afterwards.
 
     A check builds millions of small objects and no cycles of them: walking them takes as long as
     the check itself, or longer. Let a function of its own do the work inside, so that what it built

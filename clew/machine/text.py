@@ -86,7 +86,7 @@ def outer_parts(text: str, most: int) -> str:
 
 
 def _parted(text: str, end: int) -> int:
-    """Where the last part begins that a cut at ``end`` goes through; ``end`` if that is far."""
+    """Return where the last part begins that a cut at ``end`` splits; ``end`` if that is far."""
     parted = -1 if text[0] == '"' else text.rfind(", ", 0, end)
     return parted + 2 if parted >= end // 2 else end
 
@@ -131,7 +131,7 @@ def said(error: BaseException, most: int = TEXT_MAX) -> str:
 
 
 def _text_of(error: BaseException) -> str:
-    """Its ``str``, and no more than the ends of that where it would be huge."""
+    """Return its ``str``, and no more than the ends of that if it would be huge."""
     kind = type(error)
     if kind.__str__ is BaseException.__str__ and len(error.args) == 1 and _is_huge(error.args):
         [value] = error.args
@@ -163,7 +163,7 @@ _TEXTS: tuple[type, ...] = (str, bytes, bytearray)
 
 
 def _is_huge(value: Any) -> bool:
-    """Whether the ``repr`` of plain data, or of an exception with such, is longer than `HUGE`.
+    """Return whether the ``repr`` of plain data, or of an exception with it, exceeds `HUGE`.
 
     It is not made to find that out: the parts are counted, and no more of them than that takes.
     """
@@ -183,7 +183,7 @@ def _is_huge(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """True for an exception that is written with its arguments."""
+    """Return whether an exception is written with its arguments."""
     written: Any = type(value).__repr__
     return isinstance(value, BaseException) and written is BaseException.__repr__
 
@@ -248,7 +248,7 @@ def json_text(value: Any, *, indent: int | None = None, compact: bool = False) -
 
 
 def strict_json(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
-    """The same for a value that must be read back as it was.
+    """Write the same for a value that must be read back as it was.
 
     Raises:
         TypeError: JSON has no such value.

@@ -112,13 +112,13 @@ class Isolation:
         self.running: IsolatedProcess | None = None
 
     def process(self, setting: Setting, host: Host) -> Process:
-        """A new incarnation on a host; a service, which is Clew's own, shares nothing anyway."""
+        """Make a new incarnation on a host; a service, which is Clew's, shares nothing anyway."""
         if not host.is_node:
             return SimulatedProcess(setting, host)
         return IsolatedProcess(setting, host, self)
 
     def memory(self) -> _Memory:
-        """The memory of a new process: no user modules, and all else as it was before the run."""
+        """Make the memory of a new process: no user modules, all else as it was before the run."""
         attached = [list(part) for part in self._attached]
         values = [*attached, *self._outer.values[len(attached) :]]
         memory = _Memory({}, values, dict(self._outer.environ))
@@ -126,7 +126,7 @@ class Isolation:
         return memory
 
     def executed(self) -> Copy:
-        """The user's modules executed again, for the memory that is in place."""
+        """Execute the user's modules again, for the memory that is in place."""
         copy = self._copy()
         self._names += [name for name in copy.modules if name not in self._names]
         self._known.update(copy.modules)
@@ -148,13 +148,13 @@ class Isolation:
         self._in_place = memory
 
     def _here(self) -> _Memory:
-        """The memory that is in place without any process."""
+        """Return the memory that is in place without any process."""
         modules = {name: sys.modules[name] for name in self._names if name in sys.modules}
         values = [vars(owner).get(name, _ABSENT) for owner, name in self._spots]
         return _Memory(modules, values, environment())
 
     def _taken(self) -> dict[str, ModuleType]:
-        """The user's modules, taken out of `sys.modules`; new modules are the user's too."""
+        """Take the user's modules out of `sys.modules`; new modules are the user's too."""
         if len(sys.modules) != self._count:
             new = [name for name in sys.modules if name not in self._known]
             self._known.update(new)
@@ -163,7 +163,7 @@ class Isolation:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """A context after which everything is as it was before."""
+        """Leave everything as it was before this context."""
         try:
             yield
         finally:
@@ -173,7 +173,7 @@ class Isolation:
 
 
 def _differing(one: _Memory, other: _Memory) -> set[Any]:
-    """The variables of the environment that differ."""
+    """Return the variables of the environment that differ."""
     if one.environ == other.environ:
         return set()
     return {key for key, _ in one.environ.items() ^ other.environ.items()}
@@ -262,7 +262,7 @@ def _set(owner: Any, name: str, value: Any) -> None:
 
 
 def environment() -> Any:
-    """What stands behind `os.environ`."""
+    """Return what stands behind `os.environ`."""
     return os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - one assignment, no putenv
 
 

@@ -108,7 +108,7 @@ _BEGINNING = b'{"path": "'
 
 
 def _shared(before: Any, content: Any, start: int) -> int:
-    """How many bytes of a file need no writing: `start`, unless a rename brought them here."""
+    """Count the bytes of a file that need no writing: `start`, unless a rename brought them."""
     if (
         isinstance(before, bytes)
         and isinstance(content, bytes)
@@ -125,7 +125,7 @@ def _line(
     gone: str | None = None,
     others: Sequence[tuple[str, Any]] = (),
 ) -> bytes:
-    """A write as a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
+    """Write a line: an entry's value, a file's bytes from `start` on, or neither: a removal.
 
     A rename is one line too: what the new name holds, and the old name as what is gone; so is an
     update of several entries. Bytes are written as text in Latin-1, in which each is one character.

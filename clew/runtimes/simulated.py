@@ -31,7 +31,7 @@ SYNC_SPAN_NS = 900_000
 
 
 def process_of(node: Node) -> SimulatedProcess:
-    """The process of a simulated node; no node can reach it."""
+    """Return the process of a simulated node; no node can reach it."""
     return cast("SimulatedProcess", vars(node)["_runtime"])
 
 

@@ -326,7 +326,7 @@ class RealLife(Life):
 
 
 def _are_roles(roles: Any, names: list[Any]) -> bool:
-    """Whether a JSON value gives each node's role."""
+    """Return whether a JSON value gives each node's role."""
     if not isinstance(roles, dict) or not all(isinstance(each, list) for each in roles.values()):
         return False
     together = [name for each in roles.values() for name in each]
@@ -341,7 +341,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_json)
 
 
 def parse(line: str) -> Message:
-    """The message of a line.
+    """Read the message of a line.
 
     Raises:
         ValueError: it is not a message; the text says what was expected.
@@ -357,7 +357,7 @@ def parse(line: str) -> Message:
 
 
 def _shape(found: Any) -> str | None:
-    """What was expected of a JSON value that is not a message; None if it is one."""
+    """Say what was expected of a JSON value that is not a message; None if it is one."""
     if not isinstance(found, dict):
         return "expected a JSON object"
     if not isinstance(found.get("src"), str) or not isinstance(found.get("dest"), str):

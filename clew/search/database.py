@@ -315,5 +315,5 @@ def _result(seed: int, row: tuple[Any, ...], folder: Path) -> SeedResult:
 
 
 def _stated(scenario: dict[str, Any]) -> dict[str, Any]:
-    """The options of a scenario without those that are stored as empty because nobody set them."""
+    """Return a scenario's options but those stored as empty because nobody set them."""
     return {name: value for name, value in scenario.items() if value != []}

@@ -309,7 +309,7 @@ class _InAFork(Exception):  # noqa: N818 - it carries another's words
 
 
 def _compared(asked: dict[str, Any]) -> bytes:
-    """The answer to a request: a trace, empty for the expected digest, and a difference.
+    """Answer a request: a trace, empty for the expected digest, and a difference.
 
     The latter is what a node alone does differently. This process runs nothing itself, so that each
     of its forks has run nothing before.
@@ -340,7 +340,7 @@ def _compared(asked: dict[str, Any]) -> bytes:
 
 
 def _in_a_fork(function: Callable[[], Any]) -> Any:
-    """What a function gives in a fork of this process, as `marshal` can carry it.
+    """Return what a function gives in a fork of this process, as `marshal` can carry it.
 
     This process ends if the fork ends without a word.
 
@@ -391,5 +391,5 @@ def _answer_and_exit(asked: dict[str, Any], answers: int, complaints: int, serve
 
 
 def _words(error: BaseException) -> str:
-    """An error of this process, or of a fork of it, which has put it in words already."""
+    """Put in words an error of this process, or of a fork of it, which has done so already."""
     return str(error) if isinstance(error, _InAFork) else f"{type(error).__name__}: {error}"

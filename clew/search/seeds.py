@@ -146,10 +146,10 @@ class Listener(Protocol):
     """Gets reports on the progress of one seed."""
 
     def stage(self, what: str) -> None:
-        """Called with the words for a stage when it begins, and maybe again while it lasts."""
+        """Take the words for a stage when it begins; called perhaps again while it lasts."""
 
     def update(self, virtual_ns: int, events: int) -> None:
-        """Called with how far the simulation is; from another thread, several times per second."""
+        """Take how far the simulation is; called from another thread, several times per second."""
 
 
 def run_seed(

@@ -12,5 +12,5 @@ class Shard(NamedTuple):
     of: int = 1
 
     def holds(self, index: int) -> bool:
-        """True if this part takes the seed, or the scenario, of this index."""
+        """Return whether this part takes the seed, or the scenario, of this index."""
         return index % self.of == self.number - 1

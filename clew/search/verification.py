@@ -257,7 +257,7 @@ def _told(ours: Trace, theirs: Trace, where: str) -> Verification:
 
 
 def _was_stopped(trace: Trace) -> bool:
-    """True if a wall clock stopped the run."""
+    """Return whether a wall clock stopped the run."""
     return any(record[1] == "finding" and record[2] == "endless-loop" for record in trace.records())
 
 

@@ -12,7 +12,7 @@ from clew.workloads.workload import Workload
 
 @lru_cache(maxsize=1)
 def workloads() -> Mapping[str, type[Workload]]:
-    """The classes of the shipped workloads by name, in the order of their names."""
+    """Return the classes of the shipped workloads by name, in the order of their names."""
     modules = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
     found = {
         value.name: value

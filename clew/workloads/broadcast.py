@@ -25,7 +25,7 @@ class BroadcastWorkload(Workload):
     every_node = True
 
     def setup(self, node: str, topology: dict[str, list[str]]) -> dict[str, Any] | None:
-        """``topology{topology}``: who is whose neighbour."""
+        """Return ``topology{topology}``: who is whose neighbour."""
         del node
         return {"type": "topology", "topology": topology}
 

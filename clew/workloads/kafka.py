@@ -53,7 +53,7 @@ class KafkaWorkload(Workload):
 
     @operation(request={"keys": list[str]}, reply={"offsets": dict}, readonly=True)
     def list_committed_offsets(self, draw: Draw) -> list[str]:
-        """Every key."""
+        """Return every key."""
         del draw
         return self._keys()
 
@@ -76,7 +76,7 @@ class KafkaWorkload(Workload):
         return asked
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """What was sent, polled or committed."""
+        """Return what was sent, polled or committed."""
         found = super().result(asked, reply, client)
         for key, pairs in found.items() if asked.f == "poll" else ():
             for pair in pairs if isinstance(pairs, list) else [pairs]:
@@ -88,6 +88,6 @@ class KafkaWorkload(Workload):
         return found
 
     def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
-        """How far the client has polled."""
+        """Note how far the client has polled."""
         if asked.f == "poll" and kind == "ok":
             self.memory[client] |= {key: pairs[-1][0] + 1 for key, pairs in value.items() if pairs}

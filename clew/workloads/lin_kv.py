@@ -75,7 +75,7 @@ class LinKVWorkload(Workload):
         return Request("cas", [key, [self._seen.get(key, 0), new]])
 
     def heard(self, asked: Request, kind: str, value: Any, client: int) -> None:
-        """The last value under the key."""
+        """Note the last value under the key."""
         del client
         if kind == "ok":
             key, seen = value
@@ -85,5 +85,5 @@ class LinKVWorkload(Workload):
 
     @classmethod
     def timeout_ns(cls, latency_ns: int) -> int:
-        """Ten mean latencies, and at least a second."""
+        """Return ten mean latencies, and at least a second."""
         return max(10 * latency_ns, 1_000_000_000)

@@ -95,19 +95,19 @@ class Declared:
         self._replied = [(name, test_of(shape)) for name, shape in self.reply.items()]
 
     def fields(self, value: Any) -> dict[str, Any]:
-        """The request's fields of an argument."""
+        """Return the request's fields of an argument."""
         found: dict[str, Any] = {}
         self._take(value, found)
         return found
 
     def body(self, value: Any) -> dict[str, Any]:
-        """The request for an argument, without its ``msg_id``."""
+        """Make the request for an argument, without its ``msg_id``."""
         body: dict[str, Any] = {"type": self.f}
         self._take(value, body)
         return body
 
     def is_reply(self, reply: Mapping[str, Any]) -> bool:
-        """Whether a message is the reply, with fields of their shapes."""
+        """Return whether a message is the reply, with fields of their shapes."""
         if reply.get("type") != self._reply_type:
             return False
         for name, test in self._replied:  # noqa: SIM110 - twice the time of a loop
@@ -116,7 +116,7 @@ class Declared:
         return True
 
     def _make_answer(self) -> Callable[[Any, Mapping[str, Any]], Any]:
-        """The function that makes the result, in the shortest way that its pattern allows."""
+        """Make the function that makes the result, in the shortest way that its pattern allows."""
         if not self.reply and self.result == self.value:
             return lambda value, _: value
         fill, names = _form(self.result, {**self.request, **self.reply}).fill, [*self.reply]
@@ -127,13 +127,13 @@ class Declared:
         )
 
     def answer_of(self, value: Any, code: int) -> Any:
-        """The result that an error of this code is; None if it is just an error."""
+        """Return the result that an error of this code is; None if it is just an error."""
         if code not in self._answers:
             return None
         return self._answers[code](self.fields(value))
 
     def argument_words(self) -> str:
-        """The argument's form, in words."""
+        """Put the argument's form in words."""
         return self._words if self.planned is ... else in_words(self.planned)
 
 
@@ -240,14 +240,14 @@ def _check(made: Declared) -> None:
 
 
 def _pattern(fields: Mapping[str, Shape]) -> Pattern:
-    """Null for no field, the field itself for one, an object for several."""
+    """Read null for no field, the field itself for one, an object for several."""
     if len(fields) > 1:
         return {name: name for name in fields}
     return next(iter(fields), None)
 
 
 def names_in(pattern: Pattern) -> Iterator[Any]:
-    """The fields that a pattern names, in order."""
+    """Yield the fields that a pattern names, in order."""
     if isinstance(pattern, tuple):
         for part in pattern:
             yield from names_in(part)
@@ -276,7 +276,7 @@ class _Form(NamedTuple):
 
 
 def _form(pattern: Pattern, shapes: Mapping[str, Shape]) -> _Form:
-    """The form of a pattern whose fields have these shapes."""
+    """Make the form of a pattern whose fields have these shapes."""
     if isinstance(pattern, tuple):
         return _list_form(pattern, [_form(part, shapes) for part in pattern])
     if isinstance(pattern, dict):

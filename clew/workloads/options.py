@@ -75,7 +75,7 @@ class Option:
         return tuple(self.names() if callable(self.names) else self.names)
 
     def __iter__(self) -> Iterator[Any]:
-        """The bounds, in the form that pydantic checks."""
+        """Yield the bounds, in the form that pydantic checks."""
         from pydantic import Field  # noqa: PLC0415 - slow to import
 
         held: Any = Field(ge=self.least, gt=self.above, le=self.most, lt=self.below)
@@ -105,7 +105,7 @@ class Row(NamedTuple):
 
 
 def own_options(owner: type) -> Mapping[str, Row]:
-    """The options that a class declares, those of its bases first.
+    """Return the options that a class declares, those of its bases first.
 
     Raises:
         AttributeError: one has no default.

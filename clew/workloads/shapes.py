@@ -42,13 +42,13 @@ Test: TypeAlias = Callable[[Any], bool]
 
 
 def fits(value: Any, shape: Shape) -> bool:
-    """Whether a value, as JSON has it, is of a shape."""
+    """Return whether a value, as JSON has it, is of a shape."""
     return test_of(shape)(value)
 
 
 @cache
 def test_of(shape: Shape) -> Test:
-    """The test whether a value is of a shape; made once, since it is used for each message."""
+    """Make the test whether a value is of a shape; once, since it is used for each message."""
     kind: Any = get_origin(shape)
     return _plain(shape) if kind is None else _MADE[kind](get_args(shape))
 
@@ -94,7 +94,7 @@ def _tuple(parts: tuple[Shape, ...]) -> Test:
 
 
 def list_of(tests: Sequence[Test]) -> Test:
-    """The test whether a value is a list with one item for each test, which fits it."""
+    """Make the test whether a value is a list with one item for each test, which fits it."""
     count = len(tests)
     return lambda value: (
         isinstance(value, _LISTS) and len(value) == count and all(map(call, tests, value))
@@ -124,7 +124,7 @@ _MADE: dict[Any, Callable[[tuple[Any, ...]], Test]] = {
 
 
 def in_words(shape: Shape) -> str:
-    """A shape in words, such as "an integer" or "a list, each item a string"."""
+    """Put a shape in words, such as "an integer" or "a list, each item a string"."""
     if shape in _WORDS:
         return _WORDS[shape]
     kind: Any = get_origin(shape)
@@ -141,7 +141,7 @@ def in_words(shape: Shape) -> str:
 
 
 def is_shape(shape: Shape) -> bool:
-    """Whether this is a shape that `fits` knows."""
+    """Return whether this is a shape that `fits` knows."""
     try:
         known = shape in _WORDS
     except TypeError:  # not even hashable

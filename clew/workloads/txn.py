@@ -42,7 +42,7 @@ class _Transactions(Workload):
     ] = 16
 
     def transaction(self, draw: Draw) -> list[list[Any]]:
-        """One to `max_txn_length` reads and writes of a few keys.
+        """Draw one to `max_txn_length` reads and writes of a few keys.
 
         Keys move on, so that none is written more than about `max_writes_per_key` times.
         """
@@ -58,7 +58,7 @@ class _Transactions(Workload):
         return txn
 
     def result(self, asked: Request, reply: dict[str, Any], client: int) -> Any:
-        """The micro-operations, with the values read."""
+        """Return the micro-operations, with the values read."""
         done = super().result(asked, reply, client)
         if len(done) != len(asked.value):
             raise Malformed(
@@ -73,7 +73,7 @@ class _Transactions(Workload):
         return done
 
     def _is_answer(self, wanted: list[Any], found: Any) -> bool:
-        """Whether a micro-operation is the requested one; a write comes back unchanged."""
+        """Return whether a micro-operation is the requested one; a write comes back unchanged."""
         if not isinstance(found, list) or len(found) != len(wanted) or found[0] != wanted[0]:
             return False
         (_, key, value), (_, own, answer) = wanted, found
@@ -82,7 +82,7 @@ class _Transactions(Workload):
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are the same in JSON; Python takes true and 1.0 for 1."""
+    """Return whether two values are the same in JSON; Python takes true and 1.0 for 1."""
     return type(one) is type(other) and bool(one == other)
 
 

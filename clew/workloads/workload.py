@@ -87,7 +87,7 @@ class FunctionCheck:
     find: Callable[[History], Iterable[Anomaly]]
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if an anomaly was found."""
+        """Return INVALID if an anomaly was found."""
         budget.spend(len(history.operations))
         found = tuple(self.find(history) or ())
         strange = next((one for one in found if not isinstance(one, Anomaly)), None)
@@ -319,7 +319,7 @@ class Workload:
 
 
 def _malformed(reply: dict[str, Any], kind: str, fields: Mapping[str, Shape]) -> Malformed:
-    """What is wrong with a message that is not the reply with a type and fields."""
+    """Say what is wrong with a message that is not the reply with a type and fields."""
     found = reply.get("type")
     if found != kind:
         return Malformed(
@@ -335,7 +335,7 @@ def _malformed(reply: dict[str, Any], kind: str, fields: Mapping[str, Shape]) ->
 
 
 def held(workload: Workload, method: str, value: Any, kind: type | UnionType, words: str) -> Any:
-    """What a workload's method returned, checked to be of a kind.
+    """Check that what a workload's method returned is of a kind, and return it.
 
     Raises:
         WorkloadError: it is something else.
@@ -350,7 +350,7 @@ def held(workload: Workload, method: str, value: Any, kind: type | UnionType, wo
 
 
 def finals(workload: Workload) -> tuple[Request, ...]:
-    """The requests to each node at the end.
+    """Return the requests to each node at the end.
 
     Raises:
         WorkloadError: one is not a request of the workload's.

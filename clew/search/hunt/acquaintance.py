@@ -64,14 +64,14 @@ def profile_seen(scenario: Scenario, model: Model, kinds: Iterable[str]) -> Prof
 
 
 def _messages(runs: Iterable[Run]) -> tuple[str, ...]:
-    """The types of messages that nodes sent or received."""
+    """Return the types of messages that nodes sent or received."""
     return tuple(
         sorted({str(each.type) for run in runs for each in run.timeline().messages.values()})
     )
 
 
 def _exchanged(runs: Iterable[Run]) -> tuple[str, ...]:
-    """The types of messages that nodes sent each other."""
+    """Return the types of messages that nodes sent each other."""
     found = {
         str(each.type)
         for run in runs
@@ -82,7 +82,7 @@ def _exchanged(runs: Iterable[Run]) -> tuple[str, ...]:
 
 
 def _states(runs: Iterable[Run]) -> tuple[str, ...]:
-    """The server states that nodes reported."""
+    """Return the server states that nodes reported."""
     found = {
         each.fields["state"].get("role") for run in runs for each in run.timeline().events("state")
     }

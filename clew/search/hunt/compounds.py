@@ -38,21 +38,21 @@ class Strike(NamedTuple):
     target: str
 
     def fault(self, kind: str, target: Any = None, **params: Any) -> Fault:
-        """One of its faults, at the same time as the others; for the target if none is named."""
+        """Make one of its faults, at the time of the others; for the target if none is named."""
         until_ns = self.until_ns
         if KINDS[kind].instant and self.target != _LEADER:
             until_ns = self.at_ns
         return Fault("", kind, self.at_ns, until_ns, target or self.target, params)
 
     def later(self, fault: Fault, at_ns: int, until_ns: int) -> Fault:
-        """The fault at another time, within the run."""
+        """Return the fault at another time, within the run."""
         end_ns = self.ground.time_limit_ns - 1
         at_ns = min(at_ns, end_ns)
         return Fault("", fault.kind, at_ns, max(min(until_ns, end_ns), at_ns), fault.target,
                      fault.params)  # fmt: skip
 
     def jump_ns(self, least_ns: int = 0) -> int:
-        """A jump back of a clock, within what the nodes tolerate, and at least so far if it may."""
+        """Draw a jump back of a clock that the nodes tolerate, at least so far if it may be."""
         most_ns = min(self.ground.clock_error_ns or 2 * _LONGEST_NS, 2 * _LONGEST_NS)
         return -magnitude(self.stream, max(most_ns // 256, min(least_ns, most_ns), 1), most_ns)
 
@@ -66,19 +66,19 @@ def _clock_and_cut(strike: Strike) -> Iterator[Fault]:
 
 
 def _clock_and_kill(strike: Strike) -> Iterator[Fault]:
-    """The clock shows again, after the restart, what it showed before."""
+    """Turn a clock back so that it shows again, after the restart, what it showed before."""
     down_ns = magnitude(strike.stream, _SHORTEST_NS, _DOWN_NS)
     yield strike.fault("clock-jump", jump_ns=strike.jump_ns(down_ns))
     yield strike.later(strike.fault("kill"), strike.at_ns, strike.at_ns + down_ns)
 
 
 def _frozen(strike: Strike) -> Iterator[Fault]:
-    """All stand still, or a majority, and go on together."""
+    """Stop all nodes, or a majority, and let them go on together."""
     yield strike.fault("pause", strike.stream.pick(("all", "majority")))
 
 
 def _all_killed(strike: Strike) -> Iterator[Fault]:
-    """All die at once and come back one after the other."""
+    """Kill all nodes at once and bring them back one after the other."""
     names = strike.stream.sample(strike.ground.node_ids, len(strike.ground.node_ids))
     length_ns = strike.until_ns - strike.at_ns
     for rank, name in enumerate(names):
@@ -88,7 +88,7 @@ def _all_killed(strike: Strike) -> Iterator[Fault]:
 
 
 def _rolling(strike: Strike) -> Iterator[Fault]:
-    """Each node restarts, one after the other."""
+    """Restart each node, one after the other."""
     names = strike.stream.sample(strike.ground.node_ids, len(strike.ground.node_ids))
     step_ns = max((strike.until_ns - strike.at_ns) // len(names), _SHORTEST_NS)
     for rank, name in enumerate(names):
@@ -97,7 +97,7 @@ def _rolling(strike: Strike) -> Iterator[Fault]:
 
 
 def _cut_in_turn(strike: Strike) -> Iterator[Fault]:
-    """The leader is cut off, then the next one, and the first comes back meanwhile."""
+    """Cut off the leader, then the next one, and let the first come back meanwhile."""
     length_ns = strike.until_ns - strike.at_ns
     for rank in range(strike.stream.between(2, 3)):
         at_ns = strike.at_ns + rank * length_ns * 3 // 4
@@ -105,7 +105,7 @@ def _cut_in_turn(strike: Strike) -> Iterator[Fault]:
 
 
 def _cut_and_killed(strike: Strike) -> Iterator[Fault]:
-    """A node is cut off, and dies while it is."""
+    """Cut a node off, and kill it while it is."""
     yield strike.fault("partition-one")
     length_ns = strike.until_ns - strike.at_ns
     middle_ns = strike.at_ns + strike.stream.below(max(length_ns, 1))
@@ -116,7 +116,7 @@ def _cut_and_killed(strike: Strike) -> Iterator[Fault]:
 
 
 def _paused_and_cut(strike: Strike) -> Iterator[Fault]:
-    """A node stands still; when it goes on, it hears nobody."""
+    """Pause a node; when it goes on, it hears nobody."""
     yield strike.fault("pause")
     cut = strike.fault("partition-one-way")
     yield strike.later(cut, strike.at_ns, strike.until_ns + _LONGEST_NS // 4)
@@ -144,7 +144,7 @@ class Compound(NamedTuple):
     least_nodes: int = 2
 
     def draw(self, ground: Ground, stream: Stream) -> list[Fault]:
-        """The faults of all its strikes, which are as many as there is room for, or fewer."""
+        """Draw the faults of all its strikes, which are as many as there is room for, or fewer."""
         if len(ground.node_ids) < self.least_nodes:
             return []
         gap_ns = magnitude(stream, 4 * _SHORTEST_NS, ground.time_limit_ns // 4)

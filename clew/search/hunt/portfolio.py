@@ -57,7 +57,7 @@ class Portfolio:
     rota: Rota
 
     def theme(self, seed: int) -> Theme:
-        """The theme of a seed."""
+        """Return the theme of a seed."""
         return self.rota.theme(seed)
 
     def __call__(self, scenario: Scenario, seed: int, model: Model) -> Plan:
@@ -72,7 +72,7 @@ class Portfolio:
 
 
 def portfolio_of(scenario: Scenario, model: Model) -> Portfolio:
-    """The portfolio of a hunt of a scenario, whose model is run twice to see what it does."""
+    """Make the portfolio of a scenario's hunt; run the model twice to see what it does."""
     within = range_of(scenario, model.program)
     if within.acts:
         seen = profile_seen(scenario, model, within.acts)
@@ -81,7 +81,7 @@ def portfolio_of(scenario: Scenario, model: Model) -> Portfolio:
 
 
 def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
-    """The scenario with a drawn value for each option that varies and that it leaves open."""
+    """Draw a value for each option that varies and that the scenario leaves open."""
     stated = scenario.model_fields_set
     entropy = Entropy(seed)
 

@@ -71,7 +71,7 @@ class Reach:
         return weight * once * max(once - 1, 0) / 2
 
     def expected(self, runs: int) -> float:
-        """How many behaviours so many more runs would show for the first time."""
+        """Estimate how many behaviours that many more runs would show for the first time."""
         unseen, once = self.unseen, self._count(1)
         if not unseen:
             return 0.0
@@ -115,13 +115,13 @@ class Findings:
         self.reach.add(seed, reached)
 
     def of_family(self, family: str) -> Tried:
-        """The runs of all themes of a family."""
+        """Return the runs of all themes of a family."""
         own = [tried for theme, tried in self.tried.items() if theme.family == family]
         return Tried(sum(each.runs for each in own), sum(each.invalid for each in own))
 
 
 def failing_at_most(runs: int) -> float | None:
-    """The share of runs that fail at most if none of so many did, at 95 % confidence.
+    """Return the share of runs that fail at most if none of so many did, at 95 % confidence.
 
     None for too few runs to say anything.
     """

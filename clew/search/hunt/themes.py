@@ -87,7 +87,7 @@ class Range:
 
 
 def range_of(scenario: Scenario, program: Program) -> Range:
-    """What a hunt of a scenario may draw from: nothing that the nodes don't say they withstand.
+    """Return what a hunt may draw from: nothing that the nodes don't say they withstand.
 
     Args:
         scenario: if it names faults, only those are drawn; those that wait for something, if that
@@ -131,7 +131,7 @@ def _word(asked: str) -> str:
 
 
 def _place(asked: Asked) -> Aim | None:
-    """Where what is waited for must happen."""
+    """Return where what is waited for must happen."""
     return asked.aim and Aim("", asked.role, asked.region)
 
 
@@ -192,12 +192,12 @@ def _none(*_: object) -> list[Fault]:
 
 
 def _each(theme: Theme, within: Range, ground: Ground, stream: Stream) -> list[Fault]:
-    """Much of each kind that a theme names."""
+    """Draw much of each kind that a theme names."""
     return [fault for name in theme.names for fault in _much(name, within.kinds, ground, stream)]
 
 
 def _much(name: str, pool: Collection[str], ground: Ground, stream: Stream) -> Iterable[Fault]:
-    """The faults of one name: of all its kinds or of one, again and again or all the time."""
+    """Draw faults of one name: of all its kinds or of one, again and again or all the time."""
     kinds = ground.fitting(name, pool)
     if not kinds:
         return ()
@@ -212,7 +212,7 @@ def _much(name: str, pool: Collection[str], ground: Ground, stream: Stream) -> I
 
 
 def _can_stand(fault: Fault) -> bool:
-    """True for a fault that may last for the whole run: a node that is down shows nothing."""
+    """Return whether a fault may last for the whole run: a node that is down shows nothing."""
     kind = KINDS[fault.kind]
     return not kind.instant and kind.group not in {"kill", "pause", "freeze", "disk", "membership"}
 
@@ -229,7 +229,7 @@ def _together(theme: Theme, _: Range, ground: Ground, stream: Stream) -> Iterabl
 
 
 def _waiting(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Iterable[Fault]:
-    """Faults of one sort that wait for one thing, mostly of one name."""
+    """Draw faults of one sort that wait for one thing, mostly of one name."""
     field, act = WAITING[theme.names[0]]
     if any(KINDS[kind].least_nodes > len(ground.node_ids) for kind in act):
         return ()
@@ -242,7 +242,7 @@ def _waiting(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Ite
 
 
 def _of_type(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Iterator[Fault]:
-    """What strikes the messages of one type, and for an echo what makes nodes start again."""
+    """Yield what strikes messages of one type; for an echo also what makes nodes start again."""
     kind, *names = theme.names
     if not ground.fitting(kind, within.typed):
         return
@@ -303,7 +303,7 @@ class Rota:
     themes: dict[str, tuple[Theme, ...]]
 
     def theme(self, seed: int) -> Theme:
-        """The theme of a seed."""
+        """Return the theme of a seed."""
         block, rank = divmod(seed, BLOCK)
         cycle, turn = divmod(rank, len(self.turns))
         family, rank = self.turns[turn]
@@ -315,7 +315,7 @@ class Rota:
 
 
 def rota_of(within: Range) -> Rota:
-    """The rota of all families that have a theme in a range."""
+    """Return the rota of all families that have a theme in a range."""
     themes = {
         family: _shuffled(family, [Theme(family, names) for names in each.themes(within)])
         for family, each in FAMILIES.items()
@@ -331,12 +331,12 @@ def rota_of(within: Range) -> Rota:
 
 
 def _shuffled(family: str, themes: Sequence[Theme]) -> tuple[Theme, ...]:
-    """Themes in an order that is the same in every hunt, so that like ones are apart."""
+    """Put themes in an order that is the same in every hunt, so that like ones are apart."""
     return tuple(Entropy(0).stream("hunt", family).sample(themes, len(themes)))
 
 
 def idle(asked: Iterable[str], took_effect: Mapping[str, int]) -> tuple[str, ...]:
-    """The kinds of fault that were asked for by name, and that took effect in no run of a hunt.
+    """Return the kinds of fault that were asked for by name and took effect in no run.
 
     Args:
         asked: as a scenario names them.

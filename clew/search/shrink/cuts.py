@@ -275,7 +275,7 @@ def _in_regions(fault: Fault, renamed: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _meant(aim: Aim, node_ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
-    """Those of some nodes of a plan that an aim is about."""
+    """Return those of some nodes of a plan that an aim is about."""
     places = {} if plan.regions is None else plan.regions.places()
     roles = roles_among(plan.all_nodes, plan.roles)
     counting = aim.among(node_ids, roles, places)

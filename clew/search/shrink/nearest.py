@@ -159,7 +159,7 @@ ARRIVING_MAX = 8
 
 
 def _apart(plan: Plan, run: Run, kept: Collection[PlannedOperation]) -> Iterator[Candidate]:
-    """Of two operations that overlap, invoke one only when the other is answered."""
+    """Invoke one of two overlapping operations only when the other is answered."""
     timeline = run.timeline()
     asked: dict[str, list[Operation]] = {}
     for one in timeline.operations:
