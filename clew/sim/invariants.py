@@ -46,7 +46,7 @@ class Invariant:
         self.nodes = nodes
 
     def after(self, node: Node) -> Violation | None:
-        """Return what is wrong after an event at `node`, or None; runs at each event, so keep it O(1).
+        """Return what is wrong after an event at `node`, or None; runs at each event: keep it O(1).
 
         It may only look: without it the nodes must do the same.
         """
