@@ -1,4 +1,4 @@
-"""``clew replay``: run a repro file's plan again, and tell whether it is the same run.
+"""``clew replay``: run a repro file's plan again, and report whether it is the same run.
 
 Nothing that a file names is imported before `clew.scenarios.repros.trust` has looked at it. If the
 model's source has changed since the file was written, a different run is to be expected, and

@@ -79,7 +79,7 @@ def end(
 
 
 def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None) -> None:
-    """Write the JUnit report that was asked for, and annotations where it is GitHub that runs this.
+    """Write the JUnit report that was asked for, and annotations if it is GitHub that runs this.
 
     ``stories`` has by repro file what happened in its run, as far as it was told.
     """
@@ -93,7 +93,7 @@ def write_reports(cases: Sequence[Case], stories: Mapping[str, str], junit: Path
 def write_junit(
     cases: Sequence[Case], stories: Mapping[str, str], junit: Path | None, crash: str = ""
 ) -> None:
-    """Write the JUnit report, where one was asked for; as `write_reports`.
+    """Write the JUnit report, if one was asked for; as `write_reports`.
 
     With ``crash``, the words for a mistake of Clew's own, it has an error of that.
     """

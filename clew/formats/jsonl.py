@@ -48,7 +48,7 @@ def read_jsonl(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[st
 
 _BLOCK = 256
 _FAILED_MAX = 8
-"""After so many blocks that can't be read at once, as where values hold objects, none is tried."""
+"""After so many blocks that can't be read at once, as when values hold objects, none is tried."""
 
 
 def _at_once(block: Sequence[str]) -> list[dict[str, Any]] | None:
@@ -75,7 +75,7 @@ def _at_once(block: Sequence[str]) -> list[dict[str, Any]] | None:
 def _one_by_one(
     block: Sequence[str], before: int, source: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read lines by themselves, where so many are before them."""
+    """Read lines by themselves, if so many are before them."""
     for number, line in enumerate(block, before + 1):
         try:
             record, end = QUICK.raw_decode(line)

@@ -1,4 +1,4 @@
-"""The collector of cycles, which has little to do where objects make no cycles."""
+"""The collector of cycles, which has little to do if objects make no cycles."""
 
 from __future__ import annotations
 

@@ -171,10 +171,10 @@ class Life(Runtime, ABC):
         Args:
             node_ids: all nodes of the cluster, in order.
             cause: what starts it.
-            regions: the nodes of each region, where there are regions.
+            regions: the nodes of each region, if there are regions.
             roles: the nodes of each role; without roles all are of one. Others of the cluster, too,
                 may stand there: the node is told of those that it knows.
-            joining: True where the cluster ran before it.
+            joining: True if the cluster ran before it.
         """
         self._node_ids, self._roles = list(node_ids), roles  # who is a member changes
         fields = object.__getattribute__(self.node, "__dict__")  # past what the class may override

@@ -391,14 +391,14 @@ class Node:
         members as its ``node_ids``; one that restarts, with those who are members then.
 
         Args:
-            members: their ids, in the order in which they came; without this node where it is to
+            members: their ids, in the order in which they came; without this node if it is to
                 leave.
         """
 
     def may_leave(self) -> bool:
         """Say whether this node, which is to leave, may be shut down now, as an operator asks.
 
-        Asked every 50 ms. While it says no, nothing happens; where it never says yes in time, it
+        Asked every 50 ms. While it says no, nothing happens; if it never says yes in time, it
         stays a member.
         """
         return True

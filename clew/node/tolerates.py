@@ -22,7 +22,7 @@ class Tolerates:
     Args:
         nodes: the fewest nodes with which it works; or the fewest and the most.
         latency: the longest mean latency of a link with which it makes progress, seconds.
-        clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None where
+        clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None if
             it works with clocks that show anything.
         faults: the kinds and groups of faults that it recovers from; None for all that it notices.
 

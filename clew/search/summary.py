@@ -22,7 +22,7 @@ class Group:
 
     Attributes:
         first: the result that was reported first, whole.
-        target: what they have in common, where a run may have failed in several ways.
+        target: what they have in common, if a run may have failed in several ways.
         seeds: all of them, in the order they were reported.
     """
 

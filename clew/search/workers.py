@@ -50,7 +50,7 @@ from clew.search.seeds import (
 
 HELD, HELD_MOST = 3, 32
 """How many seeds a worker holds at most, including the one it runs: it never waits for the next.
-There are so many only where they are quick."""
+There are so many only if they are quick."""
 
 HELD_SECONDS = 0.2
 """How long the seeds that a worker holds may keep it busy, if they are more than `HELD`."""

@@ -51,7 +51,7 @@ class Process(Receiver, Protocol):
         """Make work take so many times as long as at full speed from here on."""
 
     def told(self, members: Sequence[str]) -> None:
-        """See `Node.members_changed`; later where it is paused."""
+        """See `Node.members_changed`; later if it is paused."""
 
     def may_leave(self) -> bool:
         """See `Node.may_leave`; what the node returns, or raises."""

@@ -5,7 +5,7 @@ the draw is keyed by the link and the message's rank on it. Messages are indepen
 a later one may overtake an earlier one. Faults cut links or attach disturbances to them; a link
 without either is the fast path.
 
-Where links have a bandwidth a message is sent as store and forward does it: it waits until those
+If links have a bandwidth, a message is sent as store and forward does it: it waits until those
 before it on its link have left, and takes its length over the bandwidth to leave; then its latency
 begins. Its length is that of its body in compact JSON. What a fault loses has left its sender too.
 
@@ -30,7 +30,7 @@ from clew.sim.world import World
 from clew.trace.record import BATCH, Trace
 
 Emit: TypeAlias = Callable[[dict[str, Any], bool], None]
-"""Sends a frozen body along a link; the second argument tells whether it is flat."""
+"""Sends a frozen body along a link; the second argument says whether it is flat."""
 
 
 class Receiver(Protocol):

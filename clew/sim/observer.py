@@ -23,12 +23,12 @@ class Observer:
         trace: a change of server state is part of it.
         findings: where a broken invariant goes.
         invariants: what is declared.
-        states: True if nodes tell a server state, which is watched then.
+        states: True if nodes report a server state, which is watched then.
         shown: True if what invariants show of a node (`Invariant.facts_of`) shows its state too.
 
     Attributes:
         nodes: the live instances by name.
-        states: the server state that each node told last, by its name.
+        states: the server state that each node reported last, by its name.
         watch: called with a node after its code ran; None if nothing is watched.
     """
 

@@ -1,4 +1,4 @@
-"""Tripwires of a run: what happens at its nodes, told to the faults that wait for it.
+"""Tripwires of a run: what happens at its nodes, reported to the faults that wait for it.
 
 Only a run whose plan holds such faults has them, and only for the events that its faults wait for;
 `clew.runtimes.tripped` lays them at each process. Any other run takes no notice.
@@ -64,7 +64,7 @@ class Wire:
         return self.passed == self.trigger.count
 
     def strike(self, name: str, host: Host) -> None:
-        """Strike; what happened is told as the trigger that waits for just that."""
+        """Strike; what happened is reported as the trigger that waits for just that."""
         exact = replace(
             self.trigger, name=name, node=host.id, count=self._each[name, host.id]
         )  # fmt: skip
@@ -72,7 +72,7 @@ class Wire:
 
 
 class Tripwires:
-    """Tells the faults of a run that wait for something what happens at its nodes.
+    """Reports what happens at a run's nodes to the faults that wait for something.
 
     Args:
         triggers: all of the plan's.
@@ -153,7 +153,7 @@ class Tripwires:
         Args:
             host: the node's.
             node: it.
-            state: the server state that it tells.
+            state: the server state that it reports.
         """
         if "state" in self.events and state != self._states.get(host.id):
             self._states[host.id] = state

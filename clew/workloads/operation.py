@@ -29,7 +29,7 @@ class Renamed(Enum):
     """What the shrinker may do with a field whose values are only names.
 
     Attributes:
-        KEY: what an operation is on: one for all operations where one does, else the least.
+        KEY: what an operation is on: one for all operations if one does, else the least.
         FRESH: a value that no other operation writes: the least numbers, in order.
     """
 

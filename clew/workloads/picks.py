@@ -1,6 +1,6 @@
 """How a client picks the node that it sends an operation to.
 
-Where an operation goes to a role of a system, all of this is about the nodes of that role.
+If an operation goes to a role of a system, all of this is about the nodes of that role.
 """
 
 from __future__ import annotations

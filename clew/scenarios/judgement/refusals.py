@@ -24,7 +24,7 @@ REFUSED_MIN = 5
 def refused_for_ever(run: Run, *, every_node: bool, stalled: bool) -> Iterator[str]:
     """Yield a sentence for each function that had succeeded and was refused all recovery long.
 
-    With ``every_node`` each node has to serve its own clients; otherwise the cluster counts. Where
+    With ``every_node`` each node has to serve its own clients; otherwise the cluster counts. If
     progress was found to have stopped, ``stalled``, no sentence says that this is no failure.
     """
     groups: dict[str, dict[str, list[Operation]]] = {}

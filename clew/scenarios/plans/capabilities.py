@@ -93,7 +93,7 @@ def _own(program: Program) -> list[type]:
 def kinds_for(program: Program) -> list[str]:
     """Return the kinds of fault that nodes can feel and promise to withstand, in the table's order.
 
-    Those that are drawn only where they are asked for by name are not among them.
+    Those that are drawn only if they are asked for by name are not among them.
     """
     return [name for name in _fit(program) if not KINDS[name].apart]
 

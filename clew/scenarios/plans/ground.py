@@ -28,7 +28,7 @@ class Ground:
         node_ids: its nodes at the beginning.
         program: what they run.
         time_limit_ns: the length of the run before everything heals.
-        leads: True if the nodes tell who leads.
+        leads: True if the nodes report who leads.
         clock_error_ns: how far a clock may be off; None for no bound.
         latency: of the links.
         regions: where the nodes stand; None for one place.

@@ -86,7 +86,7 @@ def draw_faults(
         node_ids: the cluster.
         interval_ns: the mean gap.
         time_limit_ns: the length of the run before everything heals.
-        leads: True if the nodes tell who leads, so that faults can aim at the leader.
+        leads: True if the nodes report who leads, so that faults can aim at the leader.
         unfelt: kinds that a group's name leaves out here, if it means others.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
@@ -277,10 +277,10 @@ def draw_swarm(
         kinds: the pool, such as `kinds_for` gives, or groups.
         entropy: the run's seed.
         time_limit_ns: the length of the run before everything heals.
-        leads: True if the nodes tell who leads.
+        leads: True if the nodes report who leads.
         promise: what the nodes tolerate.
-        node_ids: the cluster, fixed by the user; of a size within the promise where None.
-        latency: fixed by the user; drawn within the promise where None.
+        node_ids: the cluster, fixed by the user; of a size within the promise if None.
+        latency: fixed by the user; drawn within the promise if None.
         clock_error_ns: how far a clock may be off; None for no bound.
         regions: where the nodes stand; None for one place.
         roles: the nodes of each role of a system.
@@ -340,7 +340,7 @@ def draw_size(entropy: Entropy, promise: Tolerates, least: int = 0) -> tuple[str
     Args:
         entropy: the run's seed.
         promise: what the nodes tolerate.
-        least: how many there are at least, where so many are promised.
+        least: how many there are at least, if so many are promised.
     """
     counts = node_counts(promise)
     fitting = [count for count in counts if count >= least] or counts

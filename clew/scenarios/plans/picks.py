@@ -1,4 +1,4 @@
-"""Which node each operation goes to, where that is drawn: data of the plan."""
+"""Which node each operation goes to, if that is drawn: data of the plan."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Liveness: TypeAlias = Literal["all", "core", "off"]
 
 
 _ALWAYS = 6
-"""So many parts of an operation are always written."""
+"""The number of parts of an operation that are always written."""
 
 
 class PlannedOperation(NamedTuple):
@@ -41,7 +41,7 @@ class PlannedOperation(NamedTuple):
         phase: ``main`` while faults strike, ``recover`` after healing, ``final`` at the end.
         think_ns: in a closed loop, how long after the client's last one it comes at the earliest;
             None in an open loop.
-        node: whom it asks, where that is not the client's own node: a node that joins, or one
+        node: whom it asks, if that is not the client's own node: a node that joins, or one
             that was drawn (see `clew.scenarios.plans.picks`); None in most plans.
     """
 
@@ -90,10 +90,10 @@ class Plan:
             sticky.
         nemesis: the fault kinds that were requested by name: each must take effect.
         options: what the workload declares, by name.
-        core: the nodes that heal after the time limit; all of them where liveness is not core.
+        core: the nodes that heal after the time limit; all of them if liveness is not core.
         schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
-            where nobody knows it.
+            if nobody knows it.
         allow_inert: a kind that was requested by name need not take effect.
         strict_replies: a reply that nobody waits for is a finding.
         clock_error_ns: how far a node's clock may be off, whatever faults say; None for no bound.
@@ -217,7 +217,7 @@ _UNSAID = (
     "retries", "backoff_ns", "request_timeout_ns", "retry_budget_ppm", "hedge_ns",
     "recovery_least_ns",
 )  # fmt: skip
-"""What a plan's text says only where it is not as in every plan before there was such a thing."""
+"""What a plan's text says only if it is not as in every plan before there was such a thing."""
 
 
 def trusted_plan(data: dict[str, Any]) -> Plan:

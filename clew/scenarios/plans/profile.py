@@ -1,6 +1,6 @@
 """What happens at the nodes of a system, by name: what faults that wait for something can wait for.
 
-A profile is collected from a calm run of a model, or from several; where nobody has collected one,
+A profile is collected from a calm run of a model, or from several; if nobody has collected one,
 names are drawn in the run itself, see `clew.sim.trigger.DRAWN`.
 """
 

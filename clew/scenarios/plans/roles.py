@@ -20,7 +20,7 @@ from clew.sim.entropy import Entropy
 from clew.workloads.workload import Workload
 
 _NODES_TOGETHER_MAX = 1000
-"""So many nodes a cluster may have, as of one class."""
+"""The number of nodes that a cluster may have, as of one class."""
 
 
 def draw_roles(scenario: Scenario, entropy: Entropy, model: Model) -> dict[str, tuple[str, ...]]:

@@ -318,7 +318,7 @@ class Client:
             self._go(self._home)
 
     def _at_member(self, phase: Phase) -> bool:
-        """Be at a node that is a member, and find a new home where its own is none any more.
+        """Be at a node that is a member, and find a new home if its own is none any more.
 
         False if nothing is to be asked: of who has left nobody reads, and a client that stays
         has gone with its node.

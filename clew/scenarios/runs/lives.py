@@ -23,7 +23,7 @@ Done: TypeAlias = tuple[int, str, str]
 acts."""
 
 Stored: TypeAlias = tuple[str, bool, Any]
-"""What a disk holds under a name: its bytes, or where that is True a frozen JSON value."""
+"""What a disk holds under a name: its bytes, or, if that is True, a frozen JSON value."""
 
 
 class Noted(NamedTuple):

@@ -11,7 +11,7 @@ that follows could change what `check_liveness` says:
 - each node that is up has acknowledged what comes before the first operation;
 - no node keeps a coroutine that it has yet to begin, see `clew.sim.unawaited`.
 
-Where nodes are read at the end, clients then stop, and their last answers are awaited. The final
+If nodes are read at the end, clients then stop, and their last answers are awaited. The final
 reads come early, and count if the checkers are content with them. Otherwise replicas have yet to
 converge: those reads are ordinary ones, and the next come after a pause that doubles. The reads at
 the end of the whole recovery count in any case, so that no replica is accused sooner.

@@ -63,7 +63,7 @@ class Run:
     Attributes:
         digest: of the trace; identifies the run.
         shared: names of what the run changed and all nodes shared.
-        apart: names of what nodes would have shared, and each process had of its own; none where
+        apart: names of what nodes would have shared, and each process had of its own; none if
             it was seen to make no difference, as with what only remembers what was computed.
         talked: True if a node sent something to another.
         unawaited: replies that nobody waited for: their type, the nodes, and how many.

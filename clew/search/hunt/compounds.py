@@ -17,7 +17,7 @@ from clew.sim.faults import KINDS, Fault
 _MS = 1_000_000
 _SHORTEST_NS, _LONGEST_NS = 20 * _MS, 2_000 * _MS
 _DOWN_NS = 500 * _MS
-"""How long a process is down at most, where it should be back soon."""
+"""How long a process is down at most, if it should be back soon."""
 
 
 class Strike(NamedTuple):
@@ -28,7 +28,7 @@ class Strike(NamedTuple):
         stream: its own draws.
         at_ns: when.
         until_ns: when it is over.
-        target: a drawn node; or ``leader`` half of the time, if nodes tell who leads.
+        target: a drawn node; or ``leader`` half of the time, if nodes report who leads.
     """
 
     ground: Ground
@@ -133,7 +133,7 @@ class Compound(NamedTuple):
         meaning: in words.
         kinds: the kinds of fault that it is made of.
         strike: its faults, for one time that it strikes.
-        leads: it is about leaders, and says nothing of nodes that don't tell who leads.
+        leads: it is about leaders, and says nothing of nodes that don't report who leads.
         least_nodes: the smallest cluster.
     """
 

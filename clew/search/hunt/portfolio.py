@@ -27,7 +27,7 @@ RATES: tuple[float, ...] = (10.0, 20.0, 50.0)
 """Operations per second."""
 
 ALONE_RATES: tuple[float, ...] = (50.0, 200.0, 500.0)
-"""The same where nodes send each other nothing, so that an operation costs next to nothing."""
+"""The same if nodes send each other nothing, so that an operation costs next to nothing."""
 
 CLIENTS: tuple[str, ...] = ("1n", "2n", "5n")
 """Clients: one that waits for a node that was down asks nothing for seconds, and others go on."""

@@ -50,7 +50,7 @@ class Theme(NamedTuple):
 
     Attributes:
         family: a key of `FAMILIES`.
-        names: what it is made of, such as kinds of fault; empty where there is nothing to name.
+        names: what it is made of, such as kinds of fault; empty if there is nothing to name.
     """
 
     family: str
@@ -70,7 +70,7 @@ class Range:
         names: the same as a command line would say it: groups, or what was asked for.
         acts: the kinds of fault that may wait for something.
         roles: the roles of a system.
-        leads: True if the nodes tell who leads.
+        leads: True if the nodes report who leads.
         profile: what faults may wait for.
         where: the role at whose nodes it must happen; None for any node.
         typed: the kinds of fault that strike messages by their type.

@@ -231,7 +231,7 @@ def in_one_place(plan: Plan) -> Plan:
 
 
 def _renamed(target: Any, regions: Regions | None, renamed: Mapping[str, str]) -> Any:
-    """Aim at a region by its present name; at any place where there are no regions."""
+    """Aim at a region by its present name; at any place if there are no regions."""
     aim = aim_at(target)
     if aim is None or aim.region is None:
         return target
@@ -242,14 +242,14 @@ def _renamed(target: Any, regions: Regions | None, renamed: Mapping[str, str]) -
 def _renamed_wait(
     when: Trigger | None, regions: Regions | None, renamed: Mapping[str, str]
 ) -> Trigger | None:
-    """Wait at a region by its present name; anywhere where there are no regions."""
+    """Wait at a region by its present name; anywhere if there are no regions."""
     if when is None or when.node is None:
         return when
     return replace(when, node=_renamed(when.node, regions, renamed) or None)
 
 
 def _of_nodes(fault: Fault, plan: Plan) -> Fault:
-    """Say a fault of a region with the region's nodes, where there is such a kind."""
+    """Say a fault of a region with the region's nodes, if there is such a kind."""
     assert plan.regions is not None
     aim = aim_at(fault.target)
     if aim is not None and aim.region is not None and aim.word == "all" and KINDS[fault.kind].aims:

@@ -81,7 +81,7 @@ ROUND_NS = 10 * MS, MS
 
 
 def plain_triggers(hunt: Hunt) -> None:
-    """Let faults strike at a time instead of waiting for something, where any moment would do.
+    """Let faults strike at a time instead of waiting for something, if any moment would do.
 
     One that must strike at that very moment goes on waiting, which says why the moment matters; its
     figures are made small.

@@ -31,7 +31,7 @@ def repeat_change(clock: Clock, true_ns: int, told: str) -> None:
 
 
 class ClockFault(Injection):
-    """Base of the clock faults; they bite in readings of clocks that were wrong for them.
+    """Base of the clock faults; they take effect in readings of clocks that were wrong for them.
 
     The first parameter of each kind says how far, or how fast; if it is 0, no clock is wrong.
     """

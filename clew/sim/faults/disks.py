@@ -15,7 +15,7 @@ from clew.sim.host import Host
 
 
 class PowerCutAtSync(Injection):
-    """Base of the disk faults; they bite in writes."""
+    """Base of the disk faults; they take effect in writes."""
 
     group: ClassVar[str] = "disk"
     bites: ClassVar[str] = "unsynced writes lost or torn"

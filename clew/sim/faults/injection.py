@@ -110,7 +110,7 @@ class Injection:
     has no duration, `does` what it does to links, as a verb before the detail that names them,
     `lingers` True if a short one would mostly strike nothing. `needs` is what
     a node must do to notice it. `runs_nodes` is True if nodes' code runs when it strikes, so that
-    it can't strike in the middle of such code. `apart` is True if it is drawn only where it is
+    it can't strike in the middle of such code. `apart` is True if it is drawn only if it is
     asked for by name, so that `all` and swarms are without it; `stands` if half of those that are
     drawn last until healing. `hears` has the events at nodes that it must hear of, keys of
     `clew.sim.trigger.EVENTS`. `like` names the kinds that a node withstands which withstands it;

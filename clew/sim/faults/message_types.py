@@ -236,7 +236,7 @@ class MessageCopy(LateFault):
 
 
 KEPT_MAX = 4
-"""So many messages of each receiver and type are kept for an echo."""
+"""The number of messages of each receiver and type that are kept for an echo."""
 
 
 class Kept(NamedTuple):
@@ -258,7 +258,7 @@ class Kept(NamedTuple):
 class Echo(LateFault):
     """Old messages come again when their receiver starts or changes its server state.
 
-    A family of its own: by itself, where no node restarts or tells a state, it does nothing.
+    A family of its own: by itself, if no node restarts or reports a state, it does nothing.
     """
 
     group: ClassVar[str] = "echo"

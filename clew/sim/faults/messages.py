@@ -60,7 +60,7 @@ class Tampering:
 
 
 class MessageFault(Injection):
-    """Base of the faults that strike single messages; they bite in messages.
+    """Base of the faults that strike single messages; they take effect in messages.
 
     Attributes:
         seen: how many messages it could have struck.

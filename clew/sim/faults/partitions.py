@@ -44,7 +44,7 @@ def majorities_ring(ring: Sequence[str]) -> Cut:
 
 
 class CutLinks(Injection):
-    """Base of the faults that cut links; they bite in messages that were lost for it."""
+    """Base of the faults that cut links; they take effect in messages that were lost for it."""
 
     group: ClassVar[str] = "partition"
     bites: ClassVar[str] = "messages lost to the cut"

@@ -143,7 +143,7 @@ class Asked(NamedTuple):
 
     @property
     def aim(self) -> Aim | None:
-        """The nodes that it is about, all of them where it names no word; None for all nodes."""
+        """The nodes that it is about, all of them if it names no word; None for all nodes."""
         said = self[1:] != (None, None, None)
         return Aim(self.word or "all", self.role, self.region) if said else None
 
