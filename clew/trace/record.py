@@ -129,10 +129,27 @@ class Trace:
                 if record[1] in ARRIVALS:
                     _, link, body = sent.pop(message)
                 else:
-                    _, link, body = sent[record[3]] = sent[message]
+                    known = sent.get(message) or self._sent(message)
+                    _, link, body = sent[record[3]] = known
                 yield *record, link, body
             else:
                 yield record
+
+    def _sent(self, message: int) -> tuple[int, int, Any]:
+        """Find what was sent as a message that has arrived since, of which a late copy is made.
+
+        O(records): there are few such copies, and remembering all messages for them costs more.
+        """
+        for record in self._stored():
+            if isinstance(record, int):
+                continue
+            if isinstance(record[1], int):
+                _, arrival, number, link, body = record
+                if number == message:
+                    return arrival, link, body
+            elif record[1] == "duplicate" and record[3] == message:
+                return self._sent(record[2])
+        raise AssertionError(f"message {message} was never sent")
 
     def _stored(self) -> Iterator[Record | int]:
         for chunk in self._chunks:

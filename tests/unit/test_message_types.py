@@ -175,6 +175,14 @@ def test_old_messages_come_again_when_their_receiver_restarts():
     assert sum(counts[:2]) == sum(counts[2:]) == 4
     assert report.bit == 8
     assert all(dest == "n2" for _, dest, _, _ in report.struck)
+    # A trace names what was sent also where it had arrived long ago.
+    events = [*cluster.trace.events()]
+    sent = {event.fields["message"]: event for event in events if event.kind == "send"}
+    copies = [event.fields for event in events if event.kind == "duplicate"]
+    assert len(copies) >= report.bit
+    for copy in copies:
+        first = sent[copy["message"]].fields
+        assert (copy["body"], copy["dest"]) == (first["body"], first["dest"])
 
 
 def test_an_echo_of_a_type_leaves_others_alone():
