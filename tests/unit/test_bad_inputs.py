@@ -87,8 +87,8 @@ BAD = {
     ),
     "replay": "missing argument 'FILE'. See 'clew replay --help'.",
     "tset raft": (
-        "there is no command 'tset': expected one of test, replay, shrink, check, list, schema, "
-        "new, serve-node. "
+        "there is no command 'tset': expected one of test, hunt, replay, shrink, check, list, "
+        "schema, new, serve-node. "
         "Did you mean 'clew test'?"
     ),
     "test gone.py": "gone.py: there is no such file. Check the path, or see 'clew list models'.",
@@ -222,7 +222,7 @@ BAD = {
         "G-single, found 'elction-safety'. Did you mean 'election-safety'?"
     ),
     "test fine.toml lonely.toml": (
-        "lonely.toml: the fault 'partition' can't do anything in so small a cluster: expected at "
+        "lonely.toml:3: the fault 'partition' can't do anything in so small a cluster: expected at "
         "least 2 nodes, found 1. Run more nodes or leave it out."
     ),
     **{

@@ -15,7 +15,7 @@ from clew.machine.crash import EXIT_CRASHED, CrashError, crash_of
 BROKEN = (
     "clew.search.seeds.judge",
     "clew.commands.single_run.run_report",
-    "clew.commands.test.rehearse",
+    "clew.commands.test.rehearse_source",
 )
 
 

@@ -97,7 +97,8 @@ def test_figures_over_time_add_up(overloaded):
 
 @pytest.mark.parametrize(("limit", "window"), [(1, 1), (50, 1), (63, 2), (120, 3)])
 def test_there_are_few_windows_whatever_the_run(limit, window):
-    result = clew.run("echo", time_limit=limit, recovery=9, rate=5, node_count=1)
+    whole = {"recovery": 9, "availability": 0.5}  # a recovery that does not end early
+    result = clew.run("echo", time_limit=limit, rate=5, node_count=1, **whole)
     over = result.statistics["load"]["over_time"]
     assert over["seconds"] == window
     assert len(over["offered"]) <= WINDOWS_MAX

@@ -79,7 +79,7 @@ def outcome(tmp_path_factory):
     model = load_model(str(path))
     scenario = make_scenario({
         "model": str(path), "time_limit": 12, "rate": 10, "node_count": 3,
-        "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay,slow,join",
+        "nemesis": "partition,kill,pause,clock,duplicate,loss,flap,delay,slow,join,trigger",
         "nemesis_interval": 1,
         "retries": 1, "request_timeout": 1, "hedge": 0.001,
     })  # fmt: skip
