@@ -90,6 +90,7 @@ STATUS = {
     "clew test my_node.py --swarm --runs 100": 1,
     VOTES: 1,
     "clew test raft-calm abd-swarm --runs 20": 0,
+    "clew hunt raft --seed 17 --runs 1": 0,
     "clew test raft --nemesis trigger --nemesis-interval 1 --runs 100": 0,
     "clew test scenarios/": 0,
     "clew test scenarios/ --failed": 0,
@@ -118,6 +119,8 @@ SLOW = {
 NOT_RUN = {
     # command: why no test runs it as it stands
     "clew hunt my_node.py --for 2m": "it takes two minutes; tests hunt for some runs",
+    "clew hunt my_node.py --for 30s --nemesis kill,partition": "it takes half a minute",
+    "clew hunt raft --for 2m": "it takes two minutes; tests hunt for some runs",
     'export PATH="$PWD/.venv/bin:$PATH"': "the tests have their own path",
     "pip install '.[dask]'": "it would change the environment of the tests",
     "pip install '.[test]'": "it would change the environment of the tests",
