@@ -95,7 +95,7 @@ def fresh():
 def _no_dialects():
     """Nothing that another test has left in a library."""
     for name in csv.list_dialects():
-        if name.startswith("z"):
+        if name not in {"excel", "excel-tab", "unix"}:
             csv.unregister_dialect(name)
 
 
