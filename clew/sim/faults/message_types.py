@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injection import STRUCK_MAX, Form, Ledger, Parameter, several
-from clew.sim.faults.messages import Drop, MessageFault, Tampering, is_message, rate
+from clew.sim.faults.messages import (
+    Drop,
+    MessageFault,
+    Tampering,
+    ends_of,
+    is_message,
+    named_among,
+    rate,
+)
 from clew.sim.host import Host
 from clew.sim.network import TAKEN, Link, Packet
 
@@ -374,8 +382,8 @@ class Hold(Drop):
             form=Form(
                 "lists of two different node ids, a rank from 1 and a time in ns",
                 lambda value: isinstance(value, list) and all(map(_is_late, value)),
-                lambda value: [end for one in value for end in one[:2]],
-                lambda value, ids: [one for one in value if one[0] in ids and one[1] in ids],
+                ends_of,
+                named_among,
             ),
         ),
     )  # fmt: skip
@@ -385,17 +393,12 @@ class Hold(Drop):
         """Count a message that has come."""
         self.bit += 1
 
-    def begin(self) -> str:
-        """Attach itself to the links that it names."""
-        hosts = self.cluster.hosts
-        named: dict[tuple[str, str], dict[int, list[int]]] = {}
-        for src, dest, rank, late_ns in self.param("messages"):
-            named.setdefault((src, dest), {}).setdefault(rank, []).append(late_ns)
-        for (src, dest), ranks in named.items():
-            link = self.cluster.network.link(hosts[src], dest)
-            assert link is not None
-            self.hang(Holding(self, link, ranks))
-        return f"on {several(len(named), 'link')}"
+    def on_link(self, link: Link, messages: Sequence[Sequence[int]]) -> Tampering:
+        """See `Drop.on_link`."""
+        late: dict[int, list[int]] = {}
+        for rank, late_ns in messages:
+            late.setdefault(rank, []).append(late_ns)
+        return Holding(self, link, late)
 
     def settle(self) -> str:
         """Return how many of those that it names have come."""

@@ -6,7 +6,7 @@ fault lasts, whatever other faults do to the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.sim.faults.fault import Fault
@@ -151,6 +151,18 @@ def is_message(value: Any) -> bool:
     return type(src) is str and type(dest) is str and src != dest and type(rank) is int and rank > 0
 
 
+def ends_of(messages: Sequence[Sequence[Any]]) -> list[str]:
+    """List the senders and receivers of named messages."""
+    return [end for one in messages for end in one[:2]]
+
+
+def named_among(
+    messages: Sequence[Sequence[Any]], node_ids: Collection[str]
+) -> list[Sequence[Any]]:
+    """List those of some named messages that go from one of these nodes to another."""
+    return [one for one in messages if one[0] in node_ids and one[1] in node_ids]
+
+
 class Drop(MessageFault):
     """Named messages are lost: the rest of a loss once it is known which messages mattered.
 
@@ -168,8 +180,8 @@ class Drop(MessageFault):
             form=Form(
                 "lists of two different node ids and a rank from 1",
                 lambda value: isinstance(value, list) and all(map(is_message, value)),
-                lambda value: [end for one in value for end in one[:2]],
-                lambda value, ids: [one for one in value if one[0] in ids and one[1] in ids],
+                ends_of,
+                named_among,
             ),
         ),
     )  # fmt: skip
@@ -178,14 +190,18 @@ class Drop(MessageFault):
     def begin(self) -> str:
         """Attach itself to the links that it names."""
         hosts = self.cluster.hosts
-        named: dict[tuple[str, str], list[int]] = {}
-        for src, dest, rank in self.param("messages"):
-            named.setdefault((src, dest), []).append(rank)
-        for (src, dest), ranks in named.items():
+        named: dict[tuple[str, str], list[list[int]]] = {}
+        for src, dest, *message in self.param("messages"):
+            named.setdefault((src, dest), []).append(message)
+        for (src, dest), messages in named.items():
             link = self.cluster.network.link(hosts[src], dest)
             assert link is not None
-            self.hang(Dropping(self, link, ranks))
+            self.hang(self.on_link(link, messages))
         return f"on {several(len(named), 'link')}"
+
+    def on_link(self, link: Link, messages: Sequence[Sequence[int]]) -> Tampering:
+        """Make what it does to the messages of a link; each is what follows the link's ends."""
+        return Dropping(self, link, [rank for (rank,) in messages])
 
 
 class Dropping(Tampering):
