@@ -12,7 +12,7 @@ memory of the objects. The digest is the SHA-256 of the packed records.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
@@ -20,6 +20,9 @@ from typing import Any, NamedTuple, TypeAlias
 from clew.trace.kinds import ARRIVALS, KINDS, OF_MESSAGES
 
 Record: TypeAlias = tuple[Any, ...]
+
+Sent: TypeAlias = tuple[int, int, Any]
+"""A message that was sent: its arrival, ns, or 0, its link and its body."""
 
 BATCH = 512
 
@@ -114,7 +117,8 @@ class Trace:
 
         What was sent is remembered here, as long as the message is under way.
         """
-        sent: dict[int, tuple[int, int, Any]] = {}
+        sent: dict[int, Sent] = {}
+        arrived: dict[int, Sent] | None = None  # for late copies: few traces have any
         # Invariant: `sent` has the link and body of every message under way, and of every copy.
         for record in self._stored() if self.keep else ():
             if isinstance(record, int):
@@ -129,27 +133,29 @@ class Trace:
                 if record[1] in ARRIVALS:
                     _, link, body = sent.pop(message)
                 else:
-                    known = sent.get(message) or self._sent(message)
+                    if message not in sent and arrived is None:
+                        arrived = self._copied()
+                    known = sent[message] if arrived is None else arrived[message]
                     _, link, body = sent[record[3]] = known
                 yield *record, link, body
             else:
                 yield record
 
-    def _sent(self, message: int) -> tuple[int, int, Any]:
-        """Find what was sent as a message that has arrived since, of which a late copy is made.
-
-        O(records): there are few such copies, and remembering all messages for them costs more.
-        """
-        for record in self._stored():
-            if isinstance(record, int):
-                continue
-            if isinstance(record[1], int):
-                _, arrival, number, link, body = record
-                if number == message:
-                    return arrival, link, body
-            elif record[1] == "duplicate" and record[3] == message:
-                return self._sent(record[2])
-        raise AssertionError(f"message {message} was never sent")
+    def _copied(self) -> dict[int, Sent]:
+        """Find what was sent as each message of which a copy was made, in O(records)."""
+        copies = {
+            record[3]: record[2]
+            for record in self._stored()
+            if not isinstance(record, int) and record[1] == "duplicate"
+        }
+        roots = {message: _root(message, copies) for message in copies.values()}
+        wanted = {*roots.values()}
+        sent = {
+            record[2]: (record[1], *record[3:])
+            for record in self._stored()
+            if not isinstance(record, int) and isinstance(record[1], int) and record[2] in wanted
+        }
+        return {message: sent[root] for message, root in roots.items()}
 
     def _stored(self) -> Iterator[Record | int]:
         for chunk in self._chunks:
@@ -188,6 +194,13 @@ class Trace:
             trace._hash.update(chunk)
             trace._length += len(marshal.loads(chunk))  # noqa: S302
         return trace
+
+
+def _root(message: int, copies: Mapping[int, int]) -> int:
+    """Find the message of which a message is a copy, or a copy of a copy; itself if of none."""
+    while message in copies:
+        message = copies[message]
+    return message
 
 
 def first_difference(ours: Trace, theirs: Trace) -> tuple[int, Record | None, Record | None] | None:
