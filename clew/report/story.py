@@ -23,7 +23,7 @@ from clew.report.steps import PHASE, Arrivals, Losses, Mishaps, Step
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
 from clew.search.onlooker import EVENTS_MAX, observed
-from clew.search.shrink.oracle import WHOLE_RUN, failing, target_of
+from clew.search.shrink.oracle import WHOLE_RUN, failure_of
 from clew.search.shrink.parting import causal_past
 from clew.trace import words
 from clew.trace.record import TraceEvent
@@ -79,8 +79,7 @@ def story_steps(outcome: Outcome) -> list[StoryStep]:
     repeated to see what its nodes held.
     """
     seen = observed(outcome.run, outcome.model)
-    target = target_of(outcome)
-    found = failing(outcome, target) if target else None
+    found = failure_of(outcome)
     timeline = outcome.run.timeline(seen.changes)
     teller = _Teller(outcome, timeline, Mishaps(seen.disks, outcome.run.plan.faults))
     steps = [*teller.told(found[1] if found else None), *_of_nodes(seen.changes)]

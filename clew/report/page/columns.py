@@ -58,11 +58,10 @@ def moment_columns(
         _flags(one, past, again=seen.again(one), late=0 <= failure < rank)
         for rank, one in enumerate(moments)
     ]
-    times = [one.time_ns for one in moments]
     return {
         "number": [one.number for one in moments],
         "last": [one.last for one in moments],
-        "time": [time - before for time, before in zip(times, [0, *times], strict=False)],
+        "time": _steps([one.time_ns for one in moments]),
         "lane": [-1 if one.place == EVERYWHERE else ranks.get(one.place, -1) for one in moments],
         "kind": [texts.rank(one.kind) for one in moments],
         "name": [texts.rank(one.name) for one in moments],
@@ -115,10 +114,9 @@ def message_columns(
     }
     messages = [*timeline.messages.values()]
     bodies = len(messages) <= BODIES_MAX
-    sent = [one.sent_ns for one in messages]
     return {
         "number": _steps([one.number for one in messages]),
-        "sent": [time - before for time, before in zip(sent, [0, *sent], strict=False)],
+        "sent": _steps([one.sent_ns for one in messages]),
         "took": [-1 if one.ended_ns is None else one.ended_ns - one.sent_ns for one in messages],
         "from": [sender.get(one.origin, -1) for one in messages],
         "to": [receiver.get(one.number, -1) for one in messages],
@@ -140,4 +138,5 @@ def _label(message: SentMessage, timeline: Timeline) -> str:
 
 
 def _steps(numbers: Sequence[int]) -> list[int]:
+    """The differences of neighbours, the first number itself before them."""
     return [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]

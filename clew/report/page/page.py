@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import re
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
-from clew.checkers.verdict import Anomaly, Result, Verdict
+from clew.checkers.verdict import Anomaly, Result
 from clew.machine.garbage import collected_rarely
 from clew.machine.text import html_text, one_line, script_json
 from clew.node.timer import NS_PER_SECOND
@@ -29,7 +31,7 @@ from clew.report.story import StoryStep, story_steps
 from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.runs.run import Run
 from clew.search.futures import shares
-from clew.search.shrink.oracle import blamed, failing, moment_of, target_of
+from clew.search.shrink.oracle import blamed, failure_of, moment_of
 from clew.search.shrink.parting import causal_past
 from clew.trace import words
 from clew.trace.timeline import Timeline
@@ -56,7 +58,7 @@ def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
     """
     plan = outcome.run.plan
     titled = layout.titled(plan.model.name, plan.model.bug)
-    found = _first(outcome)
+    found = failure_of(outcome)
     anomaly = found[1] if found else None
     head = {
         "verdict": outcome.verdict.value,
@@ -97,18 +99,6 @@ def filled(title: str, data: Mapping[str, Any]) -> str:
 
 SCRIPTS = ("model.js", "picture.js", "overview.js", "panes.js", "page.js")
 """The parts of the page's script, in the order in which they build on each other."""
-
-
-def _first(outcome: Outcome) -> tuple[Result, Anomaly] | None:
-    """Find the check that fails and the anomaly that the page is about."""
-    target = target_of(outcome)
-    found = failing(outcome, target) if target else None
-    if found is not None:
-        return found
-    for check in outcome.checks:
-        if check.verdict is Verdict.INVALID and check.anomalies:
-            return check, check.anomalies[0]
-    return None
 
 
 def _about(outcome: Outcome) -> str:
@@ -166,12 +156,7 @@ def _story(steps: Sequence[StoryStep], moments: Sequence[Moment]) -> Iterator[li
 
 def _at(time_ns: int, moments: Sequence[Moment]) -> int:
     """The rank of the last moment up to a time; 0 if all are later."""
-    low, high = 0, len(moments)
-    # Invariant: those below `low` are not later, those from `high` on are.
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if moments[middle].time_ns <= time_ns else (low, middle)
-    return max(low - 1, 0)
+    return max(bisect_right(moments, time_ns, key=attrgetter("time_ns")) - 1, 0)
 
 
 def _failure(anomaly: Anomaly, moments: Sequence[Moment]) -> int:

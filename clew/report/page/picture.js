@@ -152,6 +152,7 @@ class Picture {
     }
   }
   walls(pen, width, first, last) {
+    this.wall = undefined; // where none is in view, a lost message ends on its way
     for (const [, , , since, until, , sides] of this.model.data.faults) {
       if (!sides.length) continue;
       const top = Math.max(this.rowAt(since) - 0.5, first - 1), bottom = Math.min(this.rowAt(until), last + 1);

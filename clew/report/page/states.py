@@ -107,11 +107,7 @@ def _recorder(found: dict[str, list[StateChange]], *, stops: bool) -> type[Invar
 
 def _state(node: Node, process: SimulatedProcess, disk: Mapping[str, Value]) -> Value:
     """Copy what a node holds, in the order in which it is read."""
-    own = {
-        name: value
-        for name, value in attributes(node).items()
-        if name not in _OURS and not name.startswith("_clew")
-    }
+    own = {name: value for name, value in attributes(node).items() if name not in _OURS}
     parts: dict[str, Value] = {"observe()": _observed(node), "attributes": seen(own)}
     parts |= disk
     timers = dict(_timers(process))

@@ -85,6 +85,12 @@ def failing(outcome: Outcome, target: Target) -> tuple[Result, Anomaly] | None:
     return None
 
 
+def failure_of(outcome: Outcome) -> tuple[Result, Anomaly] | None:
+    """Find the check and the anomaly of what went wrong first; None if nothing did."""
+    target = target_of(outcome)
+    return None if target is None else failing(outcome, target)
+
+
 class Sight(NamedTuple):
     """What a failing run showed, for the next cuts.
 
