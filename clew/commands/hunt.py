@@ -106,12 +106,14 @@ def _hunt(hunts: Sequence[Hunt], asked: Invocation) -> int:
     reaches = [hunt.findings.reach for hunt in hunts]
     with HuntProgress(total, sys.stderr, asked.seconds, reaches) as progress:
 
-        def take(taken: Taken) -> None:
+        def record(taken: Taken) -> None:
             by_case[id(taken.case)].add(taken)
+
+        def show(taken: Taken) -> None:
             progress.update(taken.result, taken.case.name if len(cases) > 1 else "", tell=taken.new)
 
         try:
-            spend(cases, runner(asked, cases, total, progress), asked, take)
+            spend(cases, runner(asked, cases, total, progress), asked, record, show)
         except KeyboardInterrupt:
             interrupted = True
             if not any(case.summary.runs for case in cases):

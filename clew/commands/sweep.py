@@ -68,19 +68,19 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
         for case in cases:
             _enter(case, database, resume=asked.resume)
 
-        def take(taken: Taken) -> None:
-            # Recorded before it is reported: whatever ends this process, what was reported is
-            # there.
+        def record(taken: Taken) -> None:
             database.record(taken.case.sweep, taken.result)
             if taken.new:
                 database.commit()
+
+        def show(taken: Taken) -> None:
             progress.update(taken.result, taken.case.name if len(cases) > 1 else "")
             if asked.json:
                 print_json(taken.case, taken.result)
 
         try:
             run = runner(asked, cases, total, progress)
-            spend(cases, run, asked, take)
+            spend(cases, run, asked, record, show)
         except KeyboardInterrupt:
             interrupted = True
             if not any(case.summary.runs for case in cases):
@@ -124,7 +124,7 @@ def runner(
 
 
 class Taken(NamedTuple):
-    """A result that is about to be added to the summary of its case.
+    """A result that has come.
 
     Attributes:
         new: it is the first to fail in a way.
@@ -136,11 +136,16 @@ class Taken(NamedTuple):
 
 
 def spend(
-    cases: Sequence[Case], run: Runner, asked: Invocation, take: Callable[[Taken], None]
+    cases: Sequence[Case],
+    run: Runner,
+    asked: Invocation,
+    record: Callable[[Taken], None],
+    show: Callable[[Taken], None],
 ) -> None:
-    """Run the seeds; hand each result on as it comes, and add it up.
+    """Run the seeds; record each result as it comes, add it up, and only then show it.
 
     The first valid run of each case is repeated, and the first of each way of failing is kept.
+    Whatever ends this process, what was shown is recorded and part of the summary.
     """
     fresh = fresh_runs_of(os.getpid())
     failed = 0
@@ -154,8 +159,10 @@ def spend(
                 plain = made_again(case.job, plain, fresh)
             new = case.summary.is_new(plain)
             result = _kept(case.job, plain) if new else plain
-            take(Taken(case, result, new))
+            taken = Taken(case, result, new)
+            record(taken)
             case.summary.add(result)
+            show(taken)
             failed += result.verdict is Verdict.INVALID
             if asked.failures_max is not None and failed >= asked.failures_max:
                 return

@@ -14,6 +14,7 @@ import pytest
 
 from clew.cli import main
 from clew.commands.seed_command import rerun
+from clew.report.progress import HuntProgress
 from clew.scenarios.options.scenario import make_scenario
 
 ECHO = "hunt echo --time-limit 1 --recovery 0"
@@ -177,3 +178,12 @@ def test_an_interrupt_gives_the_report_so_far():
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "a hunt of echo, seeds 0 to" in out
+
+
+def test_what_was_shown_is_in_the_report_whatever_ends_the_hunt(monkeypatch, capsys):
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(HuntProgress, "update", interrupted)
+    assert run(f"{ECHO} --runs 5 --jobs 1") == 130
+    assert "a hunt of echo, seeds 0 to 0\n" in capsys.readouterr().out

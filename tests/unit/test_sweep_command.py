@@ -17,6 +17,8 @@ from xml.etree.ElementTree import parse
 import pytest
 from sweeps import ECHO, lines_of_json, raising, run, seeds_of_json
 
+from clew.report.progress import Progress
+
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 WRONG = "--assert 'operations.count < 5'"
@@ -317,6 +319,15 @@ def test_ctrl_c_tells_what_was_found(tmp_path):
     with sqlite3.connect(tmp_path / "out" / "clew.sqlite") as file:
         assert file.execute("SELECT count(*) FROM results").fetchone() == (runs,)
     file.close()
+
+
+def test_what_was_shown_is_in_the_summary_whatever_ends_the_sweep(monkeypatch, capsys):
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "update", interrupted)
+    assert run(f"{ECHO} {WRONG} --runs 5 --jobs 1") == 130
+    assert re.search(r"1 run: .*1 INVALID", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(("expect", "small"), [("", 1), ("invalid", 0), ("invalid:stale", 1)])
