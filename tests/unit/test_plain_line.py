@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from clew import cli
 from clew.cli import app
 from clew.commands.plain_line import OPTIONS, plain_check, read
 
@@ -42,10 +43,17 @@ NOT_PLAIN = [
 ]
 
 
-def typed(words):
-    """What typer makes of the words, without what was not said."""
-    context = CHECK.make_context("check", list(words), resilient_parsing=False)
-    return {name: value for name, value in context.params.items() if value is not None}
+@pytest.fixture
+def typed(monkeypatch):
+    """What the command is given of words that typer reads, without what was not said."""
+    runs = []
+    monkeypatch.setattr(cli, "_run", lambda name, given: runs.append(given))
+
+    def read_by_typer(words):
+        CHECK.main(list(words), standalone_mode=False)
+        return {name: value for name, value in runs.pop().items() if value is not None}
+
+    return read_by_typer
 
 
 def test_the_options_are_those_that_are_declared():
@@ -55,7 +63,7 @@ def test_the_options_are_those_that_are_declared():
 
 
 @pytest.mark.parametrize("line", PLAIN)
-def test_a_plain_line_is_read_as_typer_reads_it(line):
+def test_a_plain_line_is_read_as_typer_reads_it(line, typed):
     assert read(line.split()) == typed(line.split())
 
 
