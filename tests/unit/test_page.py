@@ -102,7 +102,8 @@ def test_the_story_is_that_of_the_terminal(data, outcome):
     assert [step[3] for step in data["story"]] == [step.text for step in story_steps(outcome)]
     assert [step[2] for step in data["story"]][-1] == "wrong"
     times = [*accumulate(data["moments"]["time"])]
-    assert all(times[at] <= time for at, time, *_ in data["story"])
+    at = dict(zip(data["moments"]["number"], times, strict=True))
+    assert all(at[number] <= time for number, time, *_ in data["story"])
 
 
 def test_the_evidence_is_the_order_that_explains_most(data):

@@ -9,27 +9,32 @@ from clew.checkers.transactions.words import told_transaction
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
 from clew.machine.text import one_line
-from clew.scenarios.judgement.outcome import Outcome
 from clew.trace import words
 
 OPERATIONS_MAX = 200
 """Of the operations on a key, those nearest to the failure are drawn."""
 
 
-def evidence(outcome: Outcome, found: tuple[Result, Anomaly] | None) -> dict[str, Any]:
+def evidence(
+    found: tuple[Result, Anomaly] | None, operations: Sequence[Operation]
+) -> dict[str, Any]:
     """Describe what shows an anomaly, as data for a picture.
 
     Its ``kind`` is ``order`` for operations of which an order explains all but some, ``cycle`` for
     transactions that depend on each other, ``operations`` for others, and ``none``.
+
+    Args:
+        found: the anomaly, and the check that found it; None for none.
+        operations: all of the history.
     """
     if found is None:
         return {"kind": "none"}
     check, anomaly = found
     told = {"check": check.name, "word": anomaly.kind, "reason": anomaly.reason}
     if "transactions" in anomaly.data and anomaly.data.get("edges"):
-        return {"kind": "cycle", **told, **_cycle(anomaly)}
+        return {"kind": "cycle", **told, **_cycle(anomaly, operations)}
     if "prefix" in anomaly.data:
-        return {"kind": "order", **told, **_order(anomaly, outcome.run.history.operations)}
+        return {"kind": "order", **told, **_order(anomaly, operations)}
     shown = anomaly.operations[-OPERATIONS_MAX:]
     return {
         "kind": "operations" if shown else "none", **told,
@@ -37,12 +42,18 @@ def evidence(outcome: Outcome, found: tuple[Result, Anomaly] | None) -> dict[str
     }  # fmt: skip
 
 
-def _cycle(anomaly: Anomaly) -> dict[str, Any]:
+def _cycle(anomaly: Anomaly, operations: Sequence[Operation]) -> dict[str, Any]:
+    ends = {one.number: one.end for one in operations}
     edges = anomaly.data["edges"]
     drawn = {edge[end] for edge in edges for end in ("from", "to")}
     return {
         "transactions": [
-            [name, one_line(told_transaction(one["value"])), one.get("number", -1)]
+            [
+                name,
+                one_line(told_transaction(one["value"])),
+                number := one.get("number", -1),
+                ends.get(number),
+            ]
             for name, one in anomaly.data["transactions"].items()
             if name in drawn
         ],

@@ -2,29 +2,6 @@
 
 const PAST = 1, IDLE = 2, EFFECT = 4, WRONG = 8, REPEAT = 16;
 
-async function unpacked() {
-  const plain = JSON.parse(document.getElementById("data").textContent);
-  if (plain !== null) return plain;
-  const bytes = Uint8Array.from(atob(document.getElementById("packed").textContent), sign => sign.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
-}
-
-function summed(steps) {
-  let sum = 0;
-  return steps.map(step => (sum += step));
-}
-
-// The rank of the first of `count` sorted values that is greater than `value`.
-function above(count, at, value) {
-  let low = 0, high = count;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (at(middle) <= value) low = middle + 1; else high = middle;
-  }
-  return low;
-}
-
 class Model {
   constructor(data) {
     this.data = data;
@@ -189,21 +166,5 @@ function told(tree) {
   return `${tree[0] ? `${tree[0]} ` : ""}${open}${parts.join(", ")}${close}`;
 }
 
-function seconds(ns) { return (ns / 1e9).toFixed(6) + " s"; }
-function span(ns) {
-  const size = Math.abs(ns);
-  return size >= 1e9 ? `${(ns / 1e9).toPrecision(4)} s` : size >= 1e6 ? `${(ns / 1e6).toPrecision(4)} ms` : `${(ns / 1e3).toPrecision(4)} us`;
-}
 const LEADING = new Set(["leader", "primary"]);
 function isCandidate(state) { return /candidate/.test(state ?? ""); }
-function element(name, className = "", text = "") {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
-const colours = new Map();
-function css(name) {
-  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
-  return colours.get(name);
-}

@@ -1,13 +1,10 @@
 // The page: one cursor for all panes, its keys, and its address.
 
-class Page {
+class Page extends Frame {
   constructor(model) {
+    super(model.data.head);
     this.model = model; this.cursor = -1; this.hovered = -1; this.mark = -1; this.chain = null; this.axis = "order";
     this.causes = model.data.failure >= 0; this.near = true;
-    const head = model.data.head, verdict = document.getElementById("verdict");
-    verdict.textContent = `${head.verdict === "invalid" ? "\u2717 " : head.verdict === "valid" ? "\u2713 " : "? "}${head.verdict.toUpperCase()}`;
-    verdict.classList.add(head.verdict);
-    for (const name of ["title", "about", "headline"]) document.getElementById(name).textContent = head[name];
     this.picture = new Picture(model, this);
     this.story = new Story(model, this); this.state = new StatePane(model, this);
     const strip = document.getElementById("strip");
@@ -18,13 +15,7 @@ class Page {
     this.range.addEventListener("input", () => this.select(Number(this.range.value)));
     const click = (name, act) => document.getElementById(name).addEventListener("click", act);
     click("first", () => this.select(this.shown[0] ?? 0)); click("before", () => this.step(-1)); click("after", () => this.step(1));
-    click("failure", () => this.fail()); click("theme", () => this.theme());
-    const copy = document.getElementById("copy");
-    copy.hidden = !head.command;
-    copy.title = head.command;
-    copy.addEventListener("click", async () => {
-      try { await navigator.clipboard.writeText(head.command); copy.textContent = "Copied"; } catch { copy.textContent = head.command; }
-    });
+    click("failure", () => this.fail());
     for (const [name, act] of [["axis", one => { this.axis = one; }], ["show", one => { this.causes = one === "causes"; }], ["lanes", one => { this.near = one === "near"; }]])
       for (const button of document.querySelectorAll(`[data-${name}]`)) button.addEventListener("click", () => { act(button.dataset[name]); this.arrange(); });
     for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => this.tab(tab.dataset.tab));
@@ -33,11 +24,9 @@ class Page {
       if (event.key === "Enter") this.find(find.value, event.shiftKey ? -1 : 1);
       else if (event.key === "Escape") find.blur();
     });
-    document.addEventListener("keydown", event => this.key(event));
     window.addEventListener("hashchange", () => this.fromAddress());
     new ResizeObserver(() => this.redraw()).observe(document.body);
     new ResizeObserver(() => this.redraw()).observe(this.picture.scroll);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
     this.paint();
     this.tab("picture");
     this.arrange();
@@ -88,13 +77,7 @@ class Page {
     this.redraw();
   }
   preview(moment, text, event) {
-    const tip = document.getElementById("tip");
-    tip.hidden = !text;
-    if (text) {
-      tip.textContent = cut(text, 1500);
-      tip.style.left = `${Math.max(Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8), 4)}px`;
-      tip.style.top = `${Math.max(Math.min(event.clientY + 16, innerHeight - tip.offsetHeight - 8), 4)}px`;
-    }
+    this.tip(text, event);
     if (this.hovered !== moment) { this.hovered = moment; this.redraw(); }
   }
   measure(moment) { this.mark = this.mark === moment ? -1 : moment; this.select(this.cursor); }
@@ -122,39 +105,24 @@ class Page {
     document.getElementById("where").textContent = `nothing has \u201c${cut(wanted, 20)}\u201d`;
   }
   fromAddress() {
-    const found = /^#e(\d+)$/.exec(location.hash);
+    const found = /^#([et])(\d+)$/.exec(location.hash);
     if (!found) return false;
-    const moment = this.model.ofNumber(Number(found[1]));
+    const moment = found[1] === "e" ? this.model.ofNumber(Number(found[2])) : this.model.at(Number(found[2]));
     if (moment !== this.cursor) this.select(moment);
     return true;
-  }
-  theme() {
-    const dark = document.documentElement.dataset.theme === "dark";
-    this.chosen = dark ? "light" : "dark";
-    this.paint();
-  }
-  paint() {
-    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-    document.documentElement.dataset.theme = this.chosen ?? system;
-    colours.clear();
-    this.redraw();
   }
   tab(name) {
     document.body.dataset.tab = name;
     for (const tab of document.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === name));
     this.redraw();
   }
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.id === "find") return;
-    const act = {
+  get keys() {
+    return {
       j: () => this.step(1), k: () => this.step(-1), ArrowDown: () => this.step(1), ArrowUp: () => this.step(-1), "[": () => this.along(-1), "]": () => this.along(1),
-      n: () => this.story.go(1), p: () => this.story.go(-1), f: () => this.fail(), t: () => this.theme(), m: () => this.follow(), b: () => this.measure(this.cursor),
+      n: () => this.story.go(1), p: () => this.story.go(-1), f: () => this.fail(), m: () => this.follow(), b: () => this.measure(this.cursor),
       ",": () => this.state.change(-1), ".": () => this.state.change(1), Home: () => this.select(this.shown[0] ?? 0), End: () => this.select(this.shown[this.shown.length - 1] ?? 0),
       "/": () => document.getElementById("find").focus(), Escape: () => { this.chain = null; this.mark = -1; this.select(this.cursor); },
-    }[event.key];
-    if (!act || (event.target.id === "range" && event.key.startsWith("Arrow"))) return;
-    event.preventDefault();
-    act();
+    };
   }
 }
 

@@ -7,26 +7,21 @@ moment and the verdict's evidence. One cursor goes through all of them.
 
 from __future__ import annotations
 
-import base64
-import re
-import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
-from operator import attrgetter
 from typing import Any
 
 from clew.checkers.verdict import Anomaly, Result
 from clew.machine.garbage import collected_rarely
-from clew.machine.text import html_text, one_line, script_json
+from clew.machine.text import one_line
 from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
+from clew.report.page.account import account
 from clew.report.page.columns import Texts, message_columns, moment_columns
-from clew.report.page.evidence import evidence
 from clew.report.page.headline import headline
 from clew.report.page.lanes import Lane, lanes, sides_of
 from clew.report.page.moments import Moment, moments_of
 from clew.report.page.states import States, states_of
+from clew.report.page.template import filled
 from clew.report.story import StoryStep, story_steps
 from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.runs.run import Run
@@ -35,9 +30,6 @@ from clew.search.shrink.oracle import blamed, failure_of, moment_of
 from clew.search.shrink.parting import causal_past
 from clew.trace import words
 from clew.trace.timeline import Timeline
-
-PLAIN_MAX = 100_000
-"""A longer text of data is compressed, which a browser unpacks itself."""
 
 FUTURES_EVENTS_MAX = 500_000
 """How many events all other futures of a page have together, at most."""
@@ -72,33 +64,7 @@ def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
     moments = [step.time_ns for step in steps] if futures else []
     likely = shares(outcome, moments, FUTURES_EVENTS_MAX)
     data = {"head": head, "futures": likely, **_data(outcome, found, steps)}
-    return filled(title, data)
-
-
-def filled(title: str, data: Mapping[str, Any]) -> str:
-    """Write a page around its data."""
-    parts = files("clew.report.page")
-    text = script_json(data)
-    packed = ""
-    if len(text) > PLAIN_MAX:
-        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-        text = "null"
-    holes = {
-        "TITLE": html_text(title),
-        "STYLE": parts.joinpath("page.css").read_text(encoding="utf-8"),
-        "DATA": text,
-        "PACKED": packed,
-        "SCRIPT": "".join(
-            parts.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS
-        ),
-    }  # fmt: skip
-    body = parts.joinpath("page.html").read_text(encoding="utf-8")
-    # All at once: what fills one placeholder may look like another.
-    return re.sub("@(TITLE|STYLE|DATA|PACKED|SCRIPT)@", lambda hole: holes[hole[1]], body)
-
-
-SCRIPTS = ("model.js", "picture.js", "overview.js", "panes.js", "page.js")
-"""The parts of the page's script, in the order in which they build on each other."""
+    return filled("run", title, data)
 
 
 def _about(outcome: Outcome) -> str:
@@ -137,26 +103,12 @@ def _data(
         "spans": list(_spans(timeline, ranks, run.virtual_ns)),
         "servers": list(_server_states(moments, ranks, run.virtual_ns)),
         "faults": list(_faults(run, ordered, ranks)),
-        "story": list(_story(steps, moments)),
         "failure": failure,
         "load": list(_load(outcome.statistics, ranks)),
-        "evidence": evidence(outcome, found),
-        "checks": [[one.name, one.verdict.value, one.reason] for one in outcome.checks],
-        "remarks": list(outcome.remarks),
+        **account(outcome, found, steps, moments),
         **_states(states_of(run, outcome.model), ranks),
         "texts": texts.all(),
     }
-
-
-def _story(steps: Sequence[StoryStep], moments: Sequence[Moment]) -> Iterator[list[Any]]:
-    """Lay each step at the moment that it is about: the last one that is not later."""
-    for step in steps:
-        yield [_at(step.time_ns, moments), step.time_ns, step.kind, step.text, list(step.more)]
-
-
-def _at(time_ns: int, moments: Sequence[Moment]) -> int:
-    """The rank of the last moment up to a time; 0 if all are later."""
-    return max(bisect_right(moments, time_ns, key=attrgetter("time_ns")) - 1, 0)
 
 
 def _failure(anomaly: Anomaly, moments: Sequence[Moment]) -> int:

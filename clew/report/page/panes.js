@@ -1,45 +1,17 @@
 // The panes beside the picture: the story with the verdict's evidence, and the nodes' state.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function drawn(name, attributes, text = "") {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text) made.textContent = text;
-  return made;
-}
-function cut(text, most) { return text.length > most ? text.slice(0, most - 1) + "\u2026" : text; }
-
-class Story {
+class Story extends Account {
   constructor(model, page) {
-    this.model = model; this.page = page; this.pane = document.getElementById("story");
-    this.steps = [];
-    this.pane.append(element("h2", "", "What happened"));
-    model.data.story.forEach(([moment, time, kind, text, more], rank) => {
-      const step = element("button", `step of-${kind}`);
-      step.type = "button";
-      step.append(element("span", "rank", kind === "wrong" ? "\u2717" : String(rank + 1)), element("span", "text", text));
-      for (const one of more) step.append(element("span", "more", one));
-      step.append(element("span", "when", seconds(time)));
-      step.addEventListener("click", () => page.select(moment));
-      step.addEventListener("mouseenter", () => page.preview(moment, ""));
-      step.addEventListener("mouseleave", () => page.preview(-1, ""));
-      this.pane.append(step);
-      this.steps.push([moment, step]);
+    const moment = (number, time) => (number < 0 ? model.at(time) : model.ofNumber(number));
+    super(document.getElementById("story"), model.data, {
+      go: (number, time) => page.select(moment(number, time)),
+      preview: number => page.preview(number < 0 ? -1 : model.ofNumber(number), ""),
     });
+    this.page = page;
+    this.steps = this.steps.map(([number, step]) => [model.ofNumber(number), step]);
     const sure = model.inevitable(), from = sure < 0 ? null : model.data.futures[sure];
     const step = from && model.data.story.findIndex(one => one[1] >= from[0]);
     if (from && step >= 0) this.steps[step][1].append(element("span", "more sure", `From here on it fails in all ${from[2]} futures that were tried.`));
-    this.evidence(model.data.evidence);
-    this.pane.append(element("h2", "", "Checks"));
-    const list = element("ul", "checks");
-    for (const [name, verdict, reason] of model.data.checks) {
-      const item = element("li", verdict);
-      item.append(element("b", "", `${verdict === "valid" ? "\u2713" : verdict === "invalid" ? "\u2717" : "?"} ${name}`), reason);
-      list.append(item);
-    }
-    this.pane.append(list);
-    for (const remark of model.data.remarks) this.pane.append(element("p", "note soft", remark));
   }
   follow(moment) {
     let on = -1;
@@ -55,63 +27,6 @@ class Story {
     if (!this.steps[rank]) return;
     this.chosen = rank;
     this.page.select(this.steps[rank][0]);
-  }
-  evidence(shown) {
-    if (shown.kind === "none") return;
-    this.pane.append(element("h2", "", "Why it is wrong"), element("p", "note", shown.reason));
-    if (shown.kind === "cycle") this.cycle(shown);
-    else this.intervals(shown);
-    if (shown.left) this.pane.append(element("p", "note soft", `${shown.left.toLocaleString("en")} earlier operations are not drawn.`));
-  }
-  // Operations as intervals, with the order that explains most of them drawn through them.
-  intervals({ shown, prefix = [], wrong = -1, states = [], minimal = [] }) {
-    const timed = shown.filter(one => one[3] !== null);
-    if (!timed.length) return;
-    const from = Math.min(...timed.map(one => one[3])), to = Math.max(...timed.map(one => one[4] ?? one[3]), from + 1);
-    const width = 320, high = 30, svg = drawn("svg", { viewBox: `0 0 ${width} ${timed.length * high + 16}`, role: "img", "aria-label": "Operations by time" });
-    const x = time => 6 + (time - from) / (to - from) * (width - 16), at = new Map();
-    timed.forEach(([number, text, who, start, end, type], rank) => {
-      const y = rank * high + 22, left = x(start), right = Math.max(end === null ? width - 4 : x(end), left + 5);
-      const bad = number === wrong || (wrong < 0 && minimal.includes(number)), colour = bad ? "var(--bad)" : type === "ok" ? "var(--ok)" : "var(--soft)";
-      const group = drawn("g", { tabindex: "0", role: "button", style: "cursor:pointer" });
-      group.append(drawn("title", {}, `${who}: ${text}`));
-      group.append(drawn("rect", { x: left, y: y - 5, width: right - left, height: 10, rx: 3, fill: bad ? "var(--badpaper)" : "var(--card)", stroke: colour, "stroke-width": bad ? 2.5 : 1.5, "stroke-dasharray": end === null ? "4 3" : "none" }));
-      const late = left > width * 0.55;
-      group.append(drawn("text", { x: late ? width - 4 : left, y: y - 9, "text-anchor": late ? "end" : "start", style: `fill:${colour}` }, cut(`${text}  (${who})`, 48)));
-      group.addEventListener("click", () => this.page.select(this.page.model.at(end ?? start)));
-      group.addEventListener("keydown", event => { if (event.key === "Enter") this.page.select(this.page.model.at(end ?? start)); });
-      svg.append(group);
-      at.set(number, { y, left, right });
-    });
-    let last = 0;
-    const points = prefix.filter(number => at.has(number)).map(number => {
-      const { y, left, right } = at.get(number);
-      last = Math.min(Math.max(left + 2, last + 1), Math.max(right - 2, left + 2)); // a point within its interval, after the one before
-      return [last, y];
-    });
-    if (points.length) svg.append(drawn("polyline", { points: points.map(point => point.join(",")).join(" "), fill: "none", stroke: "var(--ok)", "stroke-width": 1.2, "stroke-dasharray": "3 3" }));
-    for (const [px, py] of points) svg.append(drawn("circle", { cx: px, cy: py, r: 3.2, fill: "var(--ok)" }));
-    this.pane.append(svg);
-    if (prefix.length) this.pane.append(element("p", "note soft", `The dashed line is an order that explains ${prefix.length.toLocaleString("en")} operations; then ${states.join(", or ") || "nothing fits"}.`));
-  }
-  cycle({ transactions, edges }) {
-    const high = 54, width = 320, svg = drawn("svg", { viewBox: `0 0 ${width} ${transactions.length * high + 10}`, role: "img", "aria-label": "Transactions that depend on each other" });
-    const y = new Map(transactions.map(([name], rank) => [name, rank * high + 24]));
-    transactions.forEach(([name, text, number]) => {
-      const group = drawn("g", { tabindex: "0", style: "cursor:pointer" });
-      group.append(drawn("title", {}, `${name}: ${text}`), drawn("rect", { x: 4, y: y.get(name) - 13, width: 220, height: 26, rx: 4, fill: "var(--card)", stroke: "var(--line)" }),
-        drawn("text", { x: 10, y: y.get(name) + 4 }, cut(`${name}: ${text}`, 36)));
-      const end = this.model.byOperation.get(number)?.[3];
-      if (end !== undefined) group.addEventListener("click", () => this.page.select(this.model.at(end)));
-      svg.append(group);
-    });
-    edges.forEach(([from, to, type, key], rank) => {
-      const [y1, y2] = [y.get(from), y.get(to)], bend = 244 + (rank % 3) * 18 + Math.abs(y2 - y1) * 0.08, colour = { ww: "var(--bad)", wr: "var(--message)", rw: "var(--candidate)" }[type] ?? "var(--soft)";
-      svg.append(drawn("path", { d: `M224 ${y1 + 4} C ${bend} ${y1 + 4}, ${bend} ${y2 - 4}, 228 ${y2 - 4}`, fill: "none", stroke: colour, "stroke-width": 1.6 }),
-        drawn("path", { d: `M224 ${y2 - 4} l7 -3.5 l0 7 z`, fill: colour }),
-        drawn("text", { x: Math.min(bend - 8, 262), y: (y1 + y2) / 2 + 4 + (rank % 2) * 12, style: `fill:${colour}` }, `${type} ${key}`.trim()));
-    });
-    this.pane.append(svg);
   }
 }
 

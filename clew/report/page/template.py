@@ -1,0 +1,51 @@
+"""A web page around its data: one file, which loads nothing and runs nothing but its own script."""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from clew.machine.text import html_text, script_json
+
+PLAIN_MAX = 100_000
+"""A longer text of data is compressed, which a browser unpacks itself."""
+
+SCRIPTS: Mapping[str, tuple[str, ...]] = {
+    "run": ("model", "picture", "overview", "evidence", "account", "panes", "page"),
+}
+"""By kind of page, the parts of its script in the order in which they build on each other, after
+those that all pages have."""
+
+
+def filled(kind: str, title: str, data: Mapping[str, Any]) -> str:
+    """Write a page, as HTML.
+
+    Args:
+        kind: a key of `SCRIPTS`, of which there are also a body and a style.
+        title: of the window.
+        data: what its script shows.
+    """
+    text = script_json(data)
+    packed = ""
+    if len(text) > PLAIN_MAX:
+        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        text = "null"
+    holes = {
+        "TITLE": html_text(title),
+        "STYLE": _part("page.css") + _part(f"{kind}.css"),
+        "KIND": kind,
+        "BODY": _part(f"{kind}.html"),
+        "DATA": text,
+        "PACKED": packed,
+        "SCRIPT": "".join(_part(f"{name}.js") for name in ("parts", *SCRIPTS[kind])),
+    }
+    # All at once: what fills one placeholder may look like another.
+    return re.sub(f"@({'|'.join(holes)})@", lambda hole: holes[hole[1]], _part("page.html"))
+
+
+def _part(name: str) -> str:
+    return files("clew.report.page").joinpath(name).read_text(encoding="utf-8")
