@@ -128,7 +128,7 @@ SHIPPED_AS = {
         "model": "raft",
         "bug": "obeys-old-leaders",
         "on_finding": "stop",
-        "expect": "invalid:commit-within-log,leader-completeness",
+        "expect": "invalid:committed-stays,commit-within-log,leader-completeness",
         "runs": 30,
     },
 }

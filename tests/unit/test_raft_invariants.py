@@ -1,11 +1,14 @@
 """Raft's promises: each is silent on what is right and names what breaks it."""
 
+from dataclasses import replace
+
 import pytest
 
 from clew.models.raft.consensus import Consensus
 from clew.models.raft.invariants import (
     INVARIANTS,
     CommitMonotone,
+    CommittedStays,
     CommitWithinLog,
     ElectionSafety,
     LeaderAppendOnly,
@@ -15,6 +18,7 @@ from clew.models.raft.invariants import (
     StateMachineSafety,
 )
 from clew.models.raft.log import Log
+from clew.models.raft.server import Raft
 from clew.models.registry import bugs_of
 from clew.node.disk import Disk
 from clew.scenarios.code.models import load_model
@@ -174,6 +178,56 @@ def test_what_is_committed_stays_so_while_the_node_runs():
     assert told(check, one).reason == ("n1 took 3 entries for committed, and now takes 2")
     restarted = node("n1", 1, 1, 1, commit=0)
     assert told(check, restarted) is None
+
+
+def test_a_committed_entry_that_a_node_cuts_off():
+    check, one, other = CommittedStays({}), leader("n1", 1, 1, 1, commit=2), node("n2", 1, 1, 1)
+    assert told(check, one, other) is None
+    other.raft_log.truncate(3)
+    assert told(check, other) is None  # the third was not committed
+    other.raft_log.truncate(2)
+    violation = told(check, other)
+    assert violation.reason == (
+        "n2 cut off entry 2 of term 1, which n1 took for committed in term 1"
+    )
+    assert violation.values == {"index": 2, "term": 1, "last": 1}
+
+
+def test_what_is_put_back_at_once_or_was_never_committed_may_be_cut_off():
+    check, one, other = CommittedStays({}), leader("n1", 1, 1, commit=2), node("n2", 1, 1)
+    assert told(check, one) is None
+    other.raft_log.truncate(2)
+    other.raft_log.append([1, "c1", 2])
+    assert told(check, other, node("n3", 1, 3)) is None
+    restarted = node("n2", 1)
+    assert told(check, restarted) is None
+
+
+def test_a_node_of_an_earlier_term_may_cut_off_what_a_later_one_committed():
+    check, late = CommittedStays({}), node("n4", 1, 2, term=3)
+    assert told(check, leader("n1", 1, 2, 4, term=4, commit=3), late) is None
+    late.raft_log.truncate(2)  # for the leader of term 3, which knows nothing of it
+    late.raft_log.append([3])
+    assert told(check, late) is None
+
+
+class KeepsNothingBehindASnapshot(Raft):
+    """Drops what is behind a snapshot that it installs, also where the logs agree."""
+
+    snapshot_every = 4
+
+    def take_snapshot(self, last, last_term, state):
+        if self.raft_log.base < last < self.raft_log.last:
+            self.raft_log.truncate(last + 1)
+        super().take_snapshot(last, last_term, state)
+
+
+def test_a_bug_that_no_other_invariant_shows_breaks_committed_stays():
+    model = replace(load_model("raft"), node_class=KeepsNothingBehindASnapshot)
+    options = {"swarm": True, "rate": 50, "time_limit": 10, "latency": 10}
+    scenario = make_scenario({"model": "raft", "latency_dist": "exponential", **options})
+    run = simulate(draw_plan(scenario, 4, model), model)
+    assert [each.reason.partition(":")[0] for each in run.findings] == ["committed-stays"]
 
 
 @pytest.mark.parametrize(("bug", "seed"), [("votes-twice", 1), ("obeys-old-leaders", 1)])

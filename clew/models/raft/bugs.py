@@ -202,7 +202,7 @@ BUGS: dict[str, Bug] = {
         "figure 2, AppendEntries step 3; Students' Guide to Raft, on 'if'",
         {"nemesis": ["partition", "kill", "delay"], "nemesis_interval": 1, "rate": 100,
          "time_limit": 20, "latency": 50, "latency_dist": "exponential"},
-        shows="commit-within-log,leader-completeness,no-progress", runs=20,
+        shows="committed-stays,commit-within-log,leader-completeness,no-progress", runs=20,
     ),
     "trusts-leader-commit": Bug(
         TrustsLeaderCommit,
@@ -218,7 +218,7 @@ BUGS: dict[str, Bug] = {
         "figure 2, AppendEntries step 1",
         {"nemesis": ["partition"], "nemesis_interval": 1, "rate": 50, "time_limit": 20,
          "latency": 10, "latency_dist": "exponential"},
-        shows="commit-within-log,leader-completeness", runs=30,
+        shows="committed-stays,commit-within-log,leader-completeness", runs=30,
     ),
     "stale-reads": Bug(
         ServesStaleReads,

@@ -2,11 +2,15 @@
 
 Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm (Extended Version)", 2014,
 figure 3. Each check looks only at what changed at the node since its last event there.
+
+A Raft of one's own has all of them by ``invariants = INVARIANTS``, if its nodes show what they look
+at: ``state`` (``"leader"`` of a leader), ``term``, ``commit``, and ``raft_log``: a `Log`, or
+anything with the same ``base``, ``last``, ``truncations``, ``cut_off``, ``term_at`` and ``entry``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clew.models.raft.consensus import Consensus
@@ -266,6 +270,59 @@ class CommitMonotone(RaftInvariant):
         )
 
 
+class CommittedStays(RaftInvariant):
+    """No node that runs cuts off an entry that was committed in its term or before (5.3, 5.4).
+
+    It breaks before a leader lacks the entry, mostly before a client could notice. Of an entry that
+    was committed in a later term the promise does not hold: a node that has not heard of that term
+    may still follow a leader of its own, whose log lacks the entry.
+    """
+
+    name = "committed-stays"
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self._last = 0
+        self._known: dict[int, tuple[int, int, str]] = {}
+        self._seen: dict[str, tuple[Log, int]] = {}
+
+    def after(self, node: Any) -> Violation | None:
+        """O(entries committed, and entries cut off)."""
+        if node.commit > self._last:
+            self._note_committed(node)
+        log = node.raft_log
+        if not log.cut_off:
+            return None
+        before = self._seen.get(node.id)
+        self._seen[node.id] = (log, len(log.cut_off))
+        start = before[1] if before is not None and before[0] is log else 0
+        return self._missing(node, log.cut_off[start:])
+
+    def _note_committed(self, node: Consensus) -> None:
+        """Note the entries that nobody took for committed before; a leader is the first to."""
+        log = node.raft_log
+        last = min(node.commit, log.last)
+        for index in range(max(self._last + 1, log.base, 1), last + 1):
+            self._known[index] = (log.term_at(index), node.term, node.id)
+        self._last = max(self._last, last)
+
+    def _missing(self, node: Consensus, cut_off: Sequence[tuple[int, int]]) -> Violation | None:
+        log = node.raft_log
+        for index, term in cut_off:
+            known, in_term, teller = self._known.get(index, (None, 0, ""))
+            if known != term or in_term > node.term or index <= log.base:
+                continue
+            # What was put back at once, the same as before, is not gone.
+            if index > log.last or log.term_at(index) != term:
+                return Violation(
+                    f"{node.id} cut off entry {index} of term {term}, which {teller} took for "
+                    f"committed in term {in_term}",
+                    (teller, node.id) if teller != node.id else (teller,),
+                    {"index": index, "term": term, "last": log.last},
+                )
+        return None
+
+
 INVARIANTS: tuple[type[Invariant], ...] = (
     ElectionSafety,
     LeaderAppendOnly,
@@ -274,4 +331,5 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     StateMachineSafety,
     CommitWithinLog,
     CommitMonotone,
+    CommittedStays,
 )

@@ -36,6 +36,7 @@ class Log:
         base_term: that entry's term.
         last: the index of the last entry.
         truncations: how often entries were cut off the end, for the invariants.
+        cut_off: the index and the term of each entry that was cut off, for the invariants.
     """
 
     def __init__(self, disk: Disk) -> None:
@@ -45,6 +46,7 @@ class Log:
         self.base_term: int = snapshot["term"]
         self._entries: list[LogEntry] = []
         self.truncations = 0
+        self.cut_off: list[tuple[int, int]] = []
         self._recover()
         self.last: int = self.base + len(self._entries)
 
@@ -114,6 +116,8 @@ class Log:
     def truncate(self, index: int) -> None:
         """Cut off the entry at `index` and all behind it."""
         self.truncations += 1
+        cut = self._entries[index - self.base - 1 :]
+        self.cut_off += [(index + rank, entry[0]) for rank, entry in enumerate(cut)]
         # From the end downward: wherever a crash strikes, a prefix of the log is left.
         for doomed in range(self.last, index - 1, -1):
             del self._disk[f"log/{doomed}"]
