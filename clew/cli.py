@@ -83,7 +83,7 @@ def _clew(
   clew test raft --nemesis partition,kill,clock --seed 42
   clew test raft --nemesis trigger --nemesis-interval 1 --runs 20
   clew test my_node.py -w g-counter --node-count 3
-  clew test raft --bug forgets-vote --runs 200
+  clew test raft --bug forgets-vote --runs 200 --report sweep.html
   clew test raft --nemesis all --swarm --for 5m --until-failure
   clew test scenarios/ --junit report.xml
   clew test gossip --topology tree4 --assert 'servers.msgs_per_op < 30'
@@ -107,7 +107,7 @@ def run_cluster(**said: Any) -> None:
     epilog="""Examples:
 
 \b
-  clew hunt raft --for 2m
+  clew hunt raft --for 2m --report hunt.html
   clew hunt my_node.py --for 30s --nemesis kill,partition
   clew hunt my_node.py --runs 500 --node-count 3 --json
 """,

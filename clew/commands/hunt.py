@@ -16,6 +16,7 @@ from clew.commands.reports import write_reports
 from clew.commands.seed_command import SCENARIO_OF, rerun
 from clew.commands.shrinking import print_small, shrink_each
 from clew.commands.sweep import Taken, remove_stale_parts, runner, spend, total_of
+from clew.commands.sweep_page import SweepPage
 from clew.commands.test import checked_cases
 from clew.errors import ClewError
 from clew.machine.crash import crash_of
@@ -110,6 +111,7 @@ def _hunt(hunts: Sequence[Hunt], asked: Invocation) -> int:
             by_case[id(taken.case)].add(taken)
 
         def show(taken: Taken) -> None:
+            taken.case.course.add(taken.result, len(by_case[id(taken.case)].findings.reach.seen))
             progress.update(taken.result, taken.case.name if len(cases) > 1 else "", tell=taken.new)
 
         try:
@@ -118,12 +120,20 @@ def _hunt(hunts: Sequence[Hunt], asked: Invocation) -> int:
             interrupted = True
             if not any(case.summary.runs for case in cases):
                 raise
-    ended = [hunt.ended(progress.seconds) for hunt in hunts if hunt.case.summary.runs]
-    return _end(cases, ended, asked, interrupted=interrupted)
+    ended = {
+        hunt.case.name: hunt.ended(progress.seconds) for hunt in hunts if hunt.case.summary.runs
+    }
+    page = SweepPage(asked.report, cases, progress.seconds, ended)
+    return _end(cases, [*ended.values()], asked, page, interrupted=interrupted)
 
 
 def _end(
-    cases: Sequence[Case], hunts: Sequence[Hunted], asked: Invocation, *, interrupted: bool
+    cases: Sequence[Case],
+    hunts: Sequence[Hunted],
+    asked: Invocation,
+    page: SweepPage,
+    *,
+    interrupted: bool,
 ) -> int:
     """Print what came out, make failures small and write the reports; return the exit status."""
     style = Style.of(sys.stdout)
@@ -134,18 +144,30 @@ def _end(
             for hunted in hunts:
                 echo(hunt_report(hunted, style))
         if not (asked.no_shrink or interrupted):
+            page.write()
             for one in shrink_each(cases, style):
+                page.take(one)
                 if one.file:
                     small[one.name, one.signature] = one.file
                     stories[one.repro] = one.story
                 if not asked.json:
                     print_small(one, style)
+        if not interrupted:
+            page.replay()
     finally:
         if asked.json:
-            for case, hunted in zip(cases, hunts, strict=False):
-                own = {way: file for (name, way), file in small.items() if name == case.name}
-                echo(json_text(hunt_json(hunted, own)))
+            _print_json(cases, hunts, small)
         write_reports(cases, stories, asked.junit)
+        page.write(interrupted=interrupted)
     if interrupted:
         raise KeyboardInterrupt
     return STATUS[Verdict.merge(hunted.verdict for hunted in hunts)]
+
+
+def _print_json(
+    cases: Sequence[Case], hunts: Sequence[Hunted], small: Mapping[tuple[str, str], str]
+) -> None:
+    """Print an object for each hunt; ``small`` has files by scenario's name and signature."""
+    for case, hunted in zip(cases, hunts, strict=False):
+        own = {way: file for (name, way), file in small.items() if name == case.name}
+        echo(json_text(hunt_json(hunted, own)))

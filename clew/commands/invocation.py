@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clew.commands.flags import LOG, REPORT, TRACE, option
+from clew.commands.flags import LOG, TRACE, option
 from clew.commands.numbers import number, seconds_of, shard_of
 from clew.errors import UsageError
 from clew.formats.places import check_file, check_folder
@@ -167,7 +167,14 @@ class Invocation:
     )
     log: bool = _flag(*LOG)
     trace: Path | None = _flag(*TRACE, read=_file, value=None)
-    report: Path | None = _flag(*REPORT, read=_file, value=None)
+    report: Path | None = _flag(
+        "--report",
+        "Write a web page: of one run its story, its picture, and each node's state at any moment; "
+        "of more, how each seed ended, and each way of failing with its story.",
+        metavar="FILE",
+        read=_file,
+        value=None,
+    )
 
     @property
     def failures_max(self) -> int | None:
@@ -187,7 +194,7 @@ _FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Invocation)
 HUNT = frozenset(
     {
         "models", "seed", "runs", "seconds", "jobs", "until_failure", "max_failures",
-        "seed_seconds", "out", "keep", "no_shrink", "json", "junit",
+        "seed_seconds", "out", "keep", "no_shrink", "json", "junit", "report",
     }
 )  # fmt: skip
 """The fields that ``clew hunt`` has; ``clew test`` has all of them."""

@@ -12,7 +12,8 @@ from clew.checkers.verdict import Verdict
 from clew.commands.exits import STATUS
 from clew.commands.invocation import Invocation
 from clew.commands.seed_command import rerun
-from clew.commands.shrinking import shrink_all
+from clew.commands.shrinking import print_small, shrink_each
+from clew.commands.sweep_page import SweepPage
 from clew.formats.atomic import write_text
 from clew.machine.text import json_text
 from clew.report import annotations as github
@@ -53,6 +54,7 @@ def end(
     cases: Sequence[Case],
     asked: Invocation,
     tell: Callable[[], dict[str, str]],
+    page: SweepPage,
     *,
     interrupted: bool = False,
 ) -> int:
@@ -62,6 +64,7 @@ def end(
     returns by repro file what it printed. An interruption is reported and raised again.
     """
     stories: dict[str, str] = {}
+    style = Style.of(sys.stdout)
     try:
         if asked.json:
             print_met(cases)
@@ -70,9 +73,16 @@ def end(
             if not (asked.no_shrink or interrupted):
                 # A smaller plan may make a library crash this process: what is known is on disk.
                 write_junit(cases, stories, asked.junit)
-                stories |= shrink_all(cases, Style.of(sys.stdout))
+                page.write()
+                for small in shrink_each(cases, style):
+                    print_small(small, style)
+                    page.take(small)
+                    stories |= {small.repro: small.story} if small.file else {}
+        if not interrupted:
+            page.replay()
     finally:
         write_reports(cases, stories, asked.junit)
+        page.write(interrupted=interrupted)
     if interrupted:
         raise KeyboardInterrupt
     return STATUS[Verdict.merge(case.summary.met.verdict for case in cases)]

@@ -12,6 +12,7 @@ from clew.report.page.artefact import page_beside, write_page
 from clew.report.progress import ShrinkProgress
 from clew.report.screen import Style, echo
 from clew.report.shrink import shrunk_report
+from clew.scenarios.judgement.outcome import Outcome
 from clew.scenarios.repros.repro import read_repro
 from clew.search.cases import Case
 from clew.search.seeds import LONG, SeedResult
@@ -31,6 +32,7 @@ class Small(NamedTuple):
         repro: the repro file of the run as it was found.
         file: that of the smallest plan; empty if it was left as it is.
         story: of the smallest plan, or why there is none.
+        outcome: of the smallest plan's run; None if there is none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Small(NamedTuple):
     repro: str
     file: str
     story: str
+    outcome: Outcome | None = None
 
 
 def _to_shrink(cases: Sequence[Case]) -> Iterator[tuple[Case, str, Group]]:
@@ -62,22 +65,6 @@ def _can_shrink(result: SeedResult) -> bool:
     )
 
 
-def shrink_all(cases: Sequence[Case], style: Style) -> dict[str, str]:
-    """Shrink the first failure of each kind and print its story; return the stories by repro file.
-
-    For a failure of figures alone, one line says that it is left as it is.
-
-    Raises:
-        KeyboardInterrupt: the user has ended it.
-    """
-    told: dict[str, str] = {}
-    for small in shrink_each(cases, style):
-        print_small(small, style)
-        if small.file:
-            told[small.repro] = small.story
-    return told
-
-
 def print_small(small: Small, style: Style) -> None:
     """Print the story of a failure that was made small, or one line that says why it was not."""
     if small.file:
@@ -87,7 +74,7 @@ def print_small(small: Small, style: Style) -> None:
 
 
 def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
-    """Shrink the first failure of each kind.
+    """Shrink the first failure of each kind; one of figures alone is left as it is.
 
     The smallest plan and the page of its run stand beside the repro file afterwards. Ctrl-C ends
     the current search, whose best so far is given, and then the whole.
@@ -116,7 +103,8 @@ def shrink_each(cases: Sequence[Case], style: Style) -> Iterator[Small]:
         story = shrunk_report(shrunk, str(out), style, str(page))
         if not verify(shrunk.outcome.run).same:
             story += "\nThe smallest plan's run does not come out the same again."
-        yield Small(case.name, signature, f"{seed}, made small", str(repro), str(out), story)
+        title = f"{seed}, made small"
+        yield Small(case.name, signature, title, str(repro), str(out), story, shrunk.outcome)
         if shrunk.interrupted:
             raise KeyboardInterrupt
 

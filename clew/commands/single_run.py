@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clew.commands.invocation import Invocation
 from clew.commands.reports import end, print_json
+from clew.commands.sweep_page import SweepPage
 from clew.node.timer import to_ns
 from clew.report.page.artefact import write_page
 from clew.report.progress import RunProgress
@@ -58,7 +59,7 @@ def run_one(case: Case, asked: Invocation) -> int:
     case.summary.add(result)
     if asked.json:
         print_json(case, result)
-    return end([case], asked, partial(_tell, case, asked, outcome, result))
+    return end([case], asked, partial(_tell, case, asked, outcome, result), SweepPage())
 
 
 def _tell(

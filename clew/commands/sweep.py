@@ -15,6 +15,7 @@ from clew.checkers.verdict import Verdict
 from clew.commands.invocation import Invocation
 from clew.commands.reports import end, print_json
 from clew.commands.seed_command import rerun
+from clew.commands.sweep_page import SweepPage, replayed
 from clew.errors import ClewError
 from clew.machine import wall
 from clew.machine.crash import crash_of
@@ -24,9 +25,7 @@ from clew.report.screen import Style, echo
 from clew.report.sweep import case_line, failures, sweep_report
 from clew.scenarios.code.models import load_model, reference_of
 from clew.scenarios.code.sources import in_one_file, source_digest
-from clew.scenarios.judgement.outcome import Outcome, judge
-from clew.scenarios.repros.repro import model_of, read_repro
-from clew.scenarios.runs.run import simulate
+from clew.scenarios.repros.repro import read_repro
 from clew.search.cases import Case, Runner, stream
 from clew.search.database import Database
 from clew.search.forks import fresh_runs_of
@@ -56,7 +55,8 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
         KeyboardInterrupt: the user has ended it; what was found is reported and recorded.
     """
     remove_stale_parts(asked.out)
-    counted = asked.coverage or sys.stderr.isatty()  # it costs a tenth of a run, or a quarter
+    # It costs a tenth of a run, or a quarter.
+    counted = asked.coverage or asked.report is not None or sys.stderr.isatty()
     for case in cases:
         case.job = replace(case.job, keep_failing=False, behaviours=counted)
     total = total_of(cases)
@@ -74,6 +74,7 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
                 database.commit()
 
         def show(taken: Taken) -> None:
+            taken.case.course.add(taken.result, len(taken.case.summary.behaviours))
             progress.update(taken.result, taken.case.name if len(cases) > 1 else "")
             if asked.json:
                 print_json(taken.case, taken.result)
@@ -86,7 +87,8 @@ def run_cases(cases: Sequence[Case], asked: Invocation) -> int:
             if not any(case.summary.runs for case in cases):
                 raise
     tell = partial(_tell, cases, progress.seconds)
-    return end(cases, asked, tell, interrupted=interrupted)
+    page = SweepPage(asked.report, cases, progress.seconds)
+    return end(cases, asked, tell, page, interrupted=interrupted)
 
 
 def total_of(cases: Iterable[Case]) -> int | None:
@@ -244,13 +246,6 @@ def _tell_one(case: Case, seconds: float, style: Style) -> dict[str, str]:
     story = run_report(outcome, verification, worst.repro, style)
     echo(f"\n{style.heading(f'The first of them, seed {worst.seed}')}\n\n{story}")
     return {str(worst.repro): story}
-
-
-def replayed(path: Path) -> Outcome:
-    """Replay the plan of a repro file and return its outcome now."""
-    plan = read_repro(path).plan
-    model = model_of(plan)
-    return judge(simulate(plan, model), model)
 
 
 def remove_stale_parts(out: Path) -> None:

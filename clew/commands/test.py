@@ -13,6 +13,7 @@ from clew.commands.replay import announce
 from clew.commands.reports import write_junit, write_reports
 from clew.commands.single_run import run_one
 from clew.commands.sweep import run_cases
+from clew.commands.sweep_page import SweepPage
 from clew.errors import EXIT_VALID, ClewError, UsageError
 from clew.formats.places import check_outputs
 from clew.machine.crash import crash_of
@@ -45,14 +46,13 @@ def run(options: Mapping[str, Any]) -> int:
     cases = checked_cases(asked, given)
     alone = len(cases) == 1 and cases[0].total == 1
     alone = alone and not (asked.dask or asked.resume or asked.failed or asked.seconds)
-    for flag, given_file in (("--trace", asked.trace), ("--report", asked.report)):
-        if given_file is not None and not alone:
-            raise UsageError(
-                f"{flag} can't be used",
-                expected="one seed of one scenario",
-                found="a sweep",
-                fix=f"Name the seed with --seed, or use 'clew replay FILE {flag}'",
-            )
+    if asked.trace is not None and not alone:
+        raise UsageError(
+            "--trace can't be used",
+            expected="one seed of one scenario",
+            found="a sweep",
+            fix="Name the seed with --seed, or use 'clew replay FILE --trace'",
+        )
     if not cases:
         why = (
             "no seed of a sweep has failed so far"
@@ -61,6 +61,7 @@ def run(options: Mapping[str, Any]) -> int:
         )
         echo(f"clew: {why}", err=True)
         write_reports([], {}, asked.junit)
+        SweepPage(asked.report).write()
         return EXIT_VALID
     try:
         return run_one(cases[0], asked) if alone else run_cases(cases, asked)

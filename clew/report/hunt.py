@@ -64,23 +64,23 @@ def hunt_report(hunted: Hunted, style: Style) -> str:
         f"{layout.several(summary.runs, 'run')}: {counts(summary, style)}; {took}.",
         expectation(scenario.expect, summary, style),
         failures(summary, style, hunted.again),
-        _idle(hunted),
-        _tried(hunted.findings),
+        *(layout.hanging("  ", told) for told in [idle_words(hunted)] if told),
+        layout.hanging("  ", _tried(hunted.findings)),
         fault_counts(summary),
-        _reached(hunted),
-        _next(hunted),
+        layout.hanging("  ", reached_words(hunted)),
+        layout.hanging("  ", next_words(hunted)),
         remarks(summary),
     ]  # fmt: skip
     return "\n".join(part for part in parts if part)
 
 
-def _idle(hunted: Hunted) -> str:
+def idle_words(hunted: Hunted) -> str:
+    """Name the faults that were asked for and never took effect; empty for none."""
     if not hunted.idle:
         return ""
-    return layout.hanging(
-        "  ",
+    return (
         f"UNKNOWN: {layout.listed(hunted.idle)} was asked for, and did nothing that a node could "
-        "notice in any run.",
+        "notice in any run."
     )
 
 
@@ -94,10 +94,11 @@ def _tried(findings: Findings) -> str:
             of = f" in {themes} themes" if themes > 1 else ""
             failed = f", {tried.invalid:,} invalid" if tried.invalid else ""
             told.append(f"{each.meaning} {tried.runs:,}{of}{failed}")
-    return layout.hanging("  ", f"runs by theme: {'; '.join(told)}")
+    return f"runs by theme: {'; '.join(told)}"
 
 
-def _reached(hunted: Hunted) -> str:
+def reached_words(hunted: Hunted) -> str:
+    """Say what nodes did and which faults met in any of the runs."""
     reach = hunted.findings.reach
     told = [
         layout.several(len(reach.of("deliver")), "type") + " of message by the receiver's state",
@@ -106,10 +107,10 @@ def _reached(hunted: Hunted) -> str:
         layout.several(len(reach.overlaps), "pair") + " of kinds of fault at the same time",
     ]
     newest = f"the nodes last did something new at seed {reach.newest}"
-    return layout.hanging("  ", f"reached: {', '.join(told)}; {newest}")
+    return f"reached: {', '.join(told)}; {newest}"
 
 
-def _next(hunted: Hunted) -> str:
+def next_words(hunted: Hunted) -> str:
     """Say what another minute would show, as far as anybody can tell."""
     reach, minute = hunted.findings.reach, hunted.minute
     new, unseen = round(reach.expected(minute)), round(reach.unseen)
@@ -122,7 +123,7 @@ def _next(hunted: Hunted) -> str:
     most = failing_at_most(hunted.summary.runs)
     if hunted.summary.verdict is Verdict.VALID and most is not None:
         told += f"; at 95 % confidence fewer than 1 in {round(1 / most):,} such runs fail"
-    return layout.hanging("  ", told)
+    return told
 
 
 def hunt_json(hunted: Hunted, shrunk: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from clew.report.run import speed
 from clew.report.screen import Style
 from clew.report.suite import command
 from clew.scenarios.options.scenario import Scenario
-from clew.search.summary import Summary
+from clew.search.summary import Group, Summary
 
 SEEDS_SHOWN = 8
 
@@ -91,9 +91,7 @@ def _shown(option: object) -> str:
 def failures(summary: Summary, style: Style, again: Callable[[int], str] | None = None) -> str:
     """List each way of failing with its seeds: the worst first, then the most frequent."""
     lines = []
-    for (verdict, signature), group in sorted(
-        summary.groups.items(), key=lambda item: (_WORST.index(item[0][0]), -len(item[1].seeds))
-    ):
+    for (verdict, signature), group in worst_first(summary):
         seeds = ", ".join(str(seed) for seed in group.seeds[:SEEDS_SHOWN])
         more = " ..." if len(group.seeds) > SEEDS_SHOWN else ""
         lines += [
@@ -104,6 +102,13 @@ def failures(summary: Summary, style: Style, again: Callable[[int], str] | None 
         known = command(group.first, again)
         lines += [f"    {known}"] if known else []
     return "\n".join(lines)
+
+
+def worst_first(summary: Summary) -> list[tuple[tuple[Verdict, str], Group]]:
+    """Order the ways of failing: the worst first, then the most frequent."""
+    return sorted(
+        summary.groups.items(), key=lambda item: (_WORST.index(item[0][0]), -len(item[1].seeds))
+    )
 
 
 _WORST = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)

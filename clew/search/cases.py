@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from clew.machine import wall
 from clew.scenarios.suites.suite import Source
+from clew.search.course import Course
 from clew.search.seeds import Job, SeedResult, SeedTask
 from clew.search.shards import Shard
 from clew.search.summary import Summary
@@ -35,6 +36,7 @@ class Case:
         known: a seed's result from before, or None.
         sweep: the number in the database.
         summary: the results so far.
+        course: how its seeds went so far, one by one.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Case:
     known: Callable[[int], SeedResult | None] = lambda _: None
     sweep: int = 0
     summary: Summary = field(default_factory=Summary)
+    course: Course = field(default_factory=Course)
 
     def seeds(self) -> Iterator[int]:
         """Give the seeds in the order in which they run.

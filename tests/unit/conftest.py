@@ -4,9 +4,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from browsing import started
 from plugin_project import BAD, GOOD
 from raft_bench import Bench
 from two_kinds_plans import FILE
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's Chromium."""
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture

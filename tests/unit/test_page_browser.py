@@ -1,27 +1,10 @@
 """The page of a run in a real browser: panes, keys, and that it asks nobody for anything."""
 
-import shutil
-
 import pytest
+from browsing import browsed
 
 import clew
 from clew.report.page.page import page
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-         "--disable-component-update", "--no-first-run"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +22,8 @@ def files(tmp_path_factory):
 def opened(browser, files, request):
     """A page in the browser, with all that it said and asked for."""
     name, width, scheme = getattr(request, "param", ("small", 1600, "light"))
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    tab = context.new_page()
-    tab.told = []
-    tab.on("console", lambda message: tab.told.append(message.text))
-    tab.on("pageerror", lambda error: tab.told.append(str(error)))
-    tab.on("request", lambda asked: tab.told.append(asked.url))
-    path = (files / f"{name}.html").as_uri()
-    tab.goto(path)
-    tab.wait_for_function("window.clew && clew.cursor >= 0")
-    yield tab
-    assert tab.told == [path]
-    context.close()
+    with browsed(browser, files / f"{name}.html", width, scheme) as tab:
+        yield tab
 
 
 def cursor(tab):

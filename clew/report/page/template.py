@@ -15,7 +15,8 @@ PLAIN_MAX = 100_000
 """A longer text of data is compressed, which a browser unpacks itself."""
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "run": ("model", "picture", "overview", "evidence", "account", "panes", "page"),
+    "sweep": ("pen", "evidence", "account", "seeds", "sweep"),
+    "run": ("pen", "model", "picture", "overview", "evidence", "account", "panes", "page"),
 }
 """By kind of page, the parts of its script in the order in which they build on each other, after
 those that all pages have."""
