@@ -77,6 +77,7 @@ STATUS = {
     "clew new store --workload lin-kv": 0,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json --report run.html": 1,
     "clew replay out/raft-stale-reads-lin-kv-seed-66/shrunk.json": 1,
+    "clew test gossip --bug never-retries --runs 12 --report sweep.html": 1,
     "clew replay out/three_regions-lin-kv-seed-0/shrunk.json": 1,
     "clew replay out/cache_store-lin-kv-seed-0/shrunk.json": 1,
     "clew serve-node examples/cache_store.py:Store": 0,
