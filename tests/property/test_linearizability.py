@@ -5,7 +5,7 @@ definition, every order of every subset of the pending operations.
 """
 
 import random
-from itertools import chain, combinations, permutations, product
+from itertools import chain, combinations, islice, permutations, product
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,9 @@ from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizab
 from clew.checkers.linearizability.entries import Entry, partitions
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
+from clew.checkers.linearizability.quick_search import quick_search
 from clew.checkers.linearizability.shortcuts import explains
+from clew.checkers.linearizability.stages import searched
 from clew.checkers.verdict import Budget, Verdict
 from clew.history import Event, History
 
@@ -187,6 +189,21 @@ def agree(name, history):
     return expected
 
 
+def searches_agree(name, history):
+    """The search that gives up finds what the other finds, and the same response unexplained."""
+    specification = SPECS[name]()
+    for part in partitions(specification, history):
+        found = searched(specification, part.entries, Budget())
+        assert found.outcome.linearizable == plain(specification, part.entries, Budget())[0]
+        quickly = quick_search(specification, part.entries, Budget())
+        if quickly is None:
+            assert found.machine.chose or len(part.entries) > 4
+        elif found.outcome.linearizable:
+            assert quickly.response is None
+        elif not found.machine.specification.looks_ahead:
+            assert quickly.response.number == found.response.number
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_oracle_is_the_definition(name):
     specification = SPECS[name]()
@@ -216,11 +233,21 @@ def test_engines_agree_on_all_small_histories(name):
     assert answers == {True, False}
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_searches_agree_on_small_histories(name):
+    for count in (1, 2):
+        for history in small_histories(name, count):
+            searches_agree(name, history)
+    for history in islice(small_histories(name, 3), 0, None, 101):
+        searches_agree(name, history)
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("name", SPECS)
 def test_engines_agree_on_all_histories_of_three(name):
     for history in small_histories(name, 3):
         agree(name, history)
+        searches_agree(name, history)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -295,6 +322,7 @@ def histories(draw, names=tuple(SPECS), operations=8):
 @given(histories())
 def test_engines_agree_on_random_histories(case):
     agree(*case)
+    searches_agree(*case)
 
 
 @pytest.mark.deep

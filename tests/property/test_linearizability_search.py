@@ -13,6 +13,7 @@ from clew.checkers.linearizability.entries import Entry
 from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
+from clew.checkers.linearizability.quick_search import quick_search
 from clew.checkers.linearizability.search import Search
 from clew.checkers.verdict import Budget
 
@@ -60,6 +61,8 @@ def search_agrees(source, count):
         machine = Machine(specification)
         found = Search(machine, Layout(machine, entries, eager=True), Budget()).run()
         assert found.linearizable == expected, entries
+        quickly = quick_search(specification, entries, Budget())
+        assert quickly is None or (quickly.response is None) == expected, entries
         answers.add(expected)
         # The order found explains every response before the one that none explains.
         order = [entries[index] for index in found.order]

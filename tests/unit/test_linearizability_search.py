@@ -4,19 +4,21 @@ import random
 
 import pytest
 
+from clew.checkers.linearizability import Linearizability
 from clew.checkers.linearizability.entries import partitions
 from clew.checkers.linearizability.layout import Layout
 from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.quick_search import quick_search
 from clew.checkers.linearizability.search import Search
 from clew.checkers.linearizability.specifications import CasRegister
-from clew.checkers.verdict import Budget
+from clew.checkers.verdict import Budget, OutOfBudget, Verdict
 from clew.history import Event, History
 
 
-def random_history(seed, operations, *, broken=False):
-    """A cas-register used by five clients, each operation taking effect inside its interval."""
+def random_history(seed, operations, *, broken=False, clients=5):
+    """A cas-register used by its clients, each operation taking effect inside its interval."""
     source = random.Random(seed)
-    events, value, busy, idle = [], None, [], list(range(5))
+    events, value, busy, idle = [], None, [], list(range(clients))
     while operations or busy:
         if idle and operations and (not busy or source.random() < 0.5):
             process = idle.pop(source.randrange(len(idle)))
@@ -61,6 +63,29 @@ def test_configurations_explored(seed, operations, broken, configurations):
     outcome = Search(machine, levels, Budget()).run()
     assert outcome.linearizable is not broken
     assert outcome.configurations == configurations
+
+
+def test_a_history_that_leaves_little_choice_is_decided_quickly():
+    for operations, broken in ((200, False), (200, True), (2_000, False)):
+        (part,) = partitions(CasRegister(), random_history(1, operations, broken=broken, clients=2))
+        found = quick_search(CasRegister(), part.entries, Budget())
+        assert (found.response is not None) is broken
+        assert found.configurations < 3 * len(part.entries)
+
+
+def test_a_quick_search_gives_up_where_many_choices_turn_out_wrong():
+    (part,) = partitions(CasRegister(), random_history(1, 2_000, clients=30))
+    assert quick_search(CasRegister(), part.entries, Budget()) is None
+    assert (
+        Linearizability(CasRegister()).check(random_history(1, 2_000, clients=30), Budget()).verdict
+        is Verdict.VALID
+    )
+
+
+def test_a_quick_search_keeps_its_budget():
+    (part,) = partitions(CasRegister(), random_history(1, 2_000))
+    with pytest.raises(OutOfBudget):
+        quick_search(CasRegister(), part.entries, Budget(steps=500))
 
 
 def test_the_order_found_is_a_linearization():

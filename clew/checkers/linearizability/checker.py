@@ -5,7 +5,8 @@
    are unique: O(n log n), stacks with many operations in flight aside.
 3. For queues, priority queues and sets whose values repeat, a search that orders what asks alone;
    for stacks and priority queues a matching of takes to puts is sought, as a witness.
-4. The windowed search, for everything else. If it takes long, registers are first searched for a
+4. A quick search, which gives up where choices turn out wrong too often.
+5. The windowed search, for everything else. If it takes long, registers are first searched for a
    read that no write can be the source of.
 
 Source: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects",
@@ -23,6 +24,7 @@ from clew.checkers.keys import Keying, judged
 from clew.checkers.linearizability.entries import Partition, partitions, ways
 from clew.checkers.linearizability.evidence import Evidence, Failed
 from clew.checkers.linearizability.machine import Machine
+from clew.checkers.linearizability.quick_search import quick_search
 from clew.checkers.linearizability.shortcuts import (
     explains,
     helps,
@@ -101,10 +103,12 @@ class Linearizability:
             failed = Failed(self.specification, operations, how)
             with budget.explaining():
                 anomalies = [
-                    failed.named(evidence.of(part, finding.failed, finding.broken))
+                    evidence.of(part, finding)
                     for part, finding in zip(parts, findings, strict=True)
                     if finding.verdict is Verdict.INVALID
                 ]
+                if self.explained:
+                    anomalies = list(map(failed.named, anomalies))
         return self._result(len(operations), parts, findings, anomalies)
 
     def _judge(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:
@@ -129,6 +133,9 @@ class Linearizability:
         quick = quick or without_orders(specification, entries, budget)
         if quick is not None:
             return quick
+        quickly = quick_search(specification, entries, budget)
+        if quickly is not None:
+            return PartitionResult("search", (), quickly.configurations, None, quickly.response)
         # Most searches are short. If one is not, a look at the sources of reads may save it.
         found = self._soon(partition, budget)
         if found is None:

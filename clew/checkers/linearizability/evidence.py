@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from clew.checkers.keys import Keying, is_pair
@@ -28,7 +27,7 @@ from clew.checkers.linearizability.reduction import (
 )
 from clew.checkers.linearizability.shortcuts import shortcut
 from clew.checkers.linearizability.specification import Specification
-from clew.checkers.linearizability.stages import Searched, Share, searched
+from clew.checkers.linearizability.stages import PartitionResult, Searched, Share, searched
 from clew.checkers.values import Key, key_of, listed, shown
 from clew.checkers.verdict import Anomaly, Budget, OutOfBudget
 from clew.history import Operation
@@ -83,21 +82,26 @@ class Evidence:
         self._explained = explained
         self._left = REDUCTIONS_CONFIGURATIONS
 
-    def of(self, partition: Partition, failed: Searched | None, broken: Sequence[Entry]) -> Anomaly:
+    def of(self, partition: Partition, finding: PartitionResult) -> Anomaly:
         """Make the anomaly of a partition of which a search failed, or that another engine blames.
 
         Raises:
             EnginesDisagreeError: the search explains what another engine blames.
         """
-        blamed: Sequence[Entry] = broken
+        failed, broken, response = finding.failed, finding.broken, finding.response
+        blamed: Sequence[Entry] = broken if response is None else [response]
         try:
+            if response is not None and not self._explained:
+                return named(self._specification, partition.key, response, self._operations)
             told: Sequence[Entry] = partition.entries
             whole = True
-            if failed is None:
+            if response is not None:
+                failed = self._told(_Suspects(self._specification, told))
+            elif failed is None:
                 failed, told, whole = self._story(partition, broken)
             blamed = [failed.response]
             if not self._explained:
-                return named(self._specification, partition.key, failed, self._operations)
+                return named(self._specification, partition.key, blamed[0], self._operations)
             minimal = self._minimal(self._suspects(failed, told, broken), failed)
             blamed = minimal.entries
             if failed.freed or failed.machine.specification.looks_ahead:
@@ -192,13 +196,12 @@ def _is_cut(partition: Partition, broken: Sequence[Entry]) -> bool:
     )
 
 
-_TYPE = itemgetter(3)
 _TOLD = 4
 _READS = frozenset({"r", "read"})
 
 
 class Failed:
-    """The values that only failed operations would have written; O(n) once it is asked."""
+    """The values that only failed operations would have written; O(n) once."""
 
     def __init__(
         self, specification: Specification, operations: Sequence[Operation], how: Keying
@@ -207,6 +210,8 @@ class Failed:
         self._operations = operations
         self._keyed = how != "none"
         self._writers: dict[tuple[Key, Key], list[Operation]] | None = None
+        self._others = (each for each in operations if each[3] != "fail")
+        self._live: set[tuple[Key, Key]] = set()
 
     def named(self, anomaly: Anomaly) -> Anomaly:
         """Add to an anomaly the failed operations whose values its response shows."""
@@ -218,8 +223,8 @@ class Failed:
         one = self._operations[response["number"]]
         found = {
             name: self._writers[name]
-            for name in dict.fromkeys(self._shown(one))
-            if name in self._writers
+            for name in dict.fromkeys(self._shown(one) if self._writers else ())
+            if name in self._writers and not self._is_live(name)
         }
         if not found:
             return anomaly
@@ -239,18 +244,21 @@ class Failed:
 
     def _failed(self) -> dict[tuple[Key, Key], list[Operation]]:
         failed: dict[tuple[Key, Key], list[Operation]] = {}
-        if "fail" not in map(_TYPE, self._operations):
-            return failed
-        live: set[tuple[Key, Key]] = set()
-        # A value that another operation wrote and did not fail needs no explanation by a failed
-        # one.
         for one in self._operations:
-            for name in self._written(one):
-                if one.type == "fail":
+            if one[3] == "fail":
+                for name in self._written(one):
                     failed.setdefault(name, []).append(one)
-                else:
-                    live.add(name)
-        return {name: writers for name, writers in failed.items() if name not in live}
+        return failed
+
+    def _is_live(self, name: tuple[Key, Key]) -> bool:
+        """Whether another operation wrote the value and did not fail: it needs no failed one."""
+        # Invariant: `_live` has what was written by the operations that `_others` is past.
+        while name not in self._live:
+            one = next(self._others, None)
+            if one is None:
+                return False
+            self._live.update(self._written(one))
+        return True
 
     def _parts(self, one: Operation, value: Any) -> tuple[Key, Any]:
         """Return the key, and the value without it."""

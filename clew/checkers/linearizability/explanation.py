@@ -88,18 +88,18 @@ def explain(
 def named(
     specification: Specification,
     key: Hashable,
-    failure: Searched,
+    response: Entry,
     operations: Sequence[Operation],
 ) -> Anomaly:
     """Make the anomaly with nothing but the first response that no order explains."""
-    number = failure.response.number
+    number = response.number
     told = _Told(specification, operations, key, ())
-    response = told.operation(number)
+    shown = told.operation(number)
     return Anomaly(
         "nonlinearizable",
-        f"{told.begin()} explains {response['words']}.",
+        f"{told.begin()} explains {shown['words']}.",
         (operations[number],),
-        {"key": _json(key), "response": response},
+        {"key": _json(key), "response": shown},
     )
 
 

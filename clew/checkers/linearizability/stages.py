@@ -70,6 +70,7 @@ class PartitionResult(NamedTuple):
         broken: entries that no order explains, if an engine other than a search found them.
         configurations: explored by a search; 0 for the others.
         failed: the search that failed, if one did.
+        response: the first response that no order explains, if a quick search found no more.
         reason: why it is UNKNOWN; empty if it is not.
     """
 
@@ -77,6 +78,7 @@ class PartitionResult(NamedTuple):
     broken: tuple[Entry, ...] = ()
     configurations: int = 0
     failed: Searched | None = None
+    response: Entry | None = None
     reason: str = ""
 
     @property
@@ -84,7 +86,7 @@ class PartitionResult(NamedTuple):
         """VALID if nothing was found that no order explains."""
         if self.reason:
             return Verdict.UNKNOWN
-        return Verdict.INVALID if self.broken or self.failed else Verdict.VALID
+        return Verdict.INVALID if self.broken or self.failed or self.response else Verdict.VALID
 
 
 def searched(
