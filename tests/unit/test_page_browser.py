@@ -13,6 +13,8 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     result = clew.run("raft", bug="stale-reads", seed=66, time_limit=10, out=folder)
     written = {"whole": result.outcome, "small": result.shrink().outcome}
+    lost = clew.run("gossip", bug="never-retries", seed=0, time_limit=2, recovery=1, out=folder)
+    written["matrix"] = lost.outcome
     for name, outcome in written.items():
         (folder / f"{name}.html").write_text(page(outcome, "clew replay x.json"))
     return folder
@@ -111,5 +113,18 @@ def test_a_narrow_screen_has_tabs(opened):
     assert not opened.locator("#story").is_visible()
     opened.click("[data-tab=state]")
     assert opened.locator("#state").is_visible()
+    assert not opened.locator("#picture").is_visible()
     opened.click("#before")
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("opened", [("matrix", 1600, "dark")], indirect=True)
+def test_a_cell_of_the_matrix_leads_to_its_read(opened):
+    missing = opened.locator("#story .matrix .missing")
+    assert missing.first.inner_text() == "\u2717"
+    opened.keyboard.press("Home")
+    first = cursor(opened)
+    missing.first.focus()
+    opened.keyboard.press("Enter")
+    assert cursor(opened) > first
+    assert "read" in opened.evaluate("clew.model.words(clew.cursor)")

@@ -3,7 +3,7 @@
 // What shows an anomaly, as elements. `width` is that of the drawing; `go(number, time)` shows an operation's end, if anything can.
 function evidence(shown, { width = 320, go = null } = {}) {
   if (shown.kind === "none") return [];
-  const draw = { cycle: cycle, order: intervals, operations: intervals }[shown.kind];
+  const draw = { cycle, matrix, totals, order: intervals, operations: intervals }[shown.kind];
   const parts = [element("p", "note", shown.reason), ...draw(shown, width, go)];
   if (shown.left) parts.push(element("p", "note soft", `${shown.left.toLocaleString("en")} ${shown.leftOut ?? "earlier operations"} are not drawn.`));
   return parts;
@@ -66,4 +66,44 @@ function cycle({ transactions, edges }, width, go) {
       drawn("text", { x: Math.min(bend - 8, room + 38), y: (y1 + y2) / 2 + 4 + (rank % 2) * 12, style: `fill:${colour}` }, `${type} ${key}`.trim()));
   });
   return [svg];
+}
+
+// What each reader shows of each value: there, not yet, missing, more than once, or there though nobody sent it.
+const CELLS = [["", "", "does not show it, and need not"], ["there", "\u2713", "shows it"], ["missing", "\u2717", "does not show it, though it was acknowledged before"], ["twice", "", "shows it more than once"], ["phantom", "!", "shows it, though nobody had sent it"]];
+
+function matrix({ readers, rows }, width, go) {
+  const box = element("div", "table matrix"), made = element("table"), top = made.createTHead().insertRow(), body = made.createTBody(), seen = new Set();
+  top.append(element("th", "", "value"));
+  for (const [label] of readers) top.append(element("th", "reader", label));
+  top.append(element("th", "", ""));
+  for (const [value, word, sent, cells] of rows) {
+    const row = body.insertRow(), head = element("th", "mono", value);
+    head.title = sent;
+    row.append(head);
+    cells.forEach(([code, count], rank) => {
+      const [name, sign, told] = CELLS[code], cell = row.insertCell(), [label, end] = readers[rank];
+      seen.add(code);
+      cell.className = `cell ${name}`;
+      cell.textContent = count > 1 ? `${count}x` : sign;
+      cell.title = `${label} ${told}`;
+      if (go && end !== null) acts(cell, () => go(-1, end));
+    });
+    row.append(element("td", "word", word));
+  }
+  box.append(made);
+  const key = [...seen].filter(code => code).sort().map(code => `${CELLS[code][1] || "2x"} ${CELLS[code][2]}`);
+  return [box, element("p", "note soft", `${readers.some(([, end]) => end !== null) ? "What the reads of each node show" : "How often each node gave a value out"}. ${key.join("; ")}.`)];
+}
+
+// What the reads of a counter show.
+function totals({ rows, sum, unknown }) {
+  const box = element("div", "table matrix"), made = element("table"), top = made.createTHead().insertRow(), body = made.createTBody();
+  for (const head of ["node", "total", ""]) top.append(element("th", head === "total" ? "count" : "", head));
+  for (const [node, total, told] of rows) {
+    const row = body.insertRow();
+    row.append(element("th", "", node), element("td", `count${sum && !unknown && told === "final read" && total !== sum ? " missing" : ""}`, total), element("td", "soft", told));
+  }
+  box.append(made);
+  const more = unknown ? `, and ${unknown.toLocaleString("en")} more may have counted` : "";
+  return sum ? [box, element("p", "note soft", `The acknowledged additions come to ${sum}${more}.`)] : [box];
 }

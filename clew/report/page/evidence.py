@@ -9,6 +9,7 @@ from clew.checkers.transactions.words import told_transaction
 from clew.checkers.verdict import Anomaly, Result
 from clew.history import Operation
 from clew.machine.text import one_line
+from clew.report.page.matrix import KINDS, TOTALS, matrix, totals
 from clew.trace import words
 
 OPERATIONS_MAX = 200
@@ -21,7 +22,8 @@ def evidence(
     """Describe what shows an anomaly, as data for a picture.
 
     Its ``kind`` is ``order`` for operations of which an order explains all but some, ``cycle`` for
-    transactions that depend on each other, ``operations`` for others, and ``none``.
+    transactions that depend on each other, ``matrix`` for values that some readers show and others
+    don't, ``totals`` for a counter, ``operations`` for others, and ``none``.
 
     Args:
         found: the anomaly, and the check that found it; None for none.
@@ -35,6 +37,12 @@ def evidence(
         return {"kind": "cycle", **told, **_cycle(anomaly, operations)}
     if "prefix" in anomaly.data:
         return {"kind": "order", **told, **_order(anomaly, operations)}
+    if anomaly.kind in KINDS and "value" in anomaly.data:
+        values = matrix(check, anomaly, operations)
+        if values:
+            return {"kind": "matrix", **told, **values}
+    if anomaly.kind in TOTALS:
+        return {"kind": "totals", **told, **totals(check)}
     shown = anomaly.operations[-OPERATIONS_MAX:]
     return {
         "kind": "operations" if shown else "none", **told,
