@@ -89,10 +89,12 @@ class Disk(MutableMapping[str, Any]):
         writes: how many writes were made, for statistics.
         syncs: how many syncs made something durable.
         aftermath: of the last crash; None before the first.
+        backups: what was durable after each sync, the latest last; None if nobody asks for it.
     """
 
     __slots__ = (
-        "_cache", "_durable", "_on_sync", "_settled", "_unsynced", "aftermath", "syncs", "writes",
+        "_cache", "_durable", "_on_sync", "_settled", "_unsynced", "aftermath", "backups", "syncs",
+        "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -106,6 +108,7 @@ class Disk(MutableMapping[str, Any]):
         self.writes = 0
         self.syncs = 0
         self.aftermath: Aftermath | None = None
+        self.backups: list[dict[str, bytes | _Value]] | None = None
 
     # The dict of JSON values.
 
@@ -254,6 +257,26 @@ class Disk(MutableMapping[str, Any]):
             _apply(self._durable, write)
         del self._unsynced[:count]
         self._settled = mark
+        if self.backups is not None:
+            self.backups.append(dict(self._durable))
+
+    def restore(self, back: int) -> bool:
+        """Make the disk of a node that is down what it was so many syncs before its last one.
+
+        Args:
+            back: if there were no more than that, it is empty.
+
+        Returns:
+            False if that changes nothing.
+        """
+        backups = self.backups or []
+        image = backups[-1 - back] if back < len(backups) else {}
+        changed = image != self._durable
+        self._durable, self._cache = dict(image), dict(image)
+        self.backups = backups[: max(len(backups) - back, 0)]
+        if self.aftermath is not None:
+            self.aftermath = self.aftermath._replace(image=dict(image))
+        return changed
 
     def crash(self, unsynced: Unsynced, below: Callable[[int], int]) -> tuple[int, int]:
         """Lose, keep or tear what was not synced.
@@ -307,7 +330,7 @@ class Disk(MutableMapping[str, Any]):
         disk._cache = dict(self._cache)
         disk._settled = self._settled
         disk.writes, disk.syncs = self.writes, self.syncs
-        disk.aftermath = self.aftermath
+        disk.aftermath, disk.backups = self.aftermath, self.backups
         return disk
 
     def _tear(self, write: _Write, below: Callable[[int], int]) -> int:

@@ -25,6 +25,7 @@ class Tolerates:
         clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None if
             it works with clocks that show anything.
         faults: the kinds and groups of faults that it recovers from; None for all that it notices.
+        also: the kinds that it recovers from besides, of those that few do: ``disk-restored``.
 
     Raises:
         NodeError: one of them can't be used.
@@ -34,6 +35,7 @@ class Tolerates:
     latency: float = 0.02
     clock_error: float | None = None
     faults: tuple[str, ...] | None = None
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         counts = self.nodes if isinstance(self.nodes, tuple) else (self.nodes,)
@@ -43,11 +45,10 @@ class Tolerates:
             raise _bad("latency", "seconds from 0", self.latency)
         if self.clock_error is not None and not _is_time(self.clock_error):
             raise _bad("clock_error", "seconds from 0, or None for any error", self.clock_error)
-        names: Any = self.faults
-        if names is not None and not (
-            isinstance(names, tuple) and all(isinstance(name, str) for name in names)
-        ):
-            raise _bad("faults", "a tuple of names, such as ('kill', 'partition')", names)
+        if self.faults is not None and not _are_names(self.faults):
+            raise _bad("faults", "a tuple of names, such as ('kill', 'partition')", self.faults)
+        if not _are_names(self.also):
+            raise _bad("also", "a tuple of names, such as ('disk-restored',)", self.also)
 
     @property
     def fewest(self) -> int:
@@ -76,6 +77,8 @@ class Tolerates:
             parts.append(f"clocks that are off by at most {self.clock_error:g} s")
         if self.faults is not None:
             parts.append(f"of faults {', '.join(self.faults) or 'none'}")
+        if self.also:
+            parts.append(f"also {', '.join(self.also)}")
         return ", ".join(parts)
 
 
@@ -88,6 +91,10 @@ def _span(fewest: int, most: int | None) -> str:
 def _are_counts(counts: tuple[Any, ...]) -> bool:
     whole = all(type(count) is int and 1 <= count <= 1000 for count in counts)  # noqa: PLR2004 - as --node-count
     return whole and len(counts) in {1, 2} and counts[0] <= counts[-1]
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, tuple) and all(isinstance(name, str) for name in names)
 
 
 def _is_time(value: Any) -> bool:

@@ -28,8 +28,8 @@ class Clock:
     """
 
     __slots__ = (
-        "_error_ns", "_mono_ns", "_true_ns", "drift_ppm", "monotonic_reads", "offset_ns", "timers",
-        "wall_reads",
+        "_error_ns", "_mono_ns", "_stands_ns", "_true_ns", "drift_ppm", "monotonic_reads",
+        "offset_ns", "timers", "wall_reads",
     )  # fmt: skip
 
     def __init__(self, error_ns: int | None = None) -> None:
@@ -41,6 +41,8 @@ class Clock:
         self.timers = 0
         self._true_ns = 0
         self._mono_ns = 0
+        # What the wall clock shows without its offset while it stands still; None if it does not.
+        self._stands_ns: int | None = None
 
     def monotonic(self, true_ns: int) -> int:
         """Read the monotonic clock at a virtual time, ns since the start of the run."""
@@ -52,7 +54,8 @@ class Clock:
     def wall(self, true_ns: int) -> int:
         """Read the wall clock at a virtual time, ns since 1970."""
         self.wall_reads += 1
-        shown_ns = self.offset_ns + self._monotonic(true_ns)
+        stands_ns = self._stands_ns
+        shown_ns = self.offset_ns + (self._monotonic(true_ns) if stands_ns is None else stands_ns)
         if self._error_ns is None:
             return EPOCH_NS + shown_ns
         return EPOCH_NS + self._held(shown_ns, true_ns)
@@ -75,6 +78,17 @@ class Clock:
         self._mono_ns = self._monotonic(true_ns)
         self._true_ns = true_ns
         self.drift_ppm = drift_ppm
+
+    def stop(self, true_ns: int) -> None:
+        """Let the wall clock stand still from now on; the monotonic one goes on."""
+        if self._stands_ns is None:
+            self._stands_ns = self._monotonic(true_ns)
+
+    def go_on(self, true_ns: int) -> None:
+        """Let the wall clock go on from where it stands."""
+        if self._stands_ns is not None:
+            self.offset_ns += self._stands_ns - self._monotonic(true_ns)
+            self._stands_ns = None
 
     def set_right(self, true_ns: int) -> int:
         """Step the wall clock to true time; return by how much, ns."""

@@ -56,6 +56,7 @@ PROMISE = {
     "them; 0: a swarm has no clock faults; None: no bound; `--clock-error` overrides it",
     "faults": "a tuple of the kinds and families of faults that it recovers from; None: all that "
     "its code can notice",
+    "also": "a tuple of kinds that few withstand, and this class does: `disk-restored`",
 }
 
 
@@ -137,7 +138,7 @@ def faults() -> str:
     ]
     planned = [(code(name), kind.summary, kind.bites) for name, kind in PLANNED.items()]
     groups = [(code(name), ", ".join(map(code, kinds))) for name, kinds in GROUPS.items()]
-    apart = ", ".join(code(name) for name, kinds in GROUPS.items() if KINDS[kinds[0]].apart)
+    apart = ", ".join(code(name) for name, kind in KINDS.items() if kind.apart)
     parameters = [
         (code(name), code(p.name), p.unit, code(p.default), p.summary)
         for name, kind in (KINDS | PLANNED).items()
@@ -176,8 +177,12 @@ code sends nothing to other nodes, is refused before anything runs. `--allow-ine
 
 {table(("family", "kinds"), groups)}
 
-The families {apart} are drawn only where they are asked for by name: `all` and `--swarm` are
-without them. `--nemesis message` strikes the messages of one type and no others; the type is drawn
+These are drawn only where they are asked for by name: {apart}. `all`, `--swarm` and the
+names of families that have others are without them. `disk-restored` takes back what a sync has
+promised, which most protocols do not survive, Raft among them: only a class meets it that says
+`tolerates = Tolerates(also=("disk-restored",))`, and for others it is refused.
+
+`--nemesis message` strikes the messages of one type and no others; the type is drawn
 once for each fault, when it strikes, from those that nodes have sent each other so far, and its
 report names it. Half of these faults last until healing. `--nemesis echo,kill` keeps some messages
 of each type for each receiver, and sends them again when it restarts or changes its server state.

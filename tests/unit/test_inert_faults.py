@@ -23,10 +23,11 @@ S = 1_000_000_000
 
 SILENT = """
 {imports}
-from clew import Node, on
+from clew import Node, Tolerates, on
 
 class Ids(Node):
     workload = "unique-ids"
+    tolerates = Tolerates(also=("disk-restored",))
 
     def start(self):
         self.count = 0
@@ -61,6 +62,7 @@ def test_what_no_node_can_notice_is_refused_before_anything_runs(tmp_path, asked
     name = write(tmp_path)
     places = {"regions": "eu,us"} if asked.startswith("region") else {}
     felt = {"kill", "pause", "freeze", "region", "region-kill", "region-move"}
+    felt |= {"restart", "restart-all", "restart-rolling"}
     if asked in felt:
         outcome = outcome_of(name, nemesis=asked, **places)
         assert faults_check(outcome).verdict.value == "valid"
@@ -165,7 +167,7 @@ class Quiet(Node):
 
 
 NODES = ["n1", "n2", "n3", "n4"]
-INERT = [kind for kind in KINDS if kind not in {"kill", "region-kill"}]
+INERT = [kind for kind in KINDS if KINDS[kind].bites != "processes killed"]
 
 
 @pytest.mark.parametrize("kind", INERT)
@@ -247,7 +249,7 @@ NOTHING = {
 IDLE = S + S // 20
 """A moment at which no node does anything."""
 
-NO_DURATION = {"kill", "region-kill", "clock-jump"}
+NO_DURATION = {"kill", "region-kill", "clock-jump", "restart-all", "restart-rolling"}
 """What a fault of no duration does all the same: a process that dies at once comes back empty."""
 
 

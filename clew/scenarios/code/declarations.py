@@ -86,10 +86,10 @@ def _check_promise(promise: Any, where: str) -> None:
             found=repr(promise),
             fix="Begin with: from clew import Tolerates",
         )
-    for name in promise.faults or ():
+    for name in (*(promise.faults or ()), *promise.also):
         if name not in GROUPS and name not in KINDS:
             raise NodeError(
-                "'faults' of Tolerates can't be used",
+                f"{'also' if name in promise.also else 'faults'!r} of Tolerates can't be used",
                 where=where,
                 expected="kinds of faults and groups of them",
                 found=repr(name),

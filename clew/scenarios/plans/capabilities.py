@@ -112,6 +112,10 @@ def _fit(program: Program) -> list[str]:
 
 def withstands(promise: Tolerates, kind: str) -> bool:
     """Return whether a promise covers a kind of fault."""
+    if kind in promise.also:
+        return True
+    if kind in KINDS and KINDS[kind].sworn:
+        return kind in (promise.faults or ())
     group = KINDS[kind].group if kind in KINDS else kind
     if group == "clock" and promise.clock_error == 0:
         return False

@@ -24,6 +24,7 @@ from clew.scenarios.plans.capabilities import (
     promised,
     unfelt,
     unfelt_group,
+    withstands,
 )
 from clew.scenarios.plans.ground import FaultDraw, Ground
 from clew.scenarios.plans.homes import Homes
@@ -329,6 +330,7 @@ def _shape(
     time_limit_ns = to_ns(scenario.time_limit)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
+    _check_sworn(scenario, model)
     stated = scenario.model_fields_set
     sized = bool(roles) or "node_count" in stated or isinstance(scenario.regions, dict)
     if scenario.swarm and not sized:
@@ -441,6 +443,25 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
     for asked in scenario.nemesis:
         with about("nemesis", asked):
             _check_noticed(asked, scenario, model)
+
+
+def _check_sworn(scenario: Scenario, model: Model) -> None:
+    """Make sure that the nodes say so if they are to withstand what few do.
+
+    Raises:
+        UsageError: a kind is requested that breaks what they never promised.
+    """
+    for asked in scenario.nemesis:
+        kind = asked_of(asked).kind
+        if kind not in KINDS or not KINDS[kind].sworn or withstands(promised(model.program), kind):
+            continue
+        with about("nemesis", asked):
+            raise UsageError(
+                f"the fault {asked!r} would break {model.name}, whether it is right or wrong",
+                expected="a class that says that it withstands it",
+                found="none that does",
+                fix=f"If it does, write tolerates = Tolerates(also=({kind!r},)) in the class",
+            )
 
 
 def _check_noticed(asked: str, scenario: Scenario, model: Model) -> None:

@@ -37,7 +37,7 @@ from clew.sim.regions import Regions
 
 _SHORTEST_NS = 10_000_000
 
-_DOWN = frozenset({"kill", "pause", "freeze"})
+_DOWN = frozenset({"kill", "pause", "freeze", "restart"})
 """Families of which one strike is enough; a long one would keep others from striking."""
 
 

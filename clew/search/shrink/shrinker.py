@@ -198,6 +198,7 @@ def _search(hunt: Hunt) -> None:
         with hunt.oracle.bounded(BOLD_EFFORT, runs_max * 5 // 6):
             redraws.search(hunt, whole, sight)
     simplifications.explicit_faults(hunt)
+    simplifications.single_faults(hunt)
     random_cuts.with_fewer_nodes(hunt)
     with hunt.oracle.bounded(effort, (runs_max - hunt.oracle.runs) // 4):
         random_cuts.without_spare(hunt)

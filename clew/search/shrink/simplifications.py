@@ -20,6 +20,7 @@ LOSSES = {
     "message-loss": "message-loss",
     "flap-link": "partition",
     "flap-node": "partition",
+    "flap-steady": "partition",
 }
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""
 
@@ -64,6 +65,25 @@ def explicit_faults(hunt: Hunt) -> None:
 
 def _report(hunt: Hunt, fault: Fault) -> FaultReport | None:
     return next((one for one in hunt.sight.faults if one.id == fault.id), None)
+
+
+def single_faults(hunt: Hunt) -> None:
+    """Let a fault that came to several be those of them that matter, if not all do."""
+    for fault in hunt.best.faults:
+        report = _report(hunt, fault)
+        parts = () if report is None else report.parts
+        before, sight = hunt.best, hunt.sight
+        others = [one for one in before.faults if one is not fault]
+        if not parts or not _in_parts(hunt, others, parts):
+            continue
+        kept = minimised(parts, lambda part: _in_parts(hunt, others, part))  # noqa: B023 - used at once
+        if len(kept) == len(parts) > 1:
+            hunt.best, hunt.sight = before, sight
+
+
+def _in_parts(hunt: Hunt, others: Sequence[Fault], parts: Sequence[Fault]) -> bool:
+    faults = sorted([*others, *parts], key=lambda fault: fault.at_ns)
+    return hunt.attempt(replace(hunt.best, faults=tuple(faults)))
 
 
 def as_struck(fault: Fault, reports: Sequence[FaultReport]) -> Fault:

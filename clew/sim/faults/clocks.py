@@ -23,6 +23,9 @@ _DAY_NS = 86_400_000_000_000
 
 def repeat_change(clock: Clock, true_ns: int, told: str) -> None:
     """Do to a clock what a record of the kind ``clock`` says: the last word is the unit."""
+    if told in {_STOPS, _GOES_ON}:
+        (clock.stop if told == _STOPS else clock.go_on)(true_ns)
+        return
     what, amount, _ = told.split()
     if what == "rate":
         clock.set_drift(true_ns, int(amount))
@@ -30,10 +33,13 @@ def repeat_change(clock: Clock, true_ns: int, told: str) -> None:
         clock.offset_ns += int(amount)
 
 
+_STOPS, _GOES_ON = "wall stands still", "wall goes on"
+
+
 class ClockFault(Injection):
     """Base of the clock faults; they take effect in readings of clocks that were wrong for them.
 
-    The first parameter of each kind says how far, or how fast; if it is 0, no clock is wrong.
+    The first parameter, if there is any, says how far, or how fast; if it is 0, no clock is wrong.
     """
 
     group: ClassVar[str] = "clock"
@@ -61,12 +67,17 @@ class ClockFault(Injection):
         """Note that they were wrong up to here."""
         before = self._reads
         self.mark()
-        if self.param(self.parameters[0].name):
+        if self.goes_wrong:
             self.bit += self._reads - before
+
+    @property
+    def goes_wrong(self) -> bool:
+        """False if its first parameter leaves every clock right."""
+        return not self.parameters or bool(self.param(self.parameters[0].name))
 
     def told(self) -> str:
         """Say how often the clocks were read while they were wrong."""
-        if not self.param(self.parameters[0].name):
+        if not self.goes_wrong:
             return "no clock was wrong for that"
         return f"they were read {several(self.bit, 'time')} meanwhile"
 
@@ -177,6 +188,38 @@ class Strobe(ClockFault):
             f"moved the clocks of {names(self.targets)} {moved}; "
             f"they were read {several(self.bit, 'time')} while ahead"
         )
+
+
+class Stop(ClockFault):
+    """The wall clock stands still, and goes on from there at the end: it is then behind."""
+
+    apart: ClassVar[bool] = True
+    like: ClassVar[tuple[str, ...]] = ("clock-offset", "clock-drift")
+    summary: ClassVar[str] = (
+        "the target's wall clock stands still, and goes on from there at the end; its timers go on"
+    )
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
+    lingers: ClassVar[bool] = True
+
+    def begin(self) -> str:
+        """Stop the clocks."""
+        self.mark()
+        for host in self.targets:
+            self.ledger.stopped.setdefault(host.id, []).append(self.fault.id)
+            host.clock.stop(self.now)
+            self.cluster.trace.add(self.now, "clock", host.id, _STOPS)
+        return f"stopped the wall clocks of {names(self.targets)}"
+
+    def end(self) -> str:
+        """Let those go on that no other fault stops."""
+        self.count()
+        for host in self.targets:
+            stopped = self.ledger.stopped[host.id]
+            stopped.remove(self.fault.id)
+            if not stopped:
+                host.clock.go_on(self.now)
+                self.cluster.trace.add(self.now, "clock", host.id, _GOES_ON)
+        return f"let the clocks of {names(self.targets)} go on; {self.told()}"
 
 
 class Drift(ClockFault):

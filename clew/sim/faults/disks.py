@@ -1,17 +1,25 @@
-"""Power cuts at the worst moment: inside a sync that has something to lose.
+"""Power cuts at the worst moment, inside a sync that has something to lose; and restored backups.
 
-The fault is armed while it lasts and strikes once, at the target's next sync with unsynced
+A power cut is armed while it lasts and strikes once, at the target's next sync with unsynced
 writes: the machine dies there, before the sync returns, and comes back a little later.
+
+A restored disk takes back what a node has promised by a sync. Most protocols do not survive that,
+Raft's votes and acknowledged entries among them, so only a class that says so meets one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from clew.node.disk import Unsynced
-from clew.sim.faults.injection import Injection, Need, Parameter, names, several
+from clew.sim.faults.fault import Fault
+from clew.sim.faults.injection import Injection, Ledger, Need, Parameter, names, several
+from clew.sim.faults.processes import Kill
 from clew.sim.host import Host
+
+if TYPE_CHECKING:
+    from clew.sim.cluster import Cluster
 
 
 class PowerCutAtSync(Injection):
@@ -71,6 +79,46 @@ class PowerCutAtSync(Injection):
         """Let the fault that was armed first strike first."""
         armed = self.ledger.armed[host.id]
         host.strike = armed[0] if armed else None
+
+
+class DiskRestored(Kill):
+    """The process dies, and restarts on a disk of before, as one restored from a backup."""
+
+    group: ClassVar[str] = "disk"
+    apart: ClassVar[bool] = True
+    sworn: ClassVar[bool] = True
+    summary: ClassVar[str] = (
+        "the target's process dies, and restarts on what its disk held some syncs before"
+    )
+    bites: ClassVar[str] = "disks that went back"
+    needs: ClassVar[Need] = "disk"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "back", "", 1, "how many syncs before the last; an empty disk if there were no more",
+            1, 1_000_000, (1, 1024),
+        ),
+    )  # fmt: skip
+    aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
+
+    def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
+        super().__init__(fault, cluster, ledger)
+        for host in cluster.hosts.values():
+            if host.disk.backups is None:
+                host.disk.backups = []
+
+    def begin(self) -> str:
+        """Kill those that run, and put back what their disks held."""
+        self.kill("lost")
+        killed = self.killed
+        back = int(self.param("back"))
+        restored = [host for host in killed if host.disk.restore(back)]
+        self.bit = len(restored)
+        if not killed:
+            return f"killed nothing: {names(self.targets)} did not run"
+        told = f"their disks are those of {several(back, 'sync')} before"
+        return (
+            f"killed {names(killed)}; {told if restored else 'their disks were never other ones'}"
+        )
 
 
 class DiskLost(PowerCutAtSync):

@@ -79,6 +79,7 @@ class Ledger:
     Attributes:
         drifts: what each fault adds to a node's clock rate, ppm, by node and fault.
         pauses: the faults that hold a process still, by the process.
+        stopped: the faults that let a node's wall clock stand still, by node.
         slowed: how many times as long each fault makes a node's work, by node and fault.
         armed: the disk faults that wait at a node, in order, by node.
         healed: True once all faults are over; after that nothing restarts by itself.
@@ -87,6 +88,7 @@ class Ledger:
     def __init__(self) -> None:
         self.drifts: dict[str, dict[str, int]] = {}
         self.pauses: dict[Process, list[str]] = {}
+        self.stopped: dict[str, list[str]] = {}
         self.slowed: dict[str, dict[str, int]] = {}
         self.armed: dict[str, list[Callable[[Host], bool]]] = {}
         self.healed = False
@@ -114,7 +116,8 @@ class Injection:
     asked for by name, so that `all` and swarms are without it; `stands` if half of those that are
     drawn last until healing. `hears` has the events at nodes that it must hear of, keys of
     `clew.sim.trigger.EVENTS`. `like` names the kinds that a node withstands which withstands it;
-    none if only its own name says so.
+    none if only its own name says so. `sworn` is True if only who names it in its promise is taken
+    to withstand it.
 
     Attributes:
         fault: the plan's data; of one that waited, with the times between which it is active.
@@ -123,6 +126,7 @@ class Injection:
         drawn: parameters that the plan left open and that it has drawn since.
         struck: the messages that came late, as the kinds ``hold`` and ``copy`` name them; only the
             first `STRUCK_MAX`.
+        parts: the single faults that it came to: those that would have done the same.
     """
 
     group: ClassVar[str]
@@ -141,6 +145,7 @@ class Injection:
     stands: ClassVar[bool] = False
     hears: ClassVar[frozenset[str]] = frozenset()
     like: ClassVar[tuple[str, ...]] = ()
+    sworn: ClassVar[bool] = False
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         self.fault = fault
@@ -152,6 +157,7 @@ class Injection:
         self.bit = 0
         self.drawn: dict[str, Any] = {}
         self.struck: list[Late] = []
+        self.parts: list[Fault] = []
 
     def begin(self) -> str:
         """Strike; return what was done, in words."""

@@ -55,6 +55,7 @@ class FaultReport:
             for just that at just that node.
         drawn: parameters that the plan left open, as the fault drew them when it struck.
         struck: the messages that came late, see `Injection.struck`; not part of the JSON.
+        parts: the single faults that it came to, see `Injection.parts`; not part of the JSON.
     """
 
     id: str
@@ -68,11 +69,12 @@ class FaultReport:
     fired: Trigger | None = None
     drawn: dict[str, Any] = field(default_factory=dict)
     struck: tuple[Late, ...] = ()
+    parts: tuple[Fault, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON object of these fields but `struck`; no `fired` and `drawn` if empty."""
+        """Return a JSON object of these fields but the last two; no empty `fired` or `drawn`."""
         plain = {**asdict(self), "target": list(self.target)}
-        del plain["struck"]
+        del plain["struck"], plain["parts"]
         for name in ("fired", "drawn"):
             if not plain[name]:
                 del plain[name]
@@ -124,6 +126,7 @@ class _Course:
             self.fired,
             dict(self.injection.drawn),
             tuple(self.injection.struck),
+            tuple(self.injection.parts),
         )
 
     def _told(self) -> str:

@@ -16,6 +16,7 @@ from clew.sim.faults import (
     partitions,
     processes,
     regions,
+    restarts,
 )
 from clew.sim.faults.fault import Fault, read_fault
 from clew.sim.faults.injection import Injection, Parameter
@@ -61,6 +62,11 @@ KINDS: dict[str, type[Injection]] = {
     "message-copy": message_types.MessageCopy,
     "echo": message_types.Echo,
     "freeze": processes.Freeze,
+    "restart-all": restarts.RestartAll,
+    "restart-rolling": restarts.RestartRolling,
+    "clock-stop": clocks.Stop,
+    "disk-restored": disks.DiskRestored,
+    "flap-steady": partitions.FlapSteady,
 }
 
 PLANNED: dict[str, type[Injection]] = {
@@ -70,11 +76,18 @@ PLANNED: dict[str, type[Injection]] = {
 }
 """Kinds that a plan may hold and that no generator draws."""
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    group: tuple(name for name, kind in KINDS.items() if kind.group == group)
-    for group in dict.fromkeys(kind.group for kind in KINDS.values())
-}
-"""The kinds of each family, by the family's name on the command line."""
+
+def _families() -> dict[str, tuple[str, ...]]:
+    """List the kinds of each family; those apart only if there are no others."""
+    whole: dict[str, list[str]] = {}
+    for name, kind in KINDS.items():
+        whole.setdefault(kind.group, []).append(name)
+    drawn = {group: [n for n in of_it if not KINDS[n].apart] for group, of_it in whole.items()}
+    return {group: tuple(drawn[group] or of_it) for group, of_it in whole.items()}
+
+
+GROUPS: dict[str, tuple[str, ...]] = _families()
+"""The kinds that each family's name means on the command line."""
 
 
 def group_of(kind: str) -> str:

@@ -298,6 +298,31 @@ class FlapNode(CutLinks):
         return f"{several(len(ends), 'link')} ({', '.join(ends)})"
 
 
+class FlapSteady(FlapNode):
+    """The target's links go down and up in a fixed period, such as that of elections."""
+
+    apart: ClassVar[bool] = True
+    summary: ClassVar[str] = (
+        "all links of the target to nodes go down and up in a fixed period, half of it each"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "period_ns", "ns", 600_000_000, "the time from one cut to the next",
+            2_000, 3_600_000_000_000, (50_000_000, 4_000_000_000),
+        ),
+    )  # fmt: skip
+
+    def steps(self) -> Iterator[int]:
+        """Cut and restore the links in turn."""
+        half_ns = int(self.param("period_ns")) // 2
+        while True:
+            self.cut(list(self._pairs))
+            self._times += 1
+            yield half_ns
+            self.restore()
+            yield half_ns
+
+
 class FlapLink(FlapNode):
     """One link goes down and up again and again."""
 

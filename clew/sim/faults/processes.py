@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
+from clew.node.disk import Unsynced
 from clew.sim.faults.fault import Fault
 from clew.sim.faults.injection import (
     Injection,
@@ -21,43 +22,53 @@ if TYPE_CHECKING:
     from clew.sim.cluster import Cluster
 
 
+UNSYNCED = Parameter(
+    "unsynced", "", "lost",
+    "what becomes of writes that were not synced: torn keeps a prefix of them",
+    choices=("lost", "kept", "torn"),
+)  # fmt: skip
+
+
 class Kill(Injection):
-    """The process dies; a new one starts on the same disk when the fault ends."""
+    """The process dies; a new one starts on the same disk when the fault ends.
+
+    Attributes:
+        killed: the nodes whose processes it killed.
+    """
 
     group: ClassVar[str] = "kill"
     summary: ClassVar[str] = "the target's process dies, and restarts on its disk at the end"
     bites: ClassVar[str] = "processes killed"
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter(
-            "unsynced", "", "lost",
-            "what becomes of writes that were not synced: torn keeps a prefix of them",
-            choices=("lost", "kept", "torn"),
-        ),
-    )  # fmt: skip
+    parameters: ClassVar[tuple[Parameter, ...]] = (UNSYNCED,)
     aims: ClassVar[tuple[str, ...]] = ("one", "leader", "minority", "all")
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         super().__init__(fault, cluster, ledger)
-        self._killed: list[Host] = []
+        self.killed: list[Host] = []
 
     def begin(self) -> str:
         """Kill those of the targets that run."""
+        lost, torn = self.kill(self.param("unsynced"))
+        self.bit = len(self.killed)
+        if not self.killed:
+            return f"killed nothing: {names(self.targets)} did not run"
+        return f"killed {names(self.killed)}; {several(lost, 'unsynced write')} lost, {torn} torn"
+
+    def kill(self, unsynced: Unsynced) -> tuple[int, int]:
+        """Kill those of the targets that run; return how many writes were lost and torn."""
         lost = torn = 0
         for host in [host for host in self.targets if host.process is not None]:
-            self._killed.append(host)
+            self.killed.append(host)
             below = self.stream("crash", host.id).below
-            more_lost, more_torn = host.crash("kill", self.param("unsynced"), below)
+            more_lost, more_torn = host.crash("kill", unsynced, below)
             lost, torn = lost + more_lost, torn + more_torn
-        self.bit = len(self._killed)
-        if not self._killed:
-            return f"killed nothing: {names(self.targets)} did not run"
-        return f"killed {names(self._killed)}; {several(lost, 'unsynced write')} lost, {torn} torn"
+        return lost, torn
 
     def end(self) -> str:
         """Restart the nodes that it killed, unless healing does."""
         if self.ledger.healed:
             return "down until the faults were over"
-        back = [host for host in self._killed if host.process is None]
+        back = [host for host in self.killed if host.process is None]
         self.cluster.restart(back)
         return f"restarted {names(back)}" if back else "restarted nothing"
 
