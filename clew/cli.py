@@ -203,6 +203,7 @@ def shrink(
   clew check etcd.log --model cas-register
   clew check store/*/history.edn --model list-append --consistency-models serializable
   clew check history.edn --model register:initial=0 --budget 10s --explain
+  clew check history.jsonl --report check.html
 """,
 )
 def check(
@@ -255,6 +256,14 @@ def check(
     dot: Annotated[
         Path | None,
         option("--dot", "Write the first anomaly's graph for Graphviz.", metavar="FILE"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        option(
+            "--report",
+            "Write a web page: what is wrong in each file as a picture, and its operations.",
+            metavar="FILE",
+        ),
     ] = None,
     jobs: Annotated[
         str | None,

@@ -50,6 +50,7 @@ class Judgement:
         result: what the checker says; its anomalies carry the evidence.
         operations: how many client operations the file holds.
         seconds: what it took.
+        kept: the operations, if the question wanted them kept; else none.
     """
 
     file: str
@@ -58,6 +59,7 @@ class Judgement:
     result: Result
     operations: int
     seconds: Seconds
+    kept: tuple[Operation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``clew check --json`` prints, with JSON values only."""
@@ -106,12 +108,14 @@ class Question(NamedTuple):
         budget_seconds: wall seconds for each file; None for no bound.
         steps: steps of the checker for each file; None for `STEPS`, or for no bound where there is
             one in seconds.
+        keeps: whether judgements come with the operations of their files.
     """
 
     model: str | None
     options: Mapping[str, str]
     budget_seconds: float | None
     steps: int | None
+    keeps: bool = False
 
     def budget(self) -> Budget:
         """The budget for the check of one file."""
@@ -179,7 +183,8 @@ def _read_and_check(file: str, question: Question) -> Judgement:
             result = replace(result, reason=f"{result.reason} {each}")
     explain = result.explain_seconds
     seconds = Seconds(read - started, paired - read, wall.seconds() - paired - explain, explain)
-    return Judgement(file, model, inferred, result, len(operations), seconds)
+    kept = tuple(operations) if question.keeps else ()
+    return Judgement(file, model, inferred, result, len(operations), seconds, kept)
 
 
 def _inferred(history: History, recorded: History) -> Guess:

@@ -21,6 +21,7 @@ def judge_files(
     budget_seconds: float | None = None,
     steps: int | None = None,
     jobs: int | None = None,
+    keeps: bool = False,
 ) -> Iterator[Judgement | ClewError]:
     """The judgement on each file, or the error that it gave, in the order of ``paths``.
 
@@ -32,11 +33,12 @@ def judge_files(
         steps: as in `Question`; the same verdict on every machine.
         jobs: worker processes; None for one a processor, if that pays (`HERE_SECONDS`). With one,
             or for one file, everything happens in this process.
+        keeps: as in `Question`.
 
     Raises:
         UsageError: no such checker or option; before any file is read.
     """
-    question = Question(model, dict(options or {}), budget_seconds, steps)
+    question = Question(model, dict(options or {}), budget_seconds, steps, keeps)
     question.refuse()
     files = [str(path) for path in paths]
     if files.count(STDIN) > 1:

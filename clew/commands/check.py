@@ -23,7 +23,7 @@ from clew.report.screen import Style, echo
 
 def run(options: Mapping[str, Any]) -> int:
     """Judge the files; return the exit status of the worst."""
-    check_outputs({"dot": options.get("dot")}, options["files"])
+    check_outputs({name: options.get(name) for name in ("dot", "report")}, options["files"])
     jobs = options.get("jobs")
     models = options.get("consistency_models")
     answers = judge_files(
@@ -33,6 +33,7 @@ def run(options: Mapping[str, Any]) -> int:
         budget_seconds=seconds_of("budget", options["budget"]) if "budget" in options else None,
         steps=number("steps", options["steps"], 1) if "steps" in options else None,
         jobs=None if jobs is None else number("jobs", jobs, 1),
+        keeps="report" in options,
     )
     judgements: list[Judgement] = []
     refused = False
@@ -48,6 +49,8 @@ def run(options: Mapping[str, Any]) -> int:
             _tell(answer, alone=len(options["files"]) == 1 or "explain" in options)
     if "dot" in options and judgements:
         _write_dot(judgements, options["dot"])
+    if "report" in options:
+        _write_page(judgements, options["report"])
     if len(options["files"]) > 1 and "json" not in options:
         _total(judgements, len(options["files"]) - len(judgements))
     return EXIT_USAGE if refused else STATUS[Verdict.merge(j.result.verdict for j in judgements)]
@@ -90,3 +93,9 @@ def _write_dot(judgements: list[Judgement], path: Path) -> None:
             echo(f"clew: wrote {path}", err=True)
             return
     echo("clew: no anomaly was found, so there is no graph", err=True)
+
+
+def _write_page(judgements: list[Judgement], path: Path) -> None:
+    from clew.report.page.check import check_page  # noqa: PLC0415 - imports much
+
+    write_text(path, check_page(judgements))

@@ -20,6 +20,7 @@ OPTIONS: Mapping[str, type] = {
     "--steps": str,
     "--explain": bool,
     "--dot": Path,
+    "--report": Path,
     "--jobs": str,
     "--json": bool,
 }

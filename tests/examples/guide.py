@@ -62,6 +62,7 @@ DATABASE = (
 STATUS = {
     # command: its exit status, where the page shows no verdict of one run
     "clew check out/raft-stale-reads-lin-kv-seed-66/history.jsonl --model cas-register": 1,
+    "clew check out/raft-stale-reads-lin-kv-seed-66/history.jsonl --report check.html": 1,
     "clew list bugs": 0,
     "clew list checkers": 0,
     "clew list models": 0,

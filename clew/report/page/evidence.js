@@ -4,7 +4,7 @@
 function evidence(shown, { width = 320, go = null } = {}) {
   if (shown.kind === "none") return [];
   const draw = { cycle, matrix, totals, order: intervals, operations: intervals }[shown.kind];
-  const parts = [element("p", "note", shown.reason), ...draw(shown, width, go)];
+  const parts = [...(shown.reason ? [element("p", "note", shown.reason)] : []), ...draw(shown, width, go)];
   if (shown.left) parts.push(element("p", "note soft", `${shown.left.toLocaleString("en")} ${shown.leftOut ?? "earlier operations"} are not drawn.`));
   return parts;
 }
@@ -30,8 +30,8 @@ function intervals({ shown, prefix = [], wrong = -1, states = [], minimal = [] }
     const group = drawn("g", {});
     group.append(drawn("title", {}, `${who}: ${text}`));
     group.append(drawn("rect", { x: left, y: y - 5, width: right - left, height: 10, rx: 3, fill: bad ? "var(--badpaper)" : "var(--card)", stroke: colour, "stroke-width": bad ? 2.5 : 1.5, "stroke-dasharray": end === null ? "4 3" : "none" }));
-    const late = left > width * 0.55;
-    group.append(drawn("text", { x: late ? width - 4 : left, y: y - 9, "text-anchor": late ? "end" : "start", style: `fill:${colour}` }, cut(`${text}  (${who})`, Math.round(width * 0.15))));
+    const late = left > width * 0.55, words = cut(`${text}  (${who})`, Math.round(width * 0.15)), edge = words.length * 7 < right ? right : width - 4;
+    group.append(drawn("text", { x: late ? edge : left, y: y - 9, "text-anchor": late ? "end" : "start", style: `fill:${colour}` }, words));
     acts(group, go && (() => go(number, end ?? start)));
     svg.append(group);
     at.set(number, { y, left, right });

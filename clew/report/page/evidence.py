@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from clew.checkers.transactions.words import told_transaction
@@ -46,7 +46,7 @@ def evidence(
     shown = anomaly.operations[-OPERATIONS_MAX:]
     return {
         "kind": "operations" if shown else "none", **told,
-        "shown": list(_rows(shown)), "left": len(anomaly.operations) - len(shown),
+        "shown": rows(shown), "left": len(anomaly.operations) - len(shown),
     }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _order(anomaly: Anomaly, operations: Sequence[Operation]) -> dict[str, Any]:
     response = data.get("response")
     return {
         "key": _key(data.get("key")),
-        "shown": list(_rows(shown)),
+        "shown": rows(shown),
         "left": len(of_key) - len(shown),
         "prefix": prefix,
         "minimal": list(data.get("minimal", ())),
@@ -95,6 +95,19 @@ def _order(anomaly: Anomaly, operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _rows(operations: Iterable[Operation]) -> Iterable[list[Any]]:
-    for one in operations:
-        yield [one.number, words.operation(one), words.who(one), one.start, one.end, one.type]
+def rows(operations: Sequence[Operation]) -> list[list[Any]]:
+    """List operations as a picture has them, by time; where one has none, by place in the history.
+
+    Each has its number, its words, who asked, its start and its end, and its type.
+    """
+    timed = all(one.start is not None for one in operations)
+    return [
+        [
+            one.number,
+            words.operation(one),
+            words.who(one),
+            *((one.start, one.end) if timed else (one.invoked, one.completed)),
+            one.type,
+        ]
+        for one in operations
+    ]

@@ -103,3 +103,21 @@ function copies(button, command) {
     try { await navigator.clipboard.writeText(command); button.textContent = "Copied"; } catch { button.textContent = command; }
   });
 }
+
+// A table; a head that begins with # has numbers below it.
+function table(heads, rows, caption = "") {
+  const made = element("table"), top = made.createTHead().insertRow(), body = made.createTBody(), box = element("div", "table");
+  if (caption) made.createCaption().textContent = caption;
+  for (const head of heads) top.append(element("th", head.startsWith("#") ? "count" : "", head.replace("#", "")));
+  for (const cells of rows) {
+    const row = body.insertRow();
+    cells.forEach((cell, rank) => {
+      const made = row.insertCell();
+      if (heads[rank].startsWith("#")) made.className = "count";
+      else if (cell?.className === "bar") made.className = "share";
+      made.append(cell);
+    });
+  }
+  box.append(made);
+  return box;
+}

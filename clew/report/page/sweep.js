@@ -1,27 +1,12 @@
 // The page of a sweep: its scenarios, each way of failing with its story, and what all seeds showed.
 
-class SweepPage extends Frame {
+class SweepPage extends PartedPage {
   constructor(data) {
-    super(data.head);
-    this.data = data;
+    super(data, counted);
     this.seeds = new Seeds(document.getElementById("seeds"), document.getElementById("grid"), rank => this.chosen_seed(rank));
     this.seeds.page = this;
-    const parts = document.getElementById("parts");
-    parts.hidden = data.parts.length < 2;
-    data.parts.forEach((part, rank) => {
-      const button = element("button", part.verdict);
-      button.type = "button";
-      button.append(element("b", "", `${{ valid: "\u2713", invalid: "\u2717" }[part.verdict] ?? "?"} `), `${part.name} `, element("span", "soft", counted(part)));
-      button.addEventListener("click", () => this.part(rank));
-      parts.append(button);
-    });
-    this.buttons = [...parts.children];
     new ResizeObserver(() => this.redraw()).observe(document.getElementById("grid"));
-    window.addEventListener("hashchange", () => this.fromAddress());
-    window.addEventListener("beforeprint", () => { for (const way of document.querySelectorAll(".way")) way.open = true; });
-    this.paint();
-    const worst = data.parts.findIndex(part => part.verdict !== "valid");
-    if (data.parts.length && !this.fromAddress()) this.part(Math.max(worst, 0));
+    this.begin();
   }
   get keys() { return { n: () => this.seeds.step(1), p: () => this.seeds.step(-1), ArrowRight: () => this.move(1), ArrowLeft: () => this.move(-1) }; }
   move(by) { this.seeds.select(Math.min(Math.max(this.seeds.at + by, 0), this.seeds.count - 1)); }
@@ -37,9 +22,7 @@ class SweepPage extends Frame {
     return true;
   }
   part(rank) {
-    this.shown = rank;
-    const part = this.data.parts[rank];
-    this.buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(at === rank)));
+    const part = super.part(rank);
     this.seeds.show(part.seeds);
     document.getElementById("counts").textContent = [part.options, counted(part)].filter(Boolean).join(". ") + (part.seeds.left ? `; the last ${part.seeds.left.toLocaleString("en")} are not drawn` : "");
     document.getElementById("seed").replaceChildren(element("span", "soft", "Choose a seed to see how it ended and what brings it back."));
@@ -96,7 +79,7 @@ class SweepPage extends Frame {
     box.append(actions);
     if (way.account) {
       const go = way.page && ((number, time) => { location.href = `${way.page}#${number < 0 ? `t${time}` : `e${number}`}`; });
-      new Account(box, way.account, { go: go || null, width: 520 });
+      new Account(box, way.account, { go: go || null, width: Math.min(Math.max(document.getElementById("failures").clientWidth - 30, 320), 640) });
     } else box.append(element("p", "note", way.reason));
     box.append(element("h2", "", "Seeds"), this.chips(way));
     return box;
@@ -141,24 +124,6 @@ function bar(share) {
   const made = element("span", "bar");
   made.style.width = `${Math.round(1000 * share) / 10}%`;
   return made;
-}
-
-// A table; a head that begins with # has numbers below it.
-function table(heads, rows, caption = "") {
-  const made = element("table"), top = made.createTHead().insertRow(), body = made.createTBody(), box = element("div", "table");
-  if (caption) made.createCaption().textContent = caption;
-  for (const head of heads) top.append(element("th", head.startsWith("#") ? "count" : "", head.replace("#", "")));
-  for (const cells of rows) {
-    const row = body.insertRow();
-    cells.forEach((cell, rank) => {
-      const made = row.insertCell();
-      if (heads[rank].startsWith("#")) made.className = "count";
-      else if (cell?.className === "bar") made.className = "share";
-      made.append(cell);
-    });
-  }
-  box.append(made);
-  return box;
 }
 
 function faults(part) {

@@ -15,18 +15,22 @@ PLAIN_MAX = 100_000
 """A longer text of data is compressed, which a browser unpacks itself."""
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "sweep": ("pen", "evidence", "account", "seeds", "sweep"),
+    "check": ("evidence", "parted", "check"),
+    "sweep": ("pen", "evidence", "account", "parted", "seeds", "sweep"),
     "run": ("pen", "model", "picture", "overview", "evidence", "account", "panes", "page"),
 }
 """By kind of page, the parts of its script in the order in which they build on each other, after
 those that all pages have."""
+
+STYLES: Mapping[str, str] = {"check": "lists", "sweep": "lists", "run": "run"}
+"""By kind of page, its style, after that which all pages have."""
 
 
 def filled(kind: str, title: str, data: Mapping[str, Any]) -> str:
     """Write a page, as HTML.
 
     Args:
-        kind: a key of `SCRIPTS`, of which there are also a body and a style.
+        kind: a key of `SCRIPTS`, of which there is also a body.
         title: of the window.
         data: what its script shows.
     """
@@ -37,7 +41,7 @@ def filled(kind: str, title: str, data: Mapping[str, Any]) -> str:
         text = "null"
     holes = {
         "TITLE": html_text(title),
-        "STYLE": _part("page.css") + _part(f"{kind}.css"),
+        "STYLE": _part("page.css") + _part(f"{STYLES[kind]}.css"),
         "KIND": kind,
         "BODY": _part(f"{kind}.html"),
         "DATA": text,
