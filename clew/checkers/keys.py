@@ -36,6 +36,9 @@ PAIRS = frozenset({list, tuple})
 """The types of a pair."""
 _PAIR = 2
 
+PLAIN = frozenset({int, str})
+"""The types of values that are one JSON value where Python has them equal."""
+
 
 def is_pair(value: Any) -> bool:
     """Whether the value may be ``[key, value]``."""
@@ -154,7 +157,7 @@ def _all_own(answered: Sequence[Operation]) -> bool:
     if not _are_pairs(results):
         return False
     theirs, ours = list(map(_KEY, results)), list(map(_KEY, map(_ARGUMENT, answered)))
-    if theirs == ours and _PLAIN.issuperset(map(type, chain(theirs, ours))):
+    if theirs == ours and PLAIN.issuperset(map(type, chain(theirs, ours))):
         return True
     return all(map(_is_own, answered))
 
@@ -163,8 +166,6 @@ _F, _ARGUMENT, _RESULT = itemgetter(2), itemgetter(4), itemgetter(5)
 """Fields of an operation."""
 _KEY = itemgetter(0)
 _TWO = frozenset({_PAIR})
-_PLAIN = frozenset({int, str})
-"""The types of values that are one JSON value where Python has them equal."""
 
 
 def _refuse_a_sure_key(history: History) -> None:

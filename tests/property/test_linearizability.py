@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orders import keeps_time, legal
 
 from clew.checkers.linearizability import SPECIFICATIONS, UNANSWERED, Linearizability, Specification
-from clew.checkers.linearizability.entries import Entry, partitions
+from clew.checkers.linearizability.entries import Entry, partitions, sure_partitions, ways
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.plain import plain
 from clew.checkers.linearizability.quick_search import quick_search
@@ -333,6 +333,35 @@ def test_engines_agree_on_a_hundred_thousand_random_histories(name):
         agree(
             name, random_history(source.randrange, name, source.randint(1, 9), source.randint(1, 4))
         )
+
+
+def keyed_history(source):
+    """Operations of a cas-register, of which all or most have keys, some of them alike."""
+    events = []
+    for process in range(source.randint(1, 6)):
+        key = source.choice([1, 1, 2, "1", source.choice([True, 1.0, None, [1]])])
+        f = source.choice(["read", "read", "write", "cas"])
+        argument = {"read": None, "write": 3, "cas": [3, 4]}[f]
+        asked = [key, argument] if source.random() < 0.97 else argument
+        answer = 3 if f == "read" else argument
+        own = key if source.random() < 0.9 else source.choice([1, 2, True])
+        answer = source.choices([[own, answer], answer, None], [8, 1, 1])[0]
+        kind = source.choices(["ok", "fail", "info"], [8, 1, 1])[0]
+        events += [Event(process, "invoke", f, asked), Event(process, kind, f, answer)]
+    return History(events)
+
+
+def test_a_history_that_surely_has_keys_is_read_as_any_is():
+    source, sure = random.Random("keys"), 0
+    for _ in range(3_000):
+        history = keyed_history(source)
+        found = sure_partitions(SPECS["cas-register"](), history)
+        if found is not None:
+            assert ways(SPECS["cas-register"](), history) == ("pairs",), history.events
+            expected = partitions(SPECS["cas-register"](), history)
+            assert repr(found) == repr(expected), history.events
+            sure += 1
+    assert 500 < sure < 2_500
 
 
 @given(histories(), st.integers(0, 2**32))

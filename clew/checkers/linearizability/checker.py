@@ -21,7 +21,12 @@ from functools import partial
 from typing import Any
 
 from clew.checkers.keys import Keying, judged
-from clew.checkers.linearizability.entries import Partition, partitions, ways
+from clew.checkers.linearizability.entries import (
+    Partition,
+    partitions,
+    sure_partitions,
+    ways,
+)
 from clew.checkers.linearizability.evidence import Evidence, Failed
 from clew.checkers.linearizability.machine import Machine
 from clew.checkers.linearizability.quick_search import quick_search
@@ -88,27 +93,38 @@ class Linearizability:
         Raises:
             HistoryError: the history is none, or holds operations unknown to the specification.
         """
+        with uncollected():
+            return self._checked(history, budget)
+
+    def _checked(self, history: History, budget: Budget) -> Result:
+        if self.keyed is None:
+            parts = sure_partitions(self.specification, history)
+            if parts is not None:
+                return self._judged(history, "pairs", parts, budget)
         hows = ways(self.specification, history, keyed=self.keyed)
         if len(hows) == 1:
             return self._read(history, hows[0], budget)
         return judged([(how, partial(self._read, history, how, budget)) for how in hows])
 
     def _read(self, history: History, how: Keying, budget: Budget) -> Result:
+        return self._judged(history, how, partitions(self.specification, history, how), budget)
+
+    def _judged(
+        self, history: History, how: Keying, parts: Sequence[Partition], budget: Budget
+    ) -> Result:
         operations = history.operations
-        with uncollected():
-            parts = partitions(self.specification, history, how)
-            findings = [self._judge(each, len(operations), budget) for each in parts]
-            # Once all is decided: an explanation must not spend what a verdict needs.
-            evidence = Evidence(self.specification, operations, budget, explained=self.explained)
-            failed = Failed(self.specification, operations, how)
-            with budget.explaining():
-                anomalies = [
-                    evidence.of(part, finding)
-                    for part, finding in zip(parts, findings, strict=True)
-                    if finding.verdict is Verdict.INVALID
-                ]
-                if self.explained:
-                    anomalies = list(map(failed.named, anomalies))
+        findings = [self._judge(each, len(operations), budget) for each in parts]
+        # Once all is decided: an explanation must not spend what a verdict needs.
+        evidence = Evidence(self.specification, operations, budget, explained=self.explained)
+        failed = Failed(self.specification, operations, how)
+        with budget.explaining():
+            anomalies = [
+                evidence.of(part, finding)
+                for part, finding in zip(parts, findings, strict=True)
+                if finding.verdict is Verdict.INVALID
+            ]
+            if self.explained:
+                anomalies = list(map(failed.named, anomalies))
         return self._result(len(operations), parts, findings, anomalies)
 
     def _judge(self, partition: Partition, among: int, budget: Budget) -> PartitionResult:

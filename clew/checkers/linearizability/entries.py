@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from clew.checkers.keys import ASKS, PAIRS, Keying, said_readings
+from clew.checkers.keys import ASKS, PAIRS, PLAIN, Keying, is_pair, said_readings
 from clew.checkers.linearizability.specification import (
     LOOSE,
     STRICT,
@@ -89,10 +89,31 @@ def partitions(
         found = _by_part(specification, None, _entries(operations, kinds))
     else:
         by_key = _entries_by_key(history, kinds, bare=how == "bare")
-        found = [
-            part for key, group in by_key.items() for part in _by_part(specification, key, group)
-        ]
+        found = _of_keys(specification, by_key)
     return sorted(found, key=_size)
+
+
+def sure_partitions(specification: Specification, history: History) -> list[Partition] | None:
+    """Split a history that shows its keys as most keyed ones do; None if it is another.
+
+    It is read once, where `ways` and `partitions` take several passes: every argument is a pair,
+    something asks with ``[key, null]``, and what asks is answered with its own key. O(n).
+
+    Raises:
+        HistoryError: an operation's ``f`` is unknown to the specification.
+    """
+    if specification.keyed is not None:
+        return None
+    kinds = STRICT if specification.strict_truth else LOOSE
+    by_key = _entries_by_shown_key(history, kinds, specification.pairs)
+    if by_key is None:
+        return None
+    _refuse_unknown(specification, history)
+    return sorted(_of_keys(specification, by_key), key=_size)
+
+
+def _of_keys(specification: Specification, by_key: dict[Hashable, list[Entry]]) -> list[Partition]:
+    return [part for key, group in by_key.items() for part in _by_part(specification, key, group)]
 
 
 def ways(
@@ -182,6 +203,42 @@ def _entries_by_key(  # noqa: C901 - one pass without calls, as above
             group = by_key[key] = []
         group.append(new(Entry, (invoked, completed, f, argument, result, number)))
     return by_key
+
+
+def _entries_by_shown_key(  # noqa: C901 - one pass without calls, as above
+    history: History, kinds: frozenset[type], pairs: Sequence[str]
+) -> dict[Hashable, list[Entry]] | None:
+    by_key: dict[Hashable, list[Entry]] = {}
+    new = tuple.__new__
+    is_shown = False
+    # Invariant: every operation so far has a key, and what asked was answered with its own.
+    for operation in map(_SEEN, history.operations):
+        number, _, f, kind, argument, result, invoked, completed = operation
+        if type(argument) not in PAIRS or len(argument) != 2:  # noqa: PLR2004 - a pair
+            return None
+        key, argument = argument
+        if type(key) not in PLAIN or (f in pairs and not is_pair(argument)):
+            return None
+        if kind == "fail":
+            continue
+        if kind == "info":
+            completed, result = None, UNANSWERED
+        elif type(result) in PAIRS and len(result) == 2:  # noqa: PLR2004
+            own, result = result
+            if own is not key and (own != key or type(own) not in PLAIN):
+                return None
+            is_shown = is_shown or (argument is None and f in ASKS)
+        elif argument is None and f in ASKS and result is not None:
+            return None
+        if type(argument) in kinds:
+            argument = freeze(argument, kinds)
+        if type(result) in kinds:
+            result = freeze(result, kinds)
+        group = by_key.get(key)
+        if group is None:
+            group = by_key[key] = []
+        group.append(new(Entry, (invoked, completed, f, argument, result, number)))
+    return by_key if is_shown else None
 
 
 def _bare_key(operation: Operation, history: History) -> Any:

@@ -9,10 +9,11 @@ Source: Gibbons and Korach, "Testing shared memories", SIAM J. Comput. 1997, sec
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from operator import itemgetter
+from operator import itemgetter, le
 from typing import Any, TypeAlias
 
 from clew.checkers.linearizability.entries import NEVER, Entry, end, in_order
@@ -30,7 +31,7 @@ ZONED = frozenset({Register, CasRegister, KeyValue})
 """The specifications that it may apply to."""
 
 
-def broken_zones(
+def broken_zones(  # noqa: PLR0911 - each is a reason that it does not apply
     specification: Specification,
     entries: Sequence[Entry],
     among: int = 0,
@@ -48,6 +49,8 @@ def broken_zones(
     if type(specification) not in ZONED:
         return None
     assert isinstance(specification, Register | KeyValue)
+    if vectors is None and _holds(specification, entries):
+        return ()
     split = _writes_and_reads(specification, entries)
     if split is None:
         return None
@@ -72,6 +75,59 @@ def broken_zones(
     if suspects is None:
         return ()
     return _evidence(suspects, writes, reads, clusters)
+
+
+def _holds(  # noqa: C901 - one pass without calls
+    specification: Register | KeyValue, entries: Sequence[Entry]
+) -> bool:
+    """Return True if the rule applies and is surely kept: one pass, and nothing that shows more.
+
+    A value is an answer of no write, or one that is not sure, to what follows.
+    """
+    first = specification.first
+    begun, ends, starts = {first: -1}, {first: -1}, {first: -1}
+    early: list[Entry] = []
+    # Invariant: for each value written so far when its write began, and its zone's ends so far.
+    for entry in entries:
+        invoked, completed, f, argument, result, _ = entry
+        if f in _WRITES:
+            if argument in begun:
+                return False
+            begun[argument] = starts[argument] = invoked
+            ends[argument] = NEVER if completed is None else completed
+        elif f not in _READS:
+            return False
+        elif completed is None:
+            continue
+        elif result not in begun:
+            early.append(entry)
+        else:
+            starts[result] = invoked
+            if completed < ends[result]:  # noqa: PLR1730 - a call would double its cost
+                ends[result] = completed
+    for invoked, completed, _, _, result, _ in early:
+        if completed is None or completed < begun.get(result, NEVER):
+            return False
+        starts[result] = max(starts[result], invoked)
+        ends[result] = min(ends[result], completed)
+    if "" in begun and isinstance(specification, KeyValue):
+        return False
+    return _apart(list(zip(ends.values(), starts.values(), strict=True)))
+
+
+def _apart(zones: Sequence[tuple[int, int]]) -> bool:
+    """Return whether nothing clashes, as `clew.checkers.zones.clashes` has it."""
+    forward = sorted([zone for zone in zones if zone[0] < zone[1]])
+    begins = [begin for begin, _ in forward]
+    highs = [high for _, high in forward]
+    if not all(map(le, highs, begins[1:])):
+        return False
+    for end_, start in zones:
+        if start <= end_:
+            place = bisect_left(begins, start)
+            if place and end_ < highs[place - 1]:
+                return False
+    return True
 
 
 @cache
@@ -105,7 +161,7 @@ def _writes_and_reads(
     return writes, reads
 
 
-_WRITES = frozenset({"write", "put"})
+_READS, _WRITES = frozenset({"read", "get"}), frozenset({"write", "put"})
 
 
 def _empty_reads(
