@@ -16,6 +16,7 @@ from clew.scenarios.code.models import load_model
 from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.capabilities import promised, withstands
 from clew.scenarios.plans.plan import plan_text
+from clew.scenarios.runs.run import simulate
 from clew.search.coverage import reach_of
 from clew.search.hunt.acquaintance import profile_seen
 from clew.search.hunt.compounds import COMPOUNDS
@@ -44,6 +45,12 @@ class Meek(Careful):
     """Withstands one kind of partition of its group."""
 
     tolerates = Tolerates(faults=("partition-one", "clock"), clock_error=0.01)
+
+
+class Sworn(Careful):
+    """Survives a restored disk as well."""
+
+    tolerates = Tolerates(also=("disk-restored",))
 
 
 def plans(name, seeds, **options):
@@ -133,17 +140,21 @@ def test_a_compound_strikes_one_node_at_one_time():
         assert all(sorted(kinds) == ["clock-jump", "kill"] for kinds in by_time.values())
 
 
-@pytest.mark.parametrize("name", COMPOUNDS)
-def test_what_a_compound_draws_is_of_the_kinds_that_it_names(name):
-    each = COMPOUNDS[name]
-    assert {*each.kinds} <= {*KINDS}
+def compound(name):
     model = load_model("raft")
     scenario = make_scenario({"model": "raft", "node_count": 3})
     portfolio = portfolio_of(scenario, model)
     rota = replace(
         portfolio.rota, turns=(("together", 0),), themes={"together": (Theme("together", (name,)),)}
     )
-    drawn = [replace(portfolio, rota=rota)(scenario, seed, model) for seed in range(8)]
+    return [replace(portfolio, rota=rota)(scenario, seed, model) for seed in range(8)]
+
+
+@pytest.mark.parametrize("name", COMPOUNDS)
+def test_what_a_compound_draws_is_of_the_kinds_that_it_names(name):
+    each = COMPOUNDS[name]
+    assert {*each.kinds} <= {*KINDS}
+    drawn = compound(name)
     assert kinds_of(drawn) == {*each.kinds}
     for plan in drawn:
         assert len({fault.id for fault in plan.faults}) == len(plan.faults)
@@ -177,6 +188,45 @@ def test_types_are_those_that_nodes_sent_each_other():
 
 
 COMPANY = {"message-loss": (), "message-hold": (), "message-copy": (), "echo": ("kill",)}
+
+
+def test_kinds_that_nothing_else_draws_have_themes():
+    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    portfolio = portfolio_of(scenario, model)
+    themes = portfolio.rota.themes["rare"]
+    kinds = {"freeze", "restart-all", "restart-rolling", "flap-steady"}
+    assert {theme.names[0] for theme in themes} == kinds
+    paces = portfolio.within.profile.paces_ns
+    assert paces == tuple(sorted(paces))
+    for theme in themes:
+        rota = replace(portfolio.rota, turns=(("rare", 0),), themes={"rare": (theme,)})
+        plan = replace(portfolio, rota=rota)(scenario, 1, model)
+        assert {fault.kind for fault in plan.faults} == {*theme.names}
+        for fault in plan.faults:
+            period_ns = fault.params.get("period_ns", paces[0])
+            assert paces[0] // 2 <= period_ns <= 2 * paces[-1]
+
+
+def test_restored_disks_are_hunted_with_where_the_class_withstands_them():
+    names = {each.names for each in rota_of(within(Sworn)).themes["rare"]}
+    assert ("disk-restored",) in names
+    assert rota_of(within(load_model("raft").program, nemesis=("restart",))).themes["rare"] == (
+        Theme("rare", ("restart-rolling",)), Theme("rare", ("restart-all",)),
+    )  # fmt: skip
+
+
+def test_a_node_dies_again_as_it_starts():
+    drawn = compound("killed as it starts")
+    boots = [fault for plan in drawn for fault in plan.faults if fault.when]
+    assert {fault.when.event for fault in boots} == {"boot"}
+    assert {fault.when.delay_ns > 0 for fault in boots} == {True, False}
+    reports = [
+        report
+        for plan in drawn
+        for report in simulate(plan, load_model("raft")).faults
+        if report.fired and report.bit
+    ]
+    assert len(reports) > 4
 
 
 def test_a_class_that_withstands_no_loss_has_no_type():

@@ -20,6 +20,7 @@ class Profile:
         fields: keys of what nodes show by ``observe()`` and that changed.
         timers: whether timers fired.
         syncs: whether nodes synced their disks with something to lose.
+        paces_ns: times between two changes of a node's server state, ascending.
     """
 
     messages: tuple[str, ...] = ()
@@ -28,3 +29,4 @@ class Profile:
     fields: tuple[str, ...] = ()
     timers: bool = False
     syncs: bool = False
+    paces_ns: tuple[int, ...] = ()

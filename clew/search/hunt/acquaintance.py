@@ -60,6 +60,7 @@ def profile_seen(scenario: Scenario, model: Model, kinds: Iterable[str]) -> Prof
         messages=_messages(runs) or known.messages,
         exchanged=_exchanged(runs) or known.exchanged,
         states=_states(runs) or known.states,
+        paces_ns=_paces_ns(runs),
     )
 
 
@@ -87,3 +88,24 @@ def _states(runs: Iterable[Run]) -> tuple[str, ...]:
         each.fields["state"].get("role") for run in runs for each in run.timeline().events("state")
     }
     return tuple(sorted(str(state) for state in found if state is not None))
+
+
+_PACE_LEAST_NS = 20_000_000
+"""Changes that come closer belong to one, such as to a candidate that is elected."""
+
+_PACES_MAX = 8
+
+
+def _paces_ns(runs: Iterable[Run]) -> tuple[int, ...]:
+    """Return times between two changes of a node's server state: some, evenly out of all."""
+    found: list[int] = []
+    for run in runs:
+        last: dict[str, int] = {}
+        for each in run.timeline().events("state"):
+            before = last.get(each.fields["node"], each.time)
+            last[each.fields["node"]] = each.time
+            if each.time - before >= _PACE_LEAST_NS:
+                found.append(each.time - before)
+    found.sort()
+    count = min(len(found), _PACES_MAX)
+    return tuple(found[rank * len(found) // count] for rank in range(count))

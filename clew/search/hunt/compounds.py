@@ -1,7 +1,7 @@
 """Faults that strike together: several at one node, or at all, at about the same instant.
 
 Drawn one by one they hardly ever meet: a clock that goes back on a node that is being cut off, a
-leader that is cut off and comes back while its follower is, all nodes standing still at once.
+leader that is cut off and comes back while its follower is, a node that dies as it starts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.nemesis import magnitude
 from clew.sim.entropy import Stream
 from clew.sim.faults import KINDS, Fault
+from clew.sim.faults.targets import IT
+from clew.sim.trigger import Trigger
 
 _MS = 1_000_000
 _SHORTEST_NS, _LONGEST_NS = 20 * _MS, 2_000 * _MS
@@ -72,28 +74,18 @@ def _clock_and_kill(strike: Strike) -> Iterator[Fault]:
     yield strike.later(strike.fault("kill"), strike.at_ns, strike.at_ns + down_ns)
 
 
-def _frozen(strike: Strike) -> Iterator[Fault]:
-    """Stop all nodes, or a majority, and let them go on together."""
-    yield strike.fault("pause", strike.stream.pick(("all", "majority")))
-
-
-def _all_killed(strike: Strike) -> Iterator[Fault]:
-    """Kill all nodes at once and bring them back one after the other."""
-    names = strike.stream.sample(strike.ground.node_ids, len(strike.ground.node_ids))
-    length_ns = strike.until_ns - strike.at_ns
-    for rank, name in enumerate(names):
-        whole = strike.fault("kill", (name,), unsynced=_unsynced(strike))
-        until_ns = strike.at_ns + length_ns * (rank + 1) // len(names)
-        yield strike.later(whole, strike.at_ns, until_ns)
-
-
-def _rolling(strike: Strike) -> Iterator[Fault]:
-    """Restart each node, one after the other."""
-    names = strike.stream.sample(strike.ground.node_ids, len(strike.ground.node_ids))
-    step_ns = max((strike.until_ns - strike.at_ns) // len(names), _SHORTEST_NS)
-    for rank, name in enumerate(names):
-        at_ns = strike.at_ns + 2 * rank * step_ns
-        yield strike.later(strike.fault("kill", (name,)), at_ns, at_ns + step_ns)
+def _killed_as_it_starts(strike: Strike) -> Iterator[Fault]:
+    """Kill a node, and again while it starts or shortly after, up to twice."""
+    stream, end_ns = strike.stream, strike.ground.time_limit_ns - 1
+    down_ns = magnitude(stream, _SHORTEST_NS, _DOWN_NS)
+    yield strike.later(strike.fault("kill"), strike.at_ns, strike.at_ns + down_ns)
+    node = None if strike.target == _LEADER else strike.target
+    for count in range(1, stream.between(1, 2) + 1):
+        delay_ns = 0 if stream.chance(1, 2) else magnitude(stream, 1_000, _SHORTEST_NS)
+        down_ns = magnitude(stream, _SHORTEST_NS, _DOWN_NS)
+        boot = Trigger("boot", node=node, count=count, lasts_ns=down_ns, delay_ns=delay_ns)
+        params = {"unsynced": _unsynced(strike)}
+        yield Fault("", "kill", strike.at_ns, end_ns, IT, params, boot)
 
 
 def _cut_in_turn(strike: Strike) -> Iterator[Fault]:
@@ -161,7 +153,7 @@ class Compound(NamedTuple):
 
 
 def _rest(fault: Fault) -> tuple[Any, ...]:
-    return fault.kind, fault.at_ns, fault.until_ns, fault.target, fault.params
+    return fault.kind, fault.at_ns, fault.until_ns, fault.target, fault.params, fault.when
 
 
 def _strike(ground: Ground, stream: Stream, at_ns: int, *, leads: bool) -> Strike:
@@ -180,13 +172,9 @@ COMPOUNDS: dict[str, Compound] = {
     "clock back and killed": Compound(
         "a node's clock jumps back as it dies", ("clock-jump", "kill"), _clock_and_kill,
     ),
-    "frozen together": Compound(
-        "all nodes, or a majority, stand still and go on together", ("pause",), _frozen,
+    "killed as it starts": Compound(
+        "a node dies, and dies again as it starts", ("kill",), _killed_as_it_starts, least_nodes=1,
     ),
-    "killed together": Compound(
-        "all nodes die at once and come back one by one", ("kill",), _all_killed, least_nodes=1,
-    ),
-    "rolling restart": Compound("each node restarts in turn", ("kill",), _rolling),
     "leaders cut off in turn": Compound(
         "the leader is cut off, and so is the next, while the first comes back",
         ("partition-one",), _cut_in_turn, leads=True,

@@ -74,6 +74,7 @@ class Range:
         profile: what faults may wait for.
         where: the role at whose nodes it must happen; None for any node.
         typed: the kinds of fault that strike messages by their type.
+        rare: the other kinds that nothing else draws unless they are asked for by name.
     """
 
     kinds: frozenset[str]
@@ -84,6 +85,7 @@ class Range:
     profile: Profile = field(default_factory=Profile)
     where: Aim | None = None
     typed: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
 
 def range_of(scenario: Scenario, program: Program) -> Range:
@@ -123,6 +125,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         profile_of(program),
         next((_place(one) for one in map(asked_of, asked) if one.kind == ASKED), None),
         tuple(filter(_is_typed, apart)),
+        tuple(kind for kind in apart if KINDS[kind].apart and not _is_typed(kind)),
     )
 
 
@@ -187,6 +190,10 @@ def _types(within: Range) -> list[tuple[str, ...]]:
     ]
 
 
+def _rare(within: Range) -> list[tuple[str, ...]]:
+    return [(kind,) for kind in within.rare]
+
+
 def _none(*_: object) -> list[Fault]:
     return []
 
@@ -214,7 +221,11 @@ def _much(name: str, pool: Collection[str], ground: Ground, stream: Stream) -> I
 def _can_stand(fault: Fault) -> bool:
     """Return whether a fault may last for the whole run: a node that is down shows nothing."""
     kind = KINDS[fault.kind]
-    return not kind.instant and kind.group not in {"kill", "pause", "freeze", "disk", "membership"}
+    return not kind.instant and kind.group not in _DOWN
+
+
+_DOWN = frozenset({"kill", "pause", "freeze", "restart", "disk", "membership"})
+"""Families of which one that lasted for the whole run would leave nothing to see."""
 
 
 def _swarm(_: Theme, within: Range, ground: Ground, __: Stream) -> Iterable[Fault]:
@@ -262,6 +273,19 @@ def _of_type(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Ite
 _ECHO = "echo"
 
 
+def _rarely(theme: Theme, within: Range, ground: Ground, stream: Stream) -> Iterator[Fault]:
+    """Draw much of one kind; what has a period gets one like those of the nodes' own changes."""
+    [kind] = theme.names
+    paces = within.profile.paces_ns
+    for fault in _much(kind, within.rare, ground, stream):
+        if "period_ns" in fault.params and paces:
+            pace_ns = stream.pick(paces)
+            period_ns = magnitude(stream, pace_ns // 2, 2 * pace_ns)
+            yield replace(fault, params={**fault.params, "period_ns": period_ns})
+        else:
+            yield fault
+
+
 class Family(NamedTuple):
     """Themes of one sort.
 
@@ -285,6 +309,7 @@ FAMILIES: dict[str, Family] = {
     "swarm": Family("any kinds, at drawn rates", 8, _several, _swarm),
     "together": Family("faults that strike together", 6, _compounds, _together),
     "waiting": Family("faults that wait for something", 8, _waits, _waiting),
+    "rare": Family("one kind of fault that is drawn nowhere else", 5, _rare, _rarely),
     "type": Family("faults of the messages of one type", 8, _types, _of_type),
 }
 
