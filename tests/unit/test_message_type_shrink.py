@@ -9,7 +9,7 @@ from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
 from clew.search.shrink.shrinker import shrink
-from clew.sim.faults import Fault
+from clew.sim.faults import KINDS, Fault
 
 S = 1_000_000_000
 
@@ -58,6 +58,12 @@ class Late(Base):
             raise RuntimeError("an order is late")
 
 
+class Burst(Base):
+    def compare(self, before, number):
+        if self.monotonic() > 1 + 0.2 * number:
+            raise RuntimeError("an order took a second")
+
+
 class Twice(Base):
     def start(self):
         super().start()
@@ -79,7 +85,7 @@ def shrunk(tmp_path):
         scenario = make_scenario(
             {"model": f"{path}:{name}", "time_limit": 8, "rate": 2, "node_count": 3}
         )
-        fault = Fault("f", kind, S, 8 * S - 1, "all", params)
+        fault = Fault("f", kind, S, 8 * S - 1, None if KINDS[kind].aims == () else "all", params)
         plan = replace(draw_plan(scenario, 1, model), faults=(fault,))
         assert any(each.kind == "exception" for each in simulate(plan, model).findings)
         return shrink(plan).plan.faults
@@ -103,3 +109,27 @@ def test_messages_that_come_late_are_named(shrunk, name, kind, named):
     [[src, dest, _, late_ns]] = fault.params["messages"]
     assert (src, dest) == ("n0", "n1")
     assert late_ns > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "named", "params"),
+    [
+        ("Twice", "duplicate", "copy", {"per_thousand": 100}),
+        ("Late", "reorder", "hold", {"per_thousand": 100, "window_ns": S}),
+        ("Late", "delay-exponential", "hold", {"mean_ns": S // 5}),
+    ],
+)
+def test_messages_of_a_link_that_come_late_are_named(shrunk, name, kind, named, params):
+    [fault] = shrunk(name, kind, **params)
+    assert fault.kind == named
+    [[src, dest, _, late_ns]] = fault.params["messages"]
+    assert (src, dest) == ("n0", "n1")
+    assert late_ns > 0
+
+
+def test_messages_that_come_late_on_a_slow_link_are_named(shrunk):
+    [fault] = shrunk("Burst", "slow-link", mean_ns=S)
+    assert fault.kind == "hold"
+    [[src, dest, _, late_ns]] = fault.params["messages"]
+    assert (src, dest) == ("n0", "n1")
+    assert late_ns >= S

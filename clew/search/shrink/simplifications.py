@@ -24,7 +24,14 @@ LOSSES = {
 }
 """Faults that lose messages by chance, with the reason that the trace gives for each message."""
 
-LATE = {"message-hold": "hold", "message-copy": "copy", "echo": "copy"}
+LATE = {
+    "message-hold": "hold",
+    "message-copy": "copy",
+    "echo": "copy",
+    "duplicate": "copy",
+    "reorder": "hold",
+    **dict.fromkeys((name for name, kind in KINDS.items() if kind.group == "delay"), "hold"),
+}
 """Faults by which messages come late, with the kind that names the messages."""
 
 LOST_MAX = 200

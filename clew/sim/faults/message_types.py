@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from clew.sim.entropy import Stream
 from clew.sim.faults.fault import Fault
-from clew.sim.faults.injection import STRUCK_MAX, Form, Ledger, Parameter, several
+from clew.sim.faults.injection import Form, Ledger, Parameter, several
 from clew.sim.faults.messages import (
     Drop,
     MessageFault,
@@ -48,24 +48,19 @@ class Sifting(Tampering):
 
     Attributes:
         packet: the message that is being sent.
-        sent: how many were sent on the link since the fault began, with it.
     """
 
-    __slots__ = ("packet", "sent")
+    __slots__ = ("packet",)
 
     packet: Packet
-
-    def __init__(self, injection: MessageFault, link: Link) -> None:
-        super().__init__(injection, link)
-        self.sent = 0
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """Return the delays of the copies that are sent on."""
         self.packet = packet
-        self.sent += 1
         injection = self._injection
         assert isinstance(injection, TypedFault)
         if not injection.takes(packet[1]["type"]):
+            self.sent += 1
             return delays
         return super().change(link, delays, packet)
 
@@ -182,11 +177,10 @@ class LateFault(TypedFault):
         self.note_late(on, on.sent, delay_ns)
         self.cluster.network.emit_late(on.link, packet, delay_ns, self.came)
 
-    def note_late(self, on: Sifting, rank: int, late_ns: int) -> None:
+    def note_late(self, on: Tampering, rank: int, late_ns: int) -> None:
         """Note that a message of a link comes so much after it was sent."""
         self.hit += 1
-        if len(self.struck) < STRUCK_MAX:
-            self.struck.append((*on.link.ends, rank, late_ns))
+        super().note_late(on, rank, late_ns)
 
     def end(self) -> str:
         """Detach from the links; return how many messages it struck, and of which type."""
@@ -417,22 +411,21 @@ class Copy(Hold):
 class Holding(Tampering):
     """Named messages of one link that come late."""
 
-    __slots__ = ("_late", "_sent", "_strikes")
+    __slots__ = ("_late", "_strikes")
 
     def __init__(self, injection: Hold, link: Link, late: Mapping[int, Sequence[int]]) -> None:
         super().__init__(injection, link)
         self._strikes = injection
         self._late = late
-        self._sent = 0
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """Send a message that is named late, besides or instead."""
-        self._sent += 1
+        self.sent += 1
         if not delays or link.dest.process is None:
             return delays
         injection, network = self._strikes, self._strikes.cluster.network
         injection.seen += 1
-        late = self._late.get(self._sent, ())
+        late = self._late.get(self.sent, ())
         for rank, late_ns in enumerate(late):
             copied = rank or injection.copies
             number = network.copied(packet[0]) if copied else packet[0]

@@ -10,7 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clew.sim.faults.fault import Fault
-from clew.sim.faults.injection import Form, Injection, Ledger, Need, Parameter, names, several
+from clew.sim.faults.injection import (
+    STRUCK_MAX,
+    Form,
+    Injection,
+    Ledger,
+    Need,
+    Parameter,
+    names,
+    several,
+)
 from clew.sim.host import Host
 from clew.sim.latency import exponential_ns, long_tailed_ns
 from clew.sim.network import Link, Packet
@@ -33,9 +42,13 @@ def rate(default: int, typical: tuple[int, int] = (20, 600)) -> Parameter:
 
 
 class Tampering:
-    """One fault on one link: a `Disturbance`."""
+    """One fault on one link: a `Disturbance`.
 
-    __slots__ = ("_bits", "_injection", "kind", "late", "link")
+    Attributes:
+        sent: how many messages were sent on the link since the fault began, with the present one.
+    """
+
+    __slots__ = ("_bits", "_injection", "kind", "late", "link", "sent")
 
     def __init__(self, injection: MessageFault, link: Link) -> None:
         self._injection = injection
@@ -43,10 +56,12 @@ class Tampering:
         self.link = link
         self.kind = injection.fault.kind
         self.late: list[int] = []
+        self.sent = 0
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """Return the delays of the copies that are sent on."""
         del packet
+        self.sent += 1
         if self._bits is None:
             entropy, fault = self._injection.cluster.entropy, self._injection.fault
             self._bits = entropy.bits("fault", fault.id, link.src.id, link.dest.id)
@@ -119,6 +134,11 @@ class MessageFault(Injection):
             tampering.link.refresh()
         self._tamperings = []
         return f"{self.verb} {self.bit} of {several(self.seen, 'message')}"
+
+    def note_late(self, on: Tampering, rank: int, late_ns: int) -> None:
+        """Note that a message of a link, by its rank, comes so much after it was sent."""
+        if len(self.struck) < STRUCK_MAX:
+            self.struck.append((*on.link.ends, rank, late_ns))
 
     def hits(self, chance: int) -> bool:
         """Return True for `per_thousand` of a thousand draws of 32 bits."""
@@ -207,21 +227,20 @@ class Drop(MessageFault):
 class Dropping(Tampering):
     """Named messages of one link."""
 
-    __slots__ = ("_ranks", "_sent")
+    __slots__ = ("_ranks",)
 
     def __init__(self, injection: Drop, link: Link, ranks: Sequence[int]) -> None:
         super().__init__(injection, link)
         self._ranks = frozenset(ranks)
-        self._sent = 0
 
     def change(self, link: Link, delays: list[int], packet: Packet) -> list[int]:
         """Return no copies of a message that is named."""
         del packet
-        self._sent += 1
+        self.sent += 1
         if not delays or link.dest.process is None:
             return delays
         self._injection.seen += 1
-        if self._sent not in self._ranks:
+        if self.sent not in self._ranks:
             return delays
         self._injection.bit += 1
         return []
@@ -244,11 +263,12 @@ class Duplicate(MessageFault):
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
         """Return the first and a copy that comes with or after it."""
-        del on
         if not self.hits(chance):
             return delays
         self.bit += 1
-        return [*delays, delays[0] + (amount * (int(self.param("gap_ns")) + 1) >> 32)]
+        again = delays[0] + (amount * (int(self.param("gap_ns")) + 1) >> 32)
+        self.note_late(on, on.sent, again)
+        return [*delays, again]
 
 
 class Reorder(MessageFault):
@@ -273,6 +293,7 @@ class Reorder(MessageFault):
         if hit:
             extra = 1 + (amount * int(self.param("window_ns")) >> 32)
             delays = [delay + extra for delay in delays]
+            self.note_late(on, on.sent, delays[0])
         arrival = now + delays[0]
         # Invariant: `late` has when each message that was held back on this link arrives, as far as
         # that is still to come and nothing has overtaken it.
@@ -305,11 +326,12 @@ class Delay(MessageFault):
 
     def alter(self, on: Tampering, chance: int, amount: int, delays: list[int]) -> list[int]:
         """Add to every copy's delay."""
-        del on, amount
+        del amount
         extra = self.extra_ns(chance, int(self.param("mean_ns")))
         if extra <= 0:
             return delays
         self.bit += 1
+        self.note_late(on, on.sent, delays[0] + extra)
         return [delay + extra for delay in delays]
 
 
