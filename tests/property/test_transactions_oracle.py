@@ -193,7 +193,14 @@ def check_standing(result, history, empty):
         assert ORACLES["strict-serializable"](history.operations, empty), [*map(tuple, history)]
 
 
-@pytest.mark.parametrize(("sizes", "blind"), [((2, 2), False), ((1, 1, 2), False), ((2, 2), True)])
+@pytest.mark.parametrize(
+    ("sizes", "blind"),
+    [
+        ((2, 2), False),
+        pytest.param((1, 1, 2), False, marks=pytest.mark.deep),
+        pytest.param((2, 2), True, marks=pytest.mark.deep),
+    ],
+)
 def test_list_append_agrees_with_brute_force_on_all_small_histories(sizes, blind):
     checked = {model: [0, 0] for model in ORACLES}
     for seen, written in shapes(sizes):

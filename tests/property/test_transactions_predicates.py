@@ -272,7 +272,7 @@ def compare(history):
 
 
 @given(history=histories())
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=200)
 def test_reads_by_predicate_agree_with_the_definitions(history):
     compare(history)
 

@@ -19,6 +19,8 @@ from clew.sim.faults import Fault
 from clew.sim.faults.targets import Aim, Asked, aim_of, asked_of, whom
 from clew.trace.record import TraceEvent
 
+pytestmark = pytest.mark.long
+
 FILE = str(Path(__file__).parent / "two_kinds.py")
 QUICK = {"time_limit": 3, "recovery": 2, "rate": 30}
 REGIONS = {"regions": "eu,us", "region_latency": 5}

@@ -20,6 +20,8 @@ from clew.search.verification import determinism, verify
 from clew.sim import limits, timer_loops
 from clew.sim.faults.fault import Fault
 
+pytestmark = pytest.mark.long
+
 GOSSIPING = """
 {imports}
 from clew import Node, on

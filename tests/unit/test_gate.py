@@ -18,6 +18,8 @@ from clew.scenarios.code.gate import standing_by
 from clew.scenarios.repros.repro import read_repro
 from clew.scenarios.repros.trust import trusted_model
 
+pytestmark = pytest.mark.long
+
 NODE = """
 {imports}
 from clew import Node, on

@@ -15,6 +15,8 @@ from clew.scenarios.code.models import load_model
 from clew.sim.guards import guarded, importing
 from clew.sim.guards.caller import ASKED
 
+pytestmark = pytest.mark.long
+
 IMPORTED = [
     "import time\nX = time.time()",
     "import time\nX = time.monotonic()",

@@ -29,6 +29,8 @@ from clew.search.summary import Summary
 from clew.sim.faults import GROUPS, KINDS
 from clew.trace.record import Trace
 
+pytestmark = pytest.mark.long
+
 
 class Careful(Node):
     """Withstands restarts and nothing else."""

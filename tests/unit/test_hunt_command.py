@@ -17,6 +17,8 @@ from clew.commands.seed_command import rerun
 from clew.report.progress import HuntProgress
 from clew.scenarios.options.scenario import make_scenario
 
+pytestmark = pytest.mark.long
+
 ECHO = "hunt echo --time-limit 1 --recovery 0"
 STUBBORN = """
 from clew import Node, on

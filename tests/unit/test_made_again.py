@@ -27,6 +27,8 @@ from clew.search.forks import FreshRuns
 from clew.search.verification import Verification, determinism, hash_order_remark, verify
 from clew.trace.record import Trace
 
+pytestmark = pytest.mark.long
+
 NODE = """
 import os
 from clew import Node, on

@@ -10,6 +10,8 @@ from clew.checkers.verdict import Verdict
 from clew.node.node import on
 from clew.runtimes.simulated import simulated
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):

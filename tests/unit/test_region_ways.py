@@ -19,6 +19,8 @@ from clew.search.verification import verify
 from clew.sim.faults import GROUPS
 from clew.testing.strategies import plans
 
+pytestmark = pytest.mark.long
+
 BASE = {"time_limit": 2, "recovery": 2, "regions": "eu,us", "region_latency": 20}
 FAR = {**BASE, "region_latency": {"eu<->us": [30, 50]}, "nemesis": "region"}
 

@@ -9,6 +9,8 @@ from clew.scenarios.options.scenario import make_scenario
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.runs.run import simulate
 
+pytestmark = pytest.mark.long
+
 
 def outcome_of(name, *, keep_trace=True, **options):
     model = load_model(str(name))

@@ -20,6 +20,8 @@ from clew.scenarios.code.models import load_model
 from clew.scenarios.runs.run import simulate
 from clew.sim.faults import Fault
 
+pytestmark = pytest.mark.long
+
 COUNTING = """
 {before}
 from clew import Node, on

@@ -30,6 +30,8 @@ from clew.search.shrink import cuts
 from clew.search.shrink.oracle import FiguresError, target_of
 from clew.search.shrink.shrinker import shrink
 
+pytestmark = pytest.mark.long
+
 PLANTED = [
     # model, bug, seed, the most operations, the most faults
     ("abd", "reads-one", 0, 2, 1),

@@ -17,6 +17,8 @@ from clew.search.shrink.shrinker import shrink
 from clew.sim.entropy import Entropy
 from clew.sim.faults import Fault
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def whole():

@@ -9,6 +9,8 @@ from clew.node.node import Node, on
 from clew.runtimes.simulated import simulated
 from clew.sim.faults import GROUPS, KINDS, Fault, Injector, fault_from_json
 
+pytestmark = pytest.mark.long
+
 S = 1_000_000_000
 MS = 1_000_000
 

@@ -24,6 +24,8 @@ from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Injector, check_fault
 from clew.sim.latency import Latency
 
+pytestmark = pytest.mark.long
+
 S = 1_000_000_000
 
 
@@ -124,10 +126,10 @@ def test_groups_draw_only_kinds_that_bite(count):
 
 
 class Chatty(Node):
-    """Does everything a fault can bite on, ten times a second."""
+    """Does everything a fault can bite on, twenty times a second."""
 
     def start(self):
-        self.every(0.01, self.tick)
+        self.every(0.05, self.tick)
 
     def tick(self):
         self.now()

@@ -18,6 +18,8 @@ from clew.sim.guards import guarded
 from clew.sim.limits import LIVELOCK_RECORDS, STORM_ENTRIES
 from clew.sim.watchdog import watched
 
+pytestmark = pytest.mark.long
+
 S = 1_000_000_000
 SHORT = 0.2
 

@@ -22,6 +22,8 @@ from clew.search.shrink.parting import causal_past
 from clew.search.shrink.shrinker import shrink
 from clew.sim.faults import Fault
 
+pytestmark = pytest.mark.long
+
 MS = 1_000_000
 
 COUNTER = """

@@ -12,7 +12,10 @@ import pytest
 
 from clew.machine import supervisor
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nobody to wait")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nobody to wait"),
+]
 
 HEAD = "from clew import Node, on\nclass N(Node):\n    workload = 'echo'\n    @on('echo')\n"
 ECHO = HEAD + "    def echo(self, msg): "

@@ -19,7 +19,7 @@ from sweeps import ECHO, lines_of_json, raising, run, seeds_of_json
 
 from clew.report.progress import Progress
 
-pytestmark = pytest.mark.usefixtures("own_folder")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("own_folder")]
 
 WRONG = "--assert 'operations.count < 5'"
 """Which seeds it fails for depends on how many operations they draw."""

@@ -18,6 +18,8 @@ from clew.search import forks as fresh
 from clew.search.forks import FreshRun, FreshRuns
 from clew.search.verification import Verification, determinism, verify
 
+pytestmark = pytest.mark.long
+
 NODE = """
 import os, sys
 from clew import Node, on

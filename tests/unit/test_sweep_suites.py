@@ -11,7 +11,7 @@ from xml.etree.ElementTree import parse
 import pytest
 from sweeps import ECHO, lines_of_json, raising, run, seeds_of_json
 
-pytestmark = pytest.mark.usefixtures("own_folder")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("own_folder")]
 
 SUITE = {
     "good.toml": 'model = "echo"\nruns = 3\ntime_limit = 1\nrecovery = 0\n',

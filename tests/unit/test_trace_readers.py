@@ -29,6 +29,8 @@ from clew.trace.kinds import KINDS, OF_MESSAGES
 from clew.trace.record import Trace
 from clew.trace.words import told, way
 
+pytestmark = pytest.mark.long
+
 NODE = """
 from clew import Node, on
 from clew.workloads.counter import GCounterWorkload
@@ -128,8 +130,9 @@ def _losses(outcome):
 
 
 def _lost(outcome):
-    faults = [fault for fault in outcome.run.plan.faults if reason_of(fault)]
-    return [lost for one in faults for lost in lost_to(outcome.run, one, reason_of(one))]
+    plan, timeline = outcome.run.plan, outcome.run.timeline()
+    faults = [fault for fault in plan.faults if reason_of(fault)]
+    return [lost for one in faults for lost in lost_to(timeline, plan, one, reason_of(one))]
 
 
 def _anomaly(outcome):

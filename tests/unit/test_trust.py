@@ -10,6 +10,8 @@ import pytest
 from clew.cli import main
 from clew.scenarios.repros.trust import is_outside, projects_of, replay_command
 
+pytestmark = pytest.mark.long
+
 NODE = """
 from clew import Node, on
 {imports}

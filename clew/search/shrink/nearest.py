@@ -144,10 +144,11 @@ _LOST = re.compile(r"; [1-9]\d* unsynced writes? lost|[1-9]\d* torn")
 
 def _arriving(hunt: Hunt, run: Run) -> Iterator[Candidate]:
     """Let one lost message arrive, the last one first."""
+    timeline = run.timeline()
     for rank, fault in enumerate(hunt.best.faults):
         why = reason_of(fault)
         fault = as_struck(fault, run.faults)  # noqa: PLW2901 - the same, with the times it had
-        lost = lost_to(run, fault, why) if why else []
+        lost = lost_to(timeline, run.plan, fault, why) if why else []
         for message in reversed(lost[-ARRIVING_MAX:]):
             others = [one for one in lost if one != message]
             named = Fault(fault.id, "drop", fault.at_ns, fault.until_ns, None, {"messages": others})

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from clew.scenarios.plans.plan import Plan
 from clew.scenarios.runs.run import Run, simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.delta import least, minimised
@@ -14,6 +15,7 @@ from clew.search.shrink.passes import MS, Hunt
 from clew.sim.faults import KINDS, Fault, FaultReport, joins
 from clew.sim.faults.injection import Parameter
 from clew.sim.trigger import HOUR_NS
+from clew.trace.timeline import Timeline
 
 LOSSES = {
     "loss": "loss",
@@ -192,7 +194,8 @@ def named_messages(hunt: Hunt) -> None:
 def _struck(run: Run, fault: Fault) -> list[list[str | int]]:
     """List the messages that a fault struck, as the kind that names them does."""
     if fault.kind in LOSSES:
-        return lost_to(run, as_struck(fault, run.faults), LOSSES[fault.kind])
+        whole = as_struck(fault, run.faults)
+        return lost_to(run.timeline(), run.plan, whole, LOSSES[fault.kind])
     report = next(one for one in run.faults if one.id == fault.id)
     return [[*one] for one in report.struck]
 
@@ -214,12 +217,12 @@ def reason_of(fault: Fault) -> str:
     return "partition" if fault.kind.startswith("partition") else ""
 
 
-def lost_to(run: Run, fault: Fault, why: str) -> list[list[str | int]]:
+def lost_to(timeline: Timeline, plan: Plan, fault: Fault, why: str) -> list[list[str | int]]:
     """List what was lost for a reason while a fault was active: sender, receiver and rank.
 
     The rank counts the messages on the link since the fault began.
     """
-    timeline, nodes = run.timeline(), frozenset(run.plan.node_ids)
+    nodes = frozenset(plan.node_ids)
     sent: Counter[tuple[str, str]] = Counter()
     ranks: dict[int, list[str | int]] = {}
     # A rank counts what was sent on a link, and a copy is not sent.
