@@ -273,12 +273,15 @@ class Life(Runtime, ABC):
             self._watch(self.node)  # its hooks are the node's code too
         stage.current = None
 
-    def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
-        """Run the node's code outside `receive`, with the same care."""
+    def run(
+        self, callback: Callable[[], Any], cause: Message | str, task: Task | None = None
+    ) -> None:
+        """Run the node's code outside `receive`, with the same care; `task` is what it is of."""
         if not self.alive:
             return
         stage = self._stage
         before, stage.current = stage.current, self
+        around, self._task = self._task, task
         self.cause = cause
         try:
             callback()
@@ -292,6 +295,7 @@ class Life(Runtime, ABC):
             self._failed(error, cause)
         if self._watch is not None and self.alive and before is None:
             self._watch(self.node)
+        self._task = around
         stage.current = before
 
     def fire(self, timer: NodeTimer) -> None:
@@ -352,16 +356,11 @@ class Life(Runtime, ABC):
         cause: Message | str,
         unclaimed: Callable[[Future, BaseException], None] | None = None,
     ) -> Task:
-        task = Task(coroutine, partial(self._step, cause), unclaimed)
+        task = Task(coroutine, self.run, cause, unclaimed)
         if not task.result.done:
             self._tasks[task] = None
             task.result.when_done(partial(self._tasks.pop, task, None))
         return task
-
-    def _step(self, cause: Message | str, task: Task) -> None:
-        before, self._task = self._task, task
-        self.run(task.step, cause)
-        self._task = before
 
     def _unclaimed(
         self, cause: Message | str, owner: Task | None, result: Future, error: BaseException
@@ -407,7 +406,7 @@ class Life(Runtime, ABC):
         """See `Node.rpc`."""
         future = Future()
         msg_id = self._request_id()
-        timer = self._timer(to_ns(timeout), partial(self._expire, msg_id, dest), (), "rpc-timeout")
+        timer = self._timer(to_ns(timeout), self._expire, (msg_id, dest), "rpc-timeout")
         self._waiting[msg_id] = (future, timer)
         self.send(dest, {**body, "msg_id": msg_id})
         return future

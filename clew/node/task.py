@@ -118,24 +118,28 @@ class Task:
 
     Args:
         coroutine: what to run; it runs at once, up to its first wait.
-        guard: called with the task; it calls `step` where exceptions become findings.
-        unclaimed: called with a failure that nobody awaits yet; if None, a failure goes on to the
-            guard.
+        run: called with `step`, the cause and the task; it calls `step` where exceptions become
+            findings.
+        cause: the message or timer that the coroutine runs for.
+        unclaimed: called with a failure that nobody awaits yet; if None, a failure goes on to what
+            runs it.
 
     Attributes:
         result: a future for what the coroutine returns or raises.
     """
 
-    __slots__ = ("_coroutine", "_guard", "_unclaimed", "result")
+    __slots__ = ("_cause", "_coroutine", "_run", "_unclaimed", "result")
 
     def __init__(
         self,
         coroutine: Coroutine[Any, Any, Any],
-        guard: Callable[[Task], None],
+        run: Callable[[Callable[[], None], Any, Task], None],
+        cause: Any,
         unclaimed: Callable[[Future, BaseException], None] | None = None,
     ) -> None:
         self._coroutine = coroutine
-        self._guard = guard
+        self._run = run
+        self._cause = cause
         self._unclaimed = unclaimed
         self.result = Future()
         self.resume()
@@ -145,7 +149,7 @@ class Task:
 
     def resume(self) -> None:
         """Run the coroutine up to its next wait."""
-        self._guard(self)
+        self._run(self.step, self._cause, self)
 
     def close(self) -> None:
         """Drop the coroutine where it is.
@@ -167,7 +171,7 @@ class Task:
             return
 
     def step(self) -> None:
-        """Run the coroutine up to its next wait; the guard's call."""
+        """Run the coroutine up to its next wait; the runner's call."""
         try:
             awaited = self._coroutine.send(None)
             # The error is raised at the foreign await, so that its traceback shows the line; code

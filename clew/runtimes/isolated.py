@@ -28,6 +28,7 @@ from clew.machine.text import Unwinding
 from clew.node.message import Message
 from clew.node.node import Node
 from clew.node.system import Program
+from clew.node.task import Task
 from clew.runtimes.simulated import SimulatedProcess
 from clew.sim.host import Host, Process
 from clew.sim.setting import Setting
@@ -245,9 +246,11 @@ class IsolatedProcess(SimulatedProcess):
         """See `Life.receive`."""
         self._within(super().receive, message)
 
-    def run(self, callback: Callable[[], Any], cause: Message | str) -> None:
+    def run(
+        self, callback: Callable[[], Any], cause: Message | str, task: Task | None = None
+    ) -> None:
         """See `Life.run`."""
-        self._within(super().run, callback, cause)
+        self._within(super().run, callback, cause, task)
 
     def end(self) -> None:
         """See `Life.end`: coroutines run their ``finally``."""
