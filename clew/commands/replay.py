@@ -49,7 +49,7 @@ def run(options: Mapping[str, Any]) -> int:
             # A valid run that is the same again needs no word that nobody requested.
             verification = found if asked or found.hash_order or not found.same else None
     if "report" in options:
-        write_page(options["report"], outcome, path, futures=True)
+        write_page(options["report"], outcome, path, whole=True)
     if "trace" in options:
         write_trace(outcome.run.trace, options["trace"])
     if "json" in options:

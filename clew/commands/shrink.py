@@ -54,7 +54,7 @@ def run(options: Mapping[str, Any]) -> int:
             shrunk = shrink(repro.plan, runs_max=runs_max, progress=progress.update)
         verification = verify(shrunk.outcome.run)
         write_shrunk(shrunk, out, repro)
-        write_page(page, shrunk.outcome, out, futures="report" in options)
+        write_page(page, shrunk.outcome, out, whole="report" in options)
     if "json" in options:
         echo(json_text(as_json(shrunk, str(out), verification)))
     else:

@@ -55,7 +55,7 @@ def run_one(case: Case, asked: Invocation) -> int:
             write_trace(outcome.run.trace, asked.trace)
         if asked.report is not None:
             repro = Path(result.repro) if result.repro else None
-            write_page(asked.report, outcome, repro, futures=True)
+            write_page(asked.report, outcome, repro, whole=True)
     case.summary.add(result)
     if asked.json:
         print_json(case, result)

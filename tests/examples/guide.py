@@ -125,6 +125,7 @@ NOT_RUN = {
     "clew hunt raft --for 2m": "it takes two minutes; tests hunt for some runs",
     'export PATH="$PWD/.venv/bin:$PATH"': "the tests have their own path",
     "pip install '.[dask]'": "it would change the environment of the tests",
+    "pip install '.[report]'": "it would change the environment of the tests",
     "pip install '.[test]'": "it would change the environment of the tests",
     "python docs/reference/generate.py": "the tests of the reference compare what it prints",
     "python tests/golden/test_digests.py": "the tests of the digests compare what it writes",

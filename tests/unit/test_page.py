@@ -40,8 +40,9 @@ def test_a_page_fetches_nothing_and_is_whole(outcome):
         r"""(?:src|href)=|url\(|@import|https?:(?!//www\.w3\.org/2000/svg)""", written
     )
     assert "default-src 'none'" in written
-    assert not re.search("@(?:TITLE|STYLE|DATA|PACKED|SCRIPT)@", written)
-    assert written.count("</script>") == 3
+    assert "script-src 'sha256-" in written
+    assert not re.search("@(?:TITLE|STYLE|DATA|PACKED|SCRIPT|BODY|KIND|HASHES|LIBRARY)@", written)
+    assert written.count("</script>") == 4
     assert len(written) < 120_000
     assert page(outcome) == written
 

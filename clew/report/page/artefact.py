@@ -16,16 +16,17 @@ def page_beside(plan: Path) -> Path:
     return plan.with_name(f"{name}.html")
 
 
-def write_page(to: Path, outcome: Outcome, repro: Path | None, *, futures: bool = False) -> None:
+def write_page(to: Path, outcome: Outcome, repro: Path | None, *, whole: bool = False) -> None:
     """Write the page of a run.
 
     Args:
         to: the file.
         outcome: of the run.
         repro: its repro file, of which the page names the command; None for none.
-        futures: see `clew.report.page.page.page`.
+        whole: whether to show what takes long or much room: how likely the failure was, and figures
+            over time.
     """
     from clew.report.page.page import page  # noqa: PLC0415 - most runs have none
 
     command = "" if repro is None else f"clew replay {shlex.quote(str(repro))}"
-    write_text(to, page(outcome, command, futures=futures))
+    write_text(to, page(outcome, command, futures=whole, plots=whole))

@@ -10,6 +10,7 @@ class Page extends Frame {
     const strip = document.getElementById("strip");
     this.overview = new TimeView(model, this, strip, document.getElementById("overview"), false);
     this.large = new TimeView(model, this, this.picture.canvas, this.picture.scroll, true);
+    this.figures = new Figures(model, this);
     this.range = document.getElementById("range");
     this.range.max = Math.max(model.count - 1, 0);
     this.range.addEventListener("input", () => this.select(Number(this.range.value)));
@@ -43,14 +44,18 @@ class Page extends Frame {
     document.getElementById("hidden").textContent = parts.length ? `Hidden: ${parts.join(", ")}` : `All ${this.model.data.records.toLocaleString("en")} records`;
     for (const [name, value] of [["axis", this.axis], ["show", this.causes ? "causes" : "all"], ["lanes", this.near ? "near" : "name"]])
       for (const button of document.querySelectorAll(`[data-${name}]`)) button.setAttribute("aria-pressed", String(button.dataset[name] === value));
-    document.getElementById("tall").hidden = document.getElementById("heads").hidden = this.axis === "time";
+    document.getElementById("tall").hidden = document.getElementById("heads").hidden = this.axis !== "order";
+    const plots = this.axis === "figures";
+    document.getElementById("plots").hidden = !plots; this.picture.scroll.hidden = plots;
+    if (plots) this.figures.show();
     if (this.axis === "time") {
       this.picture.scroll.scrollTop = 0;
       const time = this.model.time[Math.max(this.cursor, 0)] ?? 0, half = Math.min(this.model.data.end / 2, 60e6);
       if (this.large.to - this.large.from > 4 * half) this.large.zoom(time - half, time + half);
-    } else if (this.cursor >= 0) this.picture.show(this.cursor);
+    } else if (this.cursor >= 0 && !plots) this.picture.show(this.cursor);
     this.redraw();
   }
+  paint() { super.paint(); this.figures.paint(); }
   redraw() {
     if (this.asked) return;
     this.asked = true;
@@ -68,7 +73,8 @@ class Page extends Frame {
     document.getElementById("where").textContent = `event ${this.model.number[moment]} of ${this.model.data.records}, ${seconds(this.model.time[moment])}${apart}`;
     this.story.follow(moment);
     this.state.show(moment);
-    if (this.axis === "order") this.picture.show(moment);
+    if (this.axis === "figures") this.figures.follow(moment);
+    else if (this.axis === "order") this.picture.show(moment);
     else {
       const time = this.model.time[moment], { from, to } = this.large;
       if (time < from || time > to) this.large.zoom(time - (to - from) / 2, time + (to - from) / 2);

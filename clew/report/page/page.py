@@ -17,6 +17,7 @@ from clew.node.timer import NS_PER_SECOND
 from clew.report import layout
 from clew.report.page.account import account
 from clew.report.page.columns import Texts, message_columns, moment_columns
+from clew.report.page.figures import UNASKED, Drawn, figures
 from clew.report.page.headline import headline
 from clew.report.page.lanes import Lane, lanes, sides_of
 from clew.report.page.moments import Moment, moments_of
@@ -39,7 +40,7 @@ PAST_EVENTS_MAX = 1_000_000
 
 
 @collected_rarely()
-def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
+def page(outcome: Outcome, command: str = "", *, futures: bool = False, plots: bool = False) -> str:
     """Write the page, as HTML.
 
     Args:
@@ -47,6 +48,7 @@ def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
         command: what brings the run back, for a button that copies it; empty for none.
         futures: whether to show how likely the failure was from each moment of the story on, which
             takes some hundred runs.
+        plots: whether to draw figures over time.
     """
     plan = outcome.run.plan
     titled = layout.titled(plan.model.name, plan.model.bug)
@@ -63,8 +65,9 @@ def page(outcome: Outcome, command: str = "", *, futures: bool = False) -> str:
     steps = story_steps(outcome)
     moments = [step.time_ns for step in steps] if futures else []
     likely = shares(outcome, moments, FUTURES_EVENTS_MAX)
-    data = {"head": head, "futures": likely, **_data(outcome, found, steps)}
-    return filled("run", title, data)
+    drawn = figures(outcome) if plots else Drawn({"missing": UNASKED}, "")
+    told = {"head": head, "futures": likely, "figures": drawn.data}
+    return filled("run", title, told | _data(outcome, found, steps), drawn.script)
 
 
 def _about(outcome: Outcome) -> str:

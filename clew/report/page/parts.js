@@ -2,10 +2,14 @@
 
 async function unpacked() {
   const plain = JSON.parse(document.getElementById("data").textContent);
-  if (plain !== null) return plain;
-  const bytes = Uint8Array.from(atob(document.getElementById("packed").textContent), sign => sign.charCodeAt(0));
+  return plain !== null ? plain : JSON.parse(await inflated(document.getElementById("packed")));
+}
+
+// The text that an element holds packed.
+async function inflated(element) {
+  const bytes = Uint8Array.from(atob(element.textContent), sign => sign.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
 }
 
 function summed(steps) {
