@@ -51,7 +51,7 @@ class ABD(Node):
         quorum: how many nodes a read or a write needs: a majority, so that any two share one.
     """
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     workload: ClassVar[str | None] = "lin-kv"
     functions: ClassVar[tuple[str, ...] | None] = ("read", "write")

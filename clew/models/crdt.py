@@ -40,7 +40,7 @@ class Replica(Node):
         turn: how many times it has gossiped, which decides whose turn is next.
     """
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     def start(self) -> None:
         """Read the state back from disk and begin to gossip."""

@@ -17,7 +17,7 @@ from clew.node.tolerates import Tolerates
 class Echo(Node):
     """Says back what it is told."""
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     workload: ClassVar[str | None] = "echo"
 

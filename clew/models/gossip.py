@@ -39,7 +39,7 @@ class Gossip(Node):
         owed: by neighbour, the values that it has not acknowledged yet.
     """
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     workload: ClassVar[str | None] = "broadcast"
 

@@ -38,7 +38,7 @@ class UniqueIds(Node):
         reserved: stamps up to here may be given, as is on disk.
     """
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     workload: ClassVar[str | None] = "unique-ids"
 

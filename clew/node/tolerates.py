@@ -25,7 +25,8 @@ class Tolerates:
         clock_error: how far a clock may be off, either way, seconds; 0 for not at all, None if
             it works with clocks that show anything.
         faults: the kinds and groups of faults that it recovers from; None for all that it notices.
-        also: the kinds that it recovers from besides, of those that few do: ``disk-restored``.
+        also: the kinds that it recovers from besides, of those that few do: ``disk-restored``,
+            ``partition-standing``.
 
     Raises:
         NodeError: one of them can't be used.

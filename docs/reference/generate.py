@@ -56,7 +56,8 @@ PROMISE = {
     "them; 0: a swarm has no clock faults; None: no bound; `--clock-error` overrides it",
     "faults": "a tuple of the kinds and families of faults that it recovers from; None: all that "
     "its code can notice",
-    "also": "a tuple of kinds that few withstand, and this class does: `disk-restored`",
+    "also": "a tuple of kinds that few withstand, and this class does: `disk-restored`; "
+    "`partition-standing`, under which progress is required with `--liveness partial`",
 }
 
 

@@ -234,6 +234,7 @@ class Busy(Pinger):
 NOTHING = {
     # of a kind with a parameter that may be nothing: that parameter, and whether it is felt
     "partition-groups": ("groups", [], False),
+    "partition-standing": ("links", [], False),
     "duplicate": ("gap_ns", 0, True),
     "clock-offset": ("offset_ns", 0, False),
     "clock-jump": ("jump_ns", 0, False),

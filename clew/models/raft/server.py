@@ -65,7 +65,7 @@ class Raft(Consensus):
         origins: as a leader, which node to answer once a proposed command is applied.
     """
 
-    tolerates = Tolerates(nodes=1, latency=0.1)
+    tolerates = Tolerates(nodes=1, latency=0.1, also=("partition-standing",))
 
     workload = "lin-kv"
     invariants = INVARIANTS

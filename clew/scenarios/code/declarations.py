@@ -13,7 +13,7 @@ from clew.node.node import Node
 from clew.node.system import Program, System
 from clew.node.tolerates import Tolerates
 from clew.scenarios.code.calls import names_called
-from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults import GROUPS, KINDS, PLANNED
 from clew.workloads.workload import Workload
 
 _HOOKS: dict[str, tuple[str, ...]] = {
@@ -87,7 +87,7 @@ def _check_promise(promise: Any, where: str) -> None:
             fix="Begin with: from clew import Tolerates",
         )
     for name in (*(promise.faults or ()), *promise.also):
-        if name not in GROUPS and name not in KINDS:
+        if name not in {*GROUPS, *KINDS, *PLANNED}:
             raise NodeError(
                 f"{'also' if name in promise.also else 'faults'!r} of Tolerates can't be used",
                 where=where,

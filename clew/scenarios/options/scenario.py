@@ -210,11 +210,14 @@ class Scenario(Options):
         ),
     ] = 10.0
     liveness: Annotated[
-        Literal["all", "core", "off"],
+        Literal["all", "core", "partial", "off"],
         Option(
             "WHO",
-            "What heals and must then make progress: all, core (a quorum) or off.",
-            examples=("core",),
+            "What heals and must then make progress: all, core (a quorum), partial or off.",
+            more="core: a drawn quorum heals, and all other nodes are down. partial: the other "
+            "nodes run, but some of their links stay cut, in one direction or both: a node that "
+            "can't hear but can be heard, or a leader that reaches only a part of the quorum.",
+            examples=("core", "partial"),
         ),
     ] = "all"
     events_max: Annotated[

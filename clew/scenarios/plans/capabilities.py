@@ -21,7 +21,7 @@ from clew.node.tolerates import MILD, Tolerates
 from clew.scenarios.code.calls import names_called, own_bases
 from clew.scenarios.code.userfiles import BESIDE
 from clew.scenarios.plans.aims import Ability
-from clew.sim.faults import GROUPS, KINDS
+from clew.sim.faults import GROUPS, KINDS, PLANNED
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     # what a kind of fault may need: the names in a node's code that show that the node has it
@@ -114,7 +114,8 @@ def withstands(promise: Tolerates, kind: str) -> bool:
     """Return whether a promise covers a kind of fault."""
     if kind in promise.also:
         return True
-    if kind in KINDS and KINDS[kind].sworn:
+    known = {**KINDS, **PLANNED}.get(kind)
+    if known is not None and known.sworn:
         return kind in (promise.faults or ())
     group = KINDS[kind].group if kind in KINDS else kind
     if group == "clock" and promise.clock_error == 0:

@@ -29,7 +29,7 @@ from clew.scenarios.plans.capabilities import (
 from clew.scenarios.plans.ground import FaultDraw, Ground
 from clew.scenarios.plans.homes import Homes
 from clew.scenarios.plans.members import changes_members, check_core, check_members, settled
-from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size
+from clew.scenarios.plans.nemesis import Swarm, draw_faults, draw_size, standing_links
 from clew.scenarios.plans.patience import asked_again
 from clew.scenarios.plans.picks import picks_of, with_picks
 from clew.scenarios.plans.placement import placed
@@ -85,6 +85,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | N
     homes = Homes(node_ids, roles, asks, picks, shape.regions)
     joiners = joiners_of(shape.faults)
     clients = scenario.client_count(len(homes.all))
+    core = _core(scenario, entropy, roles or {ONLY_ROLE: node_ids})
     time_limit_ns, recovery_ns = to_ns(scenario.time_limit), to_ns(scenario.recovery)
     with mistakes_of(workload_name):
         workload = spoken(options, Surroundings(functions=model.program.functions))
@@ -103,7 +104,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | N
         recovery_ns=recovery_ns,
         nemesis=() if _draws_kinds(scenario) else scenario.nemesis,
         liveness=scenario.liveness,
-        core=_core(scenario, entropy, roles or {ONLY_ROLE: node_ids}),
+        core=core,
         availability=None if scenario.availability is None else str(scenario.availability),
         asserts=scenario.asserts,
         options=options,
@@ -122,7 +123,7 @@ def draw_plan(scenario: Scenario, seed: int, model: Model, faults: FaultDraw | N
         bandwidth=scenario.bandwidth,
         **asked_again(scenario, workload, homes, _slowest_ns(shape)),
         recovery_least_ns=_recovery_least_ns(scenario, model, _slowest_ns(shape)),
-        faults=shape.faults,
+        faults=(*shape.faults, *_standing(scenario, entropy, node_ids, core)),
         operations=with_picks(
             operations, picks, entropy=entropy, homes=homes, regions=regions, faults=shape.faults
         ),
@@ -161,13 +162,38 @@ def _core(
     scenario: Scenario, entropy: Entropy, roles: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Draw a majority of the nodes of each role, in the nodes' order; empty for no core."""
-    if scenario.liveness != "core":
+    if scenario.liveness not in {"core", "partial"}:
         return ()
     return tuple(
         name
         for role, names in roles.items()
         for name in _majority(scenario, entropy, names, () if role == ONLY_ROLE else (role,))
     )
+
+
+def _standing(
+    scenario: Scenario, entropy: Entropy, node_ids: tuple[str, ...], core: tuple[str, ...]
+) -> Iterator[Fault]:
+    """Yield the partition that stands when all else heals, if one is to.
+
+    Raises:
+        UsageError: every node belongs to the quorum, so that there is nothing to cut.
+    """
+    if scenario.liveness != "partial":
+        return
+    if len(core) == len(node_ids):
+        raise UsageError(
+            "--liveness partial can't be used in so small a cluster",
+            expected="at least 3 nodes, so that a quorum is connected without one",
+            found=str(len(node_ids)),
+        )
+    limit_ns, stream = to_ns(scenario.time_limit), entropy.stream("partial")
+    at_ns = limit_ns - 1 - stream.below(max(limit_ns // 4, 1))
+    links = standing_links(stream, node_ids, core)
+    yield Fault(
+        "partition-standing-1", "partition-standing", max(at_ns, 0), max(limit_ns - 1, 0),
+        None, {"links": links},
+    )  # fmt: skip
 
 
 def _majority(
@@ -377,7 +403,7 @@ def _swarm(scenario: Scenario, ground: Ground) -> Swarm:
     pool = tuple(name for name in scenario.nemesis if asked_of(name).kind != ASKED)
     if not scenario.nemesis or "all" in pool:
         pool = tuple(kinds_for(ground.program))
-    if scenario.liveness == "core":
+    if scenario.liveness in {"core", "partial"}:
         pool = tuple(name for name in pool if not changes_members(name))
     fixed_latency = "latency" in scenario.model_fields_set or not scenario.swarm
     return ground.swarm(pool, ground.latency if fixed_latency else None)

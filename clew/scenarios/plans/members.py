@@ -140,16 +140,16 @@ def check_members(
 
 
 def check_core(asked: Sequence[str], liveness: str) -> None:
-    """Do nothing unless members change and only a core heals, which is drawn beforehand.
+    """Do nothing unless members change and the quorum that heals is drawn beforehand.
 
     Raises:
         UsageError: they do, and it does.
     """
     changing = [name for name in asked if changes_members(name)]
-    if changing and liveness == "core":
+    if changing and liveness in {"core", "partial"}:
         raise UsageError(
-            "--liveness core can't be used if members change",
+            f"--liveness {liveness} can't be used if members change",
             expected="all or off",
-            found=f"core, and the fault {changing[0]!r}",
+            found=f"{liveness}, and the fault {changing[0]!r}",
             fix="Leave one of them out",
         )

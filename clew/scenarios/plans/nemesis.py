@@ -235,6 +235,32 @@ def _groups(stream: Stream, node_ids: list[str]) -> list[list[str]]:
     return [sorted(shuffled[a:b]) for a, b in pairwise(edges)]
 
 
+def standing_links(stream: Stream, node_ids: Sequence[str], core: Sequence[str]) -> list[list[str]]:
+    """Draw which directions of links stay cut: none between two nodes of the core, but some.
+
+    A node outside it is deaf, mute, or tied to one node of the core alone; or each direction of its
+    links is cut by chance.
+    """
+    cut: dict[tuple[str, str], None] = {}
+    for outer in [name for name in node_ids if name not in core]:
+        others = [name for name in node_ids if name != outer]
+        shape, tied = stream.pick(("deaf", "mute", "tied", "drawn")), stream.pick(core)
+        for other in others:
+            chances = stream.between(0, 3)
+            if shape == "deaf" or (shape == "tied" and other != tied) or (
+                shape == "drawn" and chances & 1
+            ):  # fmt: skip
+                cut[other, outer] = None
+            if shape == "mute" or (shape == "tied" and other != tied) or (
+                shape == "drawn" and chances & 2
+            ):  # fmt: skip
+                cut[outer, other] = None
+    if not cut:  # by chance: the first node outside the core is deaf
+        outer = next(name for name in node_ids if name not in core)
+        cut = {(other, outer): None for other in node_ids if other != outer}
+    return [[src, dest] for src, dest in cut]
+
+
 NODE_COUNTS: tuple[int, ...] = (3, 5, 3, 5, 3, 5, 7, 7, 3, 5, 4, 6, 2, 1)
 """The sizes that a swarm picks from: mostly small odd clusters, occasionally a degenerate one."""
 

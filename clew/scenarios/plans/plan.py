@@ -22,7 +22,7 @@ SCHEMA = 2
 """The format of plans. A plan of format 1 has its workload's options beside its own fields."""
 
 Phase: TypeAlias = Literal["main", "recover", "final"]
-Liveness: TypeAlias = Literal["all", "core", "off"]
+Liveness: TypeAlias = Literal["all", "core", "partial", "off"]
 
 
 _ALWAYS = 6
@@ -90,7 +90,9 @@ class Plan:
             sticky.
         nemesis: the fault kinds that were requested by name: each must take effect.
         options: what the workload declares, by name.
-        core: the nodes that heal after the time limit; all of them if liveness is not core.
+        core: the nodes that heal after the time limit and then must make progress; all of them if
+            liveness is neither core nor partial. If it is partial, the others run, but some of
+            their links stay cut.
         schedule: which pending event happens next, see `clew.sim.orders.schedules.order_of`.
         hash_seed: the ``PYTHONHASHSEED`` that it was drawn under, see `clew.machine.hashing`; None
             if nobody knows it.

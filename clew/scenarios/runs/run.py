@@ -467,7 +467,7 @@ def _act(
         world.process(client.work(first, by_client.get(rank, []), closing))
     injector = Injector(cluster, plan.faults)
     world.advance(plan.time_limit_ns)
-    injector.heal(plan.core or None)
+    injector.heal(plan.core if plan.liveness == "core" else None)
     world.order.settle()
     recovery = Recovery(cluster, plan, recorder, clients, closing, judging)
     recovery.go()

@@ -100,7 +100,7 @@ def range_of(scenario: Scenario, program: Program) -> Range:
         name
         for name in kinds_for(program)
         if (scenario.regions or not KINDS[name].least_regions)
-        and not (scenario.liveness == "core" and changes_members(name))
+        and not (scenario.liveness in {"core", "partial"} and changes_members(name))
     ]
     asked, apart = scenario.nemesis, kinds_apart(program)
     if "nemesis" in scenario.model_fields_set and not asked:

@@ -90,7 +90,7 @@ def healed_at(plan: Plan, limit_ns: int) -> Plan:
 
 
 def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None:
-    """Keep some of the nodes; None if a core or a role would be left without any.
+    """Keep some of the nodes; None if a core would be no quorum, or a role without any.
 
     Clients stay with their nodes, which gives them other numbers. Final reads of a node go with
     it.
@@ -103,7 +103,7 @@ def with_nodes(plan: Plan, kept: Collection[str], *, moved: bool) -> Plan | None
     node_ids = tuple(name for name in plan.node_ids if name in kept)
     core = tuple(name for name in plan.core if name in kept)
     roles = {role: tuple(n for n in names if n in kept) for role, names in plan.roles.items()}
-    if not node_ids or (plan.core and not core) or not all(roles.values()):
+    if not node_ids or (plan.core and 2 * len(core) <= len(node_ids)) or not all(roles.values()):
         return None
     before, after = plan.homes, Homes(node_ids, roles, plan.asks, plan.picks)
     there = (*node_ids, *joiners_of(plan.faults))

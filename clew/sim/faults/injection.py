@@ -117,7 +117,7 @@ class Injection:
     drawn last until healing. `hears` has the events at nodes that it must hear of, keys of
     `clew.sim.trigger.EVENTS`. `like` names the kinds that a node withstands which withstands it;
     none if only its own name says so. `sworn` is True if only who names it in its promise is taken
-    to withstand it.
+    to withstand it; `outlasts` if healing does not end it.
 
     Attributes:
         fault: the plan's data; of one that waited, with the times between which it is active.
@@ -146,6 +146,7 @@ class Injection:
     hears: ClassVar[frozenset[str]] = frozenset()
     like: ClassVar[tuple[str, ...]] = ()
     sworn: ClassVar[bool] = False
+    outlasts: ClassVar[bool] = False
 
     def __init__(self, fault: Fault, cluster: Cluster, ledger: Ledger) -> None:
         self.fault = fault

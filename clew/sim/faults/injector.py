@@ -262,6 +262,8 @@ class Injector:
         """Run a fault that has begun to its end."""
         world, injection = self._cluster.world, course.injection
         fault = injection.fault
+        if injection.outlasts:
+            return
         if injection.instant:
             self._end(course)
             return
@@ -296,7 +298,7 @@ class Injector:
         return [course.injection.fault for course in self._courses if course.active]
 
     def heal(self, core: Sequence[str] | None = None) -> None:
-        """End every fault for good, restart what is down, set every clock right.
+        """End every fault but those that outlast this; restart what is down, set clocks right.
 
         Wall clocks step back to true time at once; see `clew.sim.faults.clocks`.
 
@@ -312,7 +314,7 @@ class Injector:
         # In the plan's order, each from the state that the ones before it left: they compose
         # through the ledger.
         for course in self._courses:
-            if course.active:
+            if course.active and not course.injection.outlasts:
                 self._end(course)
             course.settle()
         kept = [host for host in cluster.hosts.values() if core is None or host.id in core]
@@ -324,8 +326,8 @@ class Injector:
 
     def reports(self) -> list[FaultReport]:
         """Report what each fault did so far, in the plan's order."""
-        if not self._ledger.healed:
-            for course in self._courses:
+        for course in self._courses:
+            if not self._ledger.healed or course.injection.outlasts:
                 course.settle()
         return [course.report() for course in self._courses]
 

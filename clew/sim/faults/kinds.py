@@ -73,6 +73,7 @@ PLANNED: dict[str, type[Injection]] = {
     "drop": messages.Drop,
     "hold": message_types.Hold,
     "copy": message_types.Copy,
+    "partition-standing": partitions.Standing,
 }
 """Kinds that a plan may hold and that no generator draws."""
 

@@ -241,6 +241,44 @@ class Groups(Partition):
         return _groups([group for group in [*groups, rest] if group])
 
 
+def _is_links(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(link, list)
+        and len(link) == 2  # noqa: PLR2004 - sender, receiver
+        and all(isinstance(name, str) for name in link)
+        and link[0] != link[1]
+        for link in value
+    )
+
+
+class Standing(Partition):
+    """Links that stay cut, each in one direction, also when all else heals."""
+
+    summary: ClassVar[str] = (
+        "the directions of links that the plan names are cut, and stay so when all else "
+    )
+    "heals"
+    sworn: ClassVar[bool] = True
+    outlasts: ClassVar[bool] = True
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            "links", "", [], "lists of sender and receiver",
+            form=Form(
+                "lists of two different node ids",
+                _is_links,
+                lambda links: [name for link in links for name in link],
+                lambda links, ids: [link for link in links if {*link} <= {*ids}],
+            ),
+        ),
+    )  # fmt: skip
+
+    def shape(self, ids: list[str]) -> tuple[Cut, str]:
+        """Cut what is named."""
+        pairs = [(a, b) for a, b in self.param("links") if {a, b} <= {*ids}]
+        told = ", ".join(f"{a} to {b}" for a, b in pairs)
+        return pairs, f"cut {told or 'nothing'}, also when all else heals"
+
+
 _FLAPPING = (
     Parameter(
         "down_ns", "ns", 100_000_000, "how long it is down, drawn from [0, 2 x this)",
