@@ -26,6 +26,9 @@ TRIES_PENDING = 100
 TRIES_EACH = 2
 """What it may take: so much, less if operations are pending, and so much per entry looked at."""
 
+TRIES_AT_ONE = 1_000
+"""What it may take where it gets no further."""
+
 STATES_BYTES_MAX = 64 << 20
 """What the states may take that wait to be come back to, as far as a sample tells."""
 
@@ -97,7 +100,8 @@ class _QuickSearch:
         # What all methods share. `_turns`: where choices are left, the last the furthest. `_seen`:
         # the configurations that a choice led to. `_furthest`: the last response that a
         # configuration was stuck at. `_spares`: the pending operations looked at so far that may
-        # change the state, with their indices. `_tries`: what choices took so far.
+        # change the state, with their indices. `_tries`: what choices took so far. `_mark`: what
+        # all had taken when it last got further.
         self._step = specification.step
         self._asking = _asking(specification)
         self._initial = specification.initial()
@@ -109,6 +113,7 @@ class _QuickSearch:
         self._spares: list[tuple[int, Entry]] = []
         self._tries = 0
         self._responses = 0
+        self._mark = 0
 
     def run(self) -> QuickResult:
         """Decide whether the partition is linearizable.
@@ -145,7 +150,7 @@ class _QuickSearch:
         self._seen.add(reached)
         if turn.is_forced:
             turn.is_forced = False
-        elif self._tries + self._responses > self._tries_max(at):
+        elif self._is_spent(at):
             raise _GivenUpError
         self._tries += 1 + len(in_flight)
         return self._descend(state, in_flight, at, used)
@@ -191,9 +196,9 @@ class _QuickSearch:
             if spares or len(in_flight) > 1:
                 turns.append((state, in_flight.copy(), at, used))
             if not reached:
-                if self._furthest is None or first > end(self._furthest):
-                    self._furthest = entry
                 self._responses = responses
+                if self._furthest is None or first > end(self._furthest):
+                    self._furthest, self._mark = entry, self._tries + responses
                 return False
             if len(reached) > 1:
                 raise _GivenUpError
@@ -251,8 +256,11 @@ class _QuickSearch:
             return list({entry[2:5]: (entry, index) for entry, index in reversed(others)}.values())
         return others
 
-    def _tries_max(self, at: int) -> int:
-        return (TRIES_PENDING if self._spares else TRIES) + TRIES_EACH * at
+    def _is_spent(self, at: int) -> bool:
+        """Return whether it took more than little."""
+        taken = self._tries + self._responses
+        most = (TRIES_PENDING if self._spares else TRIES) + TRIES_EACH * at
+        return taken > most or taken - self._mark > TRIES_AT_ONE
 
     def _spend(self, state: Any) -> None:
         self._budget.spend(Budget.STEP)

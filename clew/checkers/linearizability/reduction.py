@@ -14,6 +14,7 @@ Source: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing inpu
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -29,7 +30,7 @@ FREE_CALLS_MAX = 256
 FREE_CONFIGURATIONS = 500
 """A trial with free or pending calls may cost this, and eight more for each entry kept."""
 
-FREE_CALLS_COUNTED_AS_ONE = 16
+FREE_CALLS_COUNTED_AS_ONE = 4
 """Each configuration tries every free call: this number costs as much as the configuration."""
 
 ENDLESS_TRIALS_MAX = 4
@@ -215,8 +216,9 @@ class Reduction:
         latest = -1
         older = 0
         # From the last invoked on: an update counts unless a later one began after it ended.
-        for index in reversed(updates):
-            if self._entries[index].invoked > over or index == observer:
+        for at in range(bisect_right(updates, over, key=self._invoked) - 1, -1, -1):
+            index = updates[at]
+            if index == observer:
                 continue
             if end(self._entries[index]) >= latest:
                 latest = max(latest, self._entries[index].invoked)
@@ -225,6 +227,9 @@ class Reduction:
                 older += 1
                 if older == SOURCES_LOOKED_BACK:
                     return
+
+    def _invoked(self, index: int) -> int:
+        return self._entries[index].invoked
 
     def _observed(self, index: int) -> list[Any]:
         """Return the values that an operation found in the object."""
@@ -307,7 +312,9 @@ class Reduction:
             raise OutOfBudget("the reduction's budget is spent")
         entries = [self._entries[index] for index in kept]
         is_open = bool(free) or any(each.completed is None for each in entries)
-        limit = min(self._left, FREE_CONFIGURATIONS + 8 * len(kept) if is_open else self._trial)
+        each = 1 + len(free) // FREE_CALLS_COUNTED_AS_ONE
+        most = FREE_CONFIGURATIONS + 8 * len(kept) if is_open else self._trial
+        limit = min(1 + self._left // each, most)
         trial = Budget(seconds=None, steps=limit)
         machine, calls = self._machine, list(free)
         if self._refit:
@@ -322,7 +329,7 @@ class Reduction:
         except OutOfBudget:
             linearizable = True
             self._endless += is_open
-        self._left -= trial.spent * (1 + len(free) // FREE_CALLS_COUNTED_AS_ONE) + len(entries)
+        self._left -= trial.spent * each + len(entries)
         self._budget.spend(trial.spent)
         return not linearizable and not (self._eager and machine.chose)
 
