@@ -106,7 +106,7 @@ def _name(key: Any) -> str:
 
 
 def _start(history: History) -> Operation | None:
-    """The operation that made the initial state."""
+    """Find the operation that made the initial state."""
     found = [each for each in history.operations if each.f == "init" and each.type != "fail"]
     if len(found) > 1 or any(not isinstance(each.argument, Mapping) for each in found):
         raise HistoryError(
@@ -122,7 +122,7 @@ def _start(history: History) -> Operation | None:
 
 
 def _changes(history: History, start: Operation | None) -> dict[str, PredicateKey]:
-    """Every key with its versions; keys that are only read are among them."""
+    """Collect every key with its versions; keys that are only read are among them."""
     keys: dict[str, PredicateKey] = {}
     if start is not None:
         for name, value in start.argument.items():
@@ -144,7 +144,7 @@ def _changes(history: History, start: Operation | None) -> dict[str, PredicateKe
 
 
 def _parts(history: History, operation: Operation, micro: Any) -> tuple[str, Any, Any]:
-    """A micro-operation's name, its key or predicate, and its value.
+    """Split a micro-operation into its name, its key or predicate, and its value.
 
     Raises:
         HistoryError: it is none.
@@ -277,7 +277,7 @@ class _Reader:
 
 
 def _find(orders: PredicateOrders, graph: DependencyGraph, budget: Budget) -> Cycles:
-    """The cycles of items, and those for which an anti-dependency by predicate is needed."""
+    """Find the cycles of items, and those that need an anti-dependency by predicate."""
     if not orders.by_predicate:
         return find_cycles(graph, budget)
     # A phantom is a cycle that needs an anti-dependency by predicate; all others show among the
@@ -304,7 +304,7 @@ def _renamed(cycle: Cycle) -> Cycle:
 
 
 def _unsettled(orders: PredicateOrders, finding: Cycles) -> frozenset[str]:
-    """The models of which nothing is known.
+    """Return the models of which nothing is known.
 
     Of those whose definition speaks of items alone nothing is known where there are phantoms.
     """

@@ -172,7 +172,7 @@ _NAMES = {name.lower(): row.name for row in MODELS for name in (row.name, *row.a
 
 
 def resolve_models(names: Sequence[str]) -> tuple[str, ...]:
-    """The models' own names, in the order asked, each once.
+    """Return the models' own names, in the order asked, each once.
 
     Names are read without regard to case, with ``_`` or spaces for ``-``, with or without a
     leading colon.
@@ -187,18 +187,18 @@ def resolve_models(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def known_model(name: str) -> str | None:
-    """The own name of the model that is called so; None if none is."""
+    """Return the own name of the model that is called so; None if none is."""
     return _NAMES.get(plain_name(name))
 
 
 def nearest_model(name: str) -> str | None:
-    """The own name of a model that is called much like this; None if none is."""
+    """Return the own name of a model that is called much like this; None if none is."""
     near = nearest(plain_name(name), _NAMES, cutoff=0.8)
     return _NAMES[near] if near else None
 
 
 def advice(model: str) -> str:
-    """How a history is held to a model: what to say in place of its name alone."""
+    """Say how a history is held to a model, where its name alone won't do."""
     way = _OTHERWISE.get(model)
     if way is None:
         option = f"consistency-models={model}"
@@ -227,12 +227,12 @@ def _resolve(name: str) -> str:
 
 
 def no_such(what: str, name: str, known: str, fix: str | None) -> UsageError:
-    """What to say of a name that is none of those that are known."""
+    """Make the error for a name that is none of those that are known."""
     return UsageError(f"unknown {what}", expected=f"one of {known}", found=repr(name), fix=fix)
 
 
 def plain_name(name: str) -> str:
-    """A name without the differences in writing that don't count."""
+    """Return a name without the differences in writing that don't count."""
     return name.strip().lstrip(":").lower().replace("_", "-").replace(" ", "-")
 
 

@@ -159,7 +159,7 @@ def find_cycles(
     wanted: Callable[[str], bool] = _every,
     among: Sequence[int] | None = None,
 ) -> Cycles:
-    """Shortest witnesses for each wanted kind; none, in linear time, where there is no cycle.
+    """Find shortest witnesses for each wanted kind; linear time where there is no cycle.
 
     With ``among`` only cycles of these nodes are looked for.
 
@@ -187,7 +187,7 @@ def find_cycles(
 
 
 def name_of(kinds: Sequence[int], *, prefix: bool = False) -> str:
-    """The kind of a cycle with its level, from the kinds of its edges in order.
+    """Name the kind of a cycle, with its level, from the kinds of its edges in order.
 
     With ``prefix`` an anti-dependency in it makes it a prefix violation where it is one.
     """
@@ -213,7 +213,7 @@ _BEGUN = (WR, PROCESS, REALTIME)
 
 
 def find_prefix_violation(graph: DependencyGraph, level: Level, budget: Budget) -> Cycle | None:
-    """A shortest cycle in which each rw edge follows a wr edge or an order; None for none.
+    """Find a shortest cycle in which each rw follows a wr or an order; None if there is none.
 
     An OVERWRITE counts as rw: where it is a ww, the cycle is one all the same.
     """
@@ -266,7 +266,7 @@ class _Search:
         return found
 
     def _has_enough(self, kinds: Sequence[_Kind], level: Level) -> bool:
-        """True if no more witnesses are looked for at this level or a narrower one."""
+        """Return whether no more witnesses are needed at this level or a narrower one."""
         return all(
             self.counts.get(name, 0) >= WITNESSES_MAX or not self.wanted(name)
             for kind in kinds
@@ -289,7 +289,7 @@ class _Search:
 def _witness(
     region: Region, kind: _Kind, level: Level, budget: Budget
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """A shortest cycle of a kind as operation numbers and kinds of edge."""
+    """Find a shortest cycle of a kind, as operation numbers and kinds of edge."""
     wide = Walks(region, kind.rules, level)
     narrow = Walks(region, kind.rules, Level(level - 1)) if level > Level.PLAIN else None
     starts = list(_openings(region, wide, kind))
@@ -328,7 +328,7 @@ def _witness(
 
 
 def _way(kind: _Kind, source: int, target: int, order: tuple[int, ...]) -> tuple[int, ...]:
-    """The kinds of edge that lead from one state of the automaton to another."""
+    """Return the kinds of edge that lead from one state of the automaton to another."""
     for rule in kind.rules:
         if rule.source == source and rule.target == target:
             return (*rule.kinds, *order) if rule.ordered else rule.kinds
@@ -336,7 +336,7 @@ def _way(kind: _Kind, source: int, target: int, order: tuple[int, ...]) -> tuple
 
 
 def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
-    """Every edge, or pair of edges, that may open a cycle of a kind."""
+    """Yield every edge, or pair of edges, that may open a cycle of a kind."""
     if len(kind.opening) == 1:
         for edge in kind.opening[0]:
             for source, targets in enumerate(region.edges[edge]):
@@ -353,7 +353,7 @@ def _openings(region: Region, walks: Walks, kind: _Kind) -> Iterator[Start]:
 
 
 def _between(region: Region, source: int, target: int, taken: Sequence[int]) -> int | None:
-    """The transaction between two rw edges, one that the cycle has not met yet."""
+    """Find the transaction between two rw edges, one that the cycle has not met yet."""
     # Any middle does that the cycle has not met; if all were met, there is no simple cycle here.
     for middle in region.targets(source, RW):
         if middle not in taken and target in region.targets(middle, RW):

@@ -22,7 +22,7 @@ NEVER = 1 << 62
 
 
 def told(value: Any) -> str:
-    """A value as a person writes it: ``nil`` for None, lists in brackets without commas.
+    """Write a value as a person does: ``nil`` for None, lists in brackets without commas.
 
     Of a list of more than twelve the first three and the last six are shown.
     """
@@ -43,7 +43,7 @@ _SHOWN_MAX = 12
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, where a checker may hold its key (`values.key_of`) in its place."""
+    """Return a value as JSON has it, also from its key (`values.key_of`), as a checker may hold."""
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str):
@@ -55,12 +55,12 @@ def plain(value: Any) -> Any:
 
 
 def done_by(operation: Operation) -> Any:
-    """What an operation did: its result where it is ``ok``, else its argument."""
+    """Return what an operation did: its result if it is ``ok``, else its argument."""
     return operation.result if operation.type == "ok" else operation.argument
 
 
 def micro_operations(history: History, operation: Operation) -> Sequence[Any]:
-    """What a transaction did, as `done_by`.
+    """Return what a transaction did, as `done_by`.
 
     Raises:
         HistoryError: that is no list.
@@ -103,7 +103,7 @@ def _is_micro(micro: Any) -> bool:
 
 
 def is_unread(micro: Any) -> bool:
-    """True for ``["r", key]``, a read whose value is left out because there is none."""
+    """Return whether this is ``["r", key]``, a read whose value is left out."""
     return isinstance(micro, (list, tuple)) and len(micro) == len(("r", "key")) and micro[0] == "r"
 
 
@@ -131,7 +131,7 @@ def refuse_write(
 
 
 def completions(operations: Sequence[Operation]) -> list[int]:
-    """For each operation the position at which it surely was over; `NEVER` unless it is ``ok``."""
+    """List where each operation was over for certain; `NEVER` unless it is ``ok``."""
     return [
         operation.completed if operation.type == "ok" and operation.completed is not None else NEVER
         for operation in operations
@@ -139,7 +139,7 @@ def completions(operations: Sequence[Operation]) -> list[int]:
 
 
 def sessions(operations: Sequence[Operation]) -> list[int]:
-    """For each operation the number of its session; -1 for one that aborted.
+    """List the number of each operation's session; -1 for one that aborted.
 
     A session is a process up to and with its first ``info``; a process that goes on after one is
     read as a new client. A session's number is that of its first operation.
@@ -156,7 +156,7 @@ def sessions(operations: Sequence[Operation]) -> list[int]:
 
 
 def neighbours(members: Iterable[int], session: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Each of some operations after the first of its session, with the one of them before it."""
+    """Yield each two of some operations that follow each other in a session, in order."""
     last: dict[int, int] = {}
     for member in members:
         before = last.get(session[member])

@@ -76,7 +76,7 @@ class DependencyGraph:
             self.successors[source].append(hub * 4 + kind)
 
     def cyclic_core(self) -> list[int]:
-        """The nodes left after trimming from both ends; empty if there is no cycle.
+        """Return the nodes left after trimming from both ends; empty if there is no cycle.
 
         All edges count, real time too (and with it process order, which it contains). O(n log n)
         for sorting completions, else linear.
@@ -121,7 +121,7 @@ def trim(  # noqa: C901 - a call for each node would cost a quarter of the check
     exits: Sequence[int],
     exit_at: Sequence[int],
 ) -> bytearray | None:
-    """Which nodes lie before every cycle (1 each), or None if there is no cycle at all.
+    """Mark the nodes that lie before every cycle (1 each); None if there is no cycle at all.
 
     Kahn's algorithm with a gate: besides its edges, a node depends on every node whose exit is
     earlier than its entry. Those still waiting are known by their earliest exit alone, so this

@@ -50,7 +50,7 @@ class TransactionChecker(ABC):
         self.consistency_models = resolve_models(consistency_models)
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if an anomaly was found that one of the models forbids.
+        """Return INVALID if an anomaly was found that one of the models forbids.
 
         UNKNOWN if the order of versions is open and none was found in time.
 
@@ -62,7 +62,7 @@ class TransactionChecker(ABC):
 
     @abstractmethod
     def _judge(self, history: History, budget: Budget) -> Result:
-        """The same, without a thought for the memory."""
+        """Judge the history, while `check` keeps the garbage collector off."""
 
 
 def judge(
@@ -73,7 +73,7 @@ def judge(
     find: Callable[[DependencyGraph, Budget], Cycles] = find_cycles,
     silent: Callable[[Cycles], frozenset[str]] = lambda _: frozenset(),
 ) -> Result:
-    """The verdict: INVALID if an anomaly breaks a model that was asked for.
+    """Return the result: INVALID if an anomaly breaks a model that was asked for.
 
     ``search`` gives what completes the order of versions where that is open; None if it is not.
     ``silent`` gives the models of which a workload says nothing unless a stronger one stands.
@@ -108,7 +108,7 @@ _CYCLES_HELPS = ("fewer concurrent transactions", "a shorter history")
 
 
 def _told(finding: Cycles, evidence: Explainer) -> tuple[list[Anomaly], dict[str, int]]:
-    """All that was found, the graver first, and how often each kind of what is no cycle was."""
+    """Describe all that was found, the graver first, and count each kind that is no cycle."""
     operations, recorder = evidence.graph.operations, evidence.recorder
     anomalies = [tell_finding(found, operations) for found in recorder.findings]
     cycles = [tell_cycle(cycle, operations, evidence) for cycle in finding.cycles]
@@ -119,7 +119,7 @@ def _told(finding: Cycles, evidence: Explainer) -> tuple[list[Anomaly], dict[str
 
 
 def _says_more(missed: Anomaly, anomalies: Sequence[Anomaly], models: Sequence[str]) -> bool:
-    """True if nothing else that is reported says as much of some model that was asked for."""
+    """Return whether this rules out a model asked for that nothing else reported rules out."""
     return any(
         violates(missed.kind, model)
         and not any(violates(anomaly.kind, model) for anomaly in anomalies)
@@ -177,7 +177,7 @@ class _Case:
         return Verdict.UNKNOWN
 
     def result(self, name: str, graph: DependencyGraph) -> Result:
-        """The verdict with its reason and figures."""
+        """Return the verdict with its reason and figures."""
         figures = {
             "transactions": len(graph.operations),
             "committed": self.committed,
@@ -195,7 +195,7 @@ class _Case:
         )
 
     def _reason(self) -> str:  # noqa: PLR0911 - a sentence for each case
-        """The verdict in words, with the weakest model that falls and the strongest that stands."""
+        """Write the verdict in words, with the weakest model that falls and the strongest left."""
         others = listed(list(dict.fromkeys(anomaly.kind for anomaly in self.others)))
         forbid = _verb(self.models, "forbid")
         if self.broken:
@@ -225,7 +225,7 @@ class _Case:
         return f"{text}, but {others}. {self._line()}" if others else f"{text}. {self._line()}"
 
     def _line(self) -> str:
-        """Where the line runs between the models, as far as it was settled."""
+        """Say where the line runs between the models, as far as it was settled."""
         weakest, strongest = self.stands.weakest, self.strongest
         silent = any(row.decided and row.name in self.settled.silent for row in MODELS)
         if not self.open_keys or not silent:
@@ -241,13 +241,13 @@ class _Case:
 
 
 def _same_update(cycle: Anomaly) -> bool:
-    """True for a pair of rw edges on one key, which is reported as a lost update."""
+    """Return whether this is a pair of rw edges on one key, reported as a lost update."""
     edges = cycle.data["edges"]
     return [edge["type"] for edge in edges] == ["rw", "rw"] and edges[0]["key"] == edges[1]["key"]
 
 
 def _refined(finding: Cycles, evidence: Explainer, budget: Budget) -> list[Cycle]:
-    """The kinds that separate the models between read committed and snapshot isolation.
+    """Find the kinds that separate the models between read committed and snapshot isolation.
 
     One without the order of sessions and one with it, where that says more.
     """
@@ -283,7 +283,7 @@ _RANK = {row.name: rank for rank, row in enumerate(ANOMALIES)}
 
 
 def _gravity(anomaly: Anomaly) -> tuple[int, int]:
-    """Graver kinds first, shorter witnesses first."""
+    """Return the key that sorts graver kinds first, and shorter witnesses first among them."""
     return _RANK[anomaly.kind], anomaly.data.get("length", 0)
 
 
@@ -291,7 +291,7 @@ _STRONGEST = MODELS[-1].name
 
 
 def _verb(models: Sequence[str], several: str, one: str = "") -> str:
-    """The models with a verb, in the plural or in the singular."""
+    """Join the models and a verb, in the plural or in the singular."""
     return f"{listed(models)} {several if len(models) > 1 else one or f'{several}s'}"
 
 
@@ -301,7 +301,7 @@ def _open(keys: int) -> str:
 
 
 def boundary(weakest: Sequence[str], strongest: Sequence[str]) -> str:
-    """Where the line runs between the models that fall and those that stand, in a sentence."""
+    """Say in a sentence where the line runs between the models that fall and those that stand."""
     if not weakest:
         return "No consistency model is ruled out."
     noun = "model" if len(weakest) == 1 else "models"
@@ -317,7 +317,7 @@ NOTE = (
 
 
 def without_order(result: Result) -> Result:
-    """The result without models that only stand because the history shows no order."""
+    """Return the result without models that stand only because the history shows no order."""
     figures = dict(result.statistics)
     said = figures.get("strongest_standing")
     if said is None:

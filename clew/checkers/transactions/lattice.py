@@ -51,7 +51,7 @@ _AMONG = {Level.PROCESS: "the order of a session", Level.REALTIME: "real time"}
 
 
 def _cycle(name: str, meaning: str, source: str, level: Level = Level.PLAIN) -> AnomalyRow:
-    """A kind of cycle: also the next kind, the same with a wider order, and with predicates."""
+    """Make the row of a kind of cycle; it implies its next kind, a wider order and predicates."""
     suffix = SUFFIXES[level]
     implies = [_NEXT[name] + suffix] if name in _NEXT else []
     if level < Level.REALTIME:
@@ -62,7 +62,7 @@ def _cycle(name: str, meaning: str, source: str, level: Level = Level.PLAIN) -> 
 
 
 def _ordered(level: Level, *names: str) -> Iterator[AnomalyRow]:
-    """Kinds of cycles with an order of the history among their edges."""
+    """Yield the rows of cycles with an order of the history among their edges."""
     for name in names:
         stale = level is Level.REALTIME and name == "G-single"
         meaning = f"{name} with {_AMONG[level]} among its edges"
@@ -163,7 +163,7 @@ for _row in MODELS:
 
 
 def _closed(kind: str) -> frozenset[str]:
-    """A kind and all that it is a special case of."""
+    """Return a kind and all that it is a special case of."""
     closed: set[str] = set()
     waiting = [kind]
     while waiting:  # what is closed has its implied kinds closed or waiting
@@ -192,27 +192,27 @@ class Standing(NamedTuple):
 
 
 def implied_anomalies(kinds: Iterable[str]) -> frozenset[str]:
-    """The kinds and all that they are special cases of."""
+    """Return the kinds and all that they are special cases of."""
     return frozenset().union(*(_CLOSED[kind] for kind in kinds))
 
 
 def is_kind(name: str) -> bool:
-    """True if an anomaly is called so."""
+    """Return whether there is an anomaly of this name."""
     return name in _ANOMALY
 
 
 def violates(kind: str, model: str) -> bool:
-    """True if one anomaly of this kind rules the model out."""
+    """Return whether one anomaly of this kind rules the model out."""
     return not _FORBIDDEN[model].isdisjoint(_CLOSED[kind])
 
 
 def weaker(model: str) -> frozenset[str]:
-    """A model and all that it implies."""
+    """Return a model and all that it implies."""
     return _WEAKER[model]
 
 
 def order_of(model: str) -> str:
-    """What else a model keeps in order: ``real time``, ``sessions`` or, besides data, ``none``.
+    """Return what else a model keeps: ``real time``, ``sessions`` or, besides data, ``none``.
 
     A model that keeps real time keeps sessions too.
     """
@@ -226,7 +226,7 @@ def order_of(model: str) -> str:
 def standing(
     kinds: Iterable[str], refuted: Sequence[str] = (), unsettled: Container[str] = ()
 ) -> Standing:
-    """Which models these anomalies rule out and which still stand.
+    """Decide which models these anomalies rule out and which still stand.
 
     The models in ``refuted`` are ruled out besides, and with them all stronger ones. Of those in
     ``unsettled`` nothing is said that the others don't say.

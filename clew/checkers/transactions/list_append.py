@@ -68,7 +68,7 @@ class ListAppend(TransactionChecker):
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
     history: History, operations: Sequence[Operation], recorder: Phenomena
 ) -> list[AppendKey]:
-    """What was appended to and read from each key, in order of first mention."""
+    """Collect what was appended to and read from each key, in order of first mention."""
     keys: dict[Key, AppendKey] = {}
     for operation in operations:
         if operation.type != "ok":
@@ -157,7 +157,7 @@ _NOTHING: list[object] = []
 
 
 def _list(history: History, operation: Operation, micro: Sequence[object]) -> list[object]:
-    """A read's value; nil, which is how a key that was never written reads, is empty."""
+    """Return a read's value; nil, which is how a key that was never written reads, is empty."""
     if micro[2] is None:
         return []
     return malformed(history, operation, micro, _EXPECTED)
@@ -238,7 +238,7 @@ def _lengthen(record: AppendKey, number: int, value: list[object]) -> None:
 
 
 def _same(one: list[object], other: list[object]) -> bool:
-    """True if two lists have the same JSON values; to Python, true is 1."""
+    """Return whether two lists have the same JSON values; to Python, true is 1."""
     if {*map(type, one), *map(type, other)} <= _PLAIN:
         return one == other
     return [*map(key_of, one)] == [*map(key_of, other)]

@@ -25,7 +25,7 @@ _READS = ("r", "rp")
 
 
 def requested(operation: Operation, micros: Sequence[Any], recorder: Phenomena) -> Sequence[Any]:
-    """What to compare each micro-operation with: the request, or the answer where that is no list.
+    """Return what to compare each micro-operation with: the request, or else the answer.
 
     Records a ``mismatch`` where there are more or fewer than were asked for; then none of them is
     compared.
@@ -64,5 +64,5 @@ def _fits(micro: Any, ask: Any) -> bool:
 
 
 def contradiction(who: str, key: str, read: str, expected: str) -> str:
-    """What to say of a read that is not what its own transaction had left; all in words."""
+    """Say that a read is not what its own transaction had left; all in words."""
     return f"{who} read key {key} as {read}, yet its own earlier micro-operations leave {expected}."

@@ -123,7 +123,7 @@ def _assumption(name: str) -> str:
 def _read(  # noqa: C901, PLR0912 - most of a check's time goes by in this one loop
     history: History, operations: Sequence[Operation], recorder: Phenomena, initial: Any
 ) -> list[RegisterKey]:
-    """What was written to and read from each key, in order of first mention."""
+    """Collect what was written to and read from each key, in order of first mention."""
     start = key_of(initial)
     keys: dict[Key, RegisterKey] = {}
     for operation in operations:

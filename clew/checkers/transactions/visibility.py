@@ -34,7 +34,7 @@ from clew.checkers.verdict import Budget
 def find_missed(
     versions: Explainer, core: Sequence[int], level: Level, budget: Budget
 ) -> Cycle | None:
-    """The gravest of the three kinds, with one witness; None if there is none.
+    """Find the gravest of the three kinds, with one witness; None if there is none.
 
     All that is missed closes a cycle, so that only the nodes of ``core`` need be looked at.
     """
@@ -60,7 +60,7 @@ class _Missed:
         self.causes = Causes(nodes, self.read_from, session)
 
     def fractured(self, budget: Budget) -> Cycle | None:
-        """A transaction that missed a write of one that it read from, or of its session."""
+        """Find a transaction that missed a write of one that it read from, or of its session."""
         # Axiom EXT with atomic visibility: who sees one write of a transaction sees them all, so
         # the version that was read of any key is the writer's or a later one.
         for number, sources in self.read_from.items():
@@ -72,7 +72,7 @@ class _Missed:
         return None
 
     def cause(self, budget: Budget) -> Cycle | None:
-        """A transaction that missed a write of one of its causes, the nearest of a few."""
+        """Find a transaction that missed a write of one of its causes, the nearest of a few."""
         # A chain costs a search of its own, so the shortest is sought among the first few alone.
         chains = [self.causes.chain(*pair) for pair in islice(self._missing(budget), _TRIED_MAX)]
         if not chains:
@@ -124,12 +124,12 @@ class Causes:
                 self.sources[node].append(before)
 
     def in_session(self, first: int, last: int) -> bool:
-        """Whether one comes before the other in a session, where sessions count."""
+        """Return whether one comes before the other in a session, where sessions count."""
         session = self.session
         return session is not None and first < last and session[first] == session[last]
 
     def in_order(self) -> list[int]:
-        """The transactions, causes first; short of those on or behind circles."""
+        """Return the transactions, causes first; short of those on or behind circles."""
         following: dict[int, list[int]] = {node: [] for node in self.sources}
         # Mirrored: `sources` leads from an effect to its causes, the order wants causes first.
         for node, sources in self.sources.items():
@@ -138,7 +138,7 @@ class Causes:
         return in_order(following)
 
     def closed(self, order: Sequence[int], budget: Budget) -> Iterator[Block]:
-        """For some of the causes at a time, which transactions they precede. O(edges * n / 64)."""
+        """Yield the transactions that a block of causes precedes. O(edges * n / 64) for all."""
         # A block's causes precede nothing that stands before them in the order, so each block looks
         # only at what follows its first member.
         for low in range(0, len(order), _WIDTH):
@@ -156,7 +156,7 @@ class Causes:
             yield Block(members, bits, masks)
 
     def chain(self, first: int, last: int) -> list[int]:
-        """A shortest chain of transactions, each a direct source of the next; both included."""
+        """Find a shortest chain of transactions, each a source of the next; both ends included."""
         return shortest_walk(last, first, self.sources.__getitem__)[::-1]
 
 

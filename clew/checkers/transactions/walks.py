@@ -103,7 +103,7 @@ class Region:
         self.after = [bisect_right(invoked, graph.completed[node]) for node in self.transactions]
 
     def part(self, members: Sequence[int]) -> Region:
-        """The region of some local transactions; every hub comes along."""
+        """Return the region of some local transactions; every hub comes along."""
         nodes = [self.transactions[place] for place in members]
         count = len(self.graph.operations)
         hubs = {
@@ -115,7 +115,7 @@ class Region:
         return Region(self.graph, [*nodes, *sorted(hubs)], self.session)
 
     def targets(self, place: int, kind: int) -> list[int]:
-        """The transactions that an edge of this kind leads to, through hubs too."""
+        """List the transactions that an edge of this kind leads to, through hubs too."""
         size = len(self.transactions)
         found: list[int] = []
         for target in self.edges[kind][place]:
@@ -123,7 +123,7 @@ class Region:
         return found
 
     def kind_between(self, source: int, target: int, kinds: Sequence[int]) -> int:
-        """The first of these kinds of edge that leads from one transaction to the other."""
+        """Return the first of these kinds of edge that leads from one transaction to the other."""
         for kind in kinds:
             if kind <= OVERWRITE:
                 if target in self.targets(source, kind):
@@ -177,11 +177,11 @@ class Walks:
                 self._add_real_time(region, state, sources)
 
     def hub_node(self, state: int, hub: int) -> int:
-        """The node of a hub in a state; the same at every level."""
+        """Return the node of a hub in a state; the same at every level."""
         return self.real + state * self.hub_count + hub
 
     def node(self, state: int, target: int) -> int:
-        """The node of a local target, a transaction or a hub, in a state."""
+        """Return the node of a local target, a transaction or a hub, in a state."""
         if target < self.size:
             return state * self.size + target
         return self.hub_node(state, target - self.size)
@@ -228,7 +228,7 @@ class Walks:
                     self.steps[source * self.size + place].append(chain[after])
 
     def parts(self) -> list[list[int]]:
-        """The transactions of each strongly connected component, each ascending; O(n)."""
+        """List the transactions of each strongly connected component, each ascending; O(n)."""
         found = []
         # No edge leads from a transaction to itself, so a cycle has at least two of them.
         for component in components(self.steps):
@@ -238,7 +238,7 @@ class Walks:
         return found
 
     def path(self, start: int, goal: int) -> list[int]:
-        """The real nodes of a shortest walk from a node to a real one, both ends included.
+        """List the real nodes of a shortest walk from a node to a real one, both ends included.
 
         Steps into passing nodes are followed to their end; a passing start is left out.
         """
@@ -264,7 +264,7 @@ class Walks:
         return walk[::-1]
 
     def _enter(self, first: int, parent: dict[int, int], origin: int = -1) -> list[int]:
-        """The real nodes met first by going into a node; notes the parents on the way."""
+        """List the real nodes met first by going into a node; note the parents on the way."""
         parent[first] = origin
         found = []
         stack = [first]
@@ -298,7 +298,7 @@ class Hit(NamedTuple):
 def shortest(
     wide: Walks, narrow: Walks | None, starts: Sequence[Start], goal_state: int, budget: Budget
 ) -> Hit | None:
-    """The opening edge from whose end the walk back to its source is shortest; None if none is.
+    """Find the opening edge with the shortest walk back to its source; None if none has one.
 
     Args:
         wide: the walks to search.
@@ -333,7 +333,7 @@ def _first_hit(
     best: Hit | None,
     budget: Budget,
 ) -> Hit | None:
-    """The same for one block of goals, if it needs fewer steps than the best so far."""
+    """Do the same for one block of goals, if it needs fewer steps than the best so far."""
     layer = _layer(wide, columns, goal_state)
     under = _layer(narrow, columns, goal_state) if narrow else []
     steps = 0
@@ -369,7 +369,7 @@ def _layer(walks: Walks, columns: dict[int, int], goal_state: int) -> list[int]:
 
 
 def _step(walks: Walks, layer: list[int]) -> list[int]:
-    """What each node reaches with one step more."""
+    """Return what each node reaches with one step more."""
     following = []
     # Every union is of R[k] alone: `layer` stays as it is until all of R[k + 1] is there.
     for bits, targets in zip(layer[: walks.real], walks.steps, strict=False):

@@ -28,7 +28,7 @@ _VERBS = {"append": "appended", "w": "wrote"}
 
 
 def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Explainer) -> Anomaly:
-    """A cycle as an anomaly, with the evidence for each of its edges."""
+    """Describe a cycle as an anomaly, with the evidence for each of its edges."""
     links = [
         _link(cycle.nodes[i], cycle.nodes[(i + 1) % len(cycle.nodes)], kind, evidence)
         for i, kind in enumerate(cycle.kinds)
@@ -37,7 +37,7 @@ def tell_cycle(cycle: Cycle, operations: Sequence[Operation], evidence: Explaine
 
 
 def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]) -> Anomaly:
-    """A circle of links, each with its evidence, as an anomaly of this name."""
+    """Describe a circle of links, each with its evidence, as an anomaly of this name."""
     links = _turned(links)
     seers = [link.seen_by for link in links if link.seen_by is not None]
     between = [step.source for link in links for step in link.chain]
@@ -59,7 +59,7 @@ def tell_links(name: str, links: Sequence[Link], operations: Sequence[Operation]
 
 
 def tell_finding(finding: Phenomenon, operations: Sequence[Operation]) -> Anomaly:
-    """An anomaly that is no cycle, with its cast."""
+    """Describe an anomaly that is no cycle, with its cast."""
     cast = Cast(finding.operations, operations)
     roles = {f"{{{rank}}}": cast.names[number] for rank, number in enumerate(finding.operations)}
     # Values in the story may hold braces of their own, so it is no format string.
@@ -76,7 +76,7 @@ class Cast:
         self.names = {n: f"T{rank}" for rank, n in enumerate(dict.fromkeys(numbers), start=1)}
 
     def anomaly(self, kind: str, story: str, data: Mapping[str, Any], **first: Any) -> Anomaly:
-        """The story as an anomaly: who they are: "T1 = [x 1] (operation 0, process 3); T2 = ...".
+        """Make the story an anomaly that begins "T1 = [x 1] (operation 0, process 3); T2 = ...".
 
         For machines the transactions stand before the data, after what comes ``first``.
         """
@@ -95,7 +95,7 @@ _OUTCOMES = {"ok": "", "fail": ", aborted", "info": ", outcome unknown"}
 
 
 def _data(operation: Operation) -> dict[str, Any]:
-    """A transaction for machines."""
+    """Describe a transaction for machines."""
     return {
         "operation": operation.number,
         "process": operation.process,
@@ -107,7 +107,7 @@ def _data(operation: Operation) -> dict[str, Any]:
 
 
 def to_dot(anomaly: Anomaly) -> str:
-    """The anomaly's transactions and edges as a DOT digraph; no edges where it is no cycle."""
+    """Write the anomaly's transactions and edges as a DOT digraph; no edges if it is no cycle."""
     transactions: Mapping[str, Mapping[str, Any]] = anomaly.data.get("transactions", {})
     edges: Sequence[Mapping[str, Any]] = anomaly.data.get("edges", ())
     drawn = {edge[end] for edge in edges for end in ("from", "to")} or set(transactions)
@@ -136,7 +136,7 @@ _COLOURS = {
 
 
 def told_transaction(value: Any) -> str:
-    """A transaction's micro-operations on one line, cut after eight."""
+    """Write a transaction's micro-operations on one line, cut after eight."""
     if not isinstance(value, (list, tuple)):
         return told(value)
     parts = []
@@ -214,7 +214,7 @@ def _sentence(link: Link, cast: Cast) -> str:
 
 
 def _seen(link: Link, cast: Cast) -> str:
-    """How the order of a link is known, where it is not by itself."""
+    """Say how the order of a link is known, where it is not by itself."""
     seen = ""
     if link.chain:
         seen = f", for {_precedes(link, cast)}"
@@ -224,7 +224,7 @@ def _seen(link: Link, cast: Cast) -> str:
 
 
 def _precedes(link: Link, cast: Cast) -> str:
-    """That somebody read what the link's second wrote, though its first precedes that read."""
+    """Say that somebody read what the link's second wrote, though its first precedes that read."""
     assert link.seen_by is not None
     seer, first = cast.names[link.seen_by], cast.names[link.source]
     steps = "; ".join(_sentence(step, cast) for step in link.chain)
@@ -233,7 +233,7 @@ def _precedes(link: Link, cast: Cast) -> str:
 
 
 def _around(link: Link) -> str:
-    """What was seen, cut down to the place where the link's second value stands."""
+    """Write what was seen, cut down to the place where the link's second value stands."""
     if len(link.seen) <= _AROUND or link.next_value not in link.seen:
         return told(link.seen)
     place = link.seen.index(link.next_value)
@@ -325,17 +325,17 @@ class Explainer(Protocol):
     recorder: Phenomena
 
     def link(self, source: int, target: int, kind: int) -> Link:
-        """The evidence for one ww, wr or rw edge of the graph."""
+        """Return the evidence for one ww, wr or rw edge of the graph."""
 
     def missed(self, source: int, target: int) -> Link:
-        """The evidence that one transaction read a version older than the other's."""
+        """Return the evidence that one transaction read a version older than the other's."""
 
     def later_writers(self, number: int) -> Iterator[int]:
-        """Who installed a version after one that this transaction read, itself left out."""
+        """Yield who installed a version after one that this transaction read, itself left out."""
 
 
 def special_name(links: Sequence[Link], operations: Sequence[Operation]) -> str | None:
-    """The textbooks' name of a cycle, turned so that an rw comes last; None if it has none."""
+    """Return the textbooks' name of a cycle whose rw comes last; None if it has none."""
     if any(link.chain for link in links):
         return None  # an order that other transactions make says nothing of how these two met
     kinds = [link.kind for link in links]
@@ -361,7 +361,7 @@ _PAIRS: dict[tuple[str, ...], tuple[str, bool | None, bool]] = {
 
 
 def lost_write(links: Sequence[Link], operations: Sequence[Operation]) -> Link | None:
-    """The rw edge of a cycle to an acknowledged write that all later reads miss, if there is one.
+    """Find a cycle's rw edge to an acknowledged write that all later reads miss, if it has one.
 
     Of a stale read another read must show that the write is gone, and not only late.
     """
@@ -375,7 +375,7 @@ def lost_write(links: Sequence[Link], operations: Sequence[Operation]) -> Link |
 
 
 def _missed(link: Link, operations: Sequence[Operation]) -> int:
-    """How many transactions read the key after a write and show what was before; 0 if any saw it.
+    """Count the transactions that read the key after a write and missed it; 0 if any saw it.
 
     Another's write may hide that of a register: only a value that is older for certain counts.
     """
@@ -406,7 +406,7 @@ def _missed(link: Link, operations: Sequence[Operation]) -> int:
 
 
 def _micros(one: Operation) -> Iterator[tuple[Any, Any, Any]]:
-    """A transaction's micro-operations, with what its reads showed where it is done."""
+    """Yield a transaction's micro-operations, with what its reads showed if it is done."""
     value = done_by(one)
     for micro in value if isinstance(value, list | tuple) else ():
         if isinstance(micro, list | tuple) and len(micro) == 3:  # noqa: PLR2004 - f, key, value
@@ -414,7 +414,7 @@ def _micros(one: Operation) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _overlap(one: Operation, other: Operation) -> bool:
-    """Whether neither of two transactions had ended before the other began."""
+    """Return whether neither of two transactions had ended before the other began."""
     return not any(
         first.type == "ok" and first.completed is not None and first.completed < second.invoked
         for first, second in ((one, other), (other, one))

@@ -29,7 +29,7 @@ class AdyaG2:
     name = "adya-g2"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if two inserts of one key succeeded; UNKNOWN if nothing was inserted.
+        """Return INVALID if two inserts of one key succeeded; UNKNOWN if nothing was inserted.
 
         Raises:
             HistoryError: an insert's value is no pair of a key and ids.

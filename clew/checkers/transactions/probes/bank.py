@@ -38,7 +38,7 @@ class Bank:
         self.negative_balances = negative_balances
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if a read shows another total, a negative balance, none or other accounts.
+        """Return INVALID if a read shows another total, a negative balance, none or other accounts.
 
         UNKNOWN if no read succeeded.
 
@@ -80,7 +80,7 @@ class Bank:
         total: int | None,
         accounts: list[str],
     ) -> list[Anomaly]:
-        """What is wrong with one read."""
+        """List what is wrong with one read."""
         number = operation.number
         shown = {"operation": number, "balances": balances}
         found = []
@@ -131,7 +131,7 @@ _NONE_NEGATIVE = ", none with a negative balance"
 
 
 def _whole(balances: Mapping[str, int | None]) -> dict[str, int] | None:
-    """The balances; None if one is nil."""
+    """Return the balances; None if one is nil."""
     whole = {account: balance for account, balance in balances.items() if balance is not None}
     return whole if len(whole) == len(balances) else None
 

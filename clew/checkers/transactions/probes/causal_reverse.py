@@ -34,7 +34,7 @@ class CausalReverse:
     name = "causal-reverse"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if a read saw a write without one that ended before it began, or can't be.
+        """Return INVALID if a read can't be, or missed a write that ended before one it saw.
 
         UNKNOWN if no read succeeded.
 
@@ -96,7 +96,7 @@ def _unexplained(
     aborted: Mapping[Key, int],
     operations: Sequence[Operation],
 ) -> list[Anomaly]:
-    """What is wrong with the values of a read by themselves."""
+    """List what is wrong with the values of a read by themselves."""
     found = []
     for value, count in Counter(values).items():
         start = f"Operation {read.number} saw {told(value)}"
@@ -118,7 +118,7 @@ def _unexplained(
 
 
 def _first_missed(by_end: list[tuple[Key, int]], seen: Container[Key]) -> int | None:
-    """The acknowledged write that ended first among those that a read did not see."""
+    """Find the acknowledged write that ended first among those that a read did not see."""
     return next((number for value, number in by_end if value not in seen), None)
 
 
@@ -130,7 +130,7 @@ def _written(operation: Operation) -> object:
 
 
 def _writers(history: History) -> tuple[dict[Key, int], dict[Key, int]]:
-    """Who wrote each value, and who tried to and aborted."""
+    """Map each value to its writer, and each aborted one to who tried to write it."""
     writers: dict[Key, int] = {}
     aborted: dict[Key, int] = {}
     for operation in history.operations:
@@ -164,7 +164,7 @@ def _values(history: History, operation: Operation) -> list[object]:
 
 
 def _value(shown: object, *written: Container[Key]) -> Key:
-    """One value of a read; of a list that nobody wrote, such as ``["r", key, value]``, the last."""
+    """Return one value of a read; of a list that nobody wrote, ``["r", key, value]``, the last."""
     token = key_of(shown)
     if isinstance(shown, list) and shown and not any(token in some for some in written):
         return key_of(shown[-1])

@@ -45,7 +45,7 @@ class LongFork:
     name = "long-fork"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID if two reads each saw a write that the other missed, or a read can't be.
+        """Return INVALID if two reads each saw a write the other missed, or a read can't be.
 
         UNKNOWN if no two reads cover the same two keys.
 
@@ -77,7 +77,7 @@ _FORK_KEYS = 2
 
 
 def _found(anomalies: Sequence[Anomaly]) -> str:
-    """What was found and what falls by it; nothing is said to stand, since no more is looked at."""
+    """Say what was found and what falls by it; what still stands is not looked at."""
     kinds = [anomaly.kind for anomaly in anomalies]
     counts = [counted(kinds.count(kind), kind.replace("-", " ")) for kind in dict.fromkeys(kinds)]
     weakest = standing(kinds).weakest
@@ -98,7 +98,7 @@ class _Writer(NamedTuple):
 def _groups(
     history: History,
 ) -> tuple[dict[frozenset[Key], list[_Read]], list[Anomaly]]:
-    """For each group of keys its reads, and the reads that can't be, which are none of them."""
+    """Group the reads by the keys they cover, and list those that can't be, which are left out."""
     writers: dict[Key, _Writer] = {}
     reads: list[tuple[Operation, dict[Key, Key]]] = []
     anomalies: list[Anomaly] = []
@@ -143,7 +143,7 @@ def _contradiction(operation: Operation, key: Key, read: Key, expected: Key) -> 
 def _unexplained(
     operation: Operation, seen: Mapping[Key, Key], writers: Mapping[Key, _Writer]
 ) -> list[Anomaly]:
-    """The values of a read that nobody wrote, or somebody who aborted."""
+    """List the values of a read that nobody wrote, or somebody who aborted."""
     found = []
     for key, token in seen.items():
         writer = writers.get(key)
@@ -164,7 +164,7 @@ def _unexplained(
 def _within(
     groups: Mapping[frozenset[Key], list[_Read]], budget: Budget
 ) -> tuple[list[Anomaly], int]:
-    """Forks between reads of the same keys, and how many pairs were compared."""
+    """Find forks between reads of the same keys, and count the pairs compared."""
     forks: list[Anomaly] = []
     compared = 0
     for keys, reads in groups.items():
@@ -185,7 +185,7 @@ def _within(
 def _across(
     groups: Mapping[frozenset[Key], list[_Read]], budget: Budget
 ) -> tuple[list[Anomaly], int]:
-    """Forks between reads of different keys that share two, and how many pairs of groups do.
+    """Find forks between reads of different keys that share two, and count the pairs of groups.
 
     O(reads * pairs of keys that are in several groups).
     """
@@ -219,7 +219,7 @@ def _across(
 
 
 def _fork(one: Operation, ours: Key, other: Operation, theirs: Key) -> Anomaly:
-    """Two reads and the two writes that they saw in opposite orders."""
+    """Report two reads and the two writes that they saw in opposite orders."""
     reason = (
         f"Operation {one.number} saw the write of key {told(ours)} but not that of {told(theirs)}; "
         f"operation {other.number} saw {told(theirs)} but not {told(ours)}. So the two writes came "

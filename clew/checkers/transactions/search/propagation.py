@@ -97,7 +97,7 @@ class Propagation:
             self._moment += 1
 
     def circles(self) -> list[list[Hop]]:
-        """Short forbidden circles, one for each component that has any; sets ``order``."""
+        """Return short forbidden circles, one per component that has any; set ``order``."""
         self.order = in_order(self.polygraph.targets)
         if len(self.order) < len(self.polygraph.targets):
             return self.polygraph.circles(self.order)
@@ -220,7 +220,7 @@ class Propagation:
         return found
 
     def _earlier(self, record: RegisterKey, writer: int, before: list[int], width: int) -> int:
-        """Whose versions can't come after this writer's, as bits."""
+        """Return as bits the writers whose versions can't come after this writer's."""
         graph = self.polygraph
         mask = before[graph.commit(writer)] >> (width if graph.shape is Shape.PREFIX else 0)
         if graph.shape in _READERS_COUNT:

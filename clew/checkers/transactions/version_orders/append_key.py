@@ -62,7 +62,7 @@ class AppendKey(WrittenKey):
         self.unseen: list[int] = []
 
     def needs_keys(self) -> bool:
-        """True if the values that were read can't be compared as they are.
+        """Return whether the values that were read can't be compared as they are.
 
         A read that shows true for a 1, or false for a 0, is a prefix to Python and none in JSON.
         """
@@ -90,15 +90,15 @@ class AppendKey(WrittenKey):
         self.cut = {at: _keys(value) for at, value in self.cut.items()}
 
     def uncut(self, number: int, value: list[Any]) -> list[Any]:
-        """One of ``reads`` as the transaction had it: with its own appends at the end."""
+        """Return one of ``reads`` as the transaction had it, with its own appends at the end."""
         return self.cut.get((number, len(value)), value)
 
     def made(self, number: int, length: int) -> list[Any]:
-        """The transaction's own appends that were left out of one of ``reads``."""
+        """Return the transaction's own appends that were left out of one of ``reads``."""
         return self.cut.get((number, length), [])[length:]
 
     def unseen_value(self, number: int) -> Key:
-        """The first of a transaction's appends that no read shows for certain."""
+        """Return the first of a transaction's appends that no read shows for certain."""
         seen = set(self.order)
         return next(
             value
@@ -107,7 +107,7 @@ class AppendKey(WrittenKey):
         )
 
     def disagreeing(self) -> list[tuple[int, list[Any]]]:
-        """The reads that are no prefix of the longest."""
+        """List the reads that are no prefix of the longest."""
         longest = self.longest
         return [
             (number, value)

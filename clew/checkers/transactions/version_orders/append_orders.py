@@ -23,7 +23,7 @@ class AppendOrders(KeyOrders[AppendKey]):
     """Draws the edges of each list and remembers why."""
 
     def settle(self, record: AppendKey) -> None:
-        """The order of one key's versions; O(elements of its longest read + its reads)."""
+        """Settle the order of one key's versions; O(elements of its longest read + its reads)."""
         self.keys[key_of(record.key)] = record
         if record.needs_keys():
             record.make_keys()
@@ -48,7 +48,7 @@ class AppendOrders(KeyOrders[AppendKey]):
                     self.committed[writer] = 1
 
     def draw(self, record: AppendKey) -> None:
-        """The edges that follow from one key, once every key is settled."""
+        """Draw the edges that follow from one key, once every key is settled."""
         owners = record.owners
         self._link_writers(owners)
         # Only where all of the longest read is certain does an append that it lacks come after it.
@@ -153,13 +153,13 @@ class AppendOrders(KeyOrders[AppendKey]):
                 self.graph.add(both[0], writer, OVERWRITE)
 
     def _based(self, record: AppendKey, both: list[int]) -> list[int]:
-        """Those that read the last version seen last before they appended; the rest are linked."""
+        """Return those that read the last version seen before they appended; link the rest."""
         based = {number for number, value in record.updates if len(value) == len(record.order)}
         self._link_apart([number for number in both if number not in based], record.unseen)
         return [number for number in both if number in based]
 
     def _own_write(self, record: AppendKey, number: int, length: int, own: int | None) -> None:
-        """A transaction read the first ``length`` versions and wrote the key at ``own``."""
+        """Judge a transaction that read ``length`` versions and wrote the key at ``own``."""
         if own is not None and own < length:
             early = record.order[own] not in record.made(number, length)
             if early and all(number != other for other, _, _ in record.again):
@@ -195,7 +195,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         )
 
     def _read_beyond(self, record: AppendKey, number: int, value: list[Any]) -> None:
-        """A read past what is certain: it still depends on whoever wrote its last element."""
+        """Draw the edge of a read past what is certain, from the writer of its last element."""
         writer = record.writers.get(value[-1], NOBODY)
         if writer != NOBODY and self.operations[writer].type != "fail":
             self.graph.add(writer, number, WR)
@@ -233,7 +233,7 @@ class AppendOrders(KeyOrders[AppendKey]):
                 )
 
     def _agreed_length(self, record: AppendKey) -> int:
-        """How much of the longest read is certain: no other read disagrees, nothing is twice."""
+        """Return how much of the longest read is certain: none disagrees, nothing is twice."""
         strange = record.disagreeing()
         if strange and not record.odd:
             record.make_keys()
@@ -308,7 +308,7 @@ class AppendOrders(KeyOrders[AppendKey]):
                 met.add(element)
 
     def _reader_of(self, record: AppendKey, position: int) -> tuple[int, list[Any]]:
-        """The first committed read that saw an element."""
+        """Return the first committed read that saw an element."""
         for number, value in chain(record.reads, record.shown):
             if len(value) > position and value[position] == record.order[position]:
                 return number, value
@@ -354,7 +354,7 @@ class AppendOrders(KeyOrders[AppendKey]):
         return [writer for writer in later if writer not in (number, NOBODY)]
 
     def _first_read(self, record: AppendKey, number: int) -> list[Any] | None:
-        """The earliest version in the order that a transaction read."""
+        """Return the earliest version in the order that a transaction read."""
         if record.read_by is None:
             record.read_by = {}
             # The shortest certain prefix: all later versions were installed after that read's.
@@ -450,7 +450,7 @@ def _common_length(one: list[Any], other: list[Any]) -> int:
 
 
 def _following(owners: list[int]) -> list[int]:
-    """For each position the owner there, or the next one that committed."""
+    """List for each position the owner there, or the next one that committed."""
     following = owners[:]
     # Backwards: the next place already has its own answer.
     for position in range(len(owners) - 2, -1, -1):

@@ -49,16 +49,16 @@ class PredicateKey(WrittenKey):
         self.final: dict[int, Key] = {}
 
     def told(self, version: Key) -> Any:
-        """A version's value; nil where there is none."""
+        """Return a version's value; nil where there is none."""
         return self.values.get(version)
 
     def matches(self, predicate: Any, version: Key) -> bool:
-        """Whether a version matches a predicate; what is not there matches none."""
+        """Return whether a version matches a predicate; what is not there matches none."""
         return version not in (UNBORN, DEAD, NIL) and matches(predicate, self.values.get(version))
 
 
 def matches(predicate: Any, value: Any) -> bool:
-    """Whether a value matches ``true``, ``["=", value]`` or ``["mod", modulus, remainder]``."""
+    """Match a value against ``true``, ``["=", value]`` or ``["mod", modulus, remainder]``."""
     if not isinstance(predicate, list):
         return True
     if predicate[0] == "=":
@@ -155,7 +155,7 @@ class PredicateOrders:
         self.recorder.add(kind, cast, reason, key=key.key)
 
     def draw(self, keys: Mapping[str, PredicateKey]) -> None:
-        """The edges of all keys, once all reads are noted."""
+        """Draw the edges of all keys, once all reads are noted."""
         if self.start is not None:
             # The initial state comes before everything else; the assumption of a closed universe.
             others = [n for n, sure in enumerate(self.committed) if sure and n != self.start]
@@ -221,22 +221,22 @@ class PredicateOrders:
             self.links[source, target, kind] = link
 
     def is_by_predicate(self, source: int, target: int) -> bool:
-        """Whether an anti-dependency is one by predicate alone."""
+        """Return whether an anti-dependency is one by predicate alone."""
         return (source, target) in self.by_predicate and target not in self.later.get(source, ())
 
     def link(self, source: int, target: int, kind: int) -> Link:
-        """The evidence for one edge of the graph."""
+        """Return the evidence for one edge of the graph."""
         return self.links.get((source, target, kind)) or Link(source, target, "initial")
 
     def missed(self, source: int, target: int) -> Link:
-        """The evidence that one transaction read a version older than the other's."""
+        """Return the evidence that one transaction read a version older than the other's."""
         return self.links[source, target, RW]
 
     def later_writers(self, number: int) -> Iterator[int]:
-        """Who installed a version after one that this transaction read as an item."""
+        """Yield who installed a version after one that this transaction read as an item."""
         yield from self.later.get(number, ())
 
 
 def told_predicate(predicate: Any) -> str:
-    """A predicate as a person writes it: ``true``, ``[= 2]``, ``[mod 2 0]``."""
+    """Write a predicate as a person does: ``true``, ``[= 2]``, ``[mod 2 0]``."""
     return told(predicate)

@@ -78,24 +78,24 @@ class RegisterKey(WrittenKey):
         self.versions_read: dict[int, list[int]] | None = None
 
     def token(self, value: Any) -> Key:
-        """The hashable name of a value that is neither an int nor a str."""
+        """Return the hashable name of a value that is neither an int nor a str."""
         token = key_of(value)
         self.values[token] = value
         return token
 
     def raw(self, token: Key) -> Any:
-        """The value as the history writes it."""
+        """Return the value as the history writes it."""
         return self.values.get(token, token)
 
     def version(self, token: Key) -> int | None:
-        """Who installed the version that shows this value; None if it is no version."""
+        """Return who installed the version with this value; None if it is no version."""
         if token == self.start:
             return INITIAL
         writer = self.writers.get(token)
         return writer if writer is not None and self.final.get(writer) == token else None
 
     def shown(self, version: int) -> Any:
-        """The value that a version shows."""
+        """Return the value that a version shows."""
         return self.initial if version == INITIAL else self.raw(self.final[version])
 
     def meet(self) -> None:
@@ -113,20 +113,20 @@ class RegisterKey(WrittenKey):
             self.met[reader].append((self.version(read), place))
 
     def is_base(self, version: int, reader: int) -> bool:
-        """Whether a transaction that wrote the key had read this version last before it did."""
+        """Return whether a writer of the key had read this version last before it wrote."""
         if reader not in self.met:
             return True
         before = [read for read, place in self.met[reader] if place == BEFORE]
         return before[-1:] == [version]
 
     def is_overwritten(self, version: int, reader: int) -> bool:
-        """Whether a transaction that wrote the key had read this version before its last write."""
+        """Return whether a writer of the key had read this version before its last write."""
         if reader not in self.met:
             return True
         return any(read == version and place < AFTER for read, place in self.met[reader])
 
     def path(self, number: int) -> list[int]:
-        """The versions that a transaction with rereads met, its own at its last write."""
+        """List the versions that a transaction with rereads met, its own at its last write."""
         own = [number] if number in self.final else []
         sides: tuple[list[int], list[int]] = ([], [])
         # Its own version was installed at its last write: reads before that come first, those after
@@ -137,7 +137,7 @@ class RegisterKey(WrittenKey):
         return sides[0] + own + sides[1]
 
     def told_version(self, version: int) -> str:
-        """A version's value in words."""
+        """Write a version's value in words."""
         return told(self.shown(version))
 
 
@@ -158,6 +158,6 @@ class Closure:
                 self.masks[version] |= self.masks[later] | 1 << self.place[later]
 
     def after(self, version: int) -> list[int]:
-        """All versions that are known to come later."""
+        """List all versions that are known to come later."""
         mask = self.masks[version]
         return [later for later in self.versions if mask >> self.place[later] & 1]

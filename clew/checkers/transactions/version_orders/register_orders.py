@@ -96,7 +96,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
                 self.graph.add(writer, number, WR)
 
     def _constraints(self, record: RegisterKey) -> Iterator[tuple[int, int, str]]:
-        """Pairs of versions that the assumptions put in order, with the reason in words."""
+        """Yield pairs of versions that the assumptions put in order, each with its reason."""
         if record.explicit is not None:
             versions = [record.version(value) for value in record.explicit]
             listed = [version for version in versions if version is not None]
@@ -117,7 +117,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
             yield from self._linearizable(record)
 
     def _visits(self, record: RegisterKey) -> Iterator[tuple[int, list[int]]]:
-        """Each committed transaction on a key with the versions that it met, in order."""
+        """Yield each committed transaction on a key with the versions that it met, in order."""
         for number, read, _ in record.touches:
             if not self.committed[number]:
                 continue
@@ -187,7 +187,7 @@ class RegisterOrders(KeyOrders[RegisterKey]):
                         record.after.setdefault(earlier, {}).setdefault(later, why)
 
     def _topological(self) -> list[int]:
-        """The nodes in an order that the edges drawn so far allow; empty if there is none."""
+        """Return the nodes in an order that the edges so far allow; empty if there is none."""
         order = in_order([[packed >> 2 for packed in edges] for edges in self.graph.successors])
         return order if len(order) == len(self.graph.successors) else []
 
@@ -347,7 +347,7 @@ _BLOCK = 4096
 
 
 def _total(record: RegisterKey) -> bool:
-    """True if each version but the last has its next one among those known to follow it."""
+    """Return whether each version but the last has its next one among those known to follow it."""
     if len(record.final) <= 1:
         return True
     after = {version: record.after.get(version, {}) for version in record.final}

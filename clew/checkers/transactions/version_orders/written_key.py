@@ -58,7 +58,7 @@ class WrittenKey:
         return True
 
     def wrong(self, number: int, token: Key) -> tuple[str, tuple[int, ...], str] | None:
-        """What is wrong with a transaction's read of a value; None for nothing.
+        """Say what is wrong with a transaction's read of a value; None for nothing.
 
         The kind of anomaly, its cast, and the end of a sentence "{0} read ...".
         """
@@ -100,19 +100,19 @@ class KeyOrders(ABC, Generic[_Record]):
         self.committed = bytearray(map(NEVER.__ne__, self.graph.completed))
 
     def later_writers(self, number: int) -> Iterator[int]:
-        """Who installed a version after one that this transaction read, itself left out."""
+        """Yield who installed a version after one that this transaction read, itself left out."""
         if self.operations[number].type == "ok":
             for record in self._keys_of(number):
                 yield from self._later(record, number)
 
     def missed(self, source: int, target: int) -> Link:
-        """The evidence that one transaction read a version older than the other's."""
+        """Return the evidence that one transaction read a version older than the other's."""
         records = self._keys_of(source)
         record = next(each for each in records if target in self._later(each, source))
         return self._missed(record, source, target)
 
     def link(self, source: int, target: int, kind: int) -> Link:
-        """The evidence for one edge of the graph: the first key that shows it."""
+        """Return the evidence for one edge of the graph: the first key that shows it."""
         for record in self._keys_of(source):
             found = self._link(record, source, target, kind)
             if found is not None:
@@ -135,12 +135,12 @@ class KeyOrders(ABC, Generic[_Record]):
 
     @abstractmethod
     def _later(self, record: _Record, number: int) -> Sequence[int]:
-        """Who installed a later version of a key than one that a transaction read."""
+        """List who installed a later version of a key than one that a transaction read."""
 
     @abstractmethod
     def _missed(self, record: _Record, source: int, target: int) -> Link:
-        """That one of these read a version of the key older than the other's."""
+        """Return the evidence that one read a version of the key older than the other's."""
 
     @abstractmethod
     def _link(self, record: _Record, source: int, target: int, kind: int) -> Link | None:
-        """The evidence for an edge, if the key shows it."""
+        """Return the evidence for an edge, if the key shows it."""
