@@ -35,8 +35,7 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=QUIET)
         tab = browser.new_page(viewport={"width": 1360, "height": 800}, color_scheme="light")
         tab.goto(shown.as_uri())
-        tab.wait_for_function("window.clew && clew.cursor >= 0")
-        tab.wait_for_timeout(500)
+        tab.wait_for_timeout(2000)  # its policy forbids to wait for an expression
         tab.screenshot(path=HERE / "report.png")
         browser.close()
 

@@ -35,7 +35,16 @@ def browsed(browser: Any, path: Path, width: int = 1600, scheme: str = "light") 
     tab.on("pageerror", lambda error: told.append(str(error)))
     tab.on("request", lambda asked: told.append(asked.url))
     tab.goto(path.as_uri())
-    tab.wait_for_function("window.clew !== undefined")
+    awaited(tab, "window.clew !== undefined")
     yield tab
     assert told == [path.as_uri()]
     context.close()
+
+
+def awaited(tab: Any, expression: str) -> None:
+    """Wait until an expression is true; the page's policy forbids playwright's own way to wait."""
+    for _ in range(600):
+        if tab.evaluate(expression):
+            return
+        tab.wait_for_timeout(50)
+    raise AssertionError(f"it never came: {expression}")

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from browsing import browsed
+from browsing import awaited, browsed
 from pages import data_of
 
 import clew
@@ -94,7 +94,7 @@ def test_they_are_drawn_offline_and_follow_the_cursor(browser, outcome, drawn, t
     with browsed(browser, file, 1600, "dark") as tab:
         assert tab.evaluate("typeof Bokeh") == "undefined"
         tab.click("[data-axis=figures]")
-        tab.wait_for_function("clew.figures.models")
+        awaited(tab, "clew.figures.models !== undefined")
         assert tab.locator("#bokeh canvas").count() > 0
         end = "clew.figures.of('Figure')[0].x_range.end"
         assert tab.evaluate(end) == pytest.approx(outcome.run.virtual_ns / 1e9)
@@ -105,7 +105,7 @@ def test_they_are_drawn_offline_and_follow_the_cursor(browser, outcome, drawn, t
         box = tab.locator("#bokeh").bounding_box()
         tab.mouse.move(box["x"] + 300, box["y"] + 90)
         tab.mouse.wheel(0, -400)
-        tab.wait_for_function(f"{end} < {outcome.run.virtual_ns / 1e9 * 0.9}")
+        awaited(tab, f"{end} < {outcome.run.virtual_ns / 1e9 * 0.9}")
         tab.keyboard.press("t")
         tab.click("[data-axis=order]")
         assert tab.locator("#canvas").is_visible()

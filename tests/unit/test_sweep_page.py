@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from browsing import browsed
+from browsing import awaited, browsed
 from pages import data_of
 from sweeps import ECHO, raising, run
 
@@ -164,9 +164,9 @@ def test_a_step_leads_to_its_event_on_the_page_of_the_run(browser, swept, part):
     context = browser.new_context()
     tab = context.new_page()
     tab.goto((swept / "pages" / "sweep.html").as_uri())
-    tab.wait_for_function("window.clew")
+    awaited(tab, "window.clew !== undefined")
     tab.locator(".way[open] .step").last.click()
-    tab.wait_for_function("window.clew && clew.cursor >= 0")
+    awaited(tab, "window.clew?.cursor >= 0")
     number = part["groups"][0]["account"]["story"][-1][0]
     assert "/report.html#e" in tab.url
     assert tab.evaluate("clew.model.number[clew.cursor]") == number
