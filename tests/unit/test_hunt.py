@@ -144,7 +144,7 @@ def test_a_compound_strikes_one_node_at_one_time():
 
 def compound(name):
     model = load_model("raft")
-    scenario = make_scenario({"model": "raft", "node_count": 3})
+    scenario = make_scenario({"model": "raft", "node_count": 3, "liveness": "all"})
     portfolio = portfolio_of(scenario, model)
     rota = replace(
         portfolio.rota, turns=(("together", 0),), themes={"together": (Theme("together", (name,)),)}
@@ -174,7 +174,10 @@ def test_a_model_is_seen_to_send_and_to_elect():
 
 
 def test_types_are_those_that_nodes_sent_each_other():
-    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    model, scenario = (
+        load_model("raft"),
+        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
+    )
     portfolio = portfolio_of(scenario, model)
     themes = portfolio.rota.themes["type"]
     types = {theme.names[1] for theme in themes}
@@ -193,7 +196,10 @@ COMPANY = {"message-loss": (), "message-hold": (), "message-copy": (), "echo": (
 
 
 def test_kinds_that_nothing_else_draws_have_themes():
-    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    model, scenario = (
+        load_model("raft"),
+        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
+    )
     portfolio = portfolio_of(scenario, model)
     themes = portfolio.rota.themes["rare"]
     kinds = {"freeze", "restart-all", "restart-rolling", "flap-steady"}
@@ -237,7 +243,10 @@ def test_a_class_that_withstands_no_loss_has_no_type():
 
 
 def test_faults_that_wait_do_so_for_what_was_seen():
-    model, scenario = load_model("raft"), make_scenario({"model": "raft", "node_count": 3})
+    model, scenario = (
+        load_model("raft"),
+        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
+    )
     portfolio = portfolio_of(scenario, model)
     known = {*portfolio.within.profile.messages, *portfolio.within.profile.states, "", "?"}
     themes = portfolio.rota.themes["waiting"]
@@ -304,6 +313,21 @@ def test_seeds_draw_all_that_is_open():
         for seed in range(30)
     }
     assert rates == {*RATES}
+
+
+def test_some_seeds_end_under_a_partial_partition():
+    ends = Counter(plan.liveness for plan in plans("raft", range(60)))
+    assert ends.keys() == {"all", "partial"}
+    assert ends["partial"] < 20
+    for options in ({"nemesis": ["kill"]}, {"liveness": "core"}, {"node_count": 2}):
+        assert "partial" not in {plan.liveness for plan in plans("raft", range(30), **options)}
+    hunted = portfolio_of(make_scenario({"model": "echo"}), replace(ECHO, node_class=Careful))
+    scenario = make_scenario({"model": "echo", "node_count": 4})
+    drawn = [hunted(scenario, seed, replace(ECHO, node_class=Careful)) for seed in range(30)]
+    assert {plan.liveness for plan in drawn} == {"all"}
+
+
+ECHO = load_model("echo")
 
 
 def test_what_is_stated_is_not_drawn():

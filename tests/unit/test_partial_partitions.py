@@ -14,6 +14,7 @@ from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.planfile import plan_from_json
 from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
+from clew.search.shrink.shrinker import shrink
 
 RAFT = load_model("raft")
 
@@ -65,6 +66,7 @@ def test_it_stands_when_all_else_has_healed():
     assert ends <= links
     assert "crash" not in {each.kind for each in late}
     report = next(each for each in run.faults if each.kind == "partition-standing")
+    assert report.until_ns >= run.virtual_ns
     assert report.bit > len(ends)
     assert report.detail.endswith("also when all else heals")
     told = liveness(judge(run, RAFT)).reason
@@ -136,3 +138,25 @@ def test_a_smaller_plan_keeps_a_quorum():
     assert less.core == plan.core
     assert all(outer not in link for link in standing(less).params["links"])
     assert cuts.with_nodes(less, {*less.node_ids} - {*inner}, moved=True) is None
+
+
+STUBBORN = """
+from clew.models.raft.server import Raft
+
+
+class Stubborn(Raft):
+    def hears_majority(self):
+        super().hears_majority()
+        return True
+"""
+
+
+def test_a_plan_that_is_made_small_cuts_only_what_matters(tmp_path):
+    path = tmp_path / "stubborn.py"
+    path.write_text(STUBBORN)
+    model = load_model(str(path))
+    plan = plan_of(DEAF_LEADER, model, nemesis=["kill", "partition"], time_limit=5)
+    small = shrink(plan, runs_max=80).plan
+    assert [fault.kind for fault in small.faults] == ["partition-standing"]
+    assert len(standing(small).params["links"]) < len(standing(plan).params["links"])
+    assert len(small.core) > len(small.node_ids) // 2

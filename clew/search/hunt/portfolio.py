@@ -12,11 +12,11 @@ from typing import Any
 
 from clew.scenarios.code.models import Model
 from clew.scenarios.options.scenario import Scenario
-from clew.scenarios.plans.capabilities import capabilities, promised
+from clew.scenarios.plans.capabilities import capabilities, promised, withstands
 from clew.scenarios.plans.draw import draw_plan
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.nemesis import node_counts
-from clew.scenarios.plans.plan import Plan
+from clew.scenarios.plans.plan import Liveness, Plan
 from clew.search.hunt.acquaintance import profile_seen
 from clew.search.hunt.themes import BLOCK, FAMILIES, Range, Rota, Theme, range_of, rota_of
 from clew.sim.entropy import Entropy, Stream
@@ -36,6 +36,12 @@ LATENCIES_MS: tuple[float, ...] = (0.0, 0.0, 1.0, 5.0)
 """Mean latencies: with long ones little happens in the time that there is."""
 
 SCHEDULES: tuple[str, ...] = ("time", "pct")
+
+LIVENESS: tuple[Liveness, ...] = ("all", *("all",) * 6, "partial")
+"""What heals at the end, where the nodes say that they go on under a partial partition."""
+
+_QUORUM_OF = 3
+"""The fewest nodes of which a quorum does not take all."""
 
 COUNTS: tuple[int, ...] = (3, 5, 3, 4)
 """Numbers of nodes, as far as the nodes tolerate them."""
@@ -106,9 +112,27 @@ def drawn_scenario(scenario: Scenario, seed: int, model: Model) -> Scenario:
         drawn["latency"] = stream("latency").pick(late)
         if "latency_dist" not in stated:
             drawn["latency_dist"] = stream("shape").pick(list(SHAPES))
+    if not stated & {"liveness", "nemesis"} and _goes_on(scenario, drawn, model):
+        drawn["liveness"] = stream("liveness").pick(LIVENESS)
     if "schedule" not in stated:
         drawn["schedule"] = stream("order").pick(SCHEDULES)
     return scenario.model_copy(update=drawn)
+
+
+def _goes_on(scenario: Scenario, drawn: dict[str, Any], model: Model) -> bool:
+    """Return whether the nodes promise progress while a partial partition stands among them."""
+    sized = "node_count" in drawn or "node_count" in scenario.model_fields_set
+    count = drawn.get("node_count", scenario.node_count)
+    able = capabilities(model.program)
+    return (
+        sized
+        and count is not None
+        and count >= _QUORUM_OF
+        and model.system is None
+        and "peers" in able
+        and "members" not in able
+        and withstands(promised(model.program), "partition-standing")
+    )
 
 
 def _length(seed: int, stream: Stream) -> float:

@@ -157,10 +157,19 @@ def plain_faults(hunt: Hunt) -> None:
         down = fault.kind in {"kill", "region-kill"} and fault.when is None
         if down and fault.until_ns < end_ns:
             hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, until_ns=end_ns)))
+        if links := fault.params.get("links"):
+            minimised(links, lambda part: _with_links(hunt, rank, part))  # noqa: B023 - used at once
         for parameter in KINDS[fault.kind].parameters if fault.kind in KINDS else ():
             value = fault.params.get(parameter.name)
             if type(value) is int and value:
                 _reduced(hunt, rank, parameter, value)
+
+
+def _with_links(hunt: Hunt, rank: int, links: Sequence[Sequence[str]]) -> bool:
+    """Return whether it still fails if a fault cuts just these links."""
+    fault = hunt.best.faults[rank]
+    params = {**fault.params, "links": [*links]}
+    return hunt.attempt(cuts.with_fault(hunt.best, rank, replace(fault, params=params)))
 
 
 def _reduced(hunt: Hunt, rank: int, parameter: Parameter, value: int) -> None:

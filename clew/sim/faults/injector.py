@@ -119,7 +119,7 @@ class _Course:
             fault.kind,
             self.injection.group,
             fault.at_ns if self.began_ns is None else self.began_ns,
-            fault.until_ns if self.ended_ns is None else self.ended_ns,
+            self._until_ns(),
             tuple(host.id for host in self.injection.targets),
             self.injection.bit,
             self._told(),
@@ -128,6 +128,11 @@ class _Course:
             tuple(self.injection.struck),
             tuple(self.injection.parts),
         )
+
+    def _until_ns(self) -> int:
+        if self.active and self.injection.outlasts:
+            return self.injection.now
+        return self.injection.fault.until_ns if self.ended_ns is None else self.ended_ns
 
     def _told(self) -> str:
         if self.wire is not None and self.fired is None:
