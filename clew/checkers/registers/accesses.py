@@ -70,7 +70,7 @@ def _bare(key: Key) -> str:
 
 
 def value_of(one: Operation, key: Key) -> Any:
-    """The value that an operation wrote or read, without ``key``, None for a single register."""
+    """Return the value that an operation wrote or read; ``key`` is None for a single register."""
     if key is None:
         return _unsplit(one)
     return _split(one)[1]
@@ -115,7 +115,7 @@ class Accesses:
         return found
 
     def operations(self, indices: Sequence[int]) -> tuple[Operation, ...]:
-        """The operations of some accesses, each once, in the order given."""
+        """Return the operations of some accesses, each once, in the order given."""
         return tuple(self.all[index].operation for index in dict.fromkeys(indices))
 
 
@@ -132,7 +132,7 @@ class OfRegisters:
     name: str = "registers"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN if a value is written twice, or an operation is no read or write."""
+        """Return UNKNOWN if a value is written twice, or an operation is no read or write."""
         found = accesses_of(self.name, history, self.initial)
         if isinstance(found, Result):
             return found
@@ -153,7 +153,7 @@ class _Raw(NamedTuple):
 def accesses_of(
     name: str, history: History, initial: Any = None, *, repeated: bool = False
 ) -> Accesses | Result:
-    """The accesses of a history, or UNKNOWN if this kind of check can't decide it. O(n).
+    """Read the accesses of a history, or return UNKNOWN if this check can't decide it. O(n).
 
     Where ``repeated``, a value may be written more than once; `Accesses.repeated` says whether one
     was.

@@ -111,7 +111,7 @@ class _Search:
         self.open: dict[int, int] = {}
 
     def run(self, budget: Budget) -> Anomaly | None:
-        """An anomaly at the first response that no configuration explains; None if all are."""
+        """Find an anomaly at the first response that no configuration explains; None if all are."""
         moments = []
         for index in self.ours:
             one = self.found.all[index]
@@ -137,7 +137,7 @@ class _Search:
     def _until_done(
         self, configurations: set[_Configuration], target: int, budget: Budget
     ) -> set[_Configuration]:
-        """All ways to go on in which the target has happened."""
+        """Return all ways to go on in which the target has happened."""
         bit = self.open[target]
         start = {self._read_all(one) for one in configurations}
         explained = {one for one in start if one[0] & bit}

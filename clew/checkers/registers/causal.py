@@ -105,7 +105,7 @@ class Causal(OfRegisters):
 
 
 def _overwritten_reads(order: Order, budget: Budget) -> Iterator[Anomaly]:
-    """The bad patterns of CC: one for each read that shows one."""
+    """Yield the bad patterns of CC: one for each read that shows one."""
     for read in order.reads:
         budget.spend(1)
         source = order.found.all[read].source
@@ -136,7 +136,7 @@ def _overwritten(order: Order, source: int, write: int, read: int) -> Anomaly:
 
 
 def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:
-    """CCv: what a read passed over was written before what it saw, for everybody."""
+    """List the contradictions of CCv: what a read passed over precedes what it saw, for all."""
     for read in order.reads:
         budget.spend(1)
         source = order.found.all[read].source
@@ -148,7 +148,7 @@ def _conflicts(order: Order, budget: Budget) -> list[Anomaly]:
 
 
 def _memory(order: Order, budget: Budget) -> list[Anomaly]:
-    """CM: each session's past, saturated by that session's reads."""
+    """List the contradictions of CM: each session's past, saturated by that session's reads."""
     anomalies: list[Anomaly] = []
     with standing(anomalies):
         for session in order.found.sessions:
@@ -157,7 +157,7 @@ def _memory(order: Order, budget: Budget) -> list[Anomaly]:
 
 
 def _pram(found: Accesses, budget: Budget) -> list[Anomaly]:
-    """PRAM: the order of all sessions' writes and one session, saturated by that one's reads."""
+    """List the contradictions of PRAM: all writes with each session, saturated by its reads."""
     order = Order(found, [], written(found))
     order.close(budget)
     anomalies: list[Anomaly] = []

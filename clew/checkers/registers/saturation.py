@@ -75,7 +75,7 @@ class Order:
                 self.graph.add(source, read, Why("reads-from"))
 
     def branch(self, session: list[int]) -> Order:
-        """A copy that grows on its own, saturated by one session's reads. O(n).
+        """Copy the order, so that it grows on its own, saturated by one session's reads. O(n).
 
         The clocks must be known.
         """
@@ -134,19 +134,19 @@ class Order:
         return None
 
     def _passed_on(self, clock: list[int], node: int) -> list[int]:
-        """What comes before whatever comes after a node: its past and itself."""
+        """Return what comes before whatever comes after a node: its past and itself."""
         one = self.found.all[node]
         passed = clock[:]
         passed[one.session] = max(passed[one.session], one.rank)
         return passed
 
     def before(self, first: int, second: int) -> bool:
-        """Whether one access comes before another; `close` must have been called."""
+        """Return whether one access comes before another; `close` must have been called."""
         one = self.found.all[first]
         return self.clocks[second][one.session] >= one.rank
 
     def latest_writes(self, read: int) -> Iterator[int]:
-        """Per session its last write to the read's register that comes before the read."""
+        """Yield per session its last write to the read's register that comes before the read."""
         clock = self.clocks[read]
         key = self.found.all[read].key
         ranks = self.found.ranks.get(key, {})
@@ -156,7 +156,7 @@ class Order:
                 yield writes[position]
 
     def earliest_overwrites(self, read: int) -> Iterator[int]:
-        """Per session its first write to the read's register that comes after what it saw."""
+        """Yield per session its first write to the register that comes after what was read."""
         source = self.found.all[read].source
         # Those that come after the source are the last of each session, since clocks only grow
         # along it.
@@ -205,13 +205,13 @@ class Order:
         return None
 
     def _hidden(self, read: int) -> int | None:
-        """A write that comes before a read of the initial value; None if all is well."""
+        """Find a write that comes before a read of the initial value; None if all is well."""
         if self.found.all[read].source != INITIAL:
             return None
         return next(self.latest_writes(read), None)
 
     def _forced(self, read: int, *, total: bool) -> Iterator[Edge]:
-        """What a read's answer puts in order and was not known."""
+        """Yield what a read's answer puts in order and was not known."""
         source = self.found.all[read].source
         # POPL 2017, section 3: a write in the read's past is no later than what the read saw. Of
         # each session the last is enough, since the older ones come before it.
@@ -287,19 +287,19 @@ class _Watch:
                     self.waiting.update(self.readers.get(write, ()))
 
     def again(self) -> list[int]:
-        """The reads to look at again, in order; forgets them."""
+        """Return the reads to look at again, in order, and forget them."""
         waiting = sorted(self.waiting)
         self.waiting.clear()
         return waiting
 
 
 def written(found: Accesses) -> OrderGraph[Why]:
-    """The order of each session's writes alone."""
+    """Return the order of each session's writes alone."""
     return _sessions(found, lambda one: one.is_write)
 
 
 def _sessions(found: Accesses, counts: Callable[[Access], bool] | None = None) -> OrderGraph[Why]:
-    """The order of each session, or of those of its accesses that count."""
+    """Return the order of each session, or of those of its accesses that count."""
     graph = OrderGraph[Why](len(found.all))
     for session in found.sessions:
         chain = [index for index in session if counts is None or counts(found.all[index])]
@@ -313,7 +313,7 @@ def _later(one: list[int], other: list[int]) -> list[int]:
 
 
 def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
-    """The anomaly of a cycle of accesses that would each have to come before the next."""
+    """Describe the anomaly of a cycle of accesses that would each come before the next."""
     cycle = _shortened(cycle)
     lines = [_line(found, *edge) for edge in cycle]
     reason = f"{'; '.join(lines)}. So each of these would have to come before itself."
@@ -326,7 +326,7 @@ def cyclic(found: Accesses, cycle: list[Edge], kind: str) -> Anomaly:
 
 
 def _shortened(cycle: list[Edge]) -> list[Edge]:
-    """The cycle with one edge for each run of edges along a session."""
+    """Return the cycle with one edge for each run of edges along a session."""
     turn = max((at + 1 for at, (_, _, why) in enumerate(cycle) if why.rule != "session"), default=0)
     # Turned first, so that no run of one session's edges is cut in two by the ends of the list.
     shorter: list[Edge] = []
@@ -355,7 +355,7 @@ def _line(found: Accesses, first: int, second: int, why: Why) -> str:
 
 
 def initial_read(order: Order, write: int, read: int) -> Anomaly:
-    """An anomaly: a read of the initial value comes after a write."""
+    """Describe an anomaly: a read of the initial value comes after a write."""
     found = order.found
     one, other = found.all[read], found.all[write]
     reason = f"{one.text}, the initial value, though {other.text} and that comes before."
@@ -365,7 +365,7 @@ def initial_read(order: Order, write: int, read: int) -> Anomaly:
 
 
 def way(order: Order, first: int, second: int) -> list[int]:
-    """A shortest chain of accesses from one to another that it comes before; both included."""
+    """Find a shortest chain of accesses from one to another after it; both are included."""
     came_from = {first: first}
     queue = [first]
     # Breadth first, so that the first way found to a node is a shortest.

@@ -61,7 +61,7 @@ class Sequential:
     helps: ClassVar[tuple[str, ...]] = ("fewer sessions", "a shorter history")
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN if an operation is no read or write.
+        """Return UNKNOWN if an operation is no read or write.
 
         Inserts of subkeys in order, and reads of all of them, are read and written registers too;
         see `clew.checkers.registers.subkeys`.
@@ -79,7 +79,7 @@ class Sequential:
             return (self._by_value if found.repeated else self._judge)(found, budget)
 
     def _by_value(self, found: Accesses, budget: Budget) -> Result:
-        """The verdict if values repeat; if the search is too long, with what would decide it."""
+        """Search for the verdict if values repeat; where that is too long, say what would help."""
         anomalies, steps = list(found.impossible), 0
         if not anomalies:
             search = _ValueSearch(found, key_of(self.initial))
@@ -125,7 +125,7 @@ class Sequential:
 
 
 def has_simple_order(found: Accesses, budget: Budget) -> bool:
-    """Whether one order explains all accesses and is easily found; False decides nothing. O(nk).
+    """Return whether one order explains all and is easily found; False decides nothing. O(nk).
 
     Such an order is more than PRAM, causal consistency and sequential consistency ask for.
     """
@@ -233,7 +233,7 @@ class _Search:
         return found
 
     def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[Any, ...]) -> bool:
-        """Whether all that comes before the write is done, and nobody still needs the old value."""
+        """Return whether all before the write is done, and nobody still needs the old value."""
         clock = self.order.clocks[write] if self.order is not None else ()
         if clock and any(rank >= position for rank, position in zip(clock, positions, strict=True)):
             return False
@@ -246,7 +246,7 @@ class _Search:
         )
 
     def stuck(self) -> Anomaly:
-        """The anomaly: no order exists; what each session would do next where the search got to."""
+        """Describe the anomaly: no order exists, and what each session would do next."""
         following = [
             session[position]
             for session, position in zip(self.found.sessions, self.deepest, strict=True)
@@ -278,6 +278,6 @@ class _ValueSearch(_Search):
             self.needed[number] -= found.all[session[-1]].operation.type == "info"
 
     def _may_write(self, write: int, positions: tuple[int, ...], current: tuple[Any, ...]) -> bool:
-        """True: whoever still needs the old value may get it from another write."""
+        """Return True: whoever still needs the old value may get it from another write."""
         del write, positions, current
         return True

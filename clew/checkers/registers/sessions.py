@@ -87,7 +87,7 @@ class Sessions(OfRegisters):
 
 
 def _smallest(found: Accesses, wanted: list[Guarantee], budget: Budget) -> list[Anomaly]:
-    """The contradictions among the fewest guarantees that contradict each other."""
+    """Find the contradictions among the fewest guarantees that contradict each other."""
     # Invariant: no fewer guarantees contradict each other.
     for size in range(1, len(wanted) + 1):
         anomalies = []
@@ -101,7 +101,7 @@ def _smallest(found: Accesses, wanted: list[Guarantee], budget: Budget) -> list[
 
 
 def _constraints(found: Accesses, guarantees: Sequence[Guarantee]) -> OrderGraph[Because]:
-    """What the guarantees require of the order of writes.
+    """Return what the guarantees require of the order of writes.
 
     Real nodes are the accesses (of which only writes have edges) and then one initial write for
     each key.
@@ -150,7 +150,7 @@ def _monotonic_reads(
 def _read_your_writes(
     graph: OrderGraph[Because], found: Accesses, session: list[int], keys: dict[Key, int]
 ) -> None:
-    """Each write of the session comes before or is what each later read of its key sees.
+    """Put each write of the session before, or at, what each later read of its key sees.
 
     The node ``gate[key]`` comes after all writes of the session so far, so that one edge from it
     speaks for all of them.
@@ -169,7 +169,7 @@ def _read_your_writes(
 
 
 def _writes_follow_reads(graph: OrderGraph[Because], found: Accesses, session: list[int]) -> None:
-    """What a read saw comes before each later write of the session; a chain of gates again."""
+    """Put what a read saw before each later write of the session; a chain of gates again."""
     gate: int | None = None
     # Invariant: `gate` comes after all that the session has read so far.
     for index in session:
@@ -186,7 +186,7 @@ def _writes_follow_reads(graph: OrderGraph[Because], found: Accesses, session: l
 
 
 def _own_future(found: Accesses, wanted: list[Guarantee]) -> list[Anomaly]:
-    """Reads of what the same session writes only later; a cycle of one write."""
+    """List reads of what the same session writes only later; a cycle of one write."""
     if "writes-follow-reads" not in wanted:
         return []
     anomalies = []
@@ -224,7 +224,7 @@ def _anomaly(found: Accesses, cycle: list[Edge], real: int) -> Anomaly:
 
 
 def _steps(cycle: list[Edge], real: int) -> list[Edge]:
-    """The cycle from write to write; the gates between them are left out.
+    """Return the cycle from write to write; the gates between them are left out.
 
     The last edge into a write says why: it carries the access that called it up.
     """

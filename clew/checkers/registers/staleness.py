@@ -95,7 +95,7 @@ def _interval(one: Access, bound_ns: int) -> Interval:
 
 
 def _futures(found: Accesses) -> list[Anomaly]:
-    """Reads that ended before their write began: no bound allows them."""
+    """List reads that ended before their write began: no bound allows them."""
     anomalies = []
     # Only the beginning of a read is moved, so that one that ended too soon stays wrong.
     for one in found.all:
@@ -111,7 +111,7 @@ def _futures(found: Accesses) -> list[Anomaly]:
 
 
 def _smallest(registers: dict[Key, list[Access]], span: int, budget: Budget) -> int:
-    """The smallest bound that the history keeps, ns; ``span`` is one."""
+    """Find the smallest bound that the history keeps, ns; ``span`` is one."""
     low, high = 0, span
     # Invariant: `high` is enough, and everything below `low` is too little.
     while low < high:

@@ -38,7 +38,7 @@ class Registers(NamedTuple):
     recorded: list[Operation]
 
     def told(self, result: Result) -> Result:
-        """The result with the operations as they were recorded, each once."""
+        """Return the result with the operations as they were recorded, each once."""
         anomalies = []
         for anomaly in result.anomalies:
             whole = {self.recorded[each.number].number: each for each in anomaly.operations}
@@ -48,7 +48,7 @@ class Registers(NamedTuple):
 
 
 def as_registers(history: History) -> Registers | None:
-    """The history as reads and writes of its subkeys, or None if it is none of these. O(size).
+    """Read the history as reads and writes of its subkeys; None if it is none of these. O(size).
 
     What a read shows at its place from the end is the subkey that was inserted so many before it.
     """
@@ -72,7 +72,7 @@ def as_registers(history: History) -> Registers | None:
 
 
 def is_in_order(operations: Sequence[Operation]) -> bool:
-    """Whether one process inserts under each key, and each read shows subkeys at their places."""
+    """Return whether one process inserts under each key, and each read shows subkeys in place."""
     if {each.f for each in operations} != {"add", "read"}:
         return False
     if not all(is_pair(each.argument) for each in operations):
@@ -104,7 +104,7 @@ def _shows_places(read: Operation, places: Mapping[tuple[Key, Key], int]) -> boo
 
 
 def _inserts(operations: Sequence[Operation]) -> dict[Key, list[Any]]:
-    """What was to be inserted under each key, in order."""
+    """Collect what was to be inserted under each key, in order."""
     inserts: dict[Key, list[Any]] = {}
     for each in operations:
         if each.f == "add":
@@ -117,7 +117,7 @@ _Access: TypeAlias = list[tuple[int, Event]]
 
 
 def _insert(operation: Operation) -> Iterator[_Access]:
-    """The write of a subkey."""
+    """Yield the write of a subkey."""
     value = [operation.argument, operation.argument[1]]
     call = Event(operation.process, "invoke", "write", value)
     access = [(operation.invoked, call)]
@@ -127,7 +127,7 @@ def _insert(operation: Operation) -> Iterator[_Access]:
 
 
 def _reads(operation: Operation, inserts: Mapping[Key, Sequence[Any]]) -> Iterator[_Access]:
-    """The reads of the subkeys, newest first; none for a nil where nothing was to be inserted."""
+    """Yield the reads of the subkeys, newest first; none for a nil where nothing was inserted."""
     if operation.type != "ok" or operation.completed is None:
         return
     name, shown = operation.result

@@ -60,7 +60,7 @@ class Convergence:
     name: str = "convergence"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with each anomaly; UNKNOWN if a replica has no final read.
+        """Return INVALID with each anomaly; UNKNOWN if a replica has no final read.
 
         The statistics show how long convergence took, where the history has times:
         ``convergence_ns`` by quantile, for each value from its acknowledgement until every
@@ -225,7 +225,7 @@ class _Watch:
 
 
 def _missing(sends: _Sends, finals: FinalReads, watch: _Watch) -> list[Anomaly]:
-    """The acknowledged values that some final read does not show."""
+    """List the acknowledged values that some final read does not show."""
     found = []
     for key, send in sends.acknowledged.items():
         missing = [
@@ -299,7 +299,7 @@ def _malformed(read: Operation, replica: str) -> Anomaly:
 
 
 def _convergence_times(sends: _Sends, finals: FinalReads, watch: _Watch) -> dict[str, Any]:
-    """How long values took, ns, from acknowledgement until every replica showed them for good.
+    """Return the times, ns, from acknowledgement until every replica showed a value for good.
 
     Only what reads show is known, so each figure is an upper bound. Empty where the history has
     no times or nothing converged.

@@ -59,7 +59,7 @@ class Counter:
     name: str = "counter"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with each anomaly; UNKNOWN if a final read is missing.
+        """Return INVALID with each anomaly; UNKNOWN if a final read is missing.
 
         UNKNOWN also where the unknown adds are so large that their sums can't be listed and a
         final read lies between the least and the largest of them.
@@ -115,7 +115,7 @@ class IntervalCounter:
     name: str = "interval-counter"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """INVALID with one anomaly ``out-of-bounds`` for each read outside its interval.
+        """Return INVALID with one anomaly ``out-of-bounds`` for each read outside its interval.
 
         Raises:
             HistoryError: the argument of an add is no integer.
@@ -159,7 +159,7 @@ class _Sums:
         self._sums = list(accumulate((delta for _, delta in ordered), initial=0))
 
     def before(self, position: int) -> int:
-        """The sum of the deltas at positions before this one."""
+        """Return the sum of the deltas at positions before this one."""
         return self._sums[bisect_left(self._positions, position)]
 
 
@@ -234,14 +234,14 @@ class _Totals:
         return cls(certain, least, most, step, sums, len(unknown))
 
     def allow(self, total: int) -> bool:
-        """Whether a total is possible; True if that is not known and it is within bounds."""
+        """Return whether a total is possible; True if that is not known and it is within bounds."""
         if not self.least <= total <= self.most:
             return False
         offset, rest = divmod(total - self.least, self.step)
         return not rest and (self.sums is None or bool(self.sums >> offset & 1))
 
     def unlisted(self) -> str:
-        """That the sums are too many to be listed; empty if they are not."""
+        """Say that the sums are too many to be listed; empty if they are not."""
         if self.sums is not None:
             return ""
         return (
@@ -250,7 +250,7 @@ class _Totals:
         )
 
     def described(self) -> str:
-        """The possible totals in words."""
+        """Describe the possible totals in words."""
         if not self.unknown_count:
             return f"the sum of all acknowledged adds, {self.certain}"
         return (
@@ -260,7 +260,7 @@ class _Totals:
 
 
 def _split_in_doubles(sizes: Iterable[int]) -> list[tuple[int, int]]:
-    """Sizes with the same subset sums, each at most twice: two of three equal ones make one double.
+    """Return sizes with the same subset sums, each at most twice: two of three make a double.
 
     So a thousand equal adds cost ten steps and not a thousand.
     """
@@ -283,7 +283,7 @@ def _split_in_doubles(sizes: Iterable[int]) -> list[tuple[int, int]]:
 def _split_reads(
     operations: Sequence[Operation],
 ) -> tuple[list[tuple[Operation, int]], list[Anomaly]]:
-    """The answered reads with their totals, and an anomaly for each that is no integer."""
+    """Split the answered reads: those with their totals, and an anomaly for each without one."""
     reads = []
     malformed = []
     for one in operations:
@@ -335,7 +335,7 @@ def _diverged(
 
 
 def _decreasing(reads: list[tuple[Operation, int]], replicas: ReplicaNames) -> list[Anomaly]:
-    """Per replica, each read that shows less than an earlier read that was over before it began."""
+    """List per replica each read that shows less than one that was over before it began."""
     by_replica: dict[str, list[tuple[Operation, int]]] = {}
     for read, value in reads:
         by_replica.setdefault(replicas.of(read), []).append((read, value))

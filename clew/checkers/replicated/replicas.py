@@ -69,14 +69,14 @@ class ReplicaNames:
         self.names = sorted(names, key=lambda name: (len(name), name))
 
     def of(self, operation: Operation) -> str:
-        """The name of the replica that got the request; empty if unknown."""
+        """Return the name of the replica that got the request; empty if unknown."""
         if self.by_node:
             return operation.node or ""
         return f"process {operation.process}"
 
 
 def final_reads(history: History, update: str, replicas: ReplicaNames) -> FinalReads:
-    """The final read of each replica, after all updates, which are the operations so called. O(n).
+    """Find the final read of each replica, after all operations called ``update``. O(n).
 
     Reads are the operations called ``read``.
     """
@@ -105,7 +105,7 @@ def _is_marked(history: History, read: Operation) -> bool:
 
 
 def _last_disturbance(history: History, update: str) -> int:
-    """The last position at which an update or a fault was still going on; -1 where none was."""
+    """Return the last position at which an update or fault was going on; -1 if there is none."""
     updates = (operation for operation in history.operations if operation.f == update)
     last = max(map(completion, updates), default=-1)
     # Backwards to the last event of a named process, such as the nemesis.
@@ -134,5 +134,5 @@ def _final_of(reads: Sequence[Operation], quiet: int) -> Operation | str:
 
 
 def _content(result: Any) -> Key:
-    """What a read shows, a list in whatever order."""
+    """Return what a read shows, a list in whatever order."""
     return frozenset(map(key_of, result)) if isinstance(result, list) else key_of(result)
