@@ -49,7 +49,7 @@ class TotalQueue:
     name: str = "total-queue"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN if elements are left in a queue that was never seen empty at the end."""
+        """Return UNKNOWN if elements are left in a queue that was never seen empty at the end."""
         budget.spend(0)
         traffic = _Traffic.of(history.operations)
         anomalies = [*traffic.phantoms(), *traffic.lost()]
@@ -68,7 +68,7 @@ class FifoQueue:
     name: str = "fifo-queue"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN if elements are left in a queue that was never seen empty at the end."""
+        """Return UNKNOWN if elements are left in a queue that was never seen empty at the end."""
         budget.spend(0)
         traffic = _Traffic.of(history.operations)
         passages = traffic.passages()
@@ -113,7 +113,7 @@ _NEVER = 1 << 62
 
 
 def _end(operation: Operation) -> int:
-    """The position by which an operation surely took effect; never, for an unknown one."""
+    """Return the position by which an operation surely took effect; never, for an unknown one."""
     if operation.type != "ok" or operation.completed is None:
         return _NEVER
     return operation.completed
@@ -181,7 +181,7 @@ class _Traffic:
                 self.empty.append(one)
 
     def left(self) -> list[Operation]:
-        """One acknowledged enqueue for each element that never came out."""
+        """List one acknowledged enqueue for each element that never came out."""
         found = []
         for key, count in self.acknowledged.items():
             missing = count - len(self.takers.get(key, ()))
@@ -190,7 +190,7 @@ class _Traffic:
         return found
 
     def recovered(self) -> int:
-        """How many elements came out whose enqueue was never acknowledged."""
+        """Count the elements that came out though their enqueue was never acknowledged."""
         return sum(
             max(0, min(len(takers), self.sent(key)) - self.acknowledged[key])
             for key, takers in self.takers.items()
@@ -212,7 +212,7 @@ class _Traffic:
         ]
 
     def sent(self, key: Key) -> int:
-        """How often a value was enqueued, without the enqueues that failed."""
+        """Count how often a value was enqueued, without the enqueues that failed."""
         return sum(put.type != "fail" for put in self.tries.get(key, ()))
 
     def phantoms(self) -> list[Anomaly]:
@@ -225,7 +225,7 @@ class _Traffic:
         return found
 
     def passages(self) -> list[_Passage]:
-        """The elements whose value was enqueued once and did not fail, in order of invocation."""
+        """List the elements whose value was enqueued once and did not fail, by invocation."""
         found = []
         for key, tries in self.tries.items():
             if len(tries) != 1 or tries[0].type == "fail":
@@ -242,7 +242,7 @@ class _Traffic:
 
 
 def _reordered(passages: list[_Passage]) -> list[Anomaly]:
-    """Pairs enqueued in one order and dequeued in the other, one for each overtaking element."""
+    """List pairs enqueued in one order and dequeued in the other, one per overtaking element."""
     late = _by_take(passages)
     found = []
     for one in sorted(passages, key=lambda one: one.put.invoked):
@@ -254,7 +254,7 @@ def _reordered(passages: list[_Passage]) -> list[Anomaly]:
 
 
 def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anomaly]:
-    """Dequeues that found nothing though one element was in the queue throughout."""
+    """List dequeues that found nothing though one element was in the queue throughout."""
     late = _by_take(passages)
     found = []
     for one in empty:
@@ -268,7 +268,7 @@ def _false_empty(passages: list[_Passage], empty: list[Operation]) -> list[Anoma
 
 
 def _by_take(passages: list[_Passage]) -> Foremost[_Passage]:
-    """The element that is taken last, of those whose enqueue was over before a moment."""
+    """Find the element that is taken last, of those whose enqueue was over before a moment."""
     return Foremost(passages, lambda one: _end(one.put), lambda one: one.taken_from)
 
 

@@ -106,7 +106,7 @@ class SetFull:
     name: str = "set-full"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """The verdict, with counts and latencies of all elements."""
+        """Return the verdict, with counts and latencies of all elements."""
         budget.spend(0)
         adds = [one for one in history.operations if one.f == self.f_add]
         reads = [one for one in history.operations if one.f == "read" and one.type == "ok"]
@@ -159,7 +159,7 @@ class SetFull:
 
 
 def _unstable(tally: Counter[str]) -> str:
-    """That nothing is known to stay; empty if something is."""
+    """Say that nothing is known to stay; empty if something is."""
     if tally["stable"]:
         return ""
     if not tally["unsettled"]:
@@ -186,7 +186,7 @@ _COUNTED = ("stable", "stale", "lost", "unsettled", "never-read")
 
 
 def elements(adds: Sequence[Operation], reads: Sequence[Operation]) -> list[Element]:
-    """What these reads show of each element, in order of its first add. O(total size of reads).
+    """List what these reads show of each element, by its first add. O(total size of reads).
 
     Args:
         adds: the operations that add an element; one that failed adds none.
@@ -238,7 +238,7 @@ def _keep_earlier(known: dict[Key, Operation], key: Key, one: Operation) -> None
 
 
 def _wrong_members(adds: list[Operation], reads: list[Operation]) -> list[Anomaly]:
-    """Phantoms and duplicates, each value once."""
+    """List phantoms and duplicates, each value once."""
     possible: dict[Key, int] = {}
     for add in adds:
         if add.type != "fail":

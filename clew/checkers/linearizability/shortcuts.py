@@ -50,7 +50,7 @@ def shortcut(
 def without_orders(
     specification: Specification, entries: Sequence[Entry], budget: Budget
 ) -> PartitionResult | None:
-    """What is found where not all operations on a collection are put in order; None for nothing.
+    """Return what is found without an order of all operations on a collection; None for nothing.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
@@ -62,7 +62,7 @@ def without_orders(
 
 
 def is_collection(specification: Specification) -> bool:
-    """Whether it is a set, queue, stack or priority queue that ships, which have engines."""
+    """Return whether it is a set, queue, stack or priority queue that ships, which have engines."""
     return type(specification).__module__ == _COLLECTIONS
 
 
@@ -70,7 +70,7 @@ _COLLECTIONS = "clew.checkers.linearizability.specifications.collections"
 
 
 def _of_collections() -> ModuleType:
-    """Their engines, which take a while to import, and which no other history needs."""
+    """Import their engines, which takes a while, and which no other history needs."""
     return import_module("clew.checkers.linearizability.collections.engines")
 
 

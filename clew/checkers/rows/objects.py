@@ -24,7 +24,7 @@ _SOURCE = "Herlihy and Wing, TOPLAS 1990; Lowe, 2017; Gibbons and Korach, 1997"
 def _object(
     at: str, name: str, what: str, *options: CheckerOption, keys: bool = True, **more: Any
 ) -> CheckerEntry:
-    """The row; ``keys`` is false where the values themselves say whether they begin with a key."""
+    """Make the row; ``keys`` is false if the values themselves say whether they have a key."""
     at = f"clew.checkers.linearizability.specifications.{at}"
     options = (*options, KEYED) if keys else options
     kinds = {"nonlinearizable": "no order of the operations explains an answer"}

@@ -55,7 +55,7 @@ class Availability:
             )
 
     def check(self, history: History, budget: Budget) -> Result:
-        """One anomaly ``unavailable`` for each error among the unanswered, if too many are."""
+        """Report ``unavailable`` for each error among the unanswered, if too many are."""
         budget.spend(0)
         operations = history.operations
         if not operations:
@@ -86,14 +86,14 @@ def _is_fraction(value: Any) -> bool:
 
 
 def answered(operation: Operation) -> bool:
-    """True for an operation that counts as answered."""
+    """Return whether an operation counts as answered."""
     if operation.type == "ok":
         return True
     return operation.type == "fail" and _code(operation.error) in REFUSALS
 
 
 def _code(error: Any) -> int | None:
-    """The protocol's error code, where an error carries one in any of the ways it is written."""
+    """Return the protocol's error code, if the error has one in any of the ways it is written."""
     if isinstance(error, dict):
         error = error.get("code", error.get("name"))
     elif isinstance(error, list | tuple) and error:

@@ -25,7 +25,7 @@ class Echo:
     name: str = "echo"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """One anomaly ``mismatch`` for each wrong reply; UNKNOWN if nothing was answered."""
+        """Report a ``mismatch`` for each wrong reply; UNKNOWN if nothing was answered."""
         budget.spend(0)
         answered = [one for one in history.operations if one.f == self.f and one.type == "ok"]
         anomalies = [_mismatch(one) for one in answered if not _matches(one)]

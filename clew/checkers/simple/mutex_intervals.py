@@ -56,7 +56,7 @@ class MutexIntervals:
     name: str = "mutex-intervals"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """UNKNOWN if nobody ever held the lock."""
+        """Return UNKNOWN if nobody ever held the lock."""
         budget.spend(0)
         holds = _holds(history.operations)
         anomalies = [] if self.leases else _overlaps(holds)
@@ -73,7 +73,7 @@ class MutexIntervals:
 
 
 def _holds(operations: Iterable[Operation]) -> list[Hold]:
-    """The sure holds in order of acquisition."""
+    """List the sure holds in order of acquisition."""
     held: dict[Process, list[Operation]] = {}
     found = []
     # A release ends every hold of its process: what it had acquired twice, it no longer surely
@@ -114,7 +114,7 @@ def _two_holders(first: Hold, second: Hold) -> Anomaly:
 
 
 def _stale_tokens(holds: list[Hold]) -> list[Anomaly]:
-    """Acquisitions whose token is not above that of an acquisition that was over before."""
+    """List acquisitions whose token is not above that of one that was over before."""
     tokened = [hold.acquire for hold in holds if _is_token(hold.acquire)]
     over = Foremost(tokened, completion, lambda acquire: acquire.result)
     found = []

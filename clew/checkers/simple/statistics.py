@@ -20,7 +20,7 @@ _QUANTILES = (("0", 0), ("0.5", 50), ("0.95", 95), ("0.99", 99), ("1", 100))
 
 
 def quantiles(values: Iterable[int]) -> dict[str, int]:
-    """The quantiles 0, 0.5, 0.95, 0.99 and 1, exact: each is one of the values.
+    """Return the quantiles 0, 0.5, 0.95, 0.99 and 1, exact: each is one of the values.
 
     The quantile q of n sorted values is the one at index ``floor(q * n)``, at most n - 1.
     Empty where there are no values. O(n log n).
@@ -33,7 +33,7 @@ def quantiles(values: Iterable[int]) -> dict[str, int]:
 
 
 def statistics(history: History) -> dict[str, Any]:
-    """Counts and latencies of all operations and of each kind of operation.
+    """Return counts and latencies of all operations and of each kind of operation.
 
     Returns:
         ``count``, ``ok``, ``fail``, ``info``, ``latency_ns`` (`quantiles` over the ``ok``
@@ -65,7 +65,7 @@ class Statistics:
     name: str = "statistics"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """VALID where each kind of operation succeeded at least once. O(n log n)."""
+        """Return VALID if each kind of operation succeeded at least once. O(n log n)."""
         budget.spend(0)
         figures = statistics(history)
         never = [f"no {f} ever succeeded" for f, one in figures["by_f"].items() if not one["ok"]]

@@ -27,7 +27,7 @@ class UniqueIds:
     name: str = "unique-ids"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """One anomaly ``duplicate`` for each repeated id; ``malformed`` for a reply without one."""
+        """Report a ``duplicate`` for each repeated id, ``malformed`` for a reply without one."""
         budget.spend(0)
         given: dict[Key, list[Operation]] = {}
         anomalies = []

@@ -18,7 +18,7 @@ from clew.checkers.verdict import Budget
 def of_unique_values(
     specification: Specification, entries: Sequence[Entry], budget: Budget | None
 ) -> PartitionResult | None:
-    """What the engine for unique values found; None if it does not apply.
+    """Return what the engine for unique values found; None if it does not apply.
 
     Raises:
         OutOfBudget: it was not decided within the budget.
@@ -36,7 +36,7 @@ def of_unique_values(
 def without_orders(
     specification: Specification, entries: Sequence[Entry], budget: Budget
 ) -> PartitionResult | None:
-    """What is found where not all operations are put in order; None for nothing.
+    """Return what is found where not all operations are put in order; None for nothing.
 
     Raises:
         OutOfBudget: it was not decided within the budget.

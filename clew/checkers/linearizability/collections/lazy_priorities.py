@@ -111,7 +111,7 @@ class LazyPriorityQueue(Specification):
         return ((present, flying, helpers, over),)
 
     def _removed(self, state: Any, field: int | None) -> Sequence[Hashable] | None:
-        """Without a copy of a value, one that is present, else the first in flight to respond."""
+        """Take out a copy of a value: one that is present, else the first in flight to respond."""
         after = None if field is None else self._helped(state, field)
         if field is None or after is None:
             return None

@@ -124,7 +124,7 @@ class LazyQueue(Specification):
         return _Left(first, ranks | 1 << rank - first, pending, ended)
 
     def _taken(self, state: _Left, value: Any) -> _Left | None:
-        """Without the first to respond of those with the value that none left precedes."""
+        """Take out the first to respond of those with the value that none left precedes."""
         first, ranks, pending, ended = state
         answered, unanswered = self._of_value.get(value, (0, 0))
         suitable = answered >> first & ranks

@@ -96,7 +96,7 @@ def _first_matching(kind: Kind, entries: Sequence[Entry]) -> dict[int, Entry] | 
 
 
 def _answered(put: Entry) -> tuple[bool, int]:
-    """Answered ones first, and then the last that was invoked."""
+    """Return the key that sorts answered ones first, and then the last that was invoked."""
     return put.completed is not None, put.invoked
 
 
