@@ -70,7 +70,7 @@ class Kafka:
     name: str = "kafka"
 
     def check(self, history: History, budget: Budget) -> Result:
-        """The verdict.
+        """Return the verdict.
 
         Raises:
             HistoryError: a request is neither a send nor a poll in a form that is known.
@@ -137,7 +137,7 @@ def _judged(anomalies: list[Anomaly], unpolled: int, logs: Logs) -> tuple[Verdic
 
 
 def _not_judged(empty: int, commits: Verdicts, clients: Clients, aborted: int) -> str:
-    """What the history holds and this verdict does not cover, a sentence each."""
+    """Say what the history holds and this verdict does not cover, a sentence each."""
     told = []
     if empty:
         polls = "1 poll came" if empty == 1 else f"{empty} polls came"

@@ -105,7 +105,7 @@ class Clients:
             self._position.get(one.process, {}).pop(key, None)
 
     def _reached(self, poll: Poll) -> tuple[int, Operation | None]:
-        """The offset up to which the client had read, and the operation that read it."""
+        """Return the offset up to which the client had read, and the operation that read it."""
         key, one = poll.key, poll.operation
         if poll.moved:
             return -1, None
@@ -132,7 +132,7 @@ class Clients:
             self.gaps.append(Gap(key, low, first, earlier, one, sure=earlier is not None))
 
     def skips(self) -> list[Anomaly]:
-        """The gaps that hold messages which somebody saw."""
+        """List the gaps that hold messages which somebody saw."""
         found = []
         for gap in self.gaps:
             inside = self.logs.between(gap.key, gap.low, gap.high) if gap.sure else range(0)
@@ -180,7 +180,7 @@ def _nonmonotonic_poll(poll: Poll, low: int, high: int, earlier: Operation) -> A
 def _between(
     kind: str, reason: str, earlier: Operation, later: Operation, data: dict[str, Any]
 ) -> Anomaly:
-    """An anomaly of two operations; of one alone its kind says so."""
+    """Make an anomaly of two operations; of one alone its kind says so."""
     if earlier is later:
         return Anomaly(f"int-{kind}", reason, (later,), data)
     return Anomaly(kind, reason, (earlier, later), data)

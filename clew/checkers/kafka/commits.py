@@ -112,7 +112,7 @@ class _Offsets:
             tried.last = commit
 
     def before(self, shown: Committed) -> _Tried | None:
-        """The commits of the offset that a list shows; None if none was begun by then."""
+        """Return the commits of the offset that a list shows; None if none was begun by then."""
         tried = None if shown.offset is None else self.tried.get((shown.key, shown.offset))
         begun = tried is not None and tried.first.operation.invoked < end_of(shown.operation)
         return tried if begun else None
@@ -128,13 +128,13 @@ def _offset(commit: Commit) -> int:
 
 
 def _scopes(one: Operation) -> list[tuple[str, Any]]:
-    """Whose commits an operation must know of: its client's and its node's."""
+    """Return whose commits an operation must know of: its client's and its node's."""
     own: list[tuple[str, Any]] = [("process", one.process)]
     return own if one.node is None else [*own, ("node", one.node)]
 
 
 def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Verdicts:
-    """What the lists of committed offsets show against what was committed. O(n log n).
+    """Hold the lists of committed offsets against what was committed. O(n log n).
 
     Args:
         steps: all steps of a history.
@@ -178,7 +178,7 @@ def judge_commits(steps: Iterable[Step], recency: Recency, *, quiet: int) -> Ver
 
 
 def _wrong(shown: Committed, offsets: _Offsets, recency: Recency) -> list[Anomaly]:
-    """What is wrong with one offset of a list, when it is invoked; at most one anomaly."""
+    """List what is wrong with one offset of a list, when it is invoked; at most one anomaly."""
     tried = offsets.before(shown)
     if tried is None and shown.offset is not None and shown.offset > 0:
         return [_phantom(shown, offsets)]

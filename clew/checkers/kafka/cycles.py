@@ -34,7 +34,7 @@ _Edge = tuple[int, int, _Polled | None]
 
 
 def cycles(logs: Logs) -> list[Anomaly]:
-    """One anomaly for each group of circular transactions; O(n log n), if any sends and polls."""
+    """List an anomaly per group of circular transactions; O(n log n), if any sends and polls."""
     senders = {send.operation.number for send in logs.sends}
     if not any(poll.operation.number in senders for poll in logs.polls):
         return []  # no cycle: a single send or poll only begins or ends a chain
@@ -51,7 +51,7 @@ def cycles(logs: Logs) -> list[Anomaly]:
 
 
 def _polled(logs: Logs, operations: Sequence[Operation]) -> OrderGraph[_Polled | None]:
-    """Who polled whose messages. The sender is known if exactly one send of it did not fail."""
+    """Make the graph of who polled whose message, known if exactly one send of it is live."""
     place = {one.number: at for at, one in enumerate(operations)}
     graph = OrderGraph[_Polled | None](len(operations))
     for poll in logs.polls:
@@ -70,7 +70,7 @@ def _polled(logs: Logs, operations: Sequence[Operation]) -> OrderGraph[_Polled |
 
 
 def _add_real_time(graph: OrderGraph[_Polled | None], operations: Sequence[Operation]) -> None:
-    """What was over comes before what began after; one more node for each that was over."""
+    """Put what was over before what began after; one more node for each that was over."""
     over = [at for at, one in enumerate(operations) if one.type != "info"]
     over.sort(key=lambda at: end_of(operations[at]))
     last = None  # it comes after all operations of `over` that were passed
@@ -101,7 +101,7 @@ def _told(edges: Sequence[_Edge], operations: Sequence[Operation]) -> Anomaly:
 
 
 def _sentences(edges: Sequence[_Edge], operations: Sequence[Operation]) -> Iterable[str]:
-    """One clause for each edge; a passage of time over several nodes is one."""
+    """Yield one clause for each edge; a passage of time over several nodes is one."""
     real = len(operations)
     before = 0
     # Invariant: `before` is the last operation that the cycle passed; nodes of real time lie

@@ -60,17 +60,17 @@ class Logs:
         return name
 
     def between(self, key: str, low: int, high: int) -> range:
-        """Indices into ``offsets[key]`` of the messages strictly between two offsets."""
+        """Return indices into ``offsets[key]`` of the messages strictly between two offsets."""
         offsets = self.offsets.get(key, [])
         return range(bisect_right(offsets, low), bisect_left(offsets, high))
 
     def sent(self, key: str, message: Key) -> int:
-        """How often a message was sent, without the sends that failed."""
+        """Count how often a message was sent, without the sends that failed."""
         sends = self.attempts.get((key, message), ())
         return sum(send.operation.type != "fail" for send in sends)
 
     def misplaced(self) -> list[Anomaly]:
-        """Messages at several offsets, and offsets with several messages."""
+        """List messages at several offsets, and offsets with several messages."""
         found = [
             _shared(first, second)
             for sends in self.attempts.values()
@@ -101,7 +101,7 @@ def _inconsistent(key: str, offset: int, places: list[Place]) -> Anomaly:
 
 
 def _sharing(sends: list[Send]) -> list[tuple[Send, Send]]:
-    """The sends of one message that were given the offset of an earlier one, each with that."""
+    """Pair each send that was given the offset of an earlier one of its message with that one."""
     owners: dict[int, Send] = {}
     placed = [(send.offset, send) for send in sends if send.offset is not None]
     pairs = [(owners.setdefault(offset, send), send) for offset, send in placed]
@@ -124,5 +124,5 @@ def _duplicate(key: str, places: list[Place], sent: int) -> Anomaly:
 
 
 def end_of(operation: Operation) -> int:
-    """The position by which an operation was over, or its first one where it never was."""
+    """Return the position by which an operation was over, or its first one if it never was."""
     return operation.invoked if operation.completed is None else operation.completed

@@ -18,7 +18,7 @@ from clew.history import History, Operation
 
 
 def quiet_from(history: History) -> int:
-    """The position after which a poll is late: no send is open and no fault may stand."""
+    """Return the position after which a poll is late: no send is open and no fault may stand."""
     last = -1
     for one in history.operations:
         if one.f in {"send", "txn"}:
@@ -38,7 +38,7 @@ class Empty(NamedTuple):
 
 
 def empty_polls(logs: Logs) -> list[Empty]:
-    """The polls from an offset that came back empty, though the log surely held more by then."""
+    """List the polls from an offset that came back empty, though the log surely held more then."""
     empty = [
         poll
         for poll in logs.polls
@@ -72,7 +72,7 @@ def _offset(send: Send) -> int:
 
 
 def stale_polls(empty: list[Empty], history: History, *, quiet: int, strong: bool) -> list[Anomaly]:
-    """Those of the empty polls that are wrong: at the end, and everywhere where it is asked for."""
+    """List the empty polls that are wrong: at the end, and everywhere if that is asked for."""
     return [
         _stale(one)
         for one in empty
@@ -92,7 +92,7 @@ def _stale(empty: Empty) -> Anomaly:
 
 
 def unread(logs: Logs, gaps: list[Gap], quiet: int) -> tuple[list[Anomaly], int]:
-    """The acknowledged messages that nobody polled: those surely lost, and how many others."""
+    """List the acknowledged messages surely lost, and count the others that nobody polled."""
     passed = _merged(gaps)
     ends = _late_ends(logs, quiet)
     found = []
@@ -118,7 +118,7 @@ def unread(logs: Logs, gaps: list[Gap], quiet: int) -> tuple[list[Anomaly], int]
 
 
 def _merged(gaps: list[Gap]) -> dict[str, list[Gap]]:
-    """Per key, gaps in order that cover the same offsets; none lies inside another."""
+    """Merge gaps, per key, into those in order that cover the same; none lies inside another."""
     merged: dict[str, list[Gap]] = {}
     # By their beginning, the longer first: one that does not reach further lies inside the last.
     for gap in sorted(gaps, key=lambda gap: (gap.key, gap.low, -gap.high)):
@@ -129,7 +129,7 @@ def _merged(gaps: list[Gap]) -> dict[str, list[Gap]]:
 
 
 def _passer(gaps: list[Gap], offset: int | None) -> Gap | None:
-    """The gap that passes over an offset. Both ends of the gaps increase: O(log n)."""
+    """Find the gap that passes over an offset. Both ends of the gaps increase: O(log n)."""
     if offset is None:
         return None
     index = bisect_left(gaps, offset, key=lambda gap: gap.low) - 1
@@ -137,7 +137,7 @@ def _passer(gaps: list[Gap], offset: int | None) -> Gap | None:
 
 
 def _late_ends(logs: Logs, quiet: int) -> dict[str, tuple[int, Operation]]:
-    """Per key, the lowest offset from which a late poll found nothing, and the poll."""
+    """Return per key the lowest offset from which a late poll found nothing, and the poll."""
     ends: dict[str, tuple[int, Operation]] = {}
     reached: dict[tuple[Any, str], int] = {}
     # Invariant: `reached` has where each process goes on in each log.

@@ -22,7 +22,7 @@ class Reads(NamedTuple):
 
 
 def reads_of_nothing(logs: Logs) -> Reads:
-    """Phantoms, aborted reads and precommitted reads, each message once."""
+    """Find phantoms, aborted reads and precommitted reads, each message once."""
     possible: dict[tuple[str, Key], int] = {}
     for send in logs.sends:
         if send.operation.type != "fail":

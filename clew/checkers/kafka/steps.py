@@ -110,7 +110,7 @@ Step = Send | Poll | Moved | Commit | Committed | Garbled
 
 
 def steps_of(history: History) -> Iterator[Step]:
-    """The steps of a history in order of invocation; inside a transaction, in its order.
+    """Yield the steps of a history in order of invocation; inside a transaction, in its order.
 
     Failed sends are among them, without offset. Polls that were not answered are not.
     An answer in none of the forms above is one `Garbled`. O(n).
@@ -135,7 +135,7 @@ def steps_of(history: History) -> Iterator[Step]:
 
 
 def said_of(history: History, one: Operation, field: str) -> Any:
-    """What the events of an operation say in a field beside those that every history has."""
+    """Return what an operation's events say in a field beside those that every history has."""
     for position in (one.completed, one.invoked):
         extra = None if position is None else history.events[position].extra
         if extra is not None and field in extra:
@@ -144,12 +144,12 @@ def said_of(history: History, one: Operation, field: str) -> Any:
 
 
 def is_final(history: History, one: Operation) -> bool:
-    """Whether the history marks the operation as one at the end, after all faults."""
+    """Return whether the history marks the operation as one at the end, after all faults."""
     return said_of(history, one, "final") is True or said_of(history, one, "final?") is True
 
 
 def in_effect(steps: list[Step]) -> list[Step]:
-    """The steps, with the offsets of unknown transactions only where a poll shows them in effect.
+    """Return the steps, with offsets of unknown transactions only if polls show them in effect.
 
     A transaction is all or nothing: where one of its messages was polled, all of them are there.
     O(messages).
@@ -213,20 +213,20 @@ def _assigned(one: Operation, history: History) -> Moved:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    """The keys in ``[key, ...]`` or ``{"keys": [key, ...]}``; None if they are not said."""
+    """Read the keys in ``[key, ...]`` or ``{"keys": [key, ...]}``; None if they are not said."""
     if isinstance(value, Mapping):
         value = value.get("keys")
     return frozenset(map(str, value)) if isinstance(value, list | tuple) else None
 
 
 def _keys(rebalances: Any) -> frozenset[str]:
-    """The keys of all rebalances of an operation."""
+    """Collect the keys of all rebalances of an operation."""
     entries = rebalances if isinstance(rebalances, list | tuple) else ()
     return frozenset().union(*(_names(entry) or () for entry in entries))
 
 
 def _offsets(value: Any) -> Mapping[Any, Any] | None:
-    """``{key: offset}``, bare or under ``offsets``; None if it is neither."""
+    """Read ``{key: offset}``, bare or under ``offsets``; None if it is neither."""
     if isinstance(value, Mapping) and set(value) == {"offsets"}:
         value = value["offsets"]
     return value if isinstance(value, Mapping) else None
@@ -294,13 +294,13 @@ def _transaction(one: Operation, moved: frozenset[str]) -> Iterator[Step]:
 
 
 def _at(result: Any, place: int) -> Any:
-    """The part at a place of what an operation of no success was answered, where there is one."""
+    """Return the part at a place of an unsuccessful operation's answer, if there is one."""
     part = result[place] if isinstance(result, list | tuple) and place < len(result) else ()
     return part if isinstance(part, list | tuple) and part[:1] in _MICRO else ()
 
 
 def _told(result: Any, place: int, message: Any) -> int | None:
-    """The offset that a transaction of unknown outcome tells of one of its sends, if it does."""
+    """Return the offset that a transaction of unknown outcome names for a send, if it does."""
     part = _at(result, place)
     if len(part) != len(("send", "key", "message")):
         return None
@@ -322,7 +322,7 @@ def _send(one: Operation) -> Send:
 
 
 def _acknowledged(result: Any) -> int | None:
-    """The offset in the reply of a send, None if the reply has none."""
+    """Return the offset in the reply of a send, None if the reply has none."""
     if isinstance(result, dict):
         result = result.get("offset")
     elif isinstance(result, list | tuple) and len(result) == 2:  # noqa: PLR2004 - a pair
@@ -357,7 +357,7 @@ def _polls(one: Operation, result: Any, argument: Any, moved: frozenset[str]) ->
 
 
 def _observed(result: Any) -> dict[Any, Any]:
-    """The keys of which an unsuccessful poll says what it returned."""
+    """Return the keys of which an unsuccessful poll says what it returned."""
     if not isinstance(result, Mapping):
         return {}
     return {
