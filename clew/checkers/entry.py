@@ -28,7 +28,7 @@ class CheckerOption(NamedTuple):
 
 
 def any_value(text: str) -> Any:
-    """A JSON value, or the text itself if it is not one."""
+    """Read a JSON value, or the text itself if it is not one."""
     try:
         return json.loads(text)
     except ValueError:
@@ -36,7 +36,7 @@ def any_value(text: str) -> Any:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words separated by commas; at least one."""
+    """Read words separated by commas; at least one."""
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     if not words:
         raise ValueError("words parted by commas")
@@ -44,14 +44,14 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def flag(text: str) -> bool:
-    """True or false."""
+    """Read true or false."""
     if text not in {"true", "false"}:
         raise ValueError("true or false")
     return text == "true"
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """Reads one of these words."""
+    """Make a reader of one of these words."""
     expected = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
     def read(text: str) -> str:
@@ -63,7 +63,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def whole(text: str) -> int:
-    """A whole number."""
+    """Read a whole number."""
     try:
         return int(text)
     except ValueError:
@@ -71,7 +71,7 @@ def whole(text: str) -> int:
 
 
 def share(text: str) -> Any:
-    """The word ``total``, or a fraction."""
+    """Read the word ``total``, or a fraction."""
     try:
         return text if text == "total" else float(text)
     except ValueError:
@@ -189,7 +189,7 @@ class CheckerEntry:
     def make(
         self, options: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None
     ) -> Checker:
-        """The checker with these options.
+        """Make the checker with these options.
 
         Args:
             options: each a text as the command line has it.
@@ -234,13 +234,13 @@ def _made(at: str, name: str, arguments: Mapping[str, Any]) -> Checker:
 
 
 def _loaded(at: str) -> Any:
-    """The object that ``module:name`` names."""
+    """Import the object that ``module:name`` names."""
     module, _, name = at.partition(":")
     return getattr(import_module(module), name)
 
 
 def _specified(specification: Any, name: str, arguments: Mapping[str, Any]) -> Checker:
-    """The checker of linearizability for a specification."""
+    """Make the checker of linearizability for a specification."""
     ours = {part: value for part, value in arguments.items() if part in _OF_THE_CHECKER}
     rest = {part: value for part, value in arguments.items() if part not in ours}
     linearizability = import_module("clew.checkers.linearizability")

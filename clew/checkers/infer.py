@@ -35,7 +35,7 @@ class Guess(NamedTuple):
 
 
 def infer(history: History) -> Guess:
-    """The checker that suits the history; O(n) for each sign tried.
+    """Guess the checker that suits the history; O(n) for each sign tried.
 
     Raises:
         HistoryError: no sign fits, or there is no client operation.
@@ -66,7 +66,7 @@ def _fits(sign: Sign, functions: frozenset[str], operations: Sequence[Operation]
 
 
 def _accesses(operation: Operation, value: Any, *, keyed: bool) -> Iterator[tuple[bool, Key, Any]]:
-    """What an operation on registers reads or writes: whether it reads, the register, the value."""
+    """Yield what an operation on registers does: whether it reads, the register, the value."""
     parts = list(triples(value))
     if parts:
         for word, name, held in parts:
@@ -79,7 +79,7 @@ def _accesses(operation: Operation, value: Any, *, keyed: bool) -> Iterator[tupl
 
 
 def _from_zero(operations: Sequence[Operation]) -> bool:
-    """Registers that show 0, and nothing else, before anybody invoked a write of it; O(n).
+    """Return whether registers show 0, and nothing else, before any write of it began; O(n).
 
     What is read before it is written was there at first, or is wrong. If all of these are 0, and
     none nil, the registers are taken to start at 0.
@@ -96,7 +96,7 @@ def _has_zero(value: Any) -> bool:
 
 
 def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
-    """What registers showed before anybody invoked a write of it; O(n)."""
+    """Collect what registers showed before anybody invoked a write of it; O(n)."""
     asked: dict[Key, int] = {}
     for each in operations:
         for reads, name, value in _accesses(each, each.argument, keyed=keyed):
@@ -113,7 +113,7 @@ def _early(operations: Sequence[Operation], *, keyed: bool) -> set[Key]:
 
 
 def _shown(operation: Operation, *, keyed: bool) -> Iterator[tuple[Key, Any]]:
-    """What an answered operation saw: a compare-and-set saw what it replaced."""
+    """Yield what an answered operation saw: a compare-and-set saw what it replaced."""
     if operation.f == "cas":
         name, held = operation.argument if keyed else (None, operation.argument)
         if is_pair(held):

@@ -41,12 +41,12 @@ PLAIN = frozenset({int, str})
 
 
 def is_pair(value: Any) -> bool:
-    """Whether the value may be ``[key, value]``."""
+    """Return whether the value may be ``[key, value]``."""
     return type(value) in PAIRS and len(value) == _PAIR
 
 
 def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...]:
-    """The one or two ways in which the values can be read, the likelier first. O(n).
+    """Return the one or two ways in which the values can be read, the likelier first. O(n).
 
     The argument of each of the functions ``pairs`` is itself a pair; with a key ``[key, [a, b]]``.
 
@@ -87,7 +87,7 @@ def readings(history: History, pairs: Collection[str] = ()) -> tuple[Keying, ...
 def said_readings(
     history: History, pairs: Collection[str] = (), *, keyed: bool | None = None
 ) -> tuple[Keying, ...]:
-    """The `readings`, or the one that ``keyed`` says is meant, which is None if nobody says. O(n).
+    """Return the `readings`, or the one that ``keyed`` says is meant (None: nobody says). O(n).
 
     Raises:
         HistoryError: as `readings`; or a key is said to be there, and some values have none.
@@ -110,7 +110,7 @@ def said_readings(
 
 
 def _agreed(results: Sequence[tuple[Keying, Result]]) -> Result:
-    """The first result if the verdicts on all readings agree; otherwise UNKNOWN, and why.
+    """Return the first result if the verdicts on all readings agree; else UNKNOWN, and why.
 
     A history that is wrong in one reading and right in another is not known to be either.
     """
@@ -147,12 +147,12 @@ def _all_have_keys(
 
 
 def _are_pairs(values: Sequence[Any]) -> bool:
-    """Whether `is_pair` holds for all; without a call for each."""
+    """Return whether `is_pair` holds for all; without a call for each."""
     return PAIRS.issuperset(map(type, values)) and _TWO.issuperset(map(len, values))
 
 
 def _all_own(answered: Sequence[Operation]) -> bool:
-    """Whether `_is_own` holds for all; mostly without a call for each."""
+    """Return whether `_is_own` holds for all; mostly without a call for each."""
     results = list(map(_RESULT, answered))
     if not _are_pairs(results):
         return False
@@ -190,7 +190,7 @@ def _asks(operation: Operation) -> bool:
 
 
 def _is_own(operation: Operation) -> bool:
-    """Whether the result is a pair with the key of the argument."""
+    """Return whether the result is a pair with the key of the argument."""
     result = operation.result
     if type(result) not in PAIRS or len(result) != _PAIR:
         return False
@@ -209,7 +209,7 @@ def _only_some(history: History, keyed: Operation, other: Operation) -> HistoryE
 
 
 def of_each_key(checker: Checker, history: History, *, keyed: bool | None = None) -> Checker:
-    """The checker itself, or one that judges key by key if the history is keyed. O(n).
+    """Return the checker, or one that judges key by key if the history is keyed. O(n).
 
     If the history does not show whether it is keyed, and ``keyed`` does not say so, one that judges
     both.
@@ -243,7 +243,7 @@ class EachReading:
         return helps(self.of[0][1])
 
     def check(self, history: History, budget: Budget) -> Result:
-        """What all readings agree on. A reading that the checker can't take is none.
+        """Return what all readings agree on. A reading that the checker can't take is none.
 
         Raises:
             HistoryError: the checker can take none of them.
@@ -252,7 +252,7 @@ class EachReading:
 
 
 def judged(readers: Sequence[tuple[Keying, Callable[[], Result]]]) -> Result:
-    """What all readings agree on; one that is refused is none.
+    """Return what all readings agree on; one that is refused is none.
 
     Raises:
         HistoryError: all of them are refused.
@@ -292,7 +292,7 @@ class EachKey:
         return helps(self.checker)
 
     def check(self, history: History, budget: Budget) -> Result:
-        """The results of all keys as one; each anomaly names its key.
+        """Return the results of all keys as one; each anomaly names its key.
 
         Raises:
             HistoryError: as the checker does.
@@ -339,7 +339,7 @@ class _Part(NamedTuple):
 
 
 def _split(history: History, *, bare: bool) -> list[_Part]:
-    """The parts in order of their first operation; what named processes did is in each. O(n)."""
+    """Split the history by key, in order of first operation; named processes are in each. O(n)."""
     recorded: dict[Key, list[Operation]] = {}
     told: dict[int, tuple[Key, Any]] = {}
     for one in history.operations:

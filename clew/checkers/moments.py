@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def completion(operation: Operation) -> int:
-    """The position of its completion, or of its invocation where it was never answered."""
+    """Return the position of its completion, or of its invocation if it was never answered."""
     return operation.invoked if operation.completed is None else operation.completed
 
 
@@ -33,7 +33,7 @@ class Foremost(Generic[T]):
         self._foremost: T | None = None
 
     def before(self, moment: int) -> T | None:
-        """That item, or None if none was over; the moments of successive calls never go back."""
+        """Return that item, or None if none was over; the moments of calls never go back."""
         # Invariant: what does not wait was over before the moments so far, and none of it ranks
         # above the foremost.
         while self._waiting and self._end(self._waiting[-1]) < moment:

@@ -32,7 +32,7 @@ class OrderGraph(Generic[Label]):
         self._shared: set[int] = set()
 
     def branch(self) -> OrderGraph[Label]:
-        """A copy whose edges can grow on their own; O(n), and the edges themselves are shared."""
+        """Copy the graph, so that edges can grow on their own; O(n), and the edges are shared."""
         copy = OrderGraph[Label](0)
         copy.real = self.real
         copy.successors = self.successors[:]
@@ -40,7 +40,7 @@ class OrderGraph(Generic[Label]):
         return copy
 
     def node(self) -> int:
-        """A new node that is not real."""
+        """Add a node that is not real, and return it."""
         self.successors.append({})
         return len(self.successors) - 1
 
@@ -56,7 +56,7 @@ class OrderGraph(Generic[Label]):
         return True
 
     def order(self) -> list[int] | None:
-        """All nodes so that each comes after its predecessors; None if there is a cycle. O(n).
+        """List all nodes so that each comes after its predecessors; None for a cycle. O(n).
 
         Real nodes that may come in any order come by number.
         """
@@ -64,7 +64,7 @@ class OrderGraph(Generic[Label]):
         return found if len(found) == len(self.successors) else None
 
     def contradictions(self) -> Iterator[list[tuple[int, int, Label]]]:
-        """For each component that no order can satisfy, a shortest cycle as its edges.
+        """Yield for each component that no order satisfies a shortest cycle as its edges.
 
         Cycles are sought from the first 64 real nodes of a component, so that a huge one costs
         no more than linear time; the shortest of those is given.
@@ -79,7 +79,7 @@ class OrderGraph(Generic[Label]):
                 yield min(cycles, key=len)
 
     def _cycle(self, start: int, inside: frozenset[int]) -> list[tuple[int, int, Label]]:
-        """A shortest closed walk from a real node over another one."""
+        """Find a shortest closed walk from a real node over another one."""
 
         # A state is a node and whether another real node was passed on the way.
         def following(state: tuple[int, bool]) -> Iterator[tuple[int, bool]]:
@@ -97,7 +97,7 @@ Node = TypeVar("Node", bound=Hashable)
 def shortest_walk(
     start: Node, goal: Node, following: Callable[[Node], Iterable[Node]], most: int = -1
 ) -> list[Node]:
-    """The nodes of a shortest walk of one step or more, both ends included; empty for none.
+    """List the nodes of a shortest walk of one step or more, with both ends; empty for none.
 
     Breadth first, O(edges). The start may be the goal, and the walk then a circle. Walks of more
     than ``most`` steps don't count, unless that is negative.
@@ -124,7 +124,7 @@ def shortest_walk(
 
 
 def in_order(successors: Mapping[int, Iterable[int]] | Sequence[Iterable[int]]) -> list[int]:
-    """The nodes, each after all that lead to it; short of those on or behind circles.
+    """List the nodes, each after all that lead to it; short of those on or behind circles.
 
     Kahn's algorithm, O(nodes + edges). Those that may come in any order come as they were given.
     """
@@ -153,12 +153,12 @@ def in_order(successors: Mapping[int, Iterable[int]] | Sequence[Iterable[int]]) 
 
 
 def components(successors: Sequence[Collection[int]]) -> list[list[int]]:
-    """The strongly connected components of two or more nodes, each sorted, by their least node."""
+    """List the strongly connected components of two or more nodes, each sorted, by least node."""
     return sorted(strong_components(successors))
 
 
 def strong_components(successors: Sequence[Collection[int]]) -> Iterator[list[int]]:
-    """The strongly connected components of two or more nodes, each sorted, as they are found.
+    """Yield the strongly connected components of two or more nodes, each sorted, as found.
 
     Tarjan's algorithm, iterative, O(nodes + edges). Edges from a node to itself don't count.
     """

@@ -62,7 +62,7 @@ class Judgement:
     kept: tuple[Operation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``clew check --json`` prints, with JSON values only."""
+        """Return the object that ``clew check --json`` prints, with JSON values only."""
         return {
             "file": self.file,
             "model": self.model,
@@ -91,7 +91,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value with JSON's types alone: a key that is no string becomes its text."""
+    """Return a value with JSON's types alone: a key that is no string becomes its text."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -118,7 +118,7 @@ class Question(NamedTuple):
     keeps: bool = False
 
     def budget(self) -> Budget:
-        """The budget for the check of one file."""
+        """Make the budget for the check of one file."""
         if self.steps is None and self.budget_seconds is None:
             return Budget()
         return Budget(self.budget_seconds, self.steps)
@@ -188,7 +188,7 @@ def _read_and_check(file: str, question: Question) -> Judgement:
 
 
 def _inferred(history: History, recorded: History) -> Guess:
-    """A guess at the model; if there is none, missing invocations are reported first.
+    """Guess the model; if that fails, missing invocations are reported first.
 
     Raises:
         HistoryError: there is none.
@@ -203,7 +203,7 @@ def _inferred(history: History, recorded: History) -> Guess:
 
 
 def _suited(entry: CheckerEntry, options: Mapping[str, str], history: History) -> Checker:
-    """The checker of a row for this history: key by key if there are keys and it has none itself.
+    """Return a row's checker for this history: key by key if there are keys and it has none.
 
     Raises:
         HistoryError: an operation is none that the checker judges, or only some have a key.
@@ -251,7 +251,7 @@ def _refuse_an_order(entry: CheckerEntry, options: Mapping[str, str], history: H
 
 
 def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
-    """What to say about reads of nil in Jepsen's EDN; empty if they are read as they are.
+    """Say what reads of nil in Jepsen's EDN mean; empty if they are read as they are.
 
     Knossos, for which such files are made, takes a completed read of nil as one whose value was not
     recorded, and so does Clew there, and says so; elsewhere nil is a value like any other.
@@ -270,7 +270,7 @@ def _nil_note(history: History, name: str, said: Mapping[str, str]) -> str:
 
 
 def _answers_note(history: History) -> str:
-    """What to say about changes that were answered with another value; empty if none was."""
+    """Say what counts where changes were answered with another value; empty if none was."""
     other = sum(
         each.type == "ok"
         and each.f in _ECHOED
@@ -291,7 +291,7 @@ _ECHOED = frozenset({"write", "enqueue", "push"})
 
 
 def _unrecorded(operation: Operation) -> bool:
-    """True for a read of nil, also of a key's, or of one of several in one operation."""
+    """Return whether this reads nil, also of a key, or as one of several in one operation."""
     result = operation.result
     if isinstance(result, list) and any(_reads_nil(part) for part in result):
         return True
@@ -300,7 +300,7 @@ def _unrecorded(operation: Operation) -> bool:
 
 
 def _reads_nil(part: object) -> bool:
-    """True for ``["r", key, null]``."""
+    """Return whether this is ``["r", key, null]``."""
     return isinstance(part, list) and part[:1] in (["r"], ["read"]) and part[2:] == [None]
 
 
@@ -315,13 +315,13 @@ def _frozen() -> Iterator[None]:
 
 
 def undecided(file: str, question: Question, reason: str) -> Judgement:
-    """UNKNOWN, for a reason that is not in the history."""
+    """Return UNKNOWN, for a reason that is not in the history."""
     model = question.model or ""
     return Judgement(file, model, None, Result(model, Verdict.UNKNOWN, reason), 0, Seconds())
 
 
 def judged(file: str, question: Question) -> Judgement | ClewError:
-    """The judgement on a file, or the error that it gave."""
+    """Return the judgement on a file, or the error that it gave."""
     try:
         return _judge(file, question)
     except ClewError as error:

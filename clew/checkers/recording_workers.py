@@ -17,7 +17,7 @@ from clew.machine.processes import ending, safe_path
 
 
 def _work(connection: Connection, question: Question) -> None:
-    """A worker: a file's name in, its judgement out, until the other end is closed."""
+    """Take a file's name and send its judgement, again until the other end is closed."""
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             connection.send(judged(connection.recv(), question))
@@ -35,7 +35,7 @@ class Pool:
         self.done: dict[int, Judgement | ClewError] = {}
 
     def judgements(self) -> Iterator[Judgement | ClewError]:
-        """In the order of the files; the workers end with the iterator."""
+        """Yield the judgements in the order of the files; the workers end with the iterator."""
         try:
             for _ in range(self.workers):
                 self._start()

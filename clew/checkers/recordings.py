@@ -23,7 +23,7 @@ def judge_files(
     jobs: int | None = None,
     keeps: bool = False,
 ) -> Iterator[Judgement | ClewError]:
-    """The judgement on each file, or the error that it gave, in the order of ``paths``.
+    """Yield the judgement on each file, or the error it gave, in the order of ``paths``.
 
     Args:
         paths: the files, in any of `clew.formats.FORMATS`; ``-`` for standard input.
@@ -65,7 +65,7 @@ start as a hundred of the smallest take."""
 def _if_it_pays(
     files: Sequence[str], question: Question, workers: int
 ) -> Iterator[Judgement | ClewError]:
-    """The judgements, here as long as there is little to do; then of all the rest by workers."""
+    """Yield the judgements, made here while there is little to do, then by workers."""
     started = wall.seconds()
     for rank, file in enumerate(files):
         much = wall.seconds() - started > HERE_SECONDS or _is_large(file)

@@ -21,7 +21,7 @@ ALIASES: Mapping[str, str] = {
 
 
 def parse_model(text: str) -> tuple[str, dict[str, str]]:
-    """The name and the options in ``NAME[:KEY=VALUE[:KEY=VALUE...]]``.
+    """Split ``NAME[:KEY=VALUE[:KEY=VALUE...]]`` into the name and the options.
 
     Raises:
         UsageError: an option has no value, or stands twice.
@@ -43,7 +43,7 @@ def parse_model(text: str) -> tuple[str, dict[str, str]]:
 
 
 def find(name: str) -> CheckerEntry:
-    """The row of this name, or of the name that it is an alias of.
+    """Return the row of this name, or of the name that it is an alias of.
 
     Raises:
         UsageError: there is none; the message names the nearest and all.
@@ -63,13 +63,13 @@ def find(name: str) -> CheckerEntry:
 
 
 def entries() -> Iterator[CheckerEntry]:
-    """Every row, then those of the checkers that are installed."""
+    """Yield every row, then those of the checkers that are installed."""
     yield from CHECKERS.values()
     yield from map(_installed, plugins.installed(plugins.CHECKERS))
 
 
 def _installed(name: str) -> CheckerEntry:
-    """The row of an installed checker: its package's, or one for the class that it brings."""
+    """Return an installed checker's row: its package's, or one for the class that it brings."""
     found = plugins.load(plugins.CHECKERS, name)
     if isinstance(found, CheckerEntry):
         return found
@@ -79,7 +79,7 @@ def _installed(name: str) -> CheckerEntry:
 
 
 def _as_a_checker(name: str) -> str:
-    """What may be meant by a name that no checker has."""
+    """Say what may be meant by a name that no checker has."""
     models = import_module(_CONSISTENCY_MODELS)
     near = nearest(name, [*CHECKERS, *ALIASES])
     model = models.known_model(name) or (None if near else models.nearest_model(name))
@@ -90,7 +90,7 @@ def _as_a_checker(name: str) -> str:
 
 
 def _as_an_option(part: str) -> str | None:
-    """How to name a consistency model where an option is expected; None if it is none."""
+    """Say how to name a consistency model where an option is expected; None if it is none."""
     model = import_module(_CONSISTENCY_MODELS).known_model(part)
     return None if model is None else f"Say consistency-models={model}"
 

@@ -23,7 +23,7 @@ _PAIR, _TRIPLE = 2, 3
 
 
 def _parts(words: frozenset[str]) -> Test:
-    """Every argument is a list of micro-operations of these words."""
+    """Make the test that every argument is a list of micro-operations of these words."""
 
     def test(operations: Sequence[Operation]) -> bool:
         arguments = [each.argument for each in operations]
@@ -41,7 +41,7 @@ register_acts = _parts(_REGISTER)
 
 
 def _is_part(value: Any, words: frozenset[str]) -> bool:
-    """A micro-operation; a request to read, ``["r", key]``, may leave out the value's place."""
+    """Return whether it is a micro-operation; ``["r", key]`` may leave out the value's place."""
     if not isinstance(value, list) or not value or not isinstance(value[0], str):
         return False
     size = len(value)
@@ -49,14 +49,14 @@ def _is_part(value: Any, words: frozenset[str]) -> bool:
 
 
 def triples(value: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The micro-operations of a transaction; one that reads and names no value has nil."""
+    """Yield the micro-operations of a transaction; one that reads and names no value has nil."""
     for part in value if isinstance(value, list) else ():
         if _is_part(part, _REGISTER | _LIST):
             yield part[0], part[1], part[2] if len(part) == _TRIPLE else None
 
 
 def lists_alone(operations: Sequence[Operation]) -> bool:
-    """Transactions that only read, and are answered with lists, as no register is."""
+    """Return whether transactions only read, and are answered with lists, as no register is."""
     answers = [
         answer
         for each in operations
@@ -69,7 +69,7 @@ def lists_alone(operations: Sequence[Operation]) -> bool:
 
 
 def inserts_of_ones(operations: Sequence[Operation]) -> bool:
-    """Writes of 1 to one key each, no key twice, and reads of several keys at once."""
+    """Return whether writes put 1 to one key each, none twice, and reads are of several keys."""
     if not read_write_acts(operations):
         return False
     written = [each.argument for each in operations if each.f == "write"]
@@ -85,7 +85,7 @@ def inserts_of_ones(operations: Sequence[Operation]) -> bool:
 
 
 def by_predicate(operations: Sequence[Operation]) -> bool:
-    """Every transaction is a list of reads, reads by predicate and changes of keys."""
+    """Return whether every transaction lists reads, reads by predicate and changes of keys."""
     acts = [part[0] if isinstance(part, list) and part else None for part in _acts(operations)]
     return all(isinstance(act, str) and act in _PREDICATE for act in acts) and any(
         act in {"rp", "insert", "delete"} for act in acts
@@ -93,7 +93,7 @@ def by_predicate(operations: Sequence[Operation]) -> bool:
 
 
 def sends_and_polls(operations: Sequence[Operation]) -> bool:
-    """Every transaction is a list of sends and polls, ``["poll"]`` or ``["send", key, value]``."""
+    """Return whether every transaction lists ``["poll"]`` and ``["send", key, value]`` alone."""
     acts = _acts(operations)
     return bool(acts) and all(
         isinstance(act, list) and act[:1] in (["send"], ["poll"]) for act in acts
@@ -101,13 +101,13 @@ def sends_and_polls(operations: Sequence[Operation]) -> bool:
 
 
 def _acts(operations: Sequence[Operation]) -> list[Any]:
-    """What all transactions are made of; None for one that is no list."""
+    """List what all transactions are made of; None for one that is no list."""
     asked = [each.argument for each in operations if each.f == "txn"]
     return [act for one in asked for act in (one if isinstance(one, list) else [None])]
 
 
 def pairs(operations: Sequence[Operation]) -> bool:
-    """Every argument is a pair of a key and a value; that of a cas is ``[key, [from, to]]``."""
+    """Return whether every argument is a key with a value; a cas has ``[key, [from, to]]``."""
     return all(
         is_pair(each.argument) and (each.f != "cas" or is_pair(each.argument[1]))
         for each in operations
@@ -115,7 +115,7 @@ def pairs(operations: Sequence[Operation]) -> bool:
 
 
 def _answers(operations: Sequence[Operation]) -> Iterator[Any]:
-    """What reads were answered, without nil and without the key of a keyed history."""
+    """Yield what reads were answered, without nil and without the key of a keyed history."""
     keyed = pairs(operations)
     for each in operations:
         if each.f == "read" and each.type == "ok" and each.result is not None:
@@ -125,7 +125,7 @@ def _answers(operations: Sequence[Operation]) -> Iterator[Any]:
 
 
 def _reads(*kinds: type) -> Test:
-    """At least one read was answered, and all answers are of these types."""
+    """Make the test that a read was answered, and that all answers are of these types."""
 
     def test(operations: Sequence[Operation]) -> bool:
         kinds_seen = {type(answer) for answer in _answers(operations)}
@@ -139,34 +139,34 @@ lists = _reads(list)
 
 
 def sets(operations: Sequence[Operation]) -> bool:
-    """Reads are answered with lists of elements; nil stands for none, in reads of other objects."""
+    """Return whether reads show lists of elements; nil in one is a read of another object."""
     return lists(operations) and not any(None in answer for answer in _answers(operations))
 
 
 def subkeys(operations: Sequence[Operation]) -> bool:
-    """Reads show all subkeys of a key, newest first, and nil for one that is not there."""
+    """Return whether reads show all subkeys of a key, newest first, and nil for a missing one."""
     return is_in_order(operations) and any(None in answer for answer in _answers(operations))
 
 
 def keyed_sets(operations: Sequence[Operation]) -> bool:
-    """Every value is a pair of a key and what it holds; `set-full` knows no keys."""
+    """Return whether every value is a key with what it holds; `set-full` knows no keys."""
     answered = [each.result for each in operations if each.f == "read" and each.type == "ok"]
     return pairs(operations) and all(map(is_pair, answered)) and sets(operations)
 
 
 def no_numbers(operations: Sequence[Operation]) -> bool:
-    """No read is answered with a number, which might be a counter's."""
+    """Return whether no read is answered with a number, which might be a counter's."""
     return not any(type(answer) in {int, float} for answer in _answers(operations))
 
 
 def all_that_was_written(operations: Sequence[Operation]) -> bool:
-    """Reads are answered with lists though no write holds one, nor a map."""
+    """Return whether reads show lists though no write holds one, nor a map."""
     written = [each.argument for each in operations if each.f == "write"]
     return lists(operations) and not any(isinstance(value, list | dict) for value in written)
 
 
 def balances(operations: Sequence[Operation]) -> bool:
-    """Reads are answered with numbers by name."""
+    """Return whether reads are answered with numbers by name."""
     return _reads(dict)(operations) and all(
         type(amount) is int or amount is None
         for answer in _answers(operations)
@@ -175,7 +175,7 @@ def balances(operations: Sequence[Operation]) -> bool:
 
 
 def ids(operations: Sequence[Operation]) -> bool:
-    """Every argument is a key with two ids, one of them nil."""
+    """Return whether every argument is a key with two ids, one of them nil."""
     both = [each.argument[1] for each in operations if is_pair(each.argument)]
     return len(both) == len(operations) and all(
         is_pair(pair) and sum(each is None for each in pair) == 1 for pair in both
@@ -183,14 +183,14 @@ def ids(operations: Sequence[Operation]) -> bool:
 
 
 def adds_again(operations: Sequence[Operation]) -> bool:
-    """No read was answered, and some number is added twice: no set is used so."""
+    """Return whether no read was answered and some number is added twice, unlike in a set."""
     added = [each.argument for each in operations if each.f == "add"]
     numbers = [value for value in added if type(value) is int]
     return not any(_answers(operations)) and len(set(numbers)) < len(numbers) == len(added)
 
 
 def tokens(operations: Sequence[Operation]) -> bool:
-    """Acquiring gives a number that was not asked for."""
+    """Return whether acquiring gives a number that was not asked for."""
     return any(
         each.f == "acquire" and type(each.result) is int and each.result != each.argument
         for each in operations

@@ -16,7 +16,7 @@ Key: TypeAlias = Hashable
 
 
 def key_of(value: Any) -> Key:
-    """A key that two values share exactly where they are the same JSON value.
+    """Return a key that two values share exactly if they are the same JSON value.
 
     Integers and strings are their own key; everything else is its canonical JSON text in a
     tuple, so that no text can be taken for a string. An object's keys have no order, ``1.0`` is
@@ -35,14 +35,14 @@ def key_of(value: Any) -> Key:
 
 
 def keyed(values: Collection[Any]) -> dict[Key, Any]:
-    """The values by their keys, each once, in order of appearance. O(size)."""
+    """Return the values by their keys, each once, in order of appearance. O(size)."""
     if set(map(type, values)) <= {int, str}:
         return dict(zip(values, values, strict=True))
     return {key_of(value): value for value in values}
 
 
 def _by_text(value: Any) -> Any:
-    """A value with its maps as lists of pairs, in the order of the keys' text."""
+    """Return a value with its maps as lists of pairs, in the order of the keys' text."""
     if isinstance(value, dict):
         pairs = [[repr(key_of(key)), _by_text(item)] for key, item in value.items()]
         return {"": sorted(pairs, key=lambda pair: str(pair[0]))}
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as a report prints it: JSON, cut at 60 characters."""
+    """Write a value as a report prints it: JSON, cut at 60 characters."""
     return first_parts(json.dumps(value, default=_plain, ensure_ascii=False), _LONGEST)
 
 
@@ -64,28 +64,28 @@ _LONGEST = 60
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names in a row, ``n1, n2 and n3``; past ``most`` of them only how many more there are."""
+    """Join names in a row, ``n1, n2 and n3``; past ``most`` of them say only how many more."""
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def sentence(text: str) -> str:
-    """The text with a capital at its beginning."""
+    """Return the text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
 
 
 def is_elements(value: Any) -> bool:
-    """Whether a read was answered with elements, in whatever order."""
+    """Return whether a read was answered with elements, in whatever order."""
     return isinstance(value, list | tuple | set | frozenset)
 
 
 def initial_hint(value: Any) -> str:
-    """What to add where a value was read that nobody wrote, if it is one that things begin with."""
+    """Say what to add to a read of a value nobody wrote, if it is one that things begin with."""
     usual = value in (0, "")
     return " If it was there before any write, the option initial says so." if usual else ""
 
 
 def counted(count: int, word: str) -> str:
-    """A number with its word, ``1 message`` or ``2 messages``."""
+    """Write a number with its word, ``1 message`` or ``2 messages``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -28,7 +28,7 @@ class Verdict(Enum):
 
     @staticmethod
     def merge(verdicts: Iterable[Verdict]) -> Verdict:
-        """The worst of several: invalid > unknown > valid; VALID where there is none."""
+        """Return the worst of several: invalid > unknown > valid; VALID if there is none."""
         return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.VALID)
 
 
@@ -88,7 +88,7 @@ def concluded(
     engine: str = "",
     figures: Mapping[str, Any] | None = None,
 ) -> Result:
-    """INVALID if something was found, otherwise UNKNOWN if there is a reason for it, or VALID.
+    """Return INVALID if something was found, UNKNOWN if there is a reason for it, or VALID.
 
     The reason for INVALID is that of the first anomaly, where nothing else is said.
     """
@@ -102,18 +102,18 @@ def concluded(
 
 
 def tallied(anomalies: Iterable[Anomaly]) -> str:
-    """How many there are of each kind, such as ``lost: 2, duplicate: 1``."""
+    """Write how many there are of each kind, such as ``lost: 2, duplicate: 1``."""
     kinds = Counter(each.kind for each in anomalies)
     return ", ".join(f"{kind}: {count}" for kind, count in kinds.items())
 
 
 def wrong(what: str, anomalies: Sequence[Anomaly]) -> str:
-    """A sentence that is broken, with the anomalies by kind and the first; empty without any."""
+    """Say what is broken, with the anomalies by kind and the first; empty without any."""
     return f"{what} ({tallied(anomalies)}). {anomalies[0].reason}" if anomalies else ""
 
 
 def advice(*helps: str) -> str:
-    """What would decide a history, as a sentence; what is empty is no help."""
+    """Say what would decide a history, as a sentence; what is empty is no help."""
     *most, last = [each for each in helps if each]
     return f"What would decide it: {', '.join(most)}{' or ' if most else ''}{last}."
 
@@ -131,7 +131,7 @@ class OutOfBudget(Exception):  # noqa: N818 - not an error: the checker stops an
         self.more = more
 
     def advice(self, helps: Iterable[str]) -> str:
-        """What would decide the history, as a sentence: more of the bound, and what else helps."""
+        """Say what would decide the history: more of the bound, and what else helps."""
         return advice(self.more, *helps)
 
 
@@ -219,7 +219,7 @@ class Checker(Protocol):
         """The word it is called by in reports and on the command line."""
 
     def check(self, history: History, budget: Budget) -> Result:
-        """The verdict on a history."""
+        """Return the verdict on a history."""
 
 
 HELPS = ("a shorter history",)
@@ -227,13 +227,13 @@ HELPS = ("a shorter history",)
 
 
 def helps(checker: Checker) -> tuple[str, ...]:
-    """What would make a history decidable over which the checker spent its budget."""
+    """Return what would make a history decidable over which the checker spent its budget."""
     found: tuple[str, ...] = getattr(checker, "helps", HELPS)
     return found
 
 
 def within(checker: Checker, history: History, budget: Budget) -> Result:
-    """A checker's result; UNKNOWN if the budget is spent, with what would decide it.
+    """Return a checker's result; UNKNOWN if the budget is spent, with what would decide it.
 
     Raises:
         HistoryError: as the checker does.
@@ -250,7 +250,7 @@ _NO_STACK = "The checker ran out of stack: some value is nested too deeply for i
 
 
 def run_checker(checker: Checker, history: History, budget: Budget | None = None) -> Result:
-    """A checker's result with its time; a spent budget or a crash is UNKNOWN, with the reason.
+    """Run a checker: its result with its time; a spent budget or a crash is UNKNOWN, and why.
 
     Names and keys may hold any letters, line breaks too; each reason comes out on one line.
 

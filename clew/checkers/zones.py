@@ -48,7 +48,7 @@ class Zone(NamedTuple):
 
 
 def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
-    """The zones of all values, in order of appearance. O(n).
+    """Return the zones of all values, in order of appearance. O(n).
 
     Args:
         intervals: reads and writes, each with the value written or read.
@@ -70,13 +70,13 @@ def zones(intervals: Iterable[Interval], initial: Hashable) -> list[Zone]:
 
 
 def conflicts(found: Sequence[Zone]) -> list[tuple[Zone, Zone]]:
-    """Pairs of zones that can't both be; empty if there is none. O(n log n)."""
+    """List pairs of zones that can't both be; empty if there is none. O(n log n)."""
     pairs = clashes([zone.first_end for zone in found], [zone.last_start for zone in found])
     return [(found[one], found[other]) for one, other in pairs]
 
 
 def clashes(first_ends: Sequence[float], last_starts: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """The places of zones that can't both be; nothing if there is none. O(n log n).
+    """Yield the places of zones that can't both be; nothing if there is none. O(n log n).
 
     Forward zones are compared with their neighbour alone, so that of many that overlap only
     some pairs are reported, but always one.
