@@ -127,7 +127,7 @@ def next_words(hunted: Hunted) -> str:
 
 
 def hunt_json(hunted: Hunted, shrunk: dict[str, str]) -> dict[str, Any]:
-    """The hunt as ``clew hunt --json`` prints it.
+    """Describe the hunt as ``clew hunt --json`` prints it.
 
     Args:
         hunted: the hunt.

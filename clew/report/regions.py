@@ -53,7 +53,7 @@ class Places:
 
 
 def lanes_of(plan: Plan, names: Sequence[str]) -> dict[str, str]:
-    """The region of each lane of a diagram, grouped by region; empty for one place.
+    """Return the region of each lane of a diagram, grouped by region; empty for one place.
 
     Args:
         plan: of the run.
@@ -85,7 +85,7 @@ def region_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _distances(plan: Plan) -> Iterator[tuple[int, str]]:
-    """The mean latency of each pair of regions with its words; both ways if they differ."""
+    """Yield the mean latency of each pair of regions in words; both ways if they differ."""
     assert plan.regions is not None
     names, latency = plan.regions.names, plan.regions.latency
     for rank, one in enumerate(names):
@@ -99,7 +99,7 @@ def _distances(plan: Plan) -> Iterator[tuple[int, str]]:
 
 
 def _words(latency: Latency) -> str:
-    """A latency as a person writes it."""
+    """Write a latency as a person does."""
     if latency.shape == "uniform" and latency.floor_ns:
         low_ns = latency.floor_ns
         return f"{low_ns / 1e6:g} to {(low_ns + 2 * latency.mean_ns) / 1e6:g} ms"

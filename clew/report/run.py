@@ -86,7 +86,7 @@ def drawn(plan: Plan, model: Model, style: Style) -> str:
 
 
 def _recovery(plan: Plan) -> str:
-    """How long the recovery takes, or may take where it ends when it is over."""
+    """Say how long the recovery takes, or may take if it ends when it is over."""
     most = "" if plan.recovery_least_ns in {None, plan.recovery_ns} else "at most "
     return f"{most}{_seconds(plan.recovery_ns)}"
 

@@ -99,7 +99,7 @@ def drawn(text: str, line: str = "") -> str:
 
 
 def _harmless(text: str, line: str) -> str:
-    """The text without anything that would move a cursor, or be taken for a command."""
+    """Return the text without anything that would move a cursor, or be taken for a command."""
     text = printable(text)
     if ":" not in text and "[" not in text:
         return text
@@ -114,7 +114,7 @@ def _harmless(text: str, line: str) -> str:
 
 
 def _last_line(line: str, text: str) -> str:
-    """The end of a line after a text: as much as may be the beginning of a command."""
+    """Return the end of a line after a text: as much as may be the beginning of a command."""
     last = text.rpartition("\n")[2] if "\n" in text else line + text
     last = last.lstrip()
     return last if len(last) <= _LINE_KEPT else f"-{last[-_LINE_KEPT:]}"

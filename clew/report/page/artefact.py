@@ -10,7 +10,7 @@ from clew.scenarios.judgement.outcome import Outcome
 
 
 def page_beside(plan: Path) -> Path:
-    """The page of a plan's run, beside its file: ``report.html`` for ``shrunk.json``."""
+    """Return the page of a plan's run, beside its file: ``report.html`` for ``shrunk.json``."""
     name = plan.stem
     name = name.replace("shrunk", "report", 1) if name.startswith("shrunk") else name
     return plan.with_name(f"{name}.html")

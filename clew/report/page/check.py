@@ -61,7 +61,7 @@ def _part(judgement: Judgement) -> dict[str, Any]:
 
 
 def _facts(judgement: Judgement) -> Iterator[list[str]]:
-    """What was judged, how, and what it took, as names and values."""
+    """Yield what was judged, how, and what it took, as names and values."""
     result = judgement.result
     yield ["model", judgement.model]
     if judgement.inferred is not None:
@@ -76,7 +76,7 @@ def _facts(judgement: Judgement) -> Iterator[list[str]]:
 
 
 def _history(judgement: Judgement, operations: Sequence[Operation]) -> dict[str, Any]:
-    """The operations by key, those of the keys of anomalies first."""
+    """Return the operations by key, those of the keys of anomalies first."""
     groups = _by_key(operations)
     wrong = {
         words.value(one.data["key"])

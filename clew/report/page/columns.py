@@ -29,11 +29,11 @@ class Texts:
         self._ranks: dict[str, int] = {"": 0}
 
     def rank(self, text: str) -> int:
-        """The rank of a text; 0 for none."""
+        """Return the rank of a text; 0 for none."""
         return self._ranks.setdefault(text, len(self._ranks))
 
     def all(self) -> list[str]:
-        """All texts, by rank; the first is the empty one."""
+        """Return all texts, by rank; the first is the empty one."""
         return [*self._ranks]
 
 
@@ -74,7 +74,7 @@ def moment_columns(
 
 
 def _flags(moment: Moment, past: Collection[int] | None, *, again: bool, late: bool) -> int:
-    """The bits of a moment, which is after the failure if it is late."""
+    """Return the bits of a moment, which is after the failure if it is late."""
     if moment.place == EVERYWHERE:
         inside = not late
     else:
@@ -138,5 +138,5 @@ def _label(message: SentMessage, timeline: Timeline) -> str:
 
 
 def _steps(numbers: Sequence[int]) -> list[int]:
-    """The differences of neighbours, the first number itself before them."""
+    """Return the differences of neighbours, the first number itself before them."""
     return [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]

@@ -94,7 +94,7 @@ class _Page:
         self.notes: list[str] = []
 
     def all(self) -> Iterator[Any]:
-        """The figures, from top to bottom."""
+        """Yield the figures, from top to bottom."""
         done = [one for one in self.operations if one.end is not None]
         if done:
             yield self._latency(done)
@@ -214,7 +214,7 @@ class _Page:
         self._steps(drawn, [count / self.step for count in counts], name, rank, "per second")
 
     def _load(self) -> Iterator[Any]:
-        """How long the queues were and how busy the workers, if any node worked."""
+        """Yield how long the queues were and how busy the workers, if any node worked."""
         statistics = self.outcome.statistics
         nodes = statistics.get("nodes", {})
         if not nodes:

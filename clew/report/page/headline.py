@@ -43,7 +43,7 @@ def _against(wrong: Operation, shown: Sequence[Operation]) -> str:
 
 
 def _plain(reason: str) -> str:
-    """The first sentence of a reason, without the time that stands before it."""
+    """Return the first sentence of a reason, without the time that stands before it."""
     head, colon, rest = reason.partition(" s: ")
     if colon and head.replace(".", "").replace("At ", "").isdigit():
         reason = rest

@@ -94,7 +94,7 @@ def _sends(operations: Iterable[Operation]) -> dict[Key, list[Operation]]:
 
 
 def _readers(anomalies: Sequence[Anomaly], operations: Iterable[Operation]) -> Iterator[Reader]:
-    """The reads that show what is wrong, and the last of each node; or what nodes gave out."""
+    """Yield the reads that show what is wrong, and the last of each node; or what nodes gave."""
     last: dict[str, Operation] = {}
     given: dict[str, Counter[Key]] = {}
     for one in operations:
@@ -150,7 +150,7 @@ def _row(anomaly: Anomaly, sends: Sequence[Operation], readers: Sequence[Reader]
 def _cell(
     key: Key, reader: Reader, sends: Sequence[Operation], known: int | None, kind: str
 ) -> list[int]:
-    """What a reader shows of a value, and how often it does."""
+    """Return what a reader shows of a value, and how often it does."""
     count = reader.shown[key]
     if count > max(len(sends), 1) or (count > 1 and kind == "duplicate"):
         return [TWICE, count]

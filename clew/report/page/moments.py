@@ -124,7 +124,7 @@ def _operation(event: TraceEvent, one: Operation) -> str:
 
 
 def _name(event: TraceEvent) -> str:
-    """What begins a moment, in words."""
+    """Say what begins a moment, in words."""
     fields = event.fields
     if event.kind in {"timer", "phase"}:
         return str(fields["name"])

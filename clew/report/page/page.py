@@ -115,7 +115,7 @@ def _data(
 
 
 def _failure(anomaly: Anomaly, moments: Sequence[Moment]) -> int:
-    """The rank of the moment at which a run fails: where a wrong answer is sent, if one is."""
+    """Return the rank of the moment at which a run fails: where a wrong answer is sent, if any."""
     wrong = next((rank for rank, one in enumerate(moments) if one.wrong), None)
     if wrong is not None and "time_ns" in anomaly.data:
         return wrong
@@ -145,7 +145,7 @@ def _operations(
 
 
 def _spans(timeline: Timeline, ranks: Mapping[str, int], end_ns: int) -> Iterator[list[Any]]:
-    """The times in which nodes are down or stand still."""
+    """Yield the times in which nodes are down or stand still."""
     for one in timeline.outages:
         until_ns = end_ns if one.until_ns is None else one.until_ns
         yield [ranks.get(one.node, -1), one.since_ns, until_ns, one.why]
@@ -154,7 +154,7 @@ def _spans(timeline: Timeline, ranks: Mapping[str, int], end_ns: int) -> Iterato
 def _server_states(
     moments: Sequence[Moment], ranks: Mapping[str, int], end_ns: int
 ) -> Iterator[list[Any]]:
-    """The times in which nodes are in a server state, such as leader."""
+    """Yield the times in which nodes are in a server state, such as leader."""
     since: dict[str, tuple[int, str]] = {}
     for one in moments:
         died = one.kind == "crash"
@@ -178,7 +178,7 @@ def _faults(run: Run, ordered: Sequence[Lane], ranks: Mapping[str, int]) -> Iter
 
 
 def _load(figures: dict[str, Any], ranks: Mapping[str, int]) -> Iterator[list[Any]]:
-    """The queue and the utilisation of each node that worked, window by window."""
+    """Yield the queue and the utilisation of each node that worked, window by window."""
     window_ns = figures["load"]["over_time"]["seconds"] * NS_PER_SECOND
     for name, node in figures.get("nodes", {}).items():
         over = node["over_time"]

@@ -132,7 +132,7 @@ def _about(parts: Sequence[Part], *, interrupted: bool) -> str:
 
 
 def _headline(parts: Sequence[Part]) -> str:
-    """One sentence on how many runs failed, in how many ways."""
+    """Say in one sentence how many runs failed, in how many ways."""
     runs = sum(one.summary.runs for one in parts)
     if not runs:
         return "Nothing was run."
@@ -148,7 +148,7 @@ def _headline(parts: Sequence[Part]) -> str:
 
 
 def _first_command(parts: Sequence[Part]) -> str:
-    """What brings the first failure back: made small if it was; empty for none."""
+    """Return what brings the first failure back: made small if it was; empty for none."""
     for one in parts:
         for way, group in worst_first(one.summary):
             return _replay(one.told[way]) if way in one.told else command(group.first, one.again)
@@ -184,7 +184,7 @@ def _part(part: Part, to: Path) -> dict[str, Any]:
 
 
 def _seeds(course: Course) -> dict[str, Any]:
-    """The seeds in columns; each as its difference to the one before, the first in full."""
+    """Return the seeds in columns; each as its difference to the one before, the first in full."""
     seeds = course.seeds
     steps = [seed - before for before, seed in pairwise(seeds)]
     return {
@@ -214,7 +214,7 @@ def _group(way: Way, group: Group, part: Part, to: Path) -> dict[str, Any]:
 
 
 def _link(page: Path, to: Path) -> str:
-    """The address of a page as seen from another; it is never one of the network."""
+    """Return the address of a page as seen from another; it is never one of the network."""
     try:
         return quote(Path(os.path.relpath(page, to.parent)).as_posix())
     except ValueError:  # on another drive
@@ -222,7 +222,7 @@ def _link(page: Path, to: Path) -> str:
 
 
 def _around(again: Callable[[int], str], seed: int) -> list[str]:
-    """The command that runs a seed again, before and after the seed."""
+    """Split the command that runs a seed again into what is before and after the seed."""
     head, named, tail = again(seed).rpartition(f"--seed {seed} ")
     return [f"{head}--seed ", f" {tail}"] if named else []
 
@@ -242,7 +242,7 @@ def _hunt(hunted: Hunted) -> dict[str, Any]:
 
 
 def _tried(hunted: Hunted) -> Iterator[list[Any]]:
-    """Each family of themes with its runs, and the themes in which a run failed."""
+    """Yield each family of themes with its runs, and the themes in which a run failed."""
     for family, each in FAMILIES.items():
         runs, invalid = hunted.findings.of_family(family)
         failed = [

@@ -161,7 +161,7 @@ def _plain(value: Value) -> str:
 
 
 def _slots(kind: type) -> tuple[str, ...]:
-    """The names of a class's slots and fields, in order."""
+    """Return the names of a class's slots and fields, in order."""
     names = [one.name for one in fields(kind)] if is_dataclass(kind) else []
     for base in kind.__mro__:
         slots = base.__dict__.get("__slots__", ())
@@ -170,7 +170,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """The attributes that an object holds itself, those of its slots among them."""
+    """Return the attributes that an object holds itself, those of its slots among them."""
     held: dict[str, Any] = {}
     for name in _slots(type(value)):
         try:
