@@ -22,7 +22,7 @@ from clew.report.regions import Places
 from clew.report.steps import PHASE, Arrivals, Losses, Mishaps, Step
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.judgement.outcome import Outcome
-from clew.search.onlooker import EVENTS_MAX, observed
+from clew.search.onlooker import EVENTS_MAX, Observed, observed
 from clew.search.shrink.oracle import WHOLE_RUN, failure_of
 from clew.search.shrink.parting import causal_past
 from clew.trace import words
@@ -72,13 +72,13 @@ def story(outcome: Outcome) -> str:
 
 
 @collected_rarely()
-def story_steps(outcome: Outcome) -> list[StoryStep]:
+def story_steps(outcome: Outcome, looked: Observed | None = None) -> list[StoryStep]:
     """Make the steps of a run, of which the last is what is wrong, if anything is.
 
     There are at most `STEPS_MAX` and one. They are a function of the outcome; a short run is
-    repeated to see what its nodes held.
+    repeated to see what its nodes held, unless it was ``looked`` at before.
     """
-    seen = observed(outcome.run, outcome.model)
+    seen = observed(outcome.run, outcome.model) if looked is None else looked
     found = failure_of(outcome)
     timeline = outcome.run.timeline(seen.changes)
     teller = _Teller(outcome, timeline, Mishaps(seen.disks, outcome.run.plan.faults))

@@ -7,7 +7,7 @@ that is never broken. What it sees is never shown to a node, and reaches no dige
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -36,41 +36,53 @@ class Observed(NamedTuple):
     Attributes:
         changes: what nodes showed, in order of time.
         disks: what a crash left on a node's disk, by the node and the rank of its process, from 1.
+        same: False if the run was another when it was repeated, so that nothing is known.
     """
 
     changes: list[Change]
     disks: dict[tuple[str, int], Aftermath]
+    same: bool = True
 
 
-def observed(run: Run, model: Model) -> Observed:
+def observed(run: Run, model: Model, *others: type[Invariant]) -> Observed:
     """Look at what the nodes of a run show and crashes leave; empty for a run that is too long.
 
     Only plain values are seen: numbers, texts and collections of them.
+
+    Args:
+        run: whose.
+        model: its.
+        others: onlookers who look on at the same time, if the run is not too long.
     """
     if run.events > EVENTS_MAX:
         return Observed([], {})
     seen = Observed([], {})
     hosts: dict[str, Host] = {}
     onlooker = _onlooker(seen, hosts, stops=run.plan.stop_on_finding)
-    with muted():
-        again = simulate(run.plan, model.running(watched(model, onlooker)), keep_trace=False)
-    if again.digest != run.digest:
-        return Observed([], {})
+    if not repeats(run, model, onlooker, *others):
+        return Observed([], {}, same=False)
     for host in hosts.values():
         _look_at_disk(host, seen)
     return seen
 
 
-def watched(model: Model, onlooker: type[Invariant]) -> Program:
-    """Make what a model runs, with one more invariant, which only looks."""
+def repeats(run: Run, model: Model, *onlookers: type[Invariant]) -> bool:
+    """Repeat a run with onlookers; return whether it was the same."""
+    with muted():
+        again = simulate(run.plan, model.running(_watched(model, onlookers)), keep_trace=False)
+    return again.digest == run.digest
+
+
+def _watched(model: Model, onlookers: Iterable[type[Invariant]]) -> Program:
+    """Make what a model runs, with more invariants, which only look."""
     if model.system is not None:
         system = model.system
         roles = {
             name: replace(role, node_class=_subclass(role.node_class))
             for name, role in system.roles.items()
         }
-        return replace(system, roles=roles, invariants=(onlooker, *system.invariants))
-    return _subclass(model.node_class, invariants=(onlooker, *model.node_class.invariants))
+        return replace(system, roles=roles, invariants=(*onlookers, *system.invariants))
+    return _subclass(model.node_class, invariants=(*onlookers, *model.node_class.invariants))
 
 
 def _subclass(base: type[Node], **members: Any) -> type[Node]:

@@ -10,7 +10,7 @@ from clew import Node, on
 from clew.report.page.headline import WORDS_MAX, headline
 from clew.report.page.moments import EVERYWHERE, moments_of
 from clew.report.page.page import page
-from clew.report.page.states import states_of
+from clew.report.page.states import looked
 from clew.report.story import story_steps
 from clew.scenarios.runs.run import simulate
 from tests.unit.pages import data_of
@@ -146,7 +146,7 @@ def part(tree, *names):
 
 
 def test_states_are_what_nodes_observe(outcome):
-    states = states_of(outcome.run, outcome.model)
+    _, states = looked(outcome.run, outcome.model)
     assert not states.missing
     failed = next(
         one for one in moments_of(outcome.run.timeline()) if one.place == "n2" and one.effect
@@ -184,7 +184,7 @@ class Keeper(Node):
 
 def test_any_attribute_can_be_shown():
     outcome = clew.run(Keeper, node_count=1, time_limit=3, recovery=0).outcome
-    states = states_of(outcome.run, outcome.model)
+    _, states = looked(outcome.run, outcome.model)
     trees = [tree for _, tree in rebuilt(states.of["n0" if "n0" in states.of else "n1"])]
     last = trees[-1]
     assert part(last, "attributes", "loop", "far") == "-inf"
@@ -199,11 +199,26 @@ def test_any_attribute_can_be_shown():
 def test_a_run_that_is_another_when_repeated_has_no_states(monkeypatch):
     outcome = clew.run("echo", time_limit=1, recovery=0).outcome
     other = clew.run("echo", seed=1, time_limit=1, recovery=0).outcome
-    monkeypatch.setattr("clew.report.page.states.simulate", lambda *_, **__: other.run)
-    states = states_of(outcome.run, outcome.model)
+    monkeypatch.setattr("clew.search.onlooker.simulate", lambda *_, **__: other.run)
+    _, states = looked(outcome.run, outcome.model)
     assert not states.of
     assert "not the same" in states.missing
     assert data_of(page(outcome))["stateless"] == states.missing
+
+
+def test_a_run_is_repeated_once_and_one_too_long_for_a_story_has_states(monkeypatch):
+    outcome = clew.run("echo", time_limit=1, recovery=0).outcome
+    runs = []
+    monkeypatch.setattr(
+        "clew.search.onlooker.simulate", lambda *_, **__: runs.append(1) or simulate(*_, **__)
+    )
+    seen, states = looked(outcome.run, outcome.model)
+    assert (len(runs), seen.same, bool(states.of)) == (1, True, True)
+    monkeypatch.setattr("clew.search.onlooker.EVENTS_MAX", outcome.run.events - 1)
+    assert looked(outcome.run, outcome.model)[1] == states
+    monkeypatch.setattr("clew.report.page.states.EVENTS_MAX", outcome.run.events - 1)
+    assert "at most" in looked(outcome.run, outcome.model)[1].missing
+    assert len(runs) == 2
 
 
 def test_the_page_of_a_valid_run_has_everything_and_no_failure():

@@ -21,7 +21,7 @@ from clew.report.page.figures import UNASKED, Drawn, figures
 from clew.report.page.headline import headline
 from clew.report.page.lanes import Lane, lanes, sides_of
 from clew.report.page.moments import Moment, moments_of
-from clew.report.page.states import States, states_of
+from clew.report.page.states import States, looked
 from clew.report.page.template import filled
 from clew.report.story import StoryStep, story_steps
 from clew.scenarios.judgement.outcome import Outcome
@@ -62,12 +62,13 @@ def page(outcome: Outcome, command: str = "", *, futures: bool = False, plots: b
         "command": command,
     }
     title = f"{outcome.verdict.value.upper()}: {titled}, {plan.workload}, seed {plan.seed}"
-    steps = story_steps(outcome)
+    seen, states = looked(outcome.run, outcome.model)
+    steps = story_steps(outcome, seen)
     moments = [step.time_ns for step in steps] if futures else []
     likely = shares(outcome, moments, FUTURES_EVENTS_MAX)
     drawn = figures(outcome) if plots else Drawn({"missing": UNASKED}, "")
     told = {"head": head, "futures": likely, "figures": drawn.data}
-    return filled("run", title, told | _data(outcome, found, steps), drawn.script)
+    return filled("run", title, told | _data(outcome, found, steps, states), drawn.script)
 
 
 def _about(outcome: Outcome) -> str:
@@ -82,7 +83,10 @@ def _about(outcome: Outcome) -> str:
 
 
 def _data(
-    outcome: Outcome, found: tuple[Result, Anomaly] | None, steps: Sequence[StoryStep]
+    outcome: Outcome,
+    found: tuple[Result, Anomaly] | None,
+    steps: Sequence[StoryStep],
+    states: States,
 ) -> dict[str, Any]:
     run = outcome.run
     timeline = run.timeline()
@@ -109,7 +113,7 @@ def _data(
         "failure": failure,
         "load": list(_load(outcome.statistics, ranks)),
         **account(outcome, found, steps, moments),
-        **_states(states_of(run, outcome.model), ranks),
+        **_states(states, ranks),
         "texts": texts.all(),
     }
 

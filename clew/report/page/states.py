@@ -17,10 +17,10 @@ from clew.node.timer import NodeTimer
 from clew.report.page.values import Change, Value, attributes, change, seen
 from clew.runtimes.simulated import SimulatedProcess, process_of
 from clew.scenarios.code.models import Model
-from clew.scenarios.runs.run import Run, simulate
-from clew.search.onlooker import watched
+from clew.scenarios.runs.run import Run
+from clew.search import onlooker
+from clew.search.onlooker import Observed, observed, repeats
 from clew.sim.entry import ARGUMENT, CALLBACK, MESSAGE, PRIORITY, TIME
-from clew.sim.guards.files import muted
 from clew.sim.invariants import Invariant, Violation
 
 EVENTS_MAX = 100_000
@@ -53,17 +53,20 @@ class States(NamedTuple):
     missing: str = ""
 
 
-def states_of(run: Run, model: Model) -> States:
-    """Repeat a run and look at all that its nodes hold."""
-    if run.events > EVENTS_MAX:
-        return States({}, f"States are recorded for runs of at most {EVENTS_MAX:,} events.")
+def looked(run: Run, model: Model) -> tuple[Observed, States]:
+    """Repeat a run once, and look at what its nodes show and at all that they hold."""
     found: dict[str, list[StateChange]] = {}
-    onlooker = _recorder(found, stops=run.plan.stop_on_finding)
-    with muted():
-        again = simulate(run.plan, model.running(watched(model, onlooker)), keep_trace=False)
-    if again.digest != run.digest:
-        return States({}, "The run is not the same when it is repeated, so there are no states.")
-    return States(found)
+    recorder = _recorder(found, stops=run.plan.stop_on_finding)
+    seen = observed(run, model, recorder)
+    if run.events > EVENTS_MAX:
+        return seen, States({}, f"States are recorded for runs of at most {EVENTS_MAX:,} events.")
+    alone = run.events > onlooker.EVENTS_MAX
+    if not (repeats(run, model, recorder) if alone else seen.same):
+        return seen, States({}, _ANOTHER)
+    return seen, States(found)
+
+
+_ANOTHER = "The run is not the same when it is repeated, so there are no states."
 
 
 def _recorder(found: dict[str, list[StateChange]], *, stops: bool) -> type[Invariant]:
